@@ -1,0 +1,74 @@
+// The floors rule: a file imports from its own folder or from a lower floor, never from a sibling folder or a higher
+// one; and what Effect marks unstable comes in only through `...Http.ts` and `...Node.ts`. See docs/decisions/0002.
+import { relative, resolve, dirname, sep } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const src = fileURLToPath(new URL("../src", import.meta.url))
+
+/** The floor of each folder of `src`. A folder that is not here is refused. */
+export const floors = {
+  errors: 0,
+  policy: 1,
+  sse: 1,
+  store: 1,
+  telemetry: 1,
+  stream: 2,
+  http: 2,
+  dialect: 3,
+  journal: 3,
+  channel: 4,
+  account: 4,
+  relay: 5,
+  server: 6,
+  client: 6,
+  cli: 7
+}
+
+const unstable =
+  /^effect\/(http|http-api|persistence|sql|observability|cli|rpc|cluster|workflow|ai|reactivity|socket|eventlog)(\/|$)/
+
+const folderOf = (file) => {
+  const path = relative(src, file)
+  return path.startsWith("..") || !path.includes(sep) ? undefined : path.split(sep)[0]
+}
+
+const check = (context, node) => {
+  const source = node.source?.value
+  if (typeof source !== "string") return
+  const file = context.filename ?? context.getFilename()
+  const from = folderOf(file)
+  if (from === undefined) return
+  if (!(from in floors)) {
+    context.report({ node, message: `the folder src/${from} has no floor: add it to lint/floors.js` })
+    return
+  }
+  if (unstable.test(source) && !/(Http|Node)\.ts$/.test(file)) {
+    context.report({
+      node,
+      message: `${source} is unstable in Effect 4.1: import it in a ...Http.ts or ...Node.ts file`
+    })
+  }
+  if (!source.startsWith(".")) return
+  const to = folderOf(resolve(dirname(file), source))
+  if (to === undefined) {
+    context.report({ node, message: `src/${from} imports ${source}, which is on no floor` })
+    return
+  }
+  if (to !== from && !(floors[to] < floors[from])) {
+    context.report({
+      node,
+      message: `src/${from} is on floor ${floors[from]} and may not import from src/${to} on floor ${floors[to]}`
+    })
+  }
+}
+
+const floorsRule = {
+  create: (context) => ({
+    ImportDeclaration: (node) => check(context, node),
+    ExportNamedDeclaration: (node) => check(context, node),
+    ExportAllDeclaration: (node) => check(context, node),
+    ImportExpression: (node) => check(context, node)
+  })
+}
+
+export default { meta: { name: "resilience" }, rules: { floors: floorsRule } }

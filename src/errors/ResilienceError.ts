@@ -1,0 +1,270 @@
+/**
+ * The union of every error that this library and the relay put into an error channel, and what one does with it:
+ * match it totally, handle it totally, describe it, encode it and decode it back to the same class.
+ */
+import { Effect, Schema } from "effect"
+import type { Blame } from "./Blame.ts"
+import { type catalogue, type Code, codeByTag, type Entry, lookup, type TagOf } from "./Catalogue.ts"
+import {
+  InvalidRequest,
+  BadRequestBody,
+  ReadRequestBodyFailed,
+  ConvertRequestFailed,
+  ContextLengthExceeded,
+  SensitiveWordsDetected,
+  InvalidCursor,
+  Unauthorized,
+  AccessDenied,
+  InsufficientUserQuota,
+  PreConsumeTokenQuotaFailed,
+  NotFound,
+  StreamNotFound,
+  MethodNotAllowed,
+  RequestTimeout,
+  Conflict,
+  StreamExpired,
+  PayloadTooLarge,
+  UnsupportedMediaType,
+  ValidationFailed,
+  BizError,
+  RateLimited,
+  HeadersTooLarge,
+  PromptBlocked
+} from "./CallerErrors.ts"
+import {
+  ChannelInvalidKey,
+  ChannelQuotaExhausted,
+  ChannelParamOverrideInvalid,
+  ChannelHeaderOverrideInvalid,
+  ChannelModelMappedError,
+  ChannelAwsClientError,
+  ChannelRateLimited,
+  ModelNotFound
+} from "./ChannelErrors.ts"
+import {
+  ChannelResponseTimeExceeded,
+  BadResponseStatusCode,
+  BadResponse,
+  BadResponseBody,
+  EmptyResponse,
+  ReadResponseBodyFailed,
+  AwsInvokeError,
+  StreamTruncated,
+  StreamFault,
+  UpstreamOverloaded,
+  DoRequestFailed
+} from "./UpstreamErrors.ts"
+import {
+  CircuitOpen,
+  BulkheadFull,
+  Throttled,
+  DeadlineExceeded,
+  RetryBudgetExhausted,
+  RetriesExhausted,
+  GetChannelFailed,
+  ChannelNoAvailableKey,
+  ShuttingDown
+} from "./PolicyErrors.ts"
+import { QueryDataError, UpdateDataError, LeaseLost } from "./StorageErrors.ts"
+import { ClientGone, StreamCancelled } from "./CancelErrors.ts"
+import { InternalError, ApplicationException } from "./DefectErrors.ts"
+
+/** Every class of the union. */
+export const members = [
+  InvalidRequest,
+  BadRequestBody,
+  ReadRequestBodyFailed,
+  ConvertRequestFailed,
+  ContextLengthExceeded,
+  SensitiveWordsDetected,
+  InvalidCursor,
+  Unauthorized,
+  AccessDenied,
+  InsufficientUserQuota,
+  PreConsumeTokenQuotaFailed,
+  NotFound,
+  StreamNotFound,
+  MethodNotAllowed,
+  RequestTimeout,
+  Conflict,
+  StreamExpired,
+  PayloadTooLarge,
+  UnsupportedMediaType,
+  ValidationFailed,
+  BizError,
+  RateLimited,
+  HeadersTooLarge,
+  PromptBlocked,
+  ChannelInvalidKey,
+  ChannelQuotaExhausted,
+  ChannelParamOverrideInvalid,
+  ChannelHeaderOverrideInvalid,
+  ChannelModelMappedError,
+  ChannelAwsClientError,
+  ChannelRateLimited,
+  ModelNotFound,
+  ChannelResponseTimeExceeded,
+  BadResponseStatusCode,
+  BadResponse,
+  BadResponseBody,
+  EmptyResponse,
+  ReadResponseBodyFailed,
+  AwsInvokeError,
+  StreamTruncated,
+  StreamFault,
+  UpstreamOverloaded,
+  DoRequestFailed,
+  CircuitOpen,
+  BulkheadFull,
+  Throttled,
+  DeadlineExceeded,
+  RetryBudgetExhausted,
+  RetriesExhausted,
+  GetChannelFailed,
+  ChannelNoAvailableKey,
+  ShuttingDown,
+  QueryDataError,
+  UpdateDataError,
+  LeaseLost,
+  ClientGone,
+  StreamCancelled,
+  InternalError,
+  ApplicationException
+] as const
+
+/** The union as a schema: what is encoded decodes to the same class. */
+export const ResilienceError = Schema.Union(members)
+
+/** Every error of this library. */
+export type ResilienceError = typeof ResilienceError.Type
+
+/** The tags of the union. */
+export type Tag = ResilienceError["_tag"]
+
+// The union and the catalogue say the same, both ways: a class without a row, or a row without a class, does not compile.
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
+const everyTagHasARow: Same<Tag, TagOf<Code>> = true
+void everyTagHasARow
+
+const isMember = Schema.is(ResilienceError)
+
+/** Whether a value is an error of this union. */
+export const isResilienceError = (value: unknown): value is ResilienceError => isMember(value)
+
+/** The code of an error. */
+export const codeOf = <T extends Tag>(error: { readonly _tag: T }): (typeof codeByTag)[T] => codeByTag[error._tag]
+
+/** Who is to blame for an error. */
+export const blameOf = (error: { readonly _tag: Tag }): Blame => lookup(codeByTag[error._tag]).blame
+
+/** An error's catalogue entry with what only the error itself knows: its last status, and whether its reset is known. */
+export interface Description extends Entry {
+  readonly status: number
+}
+
+const statusOf = (error: ResilienceError, entry: Entry): number => {
+  if (entry.status !== "last") return entry.status
+  const last = error._tag === "RetriesExhausted" ? error.last : undefined
+  return isResilienceError(last) && last._tag !== "RetriesExhausted" ? describe(last).status : 502
+}
+
+/** Everything that is known of an error: code, blame, HTTP status, type, severity, recoverable, public message. */
+export const describe = (error: ResilienceError): Description => {
+  const entry = lookup(codeByTag[error._tag])
+  return {
+    ...entry,
+    status: statusOf(error, entry),
+    recoverable: entry.recoverable || (entry.blame === "quota" && error.retryAfterMillis !== undefined)
+  }
+}
+
+/** A handler for each tag of `E`: leaving one out, or adding one, is a compile error. */
+export type Handlers<E extends { readonly _tag: string }, A> = {
+  readonly [K in E["_tag"]]: (error: Extract<E, { readonly _tag: K }>) => A
+}
+
+/**
+ * Turns an error into a value, totally: there is a handler for each tag that the error can have.
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitOpen, match, Throttled } from "effect-resilience/errors"
+ *
+ * const wait = (error: CircuitOpen | Throttled) =>
+ *   match(error, { CircuitOpen: (e) => e.retryAfterMillis ?? 1000, Throttled: () => 250 })
+ *
+ * wait(new Throttled({})) // => 250
+ * ```
+ */
+export const match = <E extends { readonly _tag: string }, A>(error: E, handlers: Handlers<E, A>): A =>
+  (handlers as unknown as { readonly [tag: string]: (error: E) => A })[error._tag]!(error)
+
+/** What the handlers of `handleAll` give, taken together. */
+type HandlersOut<H> = { readonly [K in keyof H]: H[K] extends (error: never) => infer Out ? Out : never }[keyof H]
+
+/**
+ * Handles every error of an effect: the error channel becomes what the handlers can still fail with, which is `never`
+ * when they cannot. A missing handler does not compile.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect } from "effect"
+ * import { CircuitOpen, handleAll } from "effect-resilience/errors"
+ *
+ * const call: Effect.Effect<string, CircuitOpen> = Effect.fail(new CircuitOpen({}))
+ * const total: Effect.Effect<string> = call.pipe(handleAll({ CircuitOpen: () => Effect.succeed("later") }))
+ *
+ * Effect.runSync(total) // => "later"
+ * ```
+ */
+export const handleAll =
+  <E extends { readonly _tag: string }, H extends Handlers<E, Effect.Effect<unknown, unknown, unknown>>>(
+    handlers: H & Handlers<E, Effect.Effect<unknown, unknown, unknown>>
+  ) =>
+  <A, R>(
+    self: Effect.Effect<A, E, R>
+  ): Effect.Effect<
+    A | Effect.Success<HandlersOut<H>>,
+    Effect.Error<HandlersOut<H>>,
+    R | Effect.Services<HandlersOut<H>>
+  > =>
+    Effect.catch(self, (error) =>
+      match(error, handlers as Handlers<E, Effect.Effect<unknown, unknown, unknown>>)
+    ) as never
+
+/** The members of `E` whose blame is `B`. */
+export type BlamedOn<E, B extends Blame> = E extends { readonly _tag: infer T extends Tag }
+  ? BlameByTag[T] extends B
+    ? E
+    : never
+  : never
+
+type BlameByTag = { readonly [C in Code as TagOf<C>]: (typeof catalogue)[C]["blame"] }
+
+/**
+ * Handles the errors of one blame and keeps the rest typed.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect } from "effect"
+ * import { catchBlame, DoRequestFailed, Unauthorized } from "effect-resilience/errors"
+ *
+ * const call: Effect.Effect<string, DoRequestFailed | Unauthorized> = Effect.fail(new DoRequestFailed({}))
+ * const rest: Effect.Effect<string, Unauthorized> = call.pipe(catchBlame("transport", () => Effect.succeed("cached")))
+ *
+ * Effect.runSync(rest) // => "cached"
+ * ```
+ */
+export const catchBlame =
+  <const B extends Blame, E, A2, E2, R2>(blame: B, handler: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>) =>
+  <A, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | A2, Exclude<E, BlamedOn<E, B>> | E2, R | R2> =>
+    Effect.catchIf(
+      self,
+      (error): error is E & BlamedOn<E, B> => isResilienceError(error) && blameOf(error) === blame,
+      (error) => handler(error)
+    ) as never
+
+const codec = Schema.toCodecJson(ResilienceError)
+
+/** An error as plain JSON. */
+export const encode = Schema.encodeSync(codec)
+
+/** Reads an error from plain JSON: the same class comes back. */
+export const decode = Schema.decodeUnknownEffect(codec)
