@@ -1,1 +1,3 @@
-export {}
+export * from "./Channel.ts"
+export * from "./Selection.ts"
+export * from "./Upstream.ts"

@@ -1,1 +1,2 @@
-export {}
+export * from "./Answer.ts"
+export * from "./Dialect.ts"

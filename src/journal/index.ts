@@ -1,1 +1,2 @@
-export {}
+export * from "./Journal.ts"
+export * from "./JournalStore.ts"

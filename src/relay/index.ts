@@ -1,1 +1,1 @@
-export {}
+export * from "./RelayOptions.ts"

@@ -1,0 +1,41 @@
+/**
+ * The way to an upstream: one HTTP request whose answer comes as callbacks. There is no fiber, promise or queue between
+ * a socket and what reads it; whoever opens a call owns its end.
+ */
+import { Context } from "effect"
+import type { DoRequestFailed, ReadResponseBodyFailed } from "../errors/index.ts"
+
+/** A request to an upstream, always a POST of JSON. */
+export interface UpstreamRequest {
+  readonly url: string
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string
+}
+
+/** What an upstream's answer does, in order: `onHead`, `onData` many times, then `onEnd` or `onError`, once. After `abort` nothing more is called. */
+export interface UpstreamSink {
+  readonly onHead: (
+    status: number,
+    headers: { readonly [name: string]: string | ReadonlyArray<string> | undefined }
+  ) => void
+  readonly onData: (chunk: Uint8Array) => void
+  /** The body is complete by its framing: its length, its last chunk, or a closed HTTP/1.0 connection. */
+  readonly onEnd: () => void
+  /** The connection could not be made, or broke before the body was complete. */
+  readonly onError: (error: DoRequestFailed | ReadResponseBodyFailed) => void
+}
+
+/** A call under way. */
+export interface UpstreamCall {
+  /** Closes the socket at once. */
+  readonly abort: () => void
+  /** Stops and resumes reading, for back-pressure. */
+  readonly pause: () => void
+  readonly resume: () => void
+}
+
+/** Opens calls to upstreams. The live Layer is `UpstreamNode.layer`; tests script their own. */
+export class Upstream extends Context.Service<
+  Upstream,
+  { readonly open: (request: UpstreamRequest, sink: UpstreamSink) => UpstreamCall }
+>()("effect-resilience/channel/Upstream") {}
