@@ -1,1 +1,3 @@
-export {}
+export * as Failures from "./Failures.ts"
+export * as InvalidPolicyOption from "./InvalidPolicyOption.ts"
+export * as PolicyTelemetry from "./PolicyTelemetry.ts"
