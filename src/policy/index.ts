@@ -1,3 +1,5 @@
 export * as Failures from "./Failures.ts"
 export * as InvalidPolicyOption from "./InvalidPolicyOption.ts"
 export * as PolicyTelemetry from "./PolicyTelemetry.ts"
+export * as BreakerState from "./BreakerState.ts"
+export * as BreakerWindow from "./BreakerWindow.ts"
