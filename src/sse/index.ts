@@ -1,1 +1,3 @@
-export {}
+export * from "./SseEncoder.ts"
+export * from "./SseParser.ts"
+export * as SseStream from "./SseStream.ts"

@@ -1,0 +1,342 @@
+/**
+ * Server-sent events from bytes, as the WHATWG standard says (HTML, 9.2.6 "Interpreting an event stream"), for any
+ * split into chunks. Plain synchronous code without Effect: it runs in the callback that a chunk arrives in, in Node and
+ * in a browser. `SseStream` is the same for a `Stream`.
+ */
+
+/** One dispatched event. */
+export interface SseEvent {
+  /** The event's type: `"message"` when the stream names none. */
+  readonly event: string
+  readonly data: string
+  /** The last event id when the event was dispatched: the event's own, or the one in force before it; else `""`. */
+  readonly id: string
+}
+
+/** A line, or an event that has not ended yet, is larger than the parser may hold. */
+export interface SseOverflow {
+  readonly _tag: "SseOverflow"
+  readonly maxEventBytes: number
+}
+
+/** What a parser reports, and how much it may hold. The callbacks must not throw. */
+export interface SseParserOptions {
+  readonly onEvent: (event: SseEvent) => void
+  /** A comment line, without its colon and one space after it. Heartbeats are comments. */
+  readonly onComment?: ((text: string) => void) | undefined
+  /** A valid `retry:` field, in milliseconds. */
+  readonly onRetry?: ((millis: number) => void) | undefined
+  /** The most bytes of UTF-8 in one event, field names included, or in one line. Default 1,048,576. */
+  readonly maxEventBytes?: number | undefined
+}
+
+/** A parser of one client's streams, one after the other. */
+export interface SseParser {
+  /**
+   * Takes the next bytes (or text), and calls back for whatever they complete. Gives the overflow if there was one:
+   * what came before it has been reported, and from then on everything is ignored until `reset`.
+   */
+  readonly feed: (chunk: Uint8Array | string) => SseOverflow | undefined
+  /**
+   * The stream is over: an event that no blank line ended is dropped, and so is its id. The parser is ready for the next
+   * stream; the last event id and the reconnection time stay.
+   */
+  readonly end: () => void
+  /** Forgets everything, the last event id and the reconnection time too. */
+  readonly reset: () => void
+  /** The committed last event id: what a reconnection sends as `Last-Event-ID`. Empty when there is none. */
+  readonly lastEventId: string
+  /** The reconnection time that the stream asked for, in milliseconds, at most 2^31-1. */
+  readonly retryMillis: number | undefined
+}
+
+const LF = 10
+const COLON = 58
+const SPACE = 32
+const BOM = 0xfeff
+const maxTimer = 2_147_483_647
+
+/**
+ * How many bytes of a chunk are whole characters: all but a truncated character at its end. Only a lead byte is looked
+ * for, since a lead byte always begins a new character whatever came before it; so what is decoded apart is the same as
+ * what is decoded together, malformed input included.
+ */
+const wholeCharacters = (bytes: Uint8Array): number => {
+  const length = bytes.length
+  for (let back = 1; back <= 3 && back <= length; back++) {
+    const byte = bytes[length - back]!
+    if (byte < 0x80) return length
+    if (byte >= 0xc0) return (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) > back ? length - back : length
+  }
+  return length
+}
+
+/** The length in UTF-8 of a part of a text. The two halves of a surrogate pair count two bytes each. */
+const utf8Length = (text: string, start: number, end: number): number => {
+  let bytes = end - start
+  for (let i = start; i < end; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2
+  }
+  return bytes
+}
+
+/**
+ * The usual field that begins at an index, colon included. By character codes, which costs half of `startsWith`.
+ */
+const fieldAt = (text: string, at: number): "data" | "event" | "id" | undefined => {
+  switch (text.charCodeAt(at)) {
+    case 100: // d
+      return text.charCodeAt(at + 1) === 97 &&
+        text.charCodeAt(at + 2) === 116 &&
+        text.charCodeAt(at + 3) === 97 &&
+        text.charCodeAt(at + 4) === COLON
+        ? "data"
+        : undefined
+    case 101: // e
+      return text.charCodeAt(at + 1) === 118 &&
+        text.charCodeAt(at + 2) === 101 &&
+        text.charCodeAt(at + 3) === 110 &&
+        text.charCodeAt(at + 4) === 116 &&
+        text.charCodeAt(at + 5) === COLON
+        ? "event"
+        : undefined
+    case 105: // i
+      return text.charCodeAt(at + 1) === 100 && text.charCodeAt(at + 2) === COLON ? "id" : undefined
+    default:
+      return undefined
+  }
+}
+
+/**
+ * Makes a parser. A byte order mark at the start is dropped once; lines end in CR, LF or CRLF; an id counts from the
+ * blank line that ends its block, even if the block has no data; `retry:` is state, and no event.
+ *
+ * ```ts import.meta.vitest
+ * import { makeSseParser, type SseEvent } from "effect-resilience/sse"
+ *
+ * const events: Array<SseEvent> = []
+ * const parser = makeSseParser({ onEvent: (event) => events.push(event) })
+ * parser.feed("retry: 250\nid: 7\nda")
+ * parser.feed("ta: hello\n\nid: 8\ndata: cut o")
+ * parser.end()
+ *
+ * events // => [{ event: "message", data: "hello", id: "7" }]
+ * parser.lastEventId // => "7"
+ * parser.retryMillis // => 250
+ * ```
+ */
+export const makeSseParser = (options: SseParserOptions): SseParser => {
+  const { onEvent, onComment, onRetry } = options
+  const maxEventBytes = options.maxEventBytes ?? 1_048_576
+  // The buffers hold the part before a truncated character, so that a decoder in streaming mode, which costs half as
+  // much again for each chunk, is not needed. `ignoreBOM` keeps the mark: Node's decoder may drop a second one.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  let truncated: Uint8Array | undefined
+
+  let atStart = true
+  let skipLf = false
+  let pending = ""
+  let pendingBytes = 0
+
+  let data: string | undefined
+  let type = ""
+  let idBuffer = ""
+  let lastEventId = ""
+  let retryMillis: number | undefined
+  // The bytes of the field lines that the block under way has so far.
+  let held = 0
+  let overflow: SseOverflow | undefined
+
+  const dispatch = () => {
+    lastEventId = idBuffer
+    const value = data
+    const name = type
+    data = undefined
+    type = ""
+    held = 0
+    if (value !== undefined) onEvent({ event: name === "" ? "message" : name, data: value, id: lastEventId })
+  }
+
+  const fits = (text: string, start: number, end: number): boolean => {
+    // A unit is at most three bytes: nearly every line fits without being counted.
+    if (held + (end - start) * 3 <= maxEventBytes || held + utf8Length(text, start, end) <= maxEventBytes) return true
+    overflow = { _tag: "SseOverflow", maxEventBytes }
+    return false
+  }
+
+  const field = (name: string, value: string) => {
+    switch (name) {
+      case "data":
+        data = data === undefined ? value : data + "\n" + value
+        held += 6 + utf8Length(value, 0, value.length)
+        return
+      case "event":
+        type = value
+        held += 7 + value.length
+        return
+      case "id":
+        if (value.includes("\0")) return
+        idBuffer = value
+        held += 4 + value.length
+        return
+      case "retry":
+        if (!/^[0-9]+$/.test(value)) return
+        retryMillis = Math.min(Number(value), maxTimer)
+        onRetry?.(retryMillis)
+    }
+  }
+
+  /** Takes one line without its end. Gives false on overflow. */
+  const line = (text: string, start: number, end: number): boolean => {
+    if (start === end) {
+      dispatch()
+      return true
+    }
+    if (!fits(text, start, end)) return false
+    if (text.charCodeAt(start) === COLON) {
+      onComment?.(text.slice(text.charCodeAt(start + 1) === SPACE && start + 1 < end ? start + 2 : start + 1, end))
+      return true
+    }
+    const name = fieldAt(text, start)
+    if (name !== undefined) {
+      const from = start + name.length + 1
+      field(name, text.slice(text.charCodeAt(from) === SPACE && from < end ? from + 1 : from, end))
+      return true
+    }
+    // Cut out first: a search for the colon must not run on to the end of the chunk.
+    const whole = text.slice(start, end)
+    const colon = whole.indexOf(":")
+    if (colon === -1) field(whole, "")
+    else field(whole.slice(0, colon), whole.slice(colon + (whole.charCodeAt(colon + 1) === SPACE ? 2 : 1)))
+    return true
+  }
+
+  /** Takes the whole lines of a text without CR, and gives where the rest begins, or -1 on overflow. */
+  const linesOfLf = (text: string): number => {
+    let start = 0
+    for (;;) {
+      const end = text.indexOf("\n", start)
+      if (end === -1) return start
+      // `data: …` and a blank line: nearly every event of a model's answer, dispatched without passing the buffers.
+      if (data === undefined && text.charCodeAt(end + 1) === LF && fieldAt(text, start) === "data") {
+        if (!fits(text, start, end)) return -1
+        const name = type
+        type = ""
+        held = 0
+        lastEventId = idBuffer
+        onEvent({
+          event: name === "" ? "message" : name,
+          data: text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end),
+          id: idBuffer
+        })
+        start = end + 2
+        continue
+      }
+      if (!line(text, start, end)) return -1
+      start = end + 1
+    }
+  }
+
+  /** The same for a text with CR in it. */
+  const linesOfAny = (text: string): number => {
+    let start = 0
+    let lf = text.indexOf("\n")
+    let cr = text.indexOf("\r")
+    for (;;) {
+      if (lf !== -1 && lf < start) lf = text.indexOf("\n", start)
+      if (cr !== -1 && cr < start) cr = text.indexOf("\r", start)
+      const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr
+      if (end === -1) return start
+      if (!line(text, start, end)) return -1
+      start = end + 1
+      if (end !== cr) continue
+      if (start === text.length) skipLf = true
+      else if (text.charCodeAt(start) === LF) start++
+    }
+  }
+
+  const feedText = (chunk: string) => {
+    let text = chunk
+    if (atStart && text !== "") {
+      atStart = false
+      if (text.charCodeAt(0) === BOM) text = text.slice(1)
+    }
+    if (skipLf && text !== "") {
+      skipLf = false
+      if (text.charCodeAt(0) === LF) text = text.slice(1)
+    }
+    if (text === "") return
+    const hasCr = text.includes("\r")
+    if (pending !== "") {
+      if (!hasCr && !text.includes("\n")) {
+        pending += text
+        pendingBytes += utf8Length(text, 0, text.length)
+        if (held + pendingBytes > maxEventBytes) overflow = { _tag: "SseOverflow", maxEventBytes }
+        return
+      }
+      text = pending + text
+      pending = ""
+      pendingBytes = 0
+    }
+    const rest = hasCr ? linesOfAny(text) : linesOfLf(text)
+    if (rest === -1 || rest === text.length) return
+    pending = rest === 0 ? text : text.slice(rest)
+    pendingBytes = utf8Length(pending, 0, pending.length)
+    if (held + pendingBytes > maxEventBytes) overflow = { _tag: "SseOverflow", maxEventBytes }
+  }
+
+  const feedBytes = (chunk: Uint8Array) => {
+    let bytes = chunk
+    if (truncated !== undefined) {
+      bytes = new Uint8Array(truncated.length + chunk.length)
+      bytes.set(truncated)
+      bytes.set(chunk, truncated.length)
+      truncated = undefined
+    }
+    const whole = wholeCharacters(bytes)
+    if (whole === bytes.length) return feedText(decoder.decode(bytes))
+    // A copy: a Buffer's own slice would be a view of memory that its owner may use again.
+    truncated = Uint8Array.from(bytes.subarray(whole))
+    feedText(decoder.decode(bytes.subarray(0, whole)))
+  }
+
+  const forget = () => {
+    truncated = undefined
+    atStart = true
+    skipLf = false
+    pending = ""
+    pendingBytes = 0
+    data = undefined
+    type = ""
+    held = 0
+    overflow = undefined
+    idBuffer = lastEventId
+  }
+
+  return {
+    feed: (chunk) => {
+      if (overflow !== undefined) return overflow
+      if (typeof chunk === "string") feedText(chunk)
+      else feedBytes(chunk)
+      // What an overflowing block holds is let go at once.
+      if (overflow !== undefined) {
+        pending = ""
+        data = undefined
+      }
+      return overflow
+    },
+    end: forget,
+    reset: () => {
+      lastEventId = ""
+      retryMillis = undefined
+      forget()
+    },
+    get lastEventId() {
+      return lastEventId
+    },
+    get retryMillis() {
+      return retryMillis
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Server-sent events as streams, over the same parser and encoder. Whole arrays go through at once: a chunk costs one
+ * pull, however many events are in it.
+ */
+import { Array as Arr, Effect, type Pull, Stream } from "effect"
+import { BadResponseBody } from "../errors/index.ts"
+import { encodeEvent, type SseEventFields } from "./SseEncoder.ts"
+import { makeSseParser, type SseEvent, type SseParserOptions } from "./SseParser.ts"
+
+/** What `decode` reports beside the events, and its limit. */
+export type DecodeOptions = Omit<SseParserOptions, "onEvent">
+
+/**
+ * The events of a stream of bytes. An event that the end of the bytes leaves unfinished is dropped, as the standard says:
+ * whether an answer is whole is for its own terminator to tell. Fails with `BadResponseBody` when an event or a line is
+ * larger than `maxEventBytes` (1 MiB unless said otherwise); what came before it is given first.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect, Stream } from "effect"
+ * import { SseStream } from "effect-resilience/sse"
+ *
+ * const bytes = Stream.make("data: a\n\nda", "ta: b\n\n").pipe(Stream.encodeText)
+ * const events = bytes.pipe(SseStream.decode(), Stream.map((event) => event.data), Stream.runCollect)
+ *
+ * Effect.runSync(events) // => ["a", "b"]
+ * ```
+ */
+export const decode =
+  (options?: DecodeOptions) =>
+  <E, R>(self: Stream.Stream<Uint8Array, E, R>): Stream.Stream<SseEvent, E | BadResponseBody, R> =>
+    Stream.transformPull(self, (pull) =>
+      Effect.sync(() => {
+        let out: Array<SseEvent> = []
+        let failed: BadResponseBody | undefined
+        const parser = makeSseParser({
+          ...options,
+          onEvent: (event) => {
+            out.push(event)
+          }
+        })
+        const step: Pull.Pull<Arr.NonEmptyReadonlyArray<SseEvent>, E | BadResponseBody, void, R> = Effect.flatMap(
+          pull,
+          (chunks) => {
+            for (const chunk of chunks) {
+              const overflow = parser.feed(chunk)
+              if (overflow === undefined) continue
+              failed = new BadResponseBody({ message: `an event is larger than ${overflow.maxEventBytes} bytes` })
+              break
+            }
+            if (!Arr.isArrayNonEmpty(out)) return failed === undefined ? step : Effect.fail(failed)
+            const events = out
+            out = []
+            return Effect.succeed(events)
+          }
+        )
+        return Effect.suspend(() => (failed === undefined ? step : Effect.fail(failed)))
+      })
+    )
+
+/**
+ * A stream of events as bytes. An id or an event name with CR, LF or NUL is a defect (`InvalidSseField`).
+ *
+ * ```ts import.meta.vitest
+ * import { Effect, Stream } from "effect"
+ * import { SseStream } from "effect-resilience/sse"
+ *
+ * const text = Stream.make({ data: "a" }, { data: "b" }).pipe(SseStream.encode, Stream.decodeText, Stream.mkString)
+ *
+ * Effect.runSync(text) // => "data: a\n\ndata: b\n\n"
+ * ```
+ */
+export const encode = <E, R>(self: Stream.Stream<SseEventFields, E, R>): Stream.Stream<Uint8Array, E, R> =>
+  self.pipe(
+    Stream.mapArray((events) => {
+      let text = ""
+      for (const event of events) text += encodeEvent(event)
+      return [text] as const
+    }),
+    Stream.encodeText
+  )

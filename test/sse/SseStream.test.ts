@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { BadResponseBody } from "effect-resilience/errors"
+import { encodeEvent, SseStream, type SseEvent } from "effect-resilience/sse"
+import * as fc from "fast-check"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+describe("SseStream", () => {
+  it.effect("gives a chunk's events as one array, and an empty chunk none", () =>
+    Effect.gen(function* () {
+      const arrays: Array<ReadonlyArray<string>> = []
+      yield* Stream.make(bytes("data: a\n\ndata: b\n\nda"), bytes("ta: c"), bytes("\n\n"), bytes("data: cut")).pipe(
+        Stream.rechunk(1),
+        SseStream.decode(),
+        Stream.runForEachArray((events) => Effect.sync(() => arrays.push(events.map((event) => event.data))))
+      )
+      assert.deepStrictEqual(arrays, [["a", "b"], ["c"]])
+    })
+  )
+
+  it.effect("fails after an overflow, once what came before it was given", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const error = yield* Stream.make(bytes(`data: a\n\ndata: ${"x".repeat(100)}\n\n`)).pipe(
+        SseStream.decode({ maxEventBytes: 50 }),
+        Stream.runForEach((event) => Effect.sync(() => seen.push(event.data))),
+        Effect.flip
+      )
+      assert.instanceOf(error, BadResponseBody)
+      assert.deepStrictEqual(seen, ["a"])
+    })
+  )
+
+  it.effect("is a fresh parser each time it runs, and passes on failures", () =>
+    Effect.gen(function* () {
+      const stream = Stream.concat(Stream.make(bytes("data: a\n\ndata: half")), Stream.fail("cut" as const)).pipe(
+        SseStream.decode(),
+        Stream.map((event) => event.data),
+        Stream.catch((error) => Stream.make(error))
+      )
+      assert.deepStrictEqual(yield* Stream.runCollect(stream), ["a", "cut"])
+      assert.deepStrictEqual(yield* Stream.runCollect(stream), ["a", "cut"])
+    })
+  )
+
+  it.effect("reports comments and retries", () =>
+    Effect.gen(function* () {
+      const heard: Array<string | number> = []
+      yield* Stream.make(bytes(": ping\nretry: 5\n\n")).pipe(
+        SseStream.decode({ onComment: (text) => heard.push(text), onRetry: (millis) => heard.push(millis) }),
+        Stream.runDrain
+      )
+      assert.deepStrictEqual(heard, ["ping", 5])
+    })
+  )
+
+  it("decodes what it encodes", async () => {
+    const text = fc.string().filter((s) => !/[\r\n\0]/.test(s))
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.record({ event: text, id: text, data: text })), async (events) => {
+        const back: ReadonlyArray<SseEvent> = await Stream.fromIterable(events).pipe(
+          SseStream.encode,
+          SseStream.decode(),
+          Stream.runCollect,
+          Effect.runPromise
+        )
+        assert.deepStrictEqual(
+          back,
+          events.map((event) => ({ ...event, event: event.event === "" ? "message" : event.event }))
+        )
+        assert.strictEqual(
+          await Effect.runPromise(
+            Stream.fromIterable(events).pipe(SseStream.encode, Stream.decodeText, Stream.mkString)
+          ),
+          events.map(encodeEvent).join("")
+        )
+      })
+    )
+  })
+})
