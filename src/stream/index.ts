@@ -1,1 +1,2 @@
-export {}
+export * from "./ClockState.ts"
+export * from "./Stitcher.ts"

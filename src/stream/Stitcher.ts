@@ -1,0 +1,234 @@
+/**
+ * Joins a continuation to the text that was delivered before it. A model that is asked to go on may repeat the end of
+ * what it is shown, or begin anew; what it repeats is dropped where that is sure, and only there. An unsure seam drops
+ * nothing and says so: a word twice is a blemish, a word lost is a fault.
+ *
+ * A repetition at the seam is sure when it is long (`minOverlap`), not periodic (its smallest period is more than half
+ * of it) and nowhere else in the text: refrains, lists and repeated code are none of these. Texts are compared by code
+ * points, exactly: nothing is normalised. What cannot be seen this way stays: an added space, a preamble ("Sure, here is
+ * the rest"), quotes in another style.
+ *
+ * The longest overlap is found with the automaton of Knuth, Morris and Pratt, the continuation being the pattern and the
+ * end of the text what is searched; the pattern grows as it comes. Linear in both.
+ */
+
+/** How a continuation was joined. */
+export type Seam =
+  /** It goes on where the text ended: nothing was dropped. */
+  | "exact"
+  /** It repeated the end of the text: the repetition was dropped. */
+  | "overlap"
+  /** It began anew: the repetition of the whole text was dropped, or the continuation was refused. */
+  | "restart"
+  /** It may have repeated something, which is not sure: nothing was dropped. */
+  | "ambiguous"
+
+/** What was decided at a seam, once and for all. */
+export interface StitchDecision {
+  readonly seam: Seam
+  /** How many code points of the continuation were dropped. */
+  readonly dropped: number
+  /** A target that was given the text as its own beginning began it anew: nothing of it is shown, then or later. */
+  readonly refused: boolean
+}
+
+/** What a continuation is joined to, and how. */
+export interface StitcherOptions {
+  /** All that has been delivered, exactly. */
+  readonly committed: string
+  /**
+   * `message`: the target was asked to go on, and may repeat. `prefill`: the text was given to it as the beginning of its
+   * own answer, so that what looks like an overlap is none; a restart means that it does not know prefill.
+   */
+  readonly mode: "prefill" | "message"
+  /** The longest overlap that is looked for, and how much of the text shows a restart in mode `prefill`. Default 2000. */
+  readonly maxOverlap?: number | undefined
+  /** The shortest overlap that is dropped, in code points. Default 24. */
+  readonly minOverlap?: number | undefined
+  /** The shortest text whose repetition counts as a restart, in code points. Default 16, in mode `prefill` 8. */
+  readonly minRestart?: number | undefined
+}
+
+/** Joins one continuation. */
+export interface Stitcher {
+  /** Takes what came next, and gives what to show now. It is empty while the seam is not decided. */
+  readonly push: (text: string) => string
+  /** The continuation is over, whole or not: gives what is left to show. */
+  readonly end: () => string
+  /** Absent until it is known how the continuation begins. */
+  readonly decision: StitchDecision | undefined
+  /** Whether text is being held back for the decision. */
+  readonly holding: boolean
+}
+
+const codePoints = (text: string): Array<number> => Array.from(text, (character) => character.codePointAt(0)!)
+
+/** Extends the table of a pattern's borders to one more element. `borders[i]`: the longest proper one of the first i+1. */
+const extendBorders = (pattern: ReadonlyArray<number>, borders: Array<number>): void => {
+  const i = borders.length
+  if (i === 0) {
+    borders.push(0)
+    return
+  }
+  let border = borders[i - 1]!
+  while (border > 0 && pattern[i] !== pattern[border]) border = borders[border - 1]!
+  borders.push(pattern[i] === pattern[border] ? border + 1 : 0)
+}
+
+/** Whether the first `length` elements repeat with a period of at most half of them. */
+const isPeriodic = (borders: ReadonlyArray<number>, length: number): boolean => {
+  const period = length - borders[length - 1]!
+  return period * 2 <= length
+}
+
+/** Whether the first `length` elements of a pattern occur in a text anywhere but at its end. */
+const occursEarlier = (
+  text: ReadonlyArray<number>,
+  pattern: ReadonlyArray<number>,
+  borders: ReadonlyArray<number>,
+  length: number
+): boolean => {
+  let matched = 0
+  for (let at = 0; at < text.length - 1; at++) {
+    while (matched > 0 && text[at] !== pattern[matched]) matched = borders[matched - 1]!
+    if (text[at] === pattern[matched]) matched++
+    if (matched === length) return true
+  }
+  return false
+}
+
+/** The text of code points, from the nth on. */
+const fromCodePoints = (points: ReadonlyArray<number>, from: number): string => {
+  let text = ""
+  for (let at = from; at < points.length; at += 4096) text += String.fromCodePoint(...points.slice(at, at + 4096))
+  return text
+}
+
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
+
+/**
+ * Makes the joint of one continuation.
+ *
+ * ```ts import.meta.vitest
+ * import { makeStitcher } from "effect-resilience/stream"
+ *
+ * const stitcher = makeStitcher({ committed: "It was a bright cold day in April, and the clocks", mode: "message" })
+ *
+ * stitcher.push("a bright cold day in April, ") // => ""
+ * stitcher.push("and the clocks were striking") // => " were striking"
+ * stitcher.decision // => { seam: "overlap", dropped: 42, refused: false }
+ * ```
+ */
+export const makeStitcher = (options: StitcherOptions): Stitcher => {
+  const { mode } = options
+  const maxOverlap = options.maxOverlap ?? 2000
+  const minOverlap = options.minOverlap ?? 24
+  const minRestart = options.minRestart ?? (mode === "prefill" ? 8 : 16)
+
+  let committed = codePoints(options.committed)
+  /** What is searched for overlaps. */
+  let tail = mode === "prefill" ? [] : committed.slice(Math.max(0, committed.length - maxOverlap))
+  /** How much of the text must come again to be a restart. */
+  const whole = mode === "prefill" ? Math.min(committed.length, maxOverlap) : committed.length
+
+  /** The continuation so far, its borders, and how far it has been searched for in the tail. */
+  let pattern: Array<number> = []
+  let borders: Array<number> = []
+  let searched = 0
+  let matched = 0
+  /** How much of the text's beginning has come again, and whether it is still coming. */
+  let repeated = 0
+  let restarting = true
+
+  let decision: StitchDecision | undefined
+  let surrogate = ""
+
+  const decide = (seam: Seam, dropped: number, refused = false): string => {
+    decision = { seam, dropped, refused }
+    const shown = refused ? "" : fromCodePoints(pattern, dropped)
+    committed = tail = pattern = borders = []
+    return shown
+  }
+
+  /** Searches on in the tail, until it needs more of the pattern or the tail is at its end. */
+  const search = () => {
+    while (searched < tail.length && matched < pattern.length) {
+      if (tail[searched] === pattern[matched]) {
+        matched++
+        searched++
+      } else if (matched > 0) matched = borders[matched - 1]!
+      else searched++
+    }
+  }
+
+  /** The tail is searched: `matched` is the longest overlap. `unsure` is for other signs of a repetition. */
+  const decideOverlap = (unsure: boolean): string => {
+    if (matched === 0) return decide(unsure ? "ambiguous" : "exact", 0)
+    const sure =
+      matched >= minOverlap && !isPeriodic(borders, matched) && !occursEarlier(committed, pattern, borders, matched)
+    return sure ? decide("overlap", matched) : decide("ambiguous", 0)
+  }
+
+  /** Takes one code point. Gives what to show once it is decided. */
+  const take = (point: number): string | undefined => {
+    restarting &&= point === committed[pattern.length]
+    if (restarting) repeated++
+    pattern.push(point)
+    extendBorders(pattern, borders)
+    search()
+    if (repeated === whole) {
+      if (whole < minRestart || isPeriodic(borders, whole)) return decide("ambiguous", 0)
+      return decide("restart", whole, mode === "prefill")
+    }
+    if (restarting || searched < tail.length) return undefined
+    // A beginning that came again and then went its own way: no sure restart, nor does it just go on.
+    return decideOverlap(repeated >= minRestart)
+  }
+
+  /** No more will come: a candidate that is not complete is none, but neither is the seam exact. */
+  const decideAtEnd = (): string => {
+    if (pattern.length === 0) return decide("exact", 0)
+    const begun = searched < tail.length && matched > 0
+    while (searched < tail.length) {
+      search()
+      if (searched < tail.length) matched = borders[matched - 1]!
+    }
+    return decideOverlap(begun || repeated >= minRestart)
+  }
+
+  if (whole === 0) decide("exact", 0)
+
+  return {
+    push: (text) => {
+      if (text === "") return ""
+      let input = surrogate + text
+      surrogate = ""
+      // Half of a surrogate pair is not shown alone.
+      if (isHighSurrogate(input.charCodeAt(input.length - 1))) {
+        surrogate = input.slice(-1)
+        input = input.slice(0, -1)
+      }
+      if (decision !== undefined) return decision.refused ? "" : input
+      let read = 0
+      while (read < input.length) {
+        const point = input.codePointAt(read)!
+        read += point > 0xffff ? 2 : 1
+        const shown = take(point)
+        if (shown !== undefined) return decision!.refused ? "" : shown + input.slice(read)
+      }
+      return ""
+    },
+    end: () => {
+      const held = decision === undefined ? decideAtEnd() : ""
+      const rest = decision?.refused === true ? "" : held + surrogate
+      surrogate = ""
+      return rest
+    },
+    get decision() {
+      return decision
+    },
+    get holding() {
+      return decision === undefined && pattern.length > 0
+    }
+  }
+}

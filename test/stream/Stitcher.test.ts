@@ -1,0 +1,278 @@
+import { assert, describe, it } from "@effect/vitest"
+import { makeStitcher, type StitchDecision, type StitcherOptions } from "effect-resilience/stream"
+import * as fc from "fast-check"
+
+interface Stitched {
+  readonly shown: string
+  readonly decision: StitchDecision | undefined
+}
+
+const stitch = (
+  committed: string,
+  chunks: ReadonlyArray<string>,
+  options?: Partial<Omit<StitcherOptions, "committed">>
+): Stitched => {
+  const stitcher = makeStitcher({ mode: "message", ...options, committed })
+  let shown = ""
+  for (const chunk of chunks) shown += stitcher.push(chunk)
+  shown += stitcher.end()
+  assert.isFalse(stitcher.holding)
+  return { shown, decision: stitcher.decision }
+}
+
+const characters = (text: string) => text.split("")
+const length = (text: string) => Array.from(text).length
+const decided = (seam: StitchDecision["seam"], dropped = 0, refused = false) => ({ seam, dropped, refused })
+
+/** The whole at once and character by character: the result is the same. */
+const check = (
+  committed: string,
+  continuation: string,
+  shown: string,
+  decision: StitchDecision,
+  options?: Partial<Omit<StitcherOptions, "committed">>
+) => {
+  for (const chunks of [[continuation], characters(continuation)]) {
+    assert.deepStrictEqual(stitch(committed, chunks, options), { shown, decision })
+  }
+}
+
+const text = "It was a bright cold day in April, and the clocks were striking thirteen. Winston Smith slipped through."
+
+describe("mode message", () => {
+  it("shows an exact continuation as it is", () =>
+    check(text.slice(0, 49), text.slice(49), text.slice(49), decided("exact")))
+
+  it("shows the first text as it is, when nothing was delivered before", () =>
+    check("", "Hello", "Hello", decided("exact")))
+
+  it("drops an overlap that is long enough", () =>
+    check(text.slice(0, 49), text.slice(9), text.slice(49), decided("overlap", 40)))
+
+  it("drops an overlap of 20 where 20 are enough", () =>
+    check(text.slice(0, 49), text.slice(29), text.slice(49), decided("overlap", 20), { minOverlap: 20 }))
+
+  it("drops a restart from the beginning", () => check(text.slice(0, 49), text, text.slice(49), decided("restart", 49)))
+
+  it("drops a restart of a text that is longer than any overlap", () => {
+    const long = Array.from({ length: 900 }, (_, i) => `${i}:${(i * 7919) % 1009}`).join(" ")
+    check(long.slice(0, 5000), long, long.slice(5000), decided("restart", 5000))
+  })
+
+  it("keeps both when a restart goes its own way", () => {
+    const other = text.slice(0, 30) + "another turn, and so on to its own end"
+    check(text.slice(0, 60), other, other, decided("ambiguous"))
+  })
+
+  it("keeps what it held when the continuation ends inside an overlap", () => {
+    check(text.slice(0, 60), text.slice(20, 50), text.slice(20, 50), decided("ambiguous"))
+  })
+
+  it("drops an overlap when the continuation ends with it", () =>
+    check(text.slice(0, 60), text.slice(20, 60), "", decided("overlap", 40)))
+
+  it("joins a word that was cut", () =>
+    check("it was an inter", "interruption", "ruption", decided("overlap", 5), { minOverlap: 3 }))
+
+  it("carries a surrogate pair over chunks, before the decision and after it", () => {
+    const stitcher = makeStitcher({ committed: text.slice(0, 49), mode: "message" })
+    assert.strictEqual(stitcher.push("\ud83d"), "")
+    assert.strictEqual(stitcher.push("\ude00"), "😀")
+    assert.strictEqual(stitcher.push("a\ud83d"), "a")
+    assert.strictEqual(stitcher.push("\ude00b\ud83d"), "😀b")
+    assert.strictEqual(stitcher.end(), "\ud83d")
+    const committed = "the quick brown fox jumps over 😀"
+    check(committed, "fox jumps over 😀😀", "😀", decided("overlap", 16), { minOverlap: 8 })
+  })
+
+  it("counts code points", () => {
+    const emoji = Array.from({ length: 30 }, (_, i) => String.fromCodePoint(0x1f600 + i)).join("")
+    check(`so ${emoji}`, `${emoji} end`, " end", decided("overlap", 30))
+  })
+
+  describe("drops nothing where it is not sure", () => {
+    it("an overlap that is too short: the repetition stays", () =>
+      check("And then it", "then it happened", "then it happened", decided("ambiguous"), { minOverlap: 12 }))
+
+    it("an overlap of one letter, which may be chance", () => check("a cat", "the", "the", decided("ambiguous")))
+
+    it("a refrain", () => {
+      const refrain = "Row, row, row your boat\n"
+      check(refrain + refrain, refrain + "Merrily", refrain + "Merrily", decided("ambiguous"))
+      const verse = "London Bridge is falling down, my fair lady.\n"
+      const song = `${verse}Build it up with wood and clay.\n${verse}`
+      check(song, `${verse}Take a key`, `${verse}Take a key`, decided("ambiguous"))
+    })
+
+    it("code with repeated lines", () => {
+      const line = "    values.push(parse(next()))\n"
+      check(`init()\n${line}${line}`, `${line}done()`, `${line}done()`, decided("ambiguous"))
+      const block = "  if (error !== null) return error\n"
+      const committed = `a()\n${block}b()\n${block}`
+      check(committed, `${block}c()`, `${block}c()`, decided("ambiguous"))
+    })
+
+    it("laughter", () =>
+      check(
+        "ha ha ha ha ha ha ha ha ",
+        "ha ha ha ha ha ha ha ha ha!",
+        "ha ha ha ha ha ha ha ha ha!",
+        decided("ambiguous")
+      ))
+
+    it("a text too short to have been begun anew", () =>
+      check("Hello, wor", "Hello, world", "Hello, world", decided("ambiguous")))
+
+    it("a periodic text that comes again", () => {
+      const row = "=-".repeat(20)
+      check(row, row + "x", row + "x", decided("ambiguous"))
+    })
+  })
+
+  describe("leaves what cannot be seen", () => {
+    it("an added space", () => check("one two ", " three", " three", decided("ambiguous")))
+    it("a preamble", () =>
+      check(
+        text.slice(0, 49),
+        `Sure, here is more:${text.slice(20)}`,
+        `Sure, here is more:${text.slice(20)}`,
+        decided("exact")
+      ))
+    it("quotes in another style", () => {
+      const committed = 'He said: "That is not what I had in mind", and left'
+      const other = "“That is not what I had in mind”, and left the room"
+      check(committed, other, other, decided("exact"))
+    })
+  })
+
+  it("holds only while something may still match, and shows the rest at once", () => {
+    const stitcher = makeStitcher({ committed: text.slice(0, 49), mode: "message" })
+    assert.isFalse(stitcher.holding)
+    assert.strictEqual(stitcher.push("a bright cold"), "")
+    assert.isTrue(stitcher.holding)
+    assert.isUndefined(stitcher.decision)
+    assert.strictEqual(stitcher.push(" night"), "a bright cold night")
+    assert.isFalse(stitcher.holding)
+    assert.strictEqual(stitcher.push(" day"), " day")
+  })
+
+  it("decides for a continuation without anything", () => check(text, "", "", decided("exact")))
+
+  it("looks for an overlap in the last maxOverlap code points only", () => {
+    check(text, text.slice(40), text.slice(40), decided("exact"), { maxOverlap: 30 })
+    check(text, text.slice(-30) + "x", "x", decided("overlap", 30), { maxOverlap: 30 })
+  })
+})
+
+describe("mode prefill", () => {
+  const prefill = { mode: "prefill" } as const
+
+  it("drops no overlap, however long", () =>
+    check(text.slice(0, 60), text.slice(9), text.slice(9), decided("exact"), prefill))
+
+  it("refuses a restart as soon as the text has come again, and shows nothing of it", () => {
+    const committed = text.slice(0, 60)
+    const stitcher = makeStitcher({ committed, ...prefill })
+    assert.strictEqual(stitcher.push(text.slice(0, 59)), "")
+    assert.isUndefined(stitcher.decision)
+    assert.strictEqual(stitcher.push(text.slice(59)), "")
+    assert.deepStrictEqual(stitcher.decision, decided("restart", 60, true))
+    assert.strictEqual(stitcher.push(" more"), "")
+    assert.strictEqual(stitcher.end(), "")
+  })
+
+  it("sees a restart of 8 code points, and not of 7", () => {
+    check("Hello wo", "Hello world", "", decided("restart", 8, true), prefill)
+    check("Hello w", "Hello world", "Hello world", decided("ambiguous"), prefill)
+  })
+
+  it("waits for the first 2000 code points of a long text only", () => {
+    const long = Array.from({ length: 900 }, (_, i) => `${i}:${(i * 7919) % 1009}`).join(" ")
+    const stitcher = makeStitcher({ committed: long, ...prefill })
+    assert.strictEqual(stitcher.push(long.slice(0, 2000)), "")
+    assert.deepStrictEqual(stitcher.decision, decided("restart", 2000, true))
+  })
+
+  it("does not take a periodic text for a restart", () =>
+    check("ha ha ha ha ", "ha ha ha ha ha!", "ha ha ha ha ha!", decided("ambiguous"), prefill))
+
+  it("shows what it held when it goes another way, or ends", () => {
+    check("Hello wo", "Hello there", "Hello there", decided("exact"), prefill)
+    check("Hello wo", "Hello", "Hello", decided("exact"), prefill)
+  })
+})
+
+const word = fc.array(fc.constantFrom("a", "b", " ", "é", "😀", "\n"), { maxLength: 12 }).map((parts) => parts.join(""))
+const chunked = (whole: string, sizes: ReadonlyArray<number>): ReadonlyArray<string> => {
+  const chunks: Array<string> = []
+  for (let at = 0, i = 0; at < whole.length; i++) {
+    const size = sizes[i % sizes.length] ?? whole.length
+    chunks.push(whole.slice(at, at + size))
+    at += size
+  }
+  return chunks
+}
+const sizes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 6 })
+const small = { minOverlap: 3, minRestart: 3, maxOverlap: 8 }
+
+describe("for every text and every split into chunks", () => {
+  it("shows all but what it dropped, and the split changes nothing", () => {
+    fc.assert(
+      fc.property(word, word, sizes, fc.constantFrom("prefill", "message"), (committed, next, cuts, mode) => {
+        const options = { ...small, mode } as const
+        const { shown, decision } = stitch(committed, [next], options)
+        assert.deepStrictEqual(stitch(committed, chunked(next, cuts), options), { shown, decision })
+        if (decision === undefined) return assert.fail("not decided at the end")
+        if (decision.refused) return assert.strictEqual(shown, "")
+        assert.strictEqual(Array.from(next).slice(decision.dropped).join(""), shown)
+        if (decision.seam === "exact" || decision.seam === "ambiguous") assert.strictEqual(decision.dropped, 0)
+        else assert.isAbove(decision.dropped, 0)
+        // What is dropped is what the text ends with, or the whole of it.
+        const repeated = next.slice(0, next.length - shown.length)
+        assert.isTrue(committed.endsWith(repeated))
+        if (decision.seam === "restart") assert.strictEqual(repeated, committed)
+      }),
+      { numRuns: 5000 }
+    )
+  })
+
+  it("finds the longest overlap", () => {
+    fc.assert(
+      fc.property(word, word, (committed, next) => {
+        const points = Array.from(committed)
+        const overlaps = points.map((_, i) => points.slice(i).join("")).filter((suffix) => next.startsWith(suffix))
+        const { decision } = stitch(committed, [next], { minOverlap: 1, minRestart: 1000 })
+        if (overlaps.length === 0) assert.notStrictEqual(decision?.seam, "overlap")
+        else assert.notStrictEqual(decision?.seam, "exact")
+        if (decision?.seam === "overlap") assert.strictEqual(decision.dropped, length(overlaps[0]!))
+      }),
+      { numRuns: 5000 }
+    )
+  })
+
+  it("gives the original, whenever it is sure of the seam", () => {
+    const counts: Record<string, number> = {}
+    const back = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 60 }))
+    const alphabet = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz ".split(""))
+    const whole = fc.array(alphabet, { minLength: 60, maxLength: 300 }).map((parts) => parts.join(""))
+    fc.assert(
+      fc.property(whole, fc.nat(), back, sizes, fc.boolean(), (original, cut, back, cuts, anew) => {
+        const at = 1 + (cut % (original.length - 1))
+        const from = anew ? 0 : Math.max(0, at - back)
+        const committed = original.slice(0, at)
+        const { shown, decision } = stitch(committed, chunked(original.slice(from), cuts))
+        counts[decision!.seam] = (counts[decision!.seam] ?? 0) + 1
+        if (decision!.seam === "ambiguous") assert.strictEqual(shown, original.slice(from))
+        else assert.strictEqual(committed + shown, original)
+      }),
+      { numRuns: 2000 }
+    )
+    for (const seam of ["exact", "overlap", "restart", "ambiguous"]) assert.isAbove(counts[seam] ?? 0, 20, seam)
+  })
+})
+
+it("is linear, also where everything matches", () => {
+  const committed = "ab".repeat(50_000) + "c"
+  const { decision } = stitch(committed, chunked("ab".repeat(50_000) + "d", [3]), { maxOverlap: 100_000 })
+  assert.strictEqual(decision?.seam, "ambiguous")
+})
