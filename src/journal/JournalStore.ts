@@ -45,6 +45,9 @@ export type Change =
 /** The answer of an operation: its value, or the store's failure. */
 export type Answer<A, E> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly error: E }
 
+/** About how many bytes (or characters) a page of frames holds: 256 KiB. */
+export const pageBytes = 262_144
+
 /** The primitive operations. */
 export class JournalStore extends Context.Service<
   JournalStore,
@@ -53,20 +56,30 @@ export class JournalStore extends Context.Service<
     readonly epoch: number
     /** When this epoch began, epoch milliseconds: streams of earlier epochs that have no end count from it. */
     readonly openedAt: number
-    /** Commits a batch, fenced by the epoch: a process that has lost the store writes nothing. */
+    /**
+     * Commits a batch, fenced by the epoch: a process that has lost the store writes nothing. Called again only after
+     * it has answered.
+     */
     readonly commit: (
       changes: ReadonlyArray<Change>,
       done: (answer: Answer<void, UpdateDataError | LeaseLost>) => void
     ) => void
     readonly find: (id: string, done: (answer: Answer<StreamRecord | undefined, QueryDataError>) => void) => void
-    /** Committed frames with seq greater than `after`, in order, at most `limit`. */
+    /**
+     * Committed frames with seq greater than `after`, in order, without a gap: at most `limit`, and fewer when they
+     * would be more than about `pageBytes`, but at least one if there is one.
+     */
     readonly page: (
       id: string,
       after: number,
       limit: number,
       done: (answer: Answer<ReadonlyArray<string>, QueryDataError>) => void
     ) => void
-    /** Forgets the frames of streams that ended before `framesBefore`, and streams that ended before `streamsBefore`. */
+    /**
+     * Forgets the frames of streams that ended before `framesBefore`, and streams that ended before `streamsBefore`.
+     * A stream of an earlier epoch without an end counts as ended at `openedAt`. Only gives room back: may do it late,
+     * and in small steps.
+     */
     readonly sweep: (
       framesBefore: number,
       streamsBefore: number,

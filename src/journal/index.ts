@@ -1,2 +1,5 @@
+export * from "./Cursor.ts"
 export * from "./Journal.ts"
 export * from "./JournalStore.ts"
+export * as JournalStoreMemory from "./JournalStoreMemory.ts"
+export * from "./Standing.ts"

@@ -1,0 +1,121 @@
+/**
+ * A reader at work: `reading -> delivering -> live | paused | reading -> ... -> closed`. A live one is caught up and is
+ * given each commit as it is made. Any other reads pages from the store, from its own cursor, until it has caught up.
+ *
+ * Why there is no gap and no duplicate: a page ends at the last frame that was committed when it was asked for, the
+ * cursor moves with what was delivered and by nothing else, and a commit is given only to a reader whose cursor is
+ * just before it.
+ */
+import { QueryDataError, stackless } from "../errors/index.ts"
+import { calling, type Hub, type HubReader } from "./Hub.ts"
+import type { JournalStore } from "./JournalStore.ts"
+import type { JournalFault } from "./Lease.ts"
+import type { Reader, ReaderSink } from "./Reader.ts"
+
+/** The most frames that a page holds. A store bounds its bytes too (`JournalStore.page`). */
+export const pageFrames = 256
+
+/** A reader, and its hub's view of it. */
+export interface Follower extends Reader, HubReader {}
+
+/** What a follower needs. */
+export interface FollowerOptions {
+  readonly hub: Hub
+  /** Frames with a greater seq are read. */
+  readonly after: number
+  readonly sink: ReaderSink
+  readonly store: JournalStore["Service"]
+  readonly turn: (run: () => void) => void
+  readonly onClosed: (hub: Hub) => void
+  readonly report: (error: QueryDataError) => void
+}
+
+type State = "reading" | "delivering" | "resumed" | "live" | "paused" | "closed"
+
+const lost = (id: string) =>
+  stackless(() => new QueryDataError({ message: `stream ${id}: events that were committed are not there` }))
+
+/** Makes the reader and enters it in its hub. While the stream's length is not known, it waits for `begin`. */
+export const makeFollower = ({ hub, after, sink, store, turn, onClosed, report }: FollowerOptions): Follower => {
+  let cursor = after
+  let state: State = "reading"
+  const is = (other: State): boolean => state === other
+
+  const close = (): void => {
+    if (is("closed")) return
+    state = "closed"
+    hub.readers.delete(self)
+    onClosed(hub)
+  }
+
+  const fault = (fault: JournalFault): void => {
+    if (is("closed")) return
+    close()
+    calling("reader", () => sink.onFault(fault), report)
+  }
+
+  const emit = (frames: string, last: number, terminal: boolean): void => {
+    cursor = last
+    state = "delivering"
+    let more = false
+    calling(
+      "reader",
+      () => {
+        more = sink.onFrames(frames, last, terminal)
+      },
+      (error) => {
+        report(error)
+        fault(error)
+      }
+    )
+    if (is("closed")) return
+    if (terminal) return close()
+    if (!more && is("delivering")) {
+      state = "paused"
+      return
+    }
+    proceed()
+  }
+
+  const proceed = (): void => {
+    const length = hub.committed
+    if (length !== undefined && cursor === length - 1 && !hub.ended) {
+      state = "live"
+      return
+    }
+    state = "reading"
+    // A page a turn: a long replay to a fast reader leaves room for the others.
+    if (length !== undefined) turn(read)
+  }
+
+  const read = (): void => {
+    if (!is("reading")) return
+    const length = hub.committed
+    if (length === undefined) return
+    if (cursor === length - 1) return hub.ended ? emit("", cursor, true) : proceed()
+    if (cursor >= length) return fault(lost(hub.id))
+    store.page(hub.id, cursor, Math.min(pageFrames, length - 1 - cursor), (page) => {
+      if (!is("reading")) return
+      if (!page.ok) return fault(page.error)
+      if (page.value.length === 0) return fault(lost(hub.id))
+      const last = cursor + page.value.length
+      emit(page.value.join(""), last, hub.ended && last === (hub.committed ?? 0) - 1)
+    })
+  }
+
+  const self: Follower = {
+    begin: read,
+    deliver: (frames, before, last, terminal) => {
+      if (is("live") && cursor === before) emit(frames, last, terminal)
+    },
+    fault,
+    close,
+    resume: () => {
+      if (is("delivering")) state = "resumed"
+      else if (is("paused")) proceed()
+    }
+  }
+  hub.readers.add(self)
+  proceed()
+  return self
+}

@@ -1,0 +1,27 @@
+/**
+ * The reader's side of a stream: a cursor and a callback.
+ */
+import type { JournalFault } from "./Lease.ts"
+
+/**
+ * What a reader is told. Its callbacks are never called from inside `follow`. One that throws loses its reader and
+ * nothing else.
+ */
+export interface ReaderSink {
+  /**
+   * Committed frames, joined, in order, each once; `last` is the seq of the last of them. `false` means: no more until
+   * `resume` (the connection is full); nothing is queued meanwhile, they are read again from the store. With `terminal`
+   * the reader is closed, whatever is returned; `frames` is empty when all had been read before the end was known.
+   */
+  readonly onFrames: (frames: string, last: number, terminal: boolean) => boolean
+  /** The store failed: the connection must be destroyed without a terminal event. The reader is closed. */
+  readonly onFault: (fault: JournalFault) => void
+}
+
+/** A reader of one stream. */
+export interface Reader {
+  /** Goes on after `onFrames` returned `false`. */
+  readonly resume: () => void
+  /** No callback is called after it. Safe at any time, also from inside a callback. */
+  readonly close: () => void
+}
