@@ -1,0 +1,54 @@
+/**
+ * JSON that others wrote: read without throwing, and looked at without believing it.
+ */
+
+/** A JSON object. */
+export interface JsonObject {
+  [field: string]: unknown
+}
+
+/** Reads JSON. `undefined` is no JSON value, so it says that the text is none. */
+export const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a JSON value is an object, and neither an array nor `null`. */
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** How deep a JSON value is nested: 0 for a plain one, 1 for `[]` and `{}`. Stops counting one level after `limit`. */
+export const depthOf = (value: unknown, limit = Number.POSITIVE_INFINITY): number => {
+  let level: Array<object> = typeof value === "object" && value !== null ? [value] : []
+  let depth = 0
+  while (level.length > 0 && depth <= limit) {
+    depth += 1
+    const next: Array<object> = []
+    for (const node of level) {
+      for (const child of Array.isArray(node) ? (node as ReadonlyArray<unknown>) : Object.values(node)) {
+        if (typeof child === "object" && child !== null) next.push(child)
+      }
+    }
+    level = next
+  }
+  return depth
+}
+
+/**
+ * Merges `changes` into a copy of `base`, deeply: objects are merged, everything else is replaced, and `null` removes.
+ * Neither argument is changed.
+ */
+export const mergeDeep = (base: Readonly<JsonObject>, changes: Readonly<JsonObject>): JsonObject => {
+  const merged: JsonObject = { ...base }
+  for (const [field, change] of Object.entries(changes)) {
+    if (field === "__proto__") continue
+    const old = merged[field]
+    if (change === null) delete merged[field]
+    else if (isObject(change)) merged[field] = mergeDeep(isObject(old) ? old : {}, change)
+    else merged[field] = change
+  }
+  return merged
+}
