@@ -1,0 +1,389 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { BulkheadFull, CircuitOpen, ClientGone, DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
+import { BreakerState, CircuitBreaker, CircuitBreakerStore, PolicyTelemetry } from "effect-resilience/policy"
+import type { Breaker } from "../../src/policy/BreakerState.ts"
+import { interruptEverywhere } from "./kit/interruptAt.ts"
+
+const down = Effect.fail(new DoRequestFailed({}))
+const up = Effect.succeed("up")
+
+const tripped = (options: CircuitBreaker.Options = {}) =>
+  Effect.gen(function* () {
+    const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.consecutive(1), ...options })
+    yield* Effect.exit(CircuitBreaker.protect(down, breaker))
+    return breaker
+  })
+
+const tagOf = (breaker: CircuitBreaker.CircuitBreaker) => Effect.map(CircuitBreaker.state(breaker), (view) => view._tag)
+
+describe("CircuitBreaker", () => {
+  it.effect("without options: 5 failures in a row, 60 s open, 1 probe", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make()
+      const call = Effect.flip(CircuitBreaker.protect(down, breaker))
+      const tags: Array<string> = []
+      for (let i = 0; i < 6; i++) tags.push((yield* call)._tag)
+      assert.deepStrictEqual(tags, [...Array.from({ length: 5 }, () => "DoRequestFailed"), "CircuitOpen"])
+      yield* TestClock.adjust("59 seconds")
+      const error = yield* call
+      assert.deepStrictEqual([error._tag, error.retryAfterMillis], ["CircuitOpen", 1_000])
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* CircuitBreaker.protect(up, breaker), "up")
+      assert.strictEqual(yield* tagOf(breaker), "Closed")
+    })
+  )
+
+  it.effect("rejects with one value for each wait, without a stack, and does not run the effect", () =>
+    Effect.gen(function* () {
+      const breaker = yield* tripped({ key: "a" })
+      let runs = 0
+      const call = Effect.flip(
+        CircuitBreaker.protect(
+          Effect.sync(() => void runs++),
+          breaker
+        )
+      )
+      const first = yield* call
+      assert.strictEqual(first, yield* call)
+      assert.isTrue(first instanceof CircuitOpen)
+      assert.deepStrictEqual([first.key, first.retryAfterMillis], ["a", 60_000])
+      assert.notInclude(first.stack ?? "", "\n    at ")
+      yield* TestClock.adjust(1)
+      assert.strictEqual((yield* call).retryAfterMillis, 59_999)
+      assert.strictEqual(runs, 0)
+    })
+  )
+
+  it.effect("counts neither rejections of other policies, nor cancelled calls, the caller's faults or defects", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.consecutive(1) })
+      const innocent: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        Effect.fail(new BulkheadFull({})),
+        Effect.fail(new CircuitOpen({})),
+        Effect.fail(new ClientGone({})),
+        Effect.fail(new InvalidRequest({})),
+        Effect.die("bug"),
+        Effect.interrupt
+      ]
+      for (const effect of innocent) yield* Effect.exit(CircuitBreaker.protect(effect, breaker))
+      assert.strictEqual(yield* tagOf(breaker), "Closed")
+      yield* Effect.exit(CircuitBreaker.protect(Effect.fail("whatever"), breaker))
+      assert.strictEqual(yield* tagOf(breaker), "Open")
+    })
+  )
+
+  it.effect("what is not counted does not end a run of failures either", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.consecutive(2) })
+      const calls: ReadonlyArray<Effect.Effect<never, DoRequestFailed | InvalidRequest>> = [
+        down,
+        Effect.fail(new InvalidRequest({})),
+        down
+      ]
+      for (const effect of calls) {
+        yield* Effect.exit(CircuitBreaker.protect(effect, breaker))
+      }
+      assert.strictEqual(yield* tagOf(breaker), "Open")
+    })
+  )
+
+  it.effect("judges as it is told, errors and values", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.consecutive(2) })
+      yield* Effect.fail("fine").pipe(
+        CircuitBreaker.protect(breaker, { isFailure: (error) => error !== "fine" }),
+        Effect.exit
+      )
+      assert.strictEqual((yield* CircuitBreaker.state(breaker)).counts.failures, 0)
+      const call = CircuitBreaker.protect(Effect.succeed({ status: 503 }), breaker, {
+        isFailureValue: ({ status }) => status >= 500
+      })
+      yield* call
+      yield* call
+      assert.strictEqual(yield* tagOf(breaker), "Open")
+    })
+  )
+
+  it.effect("trips on slow calls, also when they succeed", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({
+        window: CircuitBreaker.countWindow({ size: 4, minimum: 2, failureRate: 1, slowRate: 0.5 }),
+        slowerThan: "1 second"
+      })
+      const call = (millis: number) =>
+        Effect.gen(function* () {
+          const fiber = yield* Effect.forkChild(CircuitBreaker.protect(Effect.sleep(millis), breaker))
+          yield* TestClock.adjust(millis)
+          yield* Fiber.join(fiber)
+        })
+      yield* call(999)
+      yield* call(1_000)
+      assert.strictEqual(yield* tagOf(breaker), "Open")
+    })
+  )
+
+  it.effect("a time window has forgotten after an idle hour", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({
+        window: CircuitBreaker.timeWindow({ duration: "10 seconds", minimum: 5, failureRate: 0.5 })
+      })
+      const fail = Effect.exit(CircuitBreaker.protect(down, breaker))
+      yield* Effect.replicateEffect(fail, 4)
+      yield* TestClock.adjust("1 hour")
+      yield* Effect.replicateEffect(fail, 4)
+      assert.strictEqual(yield* tagOf(breaker), "Closed")
+      yield* fail
+      assert.strictEqual(yield* tagOf(breaker), "Open")
+    })
+  )
+
+  it.effect("is lengthened by the target's hint, up to the cap", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.consecutive(1), maxOpenFor: "5 minutes" })
+      const hinted = Effect.fail(new DoRequestFailed({ retryAfterMillis: 86_400_000 }))
+      yield* Effect.exit(CircuitBreaker.protect(hinted, breaker))
+      assert.strictEqual((yield* CircuitBreaker.state(breaker)).retryAfterMillis, 300_000)
+    })
+  )
+
+  it.effect("opens by a schedule, which goes on with its last delay", () =>
+    Effect.gen(function* () {
+      const openTimes = (openFor: Schedule.Schedule<unknown, number>) =>
+        Effect.gen(function* () {
+          const breaker = yield* tripped({ openFor, maxOpenFor: "70 seconds" })
+          const times: Array<number | undefined> = []
+          for (let i = 0; i < 4; i++) {
+            const left = (yield* CircuitBreaker.state(breaker)).retryAfterMillis ?? 0
+            times.push(left)
+            yield* TestClock.adjust(left)
+            yield* Effect.exit(CircuitBreaker.protect(down, breaker))
+          }
+          return times
+        })
+      assert.deepStrictEqual(yield* openTimes(Schedule.exponential("10 seconds")), [10_000, 20_000, 40_000, 70_000])
+      assert.deepStrictEqual(
+        yield* openTimes(Schedule.upTo(Schedule.exponential("10 seconds"), { times: 2 })),
+        [10_000, 20_000, 20_000, 20_000]
+      )
+    })
+  )
+
+  it.effect("lets one probe through at a time, and the others know at once", () =>
+    Effect.gen(function* () {
+      const breaker = yield* tripped()
+      yield* TestClock.adjust("60 seconds")
+      const latch = yield* Deferred.make<void>()
+      const probe = yield* Effect.forkChild(CircuitBreaker.protect(Deferred.await(latch), breaker), {
+        startImmediately: true
+      })
+      const others = yield* Effect.replicateEffect(
+        Effect.flip(CircuitBreaker.protect(up as Effect.Effect<string, never>, breaker)),
+        3
+      )
+      assert.deepStrictEqual(
+        others.map((error) => error._tag),
+        ["CircuitOpen", "CircuitOpen", "CircuitOpen"]
+      )
+      yield* Deferred.succeed(latch, undefined)
+      yield* Fiber.join(probe)
+      assert.strictEqual(yield* tagOf(breaker), "Closed")
+    })
+  )
+
+  it.effect("a late failure from before the trip does not disturb the probe (cockatiel 4: it opens again)", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.consecutive(1) })
+      const latch = yield* Deferred.make<void, DoRequestFailed>()
+      const early = yield* Effect.forkChild(CircuitBreaker.protect(Deferred.await(latch), breaker), {
+        startImmediately: true
+      })
+      yield* Effect.exit(CircuitBreaker.protect(down, breaker))
+      yield* TestClock.adjust("60 seconds")
+      const probe = yield* Effect.forkChild(CircuitBreaker.protect(Effect.sleep("1 second"), breaker), {
+        startImmediately: true
+      })
+      yield* Deferred.fail(latch, new DoRequestFailed({}))
+      yield* Fiber.await(early)
+      assert.strictEqual(yield* tagOf(breaker), "HalfOpen")
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(probe)
+      assert.strictEqual(yield* tagOf(breaker), "Closed")
+    })
+  )
+
+  it.effect("interrupted anywhere, a probe gives its place back", () =>
+    Effect.gen(function* () {
+      const report = yield* interruptEverywhere(
+        Effect.gen(function* () {
+          const breaker = yield* tripped()
+          yield* TestClock.adjust("60 seconds")
+          return {
+            program: CircuitBreaker.protect(Effect.andThen(Effect.sleep("200 millis"), up), breaker),
+            check: () =>
+              Effect.gen(function* () {
+                // A place is free, whatever was interrupted: nobody waits for the lease of a lost probe.
+                assert.strictEqual(yield* CircuitBreaker.protect(up, breaker), "up")
+                assert.strictEqual(yield* tagOf(breaker), "Closed")
+              }).pipe(Effect.orDie)
+          }
+        })
+      )
+      assert.isAbove(report.steps, 5)
+      assert.strictEqual(report.waits, 2)
+    })
+  )
+
+  it.effect("is isolated while anybody holds it, and watched while it changes", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "k" })
+      const seen = yield* Effect.forkChild(Stream.runCollect(Stream.take(CircuitBreaker.transitions(breaker), 4)), {
+        startImmediately: true
+      })
+      const one = yield* Scope.make()
+      const two = yield* Scope.make()
+      yield* Scope.provide(CircuitBreaker.isolate(breaker), one)
+      yield* Scope.provide(CircuitBreaker.isolate(breaker), two)
+      yield* Scope.close(one, Exit.void)
+      assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(down, breaker)))._tag, "CircuitOpen")
+      yield* Scope.close(two, Exit.void)
+      assert.strictEqual(yield* CircuitBreaker.protect(up, breaker), "up")
+      yield* CircuitBreaker.forceOpen(breaker)
+      assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(down, breaker)))._tag, "CircuitOpen")
+      yield* CircuitBreaker.reset(breaker)
+      const transitions = yield* Fiber.join(seen)
+      assert.deepStrictEqual(
+        transitions.map(({ key, from, to }) => `${key}: ${from} -> ${to}`),
+        ["k: Closed -> Isolated", "k: Isolated -> Closed", "k: Closed -> ForcedOpen", "k: ForcedOpen -> Closed"]
+      )
+    })
+  )
+
+  it.effect("tells of trips, probes, closings and rejections", () =>
+    Effect.gen(function* () {
+      const events: Array<string> = []
+      yield* Effect.gen(function* () {
+        const breaker = yield* tripped({ key: "k" })
+        yield* Effect.exit(CircuitBreaker.protect(up, breaker))
+        yield* TestClock.adjust("60 seconds")
+        yield* CircuitBreaker.protect(up, breaker)
+      }).pipe(Effect.provideService(PolicyTelemetry.Sink, (event) => events.push(`${event.name} ${event.key}`)))
+      assert.deepStrictEqual(events, [
+        "OnCircuitOpened k",
+        "OnCircuitRejected k",
+        "OnCircuitHalfOpened k",
+        "OnCircuitClosed k"
+      ])
+    })
+  )
+
+  describe("by key", () => {
+    it.effect("each key has its own", () =>
+      Effect.gen(function* () {
+        const registry = yield* CircuitBreaker.makeRegistry({ window: CircuitBreaker.consecutive(1) })
+        yield* Effect.exit(CircuitBreaker.protect(down, registry.get("a")))
+        assert.strictEqual(yield* tagOf(registry.get("a")), "Open")
+        assert.strictEqual(yield* tagOf(registry.get("b")), "Closed")
+      })
+    )
+
+    it.effect("a program shares them through a layer", () =>
+      Effect.gen(function* () {
+        yield* Effect.exit(CircuitBreaker.protectKey(down, "a"))
+        const error = yield* Effect.flip(Effect.fail("other").pipe(CircuitBreaker.protectKey("a")))
+        assert.isTrue(error instanceof CircuitOpen && error.key === "a")
+      }).pipe(Effect.provide(CircuitBreaker.layer({ window: CircuitBreaker.consecutive(1) })))
+    )
+
+    it.effect("many keys seen once leave no more than the limit, and idle ones none", () =>
+      Effect.gen(function* () {
+        const registry = yield* CircuitBreaker.makeRegistry({ maxKeys: 1_000, idleFor: "1 minute" })
+        for (let i = 0; i < 20_000; i++) yield* CircuitBreaker.protect(up, registry.get(`key ${i}`))
+        assert.strictEqual(yield* registry.size, 1_000)
+        yield* TestClock.adjust("1 minute")
+        for (let i = 0; i < 1_000; i++) yield* CircuitBreaker.protect(up, registry.get(`later ${i % 10}`))
+        for (let i = 0; i < 1_000; i++) yield* CircuitBreaker.protect(up, registry.get(`more ${i}`))
+        assert.isAtMost(yield* registry.size, 1_000)
+      })
+    )
+
+    it.effect("idle keys go as new ones come", () =>
+      Effect.gen(function* () {
+        const registry = yield* CircuitBreaker.makeRegistry({ idleFor: "1 minute" })
+        for (let i = 0; i < 100; i++) yield* CircuitBreaker.protect(up, registry.get(`key ${i}`))
+        yield* TestClock.adjust("1 minute")
+        for (let i = 0; i < 50; i++) yield* CircuitBreaker.protect(up, registry.get(`later ${i}`))
+        assert.strictEqual(yield* registry.size, 50)
+      })
+    )
+
+    it.effect("a key that is open or held is not dropped for a healthy one", () =>
+      Effect.gen(function* () {
+        const registry = yield* CircuitBreaker.makeRegistry({
+          window: CircuitBreaker.consecutive(1),
+          maxKeys: 10,
+          idleFor: "1 minute"
+        })
+        yield* Effect.exit(CircuitBreaker.protect(down, registry.get("open")))
+        yield* CircuitBreaker.forceOpen(registry.get("held"))
+        for (let i = 0; i < 100; i++) yield* CircuitBreaker.protect(up, registry.get(`key ${i}`))
+        assert.strictEqual(yield* tagOf(registry.get("open")), "Open")
+        yield* TestClock.adjust("1 hour")
+        for (let i = 0; i < 100; i++) yield* CircuitBreaker.protect(up, registry.get(`key ${i}`))
+        assert.strictEqual(yield* tagOf(registry.get("held")), "ForcedOpen")
+      })
+    )
+
+    it.effect("a result that comes after its key was dropped does not touch the key's new breaker", () =>
+      Effect.gen(function* () {
+        const registry = yield* CircuitBreaker.makeRegistry({ window: CircuitBreaker.consecutive(1), maxKeys: 1 })
+        const latch = yield* Deferred.make<void, DoRequestFailed>()
+        const early = yield* Effect.forkChild(CircuitBreaker.protect(Deferred.await(latch), registry.get("a")), {
+          startImmediately: true
+        })
+        yield* CircuitBreaker.protect(up, registry.get("b"))
+        yield* CircuitBreaker.protect(up, registry.get("a"))
+        yield* Deferred.fail(latch, new DoRequestFailed({}))
+        yield* Fiber.await(early)
+        assert.strictEqual(yield* tagOf(registry.get("a")), "Closed")
+      })
+    )
+  })
+
+  it.effect("works on a store that answers with effects", () =>
+    Effect.gen(function* () {
+      const rows = new Map<string, Breaker>()
+      const store: CircuitBreakerStore.Store = {
+        open: (settings) => ({
+          update: (key, _now, change) =>
+            Effect.gen(function* () {
+              yield* Effect.yieldNow
+              const row = rows.get(key) ?? BreakerState.make(settings)
+              const result = change(row)
+              rows.set(key, row)
+              return result
+            })
+        })
+      }
+      yield* Effect.gen(function* () {
+        const breaker = yield* tripped({ key: "k" })
+        assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(down, breaker)))._tag, "CircuitOpen")
+        yield* TestClock.adjust("60 seconds")
+        assert.strictEqual(yield* CircuitBreaker.protect(up, breaker), "up")
+        assert.strictEqual(yield* tagOf(breaker), "Closed")
+      }).pipe(Effect.provideService(CircuitBreakerStore.CircuitBreakerStore, store))
+    })
+  )
+
+  it("refuses numbers that make no sense, by the option's name", () => {
+    assert.throws(() => CircuitBreaker.make({ probes: NaN }), /CircuitBreaker.make: "probes"/)
+    assert.throws(() => CircuitBreaker.make({ openFor: 0 }), /"openFor"/)
+    assert.throws(() => CircuitBreaker.make({ maxOpenFor: -1 }), /"maxOpenFor"/)
+    assert.throws(() => CircuitBreaker.make({ window: CircuitBreaker.countWindow({ slowRate: 0.5 }) }), /"slowerThan"/)
+    assert.throws(() => CircuitBreaker.consecutive(0), /"failures"/)
+    assert.throws(() => CircuitBreaker.countWindow({ minimum: 101 }), /"minimum"/)
+    assert.throws(() => CircuitBreaker.timeWindow({ duration: 0 }), /"duration"/)
+    assert.throws(() => CircuitBreaker.makeRegistry({ maxKeys: 0 }), /"maxKeys"/)
+  })
+})
