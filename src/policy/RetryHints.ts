@@ -1,0 +1,220 @@
+/**
+ * What servers say of when to ask again, read to milliseconds. Pure: the time is an argument.
+ *
+ * Servers say it in many ways: whole or broken seconds, milliseconds, three forms of HTTP date, RFC 3339, durations such
+ * as `6m0s`, seconds since 1970. What cannot be read is no hint, a time in the past is 0, and nothing is longer than an
+ * hour: a hint of a day has frozen whole pools of keys.
+ */
+
+/** No hint is longer than this: one hour. */
+export const capMillis = 3_600_000
+
+// Up to the next millisecond, since a hint is the least time to wait; but 1.1 s are 1,100 ms, not 1,101.
+const capped = (millis: number): number | undefined =>
+  Number.isNaN(millis) ? undefined : Math.min(Math.max(0, Math.ceil(Math.round(millis * 1000) / 1000)), capMillis)
+
+const decimal = /^\d+(?:\.\d+)?$/
+const unitMillis: { readonly [unit: string]: number } = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000
+}
+const part = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)/gy
+
+/**
+ * A duration such as `20ms`, `1.5s` (Google's `retryDelay`), `6m0s` or `1h2m3s` (OpenAI's resets), in milliseconds.
+ *
+ * ```ts import.meta.vitest
+ * import { RetryHints } from "effect-resilience/policy"
+ *
+ * RetryHints.parseDuration("6m0s") // => 360000
+ * RetryHints.parseDuration("1.5s") // => 1500
+ * RetryHints.parseDuration("soon") // => undefined
+ * ```
+ */
+export const parseDuration = (text: string): number | undefined => {
+  const trimmed = text.trim()
+  if (trimmed === "") return undefined
+  let millis = 0
+  part.lastIndex = 0
+  let end = 0
+  for (let match = part.exec(trimmed); match !== null; match = part.exec(trimmed)) {
+    millis += Number(match[1]) * unitMillis[match[2]!]!
+    end = part.lastIndex
+  }
+  return end === trimmed.length ? capped(millis) : undefined
+}
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+const time = "(\\d{2}):(\\d{2}):(\\d{2})"
+const imfFixdate = new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\\d{2}) ([A-Z][a-z]{2}) (\\d{4}) ${time} GMT$`)
+const rfc850 = new RegExp(`^[A-Z][a-z]+day, (\\d{2})-([A-Z][a-z]{2})-(\\d{2}) ${time} GMT$`)
+const asctime = new RegExp(`^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \\d]\\d) ${time} (\\d{4})$`)
+
+const utc = (year: number, month: string, day: number, clock: ReadonlyArray<string>): number | undefined => {
+  const [hour, minute, second] = clock.map(Number) as [number, number, number]
+  const monthIndex = months.indexOf(month)
+  if (monthIndex < 0 || hour > 23 || minute > 59 || second > 60) return undefined
+  const date = new Date(0)
+  date.setUTCFullYear(year, monthIndex, day)
+  // The 31st of February is no date.
+  if (date.getUTCDate() !== day || date.getUTCMonth() !== monthIndex) return undefined
+  return date.setUTCHours(hour, minute, second)
+}
+
+/**
+ * An HTTP date (RFC 9110, 5.6.7, all three forms), in milliseconds since 1970. A two-digit year more than 50 years ahead
+ * of `now` is in the past century, as the RFC says.
+ */
+export const parseHttpDate = (text: string, now: number): number | undefined => {
+  let match = imfFixdate.exec(text)
+  if (match !== null) return utc(Number(match[3]), match[2]!, Number(match[1]), match.slice(4, 7))
+  match = rfc850.exec(text)
+  if (match !== null) {
+    const thisYear = new Date(now).getUTCFullYear()
+    const year = Math.floor(thisYear / 100) * 100 + Number(match[3])
+    return utc(year > thisYear + 50 ? year - 100 : year, match[2]!, Number(match[1]), match.slice(4, 7))
+  }
+  match = asctime.exec(text)
+  return match === null ? undefined : utc(Number(match[6]), match[1]!, Number(match[2]), match.slice(3, 6))
+}
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/
+
+/**
+ * The value of `retry-after`: seconds, also broken ones, or an HTTP date. Milliseconds from `now`.
+ *
+ * ```ts import.meta.vitest
+ * import { RetryHints } from "effect-resilience/policy"
+ *
+ * RetryHints.parseRetryAfter("2", 0) // => 2000
+ * RetryHints.parseRetryAfter("Thu, 01 Jan 1970 00:00:05 GMT", 1000) // => 4000
+ * RetryHints.parseRetryAfter("-1", 0) // => undefined
+ * ```
+ */
+export const parseRetryAfter = (value: string, now: number): number | undefined => {
+  const text = value.trim()
+  if (decimal.test(text)) return capped(Number(text) * 1000)
+  const date = parseHttpDate(text, now)
+  return date === undefined ? undefined : capped(date - now)
+}
+
+/**
+ * The value of a `…-reset` header: a duration, RFC 3339, an HTTP date, or a number, which means seconds since 1970 if it
+ * is that large (milliseconds if it is larger still) and seconds from now if it is not. Milliseconds from `now`.
+ */
+export const parseReset = (value: string, now: number): number | undefined => {
+  const text = value.trim()
+  if (decimal.test(text)) {
+    const number = Number(text)
+    if (number >= 1e11) return capped(number - now)
+    return number >= 1e9 ? capped(number * 1000 - now) : capped(number * 1000)
+  }
+  if (rfc3339.test(text)) return capped(Date.parse(text.replace(" ", "T").toUpperCase()) - now)
+  return parseDuration(text) ?? parseRetryAfter(text, now)
+}
+
+/** Headers by lower-case name, as Effect, Node and undici give them. */
+export interface HeaderFields {
+  readonly [name: string]: string | ReadonlyArray<string> | undefined
+}
+
+const first = (headers: HeaderFields, name: string): string | undefined => {
+  const value = headers[name]
+  return typeof value === "string" || value === undefined ? value : value[0]
+}
+
+/** The later of two hints; a missing one does not count. */
+export const later = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Math.max(a, b)
+
+const buckets = [
+  "x-ratelimit-*-requests",
+  "x-ratelimit-*-tokens",
+  "anthropic-ratelimit-requests-*",
+  "anthropic-ratelimit-tokens-*",
+  "anthropic-ratelimit-input-tokens-*",
+  "anthropic-ratelimit-output-tokens-*",
+  "x-ratelimit-*",
+  "ratelimit-*"
+].map((pattern) => ({ reset: pattern.replace("*", "reset"), remaining: pattern.replace("*", "remaining") }))
+
+/** The latest reset of the buckets that are empty; of all, if none says that it is. */
+const latestReset = (headers: HeaderFields, now: number): number | undefined => {
+  let ofEmpty: number | undefined
+  let ofAll: number | undefined
+  for (const bucket of buckets) {
+    const value = first(headers, bucket.reset)
+    const reset = value === undefined ? undefined : parseReset(value, now)
+    if (reset === undefined) continue
+    ofAll = later(ofAll, reset)
+    if (Number(first(headers, bucket.remaining) ?? Number.NaN) <= 0) ofEmpty = later(ofEmpty, reset)
+  }
+  return ofEmpty ?? ofAll
+}
+
+/**
+ * How long a response's headers ask to wait, in milliseconds from `now`; `undefined` if they say nothing.
+ *
+ * The first that can be read: `retry-after-ms` (and Azure's `x-ms-retry-after-ms`), `retry-after`, then the rate limit
+ * resets of OpenAI (`x-ratelimit-reset-requests`, `-tokens`), Anthropic (`anthropic-ratelimit-…-reset`), and everyone
+ * else (`x-ratelimit-reset`, `ratelimit-reset`), of which the latest one counts whose bucket is empty.
+ *
+ * Resets come with good responses too: ask this of refusals only.
+ *
+ * ```ts import.meta.vitest
+ * import { RetryHints } from "effect-resilience/policy"
+ *
+ * RetryHints.fromHeaders({ "retry-after-ms": "120", "retry-after": "5" }, 0) // => 120
+ * RetryHints.fromHeaders({ "x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "6m0s" }, 0) // => 360000
+ * ```
+ */
+export const fromHeaders = (headers: HeaderFields, now: number): number | undefined => {
+  for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
+    const text = first(headers, name)?.trim()
+    if (text !== undefined && decimal.test(text)) return capped(Number(text))
+  }
+  const retryAfter = first(headers, "retry-after")
+  const hint = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, now)
+  return hint ?? latestReset(headers, now)
+}
+
+const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null
+
+const retryDelayOf = (detail: unknown): number | undefined => {
+  if (!isObject(detail)) return undefined
+  const delay = detail["retryDelay"] ?? detail["retry_delay"]
+  if (typeof delay === "string") return parseDuration(delay)
+  if (!isObject(delay)) return undefined
+  const millis = Number(delay["seconds"] ?? 0) * 1000 + Number(delay["nanos"] ?? 0) / 1e6
+  return millis >= 0 ? capped(millis) : undefined
+}
+
+/**
+ * How long an error's body asks to wait, in milliseconds: `retryDelay` of Google's `RetryInfo` (`"1.5s"`, or seconds and
+ * nanos), in `error.details` or in the first element of a list of errors.
+ *
+ * ```ts import.meta.vitest
+ * import { RetryHints } from "effect-resilience/policy"
+ *
+ * const info = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "1.5s" }
+ *
+ * RetryHints.fromBody({ error: { code: 429, details: [info] } }) // => 1500
+ * ```
+ */
+export const fromBody = (body: unknown): number | undefined => {
+  const top: unknown = Array.isArray(body) ? body[0] : body
+  if (!isObject(top)) return undefined
+  const error = isObject(top["error"]) ? top["error"] : top
+  const details = error["details"]
+  if (!Array.isArray(details)) return undefined
+  let hint: number | undefined
+  for (const detail of details) hint = later(hint, retryDelayOf(detail))
+  return hint
+}
