@@ -1,1 +1,5 @@
-export {}
+export * from "./Configuration.ts"
+export { configurationJsonSchema } from "./ConfigurationJsonSchema.ts"
+export type { Environment } from "./Environment.ts"
+export { ConfigurationFaults, formatPath } from "./FaultReport.ts"
+export type { Fault, Path } from "./FaultReport.ts"

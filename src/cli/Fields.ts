@@ -1,0 +1,94 @@
+/**
+ * How a key of the configuration file is declared: one declaration gives its decoding, its faults and its place in the
+ * JSON Schema. Checks stand on the encoded side, so that one pass finds every fault.
+ */
+import { Effect, Schema, SchemaGetter } from "effect"
+
+/** What a check becomes in the JSON Schema, where it can be said there. */
+type JsonKeywords = { readonly [keyword: string]: unknown }
+
+const notEncoded = SchemaGetter.forbidden<never, unknown>(() => "a configuration is read, never written")
+
+/** A text that a predicate accepts. `expected` is what a fault says: `expected <expected>, got …`. */
+export const text = (expected: string, accepts: (value: string) => boolean, json: JsonKeywords = {}) =>
+  Schema.String.annotate({ expected }).check(Schema.makeFilter(accepts, { expected, toJsonSchema: () => json }))
+
+/** A text of at least one character. */
+export const someText = text("a non-empty string", (value) => value !== "", { minLength: 1 })
+
+/** A finite number that a predicate accepts. */
+export const number = (expected: string, accepts: (value: number) => boolean, json: JsonKeywords = {}) =>
+  Schema.Number.annotate({ expected }).check(
+    Schema.makeFilter((value) => Number.isFinite(value) && accepts(value), {
+      expected,
+      toJsonSchema: () => ({ type: "number", ...json })
+    })
+  )
+
+/** A whole number from `minimum` to `maximum` (default: the greatest that a number holds exactly). */
+export const integer = (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) => {
+  const expected =
+    maximum === Number.MAX_SAFE_INTEGER
+      ? `an integer of at least ${minimum}`
+      : `an integer from ${minimum} to ${maximum}`
+  return number(expected, (value) => Number.isSafeInteger(value) && value >= minimum && value <= maximum, {
+    type: "integer",
+    minimum,
+    ...(maximum === Number.MAX_SAFE_INTEGER ? {} : { maximum })
+  })
+}
+
+/** True or false. */
+export const flag = Schema.Boolean.annotate({ expected: "true or false" })
+
+/** One of a few words. `later`: words that a later version brings; their fault says so. */
+export const choice = <const Words extends ReadonlyArray<string>>(words: Words, later: ReadonlyArray<string> = []) =>
+  Schema.Literals(words).annotate({ expected: words.map((word) => JSON.stringify(word)).join(" or "), later })
+
+/** An object with known keys. `later`: keys that a later version brings; their fault says so. */
+export const section = <const Fields extends Schema.Struct.Fields>(fields: Fields, later: ReadonlyArray<string> = []) =>
+  Schema.Struct(fields).annotate({ expected: "an object", later })
+
+/** A list. */
+export const list = <Item extends Schema.Constraint>(item: Item) => Schema.Array(item).annotate({ expected: "a list" })
+
+/** A list of at least one. */
+export const someList = <Item extends Schema.Constraint>(item: Item, expected: string) =>
+  Schema.Array(item).annotate({ expected }).check(Schema.isMinLength(1, { expected }))
+
+/** An object with free keys; `expected` is said of a key that `accepts` refuses. */
+export const record = <Value extends Schema.Constraint>(
+  value: Value,
+  expected: string,
+  accepts: (key: string) => boolean = () => true,
+  json: JsonKeywords = {}
+) => Schema.Record(text(expected, accepts, json), value).annotate({ expected: "an object", expectedKey: expected })
+
+/** A checked schema whose value is changed after its checks: never the source of a fault. */
+export const mapped = <From extends Schema.Top, To extends Schema.Top>(
+  from: From,
+  to: To,
+  decode: (value: From["Type"]) => To["Encoded"]
+) => from.pipe(Schema.decodeTo(to, { decode: SchemaGetter.transform(decode), encode: notEncoded }))
+
+/** A key that must be there. */
+export const required = <S extends Schema.Top>(schema: S, description: string) =>
+  schema.pipe(Schema.annotateKey({ description }))
+
+/** A key that may be left out. */
+export const optional = <S extends Schema.Constraint>(schema: S, description: string) =>
+  Schema.optionalKey(schema).pipe(Schema.annotateKey({ description }))
+
+/** A key with a default, given as it would be written in the file. */
+export const withDefault = <S extends Schema.Constraint>(
+  schema: S,
+  value: S["Encoded"],
+  description: string
+): Schema.withDecodingDefaultKey<S> => {
+  // `Schema.withDecodingDefaultKey` with the description and the default on the encoded side, where the JSON Schema
+  // looks; a generic `annotateKey` forgets the types that this restores.
+  const encoded = Schema.optionalKey(Schema.toEncoded(schema)).pipe(Schema.annotateKey({ description, default: value }))
+  return encoded.pipe(
+    Schema.decodeTo(schema, { decode: SchemaGetter.withDefault(Effect.succeed(value)), encode: notEncoded })
+  ) as Schema.Constraint as Schema.withDecodingDefaultKey<S>
+}

@@ -1,0 +1,507 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted, Result } from "effect"
+import { decodeConfiguration, loadConfiguration, type ConfigurationFaults } from "effect-resilience/cli"
+import type { Channel } from "effect-resilience/channel"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "vitest"
+
+const folder = mkdtempSync(join(tmpdir(), "configuration-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const load = (text: string, environment: { readonly [name: string]: string } = {}) => {
+  const file = join(folder, "relay.yaml")
+  writeFileSync(file, text)
+  return Effect.runPromise(Effect.result(loadConfiguration(file, environment)))
+}
+
+/** The faults without the name of the file. */
+const faultLines = async (text: string, environment?: { readonly [name: string]: string }) => {
+  const result = await load(text, environment)
+  if (Result.isSuccess(result)) return []
+  const prefix = `${join(folder, "relay.yaml")}: `
+  return result.failure.lines.map((line) => {
+    assert.isTrue(line.startsWith(prefix), line)
+    return line.slice(prefix.length)
+  })
+}
+
+const accepted = async (text: string, environment?: { readonly [name: string]: string }) =>
+  Result.getOrThrow(await load(text, environment)).options
+
+const channel = (fields: { readonly [key: string]: unknown } = {}) => ({
+  id: "primary",
+  dialect: "openai",
+  baseUrl: "https://api.example.com/v1",
+  keys: [],
+  models: ["gpt-5"],
+  ...fields
+})
+const withChannel = (fields: { readonly [key: string]: unknown }, rest: { readonly [key: string]: unknown } = {}) =>
+  JSON.stringify({ channels: [channel(fields)], ...rest })
+const firstChannel = async (fields: { readonly [key: string]: unknown }): Promise<Channel> => {
+  const [first] = (await accepted(withChannel(fields))).channels
+  assert.isDefined(first)
+  return first!
+}
+
+describe("defaults", () => {
+  it("are those of the contract", async () => {
+    const { channels, retry, ...options } = await accepted(withChannel({}))
+    assert.deepStrictEqual(options, {
+      server: {
+        host: "127.0.0.1",
+        port: 8080,
+        name: "effect-resilience",
+        origins: [],
+        shutdownGrace: 30_000,
+        heartbeat: 15_000,
+        maxBodyBytes: 10_485_760,
+        debug: false
+      },
+      chat: { model: null, maxMessage: 2000, timeout: 300_000 },
+      store: { type: "sqlite", path: ".relay/relay.db" },
+      journal: { retention: 600_000, onDisconnect: "detach", detachGrace: 60_000 },
+      timeouts: { headers: 30_000, firstContent: 30_000, idle: 60_000, total: 600_000 },
+      recovery: { mode: "continue", maxContinuations: 2, prompt: null },
+      breaker: { window: 30_000, minimum: 5, failureRate: 0.5, open: 10_000, cap: 300_000, probes: 1 },
+      tokens: []
+    })
+    const { statuses, ...rest } = retry
+    assert.deepStrictEqual(rest, {
+      times: 3,
+      base: 200,
+      factor: 2,
+      cap: 10_000,
+      jitter: "full",
+      sameChannel: 1,
+      waitUpTo: 3000,
+      budget: { ratio: 0.2, minPerSecond: 10 }
+    })
+    const left = Array.from({ length: 500 }, (_, index) => index + 100).filter((status) => !statuses(status))
+    const successes = Array.from({ length: 100 }, (_, index) => index + 200)
+    assert.deepStrictEqual(left, [...successes, 400, 408, 504, 524])
+    assert.deepStrictEqual(channels, [
+      {
+        id: "primary",
+        dialect: "openai",
+        baseUrl: "https://api.example.com/v1",
+        keys: [],
+        keyMode: "polling",
+        models: ["gpt-5"],
+        modelMapping: [],
+        priority: 0,
+        weight: 1,
+        group: "default",
+        continuation: "auto",
+        stream: true,
+        statusMapping: {},
+        params: {},
+        headers: {},
+        timeouts: {}
+      }
+    ])
+  })
+
+  it("of tokens", async () => {
+    const { tokens } = await accepted(withChannel({}, { tokens: [{ name: "alice", key: "k" }] }))
+    assert.deepStrictEqual(
+      tokens.map(({ key, ...token }) => ({ ...token, key: Redacted.value(key) })),
+      [{ name: "alice", key: "k", models: ["*"], admin: false }]
+    )
+  })
+})
+
+describe("the whole file", () => {
+  it("is YAML or JSON, with anchors", async () => {
+    const { channels } = await accepted(`
+channels:
+  - &first { id: a, dialect: openai, baseUrl: http://localhost:1/, keys: [], models: [m] }
+  - { <<: *first, id: b }
+`)
+    assert.deepStrictEqual(
+      channels.map(({ id, baseUrl }) => [id, baseUrl]),
+      [
+        ["a", "http://localhost:1"],
+        ["b", "http://localhost:1"]
+      ]
+    )
+    assert.strictEqual((await firstChannel({ baseUrl: "https://a.b/v1//" })).baseUrl, "https://a.b/v1")
+  })
+
+  it.each([
+    ["nothing", "", ["expected an object, got nothing: it is empty"]],
+    ["a comment", "# later\n", ["expected an object, got nothing: it is empty"]],
+    ["a list", "[1]", ["expected an object, got a list"]],
+    ["a word", "hello", ['expected an object, got "hello"']],
+    ["no channels", "{}", ["channels: expected a list of at least one channel, got nothing"]],
+    ["empty channels", "channels: []", ["channels: expected a list of at least one channel, got an empty list"]],
+    ["two documents", "a: 1\n---\nb: 2\n", ["line 2, column 1: more than one document"]],
+    ["an unknown alias", "channels: *other\n", ["line 1, column 11: an alias without its anchor before it"]],
+    ["an unknown tag", "channels: !secret x\n", ["line 1, column 11: unresolved tag"]],
+    ["a missing bracket", "server: {\nchannels: 1\n", undefined]
+  ])("with %s is a fault", async (_, text, expected) => {
+    const lines = await faultLines(text)
+    if (expected === undefined) assert.match(lines[0] ?? "", /^line 2, column 1: /)
+    else assert.deepStrictEqual(lines, expected)
+  })
+
+  it("that gives a key twice is a fault at both lines, with its other faults", async () => {
+    const lines = await faultLines(`${withChannel({})}`.replace('"id"', '"weight":-1,"weight":-2,\n"id"'))
+    assert.deepStrictEqual(lines, [
+      "channels[0].weight: given twice, on line 1 and on line 1",
+      "channels[0].weight: expected a number of at least 0, got -2"
+    ])
+    const yaml = `${withChannel({}).slice(0, -1)},\n"server": {\n"port": 1,\n"port": 2}}`
+    assert.deepStrictEqual(await faultLines(yaml), ["server.port: given twice, on line 3 and on line 4"])
+  })
+
+  it("that cannot be read says why", async () => {
+    const failure = async (file: string) =>
+      (await Effect.runPromise(Effect.flip(loadConfiguration(file, {})))).lines.join()
+    assert.strictEqual(await failure(join(folder, "none.yaml")), `${join(folder, "none.yaml")}: no such file`)
+    assert.strictEqual(await failure(folder), `${folder}: a directory, not a file`)
+    writeFileSync(join(folder, "latin"), Buffer.from([0x61, 0x3a, 0xff]))
+    assert.strictEqual(await failure(join(folder, "latin")), `${join(folder, "latin")}: not UTF-8 text`)
+  })
+})
+
+describe("the environment", () => {
+  it("fills strings, whole or in part, and is secret", async () => {
+    const text = withChannel({
+      keys: ["${FIRST}", "sk-${SECOND}"],
+      baseUrl: "https://${HOST}/v1",
+      params: { literal: "$${FIRST} $5 ${FIRST}${FIRST}" }
+    })
+    const result = Result.getOrThrow(await load(text, { FIRST: "one", SECOND: "two", HOST: "api.example.com" }))
+    const [first] = result.options.channels
+    assert.deepStrictEqual(first?.keys.map(Redacted.value), ["one", "sk-two"])
+    assert.strictEqual(first?.baseUrl, "https://api.example.com/v1")
+    assert.deepStrictEqual(first?.params, { literal: "${FIRST} $5 oneone" })
+    assert.notInclude(JSON.stringify(result.options.channels), "sk-two")
+    assert.deepStrictEqual([...result.secrets].toSorted(), ["api.example.com", "one", "two"])
+  })
+
+  it("is a fault by its name where a variable is unset, empty or no name", async () => {
+    assert.deepStrictEqual(
+      await faultLines(withChannel({ keys: ["${NONE}", "${EMPTY}", "a${", "${}", "${a b}"] }), { EMPTY: "" }),
+      [
+        "channels[0].keys[0]: the environment variable NONE is not set",
+        "channels[0].keys[1]: the environment variable EMPTY is empty",
+        ...[2, 3, 4].map(
+          (index) =>
+            `channels[0].keys[${index}]: "\${" needs the name of a variable and "}"; a literal "\${" is written "$\${"`
+        )
+      ]
+    )
+  })
+
+  it("is never printed", async () => {
+    const lines = await faultLines(
+      JSON.stringify({
+        server: { host: "${S}", port: "${S}", name: "${S}\n" },
+        retry: { statuses: "${S}" },
+        tokens: [{ name: "a", key: "${S} " }, "hunter2", { name: "b", key: 12345678 }],
+        channels: [
+          channel({ baseUrl: "${S}", id: "${S}", keys: "hunter2", headers: { "x-key": "hunter2\n" } }),
+          channel({ id: "b", baseUrl: "https://user:hunter2@x", keys: ["hunter2 ", 12345678] })
+        ]
+      }),
+      { S: "hunter2 and more" }
+    )
+    assert.lengthOf(lines, 14)
+    for (const line of lines) {
+      assert.notMatch(line, /hunter2|12345678/)
+      assert.match(line, /got <redacted>$/)
+    }
+  })
+
+  it("PORT overrides server.port, and is checked", async () => {
+    const text = withChannel({}, { server: { port: 1 } })
+    assert.strictEqual((await accepted(text, { PORT: "9000" })).server.port, 9000)
+    assert.strictEqual((await accepted(text, { PORT: "" })).server.port, 1)
+    for (const port of ["-1", "65536", "80x", "1e3", " 80"]) {
+      assert.deepStrictEqual(await faultLines(text, { PORT: port }), [
+        `PORT: expected an integer from 0 to 65535, got "${port}"`
+      ])
+    }
+  })
+})
+
+describe("keys", () => {
+  it("that are unknown are faults, with the one that was meant", async () => {
+    assert.deepStrictEqual(
+      await faultLines(withChannel({ baseURL: "http://x", zzz: 1 }, { sever: {}, timeouts: { ilde: "1 second" } })),
+      [
+        'channels[0].baseURL: unknown key, did you mean "baseUrl"?',
+        "channels[0].zzz: unknown key",
+        'sever: unknown key, did you mean "server"?',
+        'timeouts.ilde: unknown key, did you mean "idle"?'
+      ]
+    )
+  })
+
+  it("of a later version are refused", async () => {
+    const root = ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
+    const journal = ["onRestart", "storeRequests", "idempotencyRetention"]
+    const lines = await faultLines(
+      withChannel(
+        { dialect: "anthropic", continuation: "token" },
+        {
+          store: { type: "redis", url: "redis://x", prefix: "p" },
+          journal: Object.fromEntries(journal.map((key) => [key, true])),
+          ...Object.fromEntries(root.map((key) => [key, {}]))
+        }
+      )
+    )
+    assert.deepStrictEqual(
+      lines,
+      [
+        "channels[0].continuation: token is not in this version",
+        "channels[0].dialect: anthropic is not in this version",
+        "store.type: redis is not in this version",
+        ...["store.url", "store.prefix", ...root, ...journal.map((key) => `journal.${key}`)].map(
+          (key) => `${key}: not in this version`
+        )
+      ].toSorted()
+    )
+    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "gemini" })), [
+      "channels[0].dialect: gemini is not in this version"
+    ])
+  })
+
+  it("that are missing are faults", async () => {
+    assert.deepStrictEqual(await faultLines("channels: [{}]\ntokens: [{}]\n"), [
+      "channels[0].baseUrl: expected a URL, got nothing",
+      'channels[0].dialect: expected "openai", got nothing',
+      "channels[0].id: expected an id of a-z, 0-9 and -, 1 to 64 characters, got nothing",
+      "channels[0].keys: expected a list, got nothing",
+      "channels[0].models: expected a list of at least one model or pattern, got nothing",
+      "tokens[0].key: expected a key without spaces and control characters, got nothing",
+      "tokens[0].name: expected a non-empty string, got nothing"
+    ])
+  })
+})
+
+/** The path of a value in a configuration that is else right, and values that are refused or accepted there. */
+const placed = (path: string, value: unknown): string => {
+  const [section, ...rest] = path.split(".")
+  if (section === "channel")
+    return withChannel(rest.reduceRight<object>((inner, key) => ({ [key]: inner }), value as object) as never)
+  const inner = rest.reduceRight((within, key) => ({ [key]: within }), value)
+  return withChannel({}, { [section!]: inner })
+}
+
+describe("values", () => {
+  const duration = [
+    0,
+    5,
+    "0 seconds",
+    "-1 second",
+    "Infinity",
+    "5",
+    "5s",
+    "5 fortnights",
+    "",
+    null,
+    {},
+    "30 days",
+    "P1D"
+  ]
+  const count = [-1, 1.5, "1", null, Number.MAX_VALUE, true]
+  it.each([
+    ["server.host", ["", 5, "a b", "http://x"], ["127.0.0.2", "::1", "localhost"]],
+    ["server.port", [-1, 65_536, 1.5, "8080", null], [0, 65_535]],
+    ["server.name", ["", "a\nb", 5], ["my relay"]],
+    [
+      "server.origins",
+      ["*", ["*"], ["http://a/"], ["http://a/b"], ["a.b"], ["ftp://a"], ["null"]],
+      [["https://a.b:8443"], []]
+    ],
+    ["server.shutdownGrace", duration, ["200 millis", "1.5 seconds", "24 days"]],
+    ["server.heartbeat", duration.filter((value) => value !== "0 seconds"), ["0 seconds", "0 millis", "1 second"]],
+    ["server.maxBodyBytes", [0, ...count], [1]],
+    ["server.debug", ["true", 1, null], [true, false]],
+    ["chat.model", ["", 5], [null, "m"]],
+    ["chat.maxMessage", [0, ...count], [1]],
+    ["chat.timeout", duration, ["1 minute"]],
+    ["store", [5, [], "sqlite"], [{ type: "memory" }, { path: "x.db" }]],
+    ["store.path", ["", ":memory:", 5, "a\0b"], ["/a/b"]],
+    ["journal.retention", ["0 seconds", 5, "Infinity"], ["30 days", "52 weeks"]],
+    ["journal.onDisconnect", ["abort", true], ["cancel", "detach"]],
+    ["journal.detachGrace", duration, ["1 second"]],
+    ["timeouts.headers", duration, ["1 second"]],
+    ["timeouts.total", duration, ["1 second"]],
+    ["retry.times", count, [0, 5]],
+    ["retry.base", duration, ["1 millis"]],
+    ["retry.factor", [0, 0.5, -1, "2"], [1, 1.5]],
+    ["retry.jitter", ["some", true], ["none", "full", "equal", "proportional"]],
+    ["retry.sameChannel", count, [0]],
+    ["retry.waitUpTo", duration, ["1 second"]],
+    [
+      "retry.statuses",
+      ["", "99", "600", "503-500", "500-", "5xx", "500,,501", "500-700", 500, "-500"],
+      ["500", " 401 , 500 - 503 "]
+    ],
+    ["retry.budget.ratio", [-0.1, "1", null], [0, 0.5, 2]],
+    ["retry.budget.minPerSecond", [-1], [0, 0.5]],
+    ["recovery.mode", ["on", true], ["off", "continue"]],
+    ["recovery.maxContinuations", count, [0, 9]],
+    ["recovery.prompt", ["", 5], [null, "Go on after: {partial}"]],
+    ["breaker.window", duration, ["1 second"]],
+    ["breaker.minimum", [0, ...count], [1]],
+    ["breaker.failureRate", [0, 1.01, -1, "0.5"], [0.01, 1]],
+    ["breaker.probes", [0, ...count], [1]],
+    ["channel.id", ["", "A", "a_b", "x".repeat(65), 5], ["a-1", "x".repeat(64)]],
+    [
+      "channel.baseUrl",
+      ["x", "", "ftp://x", "http://", "http://x?a", "http://x?", "http://x#", "http://a:b@x", "http://a b", 5],
+      ["http://[::1]:80/v1", "HTTPS://X"]
+    ],
+    ["channel.keys", ["k", [""], ["a b"], ["a\n"], [5], null], [[], ["sk-1"]]],
+    ["channel.keyMode", ["round"], ["random"]],
+    ["channel.models", [[], [""], "m", [5]], [["*"], ["gpt-*", "a"]]],
+    ["channel.modelMapping", [[], { "": "a" }, { a: "" }, { a: 5 }], [{}, { "gpt-*": "a" }]],
+    ["channel.priority", ["1", null], [-1, 0.5, 1000]],
+    ["channel.weight", [-1, "1"], [0, 0.5]],
+    ["channel.group", [""], ["other"]],
+    ["channel.continuation", ["maybe"], ["auto", "prefill", "message", "none"]],
+    ["channel.stream", ["no"], [false]],
+    [
+      "channel.statusMapping",
+      [{ 200: 500 }, { 500: 204 }, { 99: 500 }, { 500: 600 }, { "5xx": 500 }, { 500: "503" }],
+      [{ 429: 503 }]
+    ],
+    ["channel.params", [[], "x"], [{ a: null, b: { c: [1] } }]],
+    [
+      "channel.headers",
+      [
+        { Authorization: "x" },
+        { HOST: "x" },
+        { "content-length": "1" },
+        { "transfer-encoding": "x" },
+        { "a b": "x" },
+        { "x-a": "a\r\nb" },
+        { "x-a": 5 },
+        { length: "1" }
+      ],
+      [{ "x-a": "b c" }]
+    ],
+    ["channel.timeouts", [{ idle: "0 seconds" }, { other: "1 second" }], [{ idle: "1 second" }]]
+  ] as const)("of %s", async (path, refused, fine) => {
+    for (const value of refused) {
+      const lines = await faultLines(placed(path, value))
+      const place = path.replace("channel.", "channels[0].")
+      assert.lengthOf(lines, 1, JSON.stringify(value))
+      assert.isTrue(lines[0]?.startsWith(place), `${lines[0]} for ${JSON.stringify(value)}`)
+    }
+    for (const value of fine) {
+      assert.deepStrictEqual(await faultLines(placed(path, value)), [], JSON.stringify(value))
+    }
+  })
+
+  it("are told as expected and got", async () => {
+    assert.deepStrictEqual(await faultLines(withChannel({ baseUrl: "x" })), [
+      'channels[0].baseUrl: expected a URL, got "x"'
+    ])
+  })
+
+  it("of durations become milliseconds", async () => {
+    const { timeouts } = await accepted(
+      withChannel({}, { timeouts: { headers: "1.5 seconds", firstContent: "1 nano", idle: "2 hours" } })
+    )
+    assert.deepStrictEqual(timeouts, { headers: 1500, firstContent: 1, idle: 7_200_000, total: 600_000 })
+  })
+
+  it("of origins become those that browsers send", async () => {
+    const { server } = await accepted(withChannel({}, { server: { origins: ["HTTPS://Example.com:443"] } }))
+    assert.deepStrictEqual(server.origins, ["https://example.com"])
+  })
+
+  it("of status ranges are merged", async () => {
+    const { retry } = await accepted(withChannel({}, { retry: { statuses: "500-503, 502-510 ,401" } }))
+    assert.deepStrictEqual([400, 401, 402, 499, 500, 505, 510, 511].filter(retry.statuses), [401, 500, 505, 510])
+  })
+
+  it("of modelMapping keep the order of the file, also for keys that look like integers", async () => {
+    const text = `
+channels:
+  - id: a
+    dialect: openai
+    baseUrl: http://localhost:1
+    keys: []
+    models: ["*"]
+    modelMapping: { "gpt-*": x, 4: y, "1": z, o3: w }
+`
+    const [first] = (await accepted(text)).channels
+    assert.deepStrictEqual(first?.modelMapping, [
+      ["gpt-*", "x"],
+      ["4", "y"],
+      ["1", "z"],
+      ["o3", "w"]
+    ])
+  })
+})
+
+describe("rules between keys", () => {
+  it("ids, names and keys are unique", async () => {
+    const lines = await faultLines(
+      JSON.stringify({
+        channels: [channel(), channel({ id: "b" }), channel()],
+        tokens: [
+          { name: "a", key: "k1" },
+          { name: "b", key: "k2" },
+          { name: "a", key: "k2" }
+        ]
+      })
+    )
+    assert.deepStrictEqual(lines, [
+      'channels[2].id: expected another id than channels[0].id, got "primary"',
+      "tokens[2].key: expected another key than tokens[1].key, got <redacted>",
+      'tokens[2].name: expected another name than tokens[0].name, got "a"'
+    ])
+  })
+
+  it("without tokens the host is loopback", async () => {
+    const server = { host: "0.0.0.0" }
+    for (const tokens of [undefined, []]) {
+      assert.deepStrictEqual(await faultLines(withChannel({}, { server, ...(tokens && { tokens }) })), [
+        'server.host: expected a loopback host (127.0.0.0/8, ::1, localhost), as there are no tokens, got "0.0.0.0"'
+      ])
+    }
+    assert.deepStrictEqual(await faultLines(withChannel({}, { server, tokens: [{ name: "a", key: "k" }] })), [])
+  })
+
+  it("a delay is not above its cap", async () => {
+    assert.deepStrictEqual(
+      await faultLines(withChannel({}, { retry: { base: "20 seconds" }, breaker: { cap: "1 second" } })),
+      [
+        'breaker.cap: expected at least breaker.open (10000 millis), got "1 second"',
+        'retry.base: expected at most retry.cap (10000 millis), got "20 seconds"'
+      ]
+    )
+  })
+
+  it("are told beside the faults of single keys", async () => {
+    const lines = await faultLines(
+      JSON.stringify({ server: { host: "0.0.0.0", port: -1 }, channels: [channel({ weight: -1 }), channel()] })
+    )
+    assert.deepStrictEqual(
+      lines.map((line) => line.split(":")[0]),
+      ["channels[0].weight", "channels[1].id", "server.host", "server.port"]
+    )
+  })
+})
+
+describe("a plain object", () => {
+  it("is decoded as a file is", () => {
+    const decoded = decodeConfiguration({ channels: [channel()] }, { PORT: "0" }, "example")
+    assert.strictEqual(Result.getOrThrow(decoded).options.server.port, 0)
+    const refused = decodeConfiguration({ channels: [channel({ id: 5 })] }, {}, "example")
+    const faults: ConfigurationFaults = Result.getOrThrow(Result.flip(refused))
+    assert.deepStrictEqual(faults.lines, [
+      "example: channels[0].id: expected an id of a-z, 0-9 and -, 1 to 64 characters, got 5"
+    ])
+  })
+})
