@@ -2,6 +2,7 @@
  * The tokens that clients show, and what each may do.
  */
 import type { Redacted } from "effect"
+import { matchesAnyModel } from "../dialect/ModelPattern.ts"
 
 /** A token that clients use. */
 export interface Token {
@@ -10,3 +11,6 @@ export interface Token {
   readonly models: ReadonlyArray<string>
   readonly admin: boolean
 }
+
+/** Whether a token may ask for a model: one of its patterns matches the name that the client gave. */
+export const mayUse = (token: Token, model: string): boolean => matchesAnyModel(token.models, model)

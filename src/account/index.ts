@@ -1,1 +1,2 @@
+export * from "./FindTokenNode.ts"
 export * from "./Tokens.ts"

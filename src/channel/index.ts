@@ -1,3 +1,6 @@
 export * from "./Channel.ts"
 export * from "./Selection.ts"
 export * from "./Upstream.ts"
+export * as UpstreamNode from "./UpstreamNode.ts"
+export * as SelectionTest from "./SelectionTest.ts"
+export { keyId } from "./SelectionLive.ts"

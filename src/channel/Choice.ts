@@ -1,0 +1,94 @@
+/**
+ * Which of several targets is asked. Pure: how each of them stands is known, and chance is an argument.
+ */
+import type { Channel } from "./Channel.ts"
+import type { Standing } from "./Health.ts"
+
+/** A key of a channel that names the model. */
+export interface Option {
+  readonly channel: Channel
+  readonly model: string
+  /** The key's index; 0 where the channel has none. */
+  readonly key: number
+  readonly standing: Standing
+  /** The request may not have it: its channel is out. */
+  readonly out: boolean
+  /** The request has failed on the channel. */
+  readonly failed: boolean
+  /** The request has failed with the key. */
+  readonly tried: boolean
+}
+
+/** What chance and the last pick say. */
+export interface Draw {
+  /** From 0 up to 1. */
+  readonly next: () => number
+  /** Where a channel's turn is. */
+  readonly turn: (channel: string) => number
+}
+
+/**
+ * The option to ask, or `undefined` when none is usable: round by round (what this request has not failed on, then its
+ * untried keys, then the rest), the highest tier, by weight, then a key.
+ */
+export const usableOption = (options: ReadonlyArray<Option>, draw: Draw): Option | undefined => {
+  const usable = options.filter(({ out, standing }) => !out && standing.is === "usable")
+  for (const round of rounds) {
+    const left = usable.filter(round)
+    if (left.length > 0) return keyOf(left, weighted(highestTier(left), draw), draw)
+  }
+  return undefined
+}
+
+const rounds: ReadonlyArray<(option: Option) => boolean> = [
+  ({ failed }) => !failed,
+  ({ failed, tried }) => failed && !tried,
+  ({ failed, tried }) => failed && tried
+]
+
+const highestTier = (options: ReadonlyArray<Option>): ReadonlyArray<Channel> => {
+  const highest = Math.max(...options.map(({ channel }) => channel.priority))
+  return [...new Set(options.filter(({ channel }) => channel.priority === highest).map(({ channel }) => channel))]
+}
+
+const weighted = (channels: ReadonlyArray<Channel>, draw: Draw): Channel => {
+  if (channels.length === 1) return channels[0]!
+  const sum = channels.reduce((total, { weight }) => total + weight, 0)
+  let left = draw.next() * (sum > 0 ? sum : channels.length)
+  for (const channel of channels) {
+    left -= sum > 0 ? channel.weight : 1
+    if (left < 0) return channel
+  }
+  // Rounding may leave a crumb; it belongs to the last channel that has a weight.
+  return channels.findLast(({ weight }) => sum === 0 || weight > 0)!
+}
+
+const keyOf = (options: ReadonlyArray<Option>, channel: Channel, draw: Draw): Option => {
+  const all = options.filter((option) => option.channel === channel)
+  const untried = all.filter(({ tried }) => !tried)
+  const keys = untried.length > 0 ? untried : all
+  if (keys.length === 1) return keys[0]!
+  if (channel.keyMode === "random") return keys[Math.min(Math.floor(draw.next() * keys.length), keys.length - 1)]!
+  const turn = draw.turn(channel.id)
+  return keys.find(({ key }) => key >= turn) ?? keys[0]!
+}
+
+/** Whether nothing that serves the model is usable, by whatever request, and none of it is being probed. */
+export const inDistress = (options: ReadonlyArray<Option>): boolean =>
+  options.every(({ standing }) => standing.is === "resting" || standing.is === "guessed")
+
+/** In distress: the option that is due first and that this request may still be sent to. */
+export const firstDue = (options: ReadonlyArray<Option>): Option | undefined => {
+  let first: Option | undefined
+  for (const option of options) {
+    if (option.out || (option.failed && option.standing.is !== "guessed")) continue
+    if (first === undefined || option.standing.dueAt < first.standing.dueAt) first = option
+  }
+  return first
+}
+
+/** How long until the first option that rests may be asked, in milliseconds; `undefined` when none rests. */
+export const leastWait = (options: ReadonlyArray<Option>, now: number): number | undefined => {
+  const waits = options.filter(({ standing }) => standing.is !== "usable").map(({ standing }) => standing.dueAt - now)
+  return waits.length === 0 ? undefined : Math.max(0, Math.min(...waits))
+}

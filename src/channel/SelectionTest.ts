@@ -1,0 +1,56 @@
+/**
+ * A scripted `Selection` for tests of what stands on it: it gives the targets of a list, in order, and writes down what
+ * it was asked and how each attempt ended.
+ */
+import { Context, Effect, Layer } from "effect"
+import { GetChannelFailed } from "../errors/index.ts"
+import type { Target } from "./Channel.ts"
+import { type ChannelState, type Outcome, Selection, type Wanted } from "./Selection.ts"
+
+/** What a scripted `Selection` was asked and told, oldest first. The arrays grow as it happens. */
+export class SelectionScript extends Context.Service<
+  SelectionScript,
+  {
+    readonly picks: ReadonlyArray<Wanted>
+    readonly releases: ReadonlyArray<{ readonly target: Target; readonly outcome: Outcome }>
+    readonly refusals: ReadonlyArray<{ readonly target: Target; readonly mode: "prefill" | "message" }>
+  }
+>()("effect-resilience/channel/SelectionScript") {}
+
+/**
+ * Gives the targets in order, then fails with `GetChannelFailed`. A target is `last` when it is the script's last one.
+ * It serves every model; every channel is `enabled`; a refused mode is remembered per channel and model.
+ */
+export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | SelectionScript> =>
+  Layer.unwrap(
+    Effect.sync(() => {
+      const picks: Array<Wanted> = []
+      const releases: Array<{ readonly target: Target; readonly outcome: Outcome }> = []
+      const refusals: Array<{ readonly target: Target; readonly mode: "prefill" | "message" }> = []
+      const states = [...new Set(targets.map(({ channel }) => channel.id))].map(
+        (channel): ChannelState => ({ channel, state: "enabled" })
+      )
+      const selection = Layer.succeed(Selection, {
+        models: [...new Set(targets.map(({ model }) => model))],
+        serves: () => true,
+        pick: (wanted) =>
+          Effect.suspend(() => {
+            const target = targets[picks.length]
+            const last = picks.length === targets.length - 1
+            picks.push(wanted)
+            return target === undefined
+              ? Effect.fail(new GetChannelFailed({ model: wanted.model }))
+              : Effect.succeed({ target, last, release: (outcome) => void releases.push({ target, outcome }) })
+          }),
+        states: Effect.succeed(states),
+        refusedModes: ({ channel, model }) =>
+          new Set(
+            refusals
+              .filter(({ target }) => target.channel.id === channel.id && target.model === model)
+              .map(({ mode }) => mode)
+          ),
+        rememberRefusal: (target, mode) => void refusals.push({ target, mode })
+      })
+      return Layer.merge(selection, Layer.succeed(SelectionScript, { picks, releases, refusals }))
+    })
+  )
