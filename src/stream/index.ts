@@ -1,2 +1,5 @@
 export * from "./ClockState.ts"
+export { AnswerInterrupted } from "./PartialContent.ts"
+export * as PartialContent from "./PartialContent.ts"
 export * from "./Stitcher.ts"
+export * as StreamClocks from "./StreamClocks.ts"

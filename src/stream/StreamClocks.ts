@@ -1,0 +1,100 @@
+/**
+ * The four clocks for a `Stream`: until anything is answered, until the first content, from one content to the next, and
+ * until the end, each with its own typed error. The rules are in `ClockState`.
+ */
+import { type Cause, type Duration, Effect, Queue, Stream } from "effect"
+import { dual } from "effect/Function"
+import type { ChannelResponseTimeExceeded, DeadlineExceeded } from "../errors/index.ts"
+import { InvalidPolicyOption } from "../policy/index.ts"
+import {
+  answered,
+  checkClocks,
+  clockError,
+  type ClockLimits,
+  content,
+  hold,
+  release,
+  startClocks
+} from "./ClockState.ts"
+
+/** How long to wait for what. A clock that is left out does not run. */
+export interface Options<in A> {
+  /** Until the first element of any kind. */
+  readonly headers?: Duration.Input | undefined
+  /** Until the first content, from the start. */
+  readonly firstContent?: Duration.Input | undefined
+  /** From one content to the next. */
+  readonly idle?: Duration.Input | undefined
+  /** Until the end, from the start. */
+  readonly total?: Duration.Input | undefined
+  /** Which elements are content: the others reset nothing. Default: all. */
+  readonly isContent?: ((element: A) => boolean) | undefined
+  /** How many elements are taken ahead of the consumer. Default 16. */
+  readonly bufferSize?: number | undefined
+}
+
+/** What a clock fails with: `ChannelResponseTimeExceeded` with its phase, and `DeadlineExceeded` for `total`. */
+export type ClockError = ChannelResponseTimeExceeded | DeadlineExceeded
+
+const where = "StreamClocks.watch"
+
+const limitsOf = (options: Options<never>): ClockLimits => {
+  const millis = (option: "headers" | "firstContent" | "idle" | "total") => {
+    const value = options[option]
+    return value === undefined ? undefined : InvalidPolicyOption.positiveMillis(where, option, value)
+  }
+  return {
+    headersMillis: millis("headers"),
+    firstContentMillis: millis("firstContent"),
+    idleMillis: millis("idle"),
+    totalMillis: millis("total")
+  }
+}
+
+/**
+ * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow the
+ * clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+ *
+ * One fiber pumps and one watches, however many elements come; a timer for each pull costs fifteen times as much.
+ * A duration that is zero, negative, infinite or not a number throws `InvalidPolicyOption`.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect, Stream } from "effect"
+ * import { StreamClocks } from "effect-resilience/stream"
+ *
+ * const silent = Stream.concat(Stream.make("a"), Stream.never)
+ * const watched = silent.pipe(StreamClocks.watch({ idle: "10 millis", total: "1 minute" }), Stream.runDrain)
+ *
+ * const error = await Effect.runPromise(Effect.flip(watched))
+ * error._tag // => "ChannelResponseTimeExceeded"
+ * ```
+ */
+export const watch: {
+  <A>(options: Options<A>): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, E | ClockError, R>
+  <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R>
+} = dual(2, <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R> => {
+  const limits = limitsOf(options)
+  const { isContent } = options
+  return Stream.callback<A, E | ClockError, R>(
+    Effect.fnUntraced(function* (queue: Queue.Queue<A, E | ClockError | Cause.Done>) {
+      const clock = yield* Effect.clockWith(Effect.succeed)
+      const state = startClocks(clock.currentTimeMillisUnsafe())
+      const watchdog: Effect.Effect<void> = Effect.suspend(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        const found = checkClocks(limits, state, now)
+        if (found._tag === "Expired") return Effect.asVoid(Queue.fail(queue, clockError(found)))
+        return found.checkAt === Infinity ? Effect.void : Effect.andThen(Effect.sleep(found.checkAt - now), watchdog)
+      })
+      yield* Effect.forkScoped(watchdog)
+      yield* Stream.runForEachArray(self, (elements) => {
+        const now = clock.currentTimeMillisUnsafe()
+        answered(state)
+        if (isContent === undefined || elements.some(isContent)) content(state, now)
+        hold(state, now)
+        return Effect.map(Queue.offerAll(queue, elements), () => release(state, clock.currentTimeMillisUnsafe()))
+      })
+      yield* Queue.end(queue)
+    }),
+    { bufferSize: options.bufferSize ?? 16 }
+  )
+})
