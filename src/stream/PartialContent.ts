@@ -52,12 +52,12 @@ export interface Options<in A> {
 }
 
 /** What `recover` needs beside. */
-export interface RecoverOptions<A, E, B, E2, R2> extends Options<A | B> {
+export interface RecoverOptions<A, B, E2, R2> extends Options<A | B> {
   /**
    * Goes on: gives a stream of what is still to come, or `undefined` to give up. It is asked with all that was delivered
    * so far, and with the newest failure as `reason`.
    */
-  readonly continueWith: (interrupted: Interrupted<E | E2>) => Stream.Stream<B, E2, R2> | undefined
+  readonly continueWith: (interrupted: AnswerInterrupted) => Stream.Stream<B, E2, R2> | undefined
   /** The most continuations of one answer. Default 2. */
   readonly maxContinuations?: number | undefined
 }
@@ -172,18 +172,18 @@ export const keep: {
  */
 export const recover: {
   <A, E extends ResilienceError, B = never, E2 extends ResilienceError = never, R2 = never>(
-    options: RecoverOptions<A, E, B, E2, R2>
-  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | B, Interrupted<E | E2>, R | R2>
+    options: RecoverOptions<A, B, E2, R2>
+  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | B, Interrupted<E>, R | R2>
   <A, E extends ResilienceError, R, B = never, E2 extends ResilienceError = never, R2 = never>(
     self: Stream.Stream<A, E, R>,
-    options: RecoverOptions<A, E, B, E2, R2>
-  ): Stream.Stream<A | B, Interrupted<E | E2>, R | R2>
+    options: RecoverOptions<A, B, E2, R2>
+  ): Stream.Stream<A | B, Interrupted<E>, R | R2>
 } = dual(
   2,
   <A, E extends ResilienceError, R, B = never, E2 extends ResilienceError = never, R2 = never>(
     self: Stream.Stream<A, E, R>,
-    options: RecoverOptions<A, E, B, E2, R2>
-  ): Stream.Stream<A | B, Interrupted<E | E2>, R | R2> => {
+    options: RecoverOptions<A, B, E2, R2>
+  ): Stream.Stream<A | B, Interrupted<E>, R | R2> => {
     const max = InvalidPolicyOption.nonNegativeInt(
       "PartialContent.recover",
       "maxContinuations",
@@ -193,16 +193,16 @@ export const recover: {
       const keeper = makeKeeper<A | B>(options)
       const attempt = <C extends A | B, E3 extends E | E2, R3>(
         source: Stream.Stream<C, E3, R3>
-      ): Stream.Stream<C | B, Interrupted<E | E2>, R3 | R2> =>
+      ): Stream.Stream<C | B, Interrupted<E>, R3 | R2> =>
         source.pipe(
           Stream.mapArray((elements) => {
             for (const element of elements) keeper.keep(element)
             return elements
           }),
-          Stream.catch((error): Stream.Stream<B, Interrupted<E | E2>, R2> => {
+          Stream.catch((error): Stream.Stream<B, Interrupted<E>, R2> => {
             const made = keeper.failed(error)
-            const next = made < max ? options.continueWith(keeper.interrupted(made) as Interrupted<E | E2>) : undefined
-            if (next === undefined) return Stream.fail(keeper.interrupted(0) as Interrupted<E | E2>)
+            const next = made < max ? options.continueWith(keeper.interrupted(made)) : undefined
+            if (next === undefined) return Stream.fail(keeper.interrupted(0) as Interrupted<E>)
             keeper.continued()
             return attempt(next)
           })
