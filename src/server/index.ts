@@ -1,1 +1,7 @@
-export {}
+export * from "./Access.ts"
+export * from "./Exchange.ts"
+export * from "./Handlers.ts"
+export * from "./Readers.ts"
+export * from "./Route.ts"
+export * from "./Serve.ts"
+export * from "./ServerNode.ts"

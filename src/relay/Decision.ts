@@ -1,0 +1,136 @@
+/**
+ * What to do about a failure: pure and total. The tables are the contract's, one line for each blame; a new blame does
+ * not compile until it has its line.
+ */
+import type { Continuation, Target } from "../channel/index.ts"
+import type { AnswerRequest, ContinuationMode } from "../dialect/index.ts"
+import { type Blame, blameOf, type ByBlame, type ResilienceError } from "../errors/index.ts"
+import type { Phase } from "./Machine.ts"
+
+/** Whether, and how, the channel that failed is asked again in the same request. */
+type SameChannel =
+  | "never"
+  /** Another of its keys, at once. */
+  | "otherKey"
+  /** Another of its keys at once; else the same one after the hint, if that is short. */
+  | "otherKeyOrHint"
+  /** Once more, after a backoff. */
+  | "onceWithBackoff"
+  /** Once more, at once. */
+  | "onceAtOnce"
+
+interface Rule {
+  readonly same: SameChannel
+  /** Whether another channel may answer. */
+  readonly move: boolean
+  /** The channel is out for the whole request, even when nothing else is left. */
+  readonly out: boolean
+}
+
+const stop: Rule = { same: "never", move: false, out: false }
+
+/** The contract's table of classes: same channel again, another channel, out for the request. */
+export const rules = {
+  caller: stop,
+  content: stop,
+  credential: { same: "otherKey", move: true, out: true },
+  quota: { same: "otherKey", move: true, out: false },
+  rate: { same: "otherKeyOrHint", move: true, out: false },
+  model: { same: "never", move: true, out: true },
+  channel: { same: "never", move: true, out: true },
+  upstream: { same: "onceWithBackoff", move: true, out: false },
+  timeout: { same: "never", move: true, out: true },
+  transport: { same: "onceAtOnce", move: true, out: false },
+  rejected: { same: "never", move: true, out: false },
+  exhausted: stop,
+  storage: stop,
+  cancelled: stop,
+  defect: stop
+} as const satisfies ByBlame<Rule>
+
+/** The rule of a blame. */
+export const ruleOf = (blame: Blame): Rule => rules[blame]
+
+/** What is known when an attempt has failed before anything was shown. */
+export interface Failed {
+  readonly error: ResilienceError
+  /** Whether `retry.statuses` takes this failure away: its class came from a status that is not to be retried. */
+  readonly statusForbids: boolean
+  /** Further attempts that the request may still make. */
+  readonly attemptsLeft: number
+  /** How often this channel was asked again already, and how often it may be. */
+  readonly sameChannelUsed: number
+  readonly sameChannelLimit: number
+  /** The channel has another key that has not failed in this request. */
+  readonly otherKey: boolean
+  /** The longest hint that is waited out, in milliseconds. */
+  readonly waitUpTo: number
+  /** The backoff that a retry would wait, in milliseconds. */
+  readonly backoff: number
+  /** What is left of the request's time, in milliseconds. */
+  readonly remaining: number
+}
+
+/** What comes next. */
+export type Next =
+  | { readonly _tag: "Stop" }
+  /** Another key of the same channel, at once. */
+  | { readonly _tag: "OtherKey" }
+  /** The same channel after a wait: governed by the retry budget. */
+  | { readonly _tag: "SameChannel"; readonly delayMillis: number }
+  /** Another channel, at once; when none is left, those that failed otherwise, after a backoff. */
+  | { readonly _tag: "OtherChannel" }
+
+const stopped: Next = { _tag: "Stop" }
+const move: Next = { _tag: "OtherChannel" }
+
+/** Decides what follows a failure before the commit point. Total over blames, and without time or chance of its own. */
+export const decide = (failed: Failed): Next => {
+  const rule = ruleOf(blameOf(failed.error))
+  if (failed.attemptsLeft <= 0 || failed.statusForbids || failed.remaining <= 0) return stopped
+  const again = (delayMillis: number): Next =>
+    failed.sameChannelUsed < failed.sameChannelLimit && delayMillis < failed.remaining
+      ? { _tag: "SameChannel", delayMillis }
+      : move
+  const hint = failed.error.retryAfterMillis
+  switch (rule.same) {
+    case "never":
+      return rule.move ? move : stopped
+    case "otherKey":
+      return failed.otherKey ? { _tag: "OtherKey" } : move
+    case "otherKeyOrHint":
+      if (failed.otherKey) return { _tag: "OtherKey" }
+      return hint !== undefined && hint <= failed.waitUpTo ? again(hint) : move
+    case "onceWithBackoff":
+      if (hint !== undefined && hint > failed.waitUpTo) return move
+      return again(Math.max(failed.backoff, hint ?? 0))
+    case "onceAtOnce":
+      return again(0)
+  }
+}
+
+/** The modes in which a target may go on from a partial answer, in the order in which they are tried. */
+export const continuationModes = (
+  continuation: Continuation,
+  refused: ReadonlySet<ContinuationMode>
+): ReadonlyArray<ContinuationMode> => {
+  const all: ReadonlyArray<ContinuationMode> =
+    continuation === "auto"
+      ? ["prefill", "message"]
+      : continuation === "prefill" || continuation === "message"
+        ? [continuation]
+        : []
+  return all.filter((mode) => !refused.has(mode))
+}
+
+/** Whether an answer in this phase can be continued at all, and if so on this target. */
+export const continuable = (
+  request: AnswerRequest,
+  phase: Phase,
+  target: Target,
+  refused: ReadonlySet<ContinuationMode>
+): boolean =>
+  request.choices === 1 &&
+  (phase._tag === "Flowing" || phase._tag === "Joining") &&
+  target.channel.stream &&
+  continuationModes(target.channel.continuation, refused).length > 0

@@ -1,0 +1,326 @@
+/**
+ * The life of one answer, as a machine: `Unseen -> Flowing <-> Joining -> Sealed | Finishing -> Ended`.
+ *
+ * It is plain and synchronous: signals and losses go in, events to append come out, and it does nothing else. Text is
+ * shown when it can no longer be taken back; what was shown is never shown again; a loss after the finish is a success;
+ * and an answer that was cut never looks whole.
+ */
+import type { AnswerEncoder, Delta, Payload, Seam, Signal, Usage } from "../dialect/index.ts"
+import { EmptyResponse, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
+import { makeStitcher, type Stitcher } from "../stream/index.ts"
+import { sumUsage, type UsagePart } from "./UsageSum.ts"
+
+/** Where an answer is in its life. */
+export type Phase =
+  /** Nothing was shown: an attempt may be replaced unseen. */
+  | { readonly _tag: "Unseen" }
+  /** Text or reasoning was shown: a loss becomes a continuation. */
+  | { readonly _tag: "Flowing" }
+  /** A continuation is under way; its first words are held until it is sure where they begin. */
+  | { readonly _tag: "Joining"; readonly stitcher: Stitcher; readonly join: Join }
+  /** Something was shown that cannot be spliced: a tool call, a refusal, a second choice. */
+  | { readonly _tag: "Sealed" }
+  /** The finish is known; nothing but its usage is missing. */
+  | { readonly _tag: "Finishing"; readonly finish: string; readonly shown: boolean }
+  | { readonly _tag: "Ended" }
+
+/** Between what an answer is joined. */
+export interface Join {
+  readonly from: string
+  readonly to: string
+  /** The code of the failure that broke the answer. */
+  readonly reason: string
+  readonly mode: "prefill" | "message" | "restart"
+}
+
+/** How an attempt ends, as far as its content says. */
+export type Verdict =
+  | { readonly _tag: "Going" }
+  | { readonly _tag: "Complete" }
+  /** The target begins the answer anew although it was asked to go on: the mode counts as refused. */
+  | { readonly _tag: "Refused" }
+  | { readonly _tag: "Broken"; readonly error: ResilienceError }
+
+const going: Verdict = { _tag: "Going" }
+const complete: Verdict = { _tag: "Complete" }
+const refused: Verdict = { _tag: "Refused" }
+
+/** What the machine is told to do with what comes out of it. */
+export interface MachineOutput {
+  /** Append these events, in order. */
+  readonly show: (payloads: ReadonlyArray<Payload>) => void
+  /** The first content is about to be shown. */
+  readonly onCommit: () => void
+  /** A continuation was joined. */
+  readonly onSeam: (seam: Seam, mode: Join["mode"]) => void
+}
+
+/** What the machine needs to know of its answer. */
+export interface MachineOptions {
+  readonly encoder: AnswerEncoder
+  readonly output: MachineOutput
+  /** How many choices were asked for. */
+  readonly choices: number
+  /** An estimate of the tokens in the request, for when no upstream says. */
+  readonly inputEstimate: number
+}
+
+/** Finishes that end an answer even when it is empty. */
+const endsEmpty = (finish: string | undefined): boolean => finish === "content_filter" || finish === "length"
+
+/** One answer's life. */
+export class Machine {
+  /** Where it is. */
+  phase: Phase = { _tag: "Unseen" }
+  /** The text shown so far. */
+  text = ""
+  /** How many content events were shown. */
+  tokenCount = 0
+  /** Whether anything was shown: the commit point has passed. */
+  committed = false
+
+  private readonly encoder: AnswerEncoder
+  private readonly output: MachineOutput
+  private readonly choices: number
+  private readonly inputEstimate: number
+  private readonly parts: Array<UsagePart> = []
+  private part: UsagePart = { shown: "", usage: undefined }
+  private model = ""
+  private pendingFinish: string | undefined
+  private finishes = 0
+
+  constructor(options: MachineOptions) {
+    this.encoder = options.encoder
+    this.output = options.output
+    this.choices = options.choices
+    this.inputEstimate = options.inputEstimate
+  }
+
+  /** An attempt begins that nothing was shown of: on the model that its channel is asked for. */
+  begin(model: string): void {
+    this.model = model
+    this.parts.length = 0
+    this.part = { shown: "", usage: undefined }
+    this.pendingFinish = undefined
+  }
+
+  /** A continuation begins: what comes next is joined to what was shown. */
+  join(join: Join): void {
+    // An attempt that showed nothing is not part of the answer; what it cost is in the trail.
+    if (this.part.shown !== "") this.parts.push(this.part)
+    this.part = { shown: "", usage: undefined }
+    this.phase = {
+      _tag: "Joining",
+      join,
+      stitcher: makeStitcher({ committed: this.text, mode: join.mode === "prefill" ? "prefill" : "message" })
+    }
+  }
+
+  /** One signal of the attempt under way. */
+  signal(signal: Signal): Verdict {
+    switch (signal._tag) {
+      case "Delta":
+        return this.delta(signal)
+      case "Done":
+        return this.end(true)
+      case "Fault":
+        return this.loss(signal.error)
+    }
+  }
+
+  /** The attempt's body ended by its framing, without the dialect's terminator. */
+  eof(): Verdict {
+    return this.end(false)
+  }
+
+  /** The attempt was lost. Once the finish is known that is a success, with estimated usage. */
+  loss(error: ResilienceError): Verdict {
+    if (this.phase._tag === "Finishing") return this.finish(this.phase.finish, this.phase.shown)
+    return { _tag: "Broken", error }
+  }
+
+  /** The usage so far, estimated where no upstream said it. */
+  usage(): Usage {
+    return sumUsage([...this.parts, this.part], this.inputEstimate)
+  }
+
+  /** The answer ends badly. Nothing follows. */
+  fail(error: ResilienceError, retryAfterMillis: number | undefined): void {
+    if (this.phase._tag === "Ended") return
+    this.phase = { _tag: "Ended" }
+    this.output.show(this.encoder.fail({ error, partial: this.text, retryAfterMillis }))
+  }
+
+  /** The answer ends well, and says so: called once the verdict was `Complete`. */
+  complete(attempts: number): void {
+    if (this.phase._tag === "Ended") return
+    const phase = this.phase
+    this.phase = { _tag: "Ended" }
+    const finish = phase._tag === "Finishing" ? phase.finish : "stop"
+    const shown = phase._tag === "Finishing" && phase.shown
+    this.output.show(
+      this.encoder.complete(
+        { finish, usage: this.usage(), fullContent: this.text, tokenCount: this.tokenCount, attempts },
+        shown
+      )
+    )
+  }
+
+  private delta(delta: Delta): Verdict {
+    if (delta.usage !== undefined) this.part.usage = delta.usage
+    switch (this.phase._tag) {
+      case "Unseen":
+        return this.first(delta)
+      case "Joining":
+        return this.joining(delta, this.phase.stitcher, this.phase.join)
+      case "Flowing":
+      case "Sealed":
+        this.show(delta)
+        if (delta.sealed) this.phase = { _tag: "Sealed" }
+        this.noteFinish(delta)
+        return going
+      case "Finishing":
+        if (delta.content) this.show(delta)
+        return going
+      case "Ended":
+        return going
+    }
+  }
+
+  private commit(): void {
+    this.committed = true
+    this.output.onCommit()
+    this.output.show(this.encoder.begin(this.model))
+  }
+
+  private first(delta: Delta): Verdict {
+    if (!delta.content) {
+      if (delta.finish !== undefined) this.pendingFinish = delta.finish
+      return going
+    }
+    this.commit()
+    this.phase = delta.sealed || this.choices > 1 ? { _tag: "Sealed" } : { _tag: "Flowing" }
+    this.show(delta)
+    this.noteFinish(delta)
+    return going
+  }
+
+  private joining(delta: Delta, stitcher: Stitcher, join: Join): Verdict {
+    // Reasoning cannot be stitched: what a continuation thinks before its first words is not shown.
+    if (delta.text !== "") {
+      const released = stitcher.push(delta.text)
+      const decision = stitcher.decision
+      if (decision !== undefined) {
+        if (decision.refused === true) return refused
+        this.joined(join, decision.seam, decision.dropped)
+        this.release(released)
+      }
+    }
+    if (delta.sealed) {
+      if (this.phase._tag === "Joining") {
+        const settled = this.settle(stitcher, join)
+        if (settled._tag === "Refused") return settled
+      }
+      this.phase = { _tag: "Sealed" }
+      this.show(delta)
+    }
+    if (delta.finish !== undefined && this.phase._tag === "Joining") {
+      const settled = this.settle(stitcher, join)
+      if (settled._tag === "Refused") return settled
+      this.phase = { _tag: "Finishing", finish: delta.finish, shown: false }
+    } else if (delta.finish !== undefined) {
+      this.phase = { _tag: "Finishing", finish: delta.finish, shown: this.phase._tag === "Sealed" }
+    }
+    return going
+  }
+
+  /** A continuation ended while it was held: what is sure now is all that there will be. */
+  private settle(stitcher: Stitcher, join: Join): Verdict {
+    const rest = stitcher.end()
+    const decision = stitcher.decision
+    if (decision?.refused === true) return refused
+    this.joined(join, decision?.seam ?? "exact", decision?.dropped ?? 0)
+    this.release(rest)
+    return going
+  }
+
+  private joined(join: Join, seam: Seam["seam"], dropped: number): void {
+    this.phase = { _tag: "Flowing" }
+    const at = { from: join.from, to: join.to, reason: join.reason, offset: codePoints(this.text), dropped, seam }
+    this.output.onSeam(at, join.mode)
+    this.output.show(this.encoder.failover(at))
+  }
+
+  private release(text: string): void {
+    if (text === "") return
+    this.text += text
+    this.part.shown += text
+    this.tokenCount++
+    this.output.show(this.encoder.text(text))
+  }
+
+  private show(delta: Delta): void {
+    if (delta.text !== "") {
+      this.text += delta.text
+      this.part.shown += delta.text
+      this.tokenCount++
+    }
+    if (delta.reasoning !== "") this.part.shown += delta.reasoning
+    const payloads = this.encoder.delta(delta)
+    if (payloads.length > 0) this.output.show(payloads)
+  }
+
+  private noteFinish(delta: Delta): void {
+    if (delta.finish === undefined) return
+    this.finishes++
+    if (this.finishes >= this.choices) this.phase = { _tag: "Finishing", finish: delta.finish, shown: true }
+  }
+
+  private end(terminated: boolean): Verdict {
+    const phase = this.phase
+    switch (phase._tag) {
+      case "Unseen":
+        if (endsEmpty(this.pendingFinish)) {
+          this.commit()
+          return this.finish(this.pendingFinish!, false)
+        }
+        return { _tag: "Broken", error: stackless(() => new EmptyResponse({})) }
+      case "Flowing":
+      case "Sealed":
+        return terminated ? this.finish("stop", false) : truncated()
+      case "Joining": {
+        // A continuation that ends at once, with its terminator, completes the answer; one that just stops is a cut.
+        if (!terminated) return truncated()
+        const settled = this.settle(phase.stitcher, phase.join)
+        return settled._tag === "Refused" ? settled : this.finish("stop", false)
+      }
+      case "Finishing":
+        return this.finish(phase.finish, phase.shown)
+      case "Ended":
+        return going
+    }
+  }
+
+  private finish(finish: string, shown: boolean): Verdict {
+    this.phase = { _tag: "Finishing", finish, shown }
+    return complete
+  }
+}
+
+const truncated = (): Verdict => ({ _tag: "Broken", error: stackless(() => new StreamTruncated({})) })
+
+/** How many code points a text has. */
+export const codePoints = (text: string): number => {
+  let n = text.length
+  for (let i = 0; i < text.length - 1; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+      const next = text.charCodeAt(i + 1)
+      if (next >= 0xdc00 && next <= 0xdfff) {
+        n--
+        i++
+      }
+    }
+  }
+  return n
+}

@@ -1,0 +1,56 @@
+/**
+ * One HTTP exchange as the routes see it: a request, and the few ways to answer it. `ExchangeNode` makes it of
+ * `node:http`; a test makes it of nothing.
+ */
+import type { Effect } from "effect"
+import type { PayloadTooLarge, ReadRequestBodyFailed } from "../errors/index.ts"
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly method: string
+  /** Decoded no further than the wire: begins with a slash, without the query. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** A request header by its lower-case name; of repeated ones, the first. */
+  readonly header: (name: string) => string | undefined
+  readonly requestId: string
+  /** Reads the body as UTF-8. */
+  readonly body: (maxBytes: number) => Effect.Effect<string, PayloadTooLarge | ReadRequestBodyFailed>
+  /** Adds a header to the answer, whatever it will be. */
+  readonly setHeader: (name: string, value: string) => void
+  readonly headSent: () => boolean
+  /** Sends status and headers. */
+  readonly head: (status: number, headers: { readonly [name: string]: string }) => void
+  /** Writes; `false` means that the connection is full, and `onDrain` will tell. */
+  readonly write: (text: string) => boolean
+  readonly end: (text?: string) => void
+  /** Breaks the connection, so that nobody takes what was written for whole. */
+  readonly destroy: () => void
+  /** Called once when the exchange is over: its answer was sent, or its connection is gone. */
+  readonly onClose: (listener: () => void) => void
+  readonly onDrain: (listener: () => void) => void
+}
+
+/** Answers whole. */
+export const respond = (
+  exchange: Exchange,
+  status: number,
+  headers: { readonly [name: string]: string },
+  body: string | undefined
+): void => {
+  if (exchange.headSent()) return exchange.destroy()
+  exchange.head(
+    status,
+    body === undefined ? headers : { ...headers, "content-length": String(Buffer.byteLength(body)) }
+  )
+  exchange.end(body)
+}
+
+/** Answers with JSON. */
+export const respondJson = (
+  exchange: Exchange,
+  status: number,
+  body: unknown,
+  headers: { readonly [name: string]: string } = {}
+): void =>
+  respond(exchange, status, { "content-type": "application/json; charset=utf-8", ...headers }, JSON.stringify(body))

@@ -1,0 +1,75 @@
+/**
+ * Exchanges of `node:http`.
+ */
+import { Effect } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { PayloadTooLarge, ReadRequestBodyFailed, stackless } from "../errors/index.ts"
+import type { Exchange } from "./Exchange.ts"
+
+const readBody = (request: IncomingMessage, maxBytes: number) =>
+  Effect.callback<string, PayloadTooLarge | ReadRequestBodyFailed>((resume) => {
+    const chunks: Array<Buffer> = []
+    let size = 0
+    const tooLarge = () => resume(Effect.fail(stackless(() => new PayloadTooLarge({ limitBytes: maxBytes }))))
+    const failed = () => resume(Effect.fail(stackless(() => new ReadRequestBodyFailed({}))))
+    if (Number(request.headers["content-length"] ?? 0) > maxBytes) return tooLarge()
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= maxBytes) return void chunks.push(chunk)
+      request.removeAllListeners("data")
+      request.pause()
+      tooLarge()
+    })
+    request.on("end", () => resume(Effect.succeed(Buffer.concat(chunks).toString("utf8"))))
+    request.on("error", failed)
+    request.on("aborted", failed)
+  })
+
+/** Makes an exchange of a request and its response. */
+export const makeExchange = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestIdOf: (presented: string | undefined) => string
+): Exchange => {
+  const target = request.url ?? "/"
+  const mark = target.indexOf("?")
+  const header = (name: string): string | undefined => {
+    const value = request.headers[name]
+    return typeof value === "string" ? value : value?.[0]
+  }
+  const requestId = requestIdOf(header("x-request-id"))
+  response.setHeader("x-request-id", requestId)
+  // A connection that breaks is told by `close`; without a listener its error would end the process.
+  response.on("error", () => {})
+  return {
+    method: request.method ?? "GET",
+    path: mark < 0 ? target : target.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)),
+    header,
+    requestId,
+    body: (maxBytes) => readBody(request, maxBytes),
+    setHeader: (name, value) => {
+      if (!response.headersSent) response.setHeader(name, value)
+    },
+    headSent: () => response.headersSent,
+    head: (status, headers) => {
+      // What is left of a body that nobody will read must not be taken for the next request.
+      const expected =
+        request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
+      if (expected && !request.complete) response.setHeader("connection", "close")
+      response.writeHead(status, headers)
+      response.flushHeaders()
+    },
+    write: (text) => (response.writable ? response.write(text) : true),
+    end: (text) => {
+      if (text === undefined) response.end()
+      else response.end(text)
+    },
+    destroy: () => void response.destroy(),
+    onClose: (listener) => {
+      if (response.closed) queueMicrotask(listener)
+      else response.once("close", listener)
+    },
+    onDrain: (listener) => void response.on("drain", listener)
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The relay, whole: every service of it put together and served.
+ */
+import { Effect, Layer, type Scope } from "effect"
+import { Selection, UpstreamNode } from "../channel/index.ts"
+import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
+import { Journal, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
+import { Relay, type RelayOptions, Signals } from "../relay/index.ts"
+import { EventLogNode, Metrics } from "../telemetry/index.ts"
+import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
+
+/** Why a relay could not be started. */
+export type ServeError = ListenFailed | QueryDataError | UpdateDataError
+
+const storeLayer = (store: RelayOptions["store"]) =>
+  store.type === "memory" ? JournalStoreMemory.layer : JournalStoreSqliteNode.layer({ path: store.path })
+
+const services = (options: RelayOptions) => {
+  const telemetry = Layer.provideMerge(Signals.layer, Layer.merge(EventLogNode.layerStderr, Metrics.layer))
+  const journal = Journal.layer({ retention: options.journal.retention }).pipe(Layer.provide(storeLayer(options.store)))
+  const selection = Layer.unwrap(
+    Effect.map(Signals, (signals) => Selection.layer(options.channels, options.breaker, signals.channel))
+  )
+  const upstream = UpstreamNode.layer
+  return Relay.layer(options).pipe(
+    Layer.provideMerge(Layer.mergeAll(journal, selection, upstream)),
+    Layer.provideMerge(telemetry)
+  )
+}
+
+/** Starts a relay and serves it; it is stopped with its scope. `shutdown` stops it gently. */
+export const serve = (options: RelayOptions): Effect.Effect<RunningServer, ServeError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(services(options))
+    return yield* Effect.provideContext(serveHttp(options), context)
+  })

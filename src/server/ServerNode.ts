@@ -1,0 +1,222 @@
+/**
+ * The relay's HTTP server on `node:http`: takes connections, runs each request through guard, route and handler, and
+ * shuts down so that nobody is left with half an answer who could have had a whole one.
+ */
+import { Cause, Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
+import { Selection } from "../channel/index.ts"
+import {
+  HeadersTooLarge,
+  InternalError,
+  InvalidRequest,
+  isResilienceError,
+  MethodNotAllowed,
+  NotFound,
+  RequestTimeout,
+  type ResilienceError,
+  stackless
+} from "../errors/index.ts"
+import { callersRequestId, errorAnswer, makeRequestId } from "../http/index.ts"
+import { Journal } from "../journal/index.ts"
+import { Relay, type RelayOptions, Signals } from "../relay/index.ts"
+import { Metrics } from "../telemetry/index.ts"
+import { type AccessOptions, admit, allowOrigin } from "./Access.ts"
+import type { Exchange } from "./Exchange.ts"
+import { makeExchange } from "./ExchangeNode.ts"
+import { answerFailure } from "./Failures.ts"
+import { handle, type HandlerContext } from "./Handlers.ts"
+import type { StreamReader } from "./Readers.ts"
+import { matchRoute } from "./Route.ts"
+
+/** The largest header block, in bytes. */
+const maxHeaderBytes = 64 * 1024
+
+/** How long readers that are let go wait before they come back, in milliseconds: spread, so that they do not come at once. */
+const comeBack = { least: 500, most: 3_000 }
+
+/** Why a server could not be started: its address. */
+export interface ListenFailed {
+  readonly _tag: "ListenFailed"
+  readonly message: string
+}
+
+/** A server that runs. */
+export interface RunningServer {
+  readonly address: { readonly host: string; readonly port: number }
+  /** Stops taking work and ends what there is, in time or not. Once; later calls give the first one's answer. */
+  readonly shutdown: Effect.Effect<"clean" | "graceExpired">
+}
+
+const listen = (server: Server, host: string, port: number): Effect.Effect<AddressInfo, ListenFailed> =>
+  Effect.callback((resume) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      const message =
+        error.code === "EADDRINUSE"
+          ? `port ${port} on ${host} is taken`
+          : error.code === "EACCES"
+            ? `port ${port} on ${host} may not be used by this user`
+            : `cannot listen on ${host}:${port}: ${error.code ?? error.message}`
+      resume(Effect.fail({ _tag: "ListenFailed", message }))
+    }
+    server.once("error", failed)
+    server.listen(port, host, () => {
+      server.removeListener("error", failed)
+      resume(Effect.succeed(server.address() as AddressInfo))
+    })
+  })
+
+/** Answers what never became a request: the parser refused it. */
+const answerGarbage = (socket: Socket, error: NodeJS.ErrnoException, now: number): void => {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
+  const fault =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? new HeadersTooLarge({})
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? new RequestTimeout({})
+        : new InvalidRequest({ message: "this is not an HTTP request" })
+  const answer = errorAnswer(fault, { requestId: makeRequestId(Math.random), method: "", path: "", now }, undefined)
+  const headers = Object.entries({
+    ...answer.headers,
+    "content-length": String(Buffer.byteLength(answer.body)),
+    connection: "close"
+  })
+  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  socket.end(`HTTP/1.1 ${answer.status} Error\r\n${head}\r\n${answer.body}`)
+}
+
+const preflight = (exchange: Exchange, access: AccessOptions): boolean => {
+  if (exchange.method !== "OPTIONS" || exchange.header("access-control-request-method") === undefined) return false
+  const allowed = allowOrigin(exchange, access)
+  exchange.head(allowed ? 204 : 403, {
+    ...(allowed
+      ? {
+          "access-control-allow-methods": "GET, POST, DELETE",
+          "access-control-allow-headers": exchange.header("access-control-request-headers") ?? "*",
+          "access-control-max-age": "600"
+        }
+      : {}),
+    "content-length": "0"
+  })
+  exchange.end()
+  return true
+}
+
+const dispatch = (
+  context: HandlerContext,
+  exchange: Exchange,
+  access: AccessOptions
+): Effect.Effect<void, ResilienceError> =>
+  Effect.suspend(() => {
+    if (preflight(exchange, access)) return Effect.void
+    allowOrigin(exchange, access)
+    const matched = matchRoute(exchange.method, exchange.path)
+    if (matched._tag === "NotFound") return Effect.fail(stackless(() => new NotFound({})))
+    if (matched._tag === "MethodNotAllowed") {
+      return Effect.fail(stackless(() => new MethodNotAllowed({ allow: matched.allow })))
+    }
+    const admitted = admit(exchange, matched.route, access)
+    return admitted._tag === "Failure"
+      ? Effect.fail(admitted.failure)
+      : handle(context, exchange, matched.route, admitted.success)
+  })
+
+/** Serves the relay of its services. The server is closed with its scope. */
+export const serveHttp = (
+  options: RelayOptions
+): Effect.Effect<RunningServer, ListenFailed, Journal | Metrics | Relay | Selection | Signals | Scope.Scope> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const relay = yield* Relay
+    const signals = yield* Signals
+    const readers = new Set<StreamReader>()
+    const exchanges = new Set<ServerResponse>()
+    const context: HandlerContext = {
+      options,
+      relay,
+      signals,
+      journal: yield* Journal,
+      selection: yield* Selection,
+      metrics: yield* Metrics,
+      readers,
+      now: () => clock.currentTimeMillisUnsafe(),
+      startedAt: clock.currentTimeMillisUnsafe()
+    }
+    let port = options.server.port
+    const access: AccessOptions = { tokens: options.tokens, origins: options.server.origins, port: () => port }
+    const fork = yield* FiberSet.makeRuntime<never, void, never>()
+    const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
+
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      exchanges.add(response)
+      response.once("close", () => exchanges.delete(response))
+      const exchange = makeExchange(request, response, requestIdOf)
+      const answered = dispatch(context, exchange, access).pipe(
+        Effect.catchCause((cause) =>
+          Effect.sync(() => {
+            if (Cause.hasInterruptsOnly(cause)) return exchange.destroy()
+            const error = Cause.squash(cause)
+            if (isResilienceError(error)) return answerFailure(exchange, error, context.now())
+            const bug = new InternalError({ message: `the server failed: ${String(error)}` })
+            signals.relay("relay_error", { request_id: exchange.requestId }, bug)
+            answerFailure(exchange, bug, context.now())
+          })
+        )
+      )
+      const fiber = fork(answered)
+      // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
+      exchange.onClose(() => {
+        if (fiber.pollUnsafe() === undefined) fork(Effect.asVoid(Fiber.interrupt(fiber)))
+      })
+    }
+
+    const server = createServer({ maxHeaderSize: maxHeaderBytes, noDelay: true, keepAlive: true }, onRequest)
+    server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+      answerGarbage(socket, error, context.now())
+    )
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+    )
+    const address = yield* listen(server, options.server.host, options.server.port)
+    port = address.port
+
+    const letGo = (): void => {
+      for (const reader of [...readers]) {
+        if (reader.kind === "own") {
+          reader.letGo(Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
+        }
+      }
+    }
+    const quiet = Effect.callback<void>((resume) => {
+      const check = (): void => {
+        if (exchanges.size === 0) resume(Effect.void)
+      }
+      for (const response of exchanges) response.once("close", () => queueMicrotask(check))
+      check()
+    })
+    const shutdown = yield* Effect.cached(
+      Effect.gen(function* () {
+        signals.relay("relay_stopping", { active: relay.active() })
+        yield* relay.stop
+        server.close()
+        letGo()
+        server.closeIdleConnections()
+        const clean = yield* Effect.andThen(relay.drained, quiet).pipe(
+          Effect.timeoutOption(options.server.shutdownGrace),
+          Effect.map((ended) => ended._tag === "Some")
+        )
+        if (!clean) {
+          yield* relay.abort
+          // One turn for the last frames to be committed and written.
+          yield* Effect.sleep(50)
+        }
+        server.closeAllConnections()
+        signals.relay("relay_stopped", { clean })
+        return clean ? ("clean" as const) : ("graceExpired" as const)
+      })
+    )
+    return { address: { host: options.server.host, port }, shutdown }
+  })
