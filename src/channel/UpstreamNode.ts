@@ -1,0 +1,263 @@
+/**
+ * Calls to upstreams over `node:http` and `node:https`: kept-alive sockets, no redirects, and callbacks straight from the
+ * socket. A connection that broke is told as `do_request_failed`, with where it broke; never with whom, nor with what key.
+ */
+import * as Http from "node:http"
+import * as Https from "node:https"
+import { Effect, Layer } from "effect"
+import { DoRequestFailed, stackless } from "../errors/index.ts"
+import { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamSink } from "./Upstream.ts"
+
+/** How the sockets are kept. */
+export interface Options {
+  /** The most sockets to one origin; more calls wait for one. 16,384 when absent. */
+  readonly maxSockets?: number | undefined
+  /** The most idle sockets that are kept for one origin. 256 when absent. */
+  readonly maxFreeSockets?: number | undefined
+  /** How long an idle socket is kept, in milliseconds. 30,000 when absent. */
+  readonly idleMillis?: number | undefined
+  /** The most bytes of a response's headers. 65,536 when absent. */
+  readonly maxHeaderBytes?: number | undefined
+}
+
+/** Where a call stands: what its failure is said to have happened during. */
+type Phase = "connecting" | "waiting for the answer" | "reading the answer"
+
+interface Agents {
+  readonly kept: Http.Agent
+  readonly fresh: Http.Agent
+}
+
+interface Pool {
+  readonly http: Agents
+  readonly https: Agents
+  readonly maxHeaderBytes: number
+  closed: boolean
+}
+
+const reasons: { readonly [code: string]: string } = {
+  ECONNREFUSED: "the connection was refused",
+  ECONNRESET: "the connection was reset",
+  EPIPE: "the connection was closed",
+  ETIMEDOUT: "the connection timed out",
+  EHOSTUNREACH: "the host cannot be reached",
+  ENETUNREACH: "the network cannot be reached",
+  ENOTFOUND: "the host has no address",
+  EAI_AGAIN: "the host's address could not be looked up",
+  HPE_HEADER_OVERFLOW: "the answer's headers are too large",
+  ERR_INVALID_URL: "the address is not a URL",
+  ERR_INVALID_PROTOCOL: "the address has an unknown protocol",
+  ERR_INVALID_CHAR: "a header has characters that are not allowed",
+  ERR_INVALID_HTTP_TOKEN: "a header has a name that is not allowed"
+}
+
+// Node's own messages name hosts, addresses and certificates: only the code of an error is told.
+const reasonOf = (error: unknown): string => {
+  const code = (error as { readonly code?: unknown } | undefined)?.code
+  if (typeof code !== "string") return "the connection broke"
+  const known = reasons[code]
+  if (known !== undefined) return `${known} (${code})`
+  if (code.startsWith("HPE_")) return `the answer is not HTTP (${code})`
+  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO|HOSTNAME_MISMATCH)/.test(code)) {
+    return `no secure connection could be made (${code})`
+  }
+  return `the connection broke (${code})`
+}
+
+const broken = (reason: string, phase: Phase): DoRequestFailed =>
+  stackless(() => new DoRequestFailed({ message: `${reason} while ${phase}` }))
+
+const isStale = (error: unknown): boolean => {
+  const code = (error as { readonly code?: unknown } | undefined)?.code
+  return code === "ECONNRESET" || code === "EPIPE"
+}
+
+/** One call: at most two requests, of which the second one is made when a kept socket turned out to be dead. */
+class Call implements UpstreamCall {
+  private readonly pool: Pool
+  private readonly request: UpstreamRequest
+  private readonly sink: UpstreamSink
+  private ended = false
+  private paused = false
+  private phase: Phase = "connecting"
+  private client: Http.ClientRequest | undefined
+  private answer: Http.IncomingMessage | undefined
+
+  constructor(pool: Pool, request: UpstreamRequest, sink: UpstreamSink) {
+    this.pool = pool
+    this.request = request
+    this.sink = sink
+  }
+
+  start(fresh: boolean): void {
+    if (this.pool.closed) {
+      this.failLater("the connections are closed")
+      return
+    }
+    try {
+      this.send(fresh)
+    } catch (error) {
+      this.failLater(reasonOf(error))
+    }
+  }
+
+  readonly abort = (): void => {
+    // After its end a socket is another call's.
+    if (this.ended) return
+    this.ended = true
+    // What a destroyed request still has to say goes nowhere.
+    this.client?.destroy()
+  }
+
+  readonly pause = (): void => {
+    this.paused = true
+    this.answer?.pause()
+  }
+
+  readonly resume = (): void => {
+    this.paused = false
+    this.answer?.resume()
+  }
+
+  // Nobody is called back before `open` has returned.
+  private failLater(reason: string): void {
+    queueMicrotask(() => this.fail(broken(reason, this.phase)))
+  }
+
+  private fail(error: DoRequestFailed): void {
+    if (this.ended) return
+    this.ended = true
+    this.client?.destroy()
+    this.sink.onError(error)
+  }
+
+  private send(fresh: boolean): void {
+    const url = new URL(this.request.url)
+    const secure = url.protocol === "https:"
+    const agents = secure ? this.pool.https : this.pool.http
+    const body = Buffer.from(this.request.body)
+    const client = (secure ? Https : Http).request(url, {
+      method: "POST",
+      agent: fresh ? agents.fresh : agents.kept,
+      maxHeaderSize: this.pool.maxHeaderBytes,
+      // The agent's own time-out is for idle sockets; a socket in use has none here: the relay has its clocks.
+      timeout: 0,
+      headers: {
+        accept: "text/event-stream, application/json",
+        "content-type": "application/json",
+        ...this.request.headers,
+        // What is compressed comes late, and nothing here would inflate it.
+        "accept-encoding": "identity",
+        "content-length": body.length
+      }
+    })
+    this.client = client
+    this.listen(client, secure ? "secureConnect" : "connect")
+    client.end(body)
+  }
+
+  private listen(client: Http.ClientRequest, connected: "connect" | "secureConnect"): void {
+    let readBefore = 0
+    client.on("socket", (socket) => {
+      readBefore = socket.bytesRead
+      if (!socket.connecting) this.phase = "waiting for the answer"
+      else socket.once(connected, () => (this.phase = "waiting for the answer"))
+    })
+    client.on("error", (error) => {
+      if (this.ended || client !== this.client) return
+      const unanswered = this.answer === undefined && (client.socket?.bytesRead ?? readBefore) === readBefore
+      if (client.reusedSocket && unanswered && isStale(error)) {
+        this.phase = "connecting"
+        this.start(true)
+        return
+      }
+      this.fail(broken(reasonOf(error), this.phase))
+    })
+    client.on("response", (answer) => this.read(answer))
+    // 101: nobody asked for another protocol.
+    client.on("upgrade", (answer, socket) => {
+      socket.destroy()
+      if (this.ended) return
+      this.sink.onHead(answer.statusCode ?? 101, answer.headers)
+      this.end()
+    })
+  }
+
+  private read(answer: Http.IncomingMessage): void {
+    if (this.ended) return
+    this.answer = answer
+    this.phase = "reading the answer"
+    answer.on("error", (error) => this.fail(broken(reasonOf(error), this.phase)))
+    answer.on("end", () => (answer.complete ? this.end() : this.fail(broken("the answer was cut off", this.phase))))
+    answer.on("close", () => this.fail(broken("the answer was cut off", this.phase)))
+    this.sink.onHead(answer.statusCode ?? 0, answer.headers)
+    if (this.ended) return
+    answer.on("data", (chunk: Uint8Array) => {
+      if (!this.ended) this.sink.onData(chunk)
+    })
+    if (this.paused) answer.pause()
+  }
+
+  private end(): void {
+    if (this.ended) return
+    this.ended = true
+    // It was answered before it had read the request: the socket would wait for that for ever.
+    if (this.client?.writableFinished === false) this.client.destroy()
+    this.sink.onEnd()
+  }
+}
+
+const makePool = (options: Options): Pool => {
+  const kept = {
+    keepAlive: true,
+    noDelay: true,
+    // The newest socket first: it is the least likely to be dead, and the others may go.
+    scheduling: "lifo",
+    maxSockets: options.maxSockets ?? 16_384,
+    maxFreeSockets: options.maxFreeSockets ?? 256,
+    timeout: options.idleMillis ?? 30_000
+  } as const
+  const fresh = { keepAlive: false, noDelay: true } as const
+  return {
+    http: { kept: new Http.Agent(kept), fresh: new Http.Agent(fresh) },
+    https: { kept: new Https.Agent(kept), fresh: new Https.Agent(fresh) },
+    maxHeaderBytes: options.maxHeaderBytes ?? 65_536,
+    closed: false
+  }
+}
+
+const closePool = (pool: Pool): void => {
+  pool.closed = true
+  for (const agents of [pool.http, pool.https]) {
+    agents.kept.destroy()
+    agents.fresh.destroy()
+  }
+}
+
+/**
+ * Upstreams over HTTP and HTTPS. When the layer is closed its sockets are, and the calls that use them fail.
+ *
+ * - A redirect is an answer like any other: it is never followed, a key must not travel.
+ * - A kept-alive socket that is reset before it has answered with a single byte was dead: the request is made once more,
+ *   on a fresh one.
+ */
+export const layerWith = (options: Options): Layer.Layer<Upstream> =>
+  Layer.effect(
+    Upstream,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => makePool(options)),
+        (pool) => Effect.sync(() => closePool(pool))
+      ),
+      (pool) => ({
+        open: (request, sink) => {
+          const call = new Call(pool, request, sink)
+          call.start(false)
+          return call
+        }
+      })
+    )
+  )
+
+/** Upstreams over HTTP and HTTPS, with the defaults. */
+export const layer: Layer.Layer<Upstream> = layerWith({})

@@ -1,0 +1,602 @@
+import * as Http from "node:http"
+import * as Net from "node:net"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { afterEach, describe, expect, it } from "vitest"
+import { Upstream, UpstreamNode, type UpstreamCall } from "../../src/channel/index.ts"
+import type { DoRequestFailed, ReadResponseBodyFailed } from "../../src/errors/index.ts"
+
+const cleanups: Array<() => Promise<unknown> | void> = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+const open = async (options: UpstreamNode.Options = {}): Promise<Context.Service.Shape<typeof Upstream>> => {
+  const scope = Effect.runSync(Scope.make())
+  cleanups.push(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  const services = await Effect.runPromise(Layer.buildWithScope(UpstreamNode.layerWith(options), scope))
+  return Context.get(services, Upstream)
+}
+
+/** A server that is told of each connection; `closed` says how many of them are gone. */
+const rawServer = async (onSocket: (socket: Net.Socket, index: number) => void) => {
+  const sockets: Array<Net.Socket> = []
+  const state = { connections: 0, closed: 0 }
+  const server = Net.createServer((socket) => {
+    sockets.push(socket)
+    state.connections += 1
+    socket.on("error", () => {})
+    socket.on("close", () => (state.closed += 1))
+    onSocket(socket, state.connections - 1)
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const port = (server.address() as Net.AddressInfo).port
+  cleanups.push(() => {
+    for (const socket of sockets) socket.destroy()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  return { url: `http://127.0.0.1:${port}/v1/chat/completions`, port, state, sockets, server }
+}
+
+/** Calls `onRequest` for each whole request on a socket, with its head and body. */
+const onRequests = (socket: Net.Socket, onRequest: (head: string, body: string, index: number) => void): void => {
+  let text = ""
+  let index = 0
+  socket.on("data", (chunk) => {
+    text += String(chunk)
+    for (;;) {
+      const end = text.indexOf("\r\n\r\n")
+      if (end < 0) return
+      const length = Number(/content-length: (\d+)/i.exec(text.slice(0, end))?.[1] ?? 0)
+      if (text.length < end + 4 + length) return
+      const head = text.slice(0, end)
+      const body = text.slice(end + 4, end + 4 + length)
+      text = text.slice(end + 4 + length)
+      onRequest(head, body, index++)
+    }
+  })
+}
+
+interface Recorded {
+  readonly call: UpstreamCall
+  readonly events: Array<string>
+  status: number
+  headers: { readonly [name: string]: unknown }
+  body: string
+  error: DoRequestFailed | ReadResponseBodyFailed | undefined
+  readonly ended: Promise<void>
+  readonly head: Promise<void>
+}
+
+const send = (
+  upstream: Context.Service.Shape<typeof Upstream>,
+  url: string,
+  headers: { readonly [name: string]: string } = { authorization: "Bearer sk-secret-key" },
+  hooks: { readonly onHead?: () => void; readonly onData?: () => void } = {}
+): Recorded => {
+  let finish = (): void => {}
+  let headed = (): void => {}
+  const ended = new Promise<void>((resolve) => (finish = resolve))
+  const head = new Promise<void>((resolve) => (headed = resolve))
+  const events: Array<string> = []
+  const recorded: Recorded = {
+    call: { abort: () => {}, pause: () => {}, resume: () => {} },
+    events,
+    status: 0,
+    headers: {},
+    body: "",
+    error: undefined,
+    ended,
+    head
+  }
+  const call = upstream.open(
+    { url, headers, body: '{"model":"m"}' },
+    {
+      onHead: (status, headers) => {
+        events.push("head")
+        recorded.status = status
+        recorded.headers = headers
+        hooks.onHead?.()
+        headed()
+      },
+      onData: (chunk) => {
+        events.push("data")
+        recorded.body += Buffer.from(chunk).toString()
+        hooks.onData?.()
+      },
+      onEnd: () => {
+        events.push("end")
+        finish()
+      },
+      onError: (error) => {
+        events.push("error")
+        recorded.error = error
+        finish()
+      }
+    }
+  )
+  events.unshift("open")
+  Object.assign(recorded, { call })
+  return recorded
+}
+
+const wait = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+const until = async (condition: () => boolean, millis = 2000): Promise<number> => {
+  const start = performance.now()
+  while (!condition()) {
+    if (performance.now() - start > millis) throw new Error("it did not happen")
+    await wait(2)
+  }
+  return performance.now() - start
+}
+
+const answer = (body: string, more = ""): string =>
+  `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n${more}content-length: ${body.length}\r\n\r\n${body}`
+
+describe("UpstreamNode", () => {
+  it("posts JSON with its own headers and gives the answer in order", async () => {
+    const upstream = await open()
+    let head = ""
+    let body = ""
+    const server = await rawServer((socket) =>
+      onRequests(socket, (h, b) => {
+        head = h
+        body = b
+        socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-a: b\r\n\r\n")
+        setTimeout(() => socket.write("3\r\nabc\r\n"), 10)
+        setTimeout(() => socket.write("2\r\nde\r\n0\r\n\r\n"), 20)
+      })
+    )
+    const recorded = send(upstream, server.url, { authorization: "Bearer k", "Accept-Encoding": "gzip" })
+    await recorded.ended
+    expect(recorded.events).toEqual(["open", "head", "data", "data", "end"])
+    expect(recorded.body).toBe("abcde")
+    expect(recorded.status).toBe(200)
+    expect(recorded.headers["x-a"]).toBe("b")
+    expect(head).toMatch(/^POST \/v1\/chat\/completions HTTP\/1\.1\r\n/)
+    expect(head.toLowerCase()).toContain("authorization: bearer k")
+    expect(head.toLowerCase()).toContain("content-type: application/json")
+    expect(head.toLowerCase()).toContain("accept-encoding: identity")
+    expect(head.toLowerCase()).not.toContain("gzip")
+    expect(body).toBe('{"model":"m"}')
+  })
+
+  it("never follows a redirect", async () => {
+    const upstream = await open()
+    const server = await rawServer((socket) =>
+      onRequests(socket, () => socket.write("HTTP/1.1 307 Moved\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"))
+    )
+    const recorded = send(upstream, server.url)
+    await recorded.ended
+    expect(recorded.status).toBe(307)
+    expect(recorded.events).toEqual(["open", "head", "end"])
+    expect(server.state.connections).toBe(1)
+  })
+
+  it("gives any status to its caller", async () => {
+    const upstream = await open()
+    for (const status of [101, 299, 304, 599, 799]) {
+      const server = await rawServer((socket) =>
+        onRequests(socket, () =>
+          socket.end(
+            `HTTP/1.1 ${status} X\r\nconnection: ${status === 101 ? "upgrade\r\nupgrade: x" : "close"}\r\n\r\n`
+          )
+        )
+      )
+      const recorded = send(upstream, server.url)
+      await recorded.ended
+      expect([status, recorded.status, recorded.events.at(-1)]).toEqual([status, status, "end"])
+    }
+  })
+
+  describe("a connection that breaks is do_request_failed, and says where", () => {
+    const cases: ReadonlyArray<
+      readonly [name: string, act: (socket: Net.Socket) => void, reason: RegExp, data: string]
+    > = [
+      ["reset before the headers", (s) => s.resetAndDestroy(), /reset .*while waiting for the answer/, ""],
+      ["closed before the headers", (s) => s.end(), /while waiting for the answer/, ""],
+      ["half of the headers", (s) => s.end("HTTP/1.1 200 OK\r\nx-a: "), /while waiting for the answer/, ""],
+      ["garbage", (s) => s.end("\u0000\u0001garbage\r\n\r\n"), /not HTTP .*while waiting for the answer/, ""],
+      [
+        "reset after the headers",
+        (s) => {
+          s.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab")
+          setTimeout(() => s.resetAndDestroy(), 30)
+        },
+        /while reading the answer/,
+        "ab"
+      ],
+      [
+        "a chunked body without its last chunk",
+        (s) => s.end("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n"),
+        /while reading the answer/,
+        "ab"
+      ],
+      [
+        "a chunk that is no chunk",
+        (s) => s.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\n"),
+        /not HTTP .*while reading the answer/,
+        "ab"
+      ],
+      [
+        "a body shorter than its length",
+        (s) => s.end("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab"),
+        /while reading the answer/,
+        "ab"
+      ],
+      [
+        "a reset of a body that ends with its connection",
+        (s) => {
+          s.write("HTTP/1.1 200 OK\r\n\r\nab")
+          setTimeout(() => s.resetAndDestroy(), 30)
+        },
+        /while reading the answer/,
+        "ab"
+      ],
+      [
+        "headers without end",
+        (s) => s.write(`HTTP/1.1 200 OK\r\nx-a: ${"a".repeat(70_000)}\r\n`),
+        /headers are too large .*while waiting/,
+        ""
+      ]
+    ]
+    for (const [name, act, reason, data] of cases) {
+      it(name, async () => {
+        const upstream = await open()
+        const server = await rawServer((socket) => onRequests(socket, () => act(socket)))
+        const recorded = send(upstream, server.url)
+        await recorded.ended
+        expect(recorded.events.filter((event) => event === "error" || event === "end")).toEqual(["error"])
+        expect(recorded.error?._tag).toBe("DoRequestFailed")
+        expect(recorded.error?.message).toMatch(reason)
+        expect(recorded.body).toBe(data)
+        // A fresh socket that breaks is not tried again.
+        expect(server.state.connections).toBe(1)
+        await until(() => server.state.closed === 1)
+      })
+    }
+
+    it("refused", async () => {
+      const upstream = await open()
+      const server = await rawServer(() => {})
+      await new Promise((resolve) => server.server.close(resolve))
+      const recorded = send(upstream, server.url)
+      expect(recorded.events).toEqual(["open"])
+      await recorded.ended
+      expect(recorded.error?.message).toMatch(/refused .*while connecting/)
+      cleanups.pop()
+    })
+
+    it("no such host, and its name is not told", async () => {
+      const upstream = await open()
+      const recorded = send(upstream, "http://secret-host.invalid/v1")
+      await recorded.ended
+      expect(recorded.error?.message).toMatch(/while connecting/)
+      expect(recorded.error?.message).not.toContain("secret-host")
+    })
+
+    it("no TLS at the other end", async () => {
+      const upstream = await open()
+      const server = await rawServer((socket) => socket.on("data", () => socket.end("HTTP/1.1 400 Bad\r\n\r\n")))
+      const recorded = send(upstream, server.url.replace("http:", "https:"))
+      await recorded.ended
+      expect(recorded.error?.message).toMatch(/secure connection .*while connecting/)
+    })
+
+    it("a request that cannot be made", async () => {
+      const upstream = await open()
+      for (const [url, key] of [
+        ["not a url", "k"],
+        ["ftp://127.0.0.1/x", "k"],
+        ["http://127.0.0.1:1/x", "sk-secret\r\nkey"]
+      ] as const) {
+        const recorded = send(upstream, url, { authorization: key })
+        expect(recorded.events).toEqual(["open"])
+        await recorded.ended
+        expect(recorded.events).toEqual(["open", "error"])
+        expect(recorded.error?.message).not.toContain("sk-secret")
+      }
+    })
+  })
+
+  it("a body that ends with its connection is complete", async () => {
+    const upstream = await open()
+    const server = await rawServer((socket) =>
+      onRequests(socket, () => socket.end("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nabc"))
+    )
+    const recorded = send(upstream, server.url)
+    await recorded.ended
+    expect(recorded.events.at(-1)).toBe("end")
+    expect(recorded.body).toBe("abc")
+  })
+
+  describe("abort closes the socket within 100 ms, and nothing more is called", () => {
+    const aborted = async (
+      act: (socket: Net.Socket) => void,
+      when: (recorded: Recorded, server: { state: { connections: number } }) => Promise<unknown>
+    ) => {
+      const upstream = await open()
+      const server = await rawServer((socket) => onRequests(socket, () => act(socket)))
+      const recorded = send(upstream, server.url)
+      await when(recorded, server)
+      const before = recorded.events.length
+      recorded.call.abort()
+      recorded.call.abort()
+      const took = await until(() => server.state.closed === server.state.connections)
+      await wait(50)
+      expect(recorded.events.length).toBe(before)
+      expect(took).toBeLessThan(100)
+    }
+    const headers = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    it("before it is connected", () =>
+      aborted(
+        () => {},
+        async () => {}
+      ))
+    it("before the headers", () =>
+      aborted(
+        () => {},
+        async (_, server) => {
+          await until(() => server.state.connections === 1)
+          await wait(20)
+        }
+      ))
+    it("after the headers", () =>
+      aborted(
+        (socket) => socket.write(headers),
+        (recorded) => recorded.head
+      ))
+    it("amid the data", () =>
+      aborted(
+        (socket) => {
+          socket.write(headers)
+          const timer = setInterval(() => socket.write("2\r\nab\r\n"), 1)
+          socket.on("close", () => clearInterval(timer))
+        },
+        (recorded) => until(() => recorded.body.length > 4)
+      ))
+    it("while paused, with data waiting", () =>
+      aborted(
+        (socket) => {
+          socket.write(headers)
+          socket.write(`${(1_000_000).toString(16)}\r\n${"a".repeat(1_000_000)}\r\n`)
+        },
+        async (recorded) => {
+          await recorded.head
+          recorded.call.pause()
+          await wait(30)
+        }
+      ))
+
+    it("from inside a callback", async () => {
+      const upstream = await open()
+      const server = await rawServer((socket) =>
+        onRequests(socket, () => socket.write(`${headers}2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n`))
+      )
+      const inHead: Recorded = send(upstream, server.url, {}, { onHead: () => inHead.call.abort() })
+      await inHead.head
+      const inData: Recorded = send(upstream, server.url, {}, { onData: () => inData.call.abort() })
+      await inData.head
+      await until(() => inData.body !== "")
+      await wait(30)
+      expect(inHead.events).toEqual(["open", "head"])
+      expect(inData.events).toEqual(["open", "head", "data"])
+    })
+
+    it("while it waits for a socket", async () => {
+      const upstream = await open({ maxSockets: 1 })
+      const server = await rawServer(() => {})
+      const first = send(upstream, server.url)
+      await until(() => server.state.connections === 1)
+      const second = send(upstream, server.url)
+      second.call.abort()
+      first.call.abort()
+      // Node may make the second call's connection all the same, and close it unused.
+      await until(() => server.state.closed > 0 && server.state.closed === server.state.connections)
+      await wait(30)
+      expect(server.state.closed).toBe(server.state.connections)
+      expect(second.events).toEqual(["open"])
+    })
+
+    it("after the end it does nothing: the socket is kept", async () => {
+      const upstream = await open()
+      const server = await rawServer((socket) => onRequests(socket, () => socket.write(answer("ok"))))
+      const first = send(upstream, server.url)
+      await first.ended
+      first.call.abort()
+      await wait(10)
+      const second = send(upstream, server.url)
+      await second.ended
+      expect(second.body).toBe("ok")
+      expect(server.state.connections).toBe(1)
+    })
+  })
+
+  it("holds the data back while it is paused", async () => {
+    const upstream = await open()
+    const server = await rawServer((socket) =>
+      onRequests(socket, () => {
+        socket.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab")
+        setTimeout(() => socket.write("cd"), 20)
+      })
+    )
+    const recorded: Recorded = send(upstream, server.url, {}, { onHead: () => recorded.call.pause() })
+    await recorded.head
+    await wait(60)
+    expect(recorded.events).toEqual(["open", "head"])
+    recorded.call.resume()
+    await recorded.ended
+    expect(recorded.body).toBe("abcd")
+  })
+
+  describe("kept-alive sockets", () => {
+    it("are used again", async () => {
+      const upstream = await open()
+      const server = await rawServer((socket) => onRequests(socket, () => socket.write(answer("ok"))))
+      for (let i = 0; i < 5; i++) {
+        const recorded = send(upstream, server.url)
+        await recorded.ended
+        expect(recorded.body).toBe("ok")
+        await wait(2)
+      }
+      expect(server.state.connections).toBe(1)
+    })
+
+    it("that were closed meanwhile are noticed", async () => {
+      const upstream = await open()
+      const server = await rawServer((socket) =>
+        onRequests(socket, () => {
+          socket.write(answer("ok"))
+          setTimeout(() => socket.destroy(), 10)
+        })
+      )
+      for (let i = 0; i < 3; i++) {
+        const recorded = send(upstream, server.url)
+        await recorded.ended
+        expect(recorded.body).toBe("ok")
+        await wait(40)
+      }
+      expect(server.state.connections).toBe(3)
+    })
+
+    for (const [name, close] of [
+      ["reset", (socket: Net.Socket) => void socket.resetAndDestroy()],
+      ["closed", (socket: Net.Socket) => void socket.destroy()]
+    ] as const) {
+      it(`that are ${name} by the next request are replaced once, unseen`, async () => {
+        const upstream = await open()
+        const server = await rawServer((socket, connection) =>
+          onRequests(socket, (_head, _body, index) => {
+            if (connection === 0 && index === 1) close(socket)
+            else socket.write(answer(`${connection}`))
+          })
+        )
+        await send(upstream, server.url).ended
+        await wait(5)
+        const recorded = send(upstream, server.url)
+        await recorded.ended
+        expect(recorded.events).toEqual(["open", "head", "data", "end"])
+        expect(recorded.body).toBe("1")
+        expect(server.state.connections).toBe(2)
+      })
+    }
+
+    it("are replaced only once", async () => {
+      const upstream = await open()
+      const server = await rawServer((socket, connection) =>
+        onRequests(socket, (_head, _body, index) => {
+          if (connection === 0 && index === 0) socket.write(answer("ok"))
+          else socket.resetAndDestroy()
+        })
+      )
+      await send(upstream, server.url).ended
+      await wait(5)
+      const recorded = send(upstream, server.url)
+      await recorded.ended
+      expect(recorded.error?._tag).toBe("DoRequestFailed")
+      expect(server.state.connections).toBe(2)
+    })
+
+    it("that have answered a byte are not replaced", async () => {
+      const upstream = await open()
+      const server = await rawServer((socket) =>
+        onRequests(socket, (_head, _body, index) => {
+          if (index === 0) socket.write(answer("ok"))
+          else {
+            socket.write("HTTP/1.1 2")
+            setTimeout(() => socket.resetAndDestroy(), 20)
+          }
+        })
+      )
+      await send(upstream, server.url).ended
+      await wait(5)
+      const recorded = send(upstream, server.url)
+      await recorded.ended
+      expect(recorded.error?._tag).toBe("DoRequestFailed")
+      expect(server.state.connections).toBe(1)
+    })
+
+    it("that idle too long are closed", async () => {
+      const upstream = await open({ idleMillis: 50 })
+      const server = await rawServer((socket) => onRequests(socket, () => socket.write(answer("ok"))))
+      await send(upstream, server.url).ended
+      await until(() => server.state.closed === 1)
+    })
+
+    it("in use have no time-out of their own", async () => {
+      const upstream = await open({ idleMillis: 30 })
+      const server = await rawServer((socket) =>
+        onRequests(socket, () => setTimeout(() => socket.write(answer("late")), 150))
+      )
+      const recorded = send(upstream, server.url)
+      await recorded.ended
+      expect(recorded.body).toBe("late")
+    })
+  })
+
+  it("an answer that did not wait for the request frees its socket", async () => {
+    const upstream = await open()
+    const server = await rawServer((socket) => {
+      socket.pause()
+      socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+    })
+    const events: Array<string> = []
+    await new Promise<void>((resolve) => {
+      upstream.open(
+        { url: server.url, headers: {}, body: "a".repeat(20_000_000) },
+        {
+          onHead: (status) => void events.push(`${status}`),
+          onData: () => {},
+          onEnd: () => {
+            events.push("end")
+            resolve()
+          },
+          onError: (error) => {
+            events.push(error.message)
+            resolve()
+          }
+        }
+      )
+    })
+    expect(events).toEqual(["413", "end"])
+    server.sockets[0]?.resume()
+    await until(() => server.state.closed === 1)
+  })
+
+  it("closing the layer ends the calls under way, and starts no more", async () => {
+    const scope = Effect.runSync(Scope.make())
+    const services = await Effect.runPromise(Layer.buildWithScope(UpstreamNode.layer, scope))
+    const upstream = Context.get(services, Upstream)
+    const server = await rawServer((socket) => onRequests(socket, () => {}))
+    const recorded = send(upstream, server.url)
+    await until(() => server.state.connections === 1)
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+    await recorded.ended
+    expect(recorded.error?._tag).toBe("DoRequestFailed")
+    const after = send(upstream, server.url)
+    await after.ended
+    expect(after.error?._tag).toBe("DoRequestFailed")
+    expect(server.state.connections).toBe(1)
+  })
+
+  it("works with a real server, many at once", async () => {
+    const upstream = await open()
+    const server = Http.createServer((request, response) => {
+      request.resume()
+      request.on("end", () => {
+        response.writeHead(200, { "content-type": "text/event-stream" })
+        for (let i = 0; i < 20; i++) response.write(`data: ${i}\n\n`)
+        response.end()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    cleanups.push(() => new Promise((resolve) => (server.close(resolve), server.closeAllConnections())))
+    const url = `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}/`
+    const all = Array.from({ length: 200 }, () => send(upstream, url))
+    await Promise.all(all.map((one) => one.ended))
+    const whole = Array.from({ length: 20 }, (_, i) => `data: ${i}\n\n`).join("")
+    expect(all.every((one) => one.body === whole && one.events.at(-1) === "end")).toBe(true)
+  })
+})
