@@ -1,0 +1,17 @@
+/**
+ * The browser of tests that need one: `CHROMIUM`, or the system's.
+ */
+import { existsSync } from "node:fs"
+
+const usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+
+/** The browser's path. Where there is none: `undefined`, said in one line; with `CI=true` that is a failure. */
+export const findBrowser = (): string | undefined => {
+  const named = process.env["CHROMIUM"]
+  const path = (named ? [named] : usual).find((candidate) => existsSync(candidate))
+  if (path !== undefined) return path
+  const message = `no browser (${named ?? usual[0]}): set CHROMIUM to run the tests that need one`
+  if (process.env["CI"] === "true") throw new Error(message)
+  console.warn(`skipped: ${message}`)
+  return undefined
+}
