@@ -1,11 +1,10 @@
 /**
  * Our own dialect: the events of `/chat`, which tell a person all that happens to an answer.
  */
-import { describe, type ResilienceError } from "../errors/index.ts"
+import { describe, redactText, type ResilienceError } from "../errors/index.ts"
 import type { AnswerEncoder, AnswerIdentity, ClientDialect, Failure, Payload } from "./Dialect.ts"
 import { isObject, type JsonObject, parseJson } from "./Json.ts"
-import { publicMessage } from "./PublicError.ts"
-import { redactText } from "./Redact.ts"
+import { publicMessage } from "../http/index.ts"
 import { codePoints } from "./Text.ts"
 
 const event = (name: string, data: JsonObject): Payload => ({ event: name, data: JSON.stringify(data) })

@@ -16,6 +16,7 @@ import {
   ModelNotFound,
   PayloadTooLarge,
   PromptBlocked,
+  redactText,
   type ResilienceError,
   stackless,
   type UpstreamSaid,
@@ -23,7 +24,6 @@ import {
 } from "../errors/index.ts"
 import type { Classified, HttpAnswer } from "./Dialect.ts"
 import { isObject, parseJson } from "./Json.ts"
-import { redactText } from "./Redact.ts"
 import { hintOf } from "./RetryHint.ts"
 import { type BodySaid, readBody, readSaid, saidOf } from "./UpstreamBody.ts"
 import { type Name, nameOf } from "./UpstreamNames.ts"

@@ -48,8 +48,7 @@ export interface UpstreamDialect {
   readonly auth: (key: string) => { readonly [name: string]: string }
   /** The body of a request, as JSON. */
   readonly encode: (options: EncodeRequest) => string
-  /** `choices`: how many answers were asked for; the finish is told with the last one's. 1 when absent. */
-  readonly decoder: (choices?: number) => SignalDecoder
+  readonly decoder: () => SignalDecoder
   /** Gives a failed HTTP answer its error. */
   readonly classify: (answer: HttpAnswer) => Classified
   /** Reads a whole answer (of a channel that cannot stream) as signals, or its fault. */

@@ -41,20 +41,7 @@ export const readUsage = (usage: unknown): Usage | undefined => {
   }
 }
 
-// An answer that was asked for in several choices is finished when all of them are.
-interface Choices {
-  expected: number
-  readonly finished: Set<number>
-  finish: string | undefined
-}
-
-const allFinished = (choices: Choices, index: number, finish: string): string | undefined => {
-  choices.finished.add(index)
-  if (index === 0 || choices.finish === undefined) choices.finish = finish
-  return choices.finished.size >= choices.expected ? choices.finish : undefined
-}
-
-const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, choices: Choices): Signal => {
+const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>): Signal => {
   let text = ""
   let reasoning = ""
   let sealed = false
@@ -84,7 +71,7 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, choices: Cho
     if (typeof end === "string" && end !== "") {
       // OpenRouter's way to say that the answer broke, with or without an error beside it.
       if (end === "error") return failed(classifyInBand(choice["error"]))
-      finish = allFinished(choices, index, end)
+      finish ??= end
     }
   }
   return {
@@ -101,7 +88,7 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, choices: Cho
 
 const isBlank = (data: string): boolean => data.trim() === ""
 
-const readEvent = (event: string, data: string, choices: Choices): Signal => {
+const readEvent: SignalDecoder = (event, data) => {
   if (data === "[DONE]") return done
   const raw = parseJson(data)
   if (event === "error") return failed(classifyInBand(raw === undefined ? data : raw))
@@ -112,7 +99,7 @@ const readEvent = (event: string, data: string, choices: Choices): Signal => {
   }
   if (raw["error"] !== undefined && raw["error"] !== null) return failed(classifyInBand(raw))
   const list = raw["choices"]
-  if (Array.isArray(list)) return readChoices(raw, list as ReadonlyArray<unknown>, choices)
+  if (Array.isArray(list)) return readChoices(raw, list as ReadonlyArray<unknown>)
   // A frame with nothing but usage, a ping, or an event of the vendor's own.
   const usage = readUsage(raw["usage"])
   const silent = event !== "" && event !== "message"
@@ -123,13 +110,10 @@ const readEvent = (event: string, data: string, choices: Choices): Signal => {
 }
 
 /**
- * Reads one answer, one event after the other: one `JSON.parse` and no schema (`bench`: about 1 µs for an event of 200
- * bytes, nearly all of it the parse). `expected` is how many choices were asked for: `finish` is told with the last one's.
+ * Reads one answer, one event after the other: one `JSON.parse` and no schema (2.5 µs for an event of 230 bytes, of which
+ * the parse is 1.9). With several choices each one's finish is told.
  */
-export const openaiDecoder = (expected = 1): SignalDecoder => {
-  const choices: Choices = { expected, finished: new Set(), finish: undefined }
-  return (event, data) => readEvent(event, data, choices)
-}
+export const openaiDecoder = (): SignalDecoder => readEvent
 
 const indexed = (calls: unknown): unknown =>
   Array.isArray(calls)
@@ -153,14 +137,13 @@ const chunksOf = (whole: JsonObject, choice: JsonObject): ReadonlyArray<JsonObje
 }
 
 const readWhole = (whole: JsonObject, list: ReadonlyArray<unknown>): ReadonlyArray<Signal> => {
-  const choices: Choices = { expected: list.length, finished: new Set(), finish: undefined }
   const signals: Array<Signal> = []
   for (const choice of list) {
     if (!isObject(choice) || !isObject(choice["message"])) {
       return [misshapen("a choice of the upstream's answer has no message")]
     }
     for (const chunk of chunksOf(whole, choice)) {
-      const signal = readChoices(chunk, chunk["choices"] as ReadonlyArray<unknown>, choices)
+      const signal = readChoices(chunk, chunk["choices"] as ReadonlyArray<unknown>)
       if (signal._tag === "Fault") return [signal]
       signals.push(signal)
     }

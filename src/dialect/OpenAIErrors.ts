@@ -2,7 +2,7 @@
  * Errors as OpenAI's clients read them: in a body, or in a frame of a stream.
  */
 import { describe, type ResilienceError } from "../errors/index.ts"
-import { publicMessage, publicSaid } from "./PublicError.ts"
+import { publicDetails, publicMessage, withRequestId } from "../http/index.ts"
 
 /** The `type` of an OpenAI error, by its HTTP status. */
 export const openaiErrorType = (status: number): string => {
@@ -40,13 +40,13 @@ export interface OpenAIErrorBody {
  * upstream or the validation said, redacted, with the `param`; everything else shows the catalogue's message.
  */
 export const openaiErrorBody = (error: ResilienceError, requestId: string): OpenAIErrorBody => {
-  const { code, status } = describe(error)
-  const said = publicSaid(error)
+  const { blame, code, status } = describe(error)
+  const said = blame === "caller" || blame === "content" ? error.upstream : undefined
   return {
     error: {
-      message: `${publicMessage(error)} (request id: ${requestId})`,
+      message: withRequestId(publicMessage(error), requestId),
       type: openaiErrorType(status),
-      param: said?.param ?? error.details?.[0]?.field ?? null,
+      param: said?.param ?? publicDetails(error)?.[0]?.field ?? null,
       code,
       ...(said?.code === undefined ? {} : { upstream_code: said.code })
     }

@@ -132,8 +132,8 @@ export const readBody = (text: string): BodySaid => {
 /** The part of it that errors keep. */
 export const saidOf = (said: BodySaid, status: number | undefined, redact: (text: string) => string): UpstreamSaid => ({
   ...(status === undefined ? {} : { status }),
-  ...(said.code === undefined ? {} : { code: said.code }),
-  ...(said.type === undefined ? {} : { type: said.type }),
-  ...(said.param === undefined ? {} : { param: said.param }),
+  ...(said.code === undefined ? {} : { code: redact(said.code) }),
+  ...(said.type === undefined ? {} : { type: redact(said.type) }),
+  ...(said.param === undefined ? {} : { param: said.param === null ? null : redact(said.param) }),
   ...(said.message === undefined ? {} : { message: truncate(redact(said.message), maxMessage) })
 })

@@ -1,0 +1,52 @@
+/**
+ * Checking what a client sent: all that is wrong with it, at once, each with its path.
+ */
+import { Result } from "effect"
+import { BadRequestBody, type Detail, InvalidRequest, stackless } from "../errors/index.ts"
+import { depthOf, isObject, type JsonObject, parseJson } from "./Json.ts"
+
+/** How deep a body may be nested. */
+export const maxDepth = 64
+
+/** Says what is wrong at a path. */
+export type Complain = (field: string, message: string, code: string) => void
+
+/** What a value is, as a message says it. */
+export const kindOf = (value: unknown): string =>
+  value === undefined ? "nothing" : value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`
+
+// More faults than this are a client's noise, not its mistakes.
+const maxDetails = 64
+
+/** Collects what is wrong. */
+export const makeComplaints = (): { readonly complain: Complain; readonly details: ReadonlyArray<Detail> } => {
+  const details: Array<Detail> = []
+  return {
+    details,
+    complain: (field, message, code) => {
+      if (details.length < maxDetails) details.push({ field, message, code })
+    }
+  }
+}
+
+/** The value, or the error that names all that is wrong with it. */
+export const checked = <A>(details: ReadonlyArray<Detail>, value: () => A): Result.Result<A, InvalidRequest> => {
+  const first = details[0]
+  if (first === undefined) return Result.succeed(value())
+  const more = details.length === 1 ? "" : ` (and ${details.length - 1} more)`
+  return Result.fail(
+    stackless(() => new InvalidRequest({ message: `${first.field}: ${first.message}${more}`, details }))
+  )
+}
+
+/** Reads a body: a JSON object that is nested at most 64 deep. */
+export const readObject = (body: string): Result.Result<JsonObject, BadRequestBody> => {
+  const bad = (message: string): Result.Result<never, BadRequestBody> =>
+    Result.fail(stackless(() => new BadRequestBody({ message })))
+  const value = parseJson(body)
+  if (value === undefined) return bad(body.trim() === "" ? "the body is empty" : "the body is not valid JSON")
+  if (!isObject(value)) return bad(`the body must be a JSON object, got ${kindOf(value)}`)
+  return depthOf(value, maxDepth) > maxDepth
+    ? bad(`the body is nested deeper than ${maxDepth} levels`)
+    : Result.succeed(value)
+}
