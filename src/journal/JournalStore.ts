@@ -4,6 +4,10 @@
  */
 import { Context } from "effect"
 import type { LeaseLost, QueryDataError, UpdateDataError } from "../errors/index.ts"
+import type { Answer } from "../store/Answer.ts"
+
+/** The answer of an operation: its value, or the store's failure. */
+export type { Answer } from "../store/Answer.ts"
 
 /** A stream as the store knows it. */
 export interface StreamRecord {
@@ -41,9 +45,6 @@ export type Change =
   | { readonly _tag: "End"; readonly id: string; readonly endedAt: number }
   /** This process becomes the stream's writer. */
   | { readonly _tag: "TakeOver"; readonly id: string }
-
-/** The answer of an operation: its value, or the store's failure. */
-export type Answer<A, E> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly error: E }
 
 /** About how many bytes (or characters) a page of frames holds: 256 KiB. */
 export const pageBytes = 262_144

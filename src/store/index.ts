@@ -1,1 +1,2 @@
-export {}
+export type * from "./Answer.ts"
+export * as SqliteNode from "./SqliteNode.ts"

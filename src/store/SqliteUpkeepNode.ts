@@ -1,0 +1,89 @@
+/**
+ * Starts the upkeep thread of a SQLite store, and starts it again when it dies. The store works without it: only its
+ * log and its file grow.
+ */
+import { Worker } from "node:worker_threads"
+import type { Step, UpkeepAsk, UpkeepTell } from "./SqliteUpkeepThreadNode.ts"
+
+/** The upkeep of one store. */
+export interface Upkeep {
+  /** Runs each step again and again until it changes nothing; then calls back, with what went wrong if anything did. */
+  readonly clean: (steps: ReadonlyArray<Step>, done: (fault: string | undefined) => void) => void
+  /** Ends the thread and its connection; calls back when that is done, within 2 s. */
+  readonly close: (done: () => void) => void
+}
+
+/** What the upkeep tells. */
+export interface UpkeepOptions {
+  readonly path: string
+  /** The thread runs now. */
+  readonly onUp: () => void
+  /** The thread is gone; it is started again after a pause. */
+  readonly onDown: (message: string) => void
+}
+
+/** The module of the thread: TypeScript beside this file in a checkout, JavaScript in the package. */
+const thread = new URL(`./SqliteUpkeepThreadNode.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url)
+
+/** The pause before the thread is started again, in milliseconds: doubled each time, until it runs. */
+const restartAfter = { first: 1_000, most: 60_000 }
+
+/** Starts the upkeep thread. It does not keep the process alive. */
+export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
+  let closing = false
+  let pause = restartAfter.first
+  let ids = 0
+  const waiting = new Map<number, (fault: string | undefined) => void>()
+
+  const spawn = (): Worker => {
+    // The flags of this process (a loader, an inspector) are not the thread's.
+    const worker = new Worker(thread, { workerData: { path }, execArgv: ["--disable-warning=ExperimentalWarning"] })
+    let fault = "it ended"
+    worker.unref()
+    worker.on("message", (told: UpkeepTell) => {
+      if (told._tag === "Ready") {
+        pause = restartAfter.first
+        return onUp()
+      }
+      const done = waiting.get(told.id)
+      waiting.delete(told.id)
+      done?.(told.fault)
+    })
+    worker.on("error", (error) => {
+      fault = String(error)
+    })
+    worker.on("exit", () => {
+      const lost = Array.from(waiting.values())
+      waiting.clear()
+      for (const done of lost) done(fault)
+      if (closing) return
+      onDown(fault)
+      setTimeout(() => {
+        if (!closing) current = spawn()
+      }, pause).unref()
+      pause = Math.min(pause * 2, restartAfter.most)
+    })
+    return worker
+  }
+  let current = spawn()
+  const ask = (message: UpkeepAsk): void => current.postMessage(message, [])
+
+  return {
+    clean: (steps, done) => {
+      if (closing || current.threadId === -1) return done("the upkeep thread is not running")
+      const id = ids++
+      waiting.set(id, done)
+      ask({ _tag: "Clean", id, steps })
+    },
+    close: (done) => {
+      closing = true
+      if (current.threadId === -1) return done()
+      const late = setTimeout(() => void current.terminate(), 2_000)
+      current.once("exit", () => {
+        clearTimeout(late)
+        done()
+      })
+      ask({ _tag: "Close" })
+    }
+  }
+}
