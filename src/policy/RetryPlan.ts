@@ -13,12 +13,12 @@ import type { Countable } from "./RetryBudget.ts"
 
 /** Where a retry is, when a step is asked what comes next. One object per run, changed in place. */
 export interface At<out Input = unknown> {
-  readonly fiber: Fiber.Fiber<unknown, unknown>
+  fiber: Fiber.Fiber<unknown, unknown>
   /** The error of the attempt that failed. */
-  readonly input: Input
+  input: Input
   /** How many attempts have failed: 1 after the first. */
-  readonly attempt: number
-  readonly now: number
+  attempt: number
+  now: number
   /** When the first attempt began. */
   readonly startedAt: number
   /** The least wait that was asked for by a server; later steps do not shorten a delay below it. */
@@ -64,7 +64,7 @@ export const settle = (outcome: Outcome, at: At): Outcome => {
 }
 
 /** The state of one run. */
-export const begin = <Input>(fiber: Fiber.Fiber<unknown, unknown>, startedAt: number) => ({
+export const begin = <Input>(fiber: Fiber.Fiber<unknown, unknown>, startedAt: number): At<Input> => ({
   fiber,
   input: undefined as Input,
   attempt: 0,
@@ -73,6 +73,20 @@ export const begin = <Input>(fiber: Fiber.Fiber<unknown, unknown>, startedAt: nu
   leastMillis: 0,
   paid: 0
 })
+
+/** One more attempt failed. */
+export const advance = <Input>(
+  at: At<Input>,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  input: Input,
+  now: number
+): void => {
+  at.fiber = fiber
+  at.input = input
+  at.now = now
+  at.attempt++
+  at.leastMillis = 0
+}
 
 const clockOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
@@ -86,11 +100,7 @@ export const toSchedule = <Input>(plan: Plan<Input>): Schedule.Schedule<Duration
       for (const budget of plan.budgets) open(budget, startedAt)
       return (now: number, input: Input) =>
         Effect.withFiber((fiber) => {
-          at.fiber = fiber
-          at.input = input
-          at.now = now
-          at.attempt++
-          at.leastMillis = 0
+          advance(at, fiber, input, now)
           const outcome = settle(step(at), at)
           if (typeof outcome !== "number") return Cause.done(Duration.zero)
           const delay = Duration.millis(outcome)
@@ -137,11 +147,7 @@ export const withStage = <Output, Input, Error, Env>(
         return (now: number, input: Input) =>
           Effect.flatMap(step(now, input), ([output, delay]) =>
             Effect.withFiber((fiber) => {
-              at.fiber = fiber
-              at.input = input
-              at.now = now
-              at.attempt++
-              at.leastMillis = 0
+              advance(at, fiber, input, now)
               const outcome = settle(stage(bounded(Duration.toMillis(delay)), at), at)
               return typeof outcome === "number"
                 ? Effect.succeed<[Output, Duration.Duration]>([output, Duration.millis(outcome)])

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, InvalidPolicyOption } from "effect-resilience/policy"
-import fc from "fast-check"
+import * as fc from "fast-check"
 
 const close = (actual: ReadonlyArray<number>, expected: ReadonlyArray<number>, tolerance = 0.001) => {
   assert.strictEqual(actual.length, expected.length)

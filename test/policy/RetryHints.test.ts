@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RetryHints } from "effect-resilience/policy"
-import fc from "fast-check"
+import * as fc from "fast-check"
 
 const now = Date.UTC(2026, 10, 22, 6, 0, 0)
 const hour = 3_600_000

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Schedule, Stream } from "effect"
 import { ChannelRateLimited, CircuitOpen, DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
 import { Deadline, InvalidPolicyOption, RetryBudget, RetrySchedule } from "effect-resilience/policy"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { withDraws } from "./kit/draws.ts"
 import { observe } from "./kit/attempts.ts"
 

@@ -1,0 +1,459 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Clock, Effect, Exit, Fiber, Metric, Schedule, Stream } from "effect"
+import {
+  ChannelRateLimited,
+  CircuitOpen,
+  DoRequestFailed,
+  InvalidRequest,
+  RetriesExhausted
+} from "effect-resilience/errors"
+import {
+  Deadline,
+  InvalidPolicyOption,
+  PolicyTelemetry,
+  Retry,
+  RetryBudget,
+  type RetryBudgetState,
+  RetrySchedule
+} from "effect-resilience/policy"
+import { TestClock } from "effect/testing"
+import { observe } from "./kit/attempts.ts"
+import { interruptEverywhere } from "./kit/interruptAt.ts"
+
+/** A budget that counts what is under way, and what of it is over. */
+const counting = Effect.map(RetryBudget.share(), (budget) => {
+  const open = { requests: 0, retries: 0 }
+  const rule: RetryBudgetState.Rule = {
+    ...budget.rule,
+    request: () => void open.requests++,
+    requestEnded: () => void open.requests--,
+    retry: () => (open.retries++, 0),
+    retryEnded: () => void open.retries--
+  }
+  const check = () => Effect.sync(() => assert.deepStrictEqual(open, { requests: 0, retries: 0 }))
+  return { budget: { ...budget, rule }, check }
+})
+
+const immediate = RetrySchedule.immediate
+const second = RetrySchedule.constant({ delay: "1 second" })
+const down = new DoRequestFailed({})
+
+/** The error of a retry that must fail. */
+const failure = <A, E>(exit: Exit.Exit<A, E>): E => {
+  assert.isTrue(Exit.isFailure(exit), "it should have failed")
+  const found = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason) : undefined
+  assert.isDefined(found)
+  return found!.error
+}
+
+describe("Retry: when it stops and what it says", () => {
+  it.effect("attempts: the last error, all errors, how many and how long", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({ attempts: 3, schedule: second })
+      const seen = yield* observe((n) => Effect.delay(Effect.fail(`error ${n}`), "100 millis"), Retry.retry(policy))
+      const error = failure(seen.exit)
+      assert.instanceOf(error, RetriesExhausted)
+      assert.deepStrictEqual(seen.at, [0, 1100, 2200])
+      assert.deepInclude({ ...error }, { reason: "attempts", attempts: 3, elapsedMillis: 2300, last: "error 3" })
+      assert.deepStrictEqual(error.errors, ["error 1", "error 2", "error 3"])
+    })
+  )
+
+  const cases: ReadonlyArray<[string, Retry.Retry, unknown, string, number]> = [
+    [
+      "the schedule's attempts",
+      Retry.make({ schedule: RetrySchedule.upTo(immediate, { attempts: 4 }) }),
+      down,
+      "attempts",
+      4
+    ],
+    [
+      "the schedule's elapsed time",
+      Retry.make({ schedule: RetrySchedule.upTo(second, { elapsed: 2500 }) }),
+      down,
+      "elapsed",
+      4
+    ],
+    [
+      "the caller's fault",
+      Retry.make({ attempts: 5, schedule: immediate }),
+      new InvalidRequest({}),
+      "notRecoverable",
+      1
+    ],
+    [
+      "another policy's rejection",
+      Retry.make({ attempts: 5, schedule: immediate }),
+      new CircuitOpen({}),
+      "notRecoverable",
+      1
+    ],
+    [
+      "a rejection, when asked for",
+      Retry.make({ attempts: 5, schedule: immediate, while: () => true }),
+      new CircuitOpen({}),
+      "attempts",
+      5
+    ],
+    ["a schedule that is not ours", Retry.make({ schedule: Schedule.recurs(2) }), down, "attempts", 3],
+    [
+      "a spaced schedule that is not ours",
+      Retry.make({ attempts: 3, schedule: Schedule.spaced("1 minute") }),
+      down,
+      "attempts",
+      3
+    ]
+  ]
+  for (const [name, policy, error, reason, attempts] of cases) {
+    it.effect(name, () =>
+      Effect.gen(function* () {
+        const seen = yield* observe(() => Effect.fail(error), Retry.retry(policy))
+        const exhausted = failure(seen.exit)
+        assert.strictEqual(exhausted.reason, reason)
+        assert.strictEqual(exhausted.attempts, attempts)
+        assert.strictEqual(seen.at.length, attempts)
+        assert.strictEqual(exhausted.last, error)
+      })
+    )
+  }
+
+  it.effect("budget", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.quota({ capacity: 10, cost: 5 })
+      const seen = yield* observe((n) => Effect.fail(n), Retry.retry(Retry.make({ schedule: immediate, budget })))
+      assert.deepInclude({ ...failure(seen.exit) }, { reason: "budget", attempts: 3, last: 3 })
+    })
+  )
+
+  it.effect("deadline: a delay that would end past it is not begun", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({ schedule: second })
+      const seen = yield* observe(() => Effect.fail("x"), Retry.retry(policy), "10 seconds").pipe(
+        Effect.provideService(Deadline.Current, 2500)
+      )
+      assert.deepInclude({ ...failure(seen.exit) }, { reason: "deadline", attempts: 3, elapsedMillis: 2000 })
+    })
+  )
+
+  it.effect("keeps the newest errors only", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({ attempts: 100, schedule: immediate, keepErrors: 3 })
+      const seen = yield* observe((n) => Effect.fail(n), Retry.retry(policy))
+      assert.deepStrictEqual(failure(seen.exit).errors, [98, 99, 100])
+    })
+  )
+
+  it.effect("defects and interruptions pass as they are, and are not retried", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({ attempts: 3, schedule: immediate })
+      assert.deepStrictEqual(yield* Effect.exit(Retry.retry(Effect.die("bug"), policy)), Exit.die("bug"))
+      const interrupted = yield* Effect.exit(Retry.retry(Effect.interrupt, policy))
+      assert.isTrue(Exit.hasInterrupts(interrupted))
+      const both = Cause.combine(Cause.fail("error"), Cause.die("bug"))
+      const exit = yield* Effect.exit(Retry.retry(Effect.failCause(both), policy))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+    })
+  )
+
+  it.effect("succeeds in the end, with the result as it is", () =>
+    Effect.gen(function* () {
+      const seen = yield* observe(
+        (n) => (n < 3 ? Effect.fail("x") : Effect.succeed({ n })),
+        Retry.retry(Retry.make({ schedule: second }))
+      )
+      assert.deepStrictEqual(seen.exit, Exit.succeed({ n: 3 }))
+    })
+  )
+})
+
+describe("Retry: results, free failures, hints", () => {
+  it.effect("retries on a result as on an error", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({
+        attempts: 3,
+        schedule: immediate,
+        failOn: (status: number) => (status >= 500 ? (`status ${status}` as const) : undefined)
+      })
+      const good = yield* observe((n) => Effect.succeed(n < 3 ? 503 : 200), Retry.retry(policy))
+      assert.deepStrictEqual(good.exit, Exit.succeed(200))
+      const bad = yield* observe(() => Effect.succeed(503), Retry.retry(policy))
+      const error = failure(bad.exit)
+      const last: `status ${number}` = error.last
+      assert.strictEqual(last, "status 503")
+    })
+  )
+
+  it.effect("a failure that does not consume is tried again at once, and only so often", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({
+        attempts: 2,
+        schedule: second,
+        free: 3,
+        consumes: (error: string) => error !== "refused"
+      })
+      const mixed = yield* observe((n) => Effect.fail(n <= 2 ? "refused" : "down"), Retry.retry(policy))
+      assert.deepStrictEqual(mixed.at, [0, 0, 0, 1000])
+      assert.strictEqual(failure(mixed.exit).attempts, 4)
+      const always = yield* observe(() => Effect.fail("refused"), Retry.retry(policy))
+      assert.deepStrictEqual(always.at, [0, 0, 0, 0, 1000])
+    })
+  )
+
+  it.effect("waits as long as the server asked for", () =>
+    Effect.gen(function* () {
+      const seen = yield* observe(
+        (n) => (n === 1 ? Effect.fail(new ChannelRateLimited({ retryAfterMillis: 20_000 })) : Effect.succeed("ok")),
+        Retry.retry(Retry.make())
+      )
+      assert.deepStrictEqual(seen.at, [0, 20_000])
+    })
+  )
+})
+
+describe("Retry: the books of a budget", () => {
+  it.effect("gRPC A6: successes give, failures take, half is the limit", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.tokenRatio({ maxTokens: 10, tokenRatio: 0.1 })
+      const policy = Retry.make({ attempts: 2, schedule: immediate, budget })
+      const call = (ok: boolean) => Effect.ignore(Retry.retry(ok ? Effect.void : Effect.fail("x"), policy))
+      for (const expected of [8, 6, 5]) {
+        yield* call(false)
+        assert.closeTo(yield* RetryBudget.balance(budget), expected, 1e-9)
+      }
+      yield* call(true)
+      assert.closeTo(yield* RetryBudget.balance(budget), 5.1, 1e-9)
+    })
+  )
+
+  it.effect("AWS: a retry that helped is given back, a plain success gives 1", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.quota({ capacity: 500, cost: 5 })
+      const policy = Retry.make({ attempts: 3, schedule: immediate, budget })
+      yield* Effect.ignore(Retry.retry(Effect.fail("x"), policy))
+      assert.strictEqual(yield* RetryBudget.balance(budget), 490)
+      yield* observe((n) => (n === 1 ? Effect.fail("x") : Effect.void), Retry.retry(policy))
+      assert.strictEqual(yield* RetryBudget.balance(budget), 490)
+      yield* Retry.retry(Effect.void, policy)
+      assert.strictEqual(yield* RetryBudget.balance(budget), 491)
+    })
+  )
+
+  it.effect("the books are exact for a schedule's own budget too", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.quota({ capacity: 500, cost: 5 })
+      const policy = Retry.make({
+        schedule: immediate.pipe(RetrySchedule.upTo({ attempts: 3 }), RetrySchedule.within(budget))
+      })
+      yield* Effect.ignore(Retry.retry(Effect.fail("x"), policy))
+      assert.strictEqual(yield* RetryBudget.balance(budget), 490)
+      yield* observe((n) => (n === 1 ? Effect.fail("x") : Effect.void), Retry.retry(policy))
+      assert.strictEqual(yield* RetryBudget.balance(budget), 490)
+    })
+  )
+
+  it.effect("what is not worth asking again costs nothing", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.tokenRatio()
+      yield* Effect.ignore(Retry.retry(Effect.fail(new InvalidRequest({})), Retry.make({ budget })))
+      assert.strictEqual(yield* RetryBudget.balance(budget), 10)
+    })
+  )
+})
+
+describe("Retry: interruption", () => {
+  // cockatiel: an abort at 20 ms of a 300 ms backoff returns after 302 ms, and the function is called once more.
+  it.effect("a delay ends at once, and nothing is called after it", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const policy = Retry.make({ schedule: second })
+      const fiber = yield* Effect.forkChild(
+        Retry.retry(
+          Effect.suspend(() => Effect.fail(++calls)),
+          policy
+        )
+      )
+      yield* TestClock.adjust("20 millis")
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(yield* Clock.currentTimeMillis, 20)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(calls, 1)
+    })
+  )
+
+  it.effect("at every step and wait: a share budget gets back what is under way", () =>
+    Effect.gen(function* () {
+      const report = yield* interruptEverywhere(
+        Effect.gen(function* () {
+          const { budget, check } = yield* counting
+          const policy = Retry.make({ attempts: 4, schedule: RetrySchedule.constant({ delay: "200 millis" }), budget })
+          const program = Retry.retry(Effect.delay(Effect.fail("x"), "50 millis"), policy)
+          return { program, check }
+        })
+      )
+      assert.isAbove(report.steps, 20)
+      assert.isAbove(report.waits, 5)
+    })
+  )
+})
+
+describe("Retry: fairness and telemetry", () => {
+  it.effect("retries without a delay let other fibers have a turn", () =>
+    Effect.gen(function* () {
+      let other = 0
+      yield* Effect.forkChild(
+        Effect.forever(
+          Effect.andThen(
+            Effect.yieldNow,
+            Effect.sync(() => void other++)
+          )
+        )
+      )
+      yield* Effect.ignore(
+        Retry.retry(Effect.fail("x"), Retry.make({ attempts: 200, schedule: immediate, yieldEvery: 10 }))
+      )
+      assert.isAtLeast(other, 5)
+    })
+  )
+
+  it.effect("tells of each retry and of the end", () =>
+    Effect.gen(function* () {
+      const events: Array<PolicyTelemetry.Event> = []
+      yield* observe((n) => Effect.fail(`error ${n}`), Retry.retry(Retry.make({ attempts: 3, schedule: second }))).pipe(
+        Effect.provideService(PolicyTelemetry.Sink, (event) => events.push(event))
+      )
+      assert.deepStrictEqual(
+        events.map((event) => [event.name, event.error, event.attributes]),
+        [
+          ["OnRetry", "error 1", { attempt: 1, delayMillis: 1000 }],
+          ["OnRetry", "error 2", { attempt: 2, delayMillis: 1000 }],
+          ["OnRetriesExhausted", "error 3", { reason: "attempts", attempts: 3, elapsedMillis: 2000 }]
+        ]
+      )
+    })
+  )
+
+  it.effect("counts events and measures attempts once metrics are on", () =>
+    Effect.gen(function* () {
+      const seen = observe(
+        (n) => Effect.delay(n < 3 ? Effect.fail(down) : Effect.void, "100 millis"),
+        Retry.retry(Retry.make({ schedule: second }))
+      )
+      yield* Effect.provide(seen, PolicyTelemetry.layerMetrics)
+      const snapshot = yield* Metric.snapshot
+      const durations = snapshot.filter((metric) => metric.id === "resilience.policy.attempt.duration")
+      assert.deepStrictEqual(
+        durations
+          .map((metric) => [metric.attributes?.["attempt.number"], metric.attributes?.["attempt.handled"]])
+          .sort(),
+        [
+          ["0", "true"],
+          ["1", "true"],
+          ["2", "false"]
+        ]
+      )
+      const retries = snapshot.find((metric) => metric.attributes?.["event.name"] === "OnRetry")
+      assert.deepInclude(retries?.attributes, { "policy.name": "Retry", "exception.type": "DoRequestFailed" })
+      assert.deepInclude(retries?.state, { count: 2 })
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+})
+
+describe("Retry.retryStream", () => {
+  const policy = Retry.make({ attempts: 3, schedule: immediate })
+  const collect = <A, E>(stream: Stream.Stream<A, E>) =>
+    Effect.gen(function* () {
+      const seen: Array<A> = []
+      const exit = yield* Effect.exit(Stream.runForEach(stream, (a) => Effect.sync(() => void seen.push(a))))
+      return { seen, exit }
+    })
+
+  it.effect("runs again while nothing was delivered", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const stream = Stream.suspend(() => (++runs < 3 ? Stream.fail("down") : Stream.make(1, 2)))
+      const { exit, seen } = yield* collect(Retry.retryStream(stream, policy))
+      assert.deepStrictEqual(seen, [1, 2])
+      assert.isTrue(Exit.isSuccess(exit))
+    })
+  )
+
+  // Effect's Stream.retry(recurs(2)) gives "a" twenty times here.
+  it.effect("never delivers twice: after an element a failure is the end", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const stream = Stream.suspend(() => Stream.concat(Stream.make("a"), Stream.fail(`cut ${++runs}`)))
+      const { exit, seen } = yield* collect(Retry.retryStream(stream, policy))
+      assert.deepStrictEqual(seen, ["a"])
+      assert.deepInclude({ ...failure(exit) }, { reason: "notRecoverable", attempts: 1, last: "cut 1" })
+    })
+  )
+
+  it.effect("attempts are counted over all runs", () =>
+    Effect.gen(function* () {
+      const { exit } = yield* collect(Retry.retryStream(Stream.fail("down"), policy))
+      assert.deepInclude({ ...failure(exit) }, { reason: "attempts", attempts: 3 })
+    })
+  )
+
+  it.effect("a stream that goes on where it was: attempts end without progress", () =>
+    Effect.gen(function* () {
+      let next = 0
+      const stream = Stream.suspend(() => Stream.concat(Stream.make(next++), Stream.fail("cut")))
+      const { exit, seen } = yield* collect(Retry.retryStream(stream, policy, { partial: "resume" }))
+      assert.deepStrictEqual(seen, [0, 1, 2])
+      assert.strictEqual(failure(exit).reason, "attempts")
+    })
+  )
+
+  it.effect("and start over after enough of it", () =>
+    Effect.gen(function* () {
+      let next = 0
+      const stream = Stream.suspend(() => Stream.concat(Stream.make(next++, next++), Stream.fail("cut")))
+      const resumed = stream.pipe(Retry.retryStream(policy, { partial: "resume", resetAfter: 2 }), Stream.take(100))
+      const { exit, seen } = yield* collect(resumed)
+      assert.strictEqual(seen.length, 100)
+      assert.isTrue(Exit.isSuccess(exit))
+    })
+  )
+
+  it.effect("waits between runs", () =>
+    Effect.gen(function* () {
+      const at: Array<number> = []
+      const stream = Stream.unwrap(
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          at.push(now)
+          return Stream.fail("down")
+        })
+      )
+      const slow = Retry.retryStream(stream, Retry.make({ attempts: 3, schedule: second }))
+      const fiber = yield* Effect.forkChild(Effect.exit(Stream.runDrain(slow)))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(at, [0, 1000, 2000])
+    })
+  )
+
+  it.effect("interrupted anywhere, a share budget gets everything back", () =>
+    interruptEverywhere(
+      Effect.gen(function* () {
+        const { budget, check } = yield* counting
+        const policy = Retry.make({ attempts: 3, schedule: RetrySchedule.constant({ delay: "200 millis" }), budget })
+        const program = Stream.runDrain(Retry.retryStream(Stream.fail("down"), policy))
+        return { program, check }
+      })
+    )
+  )
+})
+
+describe("Retry: refused options", () => {
+  for (const option of ["attempts", "keepErrors", "yieldEvery"] as const) {
+    for (const value of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      it(`${option}: ${value}`, () =>
+        assert.throws(
+          () => Retry.make({ [option]: value }),
+          InvalidPolicyOption.InvalidPolicyOption,
+          `Retry.make: "${option}" must be a positive integer, got ${value}`
+        ))
+    }
+  }
+})
