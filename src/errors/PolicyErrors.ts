@@ -4,12 +4,6 @@
 import { Schema } from "effect"
 import { fault } from "./Fault.ts"
 
-/** Why a retry stopped. */
-export const StopReason = Schema.Literals(["attempts", "elapsed", "budget", "notRecoverable", "deadline"])
-
-/** Why a retry stopped. */
-export type StopReason = typeof StopReason.Type
-
 /** `circuit_open`: the target is resting after failures. */
 export class CircuitOpen extends Schema.TaggedError<CircuitOpen>()("CircuitOpen", {
   ...fault("circuit_open"),
@@ -40,19 +34,6 @@ export class RetryBudgetExhausted extends Schema.TaggedError<RetryBudgetExhauste
   "RetryBudgetExhausted",
   fault("retry_budget_exhausted")
 ) {}
-
-/** `retries_exhausted`: every attempt failed. */
-export class RetriesExhausted extends Schema.TaggedError<RetriesExhausted>()("RetriesExhausted", {
-  ...fault("retries_exhausted"),
-  reason: StopReason,
-  /** How many attempts were made, the first included. */
-  attempts: Schema.Int,
-  elapsedMillis: Schema.Finite,
-  /** The last attempt's error. */
-  last: Schema.Defect(),
-  /** The attempts' errors, oldest first; only the newest are kept. */
-  errors: Schema.Array(Schema.Defect())
-}) {}
 
 /** `get_channel_failed`: no channel can take the request now. */
 export class GetChannelFailed extends Schema.TaggedError<GetChannelFailed>()("GetChannelFailed", {
