@@ -1,1 +1,7 @@
-export {}
+export * from "./Accept.ts"
+export * from "./BearerToken.ts"
+export * from "./Host.ts"
+export * from "./PublicMessage.ts"
+export * from "./RequestId.ts"
+export * from "./RetryHeaders.ts"
+export * from "./StandardBody.ts"

@@ -1,1 +1,3 @@
-export {}
+export * from "./EventLog.ts"
+export * as EventLogNode from "./EventLogNode.ts"
+export * from "./MetricsHttp.ts"

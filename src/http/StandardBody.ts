@@ -1,0 +1,118 @@
+/**
+ * The body of an HTTP error: our own, and `application/problem+json` for who asks for it. Pure: whoever answers says
+ * which request it was and what time it is.
+ */
+import { coarseCode, describe, type Detail, type ResilienceError } from "../errors/index.ts"
+import { bodyAsked } from "./Accept.ts"
+import { publicDetails, publicMessage } from "./PublicMessage.ts"
+import { retryHeaders } from "./RetryHeaders.ts"
+
+/** The request that an error answers. */
+export interface FailedRequest {
+  readonly requestId: string
+  readonly method: string
+  /** The path of the URL; a query or a fragment is cut off. */
+  readonly path: string
+  /** The time now, in epoch milliseconds. */
+  readonly now: number
+  readonly traceId?: string | undefined
+}
+
+/** Our own body of an error. `code` is coarse and follows the status; `reason` is the catalogue's code. */
+export interface StandardBody {
+  readonly error: {
+    readonly code: string
+    readonly reason: string
+    readonly message: string
+    readonly statusCode: number
+    readonly requestId: string
+    /** ISO 8601, UTC. */
+    readonly timestamp: string
+    readonly details?: ReadonlyArray<Detail>
+    readonly path: string
+    readonly method: string
+    readonly traceId?: string
+  }
+}
+
+/** The body of `application/problem+json` (RFC 9457). `instance` is the path that was asked. */
+export interface ProblemBody {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly instance: string
+  readonly code: string
+  readonly reason: string
+  readonly requestId: string
+  readonly details?: ReadonlyArray<Detail>
+}
+
+/** An HTTP answer, whole. */
+export interface ErrorAnswer {
+  readonly status: number
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string
+}
+
+const bare = (path: string): string => /^[^?#]*/.exec(path)![0]
+
+/** An error as our own body. */
+export const standardBody = (error: ResilienceError, request: FailedRequest): StandardBody => {
+  const { code, status } = describe(error)
+  const details = publicDetails(error)
+  return {
+    error: {
+      code: coarseCode(status),
+      reason: code,
+      message: publicMessage(error),
+      statusCode: status,
+      requestId: request.requestId,
+      timestamp: new Date(request.now).toISOString(),
+      ...(details === undefined ? {} : { details }),
+      path: bare(request.path),
+      method: request.method,
+      ...(request.traceId === undefined ? {} : { traceId: request.traceId })
+    }
+  }
+}
+
+/** An error as `application/problem+json`. Its `type` is the URN of the catalogue's code, its `title` that code's message. */
+export const problemBody = (error: ResilienceError, request: FailedRequest): ProblemBody => {
+  const { code, message, status } = describe(error)
+  const details = publicDetails(error)
+  return {
+    type: `urn:effect-resilience:${code}`,
+    title: message,
+    status,
+    detail: publicMessage(error),
+    instance: bare(request.path),
+    code: coarseCode(status),
+    reason: code,
+    requestId: request.requestId,
+    ...(details === undefined ? {} : { details })
+  }
+}
+
+/**
+ * An error as a whole HTTP answer: the body that `Accept` asks for, with the headers that go with it (`content-type`,
+ * `x-request-id`, hints for 429 and 503, `allow` for 405). `cache-control: no-store`: no cache keeps a failure.
+ */
+export const errorAnswer = (
+  error: ResilienceError,
+  request: FailedRequest,
+  accept: string | undefined
+): ErrorAnswer => {
+  const problem = bodyAsked(accept) === "problem"
+  return {
+    status: describe(error).status,
+    headers: {
+      "content-type": problem ? "application/problem+json" : "application/json",
+      "cache-control": "no-store",
+      "x-request-id": request.requestId,
+      ...(error._tag === "MethodNotAllowed" && error.allow !== undefined ? { allow: error.allow.join(", ") } : {}),
+      ...retryHeaders(error)
+    },
+    body: JSON.stringify(problem ? problemBody(error, request) : standardBody(error, request))
+  }
+}

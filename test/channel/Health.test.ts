@@ -1,0 +1,204 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  BadResponse,
+  ChannelInvalidKey,
+  ChannelParamOverrideInvalid,
+  ChannelQuotaExhausted,
+  ChannelRateLimited,
+  ChannelResponseTimeExceeded,
+  CircuitOpen,
+  ClientGone,
+  DeadlineExceeded,
+  DoRequestFailed,
+  InternalError,
+  InvalidRequest,
+  ModelNotFound,
+  PromptBlocked,
+  QueryDataError,
+  type ResilienceError
+} from "effect-resilience/errors"
+import * as Health from "../../src/channel/Health.ts"
+import { breaker } from "./kit/channels.ts"
+
+const spot = { channel: "a", key: 0, model: "m" }
+const otherKey = { ...spot, key: 1 }
+const otherModel = { ...spot, model: "n" }
+const otherKeyAndModel = { ...otherKey, model: "n" }
+const otherChannel = { ...spot, channel: "b" }
+
+const fail = (health: Health.Health, error: ResilienceError, now: number, at: Health.Spot = spot) =>
+  Health.settle(health, Health.begin(health, at, now), Health.verdictOf(error), now)
+
+const succeed = (health: Health.Health, now: number, at: Health.Spot = spot) =>
+  Health.settle(health, Health.begin(health, at, now), Health.success, now)
+
+const is = (health: Health.Health, at: Health.Spot, now: number) => Health.standing(health, at, now).is
+
+describe("what rests after a failure", () => {
+  type Rests = "none" | "keyAndModel" | "key" | "model" | "channel"
+  const table: ReadonlyArray<readonly [string, ResilienceError, Rests, millis?: number]> = [
+    ["rate, without a hint", new ChannelRateLimited({}), "keyAndModel", 1_000],
+    ["rate, with a hint", new ChannelRateLimited({ retryAfterMillis: 7_000 }), "keyAndModel", 7_000],
+    ["rate, with a hint of a day", new ChannelRateLimited({ retryAfterMillis: 86_400_000 }), "keyAndModel", 3_600_000],
+    ["credential", new ChannelInvalidKey({}), "key", 10_000],
+    ["quota, without a hint", new ChannelQuotaExhausted({}), "key", 10_000],
+    ["quota, with a hint", new ChannelQuotaExhausted({ retryAfterMillis: 2_000 }), "key", 2_000],
+    ["model", new ModelNotFound({}), "model", 10_000],
+    ["channel", new ChannelParamOverrideInvalid({}), "channel", 10_000],
+    ["upstream, once", new BadResponse({}), "none"],
+    ["upstream, with a hint", new BadResponse({ retryAfterMillis: 4_000 }), "keyAndModel", 4_000],
+    ["transport, once", new DoRequestFailed({}), "none"],
+    ["timeout, once", new ChannelResponseTimeExceeded({ phase: "headers", limitMillis: 1, elapsedMillis: 1 }), "none"],
+    ["caller", new InvalidRequest({ retryAfterMillis: 5_000 }), "none"],
+    ["content", new PromptBlocked({}), "none"],
+    ["rejected", new CircuitOpen({ retryAfterMillis: 5_000 }), "none"],
+    ["exhausted", new DeadlineExceeded({}), "none"],
+    ["storage", new QueryDataError({}), "none"],
+    ["cancelled", new ClientGone({}), "none"],
+    ["defect", new InternalError({}), "none"]
+  ]
+  const resting: { readonly [R in Rests]: ReadonlyArray<Health.Spot> } = {
+    none: [],
+    keyAndModel: [spot],
+    key: [spot, otherModel],
+    model: [spot, otherKey],
+    channel: [spot, otherKey, otherModel, otherKeyAndModel]
+  }
+  for (const [name, error, rests, millis] of table) {
+    it(`${name}: ${rests === "none" ? "nothing" : `${rests}, for ${millis} ms`}`, () => {
+      const health = Health.make(breaker)
+      fail(health, error, 0)
+      for (const at of [spot, otherKey, otherModel, otherKeyAndModel, otherChannel]) {
+        const rested = resting[rests].includes(at)
+        assert.strictEqual(is(health, at, 0) !== "usable", rested, JSON.stringify(at))
+        if (millis === undefined || !rested) continue
+        assert.notStrictEqual(is(health, at, millis - 1), "usable")
+        assert.strictEqual(is(health, at, millis), "usable")
+      }
+    })
+  }
+})
+
+describe("a rest that ends with a trial", () => {
+  it("doubles from trial to trial, up to the cap, and begins again after a success", () => {
+    const health = Health.make({ ...breaker, cap: 35_000 })
+    const lengths: Array<number> = []
+    let now = 0
+    const next = () => {
+      fail(health, new ChannelInvalidKey({}), now)
+      const { dueAt } = Health.standing(health, spot, now)
+      lengths.push(dueAt - now)
+      now = dueAt
+    }
+    next()
+    next()
+    next()
+    next()
+    assert.deepStrictEqual(lengths, [10_000, 20_000, 35_000, 35_000])
+    succeed(health, now)
+    now += 1
+    next()
+    assert.strictEqual(lengths[4], 10_000)
+  })
+
+  it("lets one attempt through when it is over", () => {
+    const health = Health.make(breaker)
+    fail(health, new ChannelInvalidKey({}), 0)
+    const trial = Health.begin(health, spot, 10_000)
+    assert.strictEqual(is(health, otherModel, 10_000), "probing")
+    Health.settle(health, trial, Health.success, 11_000)
+    assert.strictEqual(is(health, otherModel, 11_000), "usable")
+  })
+
+  it("is neither lengthened nor ended by attempts that began before it", () => {
+    const health = Health.make(breaker)
+    const late = [0, 1, 2, 3].map(() => Health.begin(health, spot, 0))
+    fail(health, new ChannelInvalidKey({}), 1_000)
+    const verdict = Health.verdictOf(new ChannelInvalidKey({}))
+    Health.settle(health, late[0]!, verdict, 2_000)
+    Health.settle(health, late[1]!, verdict, 3_000)
+    Health.settle(health, late[2]!, Health.success, 4_000)
+    assert.deepStrictEqual(Health.standing(health, spot, 5_000), { is: "resting", dueAt: 11_000 })
+  })
+})
+
+describe("the circuit of a key and model", () => {
+  const down = new DoRequestFailed({})
+
+  it("opens at the rate, once there are enough attempts, and grows from opening to opening", () => {
+    const health = Health.make(breaker)
+    for (let attempt = 1; attempt <= 4; attempt++) fail(health, down, attempt)
+    assert.strictEqual(is(health, spot, 4), "usable")
+    fail(health, down, 5)
+    assert.deepStrictEqual(Health.standing(health, spot, 5), { is: "resting", dueAt: 10_005 })
+    assert.strictEqual(is(health, otherModel, 5), "usable")
+    assert.strictEqual(is(health, otherKey, 5), "usable")
+    fail(health, down, 10_005)
+    assert.strictEqual(Health.standing(health, spot, 10_005).dueAt, 30_005)
+  })
+
+  it("counts the successes that came before the first failure", () => {
+    const health = Health.make(breaker)
+    for (let at = 0; at < 10; at++) succeed(health, at)
+    for (let at = 10; at < 19; at++) fail(health, down, at)
+    assert.strictEqual(is(health, spot, 19), "usable")
+    fail(health, down, 19)
+    assert.strictEqual(is(health, spot, 19), "resting")
+  })
+
+  it("changes nothing for results that are late", () => {
+    const health = Health.make(breaker)
+    const late = Array.from({ length: 8 }, () => Health.begin(health, spot, 0))
+    for (let at = 0; at < 5; at++) fail(health, down, at)
+    const before = Health.standing(health, spot, 10)
+    for (const attempt of late) Health.settle(health, attempt, Health.success, 10)
+    assert.deepStrictEqual(Health.standing(health, spot, 10), before)
+    // And in the next life: a success of the first does not close what is being probed.
+    const later = Health.begin(health, spot, 10_004)
+    assert.isTrue(later.circuit.probe)
+    assert.strictEqual(is(health, spot, 10_005), "probing")
+  })
+})
+
+describe("what is remembered", () => {
+  it("is bounded, whatever names clients invent, and forgets the ones that were asked longest ago", () => {
+    const health = Health.make(breaker)
+    const hint = new ChannelRateLimited({ retryAfterMillis: 60_000 })
+    fail(health, hint, 0, { ...spot, model: "old" })
+    fail(health, hint, 0, { ...spot, model: "kept" })
+    for (let name = 0; name < 998; name++) fail(health, hint, 0, { ...spot, model: `x${name}` })
+    Health.begin(health, { ...spot, model: "kept" }, 0)
+    fail(health, hint, 0, { ...spot, model: "one more" })
+    assert.strictEqual(health.channels.get("a")!.models.size, 1000)
+    assert.strictEqual(is(health, { ...spot, model: "old" }, 1), "usable")
+    assert.strictEqual(is(health, { ...spot, model: "kept" }, 1), "resting")
+  })
+})
+
+describe("the state of a channel", () => {
+  const state = (health: Health.Health, now: number, keys = 2) => Health.stateOf(health, "a", keys, now)
+
+  it("is enabled while a key is well", () => {
+    const health = Health.make(breaker)
+    assert.strictEqual(state(health, 0), "enabled")
+    fail(health, new ChannelInvalidKey({}), 0)
+    assert.strictEqual(state(health, 0), "enabled")
+    fail(health, new ChannelRateLimited({ retryAfterMillis: 5_000 }), 0, otherKey)
+    assert.strictEqual(state(health, 0), "cooling")
+    assert.strictEqual(state(health, 5_000), "enabled")
+  })
+
+  it("is open when no key is well for a model because of a circuit", () => {
+    const health = Health.make(breaker)
+    for (let at = 0; at < 5; at++) fail(health, new DoRequestFailed({}), at)
+    assert.strictEqual(state(health, 5, 1), "open")
+    assert.strictEqual(state(health, 5, 2), "enabled")
+    assert.strictEqual(state(health, 60_000, 1), "open", "until a probe has closed it")
+  })
+
+  it("does not change for a model that the channel lacks: a client may ask for any", () => {
+    const health = Health.make(breaker)
+    fail(health, new ModelNotFound({}), 0)
+    assert.strictEqual(state(health, 0, 1), "enabled")
+  })
+})

@@ -1,0 +1,177 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Redacted, References } from "effect"
+import { TestClock } from "effect/testing"
+import { InternalError } from "effect-resilience/errors"
+import { CollectedEvents, EventLog, EventLogNode } from "effect-resilience/telemetry"
+
+const emit = (...args: Parameters<EventLog["Service"]["emit"]>) => EventLog.useSync((log) => log.emit(...args))
+
+/** What `layerLines` writes while the effect runs. */
+const linesOf = (effect: Effect.Effect<unknown, never, EventLog>) =>
+  Effect.gen(function* () {
+    const lines: Array<string> = []
+    yield* Effect.provide(
+      effect,
+      EventLog.layerLines((line) => lines.push(line))
+    )
+    return lines
+  })
+
+describe("lines", () => {
+  it.effect("are one JSON object each: timestamp, level, event, then the fields as they were given", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(Date.UTC(2026, 0, 2, 3, 4, 5, 6))
+      const lines = yield* linesOf(
+        emit("info", "stream_completed", { request_id: "req_1", stream_id: "s", token_count: 60, duration: 1.5 })
+      )
+      assert.deepStrictEqual(lines, [
+        '{"timestamp":"2026-01-02T03:04:05.006Z","level":"info","event":"stream_completed",' +
+          '"request_id":"req_1","stream_id":"s","token_count":60,"duration":1.5}'
+      ])
+    })
+  )
+
+  it.effect("leave out what is undefined, and keep null and false", () =>
+    Effect.gen(function* () {
+      const [line] = yield* linesOf(emit("info", "x", { a: undefined, b: null, c: false, d: 0, e: "" }))
+      assert.deepStrictEqual(Object.keys(JSON.parse(line!)), ["timestamp", "level", "event", "b", "c", "d", "e"])
+    })
+  )
+
+  it.effect("stay one line whatever is in them", () =>
+    Effect.gen(function* () {
+      const [line] = yield* linesOf(emit("error", "x", { error: "a\nb\r\u2028c\u0000" }))
+      assert.notInclude(line!, "\n")
+      assert.strictEqual(JSON.parse(line!).error, "a\nb\r\u2028c\u0000")
+    })
+  )
+
+  it.effect("cannot be given another time, level or event by a field", () =>
+    Effect.gen(function* () {
+      const [line] = yield* linesOf(emit("info", "x", { level: "fatal", event: "y", timestamp: 0 }))
+      assert.deepStrictEqual(JSON.parse(line!), { timestamp: "1970-01-01T00:00:00.000Z", level: "info", event: "x" })
+    })
+  )
+
+  it.effect("tell no secret", () =>
+    Effect.gen(function* () {
+      const [line] = yield* linesOf(
+        emit("error", "attempt_failed", {
+          key: Redacted.make("s3cret-value"),
+          headers: { authorization: "Bearer s3cret-value" },
+          error: new InternalError({ message: "no answer from https://s3cret-value.example.com/v1?key=s3cret-value" }),
+          list: ["sk-proj-s3cretvalue"]
+        })
+      )
+      assert.notMatch(line!, /s3cret/)
+    })
+  )
+
+  it.effect("are written for values that JSON cannot say", () =>
+    Effect.gen(function* () {
+      const circle: Record<string, unknown> = { name: "circle" }
+      circle["self"] = circle
+      const lines = yield* linesOf(emit("info", "x", { big: 12n, circle, call: () => 1, not: Number.NaN }))
+      assert.strictEqual(lines.length, 1)
+      assert.strictEqual(JSON.parse(lines[0]!).big, "12")
+    })
+  )
+
+  it.effect("are written without their fields when these throw", () =>
+    Effect.gen(function* () {
+      const fields = {
+        get a(): string {
+          throw new Error("no")
+        }
+      }
+      const [line] = yield* linesOf(emit("info", "x", fields))
+      assert.strictEqual(JSON.parse(line!).event, "x")
+    })
+  )
+
+  it.effect("are lost when whoever writes them throws, and nothing else is", () =>
+    emit("info", "x").pipe(
+      Effect.provide(
+        EventLog.layerLines(() => {
+          throw new Error("EPIPE")
+        })
+      )
+    )
+  )
+})
+
+describe("a stream", () => {
+  const stream = (write: (chunk: string) => void) => {
+    const listeners = new Set<(error: Error) => void>()
+    return {
+      write,
+      on: (_: "error", listener: (error: Error) => void) => listeners.add(listener),
+      off: (_: "error", listener: (error: Error) => void) => listeners.delete(listener),
+      fail: () => listeners.forEach((listener) => listener(new Error("EPIPE"))),
+      listeners
+    }
+  }
+
+  it.live("gets one line each, and none after it broke; its errors end nobody", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const to = stream((chunk) => written.push(chunk))
+      yield* Effect.gen(function* () {
+        yield* emit("info", "one")
+        assert.strictEqual(to.listeners.size, 1)
+        to.fail()
+        yield* emit("info", "two")
+      }).pipe(Effect.provide(EventLogNode.layerStream(to)))
+      assert.strictEqual(written.length, 1)
+      assert.match(written[0]!, /^\{.*"event":"one"\}\n$/)
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
+      assert.strictEqual(to.listeners.size, 0)
+    })
+  )
+})
+
+describe("other Layers", () => {
+  it.effect("the test Layer collects", () =>
+    Effect.gen(function* () {
+      yield* emit("warning", "a", { channel: "primary", url: "https://host.example.com/x", nothing: undefined })
+      const { events } = yield* CollectedEvents
+      assert.deepStrictEqual(events, [
+        {
+          timestamp: "1970-01-01T00:00:00.000Z",
+          level: "warning",
+          event: "a",
+          fields: { channel: "primary", url: "https://***" }
+        }
+      ])
+    }).pipe(Effect.provide(EventLog.layerTest))
+  )
+
+  it.effect("two test Layers do not share", () =>
+    Effect.gen(function* () {
+      const once = Effect.andThen(
+        emit("info", "a"),
+        CollectedEvents.useSync(({ events }) => events.length)
+      )
+      assert.strictEqual(yield* Effect.provide(once, Layer.fresh(EventLog.layerTest)), 1)
+      assert.strictEqual(yield* Effect.provide(once, Layer.fresh(EventLog.layerTest)), 1)
+    })
+  )
+
+  it.effect("the silent Layer forgets", () => emit("fatal", "a").pipe(Effect.provide(EventLog.layerSilent)))
+
+  it.effect("Effect's Logger gets the event, its level and its fields", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const logger = Logger.make(({ fiber, logLevel, message }) => {
+        seen.push([logLevel, message, fiber.getRef(References.CurrentLogAnnotations)])
+      })
+      yield* Effect.andThen(emit("warning", "a", { channel: "primary" }), emit("fatal", "b")).pipe(
+        Effect.provide(EventLog.layerEffect.pipe(Layer.provideMerge(Logger.layer([logger]))))
+      )
+      assert.deepStrictEqual(seen, [
+        ["Warn", ["a"], { channel: "primary" }],
+        ["Fatal", ["b"], {}]
+      ])
+    })
+  )
+})
