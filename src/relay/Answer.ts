@@ -8,6 +8,7 @@ import type { AnswerRequest, ClientDialect, ContinuationMode, Payload, UpstreamD
 import {
   blameOf,
   ClientGone,
+  type Code,
   codeOf,
   DeadlineExceeded,
   describe,
@@ -94,7 +95,7 @@ export class Answer {
     this.machine = new Machine({
       encoder: this.encoder,
       choices: start.request.choices,
-      inputEstimate: estimateTokens(JSON.stringify(start.request.messages)),
+      inputEstimate: estimateTokens(messageLength(start.request)),
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {
@@ -117,7 +118,7 @@ export class Answer {
   /** Appends what is sent at once, before any upstream has answered. */
   open(): void {
     const { request } = this.start
-    this.context.signals.started(this.tag, JSON.stringify(request.messages).length)
+    this.context.signals.started(this.tag, messageLength(request))
     this.note("started")
     this.append(this.encoder.open(request.model))
   }
@@ -189,8 +190,8 @@ export class Answer {
     let first: ResilienceError | undefined
     let previous: { readonly target: Target; readonly error: ResilienceError } | undefined
     let continuations = 0
-    /** The failure that broke the answer first, and the channel that was showing it. */
-    let broke: { readonly error: ResilienceError; readonly from: string } | undefined
+    /** The failure that broke the answer first; the channel that showed it last, and why that one broke. */
+    let broke: { readonly error: ResilienceError; readonly from: string; readonly reason: Code } | undefined
 
     budget.request(this.context.now())
 
@@ -227,6 +228,7 @@ export class Answer {
       const choice = yield* Effect.result(selection.pick({ model: request.model, tried, only, suits }))
       if (choice._tag === "Failure") {
         if (only !== undefined) {
+          failed.add(only)
           only = undefined
           continue
         }
@@ -265,7 +267,7 @@ export class Answer {
       const target = picked.target
       const mode = continuing ? this.continuationMode(target) : undefined
       if (mode !== undefined) {
-        this.machine.join({ from: broke!.from, to: channel.id, reason: codeOf(broke!.error), mode })
+        this.machine.join({ from: broke!.from, to: channel.id, reason: broke!.reason, mode })
         // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
         this.note("streaming")
       } else this.machine.begin(target.model)
@@ -298,8 +300,13 @@ export class Answer {
 
       if (this.machine.committed) {
         // After the commit point: each attempt is a continuation.
-        if (broke === undefined) broke = { error, from: channel.id }
-        else continuations++
+        if (broke !== undefined) continuations++
+        const joined = this.machine.phase._tag !== "Joining"
+        broke = {
+          error: broke?.error ?? error,
+          from: broke === undefined || joined ? channel.id : broke.from,
+          reason: broke === undefined || joined ? codeOf(error) : broke.reason
+        }
         if (ruleOf(blame).out) out.add(channel.id)
         else failed.add(channel.id)
         if (
@@ -442,6 +449,13 @@ export class Answer {
     }
   }
 }
+
+/** How many characters the messages have: their texts, not their framing. */
+const messageLength = (request: AnswerRequest): number =>
+  request.messages.reduce(
+    (sum, { content }) => sum + (typeof content === "string" ? content.length : JSON.stringify(content ?? "").length),
+    0
+  )
 
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
 

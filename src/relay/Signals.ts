@@ -29,7 +29,7 @@ export class Signals extends Context.Service<
     readonly failed: (tag: AnswerTag, error: ResilienceError, tokenCount: number, durationMillis: number) => void
     /** A reader left, or was let go. */
     readonly closed: (tag: AnswerTag) => void
-    readonly channel: (channel: string, from: string, to: string, reason: string) => void
+    readonly channel: (channel: string, from: string, to: string, reason: string | undefined) => void
     /** Something of the relay itself: `relay_started`, `relay_stopping`, `relay_stopped`, `relay_error`. */
     readonly relay: (event: string, fields: { readonly [name: string]: unknown }, error?: ResilienceError) => void
   }

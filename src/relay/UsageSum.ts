@@ -9,8 +9,8 @@ export interface UsagePart {
   usage: Usage | undefined
 }
 
-/** A rough count of the tokens in a text: four characters each, as the common tokenisers give for English. */
-export const estimateTokens = (text: string): number => Math.ceil(text.length / 4)
+/** A rough count of the tokens in so many characters: four each, as the common tokenisers give for English. */
+export const estimateTokens = (characters: number): number => Math.ceil(characters / 4)
 
 /** The usage of an answer. What no upstream said is estimated, and the sum says so. */
 export const sumUsage = (parts: ReadonlyArray<UsagePart>, inputEstimate: number): Usage => {
@@ -20,7 +20,7 @@ export const sumUsage = (parts: ReadonlyArray<UsagePart>, inputEstimate: number)
     if (part.usage === undefined) {
       if (part.shown === "") continue
       estimated = true
-      outputTokens += estimateTokens(part.shown)
+      outputTokens += estimateTokens(part.shown.length)
     } else {
       outputTokens += part.usage.outputTokens
       estimated ||= part.usage.estimated

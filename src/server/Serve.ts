@@ -19,7 +19,10 @@ const services = (options: RelayOptions) => {
   const telemetry = Layer.provideMerge(Signals.layer, Layer.merge(EventLogNode.layerStderr, Metrics.layer))
   const journal = Journal.layer({ retention: options.journal.retention }).pipe(Layer.provide(storeLayer(options.store)))
   const selection = Layer.unwrap(
-    Effect.map(Signals, (signals) => Selection.layer(options.channels, options.breaker, signals.channel))
+    Effect.map(Signals, (signals) => {
+      for (const { id } of options.channels) signals.channel(id, "enabled", "enabled", undefined)
+      return Selection.layer(options.channels, options.breaker, signals.channel)
+    })
   )
   const upstream = UpstreamNode.layer
   return Relay.layer(options).pipe(

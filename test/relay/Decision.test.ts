@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  type Blame,
+  blames,
+  ChannelInvalidKey,
+  ChannelQuotaExhausted,
+  ChannelRateLimited,
+  ChannelParamOverrideInvalid,
+  ChannelResponseTimeExceeded,
+  CircuitOpen,
+  ClientGone,
+  DeadlineExceeded,
+  DoRequestFailed,
+  InternalError,
+  InvalidRequest,
+  ModelNotFound,
+  PromptBlocked,
+  QueryDataError,
+  type ResilienceError,
+  UpstreamOverloaded
+} from "effect-resilience/errors"
+import { continuationModes, decide, type Failed, type Next, ruleOf } from "effect-resilience/relay"
+
+const base: Failed = {
+  error: new DoRequestFailed({}),
+  statusForbids: false,
+  attemptsLeft: 3,
+  sameChannelUsed: 0,
+  sameChannelLimit: 1,
+  otherKey: false,
+  waitUpTo: 3000,
+  backoff: 150,
+  remaining: 60_000
+}
+
+const of: { readonly [B in Blame]: ResilienceError } = {
+  caller: new InvalidRequest({}),
+  content: new PromptBlocked({}),
+  credential: new ChannelInvalidKey({}),
+  quota: new ChannelQuotaExhausted({}),
+  rate: new ChannelRateLimited({}),
+  model: new ModelNotFound({}),
+  channel: new ChannelParamOverrideInvalid({}),
+  upstream: new UpstreamOverloaded({}),
+  timeout: new ChannelResponseTimeExceeded({ phase: "idle", limitMillis: 1, elapsedMillis: 1 }),
+  transport: new DoRequestFailed({}),
+  rejected: new CircuitOpen({}),
+  exhausted: new DeadlineExceeded({}),
+  storage: new QueryDataError({}),
+  cancelled: new ClientGone({}),
+  defect: new InternalError({})
+}
+
+const show = (next: Next) => (next._tag === "SameChannel" ? `SameChannel ${next.delayMillis}` : next._tag)
+
+describe("decide, by the contract's table of classes", () => {
+  const table: { readonly [B in Blame]: readonly [alone: string, withAnotherKey: string, out: boolean] } = {
+    caller: ["Stop", "Stop", false],
+    content: ["Stop", "Stop", false],
+    credential: ["OtherChannel", "OtherKey", true],
+    quota: ["OtherChannel", "OtherKey", false],
+    rate: ["OtherChannel", "OtherKey", false],
+    model: ["OtherChannel", "OtherChannel", true],
+    channel: ["OtherChannel", "OtherChannel", true],
+    upstream: ["SameChannel 150", "SameChannel 150", false],
+    timeout: ["OtherChannel", "OtherChannel", true],
+    transport: ["SameChannel 0", "SameChannel 0", false],
+    rejected: ["OtherChannel", "OtherChannel", false],
+    exhausted: ["Stop", "Stop", false],
+    storage: ["Stop", "Stop", false],
+    cancelled: ["Stop", "Stop", false],
+    defect: ["Stop", "Stop", false]
+  }
+  it.each(blames.map((blame) => [blame] as const))("%s", (blame) => {
+    const [alone, withAnotherKey, out] = table[blame]
+    assert.strictEqual(show(decide({ ...base, error: of[blame] })), alone)
+    assert.strictEqual(show(decide({ ...base, error: of[blame], otherKey: true })), withAnotherKey)
+    assert.strictEqual(ruleOf(blame).out, out)
+  })
+
+  it.each(blames.map((blame) => [blame] as const))("%s: nothing is asked when nothing is left", (blame) => {
+    for (const none of [{ attemptsLeft: 0 }, { statusForbids: true }, { remaining: 0 }]) {
+      assert.strictEqual(decide({ ...base, error: of[blame], otherKey: true, ...none })._tag, "Stop")
+    }
+  })
+
+  it.each(blames.map((blame) => [blame] as const))("%s: the same channel is asked again only so often", (blame) => {
+    assert.notStrictEqual(decide({ ...base, error: of[blame], sameChannelUsed: 1 })._tag, "SameChannel")
+  })
+
+  it("a short hint is waited out on the same channel, a long one is not", () => {
+    const limited = (retryAfterMillis: number) =>
+      decide({ ...base, error: new ChannelRateLimited({ retryAfterMillis }) })
+    assert.strictEqual(show(limited(1200)), "SameChannel 1200")
+    assert.strictEqual(show(limited(3001)), "OtherChannel")
+    const overloaded = (retryAfterMillis: number) =>
+      decide({ ...base, error: new UpstreamOverloaded({ retryAfterMillis }) })
+    assert.strictEqual(show(overloaded(500)), "SameChannel 500")
+    assert.strictEqual(show(overloaded(20)), "SameChannel 150")
+    assert.strictEqual(show(overloaded(9000)), "OtherChannel")
+  })
+
+  it("a wait that would pass the request's time is not begun", () => {
+    assert.strictEqual(show(decide({ ...base, error: of.upstream, remaining: 100 })), "OtherChannel")
+  })
+})
+
+describe("continuationModes", () => {
+  it("auto is prefill, then a message, without what was refused", () => {
+    assert.deepStrictEqual(continuationModes("auto", new Set()), ["prefill", "message"])
+    assert.deepStrictEqual(continuationModes("auto", new Set(["prefill"] as const)), ["message"])
+    assert.deepStrictEqual(continuationModes("prefill", new Set(["prefill"] as const)), [])
+    assert.deepStrictEqual(continuationModes("message", new Set()), ["message"])
+    assert.deepStrictEqual(continuationModes("none", new Set()), [])
+    assert.deepStrictEqual(continuationModes("token", new Set()), [])
+  })
+})

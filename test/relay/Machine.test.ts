@@ -1,0 +1,231 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { AnswerEncoder, Delta, Payload, Seam } from "effect-resilience/dialect"
+import { DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
+import { codePoints, Machine } from "effect-resilience/relay"
+import * as fc from "fast-check"
+
+const delta = (fields: Partial<Delta>): Delta => ({
+  _tag: "Delta",
+  text: "",
+  reasoning: "",
+  sealed: false,
+  content: (fields.text ?? "") !== "" || (fields.reasoning ?? "") !== "" || fields.sealed === true,
+  finish: undefined,
+  usage: undefined,
+  raw: undefined,
+  ...fields
+})
+const text = (text: string) => delta({ text })
+const done = { _tag: "Done" } as const
+
+/** An encoder whose events say what they are. */
+const encoder: AnswerEncoder = {
+  open: () => [],
+  attempt: () => [],
+  begin: (model) => [{ event: "begin", data: model }],
+  delta: (delta) =>
+    delta.sealed
+      ? [{ event: "sealed", data: "" }]
+      : delta.reasoning !== ""
+        ? [{ event: "reasoning", data: delta.reasoning }]
+        : delta.text !== ""
+          ? [{ event: undefined, data: delta.text }]
+          : [],
+  text: (text) => [{ event: undefined, data: text }],
+  failover: (seam) => [{ event: "failover", data: JSON.stringify(seam) }],
+  complete: (completion) => [{ event: "done", data: JSON.stringify(completion) }],
+  fail: (failure) => [{ event: "error", data: failure.error._tag }]
+}
+
+const make = (choices = 1) => {
+  const shown: Array<Payload> = []
+  const seams: Array<Seam> = []
+  const machine = new Machine({
+    encoder,
+    choices,
+    inputEstimate: 7,
+    output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: (seam) => seams.push(seam) }
+  })
+  machine.begin("m")
+  return { machine, shown, seams, words: () => shown.filter((one) => one.event === undefined).map((one) => one.data) }
+}
+
+const cut = new DoRequestFailed({})
+const answer =
+  "The quick brown fox jumps over the lazy dog and then it sleeps for the rest of the afternoon, dreaming of hens."
+
+describe("Machine", () => {
+  it("shows nothing before the first content, and begins with it", () => {
+    const { machine, shown } = make()
+    machine.signal(delta({}))
+    machine.signal(delta({ usage: { inputTokens: 1, outputTokens: 0, estimated: false } }))
+    assert.deepStrictEqual(shown, [])
+    assert.isFalse(machine.committed)
+    machine.signal(text("a"))
+    assert.isTrue(machine.committed)
+    assert.deepStrictEqual(
+      shown.map((one) => one.event ?? "message"),
+      ["begin", "message"]
+    )
+  })
+
+  describe("how an attempt ends", () => {
+    const table: ReadonlyArray<readonly [string, (m: Machine) => unknown, string]> = [
+      ["nothing, then its terminator", (m) => m.signal(done), "Broken:EmptyResponse"],
+      ["nothing, then its end", (m) => m.eof(), "Broken:EmptyResponse"],
+      ["nothing but a stop", (m) => (m.signal(delta({ finish: "stop" })), m.signal(done)), "Broken:EmptyResponse"],
+      [
+        "nothing but a content filter",
+        (m) => (m.signal(delta({ finish: "content_filter" })), m.signal(done)),
+        "Complete"
+      ],
+      ["nothing but a length, without terminator", (m) => (m.signal(delta({ finish: "length" })), m.eof()), "Complete"],
+      ["text, then its end", (m) => (m.signal(text("a")), m.eof()), "Broken:StreamTruncated"],
+      ["text, then its terminator", (m) => (m.signal(text("a")), m.signal(done)), "Complete"],
+      [
+        "text and finish, then its end",
+        (m) => (m.signal(text("a")), m.signal(delta({ finish: "stop" })), m.eof()),
+        "Complete"
+      ],
+      [
+        "text and finish, then a reset",
+        (m) => (m.signal(text("a")), m.signal(delta({ finish: "stop" })), m.loss(cut)),
+        "Complete"
+      ],
+      ["text, then a reset", (m) => (m.signal(text("a")), m.loss(cut)), "Broken:DoRequestFailed"],
+      ["a tool call, then a reset", (m) => (m.signal(delta({ sealed: true })), m.loss(cut)), "Broken:DoRequestFailed"],
+      ["a tool call, then its end", (m) => (m.signal(delta({ sealed: true })), m.eof()), "Broken:StreamTruncated"],
+      ["an error frame", (m) => m.signal({ _tag: "Fault", error: cut }), "Broken:DoRequestFailed"]
+    ]
+    it.each(table)("%s", (_name, run, expected) => {
+      const verdict = run(make().machine) as { readonly _tag: string; readonly error?: { readonly _tag: string } }
+      assert.strictEqual(verdict.error === undefined ? verdict._tag : `${verdict._tag}:${verdict.error._tag}`, expected)
+    })
+  })
+
+  it("a tool call, a refusal or a second choice seals the answer", () => {
+    const tool = make()
+    tool.machine.signal(text("a"))
+    tool.machine.signal(delta({ sealed: true }))
+    assert.strictEqual(tool.machine.phase._tag, "Sealed")
+    const two = make(2)
+    two.machine.signal(text("a"))
+    assert.strictEqual(two.machine.phase._tag, "Sealed")
+    two.machine.signal(delta({ finish: "stop" }))
+    assert.strictEqual(two.machine.phase._tag, "Sealed")
+    two.machine.signal(delta({ finish: "stop" }))
+    assert.strictEqual(two.machine.phase._tag, "Finishing")
+  })
+
+  it("a continuation is joined where it begins, and its failover comes before its words", () => {
+    const { machine, shown, words } = make()
+    machine.signal(text("The quick brown fox jumps over"))
+    machine.loss(cut)
+    machine.join({ from: "a", to: "b", reason: "do_request_failed", mode: "prefill" })
+    machine.signal(text(" the lazy dog"))
+    machine.signal(delta({ finish: "stop" }))
+    assert.strictEqual(machine.signal(done)._tag, "Complete")
+    machine.complete(2)
+    assert.strictEqual(words().join(""), "The quick brown fox jumps over the lazy dog")
+    assert.deepStrictEqual(
+      shown.map((one) => one.event ?? "message"),
+      ["begin", "message", "failover", "message", "done"]
+    )
+    const last = JSON.parse(shown.at(-1)!.data)
+    assert.strictEqual(last.fullContent, "The quick brown fox jumps over the lazy dog")
+    assert.isTrue(last.usage.estimated)
+  })
+
+  it("a continuation that stops at once completes the answer; one that just ends does not", () => {
+    const whole = make()
+    whole.machine.signal(text("All there is."))
+    whole.machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
+    whole.machine.signal(delta({ finish: "stop" }))
+    assert.strictEqual(whole.machine.signal(done)._tag, "Complete")
+    const half = make()
+    half.machine.signal(text("Half of"))
+    half.machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
+    const verdict = half.machine.eof()
+    assert.isTrue(verdict._tag === "Broken" && verdict.error instanceof StreamTruncated)
+  })
+
+  it("a prefill that begins the answer anew is cut off unseen", () => {
+    const { machine, words } = make()
+    machine.signal(text(answer.slice(0, 60)))
+    machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
+    let verdict = "Going"
+    for (let i = 0; i < answer.length && verdict === "Going"; i += 7) {
+      verdict = machine.signal(text(answer.slice(i, i + 7)))._tag
+    }
+    assert.strictEqual(verdict, "Refused")
+    assert.strictEqual(words().join(""), answer.slice(0, 60))
+    // The next mode drops what is repeated, because it is sure.
+    machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "message" })
+    for (let i = 0; i < answer.length; i += 7) machine.signal(text(answer.slice(i, i + 7)))
+    machine.signal(done)
+    assert.strictEqual(words().join(""), answer)
+  })
+
+  it("only reasoning was shown: the answer begins on another channel, and its reasoning is not shown again", () => {
+    const { machine, shown } = make()
+    machine.signal(delta({ reasoning: "hm" }))
+    machine.join({ from: "a", to: "b", reason: "do_request_failed", mode: "restart" })
+    machine.signal(delta({ reasoning: "hm, hm" }))
+    machine.signal(text("Yes."))
+    assert.deepStrictEqual(
+      shown.map((one) => one.event ?? "message"),
+      ["begin", "reasoning", "failover", "message"]
+    )
+  })
+
+  it("the usage is the first attempt's input and everybody's output", () => {
+    const { machine, shown } = make()
+    machine.signal(text("12345678"))
+    machine.loss(cut)
+    machine.join({ from: "a", to: "b", reason: "do_request_failed", mode: "prefill" })
+    machine.signal(text("rest"))
+    machine.signal(delta({ finish: "stop" }))
+    machine.signal(delta({ usage: { inputTokens: 50, outputTokens: 5, estimated: false } }))
+    machine.signal(done)
+    machine.complete(2)
+    assert.deepStrictEqual(JSON.parse(shown.at(-1)!.data).usage, { inputTokens: 7, outputTokens: 7, estimated: true })
+  })
+
+  it("property: one end, nothing after it, and the words are those of the parts, for any signals", () => {
+    const signal = fc.oneof(
+      fc.string({ maxLength: 5 }).map((t) => text(t)),
+      fc.constant(delta({ reasoning: "r" })),
+      fc.constant(delta({ sealed: true })),
+      fc.constant(delta({ finish: "stop" })),
+      fc.constant(delta({})),
+      fc.constant(done),
+      fc.constant({ _tag: "Fault", error: cut } as const)
+    )
+    fc.assert(
+      fc.property(fc.array(signal, { maxLength: 30 }), fc.integer({ min: 0, max: 5 }), (signals, joins) => {
+        const { machine, shown, words } = make()
+        let left = joins
+        for (const one of signals) {
+          const verdict = machine.signal(one)
+          if (verdict._tag === "Complete") machine.complete(1)
+          if (verdict._tag === "Broken" || verdict._tag === "Refused") {
+            if (machine.committed && left-- > 0 && machine.phase._tag !== "Sealed" && machine.phase._tag !== "Ended") {
+              machine.join({ from: "a", to: "b", reason: "x", mode: "message" })
+            } else machine.fail(cut, undefined)
+          }
+        }
+        machine.fail(cut, undefined)
+        const ends = shown.filter((one) => one.event === "done" || one.event === "error")
+        assert.strictEqual(ends.length, 1)
+        assert.strictEqual(shown.at(-1), ends[0])
+        assert.strictEqual(words().join(""), machine.text)
+        assert.isTrue(shown.filter((one) => one.event === "begin").length <= 1)
+      })
+    )
+  })
+
+  it("counts code points, not units", () => {
+    assert.strictEqual(codePoints("a😀é"), 3)
+    assert.strictEqual(codePoints("\ud83d"), 1)
+  })
+})

@@ -1,0 +1,53 @@
+/**
+ * A relay in this process, over real sockets, with the configuration that a file would give.
+ */
+import { Effect, Exit, Result, Scope } from "effect"
+import { decodeConfiguration } from "effect-resilience/cli"
+import { serve } from "effect-resilience/server"
+
+/** A relay that runs. */
+export interface RunningRelay {
+  readonly url: string
+  readonly port: number
+  readonly shutdown: () => Promise<"clean" | "graceExpired">
+  readonly close: () => Promise<void>
+}
+
+/** One channel of a test's configuration. */
+export const channelOf = (id: string, baseUrl: string, more: object = {}) => ({
+  id,
+  dialect: "openai",
+  baseUrl,
+  keys: ["key-of-" + id],
+  models: ["m", "gpt-*"],
+  ...more
+})
+
+/** Starts a relay on a free port; memory store and short clocks unless told otherwise. */
+export const startRelay = async (configuration: {
+  readonly channels: ReadonlyArray<object>
+  readonly [section: string]: unknown
+}): Promise<RunningRelay> => {
+  const scope = Effect.runSync(Scope.make())
+  const { server, ...rest } = configuration
+  const decoded = decodeConfiguration(
+    {
+      server: { port: 0, shutdownGrace: "2 seconds", ...(server as object | undefined) },
+      store: { type: "memory" },
+      timeouts: { headers: "400 millis", firstContent: "400 millis", idle: "400 millis", total: "10 seconds" },
+      retry: { base: "20 millis", cap: "100 millis" },
+      ...rest
+    },
+    {},
+    "test"
+  )
+  if (Result.isFailure(decoded)) throw decoded.failure
+  const running = await Effect.runPromise(Effect.provideService(serve(decoded.success.options), Scope.Scope, scope))
+  const { port } = running.address
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    shutdown: () => Effect.runPromise(running.shutdown),
+    close: () => Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}
