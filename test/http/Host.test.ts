@@ -1,0 +1,121 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  hostAllowed,
+  isLoopback,
+  normaliseOrigin,
+  originAllowed,
+  parseHost,
+  requestAllowed
+} from "effect-resilience/http"
+
+describe("a Host header", () => {
+  const table: ReadonlyArray<readonly [string, ReturnType<typeof parseHost>]> = [
+    ["localhost", { name: "localhost", port: undefined }],
+    ["LOCALHOST:8080", { name: "localhost", port: 8080 }],
+    ["127.0.0.1:80", { name: "127.0.0.1", port: 80 }],
+    ["[::1]:8080", { name: "::1", port: 8080 }],
+    ["[::1]", { name: "::1", port: undefined }],
+    ["a.example.com", { name: "a.example.com", port: undefined }],
+    ["", undefined],
+    ["localhost:", undefined],
+    ["localhost:99999", undefined],
+    ["localhost:8080/x", undefined],
+    ["user@localhost", undefined],
+    ["localhost, evil.example", undefined],
+    ["::1", undefined]
+  ]
+  for (const [header, host] of table) {
+    it(JSON.stringify(header), () => assert.deepStrictEqual(parseHost(header), host))
+  }
+})
+
+describe("loopback", () => {
+  const yes = [
+    "localhost",
+    "LocalHost.",
+    "a.localhost",
+    "127.0.0.1",
+    "127.255.255.255",
+    "::1",
+    "[::1]",
+    "::ffff:127.0.0.1"
+  ]
+  const no = [
+    "0.0.0.0",
+    "::",
+    "localhost.evil.example",
+    "notlocalhost",
+    "127.0.0.1.evil.example",
+    "128.0.0.1",
+    "127.0.0.256",
+    ""
+  ]
+  for (const name of yes) it(`${name} is`, () => assert.isTrue(isLoopback(name)))
+  for (const name of no) it(`${JSON.stringify(name)} is not`, () => assert.isFalse(isLoopback(name)))
+})
+
+describe("an origin", () => {
+  it("is read as browsers send it", () => {
+    assert.strictEqual(normaliseOrigin("HTTPS://App.Example.com:443/"), "https://app.example.com")
+    assert.strictEqual(normaliseOrigin("http://localhost:3000"), "http://localhost:3000")
+    assert.isUndefined(normaliseOrigin("null"))
+    assert.isUndefined(normaliseOrigin("file:///x"))
+    assert.isUndefined(normaliseOrigin(""))
+  })
+})
+
+describe("the guard of a server without tokens", () => {
+  const guard = { port: 8080, origins: ["https://app.example.com", "http://dev.example.com:3000/"] }
+
+  const hosts: ReadonlyArray<readonly [string | undefined, boolean]> = [
+    [undefined, true],
+    ["localhost:8080", true],
+    ["127.0.0.1:8080", true],
+    ["[::1]:8080", true],
+    ["localhost:9090", true],
+    ["app.example.com", true],
+    ["app.example.com:443", true],
+    ["app.example.com:444", false],
+    ["dev.example.com:3000", true],
+    ["dev.example.com", false],
+    ["evil.example", false],
+    ["evil.example:8080", false],
+    ["localhost.evil.example:8080", false],
+    ["", false]
+  ]
+  for (const [host, allowed] of hosts) {
+    it(`Host ${JSON.stringify(host)}: ${allowed ? "answered" : "refused"}`, () => {
+      assert.strictEqual(hostAllowed(host, guard), allowed)
+    })
+  }
+
+  const origins: ReadonlyArray<readonly [string | undefined, string, boolean]> = [
+    [undefined, "localhost:8080", true],
+    ["http://localhost:8080", "localhost:8080", true],
+    ["http://127.0.0.1:8080", "localhost:8080", true],
+    ["http://[::1]:8080", "[::1]:8080", true],
+    ["http://localhost:9090", "localhost:9090", true],
+    ["http://localhost:3000", "localhost:8080", false],
+    ["http://localhost", "localhost:8080", false],
+    ["https://app.example.com", "localhost:8080", true],
+    ["http://app.example.com", "localhost:8080", false],
+    ["http://dev.example.com:3000", "localhost:8080", true],
+    ["https://evil.example", "localhost:8080", false],
+    ["http://localhost.evil.example:8080", "localhost:8080", false],
+    ["http://evil.example:8080", "evil.example:8080", false],
+    ["null", "localhost:8080", false],
+    ["", "localhost:8080", false],
+    ["garbage", "localhost:8080", false]
+  ]
+  for (const [origin, host, allowed] of origins) {
+    it(`Origin ${JSON.stringify(origin)} at ${host}: ${allowed ? "answered" : "refused"}`, () => {
+      assert.strictEqual(originAllowed(origin, host, guard), allowed)
+    })
+  }
+
+  it("needs both", () => {
+    assert.isTrue(requestAllowed({ host: "localhost:8080", origin: "http://localhost:8080" }, guard))
+    assert.isFalse(requestAllowed({ host: "evil.example" }, guard))
+    assert.isFalse(requestAllowed({ host: "localhost:8080", origin: "https://evil.example" }, guard))
+  })
+})
