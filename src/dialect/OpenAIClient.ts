@@ -6,6 +6,7 @@ import type { Delta, Usage } from "./Answer.ts"
 import type { AnswerEncoder, AnswerIdentity, ClientDialect, Payload } from "./Dialect.ts"
 import { isObject, type JsonObject, parseJson } from "./Json.ts"
 import { textOfContent } from "./OpenAIChunk.ts"
+import { chunkHead, rewriteChunk, textChoices } from "./OpenAIChunkText.ts"
 import { openaiErrorBody } from "./OpenAIErrors.ts"
 
 const terminator = "[DONE]"
@@ -33,6 +34,15 @@ const saysNothing = (delta: Delta, raw: JsonObject): boolean => {
   )
 }
 
+// Clients need the role of each choice in its first delta; upstreams may have said it before anything was shown.
+const introduce = (raw: JsonObject, introduced: Set<number>): void => {
+  for (const choice of Array.isArray(raw["choices"]) ? (raw["choices"] as ReadonlyArray<unknown>) : []) {
+    if (!isObject(choice) || typeof choice["index"] !== "number" || introduced.has(choice["index"])) continue
+    introduced.add(choice["index"])
+    if (isObject(choice["delta"])) choice["delta"] = { role: "assistant", ...choice["delta"] }
+  }
+}
+
 /** Token counts as OpenAI's `usage`. */
 export const openaiUsage = (usage: Usage): JsonObject => ({
   prompt_tokens: usage.inputTokens,
@@ -44,17 +54,18 @@ const encoder = (identity: AnswerIdentity): AnswerEncoder => {
   const id = `chatcmpl-${identity.streamId}`
   const created = Math.floor(identity.createdAt / 1000)
   // With `include_usage` every chunk but the last has `usage: null`; without it none has a usage.
-  const noUsage = identity.includeUsage ? null : undefined
-  let model = ""
+  const tail = identity.includeUsage ? ',"usage":null}' : "}"
+  let head = chunkHead(id, created, "")
   let begun = false
+  // The choices that have their role: `begin` writes the first one's.
+  const introduced = new Set([0])
   // The upstream's own usage object: its details go to the client if its counts are the ones that are billed.
   let told: { readonly usage: Usage; readonly raw: JsonObject } | undefined
 
-  const chunk = (choices: ReadonlyArray<unknown>, usage: unknown = noUsage): Payload =>
-    payload(JSON.stringify({ id, object: "chat.completion.chunk", created, model, choices, usage }))
+  const chunk = (choices: string, end = tail): Payload => payload(`${head},"choices":${choices}${end}`)
 
   const simple = (delta: JsonObject, finish: string | null): Payload =>
-    chunk([{ index: 0, delta, logprobs: null, finish_reason: finish }])
+    chunk(JSON.stringify([{ index: 0, delta, logprobs: null, finish_reason: finish }]))
 
   const role = (): Payload => {
     begun = true
@@ -73,19 +84,19 @@ const encoder = (identity: AnswerIdentity): AnswerEncoder => {
   const plain = (delta: Delta): ReadonlyArray<Payload> => {
     const payloads: Array<Payload> = []
     if (delta.reasoning !== "") payloads.push(simple({ reasoning_content: delta.reasoning }, null))
-    if (delta.text !== "") payloads.push(simple({ content: delta.text }, null))
+    if (delta.text !== "") payloads.push(chunk(textChoices(delta.text)))
     if (delta.finish !== undefined) payloads.push(simple({}, delta.finish))
     return payloads
   }
 
   return {
     open: (asked) => {
-      model = asked
+      head = chunkHead(id, created, asked)
       return []
     },
     attempt: () => [],
     begin: (asked) => {
-      model = asked
+      head = chunkHead(id, created, asked)
       return [role()]
     },
     delta: (delta) => {
@@ -93,21 +104,16 @@ const encoder = (identity: AnswerIdentity): AnswerEncoder => {
       if (raw === undefined) return plain(delta)
       if (delta.usage !== undefined && isObject(raw["usage"])) told = { usage: delta.usage, raw: raw["usage"] }
       if (!delta.content && saysNothing(delta, raw)) return []
-      raw["id"] = id
-      raw["object"] = "chat.completion.chunk"
-      raw["created"] = created
-      raw["model"] = model
-      // Set, not deleted: a deleted field makes the object slow, and `undefined` is not written.
-      if (noUsage === null || raw["usage"] !== undefined) raw["usage"] = noUsage
-      return [payload(JSON.stringify(raw))]
+      if (delta.sealed) introduce(raw, introduced)
+      return [payload(rewriteChunk(head, raw, tail))]
     },
-    text: (text) => [simple({ content: text }, null)],
+    text: (text) => (text === "" ? [] : [chunk(textChoices(text))]),
     failover: () => [],
     complete: ({ finish, usage }, finishShown) => {
       const payloads: Array<Payload> = []
       if (!begun && !finishShown) payloads.push(role())
       if (!finishShown) payloads.push(simple({}, finish))
-      if (identity.includeUsage) payloads.push(chunk([], usageOf(usage)))
+      if (identity.includeUsage) payloads.push(chunk("[]", `,"usage":${JSON.stringify(usageOf(usage))}}`))
       payloads.push(payload(terminator))
       return payloads
     },
