@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isExactModel, mapModel, matchesModel } from "effect-resilience/dialect"
-import fc from "fast-check"
+import * as fc from "fast-check"
 
 describe("model patterns", () => {
   const table: ReadonlyArray<readonly [pattern: string, name: string, matches: boolean]> = [
