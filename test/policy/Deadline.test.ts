@@ -1,0 +1,281 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Stream } from "effect"
+import { ChannelResponseTimeExceeded, DeadlineExceeded } from "effect-resilience/errors"
+import { Deadline, InvalidPolicyOption, PolicyTelemetry, Retry, RetrySchedule } from "effect-resilience/policy"
+import { TestClock } from "effect/testing"
+import { interruptEverywhere } from "./kit/interruptAt.ts"
+
+/** Runs an effect while the test clock goes on; gives its exit and how long it took. */
+const timed = <A, E>(self: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const start = yield* Clock.currentTimeMillis
+    let took = Number.NaN
+    const noted = Effect.onExit(self, () => Effect.map(Clock.currentTimeMillis, (now) => void (took = now - start)))
+    const fiber = yield* Effect.forkChild(noted)
+    yield* TestClock.adjust("1 hour")
+    return { exit: yield* Fiber.await(fiber), took }
+  })
+
+describe("Deadline.total", () => {
+  it.effect("cuts off at its limit, with a typed error that says how long", () =>
+    Effect.gen(function* () {
+      const { exit, took } = yield* timed(Effect.flip(Deadline.total(Effect.never, "5 seconds")))
+      assert.strictEqual(took, 5000)
+      const error = Exit.isSuccess(exit) ? exit.value : undefined
+      assert.instanceOf(error, DeadlineExceeded)
+      assert.deepInclude({ ...error }, { limitMillis: 5000, elapsedMillis: 5000 })
+    })
+  )
+
+  it.effect("leaves alone what is done in time: results, errors, defects, interruptions", () =>
+    Effect.gen(function* () {
+      const within = Deadline.total("5 seconds")
+      for (const wait of [0, 100]) {
+        assert.deepStrictEqual((yield* timed(within(Effect.delay(Effect.succeed(1), wait)))).exit, Exit.succeed(1))
+        assert.deepStrictEqual((yield* timed(within(Effect.delay(Effect.fail("x"), wait)))).exit, Exit.fail("x"))
+        assert.deepStrictEqual((yield* timed(within(Effect.delay(Effect.die("bug"), wait)))).exit, Exit.die("bug"))
+        const interrupted = yield* timed(within(Effect.delay(Effect.interrupt, wait)))
+        assert.isTrue(Exit.hasInterrupts(interrupted.exit))
+      }
+    })
+  )
+
+  it.effect("interrupts what it cuts off, and waits for its finalisers", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const slow = Effect.never.pipe(
+        Effect.onInterrupt(() =>
+          Effect.delay(
+            Effect.sync(() => log.push("released")),
+            "1 second"
+          )
+        )
+      )
+      const { took } = yield* timed(Effect.ignore(Deadline.total(slow, "5 seconds")))
+      assert.deepStrictEqual(log, ["released"])
+      assert.strictEqual(took, 6000)
+    })
+  )
+
+  // Effect.timeout(20) over an uninterruptible effect of 120 ms answers after 122 ms, and there is no other mode.
+  it.effect("waits for the uninterruptible, or detaches it", () =>
+    Effect.gen(function* () {
+      let done = 0
+      const stubborn = Effect.uninterruptible(
+        Effect.delay(
+          Effect.sync(() => ++done),
+          "120 millis"
+        )
+      )
+      assert.strictEqual((yield* timed(Effect.ignore(Deadline.total(stubborn, "20 millis")))).took, 120)
+      const detached = stubborn.pipe(Deadline.total("20 millis", { onExpiry: "detach" }))
+      assert.strictEqual((yield* timed(Effect.ignore(detached))).took, 20)
+      assert.strictEqual(done, 2)
+    })
+  )
+
+  // cockatiel's cooperative timeout gives the late success.
+  it.effect("a success that comes too late is not given", () =>
+    Effect.gen(function* () {
+      const late = Effect.uninterruptible(Effect.delay(Effect.succeed("late"), "120 millis"))
+      const { exit } = yield* timed(Effect.flip(Deadline.total(late, "20 millis")))
+      assert.isTrue(Exit.isSuccess(exit) && exit.value instanceof DeadlineExceeded)
+    })
+  )
+
+  it.effect("an earlier deadline from outside wins; a later one does not lengthen", () =>
+    Effect.gen(function* () {
+      const inner = Deadline.total(Effect.never, "10 seconds")
+      assert.strictEqual((yield* timed(Effect.ignore(Deadline.total(inner, "3 seconds")))).took, 3000)
+      const short = Deadline.total(Effect.never, "3 seconds")
+      assert.strictEqual((yield* timed(Effect.ignore(Deadline.total(short, "10 seconds")))).took, 3000)
+    })
+  )
+
+  it.effect("without any time left nothing runs", () =>
+    Effect.gen(function* () {
+      let ran = false
+      const effect = Deadline.total(
+        Effect.sync(() => (ran = true)),
+        "1 second"
+      )
+      const error = yield* Effect.flip(Effect.provideService(effect, Deadline.Current, 0))
+      assert.strictEqual(error._tag, "DeadlineExceeded")
+      assert.isFalse(ran)
+    })
+  )
+
+  it.effect("tells of it", () =>
+    Effect.gen(function* () {
+      const names: Array<string> = []
+      yield* timed(Effect.ignore(Deadline.total(Effect.never, "1 second"))).pipe(
+        Effect.provideService(PolicyTelemetry.Sink, (event) => names.push(event.name))
+      )
+      assert.deepStrictEqual(names, ["OnTimeout"])
+    })
+  )
+})
+
+describe("Deadline: what is inside knows", () => {
+  it.effect("how long is left", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* Deadline.remaining, Number.POSITIVE_INFINITY)
+      const { exit } = yield* timed(Effect.delay(Deadline.remaining, "2 seconds").pipe(Deadline.total("5 seconds")))
+      assert.deepStrictEqual(exit, Exit.succeed(3000))
+    })
+  )
+
+  it.effect("an attempt's limit counts too, until the attempt is over", () =>
+    Effect.gen(function* () {
+      const both = Effect.gen(function* () {
+        const inside = yield* Deadline.attempt(Deadline.remaining, "1 second")
+        return [inside, yield* Deadline.remaining]
+      })
+      assert.deepStrictEqual(yield* Deadline.total(both, "5 seconds"), [1000, 5000])
+    })
+  )
+
+  it.effect("a retry begins no delay that would end past it", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({ schedule: RetrySchedule.constant({ delay: "2 seconds" }) })
+      const { exit, took } = yield* timed(
+        Effect.fail("x").pipe(Retry.retry(policy), Deadline.total("5 seconds"), Effect.flip)
+      )
+      assert.strictEqual(took, 4000)
+      assert.isTrue(Exit.isSuccess(exit) && exit.value._tag === "RetriesExhausted" && exit.value.reason === "deadline")
+    })
+  )
+})
+
+describe("Deadline.attempt", () => {
+  it.effect("fails with an error that is retried, inside a retry", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const slowOnce = Effect.suspend(() => (++calls === 1 ? Effect.never : Effect.succeed("ok")))
+      const policy = Retry.make({ attempts: 2, schedule: RetrySchedule.immediate })
+      const { exit, took } = yield* timed(slowOnce.pipe(Deadline.attempt("1 second"), Retry.retry(policy)))
+      assert.deepStrictEqual(exit, Exit.succeed("ok"))
+      assert.strictEqual(took, 1000)
+    })
+  )
+
+  it.effect("says which clock ran out", () =>
+    Effect.gen(function* () {
+      const { exit } = yield* timed(Effect.flip(Deadline.attempt(Effect.never, "1 second")))
+      const error = Exit.isSuccess(exit) ? exit.value : undefined
+      assert.instanceOf(error, ChannelResponseTimeExceeded)
+      assert.deepInclude({ ...error }, { phase: "attempt", limitMillis: 1000, elapsedMillis: 1000 })
+    })
+  )
+
+  it.effect("the total deadline cuts off an attempt that has more time", () =>
+    Effect.gen(function* () {
+      const effect = Effect.never.pipe(Deadline.attempt("1 minute"), Deadline.total("5 seconds"), Effect.flip)
+      const { exit, took } = yield* timed(effect)
+      assert.strictEqual(took, 5000)
+      assert.isTrue(Exit.isSuccess(exit) && exit.value._tag === "DeadlineExceeded")
+    })
+  )
+})
+
+describe("Deadline: interruption", () => {
+  for (const onExpiry of ["wait", "detach"] as const) {
+    it.effect(`at every step and wait, nothing goes on: ${onExpiry}`, () =>
+      Effect.gen(function* () {
+        const report = yield* interruptEverywhere(
+          Effect.sync(() => {
+            let open = 0
+            const use = Effect.acquireUseRelease(
+              Effect.sync(() => void open++),
+              () => Effect.delay(Effect.succeed("done"), "250 millis"),
+              () => Effect.sync(() => void open--)
+            )
+            return {
+              program: Deadline.total(Effect.andThen(use, use), "1 second", { onExpiry }),
+              check: () => Effect.sync(() => assert.strictEqual(open, 0))
+            }
+          })
+        )
+        assert.isAbove(report.steps, 10)
+        assert.strictEqual(report.waits, 5)
+      })
+    )
+  }
+
+  it.effect("no timer is left behind", () =>
+    Effect.gen(function* () {
+      let sleeping = 0
+      const clock = yield* Clock.Clock
+      const counting = new Proxy(clock, {
+        get: (target, key) =>
+          key === "sleep"
+            ? (duration: Parameters<Clock.Clock["sleep"]>[0]) =>
+                Effect.suspend(() => {
+                  sleeping++
+                  return Effect.onExit(target.sleep(duration), () => Effect.sync(() => void sleeping--))
+                })
+            : Reflect.get(target, key)
+      })
+      const effect = Deadline.total(Effect.yieldNow, "1 minute")
+      yield* Effect.provideService(effect, Clock.Clock, counting)
+      assert.strictEqual(sleeping, 0)
+      // What never waits sets none at all.
+      yield* Effect.provideService(Deadline.total(Effect.succeed(1), "1 minute"), Clock.Clock, counting)
+      assert.strictEqual(sleeping, 0)
+    })
+  )
+
+  it.effect("inside an uninterruptible region it cuts nothing off", () =>
+    Effect.gen(function* () {
+      const slow = Effect.delay(Effect.succeed("done"), "10 seconds")
+      const { took } = yield* timed(Effect.uninterruptible(Effect.ignore(Deadline.total(slow, "1 second"))))
+      assert.strictEqual(took, 10_000)
+    })
+  )
+})
+
+describe("Deadline.totalStream", () => {
+  it.effect("bounds the whole stream, and keeps what came before", () =>
+    Effect.gen(function* () {
+      const seen: Array<number> = []
+      const ticks = Stream.fromEffectRepeat(
+        Effect.delay(
+          Effect.sync(() => seen.length),
+          "1 second"
+        )
+      )
+      const run = ticks.pipe(
+        Deadline.totalStream("3500 millis"),
+        Stream.runForEach((n) => Effect.sync(() => void seen.push(n)))
+      )
+      const { exit, took } = yield* timed(Effect.flip(run))
+      assert.strictEqual(took, 3500)
+      assert.deepStrictEqual(seen, [0, 1, 2])
+      assert.isTrue(Exit.isSuccess(exit) && exit.value._tag === "DeadlineExceeded")
+    })
+  )
+
+  it.effect("a stream that ends in time is as it was", () =>
+    Effect.gen(function* () {
+      const stream = Stream.make(1, 2, 3).pipe(Stream.concat(Stream.fail("end")))
+      const seen: Array<number> = []
+      const run = Stream.runForEach(Deadline.totalStream(stream, "1 second"), (n) =>
+        Effect.sync(() => void seen.push(n))
+      )
+      assert.strictEqual(yield* Effect.flip(run), "end")
+      assert.deepStrictEqual(seen, [1, 2, 3])
+    })
+  )
+})
+
+describe("Deadline: refused options", () => {
+  for (const limit of [0, -1, Number.NaN, "Infinity", 2 ** 31] as const) {
+    it(String(limit), () =>
+      assert.throws(
+        () => Deadline.total(Effect.void, limit),
+        InvalidPolicyOption.InvalidPolicyOption,
+        'Deadline.total: "limit" must be a duration above zero'
+      )
+    )
+  }
+})
