@@ -14,6 +14,7 @@
  * `minimum` calls: at the threshold, as Polly and resilience4j do, not above it.
  */
 import * as Option from "./InvalidPolicyOption.ts"
+import * as SlidingCounts from "./SlidingCounts.ts"
 
 /** How one call went, for the window. `slow` succeeded, `slowFailure` failed, and both took too long. */
 export type WindowOutcome = "success" | "failure" | "slow" | "slowFailure"
@@ -97,12 +98,7 @@ interface CountMemory {
 interface TimeMemory {
   readonly _tag: "Time"
   readonly rule: TimeWindow
-  readonly sliceMillis: number
-  readonly held: Counts
-  /** Calls, failures and slow calls of each slice, allocated with the first call. */
-  slices: Float64Array | undefined
-  /** The number of the newest slice, counted from the epoch. */
-  newest: number
+  readonly held: SlidingCounts.SlidingCounts
 }
 
 /** A window's memory. */
@@ -118,31 +114,25 @@ export const make = (rule: WindowRule): Window => {
     case "Count":
       return { _tag: "Count", rule, held: nothing(), ring: undefined, next: 0 }
     case "Time":
-      return {
-        _tag: "Time",
-        rule,
-        sliceMillis: rule.durationMillis / rule.slices,
-        held: nothing(),
-        slices: undefined,
-        newest: 0
-      }
+      return { _tag: "Time", rule, held: SlidingCounts.make(rule.durationMillis, rule.slices, 3) }
   }
 }
 
 /** Forgets everything. */
 export const clear = (window: Window): void => {
-  if (window._tag === "Consecutive") {
-    window.failures = 0
-    return
-  }
-  window.held.calls = 0
-  window.held.failures = 0
-  window.held.slow = 0
-  if (window._tag === "Count") {
-    window.ring = undefined
-    window.next = 0
-  } else {
-    window.slices = undefined
+  switch (window._tag) {
+    case "Consecutive":
+      window.failures = 0
+      return
+    case "Count":
+      window.held.calls = 0
+      window.held.failures = 0
+      window.held.slow = 0
+      window.ring = undefined
+      window.next = 0
+      return
+    case "Time":
+      SlidingCounts.clear(window.held)
   }
 }
 
@@ -158,8 +148,8 @@ export const counts = (window: Window, now: number): Readonly<Counts> => {
     case "Count":
       return window.held
     case "Time":
-      forget(window, now)
-      return window.held
+      SlidingCounts.advance(window.held, now)
+      return countsIn(window.held)
   }
 }
 
@@ -175,19 +165,20 @@ export const record = (window: Window, outcome: WindowOutcome, now: number): boo
       return window.failures >= window.rule.failures
     case "Count":
       addToRing(window, outcome)
-      return trips(window.rule, window.held)
-    case "Time":
-      forget(window, now)
-      addToSlice(window, outcome)
-      return trips(window.rule, window.held)
+      return trips(window.rule, window.held.calls, window.held.failures, window.held.slow)
+    case "Time": {
+      const held = window.held
+      SlidingCounts.advance(held, now)
+      addToSlice(held, outcome)
+      return trips(window.rule, held.totals[calls]!, held.totals[failures]!, held.totals[slow]!)
+    }
   }
 }
 
-const trips = (rule: Rates, held: Counts): boolean =>
+const trips = (rule: Rates, calls: number, failures: number, slow: number): boolean =>
   // Divided, not multiplied: 11 / 20 is 0.55, but 0.55 * 20 is above 11.
-  held.calls >= rule.minimum &&
-  (held.failures / held.calls >= rule.failureRate ||
-    (rule.slowRate !== undefined && held.slow / held.calls >= rule.slowRate))
+  calls >= rule.minimum &&
+  (failures / calls >= rule.failureRate || (rule.slowRate !== undefined && slow / calls >= rule.slowRate))
 
 const failedBit = 1
 const slowBit = 2
@@ -215,41 +206,19 @@ const addToRing = (window: CountMemory, outcome: WindowOutcome): void => {
   window.next = window.next + 1 === ring.length ? 0 : window.next + 1
 }
 
-const addToSlice = (window: TimeMemory, outcome: WindowOutcome): void => {
-  const { held, rule } = window
-  const slices = (window.slices ??= new Float64Array(rule.slices * 3))
-  const at = (window.newest % rule.slices) * 3
-  const came = bits[outcome]
-  const failed = came & failedBit
-  const slow = (came & slowBit) >> 1
-  slices[at]! += 1
-  slices[at + 1]! += failed
-  slices[at + 2]! += slow
-  held.calls++
-  held.failures += failed
-  held.slow += slow
+// The counters of a time window.
+const calls = 0
+const failures = 1
+const slow = 2
+
+const addToSlice = (held: SlidingCounts.SlidingCounts, outcome: WindowOutcome): void => {
+  SlidingCounts.count(held, calls)
+  if ((bits[outcome] & failedBit) !== 0) SlidingCounts.count(held, failures)
+  if ((bits[outcome] & slowBit) !== 0) SlidingCounts.count(held, slow)
 }
 
-/** Empties every slice that has left the window, all of them at once after a long silence. */
-const forget = (window: TimeMemory, now: number): void => {
-  const newest = Math.floor(now / window.sliceMillis)
-  if (newest === window.newest) return
-  const size = window.rule.slices
-  if (newest < window.newest) {
-    // The clock went back: a little, and the newest slice stays the newest; by a whole window, and nothing held means anything.
-    if (window.newest - newest < size) return
-    clear(window)
-  } else if (newest - window.newest >= size) {
-    clear(window)
-  } else if (window.slices !== undefined) {
-    for (let slice = window.newest + 1; slice <= newest; slice++) drop(window.slices, (slice % size) * 3, window.held)
-  }
-  window.newest = newest
-}
-
-const drop = (slices: Float64Array, at: number, held: Counts): void => {
-  held.calls -= slices[at]!
-  held.failures -= slices[at + 1]!
-  held.slow -= slices[at + 2]!
-  slices.fill(0, at, at + 3)
-}
+const countsIn = ({ totals }: SlidingCounts.SlidingCounts): Counts => ({
+  calls: totals[calls]!,
+  failures: totals[failures]!,
+  slow: totals[slow]!
+})

@@ -1,0 +1,64 @@
+/**
+ * Counters over the last so many milliseconds, in slices: what is counted is forgotten as its slice leaves, however long
+ * nothing was asked in between. Pure; a plain mutable record of one owner.
+ */
+
+/** Counters. */
+export interface SlidingCounts {
+  readonly sliceMillis: number
+  readonly slices: number
+  readonly width: number
+  /** The sums over the window: one for each counter. */
+  readonly totals: Float64Array
+  /** The counters of each slice, allocated with the first count. */
+  ring: Float64Array | undefined
+  /** The number of the newest slice, counted from the epoch. */
+  newest: number
+}
+
+/** `width` counters at zero, over `durationMillis` in so many slices. What is counted goes up to one slice early. */
+export const make = (durationMillis: number, slices: number, width: number): SlidingCounts => ({
+  sliceMillis: durationMillis / slices,
+  slices,
+  width,
+  totals: new Float64Array(width),
+  ring: undefined,
+  newest: 0
+})
+
+/** Forgets everything. */
+export const clear = (counts: SlidingCounts): void => {
+  counts.totals.fill(0)
+  counts.ring = undefined
+}
+
+/** Moves on to `now`: empties every slice that has left the window, all of them at once after a long silence. */
+export const advance = (counts: SlidingCounts, now: number): void => {
+  const newest = Math.floor(now / counts.sliceMillis)
+  if (newest === counts.newest) return
+  const { ring, slices } = counts
+  if (newest < counts.newest) {
+    // The clock went back: a little, and the newest slice stays the newest; by a whole window, and nothing held means anything.
+    if (counts.newest - newest < slices) return
+    clear(counts)
+  } else if (newest - counts.newest >= slices) {
+    clear(counts)
+  } else if (ring !== undefined) {
+    for (let slice = counts.newest + 1; slice <= newest; slice++) drop(counts, ring, (slice % slices) * counts.width)
+  }
+  counts.newest = newest
+}
+
+const drop = ({ totals, width }: SlidingCounts, ring: Float64Array, at: number): void => {
+  for (let i = 0; i < width; i++) {
+    totals[i]! -= ring[at + i]!
+    ring[at + i] = 0
+  }
+}
+
+/** Counts one in the newest slice. `advance` comes first. */
+export const count = (counts: SlidingCounts, counter: number): void => {
+  const ring = (counts.ring ??= new Float64Array(counts.slices * counts.width))
+  ring[(counts.newest % counts.slices) * counts.width + counter]! += 1
+  counts.totals[counter]! += 1
+}
