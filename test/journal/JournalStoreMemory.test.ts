@@ -1,0 +1,11 @@
+import { Context, Effect, Layer } from "effect"
+import { JournalStore, JournalStoreMemory } from "effect-resilience/journal"
+import { journalSuite } from "./suite.ts"
+
+journalSuite({
+  name: "memory",
+  runs: 300,
+  place: Effect.map(Layer.build(Layer.fresh(JournalStoreMemory.layer)), (context) => ({
+    open: Effect.succeed(Context.get(context, JournalStore))
+  }))
+})

@@ -1,0 +1,140 @@
+/**
+ * What the journal's tests are made of: a turn that the test takes itself, a store that answers late, a store that
+ * fails when it is told to, a reader that writes down what it is told.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import { UpdateDataError } from "effect-resilience/errors"
+import {
+  type Answer,
+  Journal,
+  type JournalFault,
+  type JournalOptions,
+  JournalStore,
+  type NewStream,
+  type ReaderSink
+} from "effect-resilience/journal"
+
+type Store = JournalStore["Service"]
+
+/** A journal on a store, for as long as the scope is open. */
+export const journalOn = (
+  store: Store,
+  options?: Partial<JournalOptions>
+): Effect.Effect<Journal["Service"], never, Scope.Scope> =>
+  Layer.build(
+    Journal.layer({ retention: "10 minutes", ...options }).pipe(Layer.provide(Layer.succeed(JournalStore, store)))
+  ).pipe(Effect.map((context) => Context.get(context, Journal)))
+
+/** A new stream that nothing depends on. */
+export const stream: NewStream = { dialect: "chat", owner: "", request: "{}", note: "" }
+
+/** The queue of things to run in later turns, run by the test. */
+export const makeTurns = () => {
+  const queue: Array<() => void> = []
+  let free = false
+  const take = (): boolean => {
+    const next = queue.shift()
+    next?.()
+    return next !== undefined
+  }
+  return {
+    turn: (run: () => void): void => void (free ? setImmediate(run) : queue.push(run)),
+    /** From now on they run by themselves. */
+    release: () => {
+      free = true
+      for (const run of queue.splice(0)) setImmediate(run)
+    },
+    /** Runs one of them, if there is one. */
+    take,
+    /** Runs all of them, and what they add. */
+    takeAll: () => {
+      while (take()) {
+        // until nothing is left
+      }
+    }
+  }
+}
+
+/** The same store, answering two turns later: it does its work at once, so that its answer may be old news. */
+export const late = (store: Store, turn: (run: () => void) => void): Store => {
+  const later =
+    <A, E>(done: (answer: Answer<A, E>) => void) =>
+    (answer: Answer<A, E>): void =>
+      turn(() => turn(() => done(answer)))
+  return {
+    ...store,
+    commit: (changes, done) => store.commit(changes, later(done)),
+    find: (id, done) => store.find(id, later(done)),
+    page: (id, after, limit, done) => store.page(id, after, limit, later(done))
+  }
+}
+
+/** The same store, whose commits fail from `fail` to `mend`. */
+export const failable = (store: Store) => {
+  let failing = false
+  const failable: Store = {
+    ...store,
+    commit: (changes, done) =>
+      failing
+        ? done({ ok: false, error: new UpdateDataError({ message: "the disk is full" }) })
+        : store.commit(changes, done)
+  }
+  return {
+    store: failable,
+    fail: () => {
+      failing = true
+    },
+    mend: () => {
+      failing = false
+    }
+  }
+}
+
+/** A reader that writes down what it is told. */
+export interface Told extends ReaderSink {
+  /** All frames, joined. */
+  text: string
+  /** The calls of `onFrames`. */
+  readonly calls: Array<string>
+  last: number
+  terminal: boolean
+  readonly faults: Array<JournalFault>
+}
+
+/** Makes a reader that takes everything, or as `more` says. */
+export const makeTold = (more: (told: Told) => boolean = () => true): Told => {
+  const told: Told = {
+    text: "",
+    calls: [],
+    last: -1,
+    terminal: false,
+    faults: [],
+    onFrames: (frames, last, terminal) => {
+      if (told.terminal) throw new Error("something came after the terminal event")
+      told.text += frames
+      told.calls.push(frames)
+      told.last = last
+      told.terminal = terminal
+      return more(told)
+    },
+    onFault: (fault) => void told.faults.push(fault)
+  }
+  return told
+}
+
+/** Waits for a moment of real time, whatever the clock of the test says. */
+export const moment: Effect.Effect<void> = Effect.callback<void>((resume) => {
+  setTimeout(() => resume(Effect.void), 2)
+})
+
+/** Waits until something is so, for at most 5 s of real time. */
+export const until = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const end = performance.now() + 5_000
+    const look = (): void => {
+      if (holds()) resume(Effect.void)
+      else if (performance.now() > end) resume(Effect.die(new Error(`it never came: ${String(holds)}`)))
+      else setTimeout(look, 1)
+    }
+    look()
+  })

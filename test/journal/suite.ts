@@ -1,0 +1,618 @@
+/**
+ * What every store of the journal must give: one suite, run on each of them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as fc from "fast-check"
+import { formatCursor, type JournalStore } from "effect-resilience/journal"
+import { failable, journalOn, makeTold, makeTurns, moment, stream, type Told, until } from "./kit.ts"
+import { runSchedule, schedules } from "./schedules.ts"
+
+type Store = JournalStore["Service"]
+
+/** A place that survives the stores that are opened in it. */
+export interface Place {
+  /** Opens the store, for as long as the scope is open. */
+  readonly open: Effect.Effect<Store, unknown, Scope.Scope>
+}
+
+/** A kind of store. */
+export interface Backend {
+  readonly name: string
+  readonly place: Effect.Effect<Place, never, Scope.Scope>
+  /** How many random schedules are tried. */
+  readonly runs: number
+}
+
+const day = 24 * 60 * 60 * 1000
+
+/** Defines the suite for a kind of store. */
+export const journalSuite = (backend: Backend): void => {
+  const fresh = Effect.flatMap(backend.place, (place) => Effect.orDie(place.open))
+  const journal = Effect.flatMap(fresh, (store) => journalOn(store))
+
+  describe(`a stream, on ${backend.name}`, () => {
+    it.effect("is shown in order, each frame once, and ended by its terminal event", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const told = makeTold()
+        follow(lease.id, -1, told)
+        for (const frame of ["a", "b", "c"]) {
+          lease.append(frame)
+          yield* lease.committed
+        }
+        assert.deepStrictEqual([told.text, told.terminal], ["abc", false])
+        lease.append("d")
+        lease.end()
+        yield* lease.committed
+        assert.deepStrictEqual([told.text, told.last, told.terminal], ["abcd", 3, true])
+      })
+    )
+
+    it.effect("numbers its frames from 0 without gaps", () =>
+      Effect.gen(function* () {
+        const { create } = yield* journal
+        const lease = create(stream)
+        const seqs = ["a", "b", "c"].map((frame) => {
+          const seq = lease.nextSeq()
+          lease.append(frame)
+          return seq
+        })
+        assert.deepStrictEqual([...seqs, lease.nextSeq()], [0, 1, 2, 3])
+      })
+    )
+
+    it.effect("is replayed to the byte, from any cursor", () =>
+      Effect.gen(function* () {
+        const { create, follow, frames } = yield* journal
+        const lease = create(stream)
+        const all = Array.from({ length: 700 }, (_, n) => `data: ${n} \u00e9\u{1f600}\r\n\u0000\n\n`)
+        for (const frame of all) lease.append(frame)
+        lease.end()
+        yield* lease.committed
+        for (const after of [-1, 0, 255, 256, 698]) {
+          const told = makeTold()
+          follow(lease.id, after, told)
+          yield* until(() => told.terminal)
+          assert.strictEqual(told.text, all.slice(after + 1).join(""))
+          assert.deepStrictEqual(yield* frames(lease.id, after), all.slice(after + 1))
+        }
+      })
+    )
+
+    it.effect("is read in pages of bounded size, however large its frames are", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const all = Array.from({ length: 12 }, (_, n) => String(n % 10).repeat(100_000))
+        for (const frame of all) lease.append(frame)
+        lease.end()
+        yield* lease.committed
+        const told = makeTold()
+        follow(lease.id, -1, told)
+        yield* until(() => told.terminal)
+        assert.strictEqual(told.text, all.join(""))
+        for (const call of told.calls) assert.isAtMost(call.length, 300_000)
+      })
+    )
+
+    it.effect("takes nothing after its end", () =>
+      Effect.gen(function* () {
+        const { create, frames } = yield* journal
+        const lease = create(stream)
+        lease.append("a")
+        lease.end()
+        lease.append("b")
+        lease.note("late")
+        lease.end()
+        yield* lease.committed
+        lease.append("c")
+        yield* lease.committed
+        assert.deepStrictEqual(yield* frames(lease.id, -1), ["a"])
+      })
+    )
+
+    it.effect("can be ended after its last frame was shown", () =>
+      Effect.gen(function* () {
+        const { create, follow, live } = yield* journal
+        const lease = create(stream)
+        const told = makeTold()
+        follow(lease.id, -1, told)
+        lease.append("a")
+        yield* lease.committed
+        assert.strictEqual(live(lease.id), lease)
+        lease.end()
+        yield* lease.committed
+        assert.deepStrictEqual([told.text, told.last, told.terminal], ["a", 0, true])
+        assert.isUndefined(live(lease.id))
+      })
+    )
+
+    it.effect("keeps its newest note, its request and its owner", () =>
+      Effect.gen(function* () {
+        const { create, locate } = yield* journal
+        yield* TestClock.setTime(1_000)
+        const lease = create({ dialect: "openai", owner: "alice", request: '{"a":1}', note: "first" })
+        lease.note("second")
+        yield* lease.committed
+        yield* TestClock.setTime(2_000)
+        lease.append("a")
+        lease.note("third")
+        lease.end()
+        yield* lease.committed
+        assert.deepInclude((yield* locate(lease.id, undefined)).record, {
+          id: lease.id,
+          dialect: "openai",
+          owner: "alice",
+          request: '{"a":1}',
+          note: "third",
+          createdAt: 1_000,
+          endedAt: 2_000,
+          length: 1
+        })
+      })
+    )
+  })
+
+  describe(`a commit, on ${backend.name}`, () => {
+    it.effect("comes before the readers: what they are told, the store would give back", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const { create, follow } = yield* journalOn(store)
+        const lease = create(stream)
+        const stored: Array<boolean> = []
+        follow(lease.id, -1, {
+          onFrames: (_, last) => {
+            store.find(lease.id, (answer) => stored.push(answer.ok && (answer.value?.length ?? 0) > last))
+            return true
+          },
+          onFault: () => {}
+        })
+        for (let n = 0; n < 20; n++) {
+          lease.append("x")
+          if (n % 3 === 0) yield* lease.committed
+        }
+        yield* lease.committed
+        assert.isAbove(stored.length, 5)
+        assert.isTrue(stored.every((there) => there))
+      })
+    )
+
+    it.effect("is made once a turn, and its frames are one text for all readers of a stream", () =>
+      Effect.gen(function* () {
+        const { turn, takeAll } = makeTurns()
+        const store = yield* fresh
+        let commits = 0
+        const counted: Store = {
+          ...store,
+          commit: (changes, done) => {
+            commits++
+            store.commit(changes, done)
+          }
+        }
+        const { create, follow } = yield* journalOn(counted, { turn })
+        const leases = [create(stream), create(stream)]
+        const readers = leases.flatMap((lease) =>
+          [1, 2].map(() => {
+            const told = makeTold()
+            follow(lease.id, -1, told)
+            return told
+          })
+        )
+        for (const lease of leases) for (const frame of ["a", "b", "c"]) lease.append(frame)
+        assert.deepStrictEqual(
+          readers.map((told) => told.text),
+          ["", "", "", ""]
+        )
+        takeAll()
+        assert.strictEqual(commits, 1)
+        for (const told of readers) assert.deepStrictEqual(told.calls, ["abc"])
+      })
+    )
+
+    it.effect("is made of what is pending when the journal closes; then writers and readers are ended", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const told = makeTold()
+        const faults: Array<string> = []
+        const id = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { create, follow } = yield* journalOn(store)
+            const lease = create(stream)
+            lease.onFault((fault) => void faults.push(fault._tag))
+            follow(lease.id, -1, told)
+            lease.append("a")
+            return lease.id
+          })
+        )
+        assert.deepStrictEqual([told.text, told.terminal], ["a", false])
+        assert.deepStrictEqual([faults, told.faults.length], [["UpdateDataError"], 1])
+        const { frames } = yield* journalOn(store)
+        assert.deepStrictEqual(yield* frames(id, -1), ["a"])
+      })
+    )
+  })
+
+  describe(`a cursor, on ${backend.name}`, () => {
+    it.effect("that is garbled, foreign or ahead is refused; any other is a position", () =>
+      Effect.gen(function* () {
+        const { create, locate } = yield* journal
+        const lease = create(stream)
+        const id = lease.id
+        const other = create(stream)
+        for (const frame of ["a", "b"]) lease.append(frame)
+        yield* lease.committed
+        const garbled = ["", "garbage", id, `${id}.`, `${id}.-1`, `${id}.01`, `${id}.1 `, `${id}.1.1`, `${id}.1e0`]
+        const ahead = [`${id}.12345678901`, `${id}.2`, `${id}.9999999999`]
+        for (const cursor of [...garbled, ...ahead, formatCursor(other.id, 0)]) {
+          assert.strictEqual((yield* Effect.flip(locate(id, cursor)))._tag, "InvalidCursor", cursor)
+        }
+        assert.deepInclude(yield* locate(id, formatCursor(id, 1)), { after: 1, state: "live", atEnd: false })
+        assert.deepInclude(yield* locate(id, undefined), { after: -1, state: "live", atEnd: false })
+        lease.append("c")
+        lease.end()
+        assert.strictEqual((yield* locate(id, undefined)).state, "live")
+        yield* lease.committed
+        assert.deepInclude(yield* locate(id, formatCursor(id, 1)), { after: 1, state: "ended", atEnd: false })
+        assert.deepInclude(yield* locate(id, formatCursor(id, 2)), { after: 2, state: "ended", atEnd: true })
+      })
+    )
+
+    it.effect("of a stream that is unknown, impossible or another's finds nothing", () =>
+      Effect.gen(function* () {
+        const { create, locate } = yield* journal
+        const lease = create({ ...stream, owner: "alice" })
+        const unknown = "A".repeat(22)
+        const asked: ReadonlyArray<[string, string | undefined, string?]> = [
+          [unknown, undefined],
+          [unknown, `${unknown}.0`],
+          ["../../etc", undefined],
+          [lease.id, undefined, "bob"],
+          [lease.id, `${lease.id}.99`, "bob"]
+        ]
+        for (const [id, cursor, owner] of asked) {
+          assert.strictEqual((yield* Effect.flip(locate(id, cursor, owner)))._tag, "StreamNotFound")
+        }
+        assert.strictEqual((yield* locate(lease.id, undefined, "alice")).state, "live")
+      })
+    )
+
+    it.effect("a stream is found before its first commit, and what is not committed is ahead", () =>
+      Effect.gen(function* () {
+        const { turn, takeAll } = makeTurns()
+        const { create, locate } = yield* journalOn(yield* fresh, { turn })
+        const lease = create({ ...stream, request: "asked" })
+        lease.append("a")
+        const { record, state } = yield* locate(lease.id, undefined)
+        assert.deepStrictEqual([record.request, record.length, state], ["asked", 0, "live"])
+        assert.strictEqual((yield* Effect.flip(locate(lease.id, `${lease.id}.0`)))._tag, "InvalidCursor")
+        takeAll()
+        assert.strictEqual((yield* locate(lease.id, `${lease.id}.0`)).after, 0)
+      })
+    )
+  })
+
+  describe(`retention, on ${backend.name}`, () => {
+    it.effect("counts from the terminal event: ended, expired for 24 hours, then forgotten", () =>
+      Effect.gen(function* () {
+        const { create, locate } = yield* journalOn(yield* fresh, { retention: "10 minutes" })
+        const lease = create(stream)
+        lease.append("a")
+        yield* lease.committed
+        yield* TestClock.adjust("3 hours")
+        assert.strictEqual((yield* locate(lease.id, undefined)).state, "live")
+        lease.end()
+        yield* lease.committed
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual((yield* locate(lease.id, undefined)).state, "ended")
+        const refused = Effect.map(Effect.flip(locate(lease.id, undefined)), (error) => error._tag)
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* refused, "StreamExpired")
+        yield* TestClock.adjust(day - 1)
+        assert.strictEqual(yield* refused, "StreamExpired")
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* refused, "StreamNotFound")
+      })
+    )
+
+    it.effect("gives the room of expired frames back, and later that of the stream", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const { create, frames } = yield* journalOn(store, { retention: "10 minutes" })
+        const ended = create(stream)
+        const open = create(stream)
+        for (let n = 0; n < 1_500; n++) ended.append("x")
+        ended.end()
+        open.append("y")
+        yield* ended.committed
+        const look = () => {
+          let there: boolean | undefined
+          let kept = -1
+          store.find(ended.id, (answer) => {
+            there = answer.ok && answer.value !== undefined
+          })
+          store.page(ended.id, -1, 1, (answer) => {
+            kept = answer.ok ? answer.value.length : -1
+          })
+          return [there, kept]
+        }
+        assert.deepStrictEqual(look(), [true, 1])
+        // A minute at a time, since a sweep takes real time too.
+        const minutes = (most: number, holds: () => boolean) =>
+          Effect.gen(function* () {
+            for (let n = 0; n < most && !holds(); n++) {
+              yield* TestClock.adjust("1 minute")
+              yield* moment
+            }
+            yield* until(holds)
+          })
+        yield* TestClock.adjust("10 minutes")
+        yield* minutes(100, () => look()[1] === 0)
+        assert.deepStrictEqual(look(), [true, 0])
+        yield* TestClock.adjust(day)
+        yield* minutes(100, () => look()[0] === false)
+        assert.deepStrictEqual(yield* frames(open.id, -1), ["y"])
+      })
+    )
+  })
+
+  describe(`readers, on ${backend.name}`, () => {
+    it.effect("are counted, and the first and the last are told of", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const counts: Array<number> = []
+        lease.onReaders((readers) => void counts.push(readers))
+        const one = follow(lease.id, -1, makeTold())
+        const two = follow(lease.id, -1, makeTold())
+        assert.strictEqual(lease.readers(), 2)
+        one.close()
+        one.close()
+        two.close()
+        follow(lease.id, -1, makeTold())
+        assert.deepStrictEqual(counts, [1, 0, 1])
+        lease.end()
+        yield* lease.committed
+        assert.deepStrictEqual([counts, lease.readers()], [[1, 0, 1], 0])
+      })
+    )
+
+    it.effect("one that is full holds up nobody, and goes on where it stopped", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const full = makeTold((told) => told.calls.length % 2 === 0)
+        const free = makeTold()
+        const reader = follow(lease.id, -1, full)
+        follow(lease.id, -1, free)
+        for (const frame of ["a", "b", "c"]) {
+          lease.append(frame)
+          yield* lease.committed
+        }
+        assert.deepStrictEqual([full.text, free.text], ["a", "abc"])
+        reader.resume()
+        reader.resume()
+        yield* until(() => full.text === "abc")
+        lease.append("d")
+        lease.end()
+        yield* lease.committed
+        yield* until(() => full.terminal)
+        assert.deepStrictEqual(full.calls, ["a", "bc", "d"])
+      })
+    )
+
+    it.effect("one may close, resume or begin another from inside its callback", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const after = makeTold()
+        const within = makeTold()
+        const closing = makeTold(() => {
+          first.close()
+          follow(lease.id, -1, within)
+          return true
+        })
+        const first = follow(lease.id, -1, closing)
+        const resuming = makeTold(() => {
+          second.resume()
+          return false
+        })
+        const second = follow(lease.id, -1, resuming)
+        follow(lease.id, -1, after)
+        for (const frame of ["a", "b"]) {
+          lease.append(frame)
+          yield* lease.committed
+        }
+        yield* until(() => within.text === "ab")
+        assert.deepStrictEqual([closing.text, resuming.text, after.text], ["a", "ab", "ab"])
+      })
+    )
+
+    it.effect("one that throws is let go, and nobody else notices", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const bad = makeTold(() => {
+          throw new Error("the reader's own")
+        })
+        const good = makeTold()
+        follow(lease.id, -1, bad)
+        follow(lease.id, -1, good)
+        for (const frame of ["a", "b"]) {
+          lease.append(frame)
+          yield* lease.committed
+        }
+        assert.deepStrictEqual([bad.calls, good.text, lease.readers()], [["a"], "ab", 1])
+        assert.strictEqual(bad.faults[0]?._tag, "QueryDataError")
+      })
+    )
+
+    it.effect("one that was at the end is told so", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        lease.append("a")
+        lease.end()
+        yield* lease.committed
+        const told = makeTold()
+        follow(lease.id, 0, told)
+        yield* until(() => told.terminal)
+        assert.strictEqual(told.text, "")
+      })
+    )
+
+    it.effect("one of a stream that is not there has a fault", () =>
+      Effect.gen(function* () {
+        const { follow } = yield* journal
+        const told = makeTold()
+        follow("A".repeat(22), -1, told)
+        yield* until(() => told.faults.length > 0)
+        assert.strictEqual(told.faults[0]?._tag, "QueryDataError")
+      })
+    )
+
+    for (const answers of ["at once", "late"] as const) {
+      it.live(`join, pause, go on and leave at any moment (the store answers ${answers})`, () =>
+        Effect.gen(function* () {
+          const store = yield* fresh
+          yield* Effect.promise(() =>
+            fc.assert(
+              fc.asyncProperty(schedules, (operations) =>
+                Effect.runPromise(Effect.scoped(runSchedule(store, answers, operations)))
+              ),
+              { numRuns: backend.runs }
+            )
+          )
+        })
+      )
+    }
+  })
+
+  describe(`taking over, on ${backend.name}`, () => {
+    it.effect("an orphan is continued and ended, and who followed it reads on", () =>
+      Effect.gen(function* () {
+        const place = yield* backend.place
+        const id = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { create } = yield* journalOn(yield* place.open)
+            const lease = create({ ...stream, note: "half" })
+            for (const frame of ["a", "b"]) lease.append(frame)
+            yield* lease.committed
+            return lease.id
+          })
+        )
+        const { locate, follow, takeOver, frames } = yield* journalOn(yield* place.open)
+        const { record, state } = yield* locate(id, undefined)
+        assert.deepStrictEqual([state, record.length, record.note], ["orphan", 2, "half"])
+        const told = makeTold()
+        follow(id, 0, told)
+        yield* until(() => told.text === "b")
+        const lease = takeOver(record)
+        assert.strictEqual(takeOver(record), lease)
+        assert.strictEqual(lease.nextSeq(), 2)
+        assert.strictEqual((yield* locate(id, undefined)).state, "live")
+        lease.append("c")
+        lease.end()
+        yield* lease.committed
+        assert.deepStrictEqual([told.text, told.last, told.terminal], ["bc", 2, true])
+        assert.deepStrictEqual(yield* frames(id, -1), ["a", "b", "c"])
+        assert.strictEqual((yield* locate(id, undefined)).state, "ended")
+      })
+    )
+
+    it.effect("a stream that has ended meanwhile is left alone", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const orphaned = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { create, locate } = yield* journalOn(store)
+            const lease = create(stream)
+            lease.append("a")
+            yield* lease.committed
+            return (yield* locate(lease.id, undefined)).record
+          })
+        )
+        const { create, takeOver, frames } = yield* journalOn(store)
+        const first = takeOver(orphaned)
+        first.append("b")
+        first.end()
+        yield* first.committed
+        const second = takeOver(orphaned)
+        const faults: Array<string> = []
+        second.onFault((fault) => void faults.push(fault._tag))
+        second.append("never")
+        second.end()
+        assert.strictEqual((yield* Effect.flip(second.committed))._tag, "LeaseLost")
+        assert.deepStrictEqual(faults, ["LeaseLost"])
+        yield* create(stream).committed
+        assert.deepStrictEqual(yield* frames(orphaned.id, -1), ["a", "b"])
+      })
+    )
+  })
+
+  describe(`a failure of the store, on ${backend.name}`, () => {
+    it.effect("is told to every writer and every reader, once, and no end is invented", () =>
+      Effect.gen(function* () {
+        const { store, fail, mend } = failable(yield* fresh)
+        const { create, follow, locate, frames } = yield* journalOn(store)
+        const leases = [create(stream), create(stream)]
+        const faults: Array<string> = []
+        const told: Array<Told> = []
+        for (const lease of leases) {
+          lease.onFault((fault) => void faults.push(fault._tag))
+          for (const one of [makeTold(), makeTold()]) {
+            follow(lease.id, -1, one)
+            told.push(one)
+          }
+          lease.append("a")
+        }
+        yield* Effect.forEach(leases, (lease) => lease.committed)
+        fail()
+        leases[0]?.append("b")
+        leases[1]?.append("b")
+        leases[1]?.end()
+        for (const lease of leases) {
+          assert.strictEqual((yield* Effect.flip(lease.committed))._tag, "UpdateDataError")
+          lease.append("c")
+          lease.end()
+        }
+        assert.deepStrictEqual(faults, ["UpdateDataError", "UpdateDataError"])
+        for (const one of told) assert.deepStrictEqual([one.text, one.terminal, one.faults.length], ["a", false, 1])
+        mend()
+        const next = create(stream)
+        next.append("new")
+        yield* next.committed
+        assert.deepStrictEqual(yield* frames(next.id, -1), ["new"])
+        for (const lease of leases) {
+          assert.strictEqual((yield* locate(lease.id, undefined)).state, "orphan")
+          assert.deepStrictEqual(yield* frames(lease.id, -1), ["a"])
+        }
+      })
+    )
+
+    it.effect("does not reach what a listener begins anew", () =>
+      Effect.gen(function* () {
+        const { store, fail, mend } = failable(yield* fresh)
+        const { create, frames } = yield* journalOn(store)
+        const lease = create(stream)
+        const begun: Array<typeof lease> = []
+        lease.onFault(() => {
+          mend()
+          const anew = create(stream)
+          anew.append("anew")
+          begun.push(anew)
+        })
+        fail()
+        lease.append("a")
+        yield* Effect.flip(lease.committed)
+        assert.strictEqual(begun.length, 1)
+        for (const anew of begun) {
+          yield* anew.committed
+          assert.deepStrictEqual(yield* frames(anew.id, -1), ["anew"])
+        }
+      })
+    )
+  })
+}
