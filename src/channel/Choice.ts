@@ -77,15 +77,21 @@ const keyOf = (options: ReadonlyArray<Option>, channel: Channel, draw: Draw): Op
 export const inDistress = (options: ReadonlyArray<Option>): boolean =>
   options.every(({ standing }) => standing.is === "resting" || standing.is === "guessed")
 
-/** In distress: the option that is due first and that this request may still be sent to. */
-export const firstDue = (options: ReadonlyArray<Option>): Option | undefined => {
+/**
+ * In distress: the option that is due first and that this request may still be sent to; of a channel that it failed on,
+ * or that it insists on (`again`), only what rests for a mere guess, and a key that it has not tried before one that it has.
+ */
+export const firstDue = (options: ReadonlyArray<Option>, again: boolean): Option | undefined => {
   let first: Option | undefined
   for (const option of options) {
-    if (option.out || (option.failed && option.standing.is !== "guessed")) continue
-    if (first === undefined || option.standing.dueAt < first.standing.dueAt) first = option
+    if (option.out || ((again || option.failed) && option.standing.is !== "guessed")) continue
+    if (first === undefined || isSooner(option, first)) first = option
   }
   return first
 }
+
+const isSooner = (one: Option, other: Option): boolean =>
+  one.tried === other.tried ? one.standing.dueAt < other.standing.dueAt : other.tried
 
 /** How long until the first option that rests may be asked, in milliseconds; `undefined` when none rests. */
 export const leastWait = (options: ReadonlyArray<Option>, now: number): number | undefined => {

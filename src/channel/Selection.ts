@@ -22,7 +22,10 @@ export interface Wanted {
   /** The model that the client named. */
   readonly model: string
   readonly tried: Tried
-  /** Only this channel will do: a retry on the same one. It gives a key that is usable now, or fails. */
+  /**
+   * Only this channel will do: a retry on the same one. It gives a key that is usable now; in a pool in distress also one
+   * that rests for a mere guess; else it fails.
+   */
   readonly only?: string | undefined
   /** Only keys that are not in `tried.keys`: after a fault of the key itself. */
   readonly otherKey?: boolean | undefined

@@ -113,7 +113,7 @@ export const make = (
     }
   }
 
-  const distressed = (model: string, now: number): boolean => {
+  const mayAskInDistress = (model: string, now: number): boolean => {
     for (const [name, { until }] of asking) if (until <= now) asking.delete(name)
     return !asking.has(model)
   }
@@ -135,8 +135,8 @@ export const make = (
     }
     const chosen = Choice.usableOption(options, draw)
     if (chosen !== undefined) return take(chosen, isLast(wanted, options, chosen), clock, undefined)
-    if (wanted.only === undefined && Choice.inDistress(options) && distressed(model, now)) {
-      const due = Choice.firstDue(options)
+    if (Choice.inDistress(options) && mayAskInDistress(model, now)) {
+      const due = Choice.firstDue(options, wanted.only !== undefined)
       if (due !== undefined) return take(due, true, clock, { model })
     }
     const retryAfterMillis = Choice.leastWait(options, now)

@@ -297,8 +297,29 @@ describe("a pool in distress", () => {
   it.effect("is asked again by the same request when nobody said how long to wait", () =>
     Effect.gen(function* () {
       failed(yield* pick(), new ChannelRateLimited({}))
-      succeeded(yield* pick({ tried: tried({ failed: ["a"], keys: ["a#0"] }) }))
+      const again = { tried: tried({ failed: ["a"], keys: ["a#0"] }) }
+      ignored(yield* pick(again))
+      succeeded(yield* pick({ ...again, only: "a" }))
     }).pipe(over([channel("a")]))
+  )
+
+  it.effect("is not asked again on the same channel while that rests for good reason", () =>
+    Effect.gen(function* () {
+      failed(yield* pick(), new ChannelInvalidKey({}))
+      assert.strictEqual((yield* Effect.flip(pick({ only: "a" })))._tag, "GetChannelFailed")
+      yield* TestClock.adjust("1 hour")
+      yield* trip("a")
+      assert.strictEqual((yield* Effect.flip(pick({ only: "a" })))._tag, "GetChannelFailed")
+    }).pipe(over([channel("a")]))
+  )
+
+  it.effect("has keys that this request has not tried asked before those it has", () =>
+    Effect.gen(function* () {
+      failed(yield* pick(), new ChannelRateLimited({}))
+      yield* TestClock.adjust(10)
+      failed(yield* pick(), new ChannelRateLimited({}))
+      assert.strictEqual(idOf(yield* pick({ only: "a", tried: tried({ keys: ["a#0"] }) })), "a#1")
+    }).pipe(over([channel("a", { keyCount: 2 })]))
   )
 
   it.effect("is not declared while a healthy channel is merely out for this request", () =>
