@@ -89,8 +89,8 @@ const unreachable =
   /\b(ENOTFOUND|EAI_AGAIN) [A-Za-z0-9_.-]+|\b(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET) [A-Za-z0-9_.-]{1,255}:[0-9]{1,5}\b/g
 
 /**
- * A text without API keys, tokens, passwords, URLs, hosts, IP addresses and e-mail addresses. Linear in
- * the text.
+ * A text without API keys, tokens, passwords, URLs, hosts, IP addresses and e-mail addresses. Linear in the
+ * text.
  *
  * ```ts import.meta.vitest
  * import { redactText } from "effect-resilience/errors"

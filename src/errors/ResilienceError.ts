@@ -57,32 +57,40 @@ export const describe = (error: ResilienceError): Description => {
   }
 }
 
-/** A handler for each tag of `E`: leaving one out, or adding one, is a compile error. */
+/** A handler for each tag of `E`: leaving one out is a compile error. */
 export type Handlers<E extends { readonly _tag: string }, A> = {
   readonly [K in E["_tag"]]: (error: Extract<E, { readonly _tag: K }>) => A
 }
 
+/** What a handler gives, of all the handlers. */
+type HandlersOut<H> = { readonly [K in keyof H]: H[K] extends (error: never) => infer Out ? Out : never }[keyof H]
+
+/** Refuses a handler for a tag that is not one of `Tags`. */
+type NoOther<H, Tags extends PropertyKey> = { readonly [K in Exclude<keyof H, Tags>]: never }
+
 /**
- * Turns an error into a value, totally: there is a handler for each tag that the error can have.
+ * Turns an error into a value, totally: there is a handler for each tag that the error can have, and for no other.
  *
  * ```ts import.meta.vitest
  * import { CircuitOpen, match, Throttled } from "effect-resilience/errors"
  *
- * const wait = (error: CircuitOpen | Throttled) =>
+ * const wait = (error: CircuitOpen | Throttled): number =>
  *   match(error, { CircuitOpen: (e) => e.retryAfterMillis ?? 1000, Throttled: () => 250 })
  *
  * wait(new Throttled({})) // => 250
  * ```
  */
-export const match = <E extends { readonly _tag: string }, A>(error: E, handlers: Handlers<E, A>): A =>
-  (handlers as unknown as { readonly [tag: string]: (error: E) => A })[error._tag]!(error)
+export const match = <E extends { readonly _tag: string }, H extends Handlers<E, unknown>>(
+  error: E,
+  handlers: H & NoOther<H, E["_tag"]>
+): HandlersOut<H> =>
+  (handlers as unknown as { readonly [tag: string]: (error: E) => HandlersOut<H> })[error._tag]!(error)
 
-/** What the handlers of `handleAll` give, taken together. */
-type HandlersOut<H> = { readonly [K in keyof H]: H[K] extends (error: never) => infer Out ? Out : never }[keyof H]
+type AnyHandlers<E extends { readonly _tag: string }> = Handlers<E, Effect.Effect<unknown, unknown, unknown>>
 
 /**
  * Handles every error of an effect: the error channel becomes what the handlers can still fail with, which is `never`
- * when they cannot. A missing handler does not compile.
+ * when they cannot. A missing handler does not compile, nor does one for an error that there is not.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
@@ -95,8 +103,8 @@ type HandlersOut<H> = { readonly [K in keyof H]: H[K] extends (error: never) => 
  * ```
  */
 export const handleAll =
-  <E extends { readonly _tag: string }, H extends Handlers<E, Effect.Effect<unknown, unknown, unknown>>>(
-    handlers: H & Handlers<E, Effect.Effect<unknown, unknown, unknown>>
+  <E extends { readonly _tag: string }, H extends AnyHandlers<E>>(
+    handlers: H & AnyHandlers<E> & NoOther<H, E["_tag"]>
   ) =>
   <A, R>(
     self: Effect.Effect<A, E, R>
@@ -106,7 +114,7 @@ export const handleAll =
     R | Effect.Services<HandlersOut<H>>
   > =>
     Effect.catch(self, (error) =>
-      match(error, handlers as Handlers<E, Effect.Effect<unknown, unknown, unknown>>)
+      (handlers as unknown as { readonly [tag: string]: (error: E) => Effect.Effect<never> })[error._tag]!(error)
     ) as never
 
 /** The members of `E` whose blame is `B`. */
