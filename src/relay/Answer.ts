@@ -3,7 +3,7 @@
  * a fiber of the relay's, never of a request's: who reads it, and whether anybody does, is the journal's business.
  */
 import { Effect, Random } from "effect"
-import { type Picked, Selection, type Target, type Tried, type Upstream } from "../channel/index.ts"
+import type { Picked, Selection, Target, Tried, Upstream } from "../channel/index.ts"
 import type { AnswerRequest, ClientDialect, ContinuationMode, Payload, UpstreamDialect } from "../dialect/index.ts"
 import {
   blameOf,
@@ -186,6 +186,8 @@ export class Answer {
     const tried: Tried = { out, failed, keys }
     /** Which channel is asked next, when that is settled. */
     let only: string | undefined
+    /** And whether it must be another key of it. */
+    let otherKeyOnly = false
     /** The failure that is shown in the end: the first one, unless a later one found a fault of the caller's. */
     let first: ResilienceError | undefined
     let previous: { readonly target: Target; readonly error: ResilienceError } | undefined
@@ -225,15 +227,19 @@ export class Answer {
         !continuing ||
         this.machine.text === "" ||
         continuable(request, this.machine.phase, target, selection.refusedModes(target))
-      const choice = yield* Effect.result(selection.pick({ model: request.model, tried, only, suits }))
+      const choice = yield* Effect.result(
+        selection.pick({ model: request.model, tried, only, otherKey: otherKeyOnly, suits })
+      )
       if (choice._tag === "Failure") {
         if (only !== undefined) {
           failed.add(only)
           only = undefined
+          otherKeyOnly = false
           continue
         }
         return giveUp(broke?.error ?? first ?? choice.failure)
       }
+      otherKeyOnly = false
       let picked: Picked = choice.success
       const channel = picked.target.channel
 
@@ -341,6 +347,7 @@ export class Answer {
           return giveUp(first)
         case "OtherKey":
           only = channel.id
+          otherKeyOnly = true
           this.announce(previous, channel.id, 0)
           continue
         case "SameChannel":

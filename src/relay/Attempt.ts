@@ -3,7 +3,7 @@
  * clocks, and says how it ended. Between the upstream's socket and the journal there is no fiber, promise or timer for
  * an event: Effect owns the attempt's life, not its bytes.
  */
-import { Clock, Effect, Redacted } from "effect"
+import { type Clock, Effect, Redacted } from "effect"
 import { type Target, type UpstreamSink, Upstream } from "../channel/index.ts"
 import type { HttpAnswer, UpstreamDialect } from "../dialect/index.ts"
 import {

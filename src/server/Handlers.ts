@@ -110,7 +110,8 @@ export const handle = (context: HandlerContext, exchange: Exchange, route: Route
         respondJson(exchange, 200, modelObject(context, route.id))
       )
     case "Metrics":
-      return Effect.map(context.metrics.render, (text) =>
+      // The end of a channel's rest is noticed when somebody looks.
+      return Effect.map(Effect.andThen(context.selection.states, context.metrics.render), (text) =>
         respond(exchange, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }, text)
       )
     case "Live":

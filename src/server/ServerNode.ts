@@ -184,7 +184,7 @@ export const serveHttp = (
     port = address.port
 
     const letGo = (): void => {
-      for (const reader of [...readers]) {
+      for (const reader of readers) {
         if (reader.kind === "own") {
           reader.letGo(Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
         }

@@ -1,0 +1,239 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { payloadsOf } from "effect-resilience/relay"
+import * as fc from "fast-check"
+import { askAndRead, channel, options, passUntil, type Plan, readerOf, virtualRelay, wholeText } from "./virtual.ts"
+
+const at = fc.integer({ min: 0, max: 30 })
+const plan: fc.Arbitrary<Plan> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<Plan>({ kind: "whole" }) },
+  { weight: 1, arbitrary: fc.constant<Plan>({ kind: "noDone" }) },
+  { weight: 1, arbitrary: fc.constant<Plan>({ kind: "refused" }) },
+  { weight: 1, arbitrary: fc.constant<Plan>({ kind: "silent" }) },
+  { weight: 1, arbitrary: fc.constant<Plan>({ kind: "headersOnly" }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constantFrom(
+        "reset" as const,
+        "end" as const,
+        "errorFrame" as const,
+        "notJson" as const,
+        "stall" as const
+      ),
+      at
+    })
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record(
+      {
+        kind: fc.constant("status" as const),
+        status: fc.constantFrom(400, 401, 403, 404, 408, 429, 500, 502, 503, 504, 529, 301),
+        retryAfter: fc.integer({ min: 1, max: 5000 })
+      },
+      { requiredKeys: ["kind", "status"] }
+    )
+  }
+)
+const plans = fc.record({
+  a: fc.array(plan, { minLength: 1, maxLength: 4 }),
+  b: fc.array(plan, { minLength: 1, maxLength: 4 }),
+  c: fc.array(plan, { minLength: 1, maxLength: 4 })
+})
+
+const channels = [
+  channel("a", { priority: 2 }),
+  channel("b", { priority: 1 }),
+  channel("c", { continuation: "prefill" })
+]
+
+/** The ids, events and data of a stream's text. */
+const read = (text: string) => ({
+  ids: [...text.matchAll(/^id: (.*)$/gm)].map((found) => found[1]!),
+  events: payloadsOf([text]).map(({ data, event }) => ({
+    event: event ?? "message",
+    data: JSON.parse(data) as { readonly [field: string]: unknown }
+  }))
+})
+
+const run = <A>(effect: Effect.Effect<A, unknown, never>) =>
+  Effect.runPromise(Effect.scoped(Effect.provide(effect, TestClock.layer())) as Effect.Effect<A>)
+
+describe("the invariants, for any plan of faults, on virtual time", () => {
+  it("1 to 5, 7, 8, 10: one lifecycle, nothing shown that is not stored, nothing lost or twice, no truncated success", () =>
+    fc.assert(
+      fc.asyncProperty(plans, fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }), (which, joins) => {
+        const relayOptions = options(channels)
+        const { calls, layer, picks, releases } = virtualRelay(relayOptions, which)
+        return run(
+          Effect.gen(function* () {
+            const began = 0
+            const { answer, journal, reader, relay } = yield* askAndRead()
+            const late: Array<ReturnType<typeof readerOf>> = []
+            for (const join of joins) {
+              yield* TestClock.adjust(join * 20)
+              late.push(readerOf(journal, answer.id, -1))
+              // 2: what a reader has is in the store, to the byte.
+              const stored = (yield* journal.frames(answer.id, -1)).join("")
+              assert.isTrue(stored.startsWith(reader.text()), "a reader has what is not stored")
+            }
+            yield* passUntil(() => reader.terminals() > 0)
+            const ended = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+            // A late reader replays in a turn of its own.
+            yield* TestClock.adjust(1)
+
+            const { events, ids } = read(reader.text())
+            // 1: one init, contiguous ids, one terminal event, nothing after it.
+            assert.deepStrictEqual(
+              ids,
+              events.map((_, seq) => `${answer.id}.${seq}`)
+            )
+            assert.strictEqual(events[0]!.event, "init")
+            assert.strictEqual(events.filter(({ event }) => event === "init").length, 1)
+            const ends = events.filter(({ event }) => event === "done" || event === "error")
+            assert.strictEqual(ends.length, 1)
+            assert.strictEqual(events.at(-1), ends[0])
+            assert.strictEqual(reader.afterEnd(), 0)
+            // 3: every reader, whenever it came, read the same bytes.
+            for (const one of late) assert.strictEqual(one.text(), reader.text())
+            assert.strictEqual((yield* journal.frames(answer.id, -1)).join(""), reader.text())
+            const text = events
+              .filter(({ event }) => event === "message")
+              .map(({ data }) => data["content"])
+              .join("")
+            const end = ends[0]!
+            if (end.event === "done") {
+              // 4: success is the whole text, and nothing but it.
+              assert.strictEqual(text, wholeText)
+              assert.strictEqual(end.data["full_content"], wholeText)
+            } else {
+              assert.strictEqual(end.data["partial_content"], text)
+              // 5: what was shown is a part of the answer, with nothing dropped and nothing twice.
+              assert.isTrue(wholeText.startsWith(text))
+            }
+            for (const { data, event } of events) if (event === "failover") assert.strictEqual(data["dropped"], 0)
+            // 7: no channel is penalised twice for one request, and nobody for the caller's fault.
+            const penalties = releases.filter(({ outcome }) => outcome._tag === "Failure" && outcome.penalise)
+            assert.strictEqual(new Set(penalties.map(({ target }) => target.channel.id)).size, penalties.length)
+            // Each target that was picked was given back, once.
+            assert.strictEqual(releases.length, picks())
+            // 8: attempts and time stay inside their budgets, and nothing runs on.
+            assert.isAtMost(answer.trail.length, relayOptions.retry.times + 1 + 2 + 4)
+            assert.isAtMost(ended - began, 300_000 + 60_000)
+            assert.isTrue(
+              calls.every(({ closed }) => closed),
+              "an upstream is still open"
+            )
+            // 10: nothing is kept of an answer that has ended.
+            yield* TestClock.adjust(1)
+            assert.strictEqual(relay.active(), 0)
+            assert.isUndefined(journal.live(answer.id))
+          }).pipe(Effect.provide(layer))
+        )
+      }),
+      { numRuns: 300 }
+    ))
+
+  it("8: nothing runs on for a client who cancelled, at whatever moment", () =>
+    fc.assert(
+      fc.asyncProperty(plans, fc.integer({ min: 0, max: 4000 }), (which, moment) => {
+        const { calls, layer } = virtualRelay(options(channels), which)
+        return run(
+          Effect.gen(function* () {
+            const { reader, relay } = yield* askAndRead({ leave: "cancel" })
+            yield* TestClock.adjust(moment)
+            const before = calls.length
+            reader.close()
+            yield* TestClock.adjust(1)
+            assert.isTrue(calls.every(({ closed }) => closed))
+            yield* TestClock.adjust(60_000)
+            assert.strictEqual(calls.length, before)
+            assert.strictEqual(relay.active(), 0)
+          }).pipe(Effect.provide(layer))
+        )
+      }),
+      { numRuns: 60 }
+    ))
+
+  it("7: penalties alone never empty the pool: a fresh request is always asked of somebody", () =>
+    run(
+      Effect.gen(function* () {
+        const { calls, layer } = virtualRelay(options(channels), {
+          a: [{ kind: "status", status: 500 }],
+          b: [{ kind: "refused" }],
+          c: [{ kind: "status", status: 429, retryAfter: 3_600_000 }]
+        })
+        yield* Effect.gen(function* () {
+          for (let request = 0; request < 20; request++) {
+            const before = calls.length
+            const { reader } = yield* askAndRead()
+            yield* passUntil(() => reader.terminals() > 0)
+            assert.isAbove(calls.length, before, `request ${request} was asked of nobody`)
+          }
+        }).pipe(Effect.provide(layer))
+      })
+    ))
+
+  it("8: a silent channel is never asked twice by one request", () =>
+    run(
+      Effect.gen(function* () {
+        const { calls, layer } = virtualRelay(options(channels), {
+          a: [{ kind: "silent" }],
+          b: [{ kind: "silent" }],
+          c: [{ kind: "silent" }]
+        })
+        yield* Effect.gen(function* () {
+          const { reader } = yield* askAndRead()
+          yield* passUntil(() => reader.terminals() > 0)
+          assert.deepStrictEqual(
+            calls.map((call) => call.channel),
+            ["a", "b", "c"]
+          )
+        }).pipe(Effect.provide(layer))
+      })
+    ))
+
+  it("detach: with nobody reading the running attempt may end, and no continuation is begun", () =>
+    run(
+      Effect.gen(function* () {
+        const { calls, layer } = virtualRelay(options(channels), {
+          a: [{ kind: "reset", at: 10 }],
+          b: [{ kind: "whole" }],
+          c: [{ kind: "whole" }]
+        })
+        yield* Effect.gen(function* () {
+          const { answer, journal, reader } = yield* askAndRead()
+          yield* TestClock.adjust(200)
+          reader.close()
+          yield* TestClock.adjust(10_000)
+          assert.strictEqual(calls.length, 1)
+          const events = read((yield* journal.frames(answer.id, -1)).join("")).events
+          assert.strictEqual(events.at(-1)!.data["code"], "do_request_failed")
+        }).pipe(Effect.provide(layer))
+      })
+    ))
+
+  it("detach: after its grace an answer that nobody reads is ended", () =>
+    run(
+      Effect.gen(function* () {
+        const { calls, layer } = virtualRelay(
+          options(channels),
+          { a: [{ kind: "whole" }], b: [{ kind: "whole" }], c: [{ kind: "whole" }] },
+          5_000
+        )
+        yield* Effect.gen(function* () {
+          const { answer, journal, reader } = yield* askAndRead()
+          yield* TestClock.adjust(12_000)
+          reader.close()
+          yield* TestClock.adjust(59_000)
+          assert.isTrue(calls.some(({ closed }) => !closed))
+          yield* TestClock.adjust(2_000)
+          assert.isTrue(calls.every(({ closed }) => closed))
+          const events = read((yield* journal.frames(answer.id, -1)).join("")).events
+          assert.strictEqual(events.at(-1)!.data["code"], "client_gone")
+        }).pipe(Effect.provide(layer))
+      })
+    ))
+})
