@@ -19,8 +19,9 @@ export interface Exchange {
   /** Adds a header to the answer, whatever it will be. */
   readonly setHeader: (name: string, value: string) => void
   readonly headSent: () => boolean
-  /** Sends status and headers. */
+  /** Decides status and headers. They leave with the first write, or with `flush`. */
   readonly head: (status: number, headers: { readonly [name: string]: string }) => void
+  readonly flush: () => void
   /** Writes; `false` means that the connection is full, and `onDrain` will tell. */
   readonly write: (text: string) => boolean
   readonly end: (text?: string) => void

@@ -58,8 +58,8 @@ export const makeExchange = (
         request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
       if (expected && !request.complete) response.setHeader("connection", "close")
       response.writeHead(status, headers)
-      response.flushHeaders()
     },
+    flush: () => response.flushHeaders(),
     write: (text) => (response.writable ? response.write(text) : true),
     end: (text) => {
       if (text === undefined) response.end()

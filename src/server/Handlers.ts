@@ -185,6 +185,8 @@ const readStream = (
       eager: true,
       onFirst: () => {
         exchange.head(200, streamHeaders(id))
+        // There may be nothing to read yet, and the reader wants to know that it is connected.
+        exchange.flush()
         return "stream"
       },
       onClosed: () => context.signals.closed({ requestId: exchange.requestId, streamId: id })

@@ -6,6 +6,7 @@ import { Cause, Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Selection } from "../channel/index.ts"
+import { openaiErrorBody } from "../dialect/index.ts"
 import {
   HeadersTooLarge,
   InternalError,
@@ -27,7 +28,7 @@ import { makeExchange } from "./ExchangeNode.ts"
 import { answerFailure } from "./Failures.ts"
 import { handle, type HandlerContext } from "./Handlers.ts"
 import type { StreamReader } from "./Readers.ts"
-import { matchRoute } from "./Route.ts"
+import { isDialectPath, matchRoute } from "./Route.ts"
 
 /** The largest header block, in bytes. */
 const maxHeaderBytes = 64 * 1024
@@ -67,7 +68,11 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
   })
 
 /** Answers what never became a request: the parser refused it. */
-const answerGarbage = (socket: Socket, error: NodeJS.ErrnoException, now: number): void => {
+const answerGarbage = (
+  socket: Socket,
+  error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
+  now: number
+): void => {
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
   const fault =
     error.code === "HPE_HEADER_OVERFLOW"
@@ -75,7 +80,14 @@ const answerGarbage = (socket: Socket, error: NodeJS.ErrnoException, now: number
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? new RequestTimeout({})
         : new InvalidRequest({ message: "this is not an HTTP request" })
-  const answer = errorAnswer(fault, { requestId: makeRequestId(Math.random), method: "", path: "", now }, undefined)
+  // Only the first line is known, if that: enough to answer in the words that its sender speaks.
+  const [, method = "", path = ""] =
+    /^([A-Z]+) (\/[^\s?]*)/.exec(error.rawPacket?.toString("latin1", 0, 2048) ?? "") ?? []
+  const requestId = makeRequestId(Math.random)
+  const standard = errorAnswer(fault, { requestId, method, path, now }, undefined)
+  const answer = isDialectPath(path)
+    ? { ...standard, body: JSON.stringify(openaiErrorBody(fault, requestId)) }
+    : standard
   const headers = Object.entries({
     ...answer.headers,
     "content-length": String(Buffer.byteLength(answer.body)),
@@ -182,6 +194,7 @@ export const serveHttp = (
     )
     const address = yield* listen(server, options.server.host, options.server.port)
     port = address.port
+    signals.relay("relay_started", { host: options.server.host, port, channels: options.channels.length })
 
     const letGo = (): void => {
       for (const reader of readers) {
