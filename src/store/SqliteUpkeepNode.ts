@@ -31,6 +31,8 @@ const restartAfter = { first: 1_000, most: 60_000 }
 /** Starts the upkeep thread. It does not keep the process alive. */
 export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
   let closing = false
+  /** The thread has a connection, which it must close itself. */
+  let up = false
   let pause = restartAfter.first
   let ids = 0
   const waiting = new Map<number, (fault: string | undefined) => void>()
@@ -42,6 +44,7 @@ export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
     worker.unref()
     worker.on("message", (told: UpkeepTell) => {
       if (told._tag === "Ready") {
+        up = true
         pause = restartAfter.first
         return onUp()
       }
@@ -53,6 +56,7 @@ export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
       fault = String(error)
     })
     worker.on("exit", () => {
+      up = false
       const lost = Array.from(waiting.values())
       waiting.clear()
       for (const done of lost) done(fault)
@@ -78,12 +82,12 @@ export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
     close: (done) => {
       closing = true
       if (current.threadId === -1) return done()
-      const late = setTimeout(() => void current.terminate(), 2_000)
+      const late = setTimeout(() => void current.terminate(), up ? 2_000 : 0)
       current.once("exit", () => {
         clearTimeout(late)
         done()
       })
-      ask({ _tag: "Close" })
+      if (up) ask({ _tag: "Close" })
     }
   }
 }
