@@ -1,0 +1,119 @@
+/**
+ * The documentation's examples are run: fences marked `ts import.meta.vitest` in docstrings, and `ts` fences that import
+ * from this package in Markdown. `expression // => value` is an assertion, also with the comment on a line of its own.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Equal } from "effect"
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { stripTypeScriptTypes } from "node:module"
+import { join } from "node:path"
+import { inspect } from "node:util"
+import { afterAll } from "vitest"
+
+const root = join(import.meta.dirname, "../..")
+
+interface Example {
+  readonly line: number
+  readonly code: string
+}
+
+const lineOf = (text: string, index: number) => text.slice(0, index).split("\n").length
+
+const inDocstrings = (text: string): ReadonlyArray<Example> =>
+  [...text.matchAll(/^[ \t]*\* ```ts import\.meta\.vitest\n([\s\S]*?)^[ \t]*\* ```$/gm)].map((found) => ({
+    line: lineOf(text, found.index),
+    code: found[1]!.replace(/^[ \t]*\* ?/gm, "")
+  }))
+
+const inMarkdown = (text: string): ReadonlyArray<Example> =>
+  [...text.matchAll(/^```ts\b[^\n]*\n([\s\S]*?)^```$/gm)]
+    .map((found) => ({ line: lineOf(text, found.index), code: found[1]! }))
+    .filter(({ code }) => /from "effect-resilience[/"]/.test(code))
+
+const isExpression = (text: string): boolean => {
+  try {
+    stripTypeScriptTypes(`async () => { void (\n${text}\n) }`)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Turns each `// => value` into an assertion on the shortest whole expression that ends before it. */
+const withAssertions = (code: string): string => {
+  const out: Array<string> = []
+  for (const line of code.split("\n")) {
+    const found = /^(.*?);?\s*\/\/ => (.+)$/.exec(line)
+    if (found === null) {
+      out.push(line)
+      continue
+    }
+    let expression = found[1]!
+    while (expression.trim() === "" || !isExpression(expression)) {
+      const before = out.pop()
+      if (before === undefined) throw new Error(`no expression before: ${line}`)
+      expression = `${before.replace(/;$/, "")}\n${expression}`
+    }
+    out.push(`;globalThis.docEqual(${expression.trim()}, ${found[2]!})`)
+  }
+  return out.join("\n")
+}
+
+Object.assign(globalThis, {
+  docEqual: (actual: unknown, expected: unknown) =>
+    assert.isTrue(Equal.equals(actual, expected), `${inspect(actual)} is not ${inspect(expected)}`)
+})
+
+// Not under node_modules, where Node does not strip types; of its own, since others may run at the same time.
+mkdirSync(join(root, ".scratch"), { recursive: true })
+const directory = mkdtempSync(join(root, ".scratch/doctest-"))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const run = async (name: string, code: string) => {
+  const file = join(directory, `${name}.ts`)
+  writeFileSync(file, withAssertions(code))
+  await import(/* @vite-ignore */ file)
+}
+
+const sources = globSync("src/**/*.ts", { cwd: root }).sort()
+const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()]
+
+for (const [files, examplesIn] of [
+  [sources, inDocstrings],
+  [pages, inMarkdown]
+] as const) {
+  for (const file of files) {
+    const examples = examplesIn(readFileSync(join(root, file), "utf8"))
+    if (examples.length === 0) continue
+    describe(file, () => {
+      for (const { line, code } of examples) {
+        it(`line ${line}`, () => run(`${file.replace(/\W+/g, "_")}_${line}`, code))
+      }
+    })
+  }
+}
+
+describe("this runner", () => {
+  const fails = async (name: string, code: string) => {
+    const failed = await run(name, code).then(
+      () => false,
+      () => true
+    )
+    assert.isTrue(failed, code)
+  }
+
+  it("fails where a value is another", async () => {
+    await run("same", "const x = { a: [1] }\nx // => { a: [1] }\n[\n  1\n].concat(\n  [2]\n)\n// => [1, 2]")
+    await fails("other", "const x = { a: [1] }\nx // => { a: [2] }")
+    await fails("otherOfMany", "[\n  1\n].concat(\n  [2]\n)\n// => [1, 3]")
+    await fails("none", "// => 1")
+  })
+
+  it("finds examples", () => {
+    const fence = "```"
+    const docstring = `/**\n * Text.\n *\n * ${fence}ts import.meta.vitest\n * const x = 1\n *\n * x // => 1\n * ${fence}\n */`
+    assert.deepStrictEqual(inDocstrings(docstring), [{ line: 4, code: "const x = 1\n\nx // => 1\n" }])
+    const page = `# A\n\n${fence}ts\nimport { x } from "effect-resilience/sse"\n${fence}\n\n${fence}ts\nother()\n${fence}\n`
+    assert.deepStrictEqual(inMarkdown(page), [{ line: 3, code: 'import { x } from "effect-resilience/sse"\n' }])
+  })
+})
