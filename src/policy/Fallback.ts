@@ -1,0 +1,177 @@
+/**
+ * What to answer when the answer failed: a value, or another effect, for all errors or for those of some blame.
+ *
+ * **When to use**: where something less is better than nothing: a cached answer, a default, a smaller model. **When
+ * not**: to hide failures that somebody has to see; and never with a fallback that itself depends on what just failed.
+ *
+ * What a fallback handles leaves the error type; errors that it does not handle stay in it. Defects and interruptions
+ * are never handled. When the fallback fails too, the first error is not lost: it is what the effect fails with, unless
+ * you ask for the fallback's own (`fails: "fallback"`).
+ *
+ * **Order**: outermost, around the retry; inside it, it would answer at the first failure and nothing were ever retried.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect } from "effect"
+ * import { DoRequestFailed, Unauthorized } from "effect-resilience/errors"
+ * import { Fallback } from "effect-resilience/policy"
+ *
+ * const call: Effect.Effect<string, DoRequestFailed | Unauthorized> = Effect.fail(new DoRequestFailed({}))
+ * const safe: Effect.Effect<string, Unauthorized> = call.pipe(Fallback.onBlame(["transport"], () => Effect.succeed("cached")))
+ *
+ * Effect.runSync(safe) // => "cached"
+ * Effect.runSync(call.pipe(Fallback.value("none"))) // => "none"
+ * ```
+ */
+import { Effect, type Fiber, Function, Stream } from "effect"
+import type { Blame, BlamedOn } from "../errors/index.ts"
+import * as Failures from "./Failures.ts"
+import * as PolicyTelemetry from "./PolicyTelemetry.ts"
+
+/** Which error comes out when the fallback fails too. */
+export interface Options {
+  /** The `first` error, of the effect itself, or the `fallback`'s own. Default `first`. */
+  readonly fails?: "first" | "fallback" | undefined
+}
+
+const tell = (fiber: Fiber.Fiber<unknown, unknown>, error: unknown): void =>
+  PolicyTelemetry.emit(fiber, "OnFallback", () => ({ policy: "Fallback", error }))
+
+/** The fallback's outcome, or the first error in place of its own. */
+const attempt = <E, A2, E2, R2>(
+  error: E,
+  fallback: (error: E) => Effect.Effect<A2, E2, R2>,
+  options: Options | undefined
+): Effect.Effect<A2, E | E2, R2> =>
+  Effect.withFiber((fiber): Effect.Effect<A2, E | E2, R2> => {
+    tell(fiber, error)
+    const other = fallback(error)
+    return options?.fails === "fallback" ? other : Effect.mapError(other, (): E | E2 => error)
+  })
+
+/** Answers any error with a value; the error type becomes `never`. */
+export const value: {
+  /** In a pipe. */
+  <A2>(fallback: A2): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, never, R>
+  /** As a call. */
+  <A, E, R, A2>(self: Effect.Effect<A, E, R>, fallback: A2): Effect.Effect<A | A2, never, R>
+} = Function.dual(
+  2,
+  <A, E, R, A2>(self: Effect.Effect<A, E, R>, fallback: A2): Effect.Effect<A | A2, never, R> =>
+    Effect.catch(self, (error) =>
+      Effect.withFiber((fiber) => {
+        tell(fiber, error)
+        return Effect.succeed(fallback)
+      })
+    )
+)
+
+/**
+ * Answers any error with another effect. If that fails too, the first error comes out, or with `fails: "fallback"` the
+ * fallback's own.
+ */
+export const effect: {
+  /** In a pipe; the fallback's error comes out. */
+  <E, A2, E2, R2>(
+    fallback: (error: E) => Effect.Effect<A2, E2, R2>,
+    options: { readonly fails: "fallback" }
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E2, R | R2>
+  /** In a pipe; the first error comes out. */
+  <E, A2, E2, R2>(
+    fallback: (error: E) => Effect.Effect<A2, E2, R2>,
+    options?: Options
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, [E2] extends [never] ? never : E, R | R2>
+  /** As a call; the fallback's error comes out. */
+  <A, E, R, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    fallback: (error: E) => Effect.Effect<A2, E2, R2>,
+    options: { readonly fails: "fallback" }
+  ): Effect.Effect<A | A2, E2, R | R2>
+  /** As a call; the first error comes out. */
+  <A, E, R, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    fallback: (error: E) => Effect.Effect<A2, E2, R2>,
+    options?: Options
+  ): Effect.Effect<A | A2, [E2] extends [never] ? never : E, R | R2>
+} = Function.dual(
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    fallback: (error: E) => Effect.Effect<A2, E2, R2>,
+    options?: Options
+  ) => Effect.catch(self, (error) => attempt(error, fallback, options))
+)
+
+const blamed = (blames: ReadonlyArray<Blame>, error: unknown): boolean => {
+  const blame = Failures.blameOfUnknown(error)
+  return blame !== undefined && blames.includes(blame)
+}
+
+/**
+ * Answers errors of these blames with another effect; the others stay in the type. If the fallback fails too, the first
+ * error comes out.
+ */
+export const onBlame: {
+  /** In a pipe. */
+  <const B extends Blame, E, A2, E2, R2>(
+    blames: ReadonlyArray<B>,
+    fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
+  ): <A, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A | A2, Exclude<E, BlamedOn<E, B>> | ([E2] extends [never] ? never : BlamedOn<E, B>), R | R2>
+  /** As a call. */
+  <A, E, R, const B extends Blame, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    blames: ReadonlyArray<B>,
+    fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
+  ): Effect.Effect<A | A2, Exclude<E, BlamedOn<E, B>> | ([E2] extends [never] ? never : BlamedOn<E, B>), R | R2>
+} = Function.dual(
+  3,
+  <A, E, R, B extends Blame, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    blames: ReadonlyArray<B>,
+    fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
+  ) =>
+    Effect.catchIf(
+      self,
+      (error): error is E & BlamedOn<E, B> => blamed(blames, error),
+      (error) => attempt<BlamedOn<E, B>, A2, E2, R2>(error, fallback, undefined)
+    ) as never
+)
+
+/**
+ * Answers the failure of a stream with another stream, but only while nothing was delivered: two answers are never mixed
+ * into one. After the first element the failure stays.
+ */
+export const stream: {
+  /** In a pipe. */
+  <E, A2, E2, R2>(
+    fallback: (error: E) => Stream.Stream<A2, E2, R2>
+  ): <A, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | A2, E | E2, R | R2>
+  /** As a call. */
+  <A, E, R, A2, E2, R2>(
+    self: Stream.Stream<A, E, R>,
+    fallback: (error: E) => Stream.Stream<A2, E2, R2>
+  ): Stream.Stream<A | A2, E | E2, R | R2>
+} = Function.dual(
+  2,
+  <A, E, R, A2, E2, R2>(
+    self: Stream.Stream<A, E, R>,
+    fallback: (error: E) => Stream.Stream<A2, E2, R2>
+  ): Stream.Stream<A | A2, E | E2, R | R2> =>
+    Stream.suspend(() => {
+      let delivered = false
+      const noted = Stream.mapArray(self, (elements) => {
+        delivered = true
+        return elements
+      })
+      return Stream.catch(noted, (error): Stream.Stream<A2, E | E2, R2> => {
+        if (delivered) return Stream.fail(error)
+        return Stream.unwrap(
+          Effect.withFiberSucceed((fiber) => {
+            tell(fiber, error)
+            return fallback(error)
+          })
+        )
+      })
+    })
+)

@@ -1,0 +1,355 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Stream } from "effect"
+import { Throttled } from "effect-resilience/errors"
+import { Deadline, InvalidPolicyOption, PolicyTelemetry, RateLimiter, RateLimiterState } from "effect-resilience/policy"
+import { TestClock } from "effect/testing"
+import * as fc from "fast-check"
+import { interruptEverywhere } from "./kit/interruptAt.ts"
+
+const { bursty, smooth } = RateLimiterState
+/** Takes permits as early as can be; gives when. */
+const reserve = (rule: RateLimiterState.Rule, now: number, permits = 1): number => {
+  const at = rule.peek(now, permits)
+  rule.take(at, permits, now)
+  return at
+}
+const many = (rule: RateLimiterState.Rule, now: number, n: number) =>
+  Array.from({ length: n }, () => reserve(rule, now))
+
+describe("RateLimiterState.smooth: failsafe-go's smooth limiter", () => {
+  it("one each interval", () => assert.deepStrictEqual(many(smooth(100), 0, 5), [0, 100, 200, 300, 400]))
+
+  it("saves nothing up", () => {
+    const rule = smooth(100)
+    reserve(rule, 0)
+    assert.deepStrictEqual(many(rule, 10_000, 3), [10_000, 10_100, 10_200])
+  })
+
+  it("n permits take n intervals", () => {
+    const rule = smooth(100)
+    assert.strictEqual(reserve(rule, 0, 3), 0)
+    assert.strictEqual(reserve(rule, 0), 300)
+  })
+
+  it("fractions do not drift: 3 per second for a thousand calls", () => {
+    assert.closeTo(many(smooth(1000 / 3), 0, 1000).at(-1)!, 333_000, 0.01)
+  })
+
+  it("what is given back goes to the next who asks", () => {
+    const rule = smooth(100)
+    many(rule, 0, 5)
+    rule.refund(200, 1, 0)
+    assert.deepStrictEqual(many(rule, 0, 2), [200, 500])
+  })
+
+  // Effect's limiter: five cancelled waiters, and the next one waits 5994 ms.
+  it("five cancelled waiters leave no trace", () => {
+    const rule = smooth(1000)
+    for (const at of many(rule, 0, 6).slice(1)) rule.refund(at, 1, 0)
+    assert.strictEqual(reserve(rule, 0), 1000)
+  })
+
+  it("what is past is spent", () => {
+    const rule = smooth(100)
+    const [at] = many(rule, 0, 2)
+    rule.refund(at!, 1, 50)
+    assert.strictEqual(reserve(rule, 50), 200)
+  })
+
+  it("a gap whose time has come is used from now on, and one that is past is lost", () => {
+    const rule = smooth(100)
+    many(rule, 0, 4)
+    rule.refund(100, 2, 0)
+    assert.strictEqual(rule.peek(150, 1), 150)
+    assert.strictEqual(rule.peek(250, 1), 400)
+  })
+})
+
+describe("RateLimiterState.bursty: failsafe-go's bursty limiter", () => {
+  it("all at once in a period, the rest in the next ones", () => {
+    assert.deepStrictEqual(many(bursty(2, 1000), 5000, 5), [5000, 5000, 6000, 6000, 7000])
+  })
+
+  it("periods follow each other from the first use", () => {
+    const rule = bursty(2, 1000)
+    many(rule, 500, 2)
+    assert.strictEqual(reserve(rule, 1400), 1500)
+    assert.strictEqual(reserve(rule, 1600), 1600)
+    assert.strictEqual(reserve(rule, 1600), 2500)
+  })
+
+  it("saves nothing up", () => {
+    const rule = bursty(2, 1000)
+    reserve(rule, 0)
+    assert.deepStrictEqual(many(rule, 60_000, 3), [60_000, 60_000, 61_000])
+  })
+
+  it("more permits than the limit never fit", () => {
+    assert.strictEqual(bursty(2, 1000).peek(0, 3), Number.POSITIVE_INFINITY)
+  })
+
+  it("a small call fills the room that a large one left", () => {
+    const rule = bursty(3, 1000)
+    assert.deepStrictEqual([reserve(rule, 0, 2), reserve(rule, 0, 2), reserve(rule, 0, 1)], [0, 1000, 0])
+  })
+
+  it("gives back", () => {
+    const rule = bursty(1, 1000)
+    many(rule, 0, 3)
+    rule.refund(1000, 1, 0)
+    assert.deepStrictEqual(many(rule, 0, 2), [1000, 3000])
+  })
+})
+
+describe("RateLimiterState: what always holds", () => {
+  const steps = fc.array(
+    fc.record({
+      wait: fc.integer({ min: 0, max: 400 }),
+      cancel: fc.option(fc.nat(5), { nil: undefined }),
+      permits: fc.integer({ min: 1, max: 3 })
+    }),
+    { maxLength: 120 }
+  )
+  /** Plays steps; gives the permits that were used, by time. */
+  const play = (
+    rule: RateLimiterState.Rule,
+    list: ReadonlyArray<{ wait: number; cancel: number | undefined; permits: number }>
+  ) => {
+    let now = 0
+    const held: Array<{ at: number; permits: number }> = []
+    for (const step of list) {
+      now += step.wait
+      if (step.cancel !== undefined) {
+        const waiting = held.filter((one) => one.at > now)
+        const one = waiting[step.cancel % Math.max(1, waiting.length)]
+        if (one !== undefined) {
+          rule.refund(one.at, one.permits, now)
+          held.splice(held.indexOf(one), 1)
+        }
+      }
+      const at = reserve(rule, now, step.permits)
+      assert.isAtLeast(at, now)
+      held.push({ at, permits: step.permits })
+    }
+    return held.sort((a, b) => a.at - b.at)
+  }
+
+  it("smooth: with refunds in any order, no two calls come closer than their permits say", () =>
+    fc.assert(
+      fc.property(steps, (list) => {
+        const held = play(smooth(100), list)
+        for (let i = 1; i < held.length; i++) {
+          const before = held[i - 1]!
+          if (held[i]!.at < before.at + before.permits * 100 - 0.001) return false
+        }
+        return true
+      }),
+      { numRuns: 500 }
+    ))
+
+  it("bursty: with refunds in any order, no period has more than its limit", () =>
+    fc.assert(
+      fc.property(steps, (list) => {
+        const origin = list[0]?.wait ?? 0
+        const periods = new Map<number, number>()
+        for (const { at, permits } of play(bursty(3, 1000), list)) {
+          const period = Math.floor((at - origin) / 1000)
+          periods.set(period, (periods.get(period) ?? 0) + permits)
+        }
+        return [...periods.values()].every((n) => n <= 3)
+      }),
+      { numRuns: 500 }
+    ))
+
+  it("smooth: when all are cancelled, the next goes as if none had been", () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 20 }),
+        fc.nat(),
+        (sizes, seed) => {
+          const rule = smooth(100)
+          reserve(rule, 0)
+          const taken = sizes.map((permits) => ({ permits, at: reserve(rule, 0, permits) }))
+          taken.sort((a, b) => ((a.at * 7919 + seed) % 101) - ((b.at * 7919 + seed) % 101))
+          for (const { at, permits } of taken) rule.refund(at, permits, 0)
+          return reserve(rule, 0) === 100
+        }
+      )
+    ))
+})
+
+describe("RateLimiter", () => {
+  const at = Clock.currentTimeMillis
+
+  it.effect("those who wait go in turn, each at its time", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.make({ limit: 10, window: "1 second", maxWait: "10 seconds" })
+      const all = Effect.all(
+        Array.from({ length: 4 }, () => RateLimiter.protect(at, limiter)),
+        { concurrency: "unbounded" }
+      )
+      const fiber = yield* Effect.forkChild(all)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), [0, 100, 200, 300])
+    })
+  )
+
+  it.effect("refuses at once what would wait too long, and says how long that were", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.make({ limit: 2, window: "1 second", key: "api" })
+      yield* RateLimiter.acquire(limiter)
+      const error = yield* Effect.flip(RateLimiter.acquire(limiter))
+      assert.instanceOf(error, Throttled)
+      assert.deepInclude({ ...error }, { key: "api", retryAfterMillis: 500 })
+    })
+  )
+
+  it.effect("a refused call takes nothing", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.make({ limit: 1, window: "1 second" })
+      yield* RateLimiter.acquire(limiter)
+      for (let i = 0; i < 50; i++) yield* Effect.flip(RateLimiter.acquire(limiter))
+      yield* TestClock.adjust("1 second")
+      yield* RateLimiter.acquire(limiter)
+    })
+  )
+
+  it.effect("bounds how many wait", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.make({ limit: 1, window: "1 second", maxWait: "1 minute", maxWaiters: 2 })
+      yield* RateLimiter.acquire(limiter)
+      yield* Effect.forkChild(RateLimiter.acquire(limiter))
+      yield* Effect.forkChild(RateLimiter.acquire(limiter))
+      yield* Effect.yieldNow
+      assert.strictEqual((yield* Effect.flip(RateLimiter.acquire(limiter)))._tag, "Throttled")
+      yield* TestClock.adjust("1 second")
+      const third = yield* Effect.forkChild(Effect.exit(RateLimiter.acquire(limiter)))
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(third)))
+    })
+  )
+
+  it.effect("does not wait past the deadline", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.make({ limit: 1, window: "1 minute", maxWait: "1 hour" })
+      yield* RateLimiter.acquire(limiter)
+      const error = yield* RateLimiter.acquire(limiter).pipe(Deadline.total("10 seconds"), Effect.flip)
+      assert.strictEqual(error._tag, "Throttled")
+    })
+  )
+
+  it.effect("permits: a call that needs more takes more", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.make({ limit: 10, window: "1 second", kind: "bursty" })
+      yield* RateLimiter.acquire(limiter, { permits: 8 })
+      assert.strictEqual((yield* Effect.flip(RateLimiter.acquire(limiter, { permits: 3 }))).retryAfterMillis, 1000)
+      yield* RateLimiter.acquire(limiter, { permits: 2 })
+      assert.isUndefined((yield* Effect.flip(RateLimiter.acquire(limiter, { permits: 11 }))).retryAfterMillis)
+    })
+  )
+
+  it.effect("interrupted anywhere, a waiter gives its turn back", () =>
+    Effect.gen(function* () {
+      const report = yield* interruptEverywhere(
+        Effect.gen(function* () {
+          const limiter = yield* RateLimiter.make({ limit: 1, window: "1 second", maxWait: "1 minute" })
+          yield* Effect.orDie(RateLimiter.acquire(limiter))
+          const start = yield* at
+          const check = (exit: Exit.Exit<string, Throttled>) =>
+            Effect.map(at, (now) => {
+              const lane = limiter.lane(now)
+              assert.strictEqual(lane.waiting, 0)
+              // Either its turn was used, or the next one has it.
+              const next = lane.rule.peek(now, 1)
+              if (Exit.isFailure(exit) && now < start + 1000) assert.strictEqual(next, start + 1000)
+            })
+          return { program: RateLimiter.protect(Effect.succeed("ran"), limiter), check }
+        })
+      )
+      assert.isAbove(report.steps, 5)
+      assert.isAtLeast(report.waits, 10)
+    })
+  )
+
+  it.effect("tells of refusals", () =>
+    Effect.gen(function* () {
+      const names: Array<string> = []
+      const limiter = yield* RateLimiter.make({ limit: 1, window: "1 second" })
+      yield* RateLimiter.acquire(limiter)
+      yield* Effect.ignore(RateLimiter.acquire(limiter)).pipe(
+        Effect.provideService(PolicyTelemetry.Sink, (event) => names.push(event.name))
+      )
+      assert.deepStrictEqual(names, ["OnRateLimiterRejected"])
+    })
+  )
+
+  it.effect("a stream takes one turn", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.make({ limit: 1, window: "1 second" })
+      const stream = Stream.make(1, 2, 3).pipe(RateLimiter.protectStream(limiter))
+      assert.deepStrictEqual(yield* Stream.runCollect(stream), [1, 2, 3])
+      assert.strictEqual((yield* Effect.flip(Stream.runCollect(stream)))._tag, "Throttled")
+    })
+  )
+})
+
+describe("RateLimiter.makeKeyed", () => {
+  it.effect("each key has a limit of its own", () =>
+    Effect.gen(function* () {
+      const keyed = yield* RateLimiter.makeKeyed({ limit: 1, window: "1 second" })
+      yield* RateLimiter.acquire(keyed.get("a"))
+      yield* RateLimiter.acquire(keyed.get("b"))
+      const error = yield* Effect.flip(RateLimiter.acquire(keyed.get("a")))
+      assert.strictEqual(error.key, "a")
+    })
+  )
+
+  // Effect's memory store keeps every key for ever.
+  it.effect("a hundred thousand keys seen once do not stay", () =>
+    Effect.gen(function* () {
+      const keyed = yield* RateLimiter.makeKeyed({ limit: 1, window: "1 second" })
+      let largest = 0
+      for (let i = 0; i < 1000; i++) {
+        for (let j = 0; j < 100; j++) yield* RateLimiter.acquire(keyed.get(`${i}.${j}`))
+        yield* TestClock.adjust("1 second")
+        largest = Math.max(largest, yield* keyed.size)
+      }
+      assert.isAtMost(largest, 300)
+    })
+  )
+
+  it.effect("never more than maxKeys", () =>
+    Effect.gen(function* () {
+      const keyed = yield* RateLimiter.makeKeyed({ limit: 1, window: "1 hour", maxKeys: 10 })
+      for (let i = 0; i < 100; i++) yield* RateLimiter.acquire(keyed.get(String(i)))
+      assert.strictEqual(yield* keyed.size, 10)
+    })
+  )
+
+  it.effect("by name, from a layer", () =>
+    Effect.gen(function* () {
+      const use = Effect.flatMap(RateLimiter.RateLimiters, (keyed) => Effect.exit(RateLimiter.acquire(keyed.get("a"))))
+      const [first, second] = yield* Effect.all([use, use]).pipe(
+        Effect.provide(RateLimiter.layer({ limit: 1, window: "1 second" }))
+      )
+      assert.isTrue(Exit.isSuccess(first) && Exit.isFailure(second))
+    })
+  )
+})
+
+describe("RateLimiter: refused options", () => {
+  const refusals: ReadonlyArray<[RateLimiter.Options, string]> = [
+    // Effect's limiter takes it for no limit at all.
+    [{ limit: 0, window: 1000 }, 'RateLimiter.make: "limit" must be a positive integer, got 0'],
+    [{ limit: Number.NaN, window: 1000 }, '"limit" must be a positive integer, got NaN'],
+    [{ limit: 1, window: 0 }, '"window" must be a duration above zero'],
+    [{ limit: 1, window: 1000, maxWait: -1 }, '"maxWait" must be a duration, zero or more'],
+    [{ limit: 1, window: 1000, maxWaiters: 0.5 }, '"maxWaiters" must be a whole number'],
+    [{ limit: 1, window: 1000, kind: "other" as "smooth" }, '"kind" must be "smooth" or "bursty", got "other"']
+  ]
+  for (const [options, expected] of refusals) {
+    it(expected, () =>
+      assert.throws(() => RateLimiter.make(options), InvalidPolicyOption.InvalidPolicyOption, expected)
+    )
+  }
+})
