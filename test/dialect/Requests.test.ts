@@ -1,5 +1,5 @@
 import { Result } from "effect"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type ChatInput, parseChatRequest, parseOpenAIRequest } from "../../src/dialect/index.ts"
 import { depthOf } from "../../src/dialect/Json.ts"
