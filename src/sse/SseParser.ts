@@ -19,7 +19,7 @@ export interface SseOverflow {
   readonly maxEventBytes: number
 }
 
-/** What a parser reports, and how much it may hold. The callbacks must not throw. */
+/** What a parser reports, and how much it may hold. The callbacks must not throw, nor call the parser. */
 export interface SseParserOptions {
   readonly onEvent: (event: SseEvent) => void
   /** A comment line, without its colon and one space after it. Heartbeats are comments. */
