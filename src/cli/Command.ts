@@ -1,0 +1,91 @@
+/**
+ * What the command line asks for. Pure: nothing is read and nothing is written here.
+ */
+import { Result } from "effect"
+import { parseArgs } from "node:util"
+import { nearest } from "./Nearest.ts"
+
+/** One thing to do. */
+export type Command =
+  | { readonly _tag: "Relay"; readonly file: string }
+  | { readonly _tag: "Check"; readonly file: string }
+  | { readonly _tag: "Schema" }
+  | { readonly _tag: "Help" }
+  | { readonly _tag: "Version" }
+
+/** The help text. */
+export const usage = `Usage:
+  effect-resilience relay --config FILE   start the relay
+  effect-resilience check FILE            check a configuration file
+  effect-resilience schema                print the JSON Schema of the configuration file
+  effect-resilience --help | --version
+
+FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT overrides server.port.
+Exit codes: 0 done, or stopped by a signal in time; 1 could not run, or had to be cut off; 2 usage or configuration.
+`
+
+const names = ["relay", "check", "schema"]
+const options = {
+  config: { type: "string", multiple: true },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "v" }
+} as const
+
+const unknownOption = (name: string): string => {
+  const bare = name.replace(/^-+/, "")
+  const meant = nearest(bare, Object.keys(options))
+  return `unknown option ${bare.length === 1 ? "-" : "--"}${bare}${meant === undefined ? "" : `, did you mean --${meant}?`}`
+}
+
+/** Reads the arguments after the program's name. The failure is one line that says what is wrong with them. */
+export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command, string> => {
+  const { tokens, positionals } = parseArgs({
+    args: [...argv],
+    options,
+    allowPositionals: true,
+    strict: false,
+    tokens: true
+  })
+  const files: Array<string> = []
+  const asked = new Set<string>()
+  for (const token of tokens) {
+    if (token.kind !== "option") continue
+    if (!Object.hasOwn(options, token.name)) return Result.fail(unknownOption(token.rawName))
+    if (token.name !== "config") {
+      if (token.value !== undefined) return Result.fail(`${token.rawName} takes no value`)
+      asked.add(token.name)
+    } else if (token.value === undefined || token.value === "") return Result.fail("--config needs a FILE")
+    else files.push(token.value)
+  }
+  if (asked.has("help")) return Result.succeed({ _tag: "Help" })
+  if (asked.has("version")) return Result.succeed({ _tag: "Version" })
+
+  const [name, ...rest] = positionals
+  const tooMany = (): Result.Result<never, string> => Result.fail(`${name}: unexpected argument ${rest.at(-1)}`)
+  if (name !== "relay" && files.length > 0) return Result.fail("--config belongs to the command relay")
+  switch (name) {
+    case undefined:
+      return Result.fail("a command is needed")
+    case "relay": {
+      const [file, another] = files
+      if (rest.length > 0) return tooMany()
+      if (file === undefined) return Result.fail("relay: --config FILE is needed")
+      return another === undefined
+        ? Result.succeed({ _tag: "Relay", file })
+        : Result.fail("relay: --config was given twice")
+    }
+    case "check": {
+      const [file] = rest
+      if (rest.length > 1) return tooMany()
+      return file === undefined || file === ""
+        ? Result.fail("check: FILE is needed")
+        : Result.succeed({ _tag: "Check", file })
+    }
+    case "schema":
+      return rest.length > 0 ? tooMany() : Result.succeed({ _tag: "Schema" })
+    default: {
+      const meant = nearest(name, names)
+      return Result.fail(`unknown command ${name}${meant === undefined ? "" : `, did you mean ${meant}?`}`)
+    }
+  }
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+/**
+ * The `effect-resilience` command.
+ */
+import { Effect, Result } from "effect"
+import process from "node:process"
+import type { Command } from "./Command.ts"
+import { parseCommand, usage } from "./Command.ts"
+import type { Configuration } from "./Configuration.ts"
+import { loadConfiguration } from "./Configuration.ts"
+import { configurationJsonSchema } from "./ConfigurationJsonSchema.ts"
+import { packageVersion, printErr, printOut, runMain } from "./Process.ts"
+
+const done = Effect.as(0)
+const refused = Effect.as(2)
+
+/** Only this command needs the server: the others start without it. */
+const relay = (configuration: Configuration): Effect.Effect<number> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./RunRelay.ts")),
+    ({ runRelay }) => runRelay(configuration)
+  )
+
+const run = (command: Command): Effect.Effect<number> => {
+  switch (command._tag) {
+    case "Help":
+      return done(printOut(usage.trimEnd()))
+    case "Version":
+      return done(printOut(packageVersion()))
+    case "Schema":
+      return done(printOut(JSON.stringify(configurationJsonSchema(), null, 2)))
+    case "Check":
+      return loadConfiguration(command.file, process.env).pipe(
+        Effect.andThen(done(printOut(`${command.file}: ok`))),
+        Effect.catch((faults) => refused(printErr(faults.message)))
+      )
+    case "Relay":
+      return loadConfiguration(command.file, process.env).pipe(
+        Effect.matchEffect({
+          onFailure: (faults) => refused(printErr(faults.message)),
+          onSuccess: relay
+        })
+      )
+  }
+}
+
+const command = parseCommand(process.argv.slice(2))
+runMain(
+  Result.isSuccess(command)
+    ? run(command.success)
+    : refused(printErr(`effect-resilience: ${command.failure}\n\n${usage.trimEnd()}`))
+)

@@ -1,0 +1,75 @@
+/**
+ * The process of a command: its signals, its output, its end.
+ */
+import { Effect, Exit, type Scope } from "effect"
+import { readFileSync } from "node:fs"
+import process from "node:process"
+import { redactText } from "../errors/index.ts"
+import { lineOf } from "../telemetry/index.ts"
+
+/** The version of this package. */
+export const packageVersion = (): string => {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8")
+  return (JSON.parse(text) as { readonly version: string }).version
+}
+
+/** Writes lines to stdout. */
+export const printOut = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stdout.write(`${text}\n`))
+
+/** Writes lines to stderr. */
+export const printErr = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(`${text}\n`))
+
+/**
+ * Listens for SIGTERM and SIGINT as long as the scope is open, and gives an effect that waits for the first. A second
+ * one ends the process at once, with exit code 1.
+ */
+export const stopSignal: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.gen(function* () {
+  let signalled = false
+  const waiting = new Set<() => void>()
+  const onSignal = (): void => {
+    if (signalled) process.exit(1)
+    signalled = true
+    for (const resume of waiting) resume()
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => void process.on("SIGTERM", onSignal).on("SIGINT", onSignal)),
+    () => Effect.sync(() => void process.off("SIGTERM", onSignal).off("SIGINT", onSignal))
+  )
+  return Effect.callback<void>((resume) => {
+    const go = (): void => resume(Effect.void)
+    if (signalled) return go()
+    waiting.add(go)
+    return Effect.sync(() => void waiting.delete(go))
+  })
+})
+
+const logFatal = (event: string, error: unknown): void => {
+  const text = error instanceof Error ? (error.stack ?? String(error)) : String(error)
+  process.stderr.write(
+    `${lineOf({
+      timestamp: new Date().toISOString(),
+      level: "fatal",
+      event,
+      fields: { class: "defect", code: "internal_error", error: redactText(text) }
+    })}\n`
+  )
+}
+
+/**
+ * Runs a command to its end: the process exits with the code that it gives, and with 1 and one log line when something
+ * was thrown that nobody caught. A reader of stdout or stderr that goes away ends nothing.
+ */
+export const runMain = (command: Effect.Effect<number>): void => {
+  const ignore = (): void => {}
+  process.stdout.on("error", ignore)
+  process.stderr.on("error", ignore)
+  const crash = (error: unknown): void => {
+    logFatal("relay_crashed", error)
+    process.exit(1)
+  }
+  process.on("uncaughtException", crash)
+  process.on("unhandledRejection", crash)
+  Effect.runCallback(command, {
+    onExit: (exit) => (Exit.isSuccess(exit) ? process.exit(exit.value) : crash(exit.cause))
+  })
+}

@@ -1,0 +1,35 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import { parseCommand } from "../../src/cli/Command.ts"
+
+describe("the command line", () => {
+  it.each([
+    [["relay", "--config", "a.yaml"], { _tag: "Relay", file: "a.yaml" }],
+    [["--config=a.yaml", "relay"], { _tag: "Relay", file: "a.yaml" }],
+    [["check", "a.yaml"], { _tag: "Check", file: "a.yaml" }],
+    [["check", "--", "-a"], { _tag: "Check", file: "-a" }],
+    [["schema"], { _tag: "Schema" }],
+    [["--help"], { _tag: "Help" }],
+    [["relay", "-h"], { _tag: "Help" }],
+    [["--version"], { _tag: "Version" }]
+  ])("%j is understood", (args, command) => {
+    assert.deepStrictEqual(Result.getOrThrow(parseCommand(args)), command as never)
+  })
+
+  it.each([
+    [[], "a command is needed"],
+    [["relay"], "relay: --config FILE is needed"],
+    [["relay", "--config"], "--config needs a FILE"],
+    [["relay", "--config", "a", "--config", "b"], "relay: --config was given twice"],
+    [["relay", "file.yaml"], "relay: unexpected argument file.yaml"],
+    [["check"], "check: FILE is needed"],
+    [["check", "a", "b"], "check: unexpected argument b"],
+    [["check", "--config", "a"], "--config belongs to the command relay"],
+    [["schema", "x"], "schema: unexpected argument x"],
+    [["relya"], "unknown command relya, did you mean relay?"],
+    [["relay", "--confg", "x"], "unknown option --confg, did you mean --config?"],
+    [["--version=1"], "--version takes no value"]
+  ])("%j is refused", (args, message) => {
+    assert.strictEqual(Result.getOrThrow(Result.flip(parseCommand(args))), message)
+  })
+})
