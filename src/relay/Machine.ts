@@ -5,7 +5,15 @@
  * shown when it can no longer be taken back; what was shown is never shown again; a loss after the finish is a success;
  * and an answer that was cut never looks whole.
  */
-import type { AnswerEncoder, Delta, Payload, Seam, Signal, Usage } from "../dialect/index.ts"
+import {
+  type AnswerEncoder,
+  codePoints,
+  type Delta,
+  type Payload,
+  type Seam,
+  type Signal,
+  type Usage
+} from "../dialect/index.ts"
 import { EmptyResponse, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
 import { sumUsage, type UsagePart } from "./UsageSum.ts"
@@ -180,7 +188,8 @@ export class Machine {
         this.noteFinish(delta)
         return going
       case "Finishing":
-        if (delta.content) this.show(delta)
+        // The encoder keeps the details of a usage, such as cached tokens, for the end.
+        if (delta.content || delta.usage !== undefined) this.show(delta)
         return going
       case "Ended":
         return going
@@ -308,19 +317,3 @@ export class Machine {
 }
 
 const truncated = (): Verdict => ({ _tag: "Broken", error: stackless(() => new StreamTruncated({})) })
-
-/** How many code points a text has. */
-export const codePoints = (text: string): number => {
-  let n = text.length
-  for (let i = 0; i < text.length - 1; i++) {
-    const unit = text.charCodeAt(i)
-    if (unit >= 0xd800 && unit <= 0xdbff) {
-      const next = text.charCodeAt(i + 1)
-      if (next >= 0xdc00 && next <= 0xdfff) {
-        n--
-        i++
-      }
-    }
-  }
-  return n
-}
