@@ -41,7 +41,6 @@ export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
     // The flags of this process (a loader, an inspector) are not the thread's.
     const worker = new Worker(thread, { workerData: { path }, execArgv: ["--disable-warning=ExperimentalWarning"] })
     let fault = "it ended"
-    worker.unref()
     worker.on("message", (told: UpkeepTell) => {
       if (told._tag === "Ready") {
         up = true
@@ -67,6 +66,8 @@ export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
       }, pause).unref()
       pause = Math.min(pause * 2, restartAfter.most)
     })
+    // After the listeners: one for messages keeps the process alive again.
+    worker.unref()
     return worker
   }
   let current = spawn()

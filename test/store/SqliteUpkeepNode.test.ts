@@ -1,0 +1,98 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { SqliteNode } from "effect-resilience/store"
+import { startUpkeep } from "../../src/store/SqliteUpkeepNode.ts"
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "upkeep-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+const schema = { application: 7, migrations: ["CREATE TABLE item (value TEXT NOT NULL) STRICT"] }
+
+/** Waits until something is so, for at most 10 s. */
+const until = (holds: () => boolean) =>
+  Effect.gen(function* () {
+    for (let n = 0; !holds(); n++) {
+      if (n > 1_000) return yield* Effect.die(new Error(`it never came: ${String(holds)}`))
+      yield* Effect.sleep(10)
+    }
+  })
+
+describe("the upkeep of a SQLite store", () => {
+  it.live("copies the log back into the database, and keeps it in bounds, while it is written", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "relay.db")
+      const sqlite = yield* SqliteNode.open({ path, ...schema })
+      const statement = sqlite.database.prepare("INSERT INTO item VALUES (?)")
+      const value = "x".repeat(4_000)
+      let faults = 0
+      let most = 0
+      // A writer that never pauses, as under load: some 100 MB of log, if nobody looked after it.
+      for (let commits = 0; commits < 4_000; commits++) {
+        const done = Effect.callback<void>((resume) =>
+          sqlite.write(
+            () => {
+              for (let n = 0; n < 8; n++) statement.run(value)
+            },
+            (answer) => {
+              if (!answer.ok) faults++
+              resume(Effect.void)
+            }
+          )
+        )
+        yield* done
+        most = Math.max(most, statSync(`${path}-wal`).size)
+        if (commits % 50 === 0) yield* Effect.sleep(10)
+      }
+      assert.strictEqual(faults, 0)
+      assert.isBelow(most, 110_000_000)
+      yield* until(() => statSync(path).size > 100_000_000)
+      assert.strictEqual(sqlite.database.prepare("SELECT count(*) AS n FROM item").get()?.["n"], 32_000)
+    })
+  )
+
+  it.live("runs deletions in small steps, and says what went wrong", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "relay.db")
+      const sqlite = yield* SqliteNode.open({ path, ...schema })
+      sqlite.database.exec(
+        "INSERT INTO item WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT 'x' FROM n"
+      )
+      const clean = (sql: string) =>
+        Effect.callback<string | undefined>((resume) =>
+          sqlite.clean([{ sql, params: [100] }], (fault) => resume(Effect.succeed(fault)))
+        )
+      assert.isUndefined(yield* clean("DELETE FROM item WHERE rowid IN (SELECT rowid FROM item LIMIT ?)"))
+      assert.strictEqual(sqlite.database.prepare("SELECT count(*) AS n FROM item").get()?.["n"], 0)
+      assert.include(yield* clean("DELETE FROM missing WHERE rowid < ?"), "no such table")
+      assert.isUndefined(yield* clean("DELETE FROM item WHERE rowid < ?"))
+    })
+  )
+
+  it.live("is started again when it dies, and answers what it was asked meanwhile", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      const path = join(base, "later", "relay.db")
+      const told: Array<string> = []
+      const upkeep = startUpkeep({
+        path,
+        onUp: () => void told.push("up"),
+        onDown: () => void told.push("down")
+      })
+      const asked: Array<string | undefined> = []
+      upkeep.clean([{ sql: "DELETE FROM item", params: [] }], (fault) => void asked.push(fault))
+      yield* until(() => told.includes("down"))
+      assert.strictEqual(asked.length, 1)
+      assert.isString(asked[0])
+      mkdirSync(join(base, "later"))
+      new DatabaseSync(path).close()
+      yield* until(() => told.includes("up"))
+      yield* Effect.callback<void>((resume) => upkeep.close(() => resume(Effect.void)))
+      assert.deepStrictEqual(told, ["down", "up"])
+    })
+  )
+})
