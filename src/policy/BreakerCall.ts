@@ -6,7 +6,7 @@
  * breaker may be left without a finaliser because its admission holds nothing: a cancelled call counts for nothing, so
  * there is nothing to do for it. A probe holds a place, and is guarded.
  */
-import { Clock, Effect, Exit, type Fiber, PubSub } from "effect"
+import { Clock, Effect, Exit, type Fiber, PubSub, Stream } from "effect"
 import { CircuitOpen, stackless } from "../errors/index.ts"
 import * as BreakerState from "./BreakerState.ts"
 import type { Breakers, MemoryBreakers } from "./CircuitBreakerStore.ts"
@@ -139,8 +139,38 @@ const guarded = <A, E, R>(
     })
   )
 
+/** Runs a stream through a breaker: admitted when it begins, judged by how it ends. */
+export const runStream = <A, E, R>(
+  self: Stream.Stream<A, E, R>,
+  breaker: CircuitBreaker,
+  judge?: Pick<Judge<A, E>, "isFailure">
+): Stream.Stream<A, E | CircuitOpen, R> =>
+  Stream.suspend(() => {
+    let admitted: BreakerState.Admitted | undefined
+    const admission = Effect.withFiber((fiber) =>
+      Effect.flatMap(
+        change(breaker, BreakerState.admit),
+        (admission): Effect.Effect<Stream.Stream<A, E, R>, CircuitOpen> => {
+          if (admission._tag === "Rejected") {
+            return reject(breaker.key, rejectionOf(breaker.key, admission.retryAfterMillis), fiber)
+          }
+          admitted = admission
+          return Effect.succeed(self)
+        }
+      )
+    )
+    return Stream.onExit(Stream.unwrap(Effect.uninterruptible(admission)), (exit) => {
+      if (admitted === undefined) return Effect.void
+      const admission = admitted
+      const failed = exit._tag === "Failure" ? Failures.errorOf(exit.cause) : undefined
+      const outcome = judged(exit, failed as { readonly error: E } | undefined, judge, undefined, 0)
+      const hint = failed === undefined ? undefined : Failures.retryAfterMillisOf(failed.error)
+      return change(breaker, (record, now) => BreakerState.settle(record, admission, outcome, now, hint))
+    })
+  })
+
 const judged = <A, E>(
-  exit: Exit.Exit<A, E>,
+  exit: Exit.Exit<A, unknown>,
   failed: { readonly error: E } | undefined,
   judge: Judge<A, E> | undefined,
   slowMillis: number | undefined,

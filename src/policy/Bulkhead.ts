@@ -22,7 +22,7 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "ran", "BulkheadFull"]
  * ```
  */
-import { type Duration, Effect, Exit, type Fiber, type Scope, Stream } from "effect"
+import { type Duration, Effect, Exit, type Fiber, Stream } from "effect"
 import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../errors/index.ts"
 import * as Option from "./InvalidPolicyOption.ts"
@@ -94,16 +94,6 @@ export const protect: {
     })
 )
 
-/** Takes a place until the scope closes. Adds `BulkheadFull`. */
-export const place = (bulkhead: Bulkhead): Effect.Effect<void, BulkheadFull, Scope.Scope> =>
-  Effect.withFiber((fiber) => {
-    const seat: WaitQueue.Seat = { held: false }
-    return Effect.andThen(
-      Effect.addFinalizer(() => give(bulkhead, seat)),
-      Effect.suspend(() => (takes(bulkhead, seat) ? Effect.void : queued(bulkhead, seat, fiber)))
-    )
-  })
-
 /** Runs a stream once it has a place, which it keeps until it ends. Adds `BulkheadFull`. */
 export const protectStream: {
   (bulkhead: Bulkhead): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
@@ -111,7 +101,11 @@ export const protectStream: {
 } = dual(
   2,
   <A, E, R>(self: Stream.Stream<A, E, R>, bulkhead: Bulkhead): Stream.Stream<A, E | BulkheadFull, R> =>
-    Stream.unwrap(Effect.as(place(bulkhead), self))
+    Stream.suspend(() => {
+      const seat: WaitQueue.Seat = { held: false }
+      const taken = Effect.withFiber((fiber) => (takes(bulkhead, seat) ? Effect.void : queued(bulkhead, seat, fiber)))
+      return Stream.onExit(Stream.unwrap(Effect.as(taken, self)), () => give(bulkhead, seat))
+    })
 )
 
 /** How many calls run and how many wait. */

@@ -30,7 +30,7 @@
 import { Clock, Context, Duration, Effect, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
 import { dual } from "effect/Function"
 import type { CircuitOpen } from "../errors/index.ts"
-import { change, type CircuitBreaker, type Judge, run, type Shared, type Transition } from "./BreakerCall.ts"
+import { change, type CircuitBreaker, type Judge, run, runStream, type Shared, type Transition } from "./BreakerCall.ts"
 import * as BreakerState from "./BreakerState.ts"
 import * as BreakerWindow from "./BreakerWindow.ts"
 import { CircuitBreakerStore } from "./CircuitBreakerStore.ts"
@@ -226,6 +226,23 @@ export const protect: {
     judge?: Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | CircuitOpen, R>
 } = dual((args) => Effect.isEffect(args[0]), run)
+
+/**
+ * Runs a stream if the breaker lets it. Admitted when it begins; counted by how it ends: an error as in `protect`, an end
+ * (also one that the reader chose) as a success, an interruption not at all. How long a stream takes says nothing: none
+ * is slow. Adds `CircuitOpen`.
+ */
+export const protectStream: {
+  <A, E>(
+    breaker: CircuitBreaker,
+    judge?: Pick<Judge<NoInfer<A>, NoInfer<E>>, "isFailure">
+  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | CircuitOpen, R>
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    breaker: CircuitBreaker,
+    judge?: Pick<Judge<NoInfer<A>, NoInfer<E>>, "isFailure">
+  ): Stream.Stream<A, E | CircuitOpen, R>
+} = dual((args) => Stream.isStream(args[0]), runStream)
 
 /** As `protect`, with the breaker of this key in the program's `CircuitBreakers`. */
 export const protectKey: {

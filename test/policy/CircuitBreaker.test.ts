@@ -278,6 +278,35 @@ describe("CircuitBreaker", () => {
     })
   )
 
+  it.effect("a stream is counted by how it ends", () =>
+    Effect.gen(function* () {
+      const run = <E>(stream: Stream.Stream<number, E>) =>
+        Effect.gen(function* () {
+          const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.countWindow({ size: 5 }) })
+          yield* Effect.exit(Stream.runDrain(Stream.take(CircuitBreaker.protectStream(stream, breaker), 2)))
+          const { calls, failures } = (yield* CircuitBreaker.state(breaker)).counts
+          return [calls, failures]
+        })
+      const one = Stream.make(1)
+      assert.deepStrictEqual(yield* run(one), [1, 0])
+      assert.deepStrictEqual(yield* run(Stream.forever(one)), [1, 0])
+      assert.deepStrictEqual(yield* run(Stream.concat(one, Stream.fail(new DoRequestFailed({})))), [1, 1])
+      assert.deepStrictEqual(yield* run(Stream.concat(one, Stream.fail(new InvalidRequest({})))), [0, 0])
+      assert.deepStrictEqual(yield* run(Stream.concat(one, Stream.die("bug"))), [0, 0])
+
+      const breaker = yield* tripped()
+      const rejected = yield* Effect.flip(Stream.runDrain(one.pipe(CircuitBreaker.protectStream(breaker))))
+      assert.strictEqual(rejected._tag, "CircuitOpen")
+      yield* TestClock.adjust("60 seconds")
+      const stuck = yield* Effect.forkChild(Stream.runDrain(CircuitBreaker.protectStream(Stream.never, breaker)), {
+        startImmediately: true
+      })
+      assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(down, breaker)))._tag, "CircuitOpen")
+      yield* Fiber.interrupt(stuck)
+      assert.strictEqual(yield* CircuitBreaker.protect(up, breaker), "up")
+    })
+  )
+
   describe("by key", () => {
     it.effect("each key has its own", () =>
       Effect.gen(function* () {
