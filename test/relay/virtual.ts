@@ -1,6 +1,6 @@
 /**
- * A relay on virtual time: real journal, selection and attempt loop; upstreams that follow a plan of faults and honour a
- * prefill. What every call did is recorded.
+ * A relay on virtual time: real journal, selection and attempt loop; upstreams that follow a plan of faults and go on
+ * from a partial answer, as a prefill or before a message. What every call did is recorded.
  */
 import { Clock, Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
@@ -46,8 +46,7 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 /** What is left of the answer after the partial that a request goes on from. */
 const restOf = (body: string): ReadonlyArray<string> => {
   const { messages } = JSON.parse(body) as { readonly messages: ReadonlyArray<{ role: string; content: string }> }
-  const last = messages.at(-1)
-  const partial = last?.role === "assistant" ? last.content : ""
+  const partial = messages.findLast(({ role }) => role === "assistant")?.content ?? ""
   return partial === "" ? chunks : (wholeText.slice(partial.length).match(/.{1,9}/gs) ?? [])
 }
 
