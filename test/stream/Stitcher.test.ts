@@ -123,6 +123,12 @@ describe("mode message", () => {
     it("a text too short to have been begun anew", () =>
       check("Hello, wor", "Hello, world", "Hello, world", decided("ambiguous")))
 
+    it("a periodic overlap, though it is long and nowhere else", () => {
+      for (const row of ["=-".repeat(20), "abcdefghijklmnop".repeat(2)]) {
+        check(`Title\n${row}`, `${row}x`, `${row}x`, decided("ambiguous"))
+      }
+    })
+
     it("a periodic text that comes again", () => {
       const row = "=-".repeat(20)
       check(row, row + "x", row + "x", decided("ambiguous"))
