@@ -83,6 +83,8 @@ export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
     close: (done) => {
       closing = true
       if (current.threadId === -1) return done()
+      // Now it is waited for.
+      current.ref()
       const late = setTimeout(() => void current.terminate(), up ? 2_000 : 0)
       current.once("exit", () => {
         clearTimeout(late)
