@@ -132,6 +132,13 @@ export const emit = (fiber: Fiber.Fiber<unknown, unknown>, name: EventName, make
   own?.(event, fiber)
 }
 
+/** Whether anybody listens, to events or to durations. */
+export const listens = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  fiber.getRef(MetricsSink) !== undefined ||
+  fiber.getRef(LogSink) !== undefined ||
+  fiber.getRef(SpanSink) !== undefined ||
+  fiber.getRef(Sink) !== undefined
+
 /** Whether durations are recorded: the one look-up that a happy path makes. */
 export const recordsDurations = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   fiber.getRef(MetricsSink) !== undefined
@@ -162,6 +169,7 @@ export const recordPipeline = (
   millis: number,
   error: unknown
 ): void => {
+  if (!recordsDurations(fiber)) return
   const exception = exceptionType(error)
   labelled(pipelineDuration, `${pipeline} ${exception}`, () => ({
     "pipeline.name": pipeline,

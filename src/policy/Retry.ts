@@ -34,10 +34,10 @@ import { nonNegativeInt, positiveInt } from "./InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
-import { type Exhausted, type Next, nowOf, type Retry, Run } from "./RetryRun.ts"
+import { type Exhausted, type Next, nowOf, type Retry, Run, TypeId } from "./RetryRun.ts"
 import * as RetrySchedule from "./RetrySchedule.ts"
 
-export type { Exhausted, Retry } from "./RetryRun.ts"
+export type { Any, Exhausted, Retry } from "./RetryRun.ts"
 
 /** Options of `make`. `A` and `E`: what it can judge; unknown unless a function says otherwise. */
 export interface Options<in A = unknown, in E = unknown, out E2 extends E = never> {
@@ -72,6 +72,7 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
   const schedule = options?.schedule ?? backoff
   const unlimited = options?.schedule === undefined ? 3 : Number.POSITIVE_INFINITY
   return {
+    [TypeId]: TypeId,
     attempts: options?.attempts === undefined ? unlimited : positiveInt(where, "attempts", options.attempts),
     schedule,
     plan: RetryPlan.planOf(schedule),

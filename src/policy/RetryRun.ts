@@ -8,10 +8,20 @@ import type { RetryBudget } from "./RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
 
 /** `RetriesExhausted` with the type of the errors that it holds. */
-export type Exhausted<E> = RetriesExhausted & { readonly last: E; readonly errors: ReadonlyArray<E> }
+export interface Exhausted<out E> extends RetriesExhausted {
+  readonly last: E
+  readonly errors: ReadonlyArray<E>
+}
+
+export const TypeId = "~effect-resilience/policy/Retry"
+
+/** A retry policy, whatever it can judge. */
+export interface Any {
+  readonly [TypeId]: typeof TypeId
+}
 
 /** A retry policy: made once, applied to as many effects as you like. It has no state but its budget's. */
-export interface Retry<in A = unknown, in E = unknown, out E2 extends E = never> {
+export interface Retry<in A = unknown, in E = unknown, out E2 = never> extends Any {
   readonly attempts: number
   readonly schedule: Schedule.Schedule<unknown, E>
   readonly plan: RetryPlan.Plan<E> | undefined

@@ -90,8 +90,9 @@ describe("Fallback", () => {
 describe("Fallback.stream", () => {
   it.effect("answers a stream that failed before its first element", () =>
     Effect.gen(function* () {
-      const safe = Stream.fail(down).pipe(Fallback.stream(() => Stream.make(1, 2)))
-      expectTypeOf(safe).toEqualTypeOf<Stream.Stream<number, DoRequestFailed>>()
+      const safe: Stream.Stream<number, DoRequestFailed> = Stream.fail(down).pipe(
+        Fallback.stream(() => Stream.make(1, 2))
+      )
       assert.deepStrictEqual(yield* Stream.runCollect(safe), [1, 2])
     })
   )
