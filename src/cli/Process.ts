@@ -20,15 +20,25 @@ export const printOut = (text: string): Effect.Effect<void> => Effect.sync(() =>
 export const printErr = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(`${text}\n`))
 
 /**
+ * Milliseconds in which the same signal again is the first one: a terminal's Ctrl-C reaches the process twice where npm
+ * passes it on.
+ */
+const sameSignal = 50
+
+/**
  * Listens for SIGTERM and SIGINT as long as the scope is open, and gives an effect that waits for the first. A second
  * one ends the process at once, with exit code 1.
  */
 export const stopSignal: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.gen(function* () {
-  let signalled = false
+  let first: { readonly signal: NodeJS.Signals; readonly at: number } | undefined
   const waiting = new Set<() => void>()
-  const onSignal = (): void => {
-    if (signalled) process.exit(1)
-    signalled = true
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const at = performance.now()
+    if (first !== undefined) {
+      if (signal === first.signal && at - first.at < sameSignal) return
+      process.exit(1)
+    }
+    first = { signal, at }
     for (const resume of waiting) resume()
   }
   yield* Effect.acquireRelease(
@@ -37,7 +47,7 @@ export const stopSignal: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> 
   )
   return Effect.callback<void>((resume) => {
     const go = (): void => resume(Effect.void)
-    if (signalled) return go()
+    if (first !== undefined) return go()
     waiting.add(go)
     return Effect.sync(() => void waiting.delete(go))
   })

@@ -2,6 +2,7 @@
  * Runs a TypeScript file of this checkout as a real process.
  */
 import { spawn } from "node:child_process"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -23,16 +24,17 @@ export interface Running {
   readonly ended: Promise<Ended>
 }
 
-/** Starts `file` (relative to the checkout) with its sources, and with nothing of our environment but the path. */
+/** Starts `file` (relative to the checkout, which is also where it runs unless `cwd` says other) with its sources, and with nothing of our environment but the path. */
 export const startNode = (
   file: string,
   args: ReadonlyArray<string> = [],
-  environment: { readonly [name: string]: string } = {}
+  environment: { readonly [name: string]: string } = {},
+  cwd: string = root
 ): Running => {
   const child = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", "--conditions=source", file, ...args],
-    { cwd: root, env: { PATH: process.env["PATH"], ...environment }, stdio: ["ignore", "pipe", "pipe"] }
+    ["--disable-warning=ExperimentalWarning", "--conditions=source", join(root, file), ...args],
+    { cwd, env: { PATH: process.env["PATH"], ...environment }, stdio: ["ignore", "pipe", "pipe"] }
   )
   let stdout = ""
   let stderr = ""
