@@ -45,7 +45,7 @@ export interface Queue {
   readonly freeFactor?: number | undefined
   /** At so many times the limit all are shed; between the two, with a chance that grows from 0 to 1. Default: 3. */
   readonly maxFactor?: number | undefined
-  /** How long one may wait. Default: as long as it takes. */
+  /** How long one may wait. Default: as long as it takes, and as the program has time (`Deadline`). */
   readonly maxWait?: Duration.Input | undefined
 }
 
@@ -122,7 +122,7 @@ interface Call extends WaitQueue.Seat {
  * Runs an effect once the limit lets it. Adds `BulkheadFull`: too much is under way, and the queue (if there is one) was
  * full, shed the call, or kept it too long. The program's `Priority` decides who waits and who is shed.
  *
- * Hot path: 0.9 µs while there is room, of which 0.2 µs are the two readings of the monotonic clock.
+ * Hot path: 0.8 µs while there is room, of which 0.3 µs are the two readings of the monotonic clock.
  */
 export const protect: {
   (limit: AdaptiveLimit): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BulkheadFull, R>
@@ -212,10 +212,8 @@ const queued = (
   const room = whole(limit) * Priority.shares[priority]
   const chance = shedChance(queuedIn(limit), room * waiting.freeFactor, room * waiting.maxFactor)
   if (chance > 0 && fiber.getRef(Random.Random).nextDoubleUnsafe() < chance) return rejected(limit, fiber)
-  const turn = WaitQueue.wait(limit.queues[priority], call, fiber)
-  return waiting.maxWaitMillis === undefined
-    ? turn
-    : Effect.timeoutOrElse(turn, { duration: waiting.maxWaitMillis, orElse: () => rejected(limit, fiber) })
+  const queue = limit.queues[priority]
+  return WaitQueue.waitWithin(queue, call, fiber, waiting.maxWaitMillis, () => rejected(limit, fiber))
 }
 
 const rejected = (limit: AdaptiveLimit, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<never, BulkheadFull> => {

@@ -1,8 +1,8 @@
 /**
  * One call through a circuit breaker: asking for a place, running, judging the exit, telling of transitions.
  *
- * Hot path. A closed breaker in memory costs 0.6 µs: one clock reading, no scope, no generator, no finaliser. The form
- * with `Effect.onExit` for every call costs 1.2 µs, with a generator and a scope (as Effect's own) 13 µs. A closed
+ * Hot path. A closed breaker in memory costs 0.4 µs: one clock reading, no scope, no generator, no finaliser. The form
+ * with `Effect.onExit` for every call costs 0.2 µs more, with a generator and a scope (as Effect's own) 13 µs. A closed
  * breaker may be left without a finaliser because its admission holds nothing: a cancelled call counts for nothing, so
  * there is nothing to do for it. A probe holds a place, and is guarded.
  */
@@ -240,7 +240,7 @@ const publish = (transition: Transition, breaker: CircuitBreaker, fiber: AnyFibe
 
 /**
  * Refuses a call. The error has no stack, and is made once per breaker and wait, so that a storm against an open breaker
- * makes at most one a millisecond: 1 µs a call, where a new error with its stack costs 11 µs.
+ * makes at most one a millisecond: 0.6 µs a call, where a new error with its stack costs 11 µs.
  */
 const refuse = (
   breaker: CircuitBreaker,

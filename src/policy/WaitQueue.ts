@@ -3,6 +3,7 @@
  * doubly linked list, so neither ten thousand waiters nor their cancellation cost a walk.
  */
 import { Effect, type Fiber } from "effect"
+import * as Deadline from "./Deadline.ts"
 
 /** A place that a call may hold. Set when it is handed over, so that a call that is cancelled just then gives it back. */
 export interface Seat {
@@ -63,8 +64,27 @@ export const handOver = (queue: WaitQueue): boolean => {
  * Those who are woken run in a turn of their own: woken on the stack of whoever left, a long queue of quick calls would
  * overflow it.
  */
-export const wait = (queue: WaitQueue, seat: Seat, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
+const wait = (queue: WaitQueue, seat: Seat, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const waiter = push(queue, seat, () => fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0))
     return Effect.sync(() => leave(queue, waiter))
   })
+
+/**
+ * As `wait`, but no longer than `maxWaitMillis` and no longer than the program has time; then, or at once if it has none,
+ * what `refuse` gives.
+ */
+export const waitWithin = <E>(
+  queue: WaitQueue,
+  seat: Seat,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  maxWaitMillis: number | undefined,
+  refuse: () => Effect.Effect<never, E>
+): Effect.Effect<void, E> => {
+  const left = Deadline.left(fiber)
+  if (left <= 0) return refuse()
+  // A millisecond late: where a deadline cuts off by itself, its error is the one to be seen.
+  const millis = Math.min(maxWaitMillis ?? Number.POSITIVE_INFINITY, left + 1)
+  const turn = wait(queue, seat, fiber)
+  return millis === Number.POSITIVE_INFINITY ? turn : Effect.timeoutOrElse(turn, { duration: millis, orElse: refuse })
+}

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import { Bulkhead, CircuitBreaker, PolicyTelemetry } from "effect-resilience/policy"
+import { Bulkhead, CircuitBreaker, Deadline, PolicyTelemetry } from "effect-resilience/policy"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
 
 const started = { startImmediately: true } as const
@@ -91,6 +91,24 @@ describe("Bulkhead", () => {
       assert.strictEqual((yield* Fiber.join(waiter))._tag, "BulkheadFull")
       assert.deepStrictEqual(yield* Bulkhead.load(bulkhead), { running: 1, queued: 0 })
       yield* open
+    })
+  )
+
+  it.effect("waits no longer than the program has time, and then it is the deadline that is missed", () =>
+    Effect.gen(function* () {
+      const { bulkhead, open } = yield* full({ queue: 2 })
+      const call = Bulkhead.protect(Effect.void, bulkhead)
+      const cutOff = yield* Effect.forkChild(Effect.flip(Deadline.total(call, "1 second")), started)
+      const told = yield* Effect.forkChild(Effect.flip(Effect.provideService(call, Deadline.Current, 1_000)), started)
+      yield* TestClock.adjust("999 millis")
+      assert.deepStrictEqual(yield* Bulkhead.load(bulkhead), { running: 1, queued: 2 })
+      yield* TestClock.adjust("2 millis")
+      assert.strictEqual((yield* Fiber.join(cutOff))._tag, "DeadlineExceeded")
+      assert.strictEqual((yield* Fiber.join(told))._tag, "BulkheadFull")
+      const late = Effect.provideService(call, Deadline.Current, 1_000)
+      assert.strictEqual((yield* Effect.flip(late))._tag, "BulkheadFull")
+      yield* open
+      assert.deepStrictEqual(yield* Bulkhead.load(bulkhead), { running: 0, queued: 0 })
     })
   )
 
