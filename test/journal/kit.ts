@@ -55,17 +55,25 @@ export const makeTurns = () => {
   }
 }
 
-/** The same store, answering two turns later: it does its work at once, so that its answer may be old news. */
-export const late = (store: Store, turn: (run: () => void) => void): Store => {
+/** How many turns a late store takes to answer. */
+export interface Lateness {
+  readonly commit: number
+  readonly find: number
+  readonly page: number
+}
+
+/** The same store, answering some turns later: it does its work at once, so that its answer may be old news. */
+export const late = (store: Store, turn: (run: () => void) => void, turns: Lateness): Store => {
+  const wait = (turns: number, run: () => void): void => (turns === 0 ? run() : turn(() => wait(turns - 1, run)))
   const later =
-    <A, E>(done: (answer: Answer<A, E>) => void) =>
+    <A, E>(turns: number, done: (answer: Answer<A, E>) => void) =>
     (answer: Answer<A, E>): void =>
-      turn(() => turn(() => done(answer)))
+      wait(turns, () => done(answer))
   return {
     ...store,
-    commit: (changes, done) => store.commit(changes, later(done)),
-    find: (id, done) => store.find(id, later(done)),
-    page: (id, after, limit, done) => store.page(id, after, limit, later(done))
+    commit: (changes, done) => store.commit(changes, later(turns.commit, done)),
+    find: (id, done) => store.find(id, later(turns.find, done)),
+    page: (id, after, limit, done) => store.page(id, after, limit, later(turns.page, done))
   }
 }
 

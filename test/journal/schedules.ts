@@ -6,7 +6,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import type { JournalStore, Reader } from "effect-resilience/journal"
-import { journalOn, late, makeTold, makeTurns, stream, type Told } from "./kit.ts"
+import { journalOn, late, type Lateness, makeTold, makeTurns, stream, type Told } from "./kit.ts"
 
 /** One step of a schedule, on three streams. */
 export type Operation =
@@ -70,11 +70,11 @@ interface Entry {
 /** Runs a schedule, and looks after each step whether every reader's text is as promised. */
 export const runSchedule = Effect.fnUntraced(function* (
   real: JournalStore["Service"],
-  answers: "at once" | "late",
+  lateness: Lateness,
   operations: ReadonlyArray<Operation>
 ) {
   const { turn, take, takeAll, release } = makeTurns()
-  const journal = yield* journalOn(answers === "late" ? late(real, turn) : real, { turn })
+  const journal = yield* journalOn(late(real, turn, lateness), { turn })
   // Also when a check fails: the journal is closed with the scope, and closing takes turns.
   yield* Effect.addFinalizer(() => Effect.sync(release))
   const streams = [0, 1, 2].map(() => ({ lease: journal.create(stream), written: new Array<string>() }))
@@ -126,6 +126,7 @@ export const runSchedule = Effect.fnUntraced(function* (
         const { length } = position.record
         const after = Math.min(length - 1, Math.floor(step.from * (length + 1)) - 1)
         const told = makeTold(({ calls }) => {
+          assert.isFalse(entry.closed)
           if (step.closesIn === calls.length) close(entry)
           return step.takes[calls.length - 1] ?? true
         })

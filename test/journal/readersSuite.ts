@@ -1,0 +1,347 @@
+/**
+ * The second half of the suite that every store must pass: readers, taking over, and what happens when the store fails.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Scope } from "effect"
+import * as fc from "fast-check"
+import type { JournalStore } from "effect-resilience/journal"
+import { failable, journalOn, late, makeTold, makeTurns, stream, type Told, until } from "./kit.ts"
+import { runSchedule, schedules } from "./schedules.ts"
+
+type Store = JournalStore["Service"]
+
+/** A place that survives the stores that are opened in it. */
+export interface Place {
+  /** Opens the store, for as long as the scope is open. */
+  readonly open: Effect.Effect<Store, unknown, Scope.Scope>
+}
+
+/** A kind of store. */
+export interface Backend {
+  readonly name: string
+  readonly place: Effect.Effect<Place, never, Scope.Scope>
+  /** How many random schedules are tried. */
+  readonly runs: number
+}
+
+/** Defines it for a kind of store; `fresh` opens one in a place of its own. */
+export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never, Scope.Scope>): void => {
+  const journal = Effect.flatMap(fresh, (store) => journalOn(store))
+
+  describe(`readers, on ${backend.name}`, () => {
+    it.effect("are counted, and the first and the last are told of", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const counts: Array<number> = []
+        lease.onReaders((readers) => void counts.push(readers))
+        const one = follow(lease.id, -1, makeTold())
+        const two = follow(lease.id, -1, makeTold())
+        assert.strictEqual(lease.readers(), 2)
+        one.close()
+        one.close()
+        two.close()
+        follow(lease.id, -1, makeTold())
+        assert.deepStrictEqual(counts, [1, 0, 1])
+        lease.end()
+        yield* lease.committed
+        assert.deepStrictEqual([counts, lease.readers()], [[1, 0, 1], 0])
+      })
+    )
+
+    it.effect("one that is full holds up nobody, and goes on where it stopped", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const full = makeTold((told) => told.calls.length % 2 === 0)
+        const free = makeTold()
+        const reader = follow(lease.id, -1, full)
+        follow(lease.id, -1, free)
+        for (const frame of ["a", "b", "c"]) {
+          lease.append(frame)
+          yield* lease.committed
+        }
+        assert.deepStrictEqual([full.text, free.text], ["a", "abc"])
+        reader.resume()
+        reader.resume()
+        yield* until(() => full.text === "abc")
+        lease.append("d")
+        lease.end()
+        yield* lease.committed
+        yield* until(() => full.terminal)
+        assert.deepStrictEqual(full.calls, ["a", "bc", "d"])
+      })
+    )
+
+    it.effect("one may close, resume or begin another from inside its callback", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const after = makeTold()
+        const within = makeTold()
+        const closing = makeTold(() => {
+          first.close()
+          follow(lease.id, -1, within)
+          return true
+        })
+        const first = follow(lease.id, -1, closing)
+        const resuming = makeTold(() => {
+          second.resume()
+          return false
+        })
+        const second = follow(lease.id, -1, resuming)
+        follow(lease.id, -1, after)
+        for (const frame of ["a", "b"]) {
+          lease.append(frame)
+          yield* lease.committed
+        }
+        yield* until(() => within.text === "ab")
+        assert.deepStrictEqual([closing.text, resuming.text, after.text], ["a", "ab", "ab"])
+      })
+    )
+
+    it.effect("one that throws is let go, and nobody else notices", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const bad = makeTold(() => {
+          throw new Error("the reader's own")
+        })
+        const good = makeTold()
+        follow(lease.id, -1, bad)
+        follow(lease.id, -1, good)
+        for (const frame of ["a", "b"]) {
+          lease.append(frame)
+          yield* lease.committed
+        }
+        assert.deepStrictEqual([bad.calls, good.text, lease.readers()], [["a"], "ab", 1])
+        assert.strictEqual(bad.faults[0]?._tag, "QueryDataError")
+      })
+    )
+
+    it.effect("one that was at the end is told so", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        lease.append("a")
+        lease.end()
+        yield* lease.committed
+        const told = makeTold()
+        follow(lease.id, 0, told)
+        yield* until(() => told.terminal)
+        assert.strictEqual(told.text, "")
+      })
+    )
+
+    it.effect("one of a stream that is not there has a fault", () =>
+      Effect.gen(function* () {
+        const { follow } = yield* journal
+        const told = makeTold()
+        follow("A".repeat(22), -1, told)
+        yield* until(() => told.faults.length > 0)
+        assert.strictEqual(told.faults[0]?._tag, "QueryDataError")
+      })
+    )
+
+    for (const [answers, lateness] of [
+      ["at once", { commit: 0, find: 0, page: 0 }],
+      ["late", { commit: 2, find: 2, page: 2 }],
+      ["commits late", { commit: 4, find: 1, page: 1 }],
+      ["pages late", { commit: 1, find: 3, page: 4 }]
+    ] as const) {
+      it.live(`join, pause, go on and leave at any moment (the store answers ${answers})`, () =>
+        Effect.gen(function* () {
+          const store = yield* fresh
+          yield* Effect.promise(() =>
+            fc.assert(
+              fc.asyncProperty(schedules, (operations) =>
+                Effect.runPromise(Effect.scoped(runSchedule(store, lateness, operations)))
+              ),
+              { numRuns: backend.runs }
+            )
+          )
+        })
+      )
+    }
+
+    it.effect("leave nothing behind: of a stream that has ended and is not read, nothing is remembered", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const found: Array<string> = []
+        const { create, follow } = yield* journalOn({
+          ...store,
+          find: (id, done) => {
+            found.push(id)
+            store.find(id, done)
+          }
+        })
+        const ids: Array<string> = []
+        for (const read of [true, false]) {
+          const lease = create(stream)
+          if (read) follow(lease.id, -1, makeTold())
+          lease.append("a")
+          lease.end()
+          yield* lease.committed
+          ids.push(lease.id)
+        }
+        assert.deepStrictEqual(found, [])
+        for (const id of ids) follow(id, -1, makeTold())
+        yield* until(() => found.length === 2)
+        assert.deepStrictEqual(found, ids)
+      })
+    )
+  })
+
+  describe(`taking over, on ${backend.name}`, () => {
+    it.effect("an orphan is continued and ended, and who followed it reads on", () =>
+      Effect.gen(function* () {
+        const place = yield* backend.place
+        const id = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { create } = yield* journalOn(yield* place.open)
+            const lease = create({ ...stream, note: "half" })
+            for (const frame of ["a", "b"]) lease.append(frame)
+            yield* lease.committed
+            return lease.id
+          })
+        )
+        const { locate, follow, takeOver, frames } = yield* journalOn(yield* place.open)
+        const { record, state } = yield* locate(id, undefined)
+        assert.deepStrictEqual([state, record.length, record.note], ["orphan", 2, "half"])
+        const told = makeTold()
+        follow(id, 0, told)
+        yield* until(() => told.text === "b")
+        const lease = takeOver(record)
+        assert.strictEqual(takeOver(record), lease)
+        assert.strictEqual(lease.nextSeq(), 2)
+        assert.strictEqual((yield* locate(id, undefined)).state, "live")
+        lease.append("c")
+        lease.end()
+        yield* lease.committed
+        assert.deepStrictEqual([told.text, told.last, told.terminal], ["bc", 2, true])
+        assert.deepStrictEqual(yield* frames(id, -1), ["a", "b", "c"])
+        assert.strictEqual((yield* locate(id, undefined)).state, "ended")
+      })
+    )
+
+    it.effect("a stream that has ended meanwhile is left alone", () =>
+      Effect.gen(function* () {
+        const store = yield* fresh
+        const orphaned = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { create, locate } = yield* journalOn(store)
+            const lease = create(stream)
+            lease.append("a")
+            yield* lease.committed
+            return (yield* locate(lease.id, undefined)).record
+          })
+        )
+        const { create, takeOver, frames } = yield* journalOn(store)
+        const first = takeOver(orphaned)
+        first.append("b")
+        first.end()
+        yield* first.committed
+        const second = takeOver(orphaned)
+        const faults: Array<string> = []
+        second.onFault((fault) => void faults.push(fault._tag))
+        second.append("never")
+        second.end()
+        assert.strictEqual((yield* Effect.flip(second.committed))._tag, "LeaseLost")
+        assert.deepStrictEqual(faults, ["LeaseLost"])
+        yield* create(stream).committed
+        assert.deepStrictEqual(yield* frames(orphaned.id, -1), ["a", "b"])
+      })
+    )
+  })
+
+  describe(`a failure of the store, on ${backend.name}`, () => {
+    it.effect("is told to every writer and every reader, once, and no end is invented", () =>
+      Effect.gen(function* () {
+        const { store, fail, mend } = failable(yield* fresh)
+        const { create, follow, locate, frames } = yield* journalOn(store)
+        const leases = [create(stream), create(stream)]
+        const faults: Array<string> = []
+        const told: Array<Told> = []
+        for (const lease of leases) {
+          lease.onFault((fault) => void faults.push(fault._tag))
+          for (const one of [makeTold(), makeTold()]) {
+            follow(lease.id, -1, one)
+            told.push(one)
+          }
+          lease.append("a")
+        }
+        yield* Effect.forEach(leases, (lease) => lease.committed)
+        fail()
+        leases[0]?.append("b")
+        leases[1]?.append("b")
+        leases[1]?.end()
+        for (const lease of leases) {
+          assert.strictEqual((yield* Effect.flip(lease.committed))._tag, "UpdateDataError")
+          lease.append("c")
+          lease.end()
+        }
+        assert.deepStrictEqual(faults, ["UpdateDataError", "UpdateDataError"])
+        for (const one of told) assert.deepStrictEqual([one.text, one.terminal, one.faults.length], ["a", false, 1])
+        mend()
+        const next = create(stream)
+        next.append("new")
+        yield* next.committed
+        assert.deepStrictEqual(yield* frames(next.id, -1), ["new"])
+        for (const lease of leases) {
+          assert.strictEqual((yield* locate(lease.id, undefined)).state, "orphan")
+          assert.deepStrictEqual(yield* frames(lease.id, -1), ["a"])
+        }
+      })
+    )
+
+    it.effect("takes with it what was gathered meanwhile: nothing is written after a gap", () =>
+      Effect.gen(function* () {
+        const { turn, take, takeAll, release } = makeTurns()
+        const real = yield* fresh
+        const { store, fail, mend } = failable(real)
+        const { create } = yield* journalOn(late(store, turn, { commit: 3, find: 0, page: 0 }), { turn })
+        yield* Effect.addFinalizer(() => Effect.sync(release))
+        const lease = create(stream)
+        lease.append("a")
+        takeAll()
+        fail()
+        lease.append("b")
+        take()
+        mend()
+        lease.append("c")
+        const second = create(stream)
+        second.append("d")
+        takeAll()
+        const stored: Array<unknown> = []
+        for (const { id } of [lease, second]) {
+          real.page(id, -1, 9, (answer) => stored.push(answer.ok && answer.value))
+        }
+        assert.deepStrictEqual(stored, [["a"], []])
+        assert.strictEqual((yield* Effect.flip(second.committed))._tag, "UpdateDataError")
+      })
+    )
+
+    it.effect("does not reach what a listener begins anew", () =>
+      Effect.gen(function* () {
+        const { store, fail, mend } = failable(yield* fresh)
+        const { create, frames } = yield* journalOn(store)
+        const lease = create(stream)
+        const begun: Array<typeof lease> = []
+        lease.onFault(() => {
+          mend()
+          const anew = create(stream)
+          anew.append("anew")
+          begun.push(anew)
+        })
+        fail()
+        lease.append("a")
+        yield* Effect.flip(lease.committed)
+        assert.strictEqual(begun.length, 1)
+        for (const anew of begun) {
+          yield* anew.committed
+          assert.deepStrictEqual(yield* frames(anew.id, -1), ["anew"])
+        }
+      })
+    )
+  })
+}
