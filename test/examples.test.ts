@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { answerTo } from "../examples/simulated/Answer.ts"
-import { startNode } from "./support/spawnNode.ts"
+import { runNode, startNode } from "./support/spawnNode.ts"
 import { contentOf, read } from "./support/sse.ts"
 
 const example = (name: string): string => fileURLToPath(new URL(`../examples/${name}`, import.meta.url))
@@ -47,5 +47,62 @@ describe("start.ts", () => {
     start.kill("SIGINT")
     assert.strictEqual((await start.ended).code, 0)
     rmSync(folder, { recursive: true, force: true })
+  })
+})
+
+/** What an example prints, line by line, when it ends well. */
+const printed = async (name: string): Promise<ReadonlyArray<string>> => {
+  const { code, stdout, stderr } = await runNode(`examples/${name}`)
+  assert.strictEqual(code, 0, stderr)
+  return stdout.split("\n").map((line) => line.trim().replaceAll(/\s+/g, " "))
+}
+const includesAll = (lines: ReadonlyArray<string>, expected: ReadonlyArray<string>): void => {
+  for (const line of expected) assert.include(lines, line)
+}
+
+describe("the examples print what they promise", () => {
+  it("typed-errors.ts", async () => {
+    includesAll(await printed("typed-errors.ts"), [
+      "channel:rate_limited rate 429 recoverable",
+      "ChannelRateLimited wait 1500 ms",
+      "DoRequestFailed an old answer",
+      "instanceof ChannelRateLimited: true"
+    ])
+  })
+
+  it("retry-schedules.ts", async () => {
+    includesAll(await printed("retry-schedules.ts"), [
+      "exponential, no jitter 1.0s 2.0s 4.0s 8.0s 16.0s 30.0s 30.0s",
+      "a refused connection 0.0s 1.0s 3.0s 7.0s 15.0s",
+      "429 with retry-after: 7 0.0s 7.0s 14.0s",
+      "a request that is wrong 0.0s",
+      "without a budget 400",
+      "with a budget of one in five 120"
+    ])
+  })
+
+  it("stream-recovery.ts", async () => {
+    includesAll(await printed("stream-recovery.ts"), [
+      "goes on exactly StreamTruncated at 154, seam exact, dropped 0, whole: true",
+      "repeats 40 letters StreamTruncated at 154, seam overlap, dropped 40, whole: true",
+      "begins anew StreamTruncated at 154, seam restart, dropped 154, whole: true",
+      "was silent, goes on ChannelResponseTimeExceeded at 154, seam exact, dropped 0, whole: true",
+      "repeats 5 letters StreamTruncated at 154, seam ambiguous, dropped 0, whole: false"
+    ])
+  })
+
+  it("channel-failover.ts", async () => {
+    const lines = await printed("channel-failover.ts")
+    includesAll(lines, [
+      "all is well 1 + 0 done, whole: true",
+      "503 once 2 + 0 again at primary (upstream_overloaded); done, whole: true",
+      "429, retry after 60 s 1 + 1 again at backup (channel:rate_limited); done, whole: true",
+      "a key that is dead 1 + 1 again at backup (channel:invalid_key); done, whole: true",
+      "no content 1 + 1 again at backup (channel:response_time_exceeded); done, whole: true"
+    ])
+    assert.lengthOf(
+      lines.filter((line) => line.endsWith("done, whole: true")),
+      9
+    )
   })
 })

@@ -14,5 +14,5 @@ export const startAimock = async (wordsPerSecond: number): Promise<SimulatedUpst
   const mock = new LLMock({ port: 0, host: "127.0.0.1", chunkSize: 6, latency: 1000 / wordsPerSecond })
   mock.on({ endpoint: "chat" }, ({ messages }) => ({ content: restOf(messages) }))
   await mock.start()
-  return { baseUrl: `${mock.url}/v1`, close: () => mock.stop() }
+  return { baseUrl: `${mock.url}/v1`, asked: () => mock.getRequests().length, close: () => mock.stop() }
 }

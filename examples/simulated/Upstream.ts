@@ -34,6 +34,8 @@ export const moody: ReadonlyArray<Mood> = [
 /** A simulated provider that runs. */
 export interface SimulatedUpstream {
   readonly baseUrl: string
+  /** How many requests it was sent. */
+  readonly asked: () => number
   readonly close: () => Promise<void>
 }
 
@@ -97,22 +99,27 @@ const answer = async (
 }
 
 const refuse = (response: ServerResponse, status: number): void => {
-  response.writeHead(status, { "content-type": "application/json" })
+  response.writeHead(status, {
+    "content-type": "application/json",
+    ...(status === 429 ? { "retry-after": "60" } : {})
+  })
   response.end(JSON.stringify({ error: { message: "The simulated model is overloaded", type: "server_error" } }))
 }
 
 /** Starts a provider on a free port of loopback. Continuations are always honoured, and take no turn of the rota. */
 export const startUpstream = async (rota: ReadonlyArray<Mood>, wordsPerSecond: number): Promise<SimulatedUpstream> => {
   let turn = 0
+  let asked = 0
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method !== "POST" || request.url !== "/v1/chat/completions") {
       response.writeHead(404).end()
       return
     }
-    const asked = await readJson(request)
-    const mood = isContinuation(asked.messages ?? []) ? undefined : rota[turn++ % rota.length]
+    asked++
+    const question = await readJson(request)
+    const mood = isContinuation(question.messages ?? []) ? undefined : rota[turn++ % rota.length]
     if (mood?.does === "refuse") return refuse(response, mood.status)
-    await answer(response, asked, mood ?? { does: "answer" }, wordsPerSecond)
+    await answer(response, question, mood ?? { does: "answer" }, wordsPerSecond)
   }
   const server = createServer((request, response) => {
     response.on("error", () => {})
@@ -121,6 +128,7 @@ export const startUpstream = async (rota: ReadonlyArray<Mood>, wordsPerSecond: n
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   return {
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    asked: () => asked,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

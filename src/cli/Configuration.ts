@@ -11,7 +11,7 @@ import { ConfigurationSchema } from "./ConfigurationSchema.ts"
 import type { ConfigurationTree, Environment } from "./Environment.ts"
 import { fillIn } from "./Environment.ts"
 import type { Fault, Path } from "./FaultReport.ts"
-import { ConfigurationFaults, describeValue, isWithin } from "./FaultReport.ts"
+import { ConfigurationFaults, describeValue, isWithin, valueAt } from "./FaultReport.ts"
 import { faultsOf } from "./SchemaFaults.ts"
 import { statusMatcher } from "./StatusRanges.ts"
 
@@ -29,22 +29,33 @@ const portOf = (environment: Environment): Result.Result<number | undefined, Fau
     : Result.fail({ path: ["PORT"], message: `expected an integer from 0 to 65535, got ${describeValue(value)}` })
 }
 
-const toOptions = (decoded: DecodedConfiguration, tree: ConfigurationTree, port: number | undefined): RelayOptions => ({
-  ...decoded,
-  server: { ...decoded.server, port: port ?? decoded.server.port },
-  store:
-    decoded.store.type === "memory"
-      ? { type: "memory" }
-      : { type: "sqlite", path: decoded.store.path ?? defaultStorePath },
-  retry: { ...decoded.retry, statuses: statusMatcher(decoded.retry.statuses) },
-  channels: decoded.channels.map((channel, index) => ({
-    ...channel,
-    modelMapping: tree.keysAt(["channels", index, "modelMapping"]).flatMap((pattern) => {
-      const model = channel.modelMapping[pattern]
-      return model === undefined ? [] : [[pattern, model] as const]
-    })
-  }))
-})
+/** Two delays in order: where only one was written, the default of the other follows it. */
+const ordered = (low: number, high: number, highWritten: boolean): readonly [low: number, high: number] =>
+  low <= high ? [low, high] : highWritten ? [high, high] : [low, low]
+
+const toOptions = (decoded: DecodedConfiguration, tree: ConfigurationTree, port: number | undefined): RelayOptions => {
+  const isWritten = (path: Path): boolean => valueAt(tree.value, path) !== undefined
+  const { breaker, retry } = decoded
+  const [base, retryCap] = ordered(retry.base, retry.cap, isWritten(["retry", "cap"]))
+  const [open, breakerCap] = ordered(breaker.open, breaker.cap, isWritten(["breaker", "cap"]))
+  return {
+    ...decoded,
+    server: { ...decoded.server, port: port ?? decoded.server.port },
+    store:
+      decoded.store.type === "memory"
+        ? { type: "memory" }
+        : { type: "sqlite", path: decoded.store.path ?? defaultStorePath },
+    retry: { ...retry, base, cap: retryCap, statuses: statusMatcher(retry.statuses) },
+    breaker: { ...breaker, open, cap: breakerCap },
+    channels: decoded.channels.map((channel, index) => ({
+      ...channel,
+      modelMapping: tree.keysAt(["channels", index, "modelMapping"]).flatMap((pattern) => {
+        const model = channel.modelMapping[pattern]
+        return model === undefined ? [] : [[pattern, model] as const]
+      })
+    }))
+  }
+}
 
 /** A configuration that was accepted. */
 export interface Configuration {

@@ -56,7 +56,7 @@ const unique =
     })
   }
 
-/** One duration is not longer than another of its section. The fault stands at the one that was written. */
+/** Of two durations that were both written, the first is not longer than the second. */
 const notAbove =
   <Low extends string, High extends string>(
     section: string,
@@ -65,10 +65,10 @@ const notAbove =
     schema: Schema.ConstraintDecoder<{ readonly [K in Low | High]: number }>
   ): Rule =>
   (tree) => {
+    const written = [low, high].every((key) => valueAt(tree.value, [section, key]) !== undefined)
     const durations = Option.getOrUndefined(read(schema, tree, [section]))
-    if (durations === undefined || durations[low] <= durations[high]) return []
-    return valueAt(tree.value, [section, low]) === undefined
-      ? [fault(tree, [section, high], `at least ${section}.${low} (${durations[low]} millis)`)]
+    return !written || durations === undefined || durations[low] <= durations[high]
+      ? []
       : [fault(tree, [section, low], `at most ${section}.${high} (${durations[high]} millis)`)]
   }
 

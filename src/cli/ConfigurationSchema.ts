@@ -114,7 +114,7 @@ export const Retry = section({
     2,
     "What each backoff is of the one before."
   ),
-  cap: withDefault(Millis, "10 seconds", "The longest backoff."),
+  cap: withDefault(Millis, "10 seconds", "The longest backoff; at least base."),
   jitter: withDefault(choice(["none", "full", "equal", "proportional"]), "full", "How backoffs are spread."),
   sameChannel: withDefault(integer(0), 1, "Retries of a passing fault on the channel where it happened."),
   waitUpTo: withDefault(Millis, "3 seconds", "The longest wait that a channel may ask for before another is tried."),
@@ -150,7 +150,7 @@ export const Breaker = section({
   minimum: withDefault(integer(1), 5, "Calls in the window before the circuit can open."),
   failureRate: withDefault(share, 0.5, "The share of failures that opens it."),
   open: withDefault(Millis, "10 seconds", "How long it is open the first time."),
-  cap: withDefault(Millis, "5 minutes", "How long it is open at most."),
+  cap: withDefault(Millis, "5 minutes", "How long it is open at most; at least open."),
   probes: withDefault(integer(1), 1, "Calls that are let through to try a half-open circuit.")
 })
 

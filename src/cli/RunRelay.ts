@@ -2,10 +2,30 @@
  * The relay as a command: started, shown, stopped by a signal.
  */
 import { Effect } from "effect"
-import { serve } from "../server/index.ts"
+import { createServer } from "node:net"
+import type { RelayOptions } from "../relay/index.ts"
+import { serve, type ServeError } from "../server/index.ts"
 import { banner } from "./Banner.ts"
 import type { Configuration } from "./Configuration.ts"
 import { packageVersion, printErr, printOut, stopSignal } from "./Process.ts"
+
+const isTaken = ({ host, port }: RelayOptions["server"]): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const probe = createServer()
+    probe.once("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code === "EADDRINUSE")))
+    probe.listen(port, host, () => probe.close(() => resume(Effect.succeed(false))))
+  })
+
+/**
+ * Why a relay did not start, by line. A store in use is most often a relay that runs already: then its port is what a
+ * person looks for, so that is said too.
+ */
+const reasons = (error: ServeError, { server }: RelayOptions): Effect.Effect<string> =>
+  error._tag === "ListenFailed"
+    ? Effect.succeed(error.message)
+    : Effect.map(isTaken(server), (taken) =>
+        taken ? `port ${server.port} on ${server.host} is taken\n${error.message}` : error.message
+      )
 
 /**
  * Runs a relay until a signal stops it, and gives the exit code: 0 when it was stopped in time, 1 when it could not
@@ -22,4 +42,4 @@ export const runRelay = (configuration: Configuration, notes: ReadonlyArray<stri
       yield* signal
       return (yield* server.shutdown) === "clean" ? 0 : 1
     })
-  ).pipe(Effect.catch((error) => Effect.as(printErr(error.message), 1)))
+  ).pipe(Effect.catch((error) => reasons(error, configuration.options).pipe(Effect.andThen(printErr), Effect.as(1))))

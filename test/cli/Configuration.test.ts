@@ -272,14 +272,23 @@ describe("rules between keys", () => {
     assert.deepStrictEqual(await faultLines(withChannel({}, { server, tokens: [{ name: "a", key: "k" }] })), [])
   })
 
-  it("a delay is not above its cap", async () => {
+  it("a delay is not above its cap; a default follows what was written", async () => {
     assert.deepStrictEqual(
-      await faultLines(withChannel({}, { retry: { base: "20 seconds" }, breaker: { cap: "1 second" } })),
+      await faultLines(
+        withChannel(
+          {},
+          { retry: { base: "20 seconds", cap: "2 seconds" }, breaker: { open: "1 minute", cap: "1 second" } }
+        )
+      ),
       [
-        'breaker.cap: expected at least breaker.open (10000 millis), got "1 second"',
-        'retry.base: expected at most retry.cap (10000 millis), got "20 seconds"'
+        'breaker.open: expected at most breaker.cap (1000 millis), got "1 minute"',
+        'retry.base: expected at most retry.cap (2000 millis), got "20 seconds"'
       ]
     )
+    const { breaker, retry } = await accepted(
+      withChannel({}, { retry: { base: "20 seconds" }, breaker: { cap: "1 second" } })
+    )
+    assert.deepStrictEqual([retry.base, retry.cap, breaker.open, breaker.cap], [20_000, 20_000, 1000, 1000])
   })
 
   it("are told beside the faults of single keys", async () => {
