@@ -1,0 +1,296 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { HttpBody, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { CircuitBreaker, InvalidPolicyOption, PolicyHttp, RetryBudget, RetrySchedule } from "effect-resilience/policy"
+import { TestClock } from "effect/testing"
+
+const immediate = { retry: { schedule: RetrySchedule.immediate } }
+
+/** A server that answers the n-th request (from 1) as told, and remembers what it was asked. */
+const server = (answer: (n: number) => Response | "reset" | "silence") => {
+  const asked: Array<string> = []
+  const client = HttpClient.make((request) =>
+    Effect.suspend(() => {
+      asked.push(`${request.method} ${request.url}`)
+      const response = answer(asked.length)
+      if (response === "silence") return Effect.never
+      if (response === "reset") {
+        return Effect.fail(
+          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request }) })
+        )
+      }
+      return Effect.succeed(HttpClientResponse.fromWeb(request, response))
+    })
+  )
+  return { asked, client }
+}
+
+const status = (code: number, headers: Record<string, string> = {}) => new Response("body", { status: code, headers })
+
+/** Runs an effect while the test clock goes on. */
+const timed = <A, E>(self: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const start = yield* Clock.currentTimeMillis
+    let took = Number.NaN
+    const noted = Effect.onExit(self, () => Effect.map(Clock.currentTimeMillis, (now) => void (took = now - start)))
+    const fiber = yield* Effect.forkChild(noted)
+    for (let i = 0; i < 200 && fiber.pollUnsafe() === undefined; i++) {
+      // A body is read by promises: let them have their turn between two steps of the clock.
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* TestClock.adjust("500 millis")
+    }
+    return { exit: yield* Fiber.await(fiber), took }
+  })
+
+const url = "http://api.test/things?x=1"
+
+describe("PolicyHttp: what is asked again", () => {
+  for (const code of [408, 429, 500, 502, 503, 504]) {
+    it.effect(`${code}`, () =>
+      Effect.gen(function* () {
+        const { asked, client } = server((n) => status(n < 3 ? code : 200))
+        const resilient = yield* PolicyHttp.make(immediate)
+        const { exit } = yield* timed(resilient(client).get(url))
+        assert.strictEqual(Exit.isSuccess(exit) && exit.value.status, 200)
+        assert.strictEqual(asked.length, 3)
+      })
+    )
+  }
+
+  for (const code of [200, 301, 400, 401, 404, 409, 501]) {
+    it.effect(`not ${code}`, () =>
+      Effect.gen(function* () {
+        const { asked, client } = server(() => status(code))
+        const resilient = yield* PolicyHttp.make(immediate)
+        const { exit } = yield* timed(resilient(client).get(url))
+        assert.strictEqual(Exit.isSuccess(exit) && exit.value.status, code)
+        assert.strictEqual(asked.length, 1)
+      })
+    )
+  }
+
+  it.effect("a broken connection", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server((n) => (n < 3 ? "reset" : status(200)))
+      const resilient = yield* PolicyHttp.make(immediate)
+      yield* timed(resilient(client).get(url))
+      assert.strictEqual(asked.length, 3)
+    })
+  )
+
+  it.effect("not a request that cannot be made", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server(() => status(200))
+      const resilient = yield* PolicyHttp.make(immediate)
+      const { exit } = yield* timed(resilient(client).get("http://"))
+      assert.isTrue(Exit.isFailure(exit))
+      assert.strictEqual(asked.length, 0)
+    })
+  )
+
+  it.effect("not when the server says so", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server(() => status(503, { "x-should-retry": "false" }))
+      const resilient = yield* PolicyHttp.make(immediate)
+      yield* timed(resilient(client).get(url))
+      assert.strictEqual(asked.length, 1)
+    })
+  )
+
+  it.effect("silence, attempt by attempt", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server((n) => (n < 3 ? "silence" : status(200)))
+      const resilient = yield* PolicyHttp.make({ ...immediate, attempt: "5 seconds" })
+      const { took } = yield* timed(resilient(client).get(url))
+      assert.strictEqual(asked.length, 3)
+      assert.isAtLeast(took, 10_000)
+    })
+  )
+})
+
+describe("PolicyHttp: what may be sent twice", () => {
+  const sentBy = (
+    send: (client: HttpClient.HttpClient) => Effect.Effect<unknown, unknown>,
+    options?: PolicyHttp.Options
+  ) =>
+    Effect.gen(function* () {
+      const { asked, client } = server(() => status(503))
+      const resilient = yield* PolicyHttp.make({ ...immediate, ...options })
+      yield* timed(send(resilient(client) as HttpClient.HttpClient))
+      return asked.length
+    })
+
+  // Effect's retryTransient sends it again.
+  it.effect("not POST and PATCH", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* sentBy((client) => client.post(url)), 1)
+      assert.strictEqual(yield* sentBy((client) => client.patch(url)), 1)
+    })
+  )
+
+  it.effect("GET, HEAD, OPTIONS, PUT and DELETE", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* sentBy((client) => client.get(url)), 3)
+      assert.strictEqual(yield* sentBy((client) => client.head(url)), 3)
+      assert.strictEqual(yield* sentBy((client) => client.options(url)), 3)
+      assert.strictEqual(yield* sentBy((client) => client.put(url)), 3)
+      assert.strictEqual(yield* sentBy((client) => client.del(url)), 3)
+    })
+  )
+
+  it.effect("POST with an idempotency key, or when told", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* sentBy((client) => client.post(url, { headers: { "Idempotency-Key": "1" } })), 3)
+      const told = { retry: { ...immediate.retry, isIdempotent: () => true } }
+      assert.strictEqual(yield* sentBy((client) => client.post(url), told), 3)
+    })
+  )
+
+  it.effect("not a body that is a stream", () =>
+    Effect.gen(function* () {
+      const body = HttpBody.stream(Stream.make(new Uint8Array(1)))
+      assert.strictEqual(yield* sentBy((client) => client.put(url, { body })), 1)
+    })
+  )
+
+  it.effect("nothing without a retry", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* sentBy((client) => client.get(url), { retry: false }), 1)
+    })
+  )
+})
+
+describe("PolicyHttp: what comes out", () => {
+  it.effect("the last response, as it is, with its body", () =>
+    Effect.gen(function* () {
+      const { client } = server((n) => new Response(`answer ${n}`, { status: 503 }))
+      const resilient = yield* PolicyHttp.make(immediate)
+      const { exit } = yield* timed(Effect.flatMap(resilient(client).get(url), (response) => response.text))
+      assert.deepStrictEqual(exit, Exit.succeed("answer 3"))
+    })
+  )
+
+  it.effect("a response that is replaced is not left unread", () =>
+    Effect.gen(function* () {
+      const cancelled: Array<number> = []
+      const { client } = server((n) => {
+        const body = new ReadableStream({
+          pull: (controller) => controller.enqueue(new Uint8Array(8)),
+          cancel: () => void cancelled.push(n)
+        })
+        return new Response(body, { status: n < 3 ? 503 : 200 })
+      })
+      const resilient = yield* PolicyHttp.make(immediate)
+      yield* timed(resilient(client).get(url))
+      assert.deepStrictEqual(cancelled, [1, 2])
+    })
+  )
+
+  it.effect("a hint is waited for, up to 30 seconds", () =>
+    Effect.gen(function* () {
+      for (const [hint, least] of [
+        ["7", 7000],
+        ["86400", 30_000]
+      ] as const) {
+        const { client } = server((n) => (n === 1 ? status(429, { "retry-after": hint }) : status(200)))
+        const resilient = yield* PolicyHttp.make()
+        const { took } = yield* timed(resilient(client).get(url))
+        assert.isAtLeast(took, least)
+        assert.isAtMost(took, least + 1000)
+      }
+    })
+  )
+
+  it.effect("the deadline bounds it all", () =>
+    Effect.gen(function* () {
+      const { client } = server(() => "silence")
+      const resilient = yield* PolicyHttp.make({ deadline: "3 seconds" })
+      const { exit, took } = yield* timed(Effect.flip(resilient(client).get(url)))
+      assert.isTrue(Exit.isSuccess(exit) && exit.value._tag === "DeadlineExceeded")
+      assert.strictEqual(took, 3000)
+    })
+  )
+
+  it.effect("a budget pays for further attempts", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server(() => status(503))
+      const budget = yield* RetryBudget.quota({ capacity: 5, cost: 5 })
+      const resilient = yield* PolicyHttp.make({ retry: { ...immediate.retry, budget } })
+      yield* timed(Effect.all([resilient(client).get(url), resilient(client).get(url)]))
+      assert.strictEqual(asked.length, 3)
+    })
+  )
+})
+
+describe("PolicyHttp: an origin's breaker and limit", () => {
+  it.effect("opens for its origin alone", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server(() => status(503))
+      const resilient = yield* PolicyHttp.make({ retry: false, breaker: { window: CircuitBreaker.consecutive(2) } })
+      const get = (to: string) => timed(Effect.exit(resilient(client).get(to)))
+      yield* get("http://a.test/1")
+      yield* get("http://A.test/2?q")
+      const { exit } = yield* timed(Effect.flip(resilient(client).get("http://a.test/3")))
+      assert.isTrue(Exit.isSuccess(exit) && exit.value._tag === "CircuitOpen")
+      yield* get("http://b.test/")
+      assert.strictEqual(asked.length, 3)
+    })
+  )
+
+  it.effect("429 does not open it: the server is well", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server(() => status(429))
+      const resilient = yield* PolicyHttp.make({ retry: false, breaker: { window: CircuitBreaker.consecutive(2) } })
+      for (let i = 0; i < 5; i++) yield* timed(resilient(client).get(url))
+      assert.strictEqual(asked.length, 5)
+    })
+  )
+
+  it.effect("limits by origin", () =>
+    Effect.gen(function* () {
+      const { client } = server(() => status(200))
+      const resilient = yield* PolicyHttp.make({ rateLimiter: { limit: 1, window: "1 minute" } })
+      yield* resilient(client).get("http://a.test/1")
+      const error = yield* Effect.flip(resilient(client).get("http://a.test/2"))
+      assert.strictEqual(error._tag, "Throttled")
+      yield* resilient(client).get("http://b.test/1")
+    })
+  )
+})
+
+describe("PolicyHttp.layer", () => {
+  it.effect("makes a program's requests resilient without a change to it", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server((n) => status(n < 3 ? 503 : 200))
+      const program = Effect.flatMap(HttpClient.HttpClient, (http) => http.get(url))
+      const live = PolicyHttp.layer(immediate).pipe(Layer.provide(Layer.succeed(HttpClient.HttpClient, client)))
+      const { exit } = yield* timed(Effect.provide(program, live))
+      assert.strictEqual(Exit.isSuccess(exit) && exit.value.status, 200)
+      assert.strictEqual(asked.length, 3)
+    })
+  )
+
+  it.effect("what the policies refuse is an error of the client, with ours as its cause", () =>
+    Effect.gen(function* () {
+      const { client } = server(() => "silence")
+      const live = PolicyHttp.layer({ deadline: "1 second" }).pipe(
+        Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
+      )
+      const program = Effect.flatMap(HttpClient.HttpClient, (http) => http.execute(HttpClientRequest.get(url)))
+      const { exit } = yield* timed(Effect.flip(Effect.provide(program, live)))
+      const error = Exit.isSuccess(exit) ? exit.value : undefined
+      assert.isTrue(HttpClientError.isHttpClientError(error))
+      assert.strictEqual(
+        (error?.reason as { readonly cause?: { readonly _tag: string } }).cause?._tag,
+        "DeadlineExceeded"
+      )
+    })
+  )
+
+  it("refuses wrong numbers", () =>
+    assert.throws(
+      () => PolicyHttp.make({ attempt: 0 }),
+      InvalidPolicyOption.InvalidPolicyOption,
+      'PolicyHttp.make: "attempt"'
+    ))
+})
