@@ -4,8 +4,8 @@
  *
  * The rules are `vegas` (default), `gradient2` and `aimd`, each in a file of its own with its source. A success is a
  * sample of its duration; a failure (`Failures.isFailure`) is a drop. A call that was cancelled, that another policy
- * refused, that failed by the caller's own fault or by a defect gives no sample: what it took says nothing of the target.
- * (failsafe-go calls that `Drop`.)
+ * refused, that failed by the caller's own fault or by a defect gives no sample: what it took says nothing of the
+ * target. (failsafe-go calls that `Drop`.)
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
@@ -23,7 +23,7 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "BulkheadFull"]
  * ```
  */
-import { Clock, type Duration, Effect, Exit, type Fiber, Random } from "effect"
+import { Clock, type Duration, Effect, type Exit, type Fiber, Random } from "effect"
 import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../errors/index.ts"
 import * as Failures from "./Failures.ts"
@@ -76,7 +76,7 @@ export interface AdaptiveLimit {
   inFlight: number
   /** Those who wait, by priority. Whoever matters more goes first; among equals, whoever waited longest. */
   readonly queues: { readonly [P in Priority.Priority]: WaitQueue.WaitQueue }
-  readonly full: Exit.Exit<never, BulkheadFull>
+  readonly full: BulkheadFull
 }
 
 /** Makes an adaptive limit. Throws `InvalidPolicyOption` for options that make no sense. */
@@ -96,7 +96,7 @@ export const make = (options: Options = {}): Effect.Effect<AdaptiveLimit> => {
       critical: WaitQueue.make(),
       criticalPlus: WaitQueue.make()
     },
-    full: Exit.fail(stackless(() => new BulkheadFull(key === undefined ? {} : { key })))
+    full: stackless(() => new BulkheadFull(key === undefined ? {} : { key }))
   }))
 }
 
@@ -119,8 +119,8 @@ interface Call extends WaitQueue.Seat {
 }
 
 /**
- * Runs an effect once the limit lets it. Adds `BulkheadFull`: too much is under way, and the queue (if there is one) was
- * full, shed the call, or kept it too long. The program's `Priority` decides who waits and who is shed.
+ * Runs an effect once the limit lets it. Adds `BulkheadFull`: too much is under way, and the queue (if there is one)
+ * was full, shed the call, or kept it too long. The program's `Priority` decides who waits and who is shed.
  *
  * Hot path: 0.8 µs while there is room, of which 0.3 µs are the two readings of the monotonic clock.
  */
@@ -172,6 +172,20 @@ const ended = (
   exit: Exit.Exit<unknown, unknown>,
   fiber: Fiber.Fiber<unknown, unknown>
 ): void => {
+  // The place first: a predicate or a rule that throws must not keep it.
+  call.held = false
+  limit.inFlight--
+  if (queuedIn(limit) > 0) fill(limit)
+  learn(limit, call, exit, fiber)
+  if (queuedIn(limit) > 0) fill(limit)
+}
+
+const learn = (
+  limit: AdaptiveLimit,
+  call: Call,
+  exit: Exit.Exit<unknown, unknown>,
+  fiber: Fiber.Fiber<unknown, unknown>
+): void => {
   const dropped = Failures.exitIsFailure(exit, limit.isFailure)
   // Handed its place in the moment of its cancellation: it never ran. Cancelled, or no fault of the target: no sample.
   if (call.startedNanos !== undefined && (dropped || exit._tag === "Success")) {
@@ -188,9 +202,6 @@ const ended = (
       }))
     }
   }
-  call.held = false
-  limit.inFlight--
-  if (queuedIn(limit) > 0) fill(limit)
 }
 
 /** Hands free places to those who wait, those who matter most first. */
@@ -217,6 +228,7 @@ const queued = (
 }
 
 const rejected = (limit: AdaptiveLimit, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<never, BulkheadFull> => {
-  PolicyTelemetry.emit(fiber, "OnAdaptiveLimitRejected", () => ({ policy: "AdaptiveLimit", key: limit.key }))
-  return limit.full
+  const { full: error, key } = limit
+  PolicyTelemetry.emit(fiber, "OnAdaptiveLimitRejected", () => ({ policy: "AdaptiveLimit", key, error }))
+  return Effect.fail(error)
 }

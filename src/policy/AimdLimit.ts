@@ -1,7 +1,7 @@
 /**
- * Additive increase, multiplicative decrease, as in Netflix's concurrency-limits (`AIMDLimit`): a drop, or a call longer
- * than `timeout`, cuts the limit to `floor(limit * backoff)`; any other call adds 1 while at least half of the limit is
- * in flight. The simplest of the three, for targets that say when they are overloaded.
+ * Additive increase, multiplicative decrease, as in Netflix's concurrency-limits (`AIMDLimit`): a drop, or a call
+ * longer than `timeout`, cuts the limit to `floor(limit * backoff)`; any other call adds 1 while at least half of the
+ * limit is in flight. The simplest of the three, for targets that say when they are overloaded.
  */
 import type { Duration } from "effect"
 import * as Option from "./InvalidPolicyOption.ts"

@@ -17,7 +17,10 @@ type Breaker = BreakerState.Breaker
 
 /** What counts, for one protected effect. */
 export interface Judge<A, E> {
-  /** Whether an error says that the target failed; one that does not is not counted at all. Default: `Failures.isFailure`. */
+  /**
+   * Whether an error says that the target failed; one that does not is not counted at all. Default:
+   * `Failures.isFailure`.
+   */
   readonly isFailure?: ((error: E) => boolean) | undefined
   /** Whether a success says that the target failed. Default: none does. */
   readonly isFailureValue?: ((value: A) => boolean) | undefined
@@ -130,10 +133,8 @@ const guarded = <A, E, R>(
           return reject(breaker.key, rejectionOf(breaker.key, admission.retryAfterMillis), fiber)
         }
         return Effect.onExit(restore(self), (exit) => {
-          const failed = exit._tag === "Failure" ? Failures.errorOf(exit.cause) : undefined
-          const outcome = judged(exit, failed, judge, breaker.shared.slowMillis, nowOf(fiber) - start)
-          const hint = failed === undefined ? undefined : Failures.retryAfterMillisOf(failed.error)
-          return change(breaker, (record, now) => BreakerState.settle(record, admission, outcome, now, hint))
+          const { slowMillis } = breaker.shared
+          return giveBack(breaker, admission, exit, () => judged(exit, judge, slowMillis, nowOf(fiber) - start))
         })
       })
     })
@@ -161,22 +162,34 @@ export const runStream = <A, E, R>(
     )
     return Stream.onExit(Stream.unwrap(Effect.uninterruptible(admission)), (exit) => {
       if (admitted === undefined) return Effect.void
-      const admission = admitted
-      const failed = exit._tag === "Failure" ? Failures.errorOf(exit.cause) : undefined
-      const outcome = judged(exit, failed as { readonly error: E } | undefined, judge, undefined, 0)
-      const hint = failed === undefined ? undefined : Failures.retryAfterMillisOf(failed.error)
-      return change(breaker, (record, now) => BreakerState.settle(record, admission, outcome, now, hint))
+      // An admitted stream fails with its own errors only.
+      return giveBack(breaker, admitted, exit, () => judged(exit as Exit.Exit<A, E>, judge, undefined, 0))
     })
   })
 
+/** Settles an admission that may hold a place: also when the judge throws, which is then the call's defect. */
+const giveBack = (
+  breaker: CircuitBreaker,
+  admission: BreakerState.Admitted,
+  exit: Exit.Exit<unknown, unknown>,
+  judge: () => BreakerState.Outcome
+): Effect.Effect<void> =>
+  Effect.flatMap(Effect.exit(Effect.sync(judge)), (said) => {
+    const outcome = said._tag === "Success" ? said.value : "ignored"
+    const failed = exit._tag === "Failure" ? Failures.errorOf(exit.cause) : undefined
+    const hint = failed === undefined ? undefined : Failures.retryAfterMillisOf(failed.error)
+    const settled = change(breaker, (record, now) => BreakerState.settle(record, admission, outcome, now, hint))
+    return Effect.andThen(settled, Effect.asVoid(said))
+  })
+
 const judged = <A, E>(
-  exit: Exit.Exit<A, unknown>,
-  failed: { readonly error: E } | undefined,
+  exit: Exit.Exit<A, E>,
   judge: Judge<A, E> | undefined,
   slowMillis: number | undefined,
   millis: number
 ): BreakerState.Outcome => {
   if (exit._tag === "Success") return outcomeOf(judge?.isFailureValue?.(exit.value) === true, slowMillis, millis)
+  const failed = Failures.errorOf(exit.cause)
   const counts = failed !== undefined && (judge?.isFailure ?? Failures.isFailure)(failed.error)
   return counts ? outcomeOf(true, slowMillis, millis) : "ignored"
 }
@@ -239,8 +252,8 @@ const publish = (transition: Transition, breaker: CircuitBreaker, fiber: AnyFibe
 }
 
 /**
- * Refuses a call. The error has no stack, and is made once per breaker and wait, so that a storm against an open breaker
- * makes at most one a millisecond: 0.6 µs a call, where a new error with its stack costs 11 µs.
+ * Refuses a call. The error has no stack, and is made once per breaker and wait, so that a storm against an open
+ * breaker makes at most one a millisecond: 0.6 µs a call, where a new error with its stack costs 11 µs.
  */
 const refuse = (
   breaker: CircuitBreaker,

@@ -79,7 +79,9 @@ export interface Admitted {
   readonly probe: boolean
 }
 
-/** A call was refused. `retryAfterMillis` is known while the breaker is open, and not while it probes or is held open. */
+/**
+ * A call was refused. `retryAfterMillis` is known while the breaker is open, and not while it probes or is held open.
+ */
 export interface Rejected {
   readonly _tag: "Rejected"
   readonly retryAfterMillis: number | undefined

@@ -7,8 +7,8 @@
  * - **consecutive**: so many failures in a row. One success starts again.
  * - **count**: a ring of the last `size` calls.
  * - **time**: the calls of the last `durationMillis`, in slices. A call is forgotten as its slice leaves, however long
- *   nothing was asked in between: a breaker that slept for an hour begins with an empty window. (cockatiel 4 rotates one
- *   slice a call and keeps what is an hour old.)
+ *   nothing was asked in between: a breaker that slept for an hour begins with an empty window. (cockatiel 4 rotates
+ *   one slice a call and keeps what is an hour old.)
  *
  * The two with a rate trip at `failures / calls >= failureRate` or `slow / calls >= slowRate`, and only once they hold
  * `minimum` calls: at the threshold, as Polly and resilience4j do, not above it.

@@ -1,6 +1,6 @@
 /**
- * A bulkhead: so many calls at once and no more, with a bounded queue before them. What overflows is refused at once, so
- * that one slow dependency cannot take every fiber, socket and byte of the program.
+ * A bulkhead: so many calls at once and no more, with a bounded queue before them. What overflows is refused at once,
+ * so that one slow dependency cannot take every fiber, socket and byte of the program.
  *
  * First come, first served: a place that becomes free is handed to whoever waited longest, and no newcomer overtakes. A
  * call that is cancelled while it waits leaves the queue in that moment. (cockatiel 4 notices when its turn comes;
@@ -22,7 +22,7 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "ran", "BulkheadFull"]
  * ```
  */
-import { type Duration, Effect, Exit, type Fiber, Stream } from "effect"
+import { type Duration, Effect, type Fiber, Stream } from "effect"
 import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../errors/index.ts"
 import * as Option from "./InvalidPolicyOption.ts"
@@ -37,7 +37,9 @@ export interface Options {
   readonly concurrency?: number | undefined
   /** How many more may wait. Default: 0, which refuses whatever does not run at once. */
   readonly queue?: number | undefined
-  /** How long one may wait before it is refused. Default: as long as it takes, and as the program has time (`Deadline`). */
+  /**
+   * How long one may wait before it is refused. Default: as long as it takes, and as the program has time (`Deadline`).
+   */
   readonly maxWait?: Duration.Input | undefined
 }
 
@@ -50,7 +52,7 @@ export interface Bulkhead {
   /** Calls that hold a place. While anybody waits, all places are held. */
   running: number
   readonly queue: WaitQueue.WaitQueue
-  readonly full: Exit.Exit<never, BulkheadFull>
+  readonly full: BulkheadFull
 }
 
 /** Makes a bulkhead. Throws `InvalidPolicyOption` for options that make no sense. */
@@ -69,7 +71,7 @@ export const make = (options: Options = {}): Effect.Effect<Bulkhead> => {
     maxWaitMillis,
     running: 0,
     queue: WaitQueue.make(),
-    full: Exit.fail(stackless(() => new BulkheadFull(key === undefined ? {} : { key })))
+    full: stackless(() => new BulkheadFull(key === undefined ? {} : { key }))
   }))
 }
 
@@ -137,6 +139,7 @@ const queued = (
 }
 
 const rejected = (bulkhead: Bulkhead, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<never, BulkheadFull> => {
-  PolicyTelemetry.emit(fiber, "OnBulkheadRejected", () => ({ policy: "Bulkhead", key: bulkhead.key }))
-  return bulkhead.full
+  const { full: error, key } = bulkhead
+  PolicyTelemetry.emit(fiber, "OnBulkheadRejected", () => ({ policy: "Bulkhead", key, error }))
+  return Effect.fail(error)
 }

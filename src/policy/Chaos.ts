@@ -5,8 +5,8 @@
  * **Off by default, twice.** Nothing is injected unless the program runs with `Chaos.allow` (or `layerAllowed`), so a
  * forgotten `inject` in production does nothing; and `halt` is the kill switch of each chaos, at any moment.
  *
- * The kinds and their order (fault, latency, outcome) are Polly's (Simmy). With a `seed` the same calls are hurt in each
- * run, whatever else the program draws; without one the draws come from the program's `Random`.
+ * The kinds and their order (fault, latency, outcome) are Polly's (Simmy). With a `seed` the same calls are hurt in
+ * each run, whatever else the program draws; without one the draws come from the program's `Random`.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

@@ -1,6 +1,7 @@
 /**
  * A circuit breaker: after enough failures it refuses calls at once for a while, so that neither the caller waits for
- * what will fail, nor the target is asked while it is down; then it lets a few calls through and closes if they succeed.
+ * what will fail, nor the target is asked while it is down; then it lets a few calls through and closes if they
+ * succeed.
  *
  * `BreakerState` decides and says how each corner is decided; `BreakerWindow` has the windows; this module reads the
  * clock, judges exits and tells of transitions. An exit counts by `Failures.isFailure`: rejections of other policies,
@@ -90,8 +91,8 @@ export interface Options {
   /** What trips it. Default: `consecutive(5)`. */
   readonly window?: Window | undefined
   /**
-   * How long it stays open. A `Schedule` gives the n-th opening in a row its n-th delay, and then its last one, of which
-   * 32 are drawn when the breaker is made. Default: 60 seconds.
+   * How long it stays open. A `Schedule` gives the n-th opening in a row its n-th delay, and then its last one, of
+   * which 32 are drawn when the breaker is made. Default: 60 seconds.
    */
   readonly openFor?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
   /** No opening is longer, whatever the schedule or the target's hint. Default: 1 hour. */
@@ -228,9 +229,9 @@ export const protect: {
 } = dual((args) => Effect.isEffect(args[0]), run)
 
 /**
- * Runs a stream if the breaker lets it. Admitted when it begins; counted by how it ends: an error as in `protect`, an end
- * (also one that the reader chose) as a success, an interruption not at all. How long a stream takes says nothing: none
- * is slow. Adds `CircuitOpen`.
+ * Runs a stream if the breaker lets it. Admitted when it begins; counted by how it ends: an error as in `protect`, an
+ * end (also one that the reader chose) as a success, an interruption not at all. How long a stream takes says nothing:
+ * none is slow. Adds `CircuitOpen`.
  */
 export const protectStream: {
   <A, E>(

@@ -1,9 +1,9 @@
 /**
- * Where circuit breakers keep their state, by key. All decisions are in `BreakerState`; a store only finds the record of
- * a key and lets a pure function change it, so a new backend is one record of two functions.
+ * Where circuit breakers keep their state, by key. All decisions are in `BreakerState`; a store only finds the record
+ * of a key and lets a pure function change it, so a new backend is one function.
  *
- * The default keeps the records in memory. A store that is shared by processes reads the record, applies the function to
- * it and writes it back if nobody else did in the meantime (the function may be applied again). When it cannot be
+ * The default keeps the records in memory. A store that is shared by processes reads the record, applies the function
+ * to it and writes it back if nobody else did in the meantime (the function may be applied again). When it cannot be
  * reached it logs that and applies the function to a fresh record: calls go through, uncounted, as without a breaker.
  */
 import { Context, type Effect } from "effect"

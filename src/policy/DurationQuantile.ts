@@ -1,6 +1,6 @@
 /**
- * A quantile of the last durations, exact: the value at rank `ceil(q * n)` of the `window` newest samples (the nearest-rank
- * method). Pure; the memory is a plain mutable record of one owner.
+ * A quantile of the last durations, exact: the value at rank `ceil(q * n)` of the `window` newest samples (the
+ * nearest-rank method). Pure; the memory is a plain mutable record of one owner.
  */
 
 /** Which quantile of how many samples. */
@@ -34,8 +34,8 @@ export const add = (samples: Samples, millis: number): void => {
 }
 
 /**
- * The quantile, or `undefined` before the warm-up. It is sorted anew after every 16th part of the window at the latest, so
- * that a call pays for a sixteenth of a sort (a sort of 128 numbers costs some 5 µs).
+ * The quantile, or `undefined` before the warm-up. It is sorted anew after every 16th part of the window at the latest,
+ * so that a call pays for a sixteenth of a sort (a sort of 128 numbers costs some 5 µs).
  */
 export const value = (samples: Samples): number | undefined => {
   const { quantile, warmup, window } = samples.rule

@@ -3,9 +3,10 @@
  * average. Below `tolerance` times the average the limit grows by a part of `queueSize`; above it shrinks, to half at
  * the most.
  *
- * The average is a mean for 10 samples, then exponential with the factor `2 / (longWindow + 1)`; while it is above twice
- * the time of the sample it is made to fall by 5 % (a load that has ended). Fewer than half of the limit in flight: no
- * change. `g = clamp(tolerance * long / time, 0.5, 1)`, `limit = (1 - s) * limit + s * (limit * g + queueSize)`.
+ * The average is a mean for 10 samples, then exponential with the factor `2 / (longWindow + 1)`; while it is above
+ * twice the time of the sample it is made to fall by 5 % (a load that has ended). Fewer than half of the limit in
+ * flight: no change. `g = clamp(tolerance * long / time, 0.5, 1)`, `limit = (1 - s) * limit + s * (limit * g +
+ * queueSize)`.
  *
  * One corner differs: a dropped call counts as the lowest gradient and its time is not averaged. (Netflix's rule does
  * not look at drops, so a target that refuses quickly raises its limit.)

@@ -5,8 +5,8 @@
  * Only for what may run twice: `idempotent: true` has to be written, or it does not compile.
  *
  * - The first success wins; the other attempts are interrupted, and have ended before the answer is given.
- * - A failed attempt starts the next one at once, or when its target asked for (`retryAfterMillis`). A failure that asking
- *   again cannot help (`Failures.isRetryable`) ends the call with it.
+ * - A failed attempt starts the next one at once, or when its target asked for (`retryAfterMillis`). A failure that
+ *   asking again cannot help (`Failures.isRetryable`) ends the call with it.
  * - If all fail, the error is the first attempt's. A late attempt's quick failure never beats an earlier one that still
  *   runs. (resilience4j's does.)
  * - A `RetryBudget` may refuse further attempts; then those that run decide.
@@ -52,8 +52,8 @@ export interface Options {
   /** The effect may run more than once, at the same time, without harm. Nothing else may be hedged. */
   readonly idempotent: true
   /**
-   * When a further attempt begins: after a delay, after a quantile of past durations, all at once (`"parallel"`), or only
-   * after a failure (`"sequential"`). Default: 2 seconds.
+   * When a further attempt begins: after a delay, after a quantile of past durations, all at once (`"parallel"`), or
+   * only after a failure (`"sequential"`). Default: 2 seconds.
    */
   readonly when?: Duration.Input | Quantile | "parallel" | "sequential" | undefined
   /** How many attempts there may be beside the first, 1 to 10. Default: 1. */

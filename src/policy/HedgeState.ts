@@ -6,7 +6,9 @@
  * - When all have failed, the first attempt's failure is the answer.
  */
 
-/** When further attempts begin: all at once, only after a failure, or after a delay (`undefined`: not by time at all). */
+/**
+ * When further attempts begin: all at once, only after a failure, or after a delay (`undefined`: not by time at all).
+ */
 export type Mode = "parallel" | "sequential" | { readonly delayMillis: number | undefined }
 
 /** How far a hedged call is. */

@@ -2,9 +2,9 @@
  * Outlier ejection: leaves out of a pool those members that do worse than the others, for a while. A circuit breaker
  * judges a target by itself; this compares, and never empties the pool.
  *
- * `observe` runs a call to a member and counts how it ends (by `Failures.isFailure`; cancelled calls, rejections and the
- * caller's faults count for nothing). `available` says which members to choose from. Nothing is rejected and no error is
- * added: it is for whoever selects. `OutlierState` has the rules, after Envoy.
+ * `observe` runs a call to a member and counts how it ends (by `Failures.isFailure`; cancelled calls, rejections and
+ * the caller's faults count for nothing). `available` says which members to choose from. Nothing is rejected and no
+ * error is added: it is for whoever selects. `OutlierState` has the rules, after Envoy.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
@@ -41,7 +41,10 @@ export interface Options {
   readonly base?: Duration.Input | undefined
   /** No ejection is longer. Default: 300 seconds. */
   readonly max?: Duration.Input | undefined
-  /** The share of the pool that may be ejected at once, above 0 and up to 1; one always may, the last never. Default: 0.1. */
+  /**
+   * The share of the pool that may be ejected at once, above 0 and up to 1; one always may, the last never. Default:
+   * 0.1.
+   */
   readonly maxShare?: number | undefined
   /** How success rates are compared; `"off"` turns that off. */
   readonly successRate?:

@@ -5,8 +5,8 @@
  * - **Consecutive**: `consecutive` failures in a row eject a member at once. A success starts again.
  * - **Success rate**: after each `intervalMillis`, if at least `minMembers` members had `minVolume` calls in it, those
  *   whose success rate is below `mean - factor * deviation` are ejected (the deviation of the population).
- * - **How long**: `baseMillis` times how often the member was ejected, up to `maxMillis`. The number goes down by one for
- *   each interval that it goes through without being ejected.
+ * - **How long**: `baseMillis` times how often the member was ejected, up to `maxMillis`. The number goes down by one
+ *   for each interval that it goes through without being ejected.
  * - **How many**: up to `maxShare` of the pool, or one if that is less than one, and never the last.
  *
  * An ejected member's results still count for its next interval, but it returns with its run of failures at zero.

@@ -12,8 +12,8 @@ export const priorities = ["sheddable", "sheddablePlus", "critical", "criticalPl
 export type Priority = (typeof priorities)[number]
 
 /**
- * How far a priority may fill a queue: one that is a quarter full takes nothing sheddable any more, and one that is full
- * still has room, by half of its size, for what matters most.
+ * How far a priority may fill a queue: one that is a quarter full takes nothing sheddable any more, and one that is
+ * full still has room, by half of its size, for what matters most.
  */
 export const shares = {
   sheddable: 0.25,

@@ -1,6 +1,7 @@
 /**
- * The chance that a newcomer to a queue is shed: none up to `free` waiters, certain at `max`, and growing evenly between
- * (failsafe-go's adaptive limiter: `(queued - free) / (max - free)`). Shedding early keeps the wait short for the rest.
+ * The chance that a newcomer to a queue is shed: none up to `free` waiters, certain at `max`, and growing evenly
+ * between (failsafe-go's adaptive limiter: `(queued - free) / (max - free)`). Shedding early keeps the wait short for
+ * the rest.
  */
 export const shedChance = (queued: number, free: number, max: number): number => {
   if (queued >= max) return 1

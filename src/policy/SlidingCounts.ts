@@ -1,6 +1,6 @@
 /**
- * Counters over the last so many milliseconds, in slices: what is counted is forgotten as its slice leaves, however long
- * nothing was asked in between. Pure; a plain mutable record of one owner.
+ * Counters over the last so many milliseconds, in slices: what is counted is forgotten as its slice leaves, however
+ * long nothing was asked in between. Pure; a plain mutable record of one owner.
  */
 
 /** Counters. */
@@ -38,7 +38,8 @@ export const advance = (counts: SlidingCounts, now: number): void => {
   if (newest === counts.newest) return
   const { ring, slices } = counts
   if (newest < counts.newest) {
-    // The clock went back: a little, and the newest slice stays the newest; by a whole window, and nothing held means anything.
+    // The clock went back: a little, and the newest slice stays the newest; by a whole window, and nothing held means
+    // anything.
     if (counts.newest - newest < slices) return
     clear(counts)
   } else if (newest - counts.newest >= slices) {

@@ -1,10 +1,10 @@
 /**
- * A client-side throttle: when a target accepts less than it is asked, the client itself refuses a part of its requests,
- * as large as needed and no larger, so that an overloaded target spends its time on what it can serve. No states, no
- * probes: it follows the rate of accepts smoothly, where a circuit breaker is open or closed.
+ * A client-side throttle: when a target accepts less than it is asked, the client itself refuses a part of its
+ * requests, as large as needed and no larger, so that an overloaded target spends its time on what it can serve. No
+ * states, no probes: it follows the rate of accepts smoothly, where a circuit breaker is open or closed.
  *
- * A call that ends without a failure of the target (`Failures.isFailure`) was accepted: a success, a fault of the caller,
- * also a call that was cancelled or that another policy refused, because they say nothing against the target.
+ * A call that ends without a failure of the target (`Failures.isFailure`) was accepted: a success, a fault of the
+ * caller, also a call that was cancelled or that another policy refused, because they say nothing against the target.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
@@ -21,7 +21,7 @@
  * await Effect.runPromise(program) // => { requests: 9, accepts: 0, chance: 0 }
  * ```
  */
-import { Clock, type Duration, Effect, Exit, Random } from "effect"
+import { Clock, type Duration, Effect, Random } from "effect"
 import { dual } from "effect/Function"
 import { stackless, Throttled } from "../errors/index.ts"
 import * as Failures from "./Failures.ts"
@@ -51,7 +51,7 @@ export interface Throttle {
   readonly settings: ThrottleState.Settings
   readonly counts: ThrottleState.Counts
   readonly isFailure: Failures.Predicate
-  readonly refused: Exit.Exit<never, Throttled>
+  readonly refusal: Throttled
 }
 
 /** Makes a throttle. Throws `InvalidPolicyOption` for options that make no sense. */
@@ -70,7 +70,7 @@ export const make = (options: Options = {}): Effect.Effect<Throttle> => {
     settings,
     counts: ThrottleState.make(windowMillis, 20),
     isFailure,
-    refused: Exit.fail(stackless(() => new Throttled(key === undefined ? {} : { key })))
+    refusal: stackless(() => new Throttled(key === undefined ? {} : { key }))
   }))
 }
 
@@ -87,11 +87,11 @@ export const protect: {
   <A, E, R>(self: Effect.Effect<A, E, R>, throttle: Throttle): Effect.Effect<A, E | Throttled, R> =>
     Effect.withFiber((fiber): Effect.Effect<A, E | Throttled, R> => {
       const clock = fiber.getRef(Clock.Clock)
-      const { counts, key, refused, settings } = throttle
+      const { counts, key, refusal: error, settings } = throttle
       const chance = ThrottleState.attempt(counts, settings, clock.currentTimeMillisUnsafe())
       if (chance > 0 && fiber.getRef(Random.Random).nextDoubleUnsafe() < chance) {
-        PolicyTelemetry.emit(fiber, "OnThrottled", () => ({ policy: "Throttle", key, attributes: { chance } }))
-        return refused
+        PolicyTelemetry.emit(fiber, "OnThrottled", () => ({ policy: "Throttle", key, error, attributes: { chance } }))
+        return Effect.fail(error)
       }
       return Effect.onExit(self, (exit) => {
         if (!Failures.exitIsFailure(exit, throttle.isFailure)) {

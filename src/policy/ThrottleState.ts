@@ -1,6 +1,6 @@
 /**
- * The decision of a client-side throttle, after Google's SRE book (chapter 21, "Handling Overload"): the chance to refuse
- * a request is `max(0, (requests - k * accepts) / (requests + 1))` over the last minutes.
+ * The decision of a client-side throttle, after Google's SRE book (chapter 21, "Handling Overload"): the chance to
+ * refuse a request is `max(0, (requests - k * accepts) / (requests + 1))` over the last minutes.
  *
  * Requests are counted when they are attempted, the refused ones too: else the chance would fall as soon as it worked,
  * and the target would be flooded again (go-zero #5011). failsafe-go's form is the same with `k = 1 / (1 - threshold)`,

@@ -3,8 +3,8 @@
  * the least time seen and takes the difference for a queue at the target. A short queue raises the limit, a long one
  * lowers it.
  *
- * `L = max(1, floor(log10(limit)))`, `queue = ceil(limit * (1 - least / time))`. A drop: `limit - L`. Fewer than half of
- * the limit in flight: no change. `queue <= L`: `+ 6 L`. `queue < 3 L`: `+ L`. `queue > 6 L`: `- L`. Else no change.
+ * `L = max(1, floor(log10(limit)))`, `queue = ceil(limit * (1 - least / time))`. A drop: `limit - L`. Fewer than half
+ * of the limit in flight: no change. `queue <= L`: `+ 6 L`. `queue < 3 L`: `+ L`. `queue > 6 L`: `- L`. Else no change.
  * The least time is measured anew every `U(0.5, 1) * 30 * limit` samples.
  *
  * One corner differs: a dropped call never sets the least time. A target that refuses quickly would else look like a

@@ -5,7 +5,9 @@
 import { Effect, type Fiber } from "effect"
 import * as Deadline from "./Deadline.ts"
 
-/** A place that a call may hold. Set when it is handed over, so that a call that is cancelled just then gives it back. */
+/**
+ * A place that a call may hold. Set when it is handed over, so that a call that is cancelled just then gives it back.
+ */
 export interface Seat {
   held: boolean
 }
@@ -71,8 +73,8 @@ const wait = (queue: WaitQueue, seat: Seat, fiber: Fiber.Fiber<unknown, unknown>
   })
 
 /**
- * As `wait`, but no longer than `maxWaitMillis` and no longer than the program has time; then, or at once if it has none,
- * what `refuse` gives.
+ * As `wait`, but no longer than `maxWaitMillis` and no longer than the program has time; then, or at once if it has
+ * none, what `refuse` gives.
  */
 export const waitWithin = <E>(
   queue: WaitQueue,

@@ -301,6 +301,19 @@ describe("AdaptiveLimit", () => {
     })
   )
 
+  it.effect("a predicate that throws keeps no place, and nobody waiting", () =>
+    Effect.gen(function* () {
+      const limit = yield* fixed(1, { queue: {}, isFailure: () => assert.fail("bug") })
+      const latch = yield* Deferred.make<void, DoRequestFailed>()
+      const first = yield* Effect.forkChild(AdaptiveLimit.protect(Deferred.await(latch), limit), started)
+      const second = yield* Effect.forkChild(AdaptiveLimit.protect(Effect.succeed("ran"), limit), started)
+      yield* Deferred.fail(latch, new DoRequestFailed({}))
+      assert.isTrue(Exit.hasDies(yield* Fiber.await(first)))
+      assert.strictEqual(yield* Fiber.join(second), "ran")
+      assert.deepStrictEqual(yield* AdaptiveLimit.state(limit), { limit: 1, inFlight: 0, queued: 0 })
+    })
+  )
+
   it.effect("interrupted anywhere, running, waiting or just woken, it gives its place back", () =>
     Effect.gen(function* () {
       const scenario = Effect.gen(function* () {

@@ -297,7 +297,7 @@ describe("BreakerState", () => {
     assert.throws(() => BreakerState.growing({ initialMillis: 1, factor: 0.5 }), /"factor"/)
   })
 
-  it("for any calls: never more probes than it has, never open beyond the cap, always lets somebody through in time", () => {
+  it("for any calls: never more probes than it has, never open beyond the cap, never shut for ever", () => {
     const event = fc.record({
       after: fc.integer({ min: 0, max: 300 }),
       finish: fc.integer({ min: 0, max: 3 }),

@@ -235,6 +235,17 @@ describe("CircuitBreaker", () => {
     })
   )
 
+  it.effect("a judge that throws is the call's defect, and the probe gives its place back", () =>
+    Effect.gen(function* () {
+      const breaker = yield* tripped()
+      yield* TestClock.adjust("60 seconds")
+      const judge = { isFailureValue: () => assert.fail("bug") }
+      const exit = yield* Effect.exit(CircuitBreaker.protect(up, breaker, judge))
+      assert.isTrue(Exit.hasDies(exit))
+      assert.strictEqual(yield* CircuitBreaker.protect(up, breaker), "up")
+    })
+  )
+
   it.effect("is isolated while anybody holds it, and watched while it changes", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make({ key: "k" })
