@@ -6,18 +6,11 @@
 import { type Clock, Effect, Redacted } from "effect"
 import { type Target, type UpstreamSink, Upstream } from "../channel/index.ts"
 import type { HttpAnswer, UpstreamDialect } from "../dialect/index.ts"
-import {
-  BadResponse,
-  ChannelResponseTimeExceeded,
-  DeadlineExceeded,
-  InternalError,
-  type Phase as ClockPhase,
-  ReadResponseBodyFailed,
-  type ResilienceError,
-  stackless
-} from "../errors/index.ts"
+import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeSseParser } from "../sse/index.ts"
+import { answered, content } from "../stream/index.ts"
 import type { Machine, Verdict } from "./Machine.ts"
+import { type AttemptLimits, type Progress, startProgress, watch } from "./Watchdog.ts"
 
 /** How an attempt ended. */
 export interface AttemptEnd {
@@ -28,27 +21,11 @@ export interface AttemptEnd {
   readonly status: number | undefined
 }
 
-/** The limits of one attempt, in milliseconds; `undefined` is no limit. */
-export interface AttemptLimits {
-  readonly headers: number | undefined
-  readonly firstContent: number | undefined
-  readonly idle: number | undefined
-  /** The channel's own limit on the whole attempt. */
-  readonly attempt: number | undefined
-  /** When the whole request is out of time, epoch milliseconds, and how long it had. */
-  readonly deadlineAt: number
-  readonly total: number
-}
-
-/** How long the usage and the terminator are awaited once the finish is known, in milliseconds. */
-const finishingGrace = 2000
-
 /** The largest body of an answer that is not a stream, in bytes. */
 const maxWholeBody = 8 * 1024 * 1024
 
-/** How much of a failed answer's body is read, in bytes, and for how long, in milliseconds. */
+/** How much of a failed answer's body is read, in bytes. */
 const maxErrorBody = 64 * 1024
-const errorBodyGrace = 1000
 
 const broken = (error: ResilienceError, byStatus = false, status?: number): AttemptEnd => ({
   verdict: { _tag: "Broken", error },
@@ -60,97 +37,6 @@ const headerOf = (headers: HttpAnswer["headers"], name: string): string => {
   const value = headers[name]
   return typeof value === "string" ? value : (value?.[0] ?? "")
 }
-
-/** What the attempt's callbacks and its watchdog share. */
-class Progress {
-  headAt: number | undefined
-  contentAt: number | undefined
-  /** Set while the body of a failed answer is read: what is known of the failure so far. */
-  classify: (() => AttemptEnd) | undefined
-  erroredAt = 0
-  status: number | undefined
-  readonly startedAt: number
-
-  constructor(now: number) {
-    this.startedAt = now
-  }
-}
-
-interface Expiry {
-  readonly at: number
-  readonly end: (now: number) => AttemptEnd
-}
-
-const late =
-  (progress: Progress, phase: ClockPhase, limit: number): Expiry["end"] =>
-  (now) =>
-    broken(
-      stackless(
-        () =>
-          new ChannelResponseTimeExceeded({
-            phase,
-            limitMillis: limit,
-            elapsedMillis: Math.max(0, now - progress.startedAt)
-          })
-      ),
-      false,
-      progress.status
-    )
-
-/** Which clock runs out next, and what it means if it does. Pure: the watchdog asks it again whenever it wakes. */
-const nextExpiry = (progress: Progress, limits: AttemptLimits, machine: Machine): Expiry => {
-  let next: Expiry = {
-    at: limits.deadlineAt,
-    end: () =>
-      broken(
-        stackless(() => new DeadlineExceeded({ limitMillis: limits.total, elapsedMillis: limits.total })),
-        false,
-        progress.status
-      )
-  }
-  const consider = (at: number, end: Expiry["end"]): void => {
-    if (at < next.at) next = { at, end }
-  }
-  const limit = (from: number, phase: ClockPhase, millis: number | undefined): void => {
-    if (millis !== undefined) consider(from + millis, late(progress, phase, millis))
-  }
-  limit(progress.startedAt, "attempt", limits.attempt)
-  if (progress.classify !== undefined) {
-    consider(progress.erroredAt + errorBodyGrace, progress.classify)
-  } else if (progress.headAt === undefined) {
-    limit(progress.startedAt, "headers", limits.headers)
-    limit(progress.startedAt, "firstContent", limits.firstContent)
-  } else if (progress.contentAt === undefined) {
-    limit(progress.startedAt, "firstContent", limits.firstContent)
-    if (limits.firstContent === undefined) limit(progress.headAt, "idle", limits.idle)
-  } else if (machine.phase._tag === "Finishing") {
-    limit(progress.contentAt, "idle", Math.min(limits.idle ?? finishingGrace, finishingGrace))
-  } else {
-    limit(progress.contentAt, "idle", limits.idle)
-  }
-  return next
-}
-
-const watch = (
-  progress: Progress,
-  limits: AttemptLimits,
-  machine: Machine,
-  clock: Clock.Clock
-): Effect.Effect<AttemptEnd> =>
-  Effect.suspend(() => {
-    const now = clock.currentTimeMillisUnsafe()
-    const expiry = nextExpiry(progress, limits, machine)
-    if (now >= expiry.at) {
-      const end = expiry.end(now)
-      if (end.verdict._tag !== "Broken") return Effect.succeed(end)
-      // A silence after the finish is known loses nothing of the answer.
-      const verdict = machine.loss(end.verdict.error)
-      return Effect.succeed(verdict._tag === "Complete" ? { ...end, verdict } : end)
-    }
-    // Once the finish is known the limit shortens; the watchdog must not sleep past that.
-    const most = progress.contentAt === undefined ? Infinity : finishingGrace
-    return Effect.andThen(Effect.sleep(Math.min(expiry.at - now, most)), watch(progress, limits, machine, clock))
-  })
 
 /** What an attempt needs. */
 export interface AttemptOptions {
@@ -165,33 +51,41 @@ export interface AttemptOptions {
 export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, never, Upstream> =>
   Effect.flatMap(Upstream, (upstream) =>
     Effect.clockWith((clock) => {
-      const progress = new Progress(clock.currentTimeMillisUnsafe())
+      const { dialect, limits, machine, target } = options
+      const progress = startProgress(clock.currentTimeMillisUnsafe(), limits)
+      let finish: (end: AttemptEnd) => void = () => {}
+      const { classify, sink } = makeSink(options, progress, clock, (end) => finish(end))
       const call = Effect.callback<AttemptEnd>((resume) => {
-        let ended = false
-        const finish = (end: AttemptEnd): void => {
-          if (ended) return
-          ended = true
-          resume(Effect.succeed(end))
-        }
+        finish = (end) => resume(Effect.succeed(end))
         const handle = upstream.open(
           {
-            url: options.target.channel.baseUrl + options.dialect.path,
+            url: target.channel.baseUrl + dialect.path,
             headers: {
-              ...(options.target.key === undefined ? {} : options.dialect.auth(Redacted.value(options.target.key))),
+              ...(target.key === undefined ? {} : dialect.auth(Redacted.value(target.key))),
               "content-type": "application/json",
-              accept: options.target.channel.stream ? "text/event-stream" : "application/json",
-              ...options.target.channel.headers
+              accept: target.channel.stream ? "text/event-stream" : "application/json",
+              ...target.channel.headers
             },
             body: options.body
           },
-          makeSink(options, progress, clock, finish)
+          sink
         )
-        return Effect.sync(() => {
-          ended = true
-          handle.abort()
-        })
+        return Effect.sync(() => handle.abort())
       })
-      return Effect.raceFirst(call, watch(progress, options.limits, options.machine, clock))
+      const watchdog = Effect.map(
+        watch(progress, limits, () => machine.phase._tag === "Finishing", clock),
+        (bite): AttemptEnd => {
+          if (bite._tag === "Failed") return classify()
+          // A silence after the finish is known loses nothing of the answer.
+          const verdict = machine.loss(bite.error)
+          return {
+            verdict: verdict._tag === "Going" ? { _tag: "Complete" } : verdict,
+            byStatus: false,
+            status: progress.status
+          }
+        }
+      )
+      return Effect.raceFirst(call, watchdog)
     })
   )
 
@@ -200,7 +94,7 @@ const makeSink = (
   progress: Progress,
   clock: Clock.Clock,
   finish: (end: AttemptEnd) => void
-): UpstreamSink => {
+): { readonly sink: UpstreamSink; readonly classify: () => AttemptEnd } => {
   const { dialect, machine, target } = options
   let mode: "unknown" | "stream" | "whole" | "error" = "unknown"
   let answer: HttpAnswer = { status: 0, headers: {}, body: "", now: 0 }
@@ -233,7 +127,7 @@ const makeSink = (
       if (done) return
       const signal = decode(event.event, event.data)
       if (signal._tag === "Delta" && (signal.content || signal.finish !== undefined)) {
-        progress.contentAt = clock.currentTimeMillisUnsafe()
+        content(progress.clocks, clock.currentTimeMillisUnsafe())
       }
       settle(machine.signal(signal))
     }
@@ -259,10 +153,10 @@ const makeSink = (
     settle(machine.eof())
   }
 
-  return {
+  const sink: UpstreamSink = {
     onHead: guarded((status, headers) => {
       const now = clock.currentTimeMillisUnsafe()
-      progress.headAt = now
+      answered(progress.clocks)
       const mapped = target.channel.statusMapping[status] ?? status
       progress.status = mapped
       answer = { status: mapped, headers, body: "", now }
@@ -270,8 +164,7 @@ const makeSink = (
       const type = headerOf(headers, "content-type").toLowerCase()
       if (!success) {
         mode = "error"
-        progress.erroredAt = now
-        progress.classify = classify
+        progress.failedAt = now
       } else if (type.includes("text/event-stream")) mode = "stream"
       else mode = "whole"
     }),
@@ -292,7 +185,7 @@ const makeSink = (
         else failed()
       } else if (size <= maxWholeBody) {
         chunks.push(chunk)
-        progress.contentAt = clock.currentTimeMillisUnsafe()
+        content(progress.clocks, clock.currentTimeMillisUnsafe())
       } else
         settle(
           machine.loss(stackless(() => new ReadResponseBodyFailed({ message: "the upstream's answer is too large" })))
@@ -311,4 +204,5 @@ const makeSink = (
       else settle(machine.loss(error))
     })
   }
+  return { sink, classify }
 }

@@ -4,8 +4,8 @@
  */
 import type { Continuation, Target } from "../channel/index.ts"
 import type { AnswerRequest, ContinuationMode } from "../dialect/index.ts"
-import { type Blame, blameOf, type ByBlame, type ResilienceError } from "../errors/index.ts"
-import type { Phase } from "./Machine.ts"
+import { type Blame, blameOf, type ByBlame, codeOf, type ResilienceError } from "../errors/index.ts"
+import type { Phase, Verdict } from "./Machine.ts"
 
 /** Whether, and how, the channel that failed is asked again in the same request. */
 type SameChannel =
@@ -134,3 +134,12 @@ export const continuable = (
   (phase._tag === "Flowing" || phase._tag === "Joining") &&
   target.channel.stream &&
   continuationModes(target.channel.continuation, refused).length > 0
+
+/** Whether an attempt's end means that the target does not take the mode it was asked in. */
+export const refusesMode = (verdict: Verdict, status: number | undefined): boolean =>
+  verdict._tag === "Refused" ||
+  (verdict._tag === "Broken" && status === 400 && codeOf(verdict.error) === "invalid_request")
+
+/** Whether an answer that was shown goes on after a failure. A continuation that is refused is not the caller's fault. */
+export const goesOn = (blame: Blame, continuing: boolean): boolean =>
+  ruleOf(blame).move || (blame === "caller" && continuing)

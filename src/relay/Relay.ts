@@ -29,6 +29,7 @@ import { Backoff } from "../policy/index.ts"
 import * as RetryBudgetState from "../policy/RetryBudgetState.ts"
 import { encodeJsonEvent, makeSseParser } from "../sse/index.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
+import { runAttempts } from "./Attempts.ts"
 import type { RelayOptions } from "./RelayOptions.ts"
 import { Signals } from "./Signals.ts"
 
@@ -177,7 +178,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       attach(answer)
       fork(
         answer.id,
-        answer.run.pipe(
+        runAttempts(answer, context).pipe(
           Effect.catchDefect((defect) =>
             Effect.sync(() => answer.fail(new InternalError({ message: `the relay failed: ${String(defect)}` })))
           ),
