@@ -71,24 +71,27 @@ export const mapped = <From extends Schema.Top, To extends Schema.Top>(
   decode: (value: From["Type"]) => To["Encoded"]
 ) => from.pipe(Schema.decodeTo(to, { decode: SchemaGetter.transform(decode), encode: notEncoded }))
 
+// The JSON Schema looks at the keys of the encoded side: so their descriptions and defaults stand there, before the
+// schema itself. A generic `annotateKey` forgets the types that each of these restores.
+
 /** A key that must be there. */
-export const required = <S extends Schema.Top>(schema: S, description: string) =>
-  schema.pipe(Schema.annotateKey({ description }))
+export const required = <S extends Schema.Constraint>(schema: S, description: string): S =>
+  Schema.toEncoded(schema).pipe(Schema.annotateKey({ description }), Schema.decodeTo(schema)) as Schema.Constraint as S
 
 /** A key that may be left out. */
-export const optional = <S extends Schema.Constraint>(schema: S, description: string) =>
-  Schema.optionalKey(schema).pipe(Schema.annotateKey({ description }))
+export const optional = <S extends Schema.Constraint>(schema: S, description: string): Schema.optionalKey<S> =>
+  Schema.optionalKey(Schema.toEncoded(schema)).pipe(
+    Schema.annotateKey({ description }),
+    Schema.decodeTo(Schema.optionalKey(schema))
+  ) as Schema.Constraint as Schema.optionalKey<S>
 
 /** A key with a default, given as it would be written in the file. */
 export const withDefault = <S extends Schema.Constraint>(
   schema: S,
   value: S["Encoded"],
   description: string
-): Schema.withDecodingDefaultKey<S> => {
-  // `Schema.withDecodingDefaultKey` with the description and the default on the encoded side, where the JSON Schema
-  // looks; a generic `annotateKey` forgets the types that this restores.
-  const encoded = Schema.optionalKey(Schema.toEncoded(schema)).pipe(Schema.annotateKey({ description, default: value }))
-  return encoded.pipe(
+): Schema.withDecodingDefaultKey<S> =>
+  Schema.optionalKey(Schema.toEncoded(schema)).pipe(
+    Schema.annotateKey({ description, default: value }),
     Schema.decodeTo(schema, { decode: SchemaGetter.withDefault(Effect.succeed(value)), encode: notEncoded })
   ) as Schema.Constraint as Schema.withDecodingDefaultKey<S>
-}

@@ -32,7 +32,10 @@ const everyKey = (node: Node, path: string): ReadonlyArray<readonly [string, Nod
 
 describe("the JSON Schema", () => {
   it("describes every key, and has a default for each that may be left out", () => {
-    const optional = ["$.store.path", ...["headers", "firstContent", "idle", "total"].map(timeoutOfChannel)]
+    const optional = [
+      "$.store.path",
+      ...["headers", "firstContent", "idle", "total"].map((key) => `$.channels[].timeouts.${key}`)
+    ]
     for (const [path, node] of everyKey(root, "$")) {
       assert.isString(node.description, path)
       const required =
@@ -61,7 +64,3 @@ describe("the JSON Schema", () => {
     assert.deepStrictEqual({ ...writtenRetry, statuses: 0 }, { ...retry, statuses: 0 } as never)
   })
 })
-
-function timeoutOfChannel(key: string): string {
-  return `$.channels[].timeouts.${key}`
-}
