@@ -21,10 +21,9 @@ const shown = (value: unknown): string => {
  * ```ts import.meta.vitest
  * import { InvalidPolicyOption } from "effect-resilience/policy"
  *
- * const message = (f: () => unknown) => { try { f() } catch (e) { return e instanceof Error ? e.message : "" } }
+ * const refusal = new InvalidPolicyOption.InvalidPolicyOption("CircuitBreaker.make", "failures", "a positive integer", { got: 0 })
  *
- * message(() => InvalidPolicyOption.positiveInt("CircuitBreaker.make", "failures", NaN))
- * // => 'CircuitBreaker.make: "failures" must be a positive integer, got NaN'
+ * refusal.message // => 'CircuitBreaker.make: "failures" must be a positive integer, got 0'
  * ```
  */
 export class InvalidPolicyOption extends Error {

@@ -12,12 +12,12 @@
  * | `resilience.policy.pipeline.duration` | histogram, ms | `pipeline.name`, `exception.type` |
  *
  * ```ts import.meta.vitest
- * import { Effect, Metric } from "effect"
+ * import { Effect } from "effect"
  * import { DoRequestFailed } from "effect-resilience/errors"
- * import { PolicyTelemetry, Retry } from "effect-resilience/policy"
+ * import { PolicyTelemetry, Retry, RetrySchedule } from "effect-resilience/policy"
  *
- * const once = Retry.make({ times: 1, delay: "none" })
- * const program = Effect.fail(new DoRequestFailed({})).pipe(Retry.retry(once), Effect.ignore)
+ * const twice = Retry.make({ attempts: 2, schedule: RetrySchedule.immediate })
+ * const program = Effect.fail(new DoRequestFailed({})).pipe(Retry.retry(twice), Effect.ignore)
  *
  * const names: Array<string> = []
  * await Effect.runPromise(program.pipe(Effect.provideService(PolicyTelemetry.Sink, (event) => names.push(event.name))))
