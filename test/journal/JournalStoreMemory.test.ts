@@ -4,7 +4,7 @@ import { journalSuite } from "./suite.ts"
 
 journalSuite({
   name: "memory",
-  runs: 300,
+  runs: 150,
   place: Effect.map(Layer.build(Layer.fresh(JournalStoreMemory.layer)), (context) => ({
     open: Effect.succeed(Context.get(context, JournalStore))
   }))

@@ -12,7 +12,7 @@ const folder = Effect.acquireRelease(
 
 journalSuite({
   name: "SQLite",
-  runs: 50,
+  runs: 25,
   place: Effect.map(folder, (path) => ({
     open: Effect.map(
       Layer.build(Layer.fresh(JournalStoreSqliteNode.layer({ path: join(path, "relay.db") }))),
