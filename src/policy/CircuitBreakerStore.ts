@@ -20,7 +20,7 @@ export interface Breakers {
 export interface Limits {
   /** A key that is closed and was not asked for this long may be dropped; in milliseconds. */
   readonly idleMillis: number
-  /** Above this many keys one is dropped, idle or not: one that was not asked for long, rather a closed one. */
+  /** No more keys are kept: one that was not asked for long is dropped for a new one, rather a closed one. */
   readonly maxKeys: number
 }
 
@@ -37,52 +37,74 @@ export interface MemoryBreakers {
 }
 
 interface Entry {
+  readonly key: string
   readonly breaker: BreakerState.Breaker
   seen: number
+  newer: Entry | undefined
+  older: Entry | undefined
 }
 
 /**
  * Breakers in memory.
  *
- * Each new key looks at the two oldest ones: what is idle is dropped, the rest goes to the back. So a million keys seen
- * once leave no more than were seen within the idle time, and never more than `maxKeys`; no timer runs, and a key that
- * is asked for again costs one look-up. Breakers that are held open by hand are never dropped.
+ * Keys are kept in the order in which they were last asked for. Each new key looks at the oldest ones and drops what is
+ * idle, so a million keys seen once leave no more than were seen within the idle time, and never more than `maxKeys`. No
+ * timer runs. Breakers that are held open by hand are never dropped.
+ *
+ * Hot path: a known key costs one look-up and, if it is not the newest, six writes to a linked list. (Keeping the order
+ * in the `Map` itself, by deleting and setting, costs 45 µs for a new key: its iterator walks over all that was deleted.)
  */
 export const memory = (settings: BreakerState.Settings, limits: Limits): MemoryBreakers => {
   Option.positive("CircuitBreakerStore.memory", "idleMillis", limits.idleMillis)
   Option.positiveInt("CircuitBreakerStore.memory", "maxKeys", limits.maxKeys)
   const entries = new Map<string, Entry>()
+  let newest: Entry | undefined
+  let oldest: Entry | undefined
   // A key that comes back begins above every generation that was dropped: what was admitted before stays fenced off.
   let generation = 0
 
-  const drop = (key: string, entry: Entry) => {
-    entries.delete(key)
+  const unlink = (entry: Entry): void => {
+    if (entry.newer === undefined) newest = entry.older
+    else entry.newer.older = entry.older
+    if (entry.older === undefined) oldest = entry.newer
+    else entry.older.newer = entry.newer
+  }
+  const toTheFront = (entry: Entry): void => {
+    entry.newer = undefined
+    entry.older = newest
+    if (newest === undefined) oldest = entry
+    else newest.newer = entry
+    newest = entry
+  }
+  const drop = (entry: Entry): void => {
+    unlink(entry)
+    entries.delete(entry.key)
     generation = Math.max(generation, entry.breaker.generation + 1)
   }
-  const toTheBack = (key: string, entry: Entry) => {
-    entries.delete(key)
-    entries.set(key, entry)
-  }
-  const sweep = (now: number) => {
-    let looked = 0
-    for (const [key, entry] of entries) {
-      if (looked++ === 2) return
-      const unused = now - entry.seen >= limits.idleMillis
-      if (unused && mayBeForgotten(entry.breaker, now)) drop(key, entry)
-      else toTheBack(key, entry)
+
+  /** Looks at the oldest keys, a few at a time, so that a new key never costs a walk over all of them. */
+  const tidy = (now: number): void => {
+    let spare: Entry | undefined
+    let entry = oldest
+    for (let looked = 0; looked < 16 && entry !== undefined; looked++) {
+      const { newer } = entry
+      const { breaker, seen } = entry
+      if (isHeldOpen(breaker)) {
+        unlink(entry)
+        toTheFront(entry)
+      } else if (now - seen >= limits.idleMillis && mayBeForgotten(breaker, now)) {
+        drop(entry)
+      } else if (entries.size < limits.maxKeys) {
+        return
+      } else if (breaker.state._tag === "Closed") {
+        drop(entry)
+      } else {
+        spare ??= entry
+      }
+      entry = newer
     }
-  }
-  const makeRoom = () => {
-    // The longest unused of a few, and rather one that is closed: a new key never costs a walk over all of them.
-    let looked = 0
-    let worst: readonly [string, Entry] | undefined
-    for (const pair of entries) {
-      if (looked++ === 16) break
-      const tag = pair[1].breaker.state._tag
-      if (tag === "Isolated" || tag === "ForcedOpen") continue
-      if (worst === undefined || isBetterToDrop(pair[1], worst[1])) worst = pair
-    }
-    if (worst !== undefined) drop(...worst)
+    // All of them rest after failures: then the one that was not asked for the longest.
+    if (spare !== undefined && entries.size >= limits.maxKeys) drop(spare)
   }
 
   return {
@@ -91,35 +113,28 @@ export const memory = (settings: BreakerState.Settings, limits: Limits): MemoryB
       const known = entries.get(key)
       if (known !== undefined) {
         known.seen = now
+        if (known !== newest) {
+          unlink(known)
+          toTheFront(known)
+        }
         return known.breaker
       }
-      sweep(now)
-      if (entries.size >= limits.maxKeys) makeRoom()
+      tidy(now)
       const breaker = BreakerState.make(settings, generation)
-      entries.set(key, { breaker, seen: now })
+      const entry: Entry = { key, breaker, seen: now, newer: undefined, older: undefined }
+      entries.set(key, entry)
+      toTheFront(entry)
       return breaker
     }
   }
 }
 
-const isBetterToDrop = (a: Entry, b: Entry): boolean => {
-  const aClosed = a.breaker.state._tag === "Closed"
-  const bClosed = b.breaker.state._tag === "Closed"
-  return aClosed === bClosed ? a.seen < b.seen : aClosed
-}
+const isHeldOpen = ({ state }: BreakerState.Breaker): boolean =>
+  state._tag === "Isolated" || state._tag === "ForcedOpen"
 
-const mayBeForgotten = (breaker: BreakerState.Breaker, now: number): boolean => {
-  switch (breaker.state._tag) {
-    case "Closed":
-    case "HalfOpen":
-      return true
-    case "Open":
-      return BreakerState.standing(breaker, now) === "due"
-    case "Isolated":
-    case "ForcedOpen":
-      return false
-  }
-}
+/** An idle breaker that still rests knows something that a new one would not. */
+const mayBeForgotten = (breaker: BreakerState.Breaker, now: number): boolean =>
+  breaker.state._tag !== "Open" || BreakerState.standing(breaker, now) === "due"
 
 /** Where breakers keep their state. Default: in memory. */
 export const CircuitBreakerStore = Context.Reference<Store>("effect-resilience/policy/CircuitBreakerStore", {

@@ -348,6 +348,30 @@ describe("CircuitBreaker", () => {
       })
     )
 
+    it.effect("a key that is asked for stays, however many come after it", () =>
+      Effect.gen(function* () {
+        const registry = yield* CircuitBreaker.makeRegistry({ window: CircuitBreaker.consecutive(2), maxKeys: 10 })
+        yield* Effect.exit(CircuitBreaker.protect(down, registry.get("busy")))
+        for (let i = 0; i < 1_000; i++) {
+          yield* CircuitBreaker.state(registry.get("busy"))
+          yield* CircuitBreaker.protect(up, registry.get(`key ${i}`))
+        }
+        assert.strictEqual((yield* CircuitBreaker.state(registry.get("busy"))).counts.failures, 1)
+      })
+    )
+
+    it.effect("keys that all rest after failures are bounded too, and held ones are kept beyond the bound", () =>
+      Effect.gen(function* () {
+        const registry = yield* CircuitBreaker.makeRegistry({ window: CircuitBreaker.consecutive(1), maxKeys: 10 })
+        for (let i = 0; i < 100; i++) yield* Effect.exit(CircuitBreaker.protect(down, registry.get(`key ${i}`)))
+        assert.strictEqual(yield* registry.size, 10)
+        for (let i = 0; i < 30; i++) yield* CircuitBreaker.forceOpen(registry.get(`held ${i}`))
+        for (let i = 0; i < 100; i++) yield* CircuitBreaker.protect(up, registry.get(`more ${i}`))
+        for (let i = 0; i < 30; i++) assert.strictEqual(yield* tagOf(registry.get(`held ${i}`)), "ForcedOpen")
+        assert.isAtMost(yield* registry.size, 30 + 16)
+      })
+    )
+
     it.effect("idle keys go as new ones come", () =>
       Effect.gen(function* () {
         const registry = yield* CircuitBreaker.makeRegistry({ idleFor: "1 minute" })
