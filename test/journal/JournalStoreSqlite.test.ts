@@ -1,8 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { JournalStore, JournalStoreSqliteNode } from "effect-resilience/journal"
+import { journalOn, makeTold, moment, stream } from "./kit.ts"
 import { journalSuite } from "./suite.ts"
 
 const folder = Effect.acquireRelease(
@@ -10,13 +14,73 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
+const open = (path: string) =>
+  Effect.map(Layer.build(Layer.fresh(JournalStoreSqliteNode.layer({ path }))), (context) =>
+    Context.get(context, JournalStore)
+  )
+
 journalSuite({
   name: "SQLite",
   runs: 25,
-  place: Effect.map(folder, (path) => ({
-    open: Effect.map(
-      Layer.build(Layer.fresh(JournalStoreSqliteNode.layer({ path: join(path, "relay.db") }))),
-      (context) => Context.get(context, JournalStore)
-    )
-  }))
+  place: Effect.map(folder, (path) => ({ open: open(join(path, "relay.db")) }))
+})
+
+describe("a journal in SQLite", () => {
+  it.effect("keeps an orphan for its retention from when it was opened again, and then for good as expired", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "relay.db")
+      const reopened = <A, E>(use: (journal: Effect.Success<ReturnType<typeof journalOn>>) => Effect.Effect<A, E>) =>
+        Effect.scoped(Effect.flatMap(Effect.flatMap(open(path), journalOn), use))
+      const id = yield* reopened(({ create }) => {
+        const lease = create(stream)
+        for (let n = 0; n < 600; n++) lease.append("x")
+        return Effect.as(lease.committed, lease.id)
+      })
+      yield* TestClock.adjust("1 hour")
+      yield* reopened(({ locate }) =>
+        Effect.gen(function* () {
+          assert.strictEqual((yield* locate(id, undefined)).state, "orphan")
+          yield* TestClock.adjust("10 minutes")
+          assert.strictEqual((yield* locate(id, undefined)).state, "orphan")
+          yield* TestClock.adjust(1)
+          assert.strictEqual((yield* Effect.flip(locate(id, undefined)))._tag, "StreamExpired")
+        })
+      )
+      yield* reopened(({ frames, locate }) =>
+        Effect.gen(function* () {
+          assert.strictEqual((yield* locate(id, undefined)).state, "orphan")
+          for (let n = 0; n < 2_000 && (yield* frames(id, -1)).length > 0; n++) {
+            yield* TestClock.adjust("1 minute")
+            yield* moment
+          }
+          assert.deepStrictEqual(yield* frames(id, -1), [])
+        })
+      )
+      const error = yield* reopened(({ locate }) => Effect.flip(locate(id, undefined)))
+      assert.strictEqual(error._tag, "StreamExpired")
+    })
+  )
+
+  it.effect("that has been followed by another process writes nothing, and ends its writers and readers", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "relay.db")
+      const { create, follow, frames, usable } = yield* Effect.flatMap(open(path), journalOn)
+      const lease = create(stream)
+      lease.append("mine")
+      yield* lease.committed
+      const told = makeTold()
+      const faults: Array<string> = []
+      follow(lease.id, 0, told)
+      lease.onFault((fault) => void faults.push(fault._tag))
+      const other = new DatabaseSync(path)
+      other.exec("UPDATE owner SET epoch = epoch + 1")
+      other.close()
+      lease.append("not mine")
+      lease.end()
+      assert.strictEqual((yield* Effect.flip(lease.committed))._tag, "LeaseLost")
+      assert.deepStrictEqual([faults, told.faults.map((fault) => fault._tag)], [["LeaseLost"], ["LeaseLost"]])
+      assert.deepStrictEqual([told.text, told.terminal, usable()], ["", false, false])
+      assert.deepStrictEqual(yield* frames(lease.id, -1), ["mine"])
+    })
+  )
 })
