@@ -159,33 +159,38 @@ export const withStage = <Output, Input, Error, Env>(
   )
 }
 
-const spend =
-  (budget: Countable): Stage<unknown> =>
-  (delayMillis, at) => {
-    budget.rule.failure(at.now)
-    const paid = budget.rule.retry(at.now, at.input)
-    if (paid < 0) return "budget"
-    at.paid = paid
-    return delayMillis
-  }
+/** A failure is booked whatever comes of it, unless it says nothing of the target; a retry only if all else allows it. */
+const spend = (budget: Countable, outcome: Outcome, at: At): Outcome => {
+  if (outcome === "notRecoverable") return outcome
+  budget.rule.failure(at.now)
+  const settled = settle(outcome, at)
+  if (typeof settled !== "number") return settled
+  const paid = budget.rule.retry(at.now, at.input)
+  if (paid < 0) return "budget"
+  at.paid = paid
+  return settled
+}
 
 /** A schedule whose retries are paid for by a budget. */
 export const withBudget = <Output, Input, Error, Env>(
   self: Schedule.Schedule<Output, Input, Error, Env>,
   budget: Countable
 ): Schedule.Schedule<Output, Input, Error, Env> => {
-  const stage = spend(budget)
   const plan = planOf(self)
-  if (plan === undefined) {
-    return withStage(self, () => {
-      let opened = false
-      return (delayMillis, at) => {
-        if (!opened) open(budget, at.startedAt)
-        opened = true
-        return stage(delayMillis, at)
-      }
-    })
+  if (plan !== undefined) {
+    const start = (): First<Input> => {
+      const first = plan.start()
+      return (at) => spend(budget, first(at), at)
+    }
+    return asOutput(toSchedule({ start, budgets: [...plan.budgets, budget] }))
   }
-  const staged = planOf(withStage(self, () => stage)) ?? plan
-  return asOutput(toSchedule({ start: staged.start, budgets: [...plan.budgets, budget] }))
+  // A schedule that is not ours is heard of only when it goes on.
+  return withStage(self, () => {
+    let opened = false
+    return (delayMillis, at) => {
+      if (!opened) open(budget, at.startedAt)
+      opened = true
+      return spend(budget, delayMillis, at)
+    }
+  })
 }

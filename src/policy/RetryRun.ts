@@ -62,6 +62,7 @@ export class Run<A, E, E2 extends E> {
   /** Whether the budgets have been told of the request. */
   open = false
   // Made at the first failure: a call that does not fail has no use for them.
+  private heard: boolean | undefined
   private at: RetryPlan.At<E> | undefined
   private first: RetryPlan.First<E> | undefined
   private step: ((now: number, error: E) => Pull.Pull<[unknown, Duration.Duration], never, unknown>) | undefined
@@ -144,7 +145,10 @@ export class Run<A, E, E2 extends E> {
     }
     this.failed++
     policy.budget?.rule.failure(now)
-    if (this.failed >= policy.attempts) return go(this.stop("attempts"))
+    if (this.failed >= policy.attempts) {
+      if (policy.plan !== undefined) for (const budget of policy.plan.budgets) budget.rule.failure(now)
+      return go(this.stop("attempts"))
+    }
     const at = (this.at ??= RetryPlan.begin<E>(fiber, this.startedAt))
     if (policy.plan !== undefined) {
       RetryPlan.advance(at, fiber, error, now)
@@ -192,11 +196,14 @@ export class Run<A, E, E2 extends E> {
   /** Waits before the next attempt. */
   wait(fiber: Fiber.Fiber<unknown, unknown>, delayMillis: number): Effect.Effect<void> | undefined {
     const attempt = this.begun++
-    PolicyTelemetry.emit(fiber, "OnRetry", () => ({
-      policy: "Retry",
-      error: this.last,
-      attributes: { attempt, delayMillis }
-    }))
+    // Asked once a call: four look-ups for each of many attempts would be a tenth of their cost.
+    if ((this.heard ??= PolicyTelemetry.listens(fiber))) {
+      PolicyTelemetry.emit(fiber, "OnRetry", () => ({
+        policy: "Retry",
+        error: this.last,
+        attributes: { attempt, delayMillis }
+      }))
+    }
     if (delayMillis > 0) return fiber.getRef(Clock.Clock).sleep(Duration.millis(delayMillis))
     return attempt % this.policy.yieldEvery === 0 ? Effect.yieldNow : undefined
   }

@@ -251,6 +251,37 @@ describe("Retry: the books of a budget", () => {
     })
   )
 
+  it.effect("every failure is booked, the last one too, wherever the budget and the limit of attempts stand", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.tokenRatio({ maxTokens: 100 })
+      const limited = immediate.pipe(RetrySchedule.upTo({ attempts: 3 }), RetrySchedule.within(budget))
+      const policies = [
+        Retry.make({ attempts: 3, schedule: immediate, budget }),
+        Retry.make({ attempts: 3, schedule: RetrySchedule.within(immediate, budget) }),
+        Retry.make({ schedule: limited })
+      ]
+      for (const [n, policy] of policies.entries()) {
+        yield* Effect.ignore(Retry.retry(Effect.fail("x"), policy))
+        assert.closeTo(yield* RetryBudget.balance(budget), 100 - 3 * (n + 1), 1e-9)
+      }
+      // Under Effect.retry the request counts as a success when it begins: nothing at the top of the bucket, 0.1 below.
+      yield* Effect.ignore(Effect.retry(Effect.fail("x"), limited))
+      assert.closeTo(yield* RetryBudget.balance(budget), 91 + 0.1 - 3, 1e-9)
+    })
+  )
+
+  it.effect("a retry that the deadline forbids is not paid for", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.quota({ capacity: 500, cost: 5 })
+      const before = Effect.provideService(Deadline.Current, 500)
+      yield* before(Effect.ignore(Retry.retry(Effect.fail("x"), Retry.make({ schedule: second, budget }))))
+      yield* before(
+        Effect.ignore(Retry.retry(Effect.fail("x"), Retry.make({ schedule: RetrySchedule.within(second, budget) })))
+      )
+      assert.strictEqual(yield* RetryBudget.balance(budget), 500)
+    })
+  )
+
   it.effect("what is not worth asking again costs nothing", () =>
     Effect.gen(function* () {
       const budget = yield* RetryBudget.tokenRatio()
