@@ -27,7 +27,7 @@ import { Clock, type Duration, Effect, type Exit, type Fiber, Random } from "eff
 import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../errors/index.ts"
 import * as Failures from "./Failures.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import type { LimitRule, MakeRule } from "./LimitRule.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 import * as Priority from "./Priority.ts"
@@ -101,14 +101,14 @@ export const make = (options: Options = {}): Effect.Effect<AdaptiveLimit> => {
 }
 
 const waitingOf = (where: string, queue: Queue): Waiting => {
-  const freeFactor = Option.nonNegative(where, "freeFactor", queue.freeFactor ?? 2)
-  const maxFactor = Option.positive(where, "maxFactor", queue.maxFactor ?? 3)
-  Option.ordered(where, "freeFactor", freeFactor, "maxFactor", maxFactor)
+  const freeFactor = Check.nonNegative(where, "freeFactor", queue.freeFactor ?? 2)
+  const maxFactor = Check.positive(where, "maxFactor", queue.maxFactor ?? 3)
+  Check.ordered(where, "freeFactor", freeFactor, "maxFactor", maxFactor)
   const maxWait = queue.maxWait
   return {
     freeFactor,
     maxFactor,
-    maxWaitMillis: maxWait === undefined ? undefined : Option.positiveMillis(where, "maxWait", maxWait)
+    maxWaitMillis: maxWait === undefined ? undefined : Check.positiveMillis(where, "maxWait", maxWait)
   }
 }
 

@@ -4,7 +4,7 @@
  * limit is in flight. The simplest of the three, for targets that say when they are overloaded.
  */
 import type { Duration } from "effect"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import { isUsable, type MakeRule } from "./LimitRule.ts"
 
 /** Options of `aimd`. */
@@ -24,15 +24,15 @@ export interface Options {
 /** The rule. Throws `InvalidPolicyOption` for options that make no sense. */
 export const aimd = (options: Options = {}): MakeRule => {
   const where = "AdaptiveLimit.aimd"
-  const min = Option.positiveInt(where, "min", options.min ?? 20)
-  const max = Option.positiveInt(where, "max", options.max ?? 200)
-  const initial = Option.positiveInt(where, "initial", options.initial ?? 20)
-  Option.ordered(where, "min", min, "max", max)
-  Option.ordered(where, "initial", initial, "max", max)
-  Option.ordered(where, "min", min, "initial", initial)
+  const min = Check.positiveInt(where, "min", options.min ?? 20)
+  const max = Check.positiveInt(where, "max", options.max ?? 200)
+  const initial = Check.positiveInt(where, "initial", options.initial ?? 20)
+  Check.ordered(where, "min", min, "max", max)
+  Check.ordered(where, "initial", initial, "max", max)
+  Check.ordered(where, "min", min, "initial", initial)
   const backoff = options.backoff ?? 0.9
-  if (!(backoff >= 0.5 && backoff < 1)) Option.refuse(where, "backoff", "a number from 0.5 and below 1", backoff)
-  const timeoutMillis = Option.positiveMillis(where, "timeout", options.timeout ?? "5 seconds")
+  if (!(backoff >= 0.5 && backoff < 1)) Check.refuse(where, "backoff", "a number from 0.5 and below 1", backoff)
+  const timeoutMillis = Check.positiveMillis(where, "timeout", options.timeout ?? "5 seconds")
 
   return () => {
     let limit = initial

@@ -37,7 +37,7 @@
  *   from the time that the clock shows.
  */
 import * as BreakerWindow from "./BreakerWindow.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 
 /** The states of a breaker. `HalfOpen` counts what its probes said. */
 export type State =
@@ -126,16 +126,16 @@ export interface SettingsInput {
  * `where` is the constructor that its message names.
  */
 export const settings = (input: SettingsInput = {}, where = "BreakerState.settings"): Settings => {
-  const probes = Option.positiveInt(where, "probes", input.probes ?? 1)
-  const probeSuccesses = Option.positiveInt(where, "probeSuccesses", input.probeSuccesses ?? probes)
-  Option.ordered(where, "probeSuccesses", probeSuccesses, "probes", probes)
+  const probes = Check.positiveInt(where, "probes", input.probes ?? 1)
+  const probeSuccesses = Check.positiveInt(where, "probeSuccesses", input.probeSuccesses ?? probes)
+  Check.ordered(where, "probeSuccesses", probeSuccesses, "probes", probes)
   return {
     window: BreakerWindow.checked(input.window ?? { _tag: "Consecutive", failures: 5 }, where),
     openMillis: input.openMillis ?? growing({ initialMillis: 60_000 }),
-    maxOpenMillis: Option.positive(where, "maxOpenMillis", input.maxOpenMillis ?? 3_600_000),
+    maxOpenMillis: Check.positive(where, "maxOpenMillis", input.maxOpenMillis ?? 3_600_000),
     probes,
     probeSuccesses,
-    probeMillis: input.probeMillis === undefined ? undefined : Option.positive(where, "probeMillis", input.probeMillis)
+    probeMillis: input.probeMillis === undefined ? undefined : Check.positive(where, "probeMillis", input.probeMillis)
   }
 }
 
@@ -144,8 +144,8 @@ export const growing = (options: {
   readonly initialMillis: number
   readonly factor?: number | undefined
 }): ((opening: number) => number) => {
-  const initial = Option.positive("BreakerState.growing", "initialMillis", options.initialMillis)
-  const factor = Option.atLeast("BreakerState.growing", "factor", options.factor ?? 1, 1)
+  const initial = Check.positive("BreakerState.growing", "initialMillis", options.initialMillis)
+  const factor = Check.atLeast("BreakerState.growing", "factor", options.factor ?? 1, 1)
   return (opening) => initial * factor ** (opening - 1)
 }
 

@@ -13,7 +13,7 @@
  * The two with a rate trip at `failures / calls >= failureRate` or `slow / calls >= slowRate`, and only once they hold
  * `minimum` calls: at the threshold, as Polly and resilience4j do, not above it.
  */
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import * as SlidingCounts from "./SlidingCounts.ts"
 
 /** How one call went, for the window. `slow` succeeded, `slowFailure` failed, and both took too long. */
@@ -57,18 +57,18 @@ export type WindowRule = Consecutive | CountWindow | TimeWindow
 /** A rule whose numbers make sense, or `InvalidPolicyOption`, thrown. `where` is the constructor that it names. */
 export const checked = (rule: WindowRule, where: string): WindowRule => {
   if (rule._tag === "Consecutive") {
-    Option.positiveInt(where, "failures", rule.failures)
+    Check.positiveInt(where, "failures", rule.failures)
     return rule
   }
-  Option.positiveInt(where, "minimum", rule.minimum)
-  Option.positiveFraction(where, "failureRate", rule.failureRate)
-  if (rule.slowRate !== undefined) Option.positiveFraction(where, "slowRate", rule.slowRate)
+  Check.positiveInt(where, "minimum", rule.minimum)
+  Check.positiveFraction(where, "failureRate", rule.failureRate)
+  if (rule.slowRate !== undefined) Check.positiveFraction(where, "slowRate", rule.slowRate)
   if (rule._tag === "Count") {
-    Option.positiveInt(where, "size", rule.size)
-    Option.ordered(where, "minimum", rule.minimum, "size", rule.size)
+    Check.positiveInt(where, "size", rule.size)
+    Check.ordered(where, "minimum", rule.minimum, "size", rule.size)
   } else {
-    Option.positive(where, "durationMillis", rule.durationMillis)
-    Option.positiveInt(where, "slices", rule.slices)
+    Check.positive(where, "durationMillis", rule.durationMillis)
+    Check.positiveInt(where, "slices", rule.slices)
   }
   return rule
 }

@@ -25,7 +25,7 @@
 import { type Duration, Effect, type Fiber, Stream } from "effect"
 import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../errors/index.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 import * as WaitQueue from "./WaitQueue.ts"
 
@@ -59,11 +59,11 @@ export interface Bulkhead {
 export const make = (options: Options = {}): Effect.Effect<Bulkhead> => {
   const where = "Bulkhead.make"
   const { key } = options
-  const concurrency = Option.positiveInt(where, "concurrency", options.concurrency ?? 25)
-  const queueSize = Option.nonNegativeInt(where, "queue", options.queue ?? 0)
+  const concurrency = Check.positiveInt(where, "concurrency", options.concurrency ?? 25)
+  const queueSize = Check.nonNegativeInt(where, "queue", options.queue ?? 0)
   const maxWaitMillis =
-    options.maxWait === undefined ? undefined : Option.positiveMillis(where, "maxWait", options.maxWait)
-  if (maxWaitMillis !== undefined && queueSize === 0) Option.refuse(where, "queue", "above 0 with a maxWait", queueSize)
+    options.maxWait === undefined ? undefined : Check.positiveMillis(where, "maxWait", options.maxWait)
+  if (maxWaitMillis !== undefined && queueSize === 0) Check.refuse(where, "queue", "above 0 with a maxWait", queueSize)
   return Effect.sync(() => ({
     key,
     concurrency,

@@ -28,7 +28,7 @@
 import { Context, type Duration, Effect, type Fiber, Layer, Random, Stream } from "effect"
 import { dual } from "effect/Function"
 import * as ChaosPlan from "./ChaosPlan.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 import { seededDraws } from "./SeededDraws.ts"
 
@@ -88,11 +88,11 @@ export const allow = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
 export const layerAllowed: Layer.Layer<never> = Layer.succeed(Allowed, true)
 
 const rateOf = (where: string, kind: string, rate: number | undefined): number | undefined =>
-  rate === undefined ? undefined : Option.fraction(where, `${kind}.rate`, rate)
+  rate === undefined ? undefined : Check.fraction(where, `${kind}.rate`, rate)
 
 const drawsOf = (where: string, seed: number | undefined): (() => number) | undefined => {
   if (seed === undefined) return undefined
-  if (!Number.isSafeInteger(seed)) Option.refuse(where, "seed", "a whole number", seed)
+  if (!Number.isSafeInteger(seed)) Check.refuse(where, "seed", "a whole number", seed)
   return seededDraws(seed)
 }
 
@@ -104,7 +104,7 @@ export const make = <A = never, E = never>(options: Options<A, E>): Effect.Effec
     latency: rateOf(where, "latency", options.latency?.rate),
     outcome: rateOf(where, "outcome", options.outcome?.rate)
   }
-  if (options.latency !== undefined) Option.nonNegativeMillis(where, "latency.delay", options.latency.delay)
+  if (options.latency !== undefined) Check.nonNegativeMillis(where, "latency.delay", options.latency.delay)
   drawsOf(where, options.seed)
   return Effect.sync(() => ({ options, rates, halted: false, draws: drawsOf(where, options.seed) }))
 }
@@ -115,12 +115,12 @@ export const makeStream = <E = never>(options: StreamOptions<E>): Effect.Effect<
   const place = (kind: "cut" | "stall" | "duplicate"): ChaosPlan.Place | undefined => {
     const one = options[kind]
     if (one === undefined) return undefined
-    const at = Option.nonNegativeInt(where, `${kind}.at`, one.at)
-    return { rate: Option.fraction(where, `${kind}.rate`, one.rate), at }
+    const at = Check.nonNegativeInt(where, `${kind}.at`, one.at)
+    return { rate: Check.fraction(where, `${kind}.rate`, one.rate), at }
   }
   const rates: ChaosPlan.StreamRates = { cut: place("cut"), stall: place("stall"), duplicate: place("duplicate") }
   const delay = options.stall?.delay
-  if (delay !== undefined) Option.nonNegativeMillis(where, "stall.delay", delay)
+  if (delay !== undefined) Check.nonNegativeMillis(where, "stall.delay", delay)
   drawsOf(where, options.seed)
   return Effect.sync(() => ({ options, rates, halted: false, draws: drawsOf(where, options.seed) }))
 }

@@ -35,7 +35,7 @@ import { change, type CircuitBreaker, type Judge, run, runStream, type Shared, t
 import * as BreakerState from "./BreakerState.ts"
 import * as BreakerWindow from "./BreakerWindow.ts"
 import { CircuitBreakerStore } from "./CircuitBreakerStore.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 
 export type { CircuitBreaker, Judge, Transition } from "./BreakerCall.ts"
 
@@ -77,7 +77,7 @@ export const timeWindow = (
   } = {}
 ): Window => {
   const { duration = "30 seconds", slices = 10, minimum = 10, failureRate = 0.5, slowRate } = options
-  const durationMillis = Option.positiveMillis("CircuitBreaker.timeWindow", "duration", duration)
+  const durationMillis = Check.positiveMillis("CircuitBreaker.timeWindow", "duration", duration)
   return BreakerWindow.checked(
     { _tag: "Time", durationMillis, slices, minimum, failureRate, slowRate },
     "CircuitBreaker.timeWindow"
@@ -95,7 +95,9 @@ export interface Options {
    * which 32 are drawn when the breaker is made. Default: 60 seconds.
    */
   readonly openFor?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
-  /** No opening is longer, whatever the schedule or the target's hint. Default: 1 hour. */
+  /**
+   * No opening is longer, whatever the schedule or the target's hint. Default: 1 hour, or `openFor` if that is more.
+   */
   readonly maxOpenFor?: Duration.Input | undefined
   /** How many calls half-open lets through. Default: 1. */
   readonly probes?: number | undefined
@@ -125,13 +127,10 @@ export interface Registry {
   readonly size: Effect.Effect<number>
 }
 
-const schedule = (where: string, openFor: Options["openFor"]): Effect.Effect<(opening: number) => number> => {
-  if (!Schedule.isSchedule(openFor)) {
-    const millis = Option.positiveMillis(where, "openFor", openFor ?? "60 seconds")
-    return Effect.succeed(() => millis)
-  }
-  return Effect.gen(function* () {
-    const step = yield* Schedule.toStep(openFor)
+/** The open times of a schedule, drawn once: what it says does not change from trip to trip. */
+const drawn = (where: string, schedule: Schedule.Schedule<unknown, number>) =>
+  Effect.gen(function* () {
+    const step = yield* Schedule.toStep(schedule)
     const times: Array<number> = []
     let now = yield* Clock.currentTimeMillis
     for (let opening = 1; opening <= 32; opening++) {
@@ -140,39 +139,44 @@ const schedule = (where: string, openFor: Options["openFor"]): Effect.Effect<(op
       times.push(Math.max(1, Duration.toMillis(next.value[1])))
       now += times.at(-1)!
     }
-    if (times.length === 0) return Option.refuse(where, "openFor", "a schedule with at least one delay", "none")
-    return (opening) => times[Math.min(opening, times.length) - 1]!
+    if (times.length === 0) return Check.refuse(where, "openFor", "a schedule with at least one delay", "none")
+    return (opening: number) => times[Math.min(opening, times.length) - 1]!
   })
-}
 
 const share = (options: RegistryOptions, where: string): Effect.Effect<Shared> => {
   const slowMillis =
-    options.slowerThan === undefined ? undefined : Option.positiveMillis(where, "slowerThan", options.slowerThan)
+    options.slowerThan === undefined ? undefined : Check.positiveMillis(where, "slowerThan", options.slowerThan)
   const window = options.window
   if (window !== undefined && "slowRate" in window && window.slowRate !== undefined && slowMillis === undefined) {
-    Option.refuse(where, "slowerThan", "given, because the window has a slowRate", undefined)
+    Check.refuse(where, "slowerThan", "given, because the window has a slowRate", undefined)
   }
   const millis = (name: "maxOpenFor" | "probeFor" | "idleFor") => {
     const value = options[name]
-    return value === undefined ? undefined : Option.positiveMillis(where, name, value)
+    return value === undefined ? undefined : Check.positiveMillis(where, name, value)
+  }
+  const openFor = options.openFor ?? "60 seconds"
+  const openMillis = Schedule.isSchedule(openFor) ? undefined : Check.positiveMillis(where, "openFor", openFor)
+  const maxOpenMillis = millis("maxOpenFor")
+  if (openMillis !== undefined && maxOpenMillis !== undefined) {
+    Check.ordered(where, "openFor", openMillis, "maxOpenFor", maxOpenMillis)
   }
   const input = {
     window,
-    maxOpenMillis: millis("maxOpenFor"),
+    maxOpenMillis: maxOpenMillis ?? Math.max(3_600_000, openMillis ?? 0),
     probes: options.probes,
     probeSuccesses: options.probeSuccesses,
     probeMillis: millis("probeFor")
   }
   const limits = {
     idleMillis: millis("idleFor") ?? 3_600_000,
-    maxKeys: Option.positiveInt(where, "maxKeys", options.maxKeys ?? 10_000)
+    maxKeys: Check.positiveInt(where, "maxKeys", options.maxKeys ?? 10_000)
   }
   // Checked now, so that a wrong number is thrown where it was written.
   BreakerState.settings(input, where)
-  const openTimes = schedule(where, options.openFor)
   return Effect.gen(function* () {
     const store = yield* CircuitBreakerStore
-    const settings = BreakerState.settings({ ...input, openMillis: yield* openTimes }, where)
+    const openTimes = Schedule.isSchedule(openFor) ? yield* drawn(where, openFor) : () => openMillis!
+    const settings = BreakerState.settings({ ...input, openMillis: openTimes }, where)
     return {
       breakers: store.open(settings, limits),
       slowMillis,

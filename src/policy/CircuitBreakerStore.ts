@@ -8,7 +8,7 @@
  */
 import { Context, type Effect } from "effect"
 import * as BreakerState from "./BreakerState.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 
 /** The breakers of one owner. */
 export interface Breakers {
@@ -55,8 +55,8 @@ interface Entry {
  * in the `Map` itself, by deleting and setting, costs 45 µs for a new key: its iterator walks over all that was deleted.)
  */
 export const memory = (settings: BreakerState.Settings, limits: Limits): MemoryBreakers => {
-  Option.positive("CircuitBreakerStore.memory", "idleMillis", limits.idleMillis)
-  Option.positiveInt("CircuitBreakerStore.memory", "maxKeys", limits.maxKeys)
+  Check.positive("CircuitBreakerStore.memory", "idleMillis", limits.idleMillis)
+  Check.positiveInt("CircuitBreakerStore.memory", "maxKeys", limits.maxKeys)
   const entries = new Map<string, Entry>()
   let newest: Entry | undefined
   let oldest: Entry | undefined

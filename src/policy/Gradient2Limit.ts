@@ -11,7 +11,7 @@
  * One corner differs: a dropped call counts as the lowest gradient and its time is not averaged. (Netflix's rule does
  * not look at drops, so a target that refuses quickly raises its limit.)
  */
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import { isUsable, type MakeRule } from "./LimitRule.ts"
 
 /** Options of `gradient2`. */
@@ -37,16 +37,16 @@ const warmup = 10
 /** The rule. Throws `InvalidPolicyOption` for options that make no sense. */
 export const gradient2 = (options: Options = {}): MakeRule => {
   const where = "AdaptiveLimit.gradient2"
-  const min = Option.positiveInt(where, "min", options.min ?? 20)
-  const max = Option.positiveInt(where, "max", options.max ?? 200)
-  const initial = Option.positiveInt(where, "initial", options.initial ?? 20)
-  Option.ordered(where, "min", min, "max", max)
-  Option.ordered(where, "initial", initial, "max", max)
-  Option.ordered(where, "min", min, "initial", initial)
-  const smoothing = Option.positiveFraction(where, "smoothing", options.smoothing ?? 0.2)
-  const longWindow = Option.positiveInt(where, "longWindow", options.longWindow ?? 600)
-  const tolerance = Option.atLeast(where, "tolerance", options.tolerance ?? 1.5, 1)
-  const queueSize = Option.nonNegative(where, "queueSize", options.queueSize ?? 4)
+  const min = Check.positiveInt(where, "min", options.min ?? 20)
+  const max = Check.positiveInt(where, "max", options.max ?? 200)
+  const initial = Check.positiveInt(where, "initial", options.initial ?? 20)
+  Check.ordered(where, "min", min, "max", max)
+  Check.ordered(where, "initial", initial, "max", max)
+  Check.ordered(where, "min", min, "initial", initial)
+  const smoothing = Check.positiveFraction(where, "smoothing", options.smoothing ?? 0.2)
+  const longWindow = Check.positiveInt(where, "longWindow", options.longWindow ?? 600)
+  const tolerance = Check.atLeast(where, "tolerance", options.tolerance ?? 1.5, 1)
+  const queueSize = Check.nonNegative(where, "queueSize", options.queueSize ?? 4)
   const factor = 2 / (longWindow + 1)
 
   return () => {

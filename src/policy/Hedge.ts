@@ -30,7 +30,7 @@ import { dual } from "effect/Function"
 import * as DurationQuantile from "./DurationQuantile.ts"
 import * as Failures from "./Failures.ts"
 import * as HedgeState from "./HedgeState.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
 import * as RetryBudgetState from "./RetryBudgetState.ts"
@@ -81,9 +81,9 @@ const isQuantile = (when: Options["when"]): when is Quantile =>
 export const make = (options: Options): Effect.Effect<Hedge> => {
   const where = "Hedge.make"
   const when = options.when ?? "2 seconds"
-  const maxHedges = Option.positiveInt(where, "maxHedges", options.maxHedges ?? 1)
-  Option.between(where, "maxHedges", maxHedges, 1, 10)
-  if ((options.idempotent as unknown) !== true) Option.refuse(where, "idempotent", "true", options.idempotent)
+  const maxHedges = Check.positiveInt(where, "maxHedges", options.maxHedges ?? 1)
+  Check.between(where, "maxHedges", maxHedges, 1, 10)
+  if ((options.idempotent as unknown) !== true) Check.refuse(where, "idempotent", "true", options.idempotent)
   const common = {
     maxHedges,
     isRetryable: options.isRetryable ?? Failures.isRetryable,
@@ -91,18 +91,18 @@ export const make = (options: Options): Effect.Effect<Hedge> => {
   }
   if (isQuantile(when)) {
     const { quantile, until, warmup = 20, window = 128 } = when
-    if (!(quantile > 0 && quantile < 1)) Option.refuse(where, "quantile", "above 0 and below 1", quantile)
-    Option.positiveInt(where, "warmup", warmup)
-    Option.positiveInt(where, "window", window)
-    Option.ordered(where, "warmup", warmup, "window", window)
-    const untilMillis = until === undefined ? undefined : Option.positiveMillis(where, "until", until)
+    if (!(quantile > 0 && quantile < 1)) Check.refuse(where, "quantile", "above 0 and below 1", quantile)
+    Check.positiveInt(where, "warmup", warmup)
+    Check.positiveInt(where, "window", window)
+    Check.ordered(where, "warmup", warmup, "window", window)
+    const untilMillis = until === undefined ? undefined : Check.positiveMillis(where, "until", until)
     return Effect.sync(() => {
       const samples = DurationQuantile.make({ quantile, warmup, window })
       return { ...common, samples, mode: () => ({ delayMillis: DurationQuantile.value(samples) ?? untilMillis }) }
     })
   }
   const mode: HedgeState.Mode =
-    when === "parallel" || when === "sequential" ? when : { delayMillis: Option.positiveMillis(where, "when", when) }
+    when === "parallel" || when === "sequential" ? when : { delayMillis: Check.positiveMillis(where, "when", when) }
   return Effect.succeed({ ...common, samples: undefined, mode: () => mode })
 }
 

@@ -25,7 +25,7 @@
 import { Clock, type Duration, Effect, type Fiber } from "effect"
 import { dual } from "effect/Function"
 import * as Failures from "./Failures.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import * as OutlierState from "./OutlierState.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 
@@ -72,18 +72,18 @@ export interface OutlierEjection {
 export const make = (options: Options = {}): Effect.Effect<OutlierEjection> => {
   const where = "OutlierEjection.make"
   const rate = options.successRate === "off" ? { factor: 0 } : (options.successRate ?? {})
-  const factor = options.successRate === "off" ? 0 : Option.positive(where, "factor", rate.factor ?? 1.9)
-  const baseMillis = Option.positiveMillis(where, "base", options.base ?? "30 seconds")
-  const maxMillis = Option.positiveMillis(where, "max", options.max ?? "300 seconds")
-  Option.ordered(where, "base", baseMillis, "max", maxMillis)
+  const factor = options.successRate === "off" ? 0 : Check.positive(where, "factor", rate.factor ?? 1.9)
+  const baseMillis = Check.positiveMillis(where, "base", options.base ?? "30 seconds")
+  const maxMillis = Check.positiveMillis(where, "max", options.max ?? "300 seconds")
+  Check.ordered(where, "base", baseMillis, "max", maxMillis)
   const settings: OutlierState.Settings = {
-    consecutive: Option.nonNegativeInt(where, "consecutive", options.consecutive ?? 5),
-    intervalMillis: Option.positiveMillis(where, "interval", options.interval ?? "10 seconds"),
+    consecutive: Check.nonNegativeInt(where, "consecutive", options.consecutive ?? 5),
+    intervalMillis: Check.positiveMillis(where, "interval", options.interval ?? "10 seconds"),
     baseMillis,
     maxMillis,
-    maxShare: Option.positiveFraction(where, "maxShare", options.maxShare ?? 0.1),
-    minMembers: Option.positiveInt(where, "minMembers", rate.minMembers ?? 5),
-    minVolume: Option.positiveInt(where, "minVolume", rate.minVolume ?? 100),
+    maxShare: Check.positiveFraction(where, "maxShare", options.maxShare ?? 0.1),
+    minMembers: Check.positiveInt(where, "minMembers", rate.minMembers ?? 5),
+    minVolume: Check.positiveInt(where, "minVolume", rate.minVolume ?? 100),
     factor
   }
   return Effect.sync(() => {

@@ -25,7 +25,7 @@ import { Clock, type Duration, Effect, Random } from "effect"
 import { dual } from "effect/Function"
 import { stackless, Throttled } from "../errors/index.ts"
 import * as Failures from "./Failures.ts"
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 import * as ThrottleState from "./ThrottleState.ts"
 
@@ -58,13 +58,13 @@ export interface Throttle {
 export const make = (options: Options = {}): Effect.Effect<Throttle> => {
   const where = "Throttle.make"
   const { isFailure = Failures.isFailure, k = 2, key } = options
-  if (!(k > 1 && k < Number.POSITIVE_INFINITY)) Option.refuse(where, "k", "a finite number above 1", k)
+  if (!(k > 1 && k < Number.POSITIVE_INFINITY)) Check.refuse(where, "k", "a finite number above 1", k)
   const settings: ThrottleState.Settings = {
     k,
-    minimum: Option.nonNegativeInt(where, "minimum", options.minimum ?? 10),
-    maxChance: Option.positiveFraction(where, "maxChance", options.maxChance ?? 0.9)
+    minimum: Check.nonNegativeInt(where, "minimum", options.minimum ?? 10),
+    maxChance: Check.positiveFraction(where, "maxChance", options.maxChance ?? 0.9)
   }
-  const windowMillis = Option.positiveMillis(where, "window", options.window ?? "2 minutes")
+  const windowMillis = Check.positiveMillis(where, "window", options.window ?? "2 minutes")
   return Effect.sync(() => ({
     key,
     settings,

@@ -10,7 +10,7 @@
  * One corner differs: a dropped call never sets the least time. A target that refuses quickly would else look like a
  * quick one, and every later call like a queue.
  */
-import * as Option from "./InvalidPolicyOption.ts"
+import * as Check from "./InvalidPolicyOption.ts"
 import { isUsable, type MakeRule } from "./LimitRule.ts"
 
 /** Options of `vegas`. */
@@ -28,11 +28,11 @@ export interface Options {
 /** The rule. Throws `InvalidPolicyOption` for options that make no sense. */
 export const vegas = (options: Options = {}): MakeRule => {
   const where = "AdaptiveLimit.vegas"
-  const max = Option.positiveInt(where, "max", options.max ?? 1000)
-  const initial = Option.positiveInt(where, "initial", options.initial ?? 20)
-  Option.ordered(where, "initial", initial, "max", max)
-  const smoothing = Option.positiveFraction(where, "smoothing", options.smoothing ?? 1)
-  const probeMultiplier = Option.positive(where, "probeMultiplier", options.probeMultiplier ?? 30)
+  const max = Check.positiveInt(where, "max", options.max ?? 1000)
+  const initial = Check.positiveInt(where, "initial", options.initial ?? 20)
+  Check.ordered(where, "initial", initial, "max", max)
+  const smoothing = Check.positiveFraction(where, "smoothing", options.smoothing ?? 1)
+  const probeMultiplier = Check.positive(where, "probeMultiplier", options.probeMultiplier ?? 30)
 
   return () => {
     let limit = initial

@@ -148,6 +148,13 @@ describe("CircuitBreaker", () => {
     })
   )
 
+  it.effect("opens for longer than the hour that is the default cap, if it is told to", () =>
+    Effect.gen(function* () {
+      const breaker = yield* tripped({ openFor: "2 hours" })
+      assert.strictEqual((yield* CircuitBreaker.state(breaker)).retryAfterMillis, 7_200_000)
+    })
+  )
+
   it.effect("opens by a schedule, which goes on with its last delay", () =>
     Effect.gen(function* () {
       const openTimes = (openFor: Schedule.Schedule<unknown, number>) =>
@@ -444,6 +451,7 @@ describe("CircuitBreaker", () => {
     assert.throws(() => CircuitBreaker.make({ probes: NaN }), /CircuitBreaker.make: "probes"/)
     assert.throws(() => CircuitBreaker.make({ openFor: 0 }), /"openFor"/)
     assert.throws(() => CircuitBreaker.make({ maxOpenFor: -1 }), /"maxOpenFor"/)
+    assert.throws(() => CircuitBreaker.make({ openFor: "2 minutes", maxOpenFor: "1 minute" }), /"openFor"/)
     assert.throws(() => CircuitBreaker.make({ window: CircuitBreaker.countWindow({ slowRate: 0.5 }) }), /"slowerThan"/)
     assert.throws(() => CircuitBreaker.consecutive(0), /"failures"/)
     assert.throws(() => CircuitBreaker.countWindow({ minimum: 101 }), /"minimum"/)
