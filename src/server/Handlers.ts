@@ -156,15 +156,9 @@ const resumeOr = (context: HandlerContext, exchange: Exchange, caller: Caller, o
   return readStream(context, exchange, caller, cursor.slice(0, dot), cursor)
 }
 
+// Another's stream is none.
 const locate = (context: HandlerContext, caller: Caller, id: string, cursor: string | undefined) =>
-  Effect.flatMap(
-    context.journal.locate(id, cursor),
-    (position): Effect.Effect<Position, ResilienceError> =>
-      // Another's stream is none.
-      position.record.owner === ownerOf(caller)
-        ? Effect.succeed(position)
-        : Effect.fail(stackless(() => new StreamNotFound({})))
-  )
+  context.journal.locate(id, cursor, ownerOf(caller))
 
 const readStream = (
   context: HandlerContext,
