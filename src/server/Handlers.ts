@@ -16,7 +16,6 @@ import {
   type ResilienceError,
   stackless,
   streamFault,
-  StreamNotFound,
   UnsupportedMediaType
 } from "../errors/index.ts"
 import type { Journal, Position } from "../journal/index.ts"
