@@ -91,7 +91,7 @@ class Attempts {
   private giveUp(error: ResilienceError): void {
     const now = this.context.now()
     const waits = [...this.hints.values()].map((until) => until - now).filter((wait) => wait > 0)
-    const hinted = waits.length > 0 && describe(error).recoverable && error.retryAfterMillis === undefined
+    const hinted = waits.length > 0 && describe(error).recoverable
     this.answer.fail(hinted ? withRetryAfter(error, Math.min(...waits)) : error)
   }
 

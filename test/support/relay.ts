@@ -1,7 +1,7 @@
 /**
  * A relay in this process, over real sockets, with the configuration that a file would give.
  */
-import { Effect, Exit, Result, Scope } from "effect"
+import { Effect, Exit, Metric, Result, Scope } from "effect"
 import { decodeConfiguration } from "effect-resilience/cli"
 import { serve } from "effect-resilience/server"
 
@@ -42,7 +42,13 @@ export const startRelay = async (configuration: {
     "test"
   )
   if (Result.isFailure(decoded)) throw decoded.failure
-  const running = await Effect.runPromise(Effect.provideService(serve(decoded.success.options), Scope.Scope, scope))
+  const running = await Effect.runPromise(
+    serve(decoded.success.options).pipe(
+      Effect.provideService(Scope.Scope, scope),
+      // A process has one registry of metrics; each relay of a test has its own.
+      Effect.provideService(Metric.MetricRegistry, new Map())
+    )
+  )
   const { port } = running.address
   return {
     url: `http://127.0.0.1:${port}`,
