@@ -19,8 +19,10 @@
  * | `hedge` inside `breaker` | several calls count as one, and the loser's failures as none |
  * | `Fallback` inside `retry` | the first failure is answered, and nothing is ever retried |
  *
- * A fallback changes the result's type, so it is no part of a pipeline: pipe it after. Another order, for the rare case
- * that wants it, is a pipe of the policies themselves.
+ * A fallback changes the result's type, so it is no part of a pipeline: pipe it after. Chaos belongs to the call itself:
+ * pipe it before. Another order, for the rare case that wants it, is a pipe of the policies themselves.
+ *
+ * A breaker that counts slow calls (`slowerThan`) counts their wait for a place too: keep the bulkhead's queue short.
  *
  * **Errors**: exactly what the parts add. `retry` turns what comes from inside into one `RetriesExhausted`.
  *

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Metric, Schedule, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Metric, Schedule } from "effect"
 import {
   ChannelRateLimited,
   CircuitOpen,
@@ -13,38 +13,16 @@ import {
   PolicyTelemetry,
   Retry,
   RetryBudget,
-  type RetryBudgetState,
   RetrySchedule
 } from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
 import { observe } from "./kit/attempts.ts"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
-
-/** A budget that counts what is under way, and what of it is over. */
-const counting = Effect.map(RetryBudget.share(), (budget) => {
-  const open = { requests: 0, retries: 0 }
-  const rule: RetryBudgetState.Rule = {
-    ...budget.rule,
-    request: () => void open.requests++,
-    requestEnded: () => void open.requests--,
-    retry: () => (open.retries++, 0),
-    retryEnded: () => void open.retries--
-  }
-  const check = () => Effect.sync(() => assert.deepStrictEqual(open, { requests: 0, retries: 0 }))
-  return { budget: { ...budget, rule }, check }
-})
+import { counting, failure } from "./kit/retries.ts"
 
 const immediate = RetrySchedule.immediate
 const second = RetrySchedule.constant({ delay: "1 second" })
 const down = new DoRequestFailed({})
-
-/** The error of a retry that must fail. */
-const failure = <A, E>(exit: Exit.Exit<A, E>): E => {
-  assert.isTrue(Exit.isFailure(exit), "it should have failed")
-  const found = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason) : undefined
-  assert.isDefined(found)
-  return found!.error
-}
 
 describe("Retry: when it stops and what it says", () => {
   it.effect("attempts: the last error, all errors, how many and how long", () =>
@@ -386,93 +364,6 @@ describe("Retry: fairness and telemetry", () => {
       assert.deepInclude(retries?.attributes, { "policy.name": "Retry", "exception.type": "DoRequestFailed" })
       assert.deepInclude(retries?.state, { count: 2 })
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
-  )
-})
-
-describe("Retry.retryStream", () => {
-  const policy = Retry.make({ attempts: 3, schedule: immediate })
-  const collect = <A, E>(stream: Stream.Stream<A, E>) =>
-    Effect.gen(function* () {
-      const seen: Array<A> = []
-      const exit = yield* Effect.exit(Stream.runForEach(stream, (a) => Effect.sync(() => void seen.push(a))))
-      return { seen, exit }
-    })
-
-  it.effect("runs again while nothing was delivered", () =>
-    Effect.gen(function* () {
-      let runs = 0
-      const stream = Stream.suspend(() => (++runs < 3 ? Stream.fail("down") : Stream.make(1, 2)))
-      const { exit, seen } = yield* collect(Retry.retryStream(stream, policy))
-      assert.deepStrictEqual(seen, [1, 2])
-      assert.isTrue(Exit.isSuccess(exit))
-    })
-  )
-
-  // Effect's Stream.retry(recurs(2)) gives "a" twenty times here.
-  it.effect("never delivers twice: after an element a failure is the end", () =>
-    Effect.gen(function* () {
-      let runs = 0
-      const stream = Stream.suspend(() => Stream.concat(Stream.make("a"), Stream.fail(`cut ${++runs}`)))
-      const { exit, seen } = yield* collect(Retry.retryStream(stream, policy))
-      assert.deepStrictEqual(seen, ["a"])
-      assert.deepInclude({ ...failure(exit) }, { reason: "notRecoverable", attempts: 1, last: "cut 1" })
-    })
-  )
-
-  it.effect("attempts are counted over all runs", () =>
-    Effect.gen(function* () {
-      const { exit } = yield* collect(Retry.retryStream(Stream.fail("down"), policy))
-      assert.deepInclude({ ...failure(exit) }, { reason: "attempts", attempts: 3 })
-    })
-  )
-
-  it.effect("a stream that goes on where it was: attempts end without progress", () =>
-    Effect.gen(function* () {
-      let next = 0
-      const stream = Stream.suspend(() => Stream.concat(Stream.make(next++), Stream.fail("cut")))
-      const { exit, seen } = yield* collect(Retry.retryStream(stream, policy, { partial: "resume" }))
-      assert.deepStrictEqual(seen, [0, 1, 2])
-      assert.strictEqual(failure(exit).reason, "attempts")
-    })
-  )
-
-  it.effect("and start over after enough of it", () =>
-    Effect.gen(function* () {
-      let next = 0
-      const stream = Stream.suspend(() => Stream.concat(Stream.make(next++, next++), Stream.fail("cut")))
-      const resumed = stream.pipe(Retry.retryStream(policy, { partial: "resume", resetAfter: 2 }), Stream.take(100))
-      const { exit, seen } = yield* collect(resumed)
-      assert.strictEqual(seen.length, 100)
-      assert.isTrue(Exit.isSuccess(exit))
-    })
-  )
-
-  it.effect("waits between runs", () =>
-    Effect.gen(function* () {
-      const at: Array<number> = []
-      const stream = Stream.unwrap(
-        Effect.map(Clock.currentTimeMillis, (now) => {
-          at.push(now)
-          return Stream.fail("down")
-        })
-      )
-      const slow = Retry.retryStream(stream, Retry.make({ attempts: 3, schedule: second }))
-      const fiber = yield* Effect.forkChild(Effect.exit(Stream.runDrain(slow)))
-      yield* TestClock.adjust("1 minute")
-      yield* Fiber.join(fiber)
-      assert.deepStrictEqual(at, [0, 1000, 2000])
-    })
-  )
-
-  it.effect("interrupted anywhere, a share budget gets everything back", () =>
-    interruptEverywhere(
-      Effect.gen(function* () {
-        const { budget, check } = yield* counting
-        const policy = Retry.make({ attempts: 3, schedule: RetrySchedule.constant({ delay: "200 millis" }), budget })
-        const program = Stream.runDrain(Retry.retryStream(Stream.fail("down"), policy))
-        return { program, check }
-      })
-    )
   )
 })
 
