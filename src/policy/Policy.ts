@@ -203,6 +203,21 @@ const named = <A, E, R>(
   return Effect.provideService(timed, PolicyTelemetry.PipelineName, name)
 }
 
+const namedStream = <A, E, R>(self: Stream.Stream<A, E, R>, name: string): Stream.Stream<A, E, R> =>
+  Stream.unwrap(
+    Effect.withFiberSucceed((fiber) => {
+      if (!PolicyTelemetry.listens(fiber)) return self
+      const clock = fiber.getRef(Clock.Clock)
+      const start = clock.currentTimeMillisUnsafe()
+      const timed = Stream.onExit(self, (exit) => {
+        const error = exit._tag === "Success" ? undefined : Failures.errorOf(exit.cause)?.error
+        PolicyTelemetry.recordPipeline(fiber, name, clock.currentTimeMillisUnsafe() - start, error)
+        return Effect.void
+      })
+      return Stream.provideService(timed, PolicyTelemetry.PipelineName, name)
+    })
+  )
+
 /** A pipeline that may be applied to streams: a hedge, an adaptive limit, a throttle and an attempt's limit may not be in it. */
 export type StreamMembers = Members & {
   readonly hedge?: undefined
@@ -244,6 +259,6 @@ export const applyStream: {
     if (m.breaker !== undefined) out = CircuitBreaker.protectStream(out, m.breaker)
     if (m.retry !== undefined) out = Retry.retryStream(out, m.retry as Retry.Retry, options)
     if (m.deadline !== undefined) out = Deadline.totalStream(out, durationOf(m.deadline), optionsOf(m.deadline))
-    return out
+    return m.name === undefined ? out : namedStream(out, m.name)
   }
 )

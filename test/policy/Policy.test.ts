@@ -200,6 +200,29 @@ describe("Policy: all together", () => {
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 
+  it.effect("so is a named stream", () =>
+    Effect.gen(function* () {
+      const policy = Policy.make({
+        name: "feed",
+        retry: Retry.make({ attempts: 2, schedule: RetrySchedule.immediate })
+      })
+      const events: Array<PolicyTelemetry.Event> = []
+      yield* Effect.exit(Stream.runDrain(Policy.applyStream(Stream.fail("down"), policy))).pipe(
+        Effect.provideService(PolicyTelemetry.Sink, (event) => events.push(event)),
+        Effect.provide(PolicyTelemetry.layerMetrics)
+      )
+      assert.deepStrictEqual(
+        events.map((event) => [event.name, event.pipeline]),
+        [
+          ["OnRetry", "feed"],
+          ["OnRetriesExhausted", "feed"]
+        ]
+      )
+      const snapshot = yield* Metric.snapshot
+      assert.isDefined(snapshot.find((metric) => metric.id === "resilience.policy.pipeline.duration"))
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
   it.effect("a stream: retried before its first element, bounded in all", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make()
