@@ -16,6 +16,7 @@ import {
   type ResilienceError,
   stackless
 } from "../errors/index.ts"
+import { refused } from "../policy/RetryBudgetState.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { attempt, type AttemptEnd } from "./Attempt.ts"
 import { continuable, continuationModes, decide, goesOn, refusesMode, ruleOf } from "./Decision.ts"
@@ -133,7 +134,7 @@ class Attempts {
     picked.release({ _tag: "Ignored" })
     const hint = (this.hints.get(channel) ?? 0) - context.now()
     const delay = Math.max(yield* this.backoff(), hint)
-    if (hint > context.options.retry.waitUpTo || delay >= this.remaining() || !context.budget.retry(context.now(), 1)) {
+    if (hint > context.options.retry.waitUpTo || delay >= this.remaining() || !this.budgetAllows()) {
       this.giveUp(this.first!)
       return undefined
     }
@@ -210,17 +211,17 @@ class Attempts {
       const { target } = picked
       const { channel } = target
       const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
-      const refused =
+      const refusal =
         mode !== undefined && mode !== "restart" && refusesMode(end.verdict, end.status) ? mode : undefined
-      this.release(picked, end, refused === undefined ? error : undefined)
+      this.release(picked, end, refusal === undefined ? error : undefined)
       answer.trail.push(this.entry(target, mode, end, error))
       if (end.verdict._tag === "Complete") {
         context.budget.success(context.now(), 0)
         return answer.complete()
       }
-      if (refused !== undefined) {
+      if (refusal !== undefined) {
         // A refused mode is no continuation: the same target is asked in the next mode, or another one is found.
-        context.selection.rememberRefusal(target, refused)
+        context.selection.rememberRefusal(target, refusal)
         const modes = continuationModes(channel.continuation, context.selection.refusedModes(target))
         if (modes.length > 0) this.next = { channel: channel.id, otherKey: false }
         return
@@ -287,7 +288,7 @@ class Attempts {
         this.next = { channel: channel.id, otherKey: true }
         return this.announce(channel.id, 0)
       }
-      if (next._tag === "SameChannel" && context.budget.retry(context.now(), 1)) {
+      if (next._tag === "SameChannel" && this.budgetAllows()) {
         this.askedAgain.set(channel.id, (this.askedAgain.get(channel.id) ?? 0) + 1)
         // Asked again for its own sake, a channel may use the same key again.
         if (!otherKey) tried.keys.delete(keyId(channel.id, keyIndex))
@@ -302,6 +303,12 @@ class Attempts {
 
   private announce(to: string, delayMillis: number): void {
     this.answer.announce(this.previous!.code, this.previous!.channel, to, delayMillis)
+  }
+
+  /** The retry budget governs what is asked again, never the first move to another channel nor a continuation. */
+  private budgetAllows(): boolean {
+    const { budget, now } = this.context
+    return budget.retry(now(), this.first) !== refused
   }
 
   private backoff(): Effect.Effect<number> {

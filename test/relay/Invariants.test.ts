@@ -236,4 +236,23 @@ describe("the invariants, for any plan of faults, on virtual time", () => {
         }).pipe(Effect.provide(layer))
       })
     ))
+
+  it("8: the retry budget refuses retries of the same channel, and never the first move to another", () =>
+    run(
+      Effect.gen(function* () {
+        const relayOptions = options([channel("a", { priority: 2 }), channel("b", { priority: 1 })])
+        const { calls, layer } = virtualRelay(
+          { ...relayOptions, retry: { ...relayOptions.retry, budget: { ratio: 0, minPerSecond: 0 } } },
+          { a: [{ kind: "status", status: 500 }], b: [{ kind: "status", status: 500 }, { kind: "whole" }] }
+        )
+        yield* Effect.gen(function* () {
+          const { reader } = yield* askAndRead()
+          yield* passUntil(() => reader.terminals() > 0)
+          assert.deepStrictEqual(
+            calls.map((call) => call.channel),
+            ["a", "b"]
+          )
+        }).pipe(Effect.provide(layer))
+      })
+    ))
 })
