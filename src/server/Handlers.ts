@@ -2,13 +2,14 @@
  * What each route does. A handler checks the request, begins an answer or finds a stream, and puts a reader on it; from
  * there on the journal writes to the connection and no fiber waits.
  */
-import { Effect, Result } from "effect"
+import { Effect } from "effect"
 import { mayUse } from "../account/index.ts"
 import type { Selection } from "../channel/index.ts"
-import { assembleOpenAI, parseChatRequest, parseOpenAIRequest, type ParsedChat } from "../dialect/index.ts"
+import { assembleOpenAI, parseChatRequest, parseOpenAIRequest, type ParsedChat, readObject } from "../dialect/index.ts"
 import type { AnswerRequest } from "../dialect/index.ts"
 import {
   AccessDenied,
+  type BadRequestBody,
   InvalidCursor,
   InvalidRequest,
   ModelNotFound,
@@ -190,6 +191,7 @@ const cancelStream = (context: HandlerContext, exchange: Exchange, caller: Calle
   Effect.gen(function* () {
     const position = yield* locate(context, caller, id, undefined)
     const body = yield* exchange.body(context.options.server.maxBodyBytes)
+    if (body !== "") yield* checkMediaType(exchange, ["application/json"])
     const options = yield* cancelOptions(body)
     const code = options.code ?? (options.reason === undefined ? 12007 : 12008)
     const fault = streamFault({
@@ -212,7 +214,10 @@ const statusOf = (position: Position): string => {
 
 const cancelOptions = (
   body: string
-): Effect.Effect<{ readonly code: number | undefined; readonly reason: string | undefined }, InvalidRequest> => {
+): Effect.Effect<
+  { readonly code: number | undefined; readonly reason: string | undefined },
+  BadRequestBody | InvalidRequest
+> => {
   const invalid = (field: string, message: string) =>
     Effect.fail(
       stackless(
@@ -220,16 +225,13 @@ const cancelOptions = (
       )
     )
   if (body.trim() === "") return Effect.succeed({ code: undefined, reason: undefined })
-  const parsed = Result.try(() => JSON.parse(body) as unknown)
-  if (Result.isFailure(parsed) || typeof parsed.success !== "object" || parsed.success === null) {
-    return invalid("body", "expected a JSON object")
-  }
-  const { code, reason, ...rest } = parsed.success as { readonly [field: string]: unknown }
-  const unknown = Object.keys(rest)[0]
-  if (unknown !== undefined) return invalid(unknown, "unknown field")
-  if (code !== undefined && !Number.isInteger(code)) return invalid("code", "expected an integer")
-  if (reason !== undefined && typeof reason !== "string") return invalid("reason", "expected a string")
-  return Effect.succeed({ code: code as number | undefined, reason: reason as string | undefined })
+  return Effect.flatMap(Effect.fromResult(readObject(body)), ({ code, reason, ...rest }) => {
+    const unknown = Object.keys(rest)[0]
+    if (unknown !== undefined) return invalid(unknown, "unknown field")
+    if (code !== undefined && !Number.isSafeInteger(code)) return invalid("code", "expected an integer")
+    if (reason !== undefined && typeof reason !== "string") return invalid("reason", "expected a string")
+    return Effect.succeed({ code: code as number | undefined, reason })
+  })
 }
 
 const chat = (context: HandlerContext, exchange: Exchange, caller: Caller): Handler =>
