@@ -130,12 +130,13 @@ const paced = async (subject: Subject, connections: number, every: number, event
 /** Memory for answers that are open and silent for a while. */
 const memory = async (subject: Subject, connections: number) => {
   const before = rssOf(subject.pid)
-  let open = 0
-  const all = Array.from({ length: connections }, () =>
-    stream(subject.port, "bench-2-4000", () => open++).catch(() => undefined)
-  )
-  const deadline = now() + 20_000
-  while (open < connections && now() < deadline) await sleep(100)
+  const opened: Array<Promise<void>> = []
+  const all = Array.from({ length: connections }, () => {
+    let done = (): void => {}
+    opened.push(new Promise((resolve) => (done = resolve)))
+    return stream(subject.port, "bench-2-4000", done).catch(() => undefined)
+  })
+  await Promise.race([Promise.all(opened), sleep(20_000)])
   const after = rssOf(subject.pid)
   await Promise.all(all)
   return (after - before) / connections
