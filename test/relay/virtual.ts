@@ -26,6 +26,10 @@ export type Plan =
   | { readonly kind: "headersOnly" }
   | { readonly kind: "reset" | "end" | "errorFrame" | "notJson" | "stall"; readonly at: number }
   | { readonly kind: "noDone" }
+  /** The finish reason, and then silence. */
+  | { readonly kind: "finishStall" }
+  /** A failure whose body never ends. */
+  | { readonly kind: "errorStall"; readonly status: number }
 
 /** The text that every upstream answers with: distinct words, so that no overlap can be taken for another. */
 export const wholeText = Array.from({ length: 40 }, (_, i) => `word${i}-${(i * 7919) % 997}`).join(" ")
@@ -62,6 +66,11 @@ const play = (plan: Plan, body: string, pace: number, sink: UpstreamSink): Effec
       sink.onData(bytes(`{"error":{"message":"status ${plan.status}"}}`))
       return sink.onEnd()
     }
+    if (plan.kind === "errorStall") {
+      sink.onHead(plan.status, { "content-type": "application/json" })
+      sink.onData(bytes(`{"error":{"message":"half`))
+      return yield* Effect.never
+    }
     sink.onHead(200, { "content-type": "text/event-stream" })
     if (plan.kind === "headersOnly") {
       while (true) {
@@ -91,6 +100,7 @@ const play = (plan: Plan, body: string, pace: number, sink: UpstreamSink): Effec
       sink.onData(bytes(chunkOf(rest[i]!)))
     }
     sink.onData(bytes(finish))
+    if (plan.kind === "finishStall") return yield* Effect.never
     if (plan.kind !== "noDone") sink.onData(bytes("data: [DONE]\n\n"))
     sink.onEnd()
   })
