@@ -5,7 +5,8 @@
 
 const benches: { readonly [name: string]: () => Promise<{ readonly run: () => Promise<void> }> } = {
   journal: () => import("./journal.ts"),
-  relay: () => import("./relay.ts")
+  relay: () => import("./relay.ts"),
+  policy: () => import("./policy.ts")
 }
 
 const asked = process.argv.slice(2)
