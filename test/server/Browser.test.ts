@@ -1,0 +1,220 @@
+/**
+ * Real clients of `/chat` that reconnect by themselves: a browser's `EventSource`, and the one from npm.
+ *
+ * `CHROMIUM` names a browser; with `SCREENSHOTS` set to a folder, what the page shows is kept there.
+ */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { EventSource as PackageEventSource } from "eventsource"
+import { type AddressInfo, connect, createServer, type Socket } from "node:net"
+import { join } from "node:path"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { answer, cut } from "../support/behaviour.ts"
+import { findBrowser } from "../support/browser.ts"
+import { firstWords, whole } from "./matrix.ts"
+import { sleep, until, withRelay } from "./kit.ts"
+
+const path = findBrowser()
+
+/** What an `EventSource` went through. */
+interface Course {
+  readonly text: string
+  readonly events: ReadonlyArray<string>
+  readonly full: string | undefined
+  readonly opened: number
+  readonly state: number
+}
+
+/** A wire to a port, which can be cut. */
+const startWire = async (port: number) => {
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(port, "127.0.0.1")
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on("error", () => {})
+      socket.once("close", () => {
+        near.destroy()
+        far.destroy()
+        sockets.delete(socket)
+      })
+    }
+    near.pipe(far).pipe(near)
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const cut = (): void => sockets.forEach((socket) => socket.destroy())
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    close: (): void => {
+      server.close()
+      cut()
+    }
+  }
+}
+
+describe.skipIf(path === undefined)("in a browser", () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: path!,
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync"
+      ]
+    })
+  })
+  afterAll(() => browser.close())
+
+  const withPage = async (url: string, run: (page: Page) => Promise<void>): Promise<void> => {
+    const page = await browser.newPage({ viewport: { width: 900, height: 640 } })
+    const complaints: Array<string> = []
+    page.on("pageerror", (error) => void complaints.push(error.message))
+    page.on("console", (message) => void (message.type() === "error" && complaints.push(message.text())))
+    try {
+      await page.goto(`${url}/`)
+      await run(page)
+      // No page asks for an icon that is not there, breaks its own policy, or throws.
+      const own = complaints.filter((text) => !text.includes("ERR_INCOMPLETE_CHUNKED_ENCODING"))
+      assert.deepEqual(own, [])
+    } finally {
+      await page.close()
+    }
+  }
+
+  const keep = async (page: Page, name: string): Promise<void> => {
+    const folder = process.env["SCREENSHOTS"]
+    if (folder !== undefined) await page.screenshot({ path: join(folder, name) })
+  }
+
+  it.concurrent("a native EventSource comes back after done, gets its 204, stays closed, and the model was asked once", () =>
+    withRelay({}, async ({ relay, a }) => {
+      a.setDefault(answer({ delay: 5 }))
+      await withPage(relay.url, async (page) => {
+        const statuses: Array<number> = []
+        page.on("response", (response) => {
+          if (response.url().includes("/chat?")) statuses.push(response.status())
+        })
+        await page.evaluate(() => {
+          const course = { text: "", events: new Array<string>(), full: undefined, opened: 0, state: 0 }
+          const source = new EventSource("/chat?message=hello")
+          const said = (event: MessageEvent) => JSON.parse(event.data)
+          source.addEventListener("open", () => course.opened++)
+          for (const name of ["init", "done"]) {
+            source.addEventListener(name, (event) => {
+              course.events.push(name)
+              course.full = said(event).full_content
+            })
+          }
+          source.addEventListener("message", (event) => (course.text += said(event).content))
+          source.addEventListener("error", () => (course.state = source.readyState))
+          Object.assign(globalThis, { course })
+        })
+        const course = () => page.evaluate(() => (globalThis as unknown as { readonly course: Course }).course)
+        await until(async () => (await course()).state === 2, 12_000)
+        // It does not come back once more.
+        await sleep(300)
+        assert.deepEqual(await course(), {
+          text: whole,
+          events: ["init", "done"],
+          full: whole,
+          opened: 1,
+          state: 2
+        })
+        assert.deepEqual(statuses, [200, 204])
+      })
+      assert.lengthOf(a.requests, 1)
+    }))
+
+  it.concurrent("an EventSource whose connection is cut comes back for the rest by itself", () =>
+    withRelay({}, async ({ relay, a }) => {
+      a.setDefault(answer({ delay: 40 }))
+      const wire = await startWire(relay.port)
+      await withPage(wire.url, async (page) => {
+        await page.evaluate(() => {
+          const course = { text: "", events: new Array<string>() }
+          const source = new EventSource("/chat?message=hello")
+          source.addEventListener("message", (event) => {
+            course.text += JSON.parse(event.data).content
+            course.events.push(event.lastEventId)
+          })
+          source.addEventListener("done", () => {
+            course.events.push("done")
+            source.close()
+          })
+          Object.assign(globalThis, { course })
+        })
+        const course = () => page.evaluate(() => (globalThis as unknown as { readonly course: Course }).course)
+        await until(async () => (await course()).events.length >= 5)
+        wire.cut()
+        await until(async () => (await course()).events.at(-1) === "done", 12_000)
+        assert.strictEqual((await course()).text, whole)
+      }).finally(wire.close)
+      assert.lengthOf(a.requests, 1)
+    }))
+
+  it.concurrent("the page shows a whole answer, and a failover", () =>
+    withRelay({}, async ({ relay, a, b }) => {
+      await withPage(relay.url, async (page) => {
+        const events = page.locator("#events")
+        await page.click("#ask")
+        await events.getByText("done:").waitFor()
+        assert.strictEqual(await page.locator("#answer").textContent(), whole)
+        assert.match((await events.textContent()) ?? "", /started [\w-]{22} on m.*done: \d+ events, 1 attempts, whole$/)
+        await keep(page, "whole.png")
+
+        a.enqueue(cut(7, "reset", { delay: 10 }))
+        await page.fill("#message", "and again?")
+        await page.press("#message", "Enter")
+        await events.getByText("failover at").waitFor()
+        await events.getByText("done:").waitFor()
+        assert.strictEqual(await page.locator("#answer").textContent(), whole)
+        const offset = Array.from(firstWords(7)).length
+        assert.include(
+          (await events.textContent()) ?? "",
+          `failover at ${offset}: a gave do_request_failed, b goes on (exact)`
+        )
+        await keep(page, "failover.png")
+
+        a.enqueue({ kind: "resetBeforeHeaders" }, { kind: "resetBeforeHeaders" })
+        b.enqueue(cut(0, "close"), cut(0, "close"))
+        await page.click("#ask")
+        await events.locator(".error").waitFor()
+        assert.match((await events.textContent()) ?? "", /attempt 2 of 4: a gave do_request_failed, asking a/)
+        await keep(page, "error.png")
+      })
+    }))
+})
+
+describe("the EventSource of npm", () => {
+  it.concurrent("comes back after done, gets its 204, stays closed, and the model was asked once", () =>
+    withRelay({}, async ({ relay, a }) => {
+      a.setDefault(cut(9, "reset"))
+      const statuses: Array<number> = []
+      const source = new PackageEventSource(`${relay.url}/chat?message=hello`, {
+        fetch: async (url, init) => {
+          const response = await fetch(url, init)
+          statuses.push(response.status)
+          return response
+        }
+      })
+      let text = ""
+      const done: Array<string> = []
+      source.addEventListener("message", (event) => (text += (JSON.parse(event.data) as { content: string }).content))
+      source.addEventListener("done", (event) => void done.push(event.data as string))
+      try {
+        await until(() => source.readyState === PackageEventSource.CLOSED, 12_000)
+        assert.strictEqual(text, whole)
+        assert.lengthOf(done, 1)
+        assert.deepEqual(statuses, [200, 204])
+        assert.lengthOf(a.requests, 1)
+      } finally {
+        source.close()
+      }
+    }))
+})
