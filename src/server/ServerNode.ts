@@ -33,6 +33,9 @@ import { isDialectPath, matchRoute } from "./Route.ts"
 /** The largest header block, in bytes. */
 const maxHeaderBytes = 64 * 1024
 
+/** Where the parser gives up: beyond our own limit, so that what is too large can be answered on its route. */
+const maxParsedBytes = 4 * maxHeaderBytes
+
 /** How long readers that are let go wait before they come back, in milliseconds: spread, so that they do not come at once. */
 const comeBack = { least: 500, most: 3_000 }
 
@@ -95,6 +98,21 @@ const answerGarbage = (
   })
   const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
   socket.end(`HTTP/1.1 ${answer.status} Error\r\n${head}\r\n${answer.body}`)
+}
+
+/** What is wrong with a request's head that the parser lets pass: its size, and whom it is for. */
+const headFault = (request: IncomingMessage): ResilienceError | undefined => {
+  const { httpVersion, method = "", rawHeaders, url = "" } = request
+  let bytes = method.length + url.length + " HTTP/1.1".length + 4
+  let hosts = 0
+  for (const [at, text] of rawHeaders.entries()) {
+    bytes += text.length + 2
+    if (at % 2 === 0 && text.length === 4 && text.toLowerCase() === "host") hosts++
+  }
+  if (bytes > maxHeaderBytes) return stackless(() => new HeadersTooLarge({}))
+  return hosts > 1 || (hosts === 0 && httpVersion === "1.1")
+    ? stackless(() => new InvalidRequest({ message: "a request names one host" }))
+    : undefined
 }
 
 const preflight = (exchange: Exchange, access: AccessOptions): boolean => {
@@ -163,7 +181,9 @@ export const serveHttp = (
       exchanges.add(response)
       response.once("close", () => exchanges.delete(response))
       const exchange = makeExchange(request, response, requestIdOf)
-      const answered = dispatch(context, exchange, access).pipe(
+      const fault = headFault(request)
+      const routed = fault === undefined ? dispatch(context, exchange, access) : Effect.fail(fault)
+      const answered = routed.pipe(
         Effect.catchCause((cause) =>
           Effect.sync(() => {
             if (Cause.hasInterruptsOnly(cause)) return exchange.destroy()
@@ -182,7 +202,13 @@ export const serveHttp = (
       })
     }
 
-    const server = createServer({ maxHeaderSize: maxHeaderBytes, noDelay: true, keepAlive: true }, onRequest)
+    const server = createServer(
+      // Whether there is a host is looked at here: Node would answer without a body and an id.
+      { maxHeaderSize: maxParsedBytes, requireHostHeader: false, noDelay: true, keepAlive: true },
+      onRequest
+    )
+    // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
+    server.on("checkExpectation", onRequest)
     server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
       answerGarbage(socket, error, context.now())
     )

@@ -2,6 +2,7 @@
  * What the tests of the server share: a relay between two scripted upstreams, and waiting for what will hold.
  */
 import { assert } from "@effect/vitest"
+import { connect } from "node:net"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { keepLog } from "../support/log.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
@@ -65,3 +66,47 @@ export const completion = (more: object = {}) => ({
   messages: [{ role: "user", content: "hello" }],
   ...more
 })
+
+/** Sends bytes as they are, and gives all that comes back until the connection ends, or falls silent. */
+export const sendRaw = (port: number, parts: string | ReadonlyArray<string>, quietMillis = 400): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+    let text = ""
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const end = (): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(text)
+    }
+    const quiet = (): void => {
+      clearTimeout(timer)
+      timer = setTimeout(end, quietMillis)
+    }
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1")
+      quiet()
+    })
+    socket.on("error", end)
+    socket.on("close", end)
+    const write = async (): Promise<void> => {
+      for (const part of typeof parts === "string" ? [parts] : parts) {
+        socket.write(Buffer.from(part, "latin1"))
+        await sleep(20)
+      }
+      quiet()
+    }
+    socket.once("connect", () => void write())
+  })
+
+/** The status, headers and body of a raw response. */
+export const parseRaw = (text: string) => {
+  const [head = "", body = ""] = text.split("\r\n\r\n", 2)
+  const [first = "", ...lines] = head.split("\r\n")
+  return {
+    status: Number(first.split(" ")[1]),
+    headers: Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()])
+    ) as { readonly [name: string]: string | undefined },
+    body
+  }
+}
