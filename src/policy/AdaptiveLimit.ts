@@ -23,7 +23,7 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "BulkheadFull"]
  * ```
  */
-import { Clock, type Duration, Effect, type Exit, type Fiber, Random } from "effect"
+import { Clock, type Duration, Effect, type Exit, type Fiber, Random, Stream } from "effect"
 import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../errors/index.ts"
 import * as Failures from "./Failures.ts"
@@ -115,6 +115,8 @@ const waitingOf = (where: string, queue: Queue): Waiting => {
 /** What a call holds, and what is known of it when it ends. */
 interface Call extends WaitQueue.Seat {
   startedNanos: bigint | undefined
+  /** When a stream gave its first element. */
+  answeredNanos: bigint | undefined
   inFlight: number
 }
 
@@ -132,7 +134,7 @@ export const protect: {
   <A, E, R>(self: Effect.Effect<A, E, R>, limit: AdaptiveLimit): Effect.Effect<A, E | BulkheadFull, R> =>
     Effect.withFiber((fiber) => {
       const clock = fiber.getRef(Clock.Clock)
-      const call: Call = { held: false, startedNanos: undefined, inFlight: 0 }
+      const call = newCall()
       const started = Effect.suspend(() => {
         call.inFlight = limit.inFlight
         call.startedNanos = clock.monotonicTimeNanosUnsafe()
@@ -147,6 +149,42 @@ export const protect: {
       )
     })
 )
+
+/**
+ * Runs a stream once the limit lets it; it keeps its place until it ends. Its sample is the time to its first element,
+ * since how long it goes on says nothing of load; a failure at any time is a drop. Adds `BulkheadFull`, as `protect`.
+ */
+export const protectStream: {
+  (limit: AdaptiveLimit): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
+  <A, E, R>(self: Stream.Stream<A, E, R>, limit: AdaptiveLimit): Stream.Stream<A, E | BulkheadFull, R>
+} = dual(
+  2,
+  <A, E, R>(self: Stream.Stream<A, E, R>, limit: AdaptiveLimit): Stream.Stream<A, E | BulkheadFull, R> =>
+    Stream.suspend(() => {
+      const call = newCall()
+      const admitted = Effect.withFiber((fiber): Effect.Effect<Stream.Stream<A, E, R>, BulkheadFull> => {
+        const clock = fiber.getRef(Clock.Clock)
+        const noted = Stream.mapArray(self, (elements) => {
+          call.answeredNanos ??= clock.monotonicTimeNanosUnsafe()
+          return elements
+        })
+        const started = Effect.sync(() => {
+          call.inFlight = limit.inFlight
+          call.startedNanos = clock.monotonicTimeNanosUnsafe()
+          return noted
+        })
+        return takes(limit, call) ? started : Effect.andThen(queued(limit, call, fiber), started)
+      })
+      return Stream.onExit(Stream.unwrap(admitted), (exit) =>
+        Effect.withFiber((fiber) => {
+          if (call.held) ended(limit, call, exit, fiber)
+          return Effect.void
+        })
+      )
+    })
+)
+
+const newCall = (): Call => ({ held: false, startedNanos: undefined, answeredNanos: undefined, inFlight: 0 })
 
 /** How many may run, how many do, and how many wait. */
 export const state = (
@@ -190,7 +228,8 @@ const learn = (
   // Handed its place in the moment of its cancellation: it never ran. Cancelled, or no fault of the target: no sample.
   if (call.startedNanos !== undefined && (dropped || exit._tag === "Success")) {
     const before = whole(limit)
-    const nanos = fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe() - call.startedNanos
+    const answered = call.answeredNanos ?? fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()
+    const nanos = answered - call.startedNanos
     const sample = { millis: Number(nanos) / 1e6, inFlight: call.inFlight, dropped }
     limit.rule.sample(sample, () => fiber.getRef(Random.Random).nextDoubleUnsafe())
     const after = whole(limit)

@@ -29,7 +29,7 @@ export interface Consecutive {
 /** Trips on a rate over the last `size` calls. */
 export interface CountWindow extends Rates {
   readonly _tag: "Count"
-  /** How many calls are remembered; at least 1. */
+  /** How many calls are remembered; at least 1, at most a million. */
   readonly size: number
 }
 
@@ -37,7 +37,7 @@ export interface CountWindow extends Rates {
 export interface TimeWindow extends Rates {
   readonly _tag: "Time"
   readonly durationMillis: number
-  /** In how many parts time is forgotten. A call is forgotten up to one part early, never late. */
+  /** In how many parts time is forgotten; at least 1, at most a thousand. A call is forgotten up to one part early, never late. */
   readonly slices: number
 }
 
@@ -64,11 +64,11 @@ export const checked = (rule: WindowRule, where: string): WindowRule => {
   Check.positiveFraction(where, "failureRate", rule.failureRate)
   if (rule.slowRate !== undefined) Check.positiveFraction(where, "slowRate", rule.slowRate)
   if (rule._tag === "Count") {
-    Check.positiveInt(where, "size", rule.size)
+    Check.between(where, "size", Check.positiveInt(where, "size", rule.size), 1, 1_000_000)
     Check.ordered(where, "minimum", rule.minimum, "size", rule.size)
   } else {
     Check.positive(where, "durationMillis", rule.durationMillis)
-    Check.positiveInt(where, "slices", rule.slices)
+    Check.between(where, "slices", Check.positiveInt(where, "slices", rule.slices), 1, 1000)
   }
   return rule
 }

@@ -84,7 +84,8 @@ const enforce = <A, E, R, X>(
   expired: Expired<X>
 ): Effect.Effect<A, E | X, R> => {
   const fail = (): Effect.Effect<never, X> => {
-    const error = expired(millisNow(fiber) - startedAt)
+    // Not negative, even if the clock went back.
+    const error = expired(Math.max(0, millisNow(fiber) - startedAt))
     PolicyTelemetry.emit(fiber, "OnTimeout", () => ({ policy: "Deadline", error }))
     return Effect.fail(error)
   }
@@ -218,7 +219,7 @@ export const totalStream: {
       Effect.withFiberSucceed((started) => {
         const startedAt = millisNow(started)
         const at = Math.min(startedAt + limitMillis, started.getRef(Current))
-        const expired = () => deadlineExceeded(limitMillis)(millisNow(started) - startedAt)
+        const expired = () => deadlineExceeded(limitMillis)(Math.max(0, millisNow(started) - startedAt))
         return Effect.withFiber((fiber) => enforce(pull, fiber, millisNow(fiber), at, at, detach, expired))
       })
     )

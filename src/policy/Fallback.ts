@@ -78,7 +78,7 @@ export const effect: {
   /** In a pipe; the first error comes out. */
   <E, A2, E2, R2>(
     fallback: (error: E) => Effect.Effect<A2, E2, R2>,
-    options?: Options
+    options?: { readonly fails?: "first" | undefined }
   ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, [E2] extends [never] ? never : E, R | R2>
   /** As a call; the fallback's error comes out. */
   <A, E, R, A2, E2, R2>(
@@ -90,7 +90,7 @@ export const effect: {
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     fallback: (error: E) => Effect.Effect<A2, E2, R2>,
-    options?: Options
+    options?: { readonly fails?: "first" | undefined }
   ): Effect.Effect<A | A2, [E2] extends [never] ? never : E, R | R2>
 } = Function.dual(
   (args) => Effect.isEffect(args[0]),

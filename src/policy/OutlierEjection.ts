@@ -22,7 +22,7 @@
  * await Effect.runPromise(program) // => ["a", "c"]
  * ```
  */
-import { Clock, type Duration, Effect, type Fiber } from "effect"
+import { Clock, type Duration, Effect, type Exit, type Fiber, Stream } from "effect"
 import { dual } from "effect/Function"
 import * as Failures from "./Failures.ts"
 import * as Check from "./InvalidPolicyOption.ts"
@@ -107,16 +107,27 @@ export const observe: {
 } = dual(
   3,
   <A, E, R>(self: Effect.Effect<A, E, R>, ejection: OutlierEjection, member: string): Effect.Effect<A, E, R> =>
-    Effect.onExit(self, (exit) =>
-      Effect.withFiber((fiber) => {
-        const failed = Failures.exitIsFailure(exit, ejection.isFailure)
-        if (failed || exit._tag === "Success") {
-          tell(OutlierState.record(ejection.pool, member, !failed, nowOf(fiber)), fiber)
-        }
-        return Effect.void
-      })
-    )
+    Effect.onExit(self, (exit) => count(ejection, member, exit))
 )
+
+/** Runs a stream from a member and counts how it ends; an end that the reader chose is a success. Adds nothing. */
+export const observeStream: {
+  (ejection: OutlierEjection, member: string): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R>
+  <A, E, R>(self: Stream.Stream<A, E, R>, ejection: OutlierEjection, member: string): Stream.Stream<A, E, R>
+} = dual(
+  3,
+  <A, E, R>(self: Stream.Stream<A, E, R>, ejection: OutlierEjection, member: string): Stream.Stream<A, E, R> =>
+    Stream.onExit(self, (exit) => count(ejection, member, exit))
+)
+
+const count = (ejection: OutlierEjection, member: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const failed = Failures.exitIsFailure(exit, ejection.isFailure)
+    if (failed || exit._tag === "Success") {
+      tell(OutlierState.record(ejection.pool, member, !failed, nowOf(fiber)), fiber)
+    }
+    return Effect.void
+  })
 
 /** The members to choose from, in their order. Never none while there are any. */
 export const available = (ejection: OutlierEjection): Effect.Effect<ReadonlyArray<string>> =>

@@ -3,7 +3,8 @@
  *
  * The order is fixed, from the outside in:
  *
- * `deadline` → `retry` → `hedge` → `throttle` → `breaker` → `rateLimiter` → `bulkhead` or `adaptiveLimit` → `attempt` → the call
+ * `deadline` → `retry` → `hedge` → `throttle` → `breaker` → `rateLimiter` → `bulkhead` or `adaptiveLimit` → `outlier` →
+ * `attempt` → `chaos` → the call
  *
  * Each wrong order, and what it does:
  *
@@ -11,16 +12,19 @@
  * |---|---|
  * | `retry` outside `deadline` | the limit begins anew with each attempt: a "5 second" call takes 3 × 5 s and the backoffs |
  * | `attempt` outside `retry` | one slow attempt takes the time of all; the retry is cut off and helps nobody |
- * | `breaker` outside `retry` | it sees one failure where there were three: it opens late, and closes on a lucky last try |
+ * | `breaker` outside `retry` | it sees a `RetriesExhausted`, which blames nobody: it never opens; told to count it, it sees one failure for three |
  * | `bulkhead` outside `retry` | a call in its backoff holds a place, and does nothing with it |
  * | `rateLimiter` outside `retry` | retries are not counted: the server sees three times the limit |
  * | `bulkhead` outside `breaker` | while the circuit is open, calls queue up only to be refused |
  * | `attempt` outside `bulkhead` | waiting for a place counts as the dependency's slowness, and trips the breaker |
  * | `hedge` inside `breaker` | several calls count as one, and the loser's failures as none |
+ * | `outlier` outside `retry` | a member that fails two times in three looks well |
+ * | `chaos` outside of anything | what it goes round is not tested |
  * | `Fallback` inside `retry` | the first failure is answered, and nothing is ever retried |
  *
- * A fallback changes the result's type, so it is no part of a pipeline: pipe it after. Chaos belongs to the call itself:
- * pipe it before. Another order, for the rare case that wants it, is a pipe of the policies themselves.
+ * A fallback is no part of a pipeline, because it belongs to the caller and not to the target: one pipeline serves many
+ * calls, and each has another answer to fall back on. Pipe it after. Another order, for the rare case that wants it, is a
+ * pipe of the policies themselves.
  *
  * A breaker that counts slow calls (`slowerThan`) counts their wait for a place too: keep the bulkhead's queue short.
  *
@@ -57,11 +61,13 @@ import type {
 } from "../errors/index.ts"
 import * as AdaptiveLimit from "./AdaptiveLimit.ts"
 import * as Bulkhead from "./Bulkhead.ts"
+import * as Chaos from "./Chaos.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Deadline from "./Deadline.ts"
 import * as Failures from "./Failures.ts"
 import * as Hedge from "./Hedge.ts"
 import { positiveMillis } from "./InvalidPolicyOption.ts"
+import * as OutlierEjection from "./OutlierEjection.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 import * as RateLimiter from "./RateLimiter.ts"
 import * as Retry from "./Retry.ts"
@@ -85,8 +91,12 @@ interface Common {
   readonly breaker?: CircuitBreaker.CircuitBreaker | undefined
   /** So many attempts in a time. Adds `Throttled`. */
   readonly rateLimiter?: RateLimiter.RateLimiter | undefined
+  /** Counts each attempt for a member of a pool. Adds nothing: whoever selects among the members asks the pool. */
+  readonly outlier?: { readonly ejection: OutlierEjection.OutlierEjection; readonly member: string } | undefined
   /** Bounds one attempt, its waiting for a place not included. Adds `ChannelResponseTimeExceeded`. */
   readonly attempt?: Limit | undefined
+  /** Hurts some of the attempts, where it is allowed (`Chaos.allow`). Adds its errors, and its values to the results. */
+  readonly chaos?: Chaos.Chaos<unknown, unknown> | Chaos.StreamChaos<unknown> | undefined
 }
 
 /** The parts of a pipeline. A bulkhead and an adaptive limit are two answers to one question: take one. */
@@ -140,16 +150,30 @@ type Retried<X, P> = [P] extends [undefined]
     ? Retry.Exhausted<X | E2>
     : X
 
+type ChaosOf<M> = M extends { readonly chaos?: infer C } ? C : undefined
+
+/** The errors that a pipeline's chaos injects. */
+export type InjectedError<M> =
+  ChaosOf<M> extends infer C
+    ? C extends Chaos.Chaos<unknown, infer E> | Chaos.StreamChaos<infer E>
+      ? E
+      : never
+    : never
+
+/** The results that a pipeline's chaos injects. */
+export type InjectedResult<M> =
+  ChaosOf<M> extends infer C ? (C extends Chaos.Chaos<infer A, unknown> ? A : never) : never
+
 /** Everything that an effect with errors `E` can fail with inside a pipeline. */
-export type Errors<E, M> = Retried<E | Adds<M>, RetryOf<M>> | If<M, "deadline", DeadlineExceeded>
+export type Errors<E, M> = Retried<E | Adds<M> | InjectedError<M>, RetryOf<M>> | If<M, "deadline", DeadlineExceeded>
 
 type ResultIn<M> = Exclude<RetryOf<M>, undefined> extends Retry.Retry<infer A, never, unknown> ? A : unknown
 type ErrorIn<M> = Exclude<RetryOf<M>, undefined> extends Retry.Retry<never, infer E, unknown> ? E : unknown
 
-/** A retry that judges errors has to know those that the other parts add. */
-type Accepts<M> = [Adds<M>] extends [ErrorIn<M>]
+/** A retry that judges errors and results has to know those that the other parts add. */
+type Accepts<M> = [Adds<M> | InjectedError<M>, InjectedResult<M>] extends [ErrorIn<M>, ResultIn<M>]
   ? unknown
-  : { readonly retry: Retry.Retry<never, ErrorIn<M> | Adds<M>, unknown> }
+  : { readonly retry: Retry.Retry<InjectedResult<M>, ErrorIn<M> | Adds<M> | InjectedError<M>, unknown> }
 
 const isLimit = (limit: Limit): limit is { readonly limit: Duration.Input } & Deadline.Options =>
   typeof limit === "object" && limit !== null && "limit" in limit
@@ -158,21 +182,28 @@ const durationOf = (limit: Limit): Duration.Input => (isLimit(limit) ? limit.lim
 
 const optionsOf = (limit: Limit): Deadline.Options | undefined => (isLimit(limit) ? limit : undefined)
 
+/** A pipeline that may be applied to effects: its chaos is for effects. */
+export type EffectMembers = Members & { readonly chaos?: Chaos.Chaos<unknown, unknown> | undefined }
+
 /** Applies a pipeline to an effect. */
 export const apply: {
   /** In a pipe. */
-  <M extends Members>(
+  <M extends EffectMembers>(
     policy: Policy<M>
-  ): <A extends ResultIn<M>, E extends ErrorIn<M>, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, Errors<E, M>, R>
+  ): <A extends ResultIn<M>, E extends ErrorIn<M>, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A | InjectedResult<M>, Errors<E, M>, R>
   /** As a call. */
-  <A extends ResultIn<M>, E extends ErrorIn<M>, R, M extends Members>(
+  <A extends ResultIn<M>, E extends ErrorIn<M>, R, M extends EffectMembers>(
     self: Effect.Effect<A, E, R>,
     policy: Policy<M>
-  ): Effect.Effect<A, Errors<E, M>, R>
-} = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy): Effect.Effect<A, unknown, R> => {
+  ): Effect.Effect<A | InjectedResult<M>, Errors<E, M>, R>
+} = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy<EffectMembers>) => {
   const m = policy.members
-  let out: Effect.Effect<A, unknown, R> = self
+  let out: Effect.Effect<unknown, unknown, R> = self
+  if (m.chaos !== undefined) out = Chaos.inject(out, m.chaos)
   if (m.attempt !== undefined) out = Deadline.attempt(out, durationOf(m.attempt), optionsOf(m.attempt))
+  if (m.outlier !== undefined) out = OutlierEjection.observe(out, m.outlier.ejection, m.outlier.member)
   if (m.bulkhead !== undefined) out = Bulkhead.protect(out, m.bulkhead)
   if (m.adaptiveLimit !== undefined) out = AdaptiveLimit.protect(out, m.adaptiveLimit)
   if (m.rateLimiter !== undefined) out = RateLimiter.protect(out, m.rateLimiter)
@@ -218,20 +249,20 @@ const namedStream = <A, E, R>(self: Stream.Stream<A, E, R>, name: string): Strea
     })
   )
 
-/** A pipeline that may be applied to streams: a hedge, an adaptive limit, a throttle and an attempt's limit may not be in it. */
+/** A pipeline that may be applied to streams: no hedge and no attempt's limit is in it, and its chaos is for streams. */
 export type StreamMembers = Members & {
   readonly hedge?: undefined
-  readonly throttle?: undefined
-  readonly adaptiveLimit?: undefined
   readonly attempt?: undefined
+  readonly chaos?: Chaos.StreamChaos<unknown> | undefined
 }
 
 /**
- * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; the bulkhead's place and the
- * breaker's judgement are for the whole stream; the limiter gives one turn for each run.
+ * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the whole
+ * stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the limiter
+ * gives one turn for each run.
  *
  * The limit of an attempt has no meaning for a stream that may rightly be long: the stream floor has clocks for its
- * first element and for its silences.
+ * first element and for its silences. A hedge has none either: nobody could say which of two streams goes on.
  */
 export const applyStream: {
   /** In a pipe. */
@@ -254,9 +285,13 @@ export const applyStream: {
   ): Stream.Stream<A, unknown, R> => {
     const m = policy.members
     let out: Stream.Stream<A, unknown, R> = self
+    if (m.chaos !== undefined) out = Chaos.injectStream(out, m.chaos)
+    if (m.outlier !== undefined) out = OutlierEjection.observeStream(out, m.outlier.ejection, m.outlier.member)
     if (m.bulkhead !== undefined) out = Bulkhead.protectStream(out, m.bulkhead)
+    if (m.adaptiveLimit !== undefined) out = AdaptiveLimit.protectStream(out, m.adaptiveLimit)
     if (m.rateLimiter !== undefined) out = RateLimiter.protectStream(out, m.rateLimiter)
     if (m.breaker !== undefined) out = CircuitBreaker.protectStream(out, m.breaker)
+    if (m.throttle !== undefined) out = Throttle.protectStream(out, m.throttle)
     if (m.retry !== undefined) out = Retry.retryStream(out, m.retry as Retry.Retry, options)
     if (m.deadline !== undefined) out = Deadline.totalStream(out, durationOf(m.deadline), optionsOf(m.deadline))
     return m.name === undefined ? out : namedStream(out, m.name)

@@ -1,5 +1,9 @@
 /**
- * A pipeline from configuration: the same parts as `Policy.make`, written as plain data.
+ * A pipeline from configuration: the same parts as `Policy.make`, written as plain data. `load` makes one for effects,
+ * `loadStream` one for streams, which has neither `attempt` nor `hedge`.
+ *
+ * What is no data is left to code: predicates, `chaos` (its errors and values) and `outlier` (its pool's members). A
+ * pipeline is a value, so they are added to the loaded one: `Policy.make({ ...loaded.members, chaos })`.
  *
  * Durations are Effect's strings (`"5 seconds"`); plain numbers are refused, because nobody can see their unit. Unknown
  * keys are refused. Every fault is reported, with its path, all at once; the rules are those of the policies themselves,
@@ -23,244 +27,148 @@
  * await Effect.runPromise(Effect.map(program, (error) => error._tag)) // => "RetriesExhausted"
  * ```
  */
-import { Duration, Effect, Schema } from "effect"
-import * as Backoff from "./Backoff.ts"
+import { Effect, Schema } from "effect"
+import type * as AdaptiveLimit from "./AdaptiveLimit.ts"
 import * as Bulkhead from "./Bulkhead.ts"
-import * as CircuitBreaker from "./CircuitBreaker.ts"
-import { InvalidPolicyOption, longestMillis } from "./InvalidPolicyOption.ts"
+import type * as CircuitBreaker from "./CircuitBreaker.ts"
+import type * as Hedge from "./Hedge.ts"
 import * as Policy from "./Policy.ts"
+import {
+  AdaptiveLimitConfig,
+  adaptiveLimitOf,
+  BreakerConfig,
+  breakerOf,
+  budgetOf,
+  BulkheadConfig,
+  HedgeConfig,
+  hedgeOf,
+  LimitConfig,
+  RateLimiterConfig,
+  RetryConfig,
+  retryOf,
+  ThrottleConfig
+} from "./PolicyMemberConfig.ts"
 import * as RateLimiter from "./RateLimiter.ts"
-import * as Retry from "./Retry.ts"
-import * as RetryBudget from "./RetryBudget.ts"
-import * as RetrySchedule from "./RetrySchedule.ts"
+import type * as Retry from "./Retry.ts"
+import * as Throttle from "./Throttle.ts"
 
-// A constructor that refuses says what is wrong, and where: that is the fault.
-const accepted = <A>(make: (value: A) => unknown) =>
-  Schema.makeFilter((value: A) => {
-    try {
-      make(value)
-      return undefined
-    } catch (error) {
-      if (!(error instanceof InvalidPolicyOption)) throw error
-      return { path: error.option.split("."), issue: error.message }
-    }
-  })
-
-/** A duration above zero and at most 2^31 - 1 ms, as Effect's string. */
-const Time = Schema.DurationFromString.check(
-  Schema.makeFilter((duration) => {
-    const millis = Duration.toMillis(duration)
-    return millis > 0 && millis <= longestMillis ? undefined : "expected a duration above zero, at most 2^31 - 1 ms"
-  })
-)
+export {
+  AdaptiveLimitConfig,
+  BackoffConfig,
+  BreakerConfig,
+  BudgetConfig,
+  BulkheadConfig,
+  HedgeConfig,
+  LimitConfig,
+  RateLimiterConfig,
+  RetryConfig,
+  ThrottleConfig
+} from "./PolicyMemberConfig.ts"
 
 const optional = Schema.optionalKey
 
-const Jitter = Schema.Union([
-  Schema.Literals(["none", "full", "equal", "proportional"]),
-  Schema.Struct({ proportional: Schema.Finite })
-])
-
-const bounded = { base: optional(Time), cap: optional(Time) }
-
-/** How long to wait before asking again: a `type` and the options of `Backoff`. */
-export const BackoffConfig = Schema.Union([
-  Schema.Struct({
-    type: Schema.tag("exponential"),
-    ...bounded,
-    factor: optional(Schema.Finite),
-    jitter: optional(Jitter)
-  }),
-  Schema.Struct({ type: Schema.tag("linear"), ...bounded, increment: optional(Time), jitter: optional(Jitter) }),
-  Schema.Struct({ type: Schema.tag("constant"), delay: optional(Time), jitter: optional(Jitter) }),
-  Schema.Struct({ type: Schema.tag("fibonacci"), ...bounded, jitter: optional(Jitter) }),
-  Schema.Struct({ type: Schema.tag("decorrelated"), ...bounded }),
-  Schema.Struct({ type: Schema.tag("decorrelatedV2"), ...bounded })
-]).check(accepted((config) => backoffOf(config)))
-
-type BackoffConfig = typeof BackoffConfig.Type
-
-const backoffOf = (config: BackoffConfig): Backoff.Backoff => {
-  switch (config.type) {
-    case "exponential":
-      return Backoff.exponential(config)
-    case "linear":
-      return Backoff.linear(config)
-    case "constant":
-      return Backoff.constant(config)
-    case "fibonacci":
-      return Backoff.fibonacci(config)
-    case "decorrelated":
-      return Backoff.decorrelated(config)
-    case "decorrelatedV2":
-      return Backoff.decorrelatedV2(config)
-  }
-}
-
-/** What pays for retries: a `type` and the options of `RetryBudget`. */
-export const BudgetConfig = Schema.Union([
-  Schema.Struct({
-    type: Schema.tag("tokenRatio"),
-    maxTokens: optional(Schema.Finite),
-    tokenRatio: optional(Schema.Finite)
-  }),
-  Schema.Struct({
-    type: Schema.tag("window"),
-    ratio: optional(Schema.Finite),
-    minPerSecond: optional(Schema.Finite),
-    ttl: optional(Time)
-  }),
-  Schema.Struct({
-    type: Schema.tag("quota"),
-    capacity: optional(Schema.Finite),
-    cost: optional(Schema.Finite),
-    refill: optional(Schema.Finite)
-  }),
-  Schema.Struct({
-    type: Schema.tag("share"),
-    maxShare: optional(Schema.Finite),
-    minConcurrency: optional(Schema.Finite)
-  })
-]).check(accepted((config) => budgetOf(config)))
-
-const budgetOf = (config: typeof BudgetConfig.Type): Effect.Effect<RetryBudget.RetryBudget> => {
-  switch (config.type) {
-    case "tokenRatio":
-      return RetryBudget.tokenRatio(config)
-    case "window":
-      return RetryBudget.window(config)
-    case "quota":
-      return RetryBudget.quota(config)
-    case "share":
-      return RetryBudget.share(config)
-  }
-}
-
-/** The retry: attempts, backoff, elapsed time, the longest wait that a server may ask for, budget. */
-export const RetryConfig = Schema.Struct({
-  attempts: optional(Schema.Finite),
-  elapsed: optional(Time),
-  backoff: optional(BackoffConfig),
-  maxRetryAfter: optional(Time),
-  keepErrors: optional(Schema.Finite),
-  budget: optional(BudgetConfig)
-}).check(accepted((config) => retryOf(config, undefined)))
-
-const retryOf = (config: typeof RetryConfig.Type, budget: RetryBudget.RetryBudget | undefined): Retry.Retry => {
-  const backoff = config.backoff === undefined ? Backoff.exponential() : backoffOf(config.backoff)
-  const hinted = RetrySchedule.honourRetryAfter(RetrySchedule.fromBackoff(backoff), {
-    cap: config.maxRetryAfter ?? "30 seconds"
-  })
-  const schedule = config.elapsed === undefined ? hinted : RetrySchedule.upTo(hinted, { elapsed: config.elapsed })
-  return Retry.make({ attempts: config.attempts ?? 3, keepErrors: config.keepErrors, schedule, budget })
-}
-
-const WindowConfig = Schema.Union([
-  Schema.Struct({ type: Schema.tag("consecutive"), failures: Schema.Finite }),
-  Schema.Struct({
-    type: Schema.tag("count"),
-    size: optional(Schema.Finite),
-    minimum: optional(Schema.Finite),
-    failureRate: optional(Schema.Finite),
-    slowRate: optional(Schema.Finite)
-  }),
-  Schema.Struct({
-    type: Schema.tag("time"),
-    duration: optional(Time),
-    minimum: optional(Schema.Finite),
-    failureRate: optional(Schema.Finite),
-    slowRate: optional(Schema.Finite)
-  })
-]).check(accepted((config) => windowOf(config)))
-
-const windowOf = (config: typeof WindowConfig.Type): CircuitBreaker.Window => {
-  switch (config.type) {
-    case "consecutive":
-      return CircuitBreaker.consecutive(config.failures)
-    case "count":
-      return CircuitBreaker.countWindow(config)
-    case "time":
-      return CircuitBreaker.timeWindow(config)
-  }
-}
-
-/** The breaker: a window of a `type`, and the options of `CircuitBreaker`. */
-export const BreakerConfig = Schema.Struct({
-  window: optional(WindowConfig),
-  openFor: optional(Time),
-  maxOpenFor: optional(Time),
-  probes: optional(Schema.Finite),
-  probeSuccesses: optional(Schema.Finite),
-  probeFor: optional(Time),
-  slowerThan: optional(Time)
-}).check(accepted((config) => breakerOf(config)))
-
-const breakerOf = ({ window, ...config }: typeof BreakerConfig.Type): Effect.Effect<CircuitBreaker.CircuitBreaker> =>
-  CircuitBreaker.make({ ...config, window: window === undefined ? undefined : windowOf(window) })
-
-/** The rate limit: the options of `RateLimiter`. */
-export const RateLimiterConfig = Schema.Struct({
-  limit: Schema.Finite,
-  window: Time,
-  kind: optional(Schema.Literals(["smooth", "bursty"])),
-  maxWait: optional(Time),
-  maxWaiters: optional(Schema.Finite)
-}).check(accepted((config) => RateLimiter.make(config)))
-
-/** The bulkhead: the options of `Bulkhead`. */
-export const BulkheadConfig = Schema.Struct({
-  concurrency: optional(Schema.Finite),
-  queue: optional(Schema.Finite),
-  maxWait: optional(Time)
-}).check(accepted((config) => Bulkhead.make(config)))
-
-/** A pipeline as plain data. The keys are those of `Policy.make`; leave out what there should not be. */
-export const PolicyConfig = Schema.Struct({
+const forStreams = {
   name: optional(Schema.String),
-  deadline: optional(Time),
+  deadline: optional(LimitConfig),
   retry: optional(RetryConfig),
+  throttle: optional(ThrottleConfig),
   breaker: optional(BreakerConfig),
   rateLimiter: optional(RateLimiterConfig),
   bulkhead: optional(BulkheadConfig),
-  attempt: optional(Time)
-})
+  adaptiveLimit: optional(AdaptiveLimitConfig)
+}
+
+const onePlace = Schema.makeFilter((config: { readonly bulkhead?: unknown; readonly adaptiveLimit?: unknown }) =>
+  config.bulkhead === undefined || config.adaptiveLimit === undefined
+    ? undefined
+    : { path: ["adaptiveLimit"], issue: "a bulkhead and an adaptive limit are two answers to one question: take one" }
+)
+
+/** A pipeline for streams as plain data. The keys are those of `Policy.make`; leave out what there should not be. */
+export const StreamPolicyConfig = Schema.Struct(forStreams).check(onePlace)
+
+/** A pipeline as plain data. The keys are those of `Policy.make`; leave out what there should not be. */
+export const PolicyConfig = Schema.Struct({
+  ...forStreams,
+  hedge: optional(HedgeConfig),
+  attempt: optional(LimitConfig)
+}).check(onePlace)
+
+/** A pipeline for streams as plain data. */
+export type StreamPolicyConfig = typeof StreamPolicyConfig.Type
 
 /** A pipeline as plain data. */
 export type PolicyConfig = typeof PolicyConfig.Type
 
 /**
- * The members of a pipeline from configuration: which of them are there is not known to the compiler, so its errors are
- * those of all of them.
+ * The members of a stream's pipeline from configuration: which of them are there is not known to the compiler, so its
+ * errors are those of all of them.
  */
-export interface ConfiguredMembers {
+export type ConfiguredStreamMembers = {
   readonly name: string | undefined
-  readonly deadline: Duration.Duration | undefined
+  readonly deadline: Policy.Limit | undefined
   readonly retry: Retry.Retry | undefined
+  readonly throttle: Throttle.Throttle | undefined
   readonly breaker: CircuitBreaker.CircuitBreaker | undefined
   readonly rateLimiter: RateLimiter.RateLimiter | undefined
-  readonly bulkhead: Bulkhead.Bulkhead | undefined
-  readonly attempt: Duration.Duration | undefined
+} & (
+  | { readonly bulkhead: Bulkhead.Bulkhead | undefined; readonly adaptiveLimit: undefined }
+  | { readonly bulkhead: undefined; readonly adaptiveLimit: AdaptiveLimit.AdaptiveLimit | undefined }
+)
+
+/** The members of a pipeline from configuration, in the same way. */
+export type ConfiguredMembers = ConfiguredStreamMembers & {
+  readonly hedge: Hedge.Hedge | undefined
+  readonly attempt: Policy.Limit | undefined
 }
 
 const whenGiven = <A, B>(value: A | undefined, make: (value: A) => Effect.Effect<B>): Effect.Effect<B | undefined> =>
   value === undefined ? Effect.undefined : make(value)
 
-/** Makes the pipeline of a configuration that was decoded by `PolicyConfig`. */
-export const make = (config: PolicyConfig): Effect.Effect<Policy.Policy<ConfiguredMembers>> =>
+const membersOf = (config: StreamPolicyConfig): Effect.Effect<ConfiguredStreamMembers> =>
   Effect.gen(function* () {
-    const { attempt, deadline, name } = config
-    const retry = yield* whenGiven(config.retry, (given) =>
-      Effect.map(whenGiven(given.budget, budgetOf), (budget) => retryOf(given, budget))
-    )
-    const breaker = yield* whenGiven(config.breaker, breakerOf)
-    const rateLimiter = yield* whenGiven(config.rateLimiter, (given) => RateLimiter.make({ ...given, key: name }))
+    const { deadline, name } = config
+    const common = {
+      name,
+      deadline,
+      retry: yield* whenGiven(config.retry, (given) =>
+        Effect.map(whenGiven(given.budget, budgetOf), (budget) => retryOf(given, budget))
+      ),
+      throttle: yield* whenGiven(config.throttle, (given) => Throttle.make({ ...given, key: name })),
+      breaker: yield* whenGiven(config.breaker, (given) => breakerOf(given, name)),
+      rateLimiter: yield* whenGiven(config.rateLimiter, (given) => RateLimiter.make({ ...given, key: name }))
+    }
+    if (config.adaptiveLimit !== undefined) {
+      const adaptiveLimit = yield* adaptiveLimitOf(config.adaptiveLimit, name)
+      return { ...common, bulkhead: undefined, adaptiveLimit }
+    }
     const bulkhead = yield* whenGiven(config.bulkhead, (given) => Bulkhead.make({ ...given, key: name }))
-    const members: ConfiguredMembers = { name, deadline, retry, breaker, rateLimiter, bulkhead, attempt }
-    return Policy.make(members)
+    return { ...common, bulkhead, adaptiveLimit: undefined }
   })
 
-const decode = Schema.decodeUnknownEffect(PolicyConfig, { errors: "all", onExcessProperty: "error" })
+/** Makes the pipeline of a configuration that was decoded by `PolicyConfig`. Its name is its members' key. */
+export const make = (config: PolicyConfig): Effect.Effect<Policy.Policy<ConfiguredMembers>> =>
+  Effect.gen(function* () {
+    const members = yield* membersOf(config)
+    const hedge = yield* whenGiven(config.hedge, (given) =>
+      Effect.flatMap(whenGiven(given.budget, budgetOf), (own) => hedgeOf(given, own ?? members.retry?.budget))
+    )
+    const all: ConfiguredMembers = { ...members, hedge, attempt: config.attempt }
+    return Policy.make(all)
+  })
+
+/** Makes the pipeline of a configuration that was decoded by `StreamPolicyConfig`. Its name is its members' key. */
+export const makeStream = (config: StreamPolicyConfig): Effect.Effect<Policy.Policy<ConfiguredStreamMembers>> =>
+  Effect.map(membersOf(config), (members) => Policy.make(members))
+
+const strict = { errors: "all", onExcessProperty: "error" } as const
+const decode = Schema.decodeUnknownEffect(PolicyConfig, strict)
+const decodeStream = Schema.decodeUnknownEffect(StreamPolicyConfig, strict)
 
 /** Reads a configuration and makes its pipeline. Fails with every fault and its path. */
 export const load = (input: unknown): Effect.Effect<Policy.Policy<ConfiguredMembers>, Schema.SchemaError> =>
   Effect.flatMap(decode(input), make)
+
+/** As `load`, for `Policy.applyStream`: `attempt` and `hedge` are refused. */
+export const loadStream = (input: unknown): Effect.Effect<Policy.Policy<ConfiguredStreamMembers>, Schema.SchemaError> =>
+  Effect.flatMap(decodeStream(input), makeStream)

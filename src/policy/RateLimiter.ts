@@ -54,7 +54,7 @@ export interface Options {
 
 /** Options of `makeKeyed`. */
 export interface KeyedOptions extends Omit<Options, "key"> {
-  /** No more keys are kept; beyond that the oldest one is forgotten. Default 100,000. */
+  /** No more keys are kept; beyond that one is forgotten that was not asked for of late. Default 100,000. */
   readonly maxKeys?: number | undefined
 }
 
@@ -62,6 +62,8 @@ export interface KeyedOptions extends Omit<Options, "key"> {
 interface Lane {
   readonly rule: State.Rule
   waiting: number
+  /** It was asked for again since it was last looked at for eviction. */
+  used: boolean
 }
 
 /** A limiter: a value that any number of programs share. */
@@ -96,7 +98,8 @@ const settings = (where: string, options: Options | KeyedOptions): Settings => {
     maxWaiters: nonNegativeInt(where, "maxWaiters", options.maxWaiters ?? 1000),
     makeLane: () => ({
       rule: kind === "smooth" ? State.smooth(windowMillis / limit) : State.bursty(limit, windowMillis),
-      waiting: 0
+      waiting: 0,
+      used: false
     })
   }
 }
@@ -130,12 +133,36 @@ export const makeKeyed = (options: KeyedOptions): Effect.Effect<Keyed> => {
         if (lane.waiting === 0 && lane.rule.fresh(now)) lanes.delete(key)
       }
     }
+    // The second-chance algorithm: a hand goes round, and what was used since it last came by stays. A key that is
+    // forgotten has its whole limit again, so a flood of new keys must not push out one that is in use.
+    let hand = lanes.entries()
+    const evict = (): void => {
+      let spare: string | undefined
+      for (let looked = 0; looked < 16; looked++) {
+        let next = hand.next()
+        if (next.done === true) {
+          hand = lanes.entries()
+          next = hand.next()
+        }
+        if (next.done === true) return
+        const [key, lane] = next.value
+        if (lane.waiting === 0 && !lane.used) {
+          lanes.delete(key)
+          return
+        }
+        if (lane.waiting === 0 || spare === undefined) spare = key
+        lane.used = false
+      }
+      if (spare !== undefined) lanes.delete(spare)
+    }
     const find = (key: string, now: number): Lane => {
       drop(now)
       let lane = lanes.get(key)
       if (lane === undefined) {
-        if (lanes.size >= maxKeys) for (const [oldest] of lanes) if (lanes.delete(oldest)) break
+        if (lanes.size >= maxKeys) evict()
         lanes.set(key, (lane = makeLane()))
+      } else {
+        lane.used = true
       }
       return lane
     }
@@ -222,6 +249,7 @@ const turn = (
     const clock = fiber.getRef(Clock.Clock)
     let lane: Lane | undefined
     let at = 0
+    let takenAt = 0
     const waiting = Effect.suspend((): Effect.Effect<void, Throttled> => {
       const now = clock.currentTimeMillisUnsafe()
       const found = limiter.lane(now)
@@ -234,6 +262,7 @@ const turn = (
         return throttled(limiter, wait, fiber)
       }
       found.rule.take(at, permits, now)
+      takenAt = now
       if (wait <= 0) return Effect.void
       found.waiting++
       lane = found
@@ -242,7 +271,9 @@ const turn = (
     return Effect.onExit(waiting, (exit) => {
       if (lane === undefined) return Effect.void
       lane.waiting--
-      if (exit._tag === "Failure") lane.rule.refund(at, permits, clock.currentTimeMillisUnsafe())
+      const now = clock.currentTimeMillisUnsafe()
+      // After the clock went back the turn is no more where it was, and is lost rather than given twice.
+      if (exit._tag === "Failure" && now >= takenAt) lane.rule.refund(at, permits, now)
       return Effect.void
     })
   })

@@ -1,6 +1,8 @@
 /**
  * When the next call may go, as plain data on virtual time: a permit has a time, and whoever takes it goes then. A permit
  * that is given back goes to the next who asks. No clock, no waiting; the state is changed in place.
+ *
+ * A clock that goes back takes the bookings with it, so nobody waits for an hour that the clock has lost.
  */
 
 /** The rule of a limiter. `peek` says when, `take` takes it; nothing may come between the two. */
@@ -32,7 +34,16 @@ export const smooth = (intervalMillis: number): Rule => {
   let next = Number.NEGATIVE_INFINITY
   /** What was given back, in order of time and without overlaps. */
   let gaps: Array<Gap> = []
+  let seen = Number.NEGATIVE_INFINITY
 
+  const follow = (now: number): void => {
+    if (now < seen) {
+      const back = seen - now
+      next -= back
+      gaps = gaps.map(({ end, start }) => ({ start: start - back, end: end - back }))
+    }
+    seen = now
+  }
   const fits = (gap: Gap, now: number, permits: number): boolean =>
     Math.max(gap.start, now) + permits * intervalMillis <= gap.end + epsilon
 
@@ -47,6 +58,7 @@ export const smooth = (intervalMillis: number): Rule => {
 
   return {
     peek: (now, permits) => {
+      follow(now)
       for (const gap of gaps) if (fits(gap, now, permits)) return Math.max(gap.start, now)
       return Math.max(next, now)
     },
@@ -65,8 +77,10 @@ export const smooth = (intervalMillis: number): Rule => {
       }
     },
     refund: (at, permits, now) => {
-      if (at <= now) return
+      follow(now)
       const gap = { start: at, end: at + permits * intervalMillis }
+      // Nobody has booked beyond `next`: such a turn is from before the clock went back.
+      if (at <= now || gap.end > next + epsilon) return
       const index = gaps.findIndex((other) => other.start >= gap.start)
       gaps.splice(index < 0 ? gaps.length : index, 0, gap)
       const merged: Array<Gap> = []
@@ -78,7 +92,10 @@ export const smooth = (intervalMillis: number): Rule => {
       gaps = merged
       tidy(now)
     },
-    fresh: (now) => next <= now
+    fresh: (now) => {
+      follow(now)
+      return next <= now
+    }
   }
 }
 
@@ -91,10 +108,13 @@ export const bursty = (limit: number, periodMillis: number): Rule => {
   let first = 0
   /** Permits taken of period `first`, `first + 1`, … */
   let taken: Array<number> = []
+  let seen = Number.NEGATIVE_INFINITY
 
   const periodOf = (at: number): number => Math.floor((at - origin) / periodMillis + epsilon)
   const advance = (now: number): void => {
     if (Number.isNaN(origin)) origin = now
+    if (now < seen) origin -= seen - now
+    seen = now
     const current = periodOf(now)
     if (current <= first) return
     taken = taken.slice(current - first)

@@ -126,6 +126,9 @@ export const window = (options: {
   }
 }
 
+// Sums of fractions miss by less: ten times 0.7 are 7.
+const drift = 1e-9
+
 /**
  * The AWS SDKs' retry quota (standard mode). A bucket of `capacity`, full at first: a retry takes its cost; a success
  * gives back what its own retry had cost, or `refill` if it had none.
@@ -143,8 +146,8 @@ export const quota = (options: {
     retry: (_, error) => {
       const cost = options.costOf(error)
       // A cost that is no number, or negative, would fill the bucket for ever.
-      if (!(cost >= 0) || left < cost) return refused
-      left -= cost
+      if (!(cost >= 0) || left + drift < cost) return refused
+      left = Math.max(0, left - cost)
       return cost
     },
     success: (_, paid) => {

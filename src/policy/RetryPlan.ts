@@ -23,8 +23,8 @@ export interface At<out Input = unknown> {
   readonly startedAt: number
   /** The least wait that was asked for by a server; later steps do not shorten a delay below it. */
   leastMillis: number
-  /** What a budget took for the attempt that comes. */
-  paid: number
+  /** What each of the plan's budgets took for the attempt that comes. */
+  paid: Array<number> | undefined
 }
 
 /** One step: a delay in milliseconds, or why to stop. */
@@ -71,7 +71,7 @@ export const begin = <Input>(fiber: Fiber.Fiber<unknown, unknown>, startedAt: nu
   now: startedAt,
   startedAt,
   leastMillis: 0,
-  paid: 0
+  paid: undefined
 })
 
 /** One more attempt failed. */
@@ -160,14 +160,14 @@ export const withStage = <Output, Input, Error, Env>(
 }
 
 /** A failure is booked whatever comes of it, unless it says nothing of the target; a retry only if all else allows it. */
-const spend = (budget: Countable, outcome: Outcome, at: At): Outcome => {
+const spend = (budget: Countable, index: number, outcome: Outcome, at: At): Outcome => {
   if (outcome === "notRecoverable") return outcome
   budget.rule.failure(at.now)
   const settled = settle(outcome, at)
   if (typeof settled !== "number") return settled
   const paid = budget.rule.retry(at.now, at.input)
   if (paid < 0) return "budget"
-  at.paid = paid
+  ;(at.paid ??= [])[index] = paid
   return settled
 }
 
@@ -180,7 +180,7 @@ export const withBudget = <Output, Input, Error, Env>(
   if (plan !== undefined) {
     const start = (): First<Input> => {
       const first = plan.start()
-      return (at) => spend(budget, first(at), at)
+      return (at) => spend(budget, plan.budgets.length, first(at), at)
     }
     return asOutput(toSchedule({ start, budgets: [...plan.budgets, budget] }))
   }
@@ -190,7 +190,7 @@ export const withBudget = <Output, Input, Error, Env>(
     return (delayMillis, at) => {
       if (!opened) open(budget, at.startedAt)
       opened = true
-      return spend(budget, delayMillis, at)
+      return spend(budget, 0, delayMillis, at)
     }
   })
 }

@@ -85,7 +85,8 @@ export class Run<A, E, E2 extends E> {
     const paid = Math.max(0, this.paid)
     this.policy.budget?.rule.success(now, paid)
     if (this.policy.plan === undefined) return
-    for (const budget of this.policy.plan.budgets) budget.rule.success(now, this.at?.paid ?? 0)
+    const paidFor = this.at?.paid
+    this.policy.plan.budgets.forEach((budget, i) => budget.rule.success(now, paidFor?.[i] ?? 0))
   }
 
   /** The retry that the budget let through is over. */
@@ -182,7 +183,8 @@ export class Run<A, E, E2 extends E> {
 
   exhausted(fiber: Fiber.Fiber<unknown, unknown>): Exhausted<E> {
     const { begun, errors, last, reason } = this
-    const elapsedMillis = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - this.startedAt
+    // Not negative, even if the clock went back.
+    const elapsedMillis = Math.max(0, nowOf(fiber) - this.startedAt)
     PolicyTelemetry.emit(fiber, reason === "budget" ? "OnRetryBudgetExhausted" : "OnRetriesExhausted", () => ({
       policy: "Retry",
       error: last,

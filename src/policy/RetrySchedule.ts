@@ -220,7 +220,7 @@ export const upTo: {
       options.elapsed === undefined ? Number.POSITIVE_INFINITY : positiveMillis(where, "elapsed", options.elapsed)
     const stage: RetryPlan.Stage<Input> = (delayMillis, at) => {
       if (at.attempt >= attempts) return "attempts"
-      const left = limit - (at.now - at.startedAt)
+      const left = limit - Math.max(0, at.now - at.startedAt)
       if (left <= 0 || at.leastMillis > left) return "elapsed"
       return Math.min(delayMillis, left)
     }

@@ -60,6 +60,17 @@ const drop = ({ totals, width }: SlidingCounts, ring: Array<number>, at: number)
   }
 }
 
+/** Takes back one that was counted when `slice` was the newest, if that is still in the window. `advance` comes first. */
+export const uncount = (counts: SlidingCounts, counter: number, slice: number): void => {
+  const { newest, ring, slices, totals, width } = counts
+  if (ring === undefined || slice > newest || newest - slice >= slices) return
+  const at = (slice % slices) * width + counter
+  // Nothing there: the window was cleared in the meantime.
+  if (ring[at]! <= 0) return
+  ring[at]! -= 1
+  totals[counter]! -= 1
+}
+
 /** Counts one in the newest slice. `advance` comes first. */
 export const count = (counts: SlidingCounts, counter: number): void => {
   const ring = (counts.ring ??= zeros(counts.slices * counts.width))

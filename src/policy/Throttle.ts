@@ -5,6 +5,7 @@
  *
  * A call that ends without a failure of the target (`Failures.isFailure`) was accepted: a success, a fault of the
  * caller, also a call that was cancelled or that another policy refused, because they say nothing against the target.
+ * One that is under way counts as accepted until it fails.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
@@ -21,7 +22,7 @@
  * await Effect.runPromise(program) // => { requests: 9, accepts: 0, chance: 0 }
  * ```
  */
-import { Clock, type Duration, Effect, Random } from "effect"
+import { Clock, type Duration, Effect, type Fiber, Random, Stream } from "effect"
 import { dual } from "effect/Function"
 import { stackless, Throttled } from "../errors/index.ts"
 import * as Failures from "./Failures.ts"
@@ -86,21 +87,55 @@ export const protect: {
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, throttle: Throttle): Effect.Effect<A, E | Throttled, R> =>
     Effect.withFiber((fiber): Effect.Effect<A, E | Throttled, R> => {
-      const clock = fiber.getRef(Clock.Clock)
-      const { counts, key, refusal: error, settings } = throttle
-      const chance = ThrottleState.attempt(counts, settings, clock.currentTimeMillisUnsafe())
-      if (chance > 0 && fiber.getRef(Random.Random).nextDoubleUnsafe() < chance) {
-        PolicyTelemetry.emit(fiber, "OnThrottled", () => ({ policy: "Throttle", key, error, attributes: { chance } }))
-        return Effect.fail(error)
-      }
+      const begun = admit(throttle, fiber)
+      if (begun === undefined) return Effect.fail(throttle.refusal)
       return Effect.onExit(self, (exit) => {
-        if (!Failures.exitIsFailure(exit, throttle.isFailure)) {
-          ThrottleState.accept(counts, clock.currentTimeMillisUnsafe())
-        }
+        if (Failures.exitIsFailure(exit, throttle.isFailure)) ThrottleState.fail(throttle.counts, begun, nowOf(fiber))
         return Effect.void
       })
     })
 )
+
+/**
+ * Runs a stream unless its request is refused. It was accepted once it has delivered something: a failure before that
+ * counts, one after it does not. Adds `Throttled`.
+ */
+export const protectStream: {
+  (throttle: Throttle): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | Throttled, R>
+  <A, E, R>(self: Stream.Stream<A, E, R>, throttle: Throttle): Stream.Stream<A, E | Throttled, R>
+} = dual(
+  2,
+  <A, E, R>(self: Stream.Stream<A, E, R>, throttle: Throttle): Stream.Stream<A, E | Throttled, R> =>
+    Stream.unwrap(
+      Effect.withFiber((fiber): Effect.Effect<Stream.Stream<A, E, R>, Throttled> => {
+        const begun = admit(throttle, fiber)
+        if (begun === undefined) return Effect.fail(throttle.refusal)
+        let delivered = false
+        const noted = Stream.mapArray(self, (elements) => {
+          delivered = true
+          return elements
+        })
+        const counted = Stream.onExit(noted, (exit) => {
+          if (!delivered && Failures.exitIsFailure(exit, throttle.isFailure)) {
+            ThrottleState.fail(throttle.counts, begun, nowOf(fiber))
+          }
+          return Effect.void
+        })
+        return Effect.succeed(counted)
+      })
+    )
+)
+
+const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+
+/** Lets a request through, and says when for `ThrottleState.fail`; `undefined` if it is refused. */
+const admit = (throttle: Throttle, fiber: Fiber.Fiber<unknown, unknown>): number | undefined => {
+  const { counts, key, refusal: error, settings } = throttle
+  const chance = ThrottleState.attempt(counts, settings, nowOf(fiber))
+  if (chance === 0 || fiber.getRef(Random.Random).nextDoubleUnsafe() >= chance) return ThrottleState.begin(counts)
+  PolicyTelemetry.emit(fiber, "OnThrottled", () => ({ policy: "Throttle", key, error, attributes: { chance } }))
+  return undefined
+}
 
 /** What the window holds, and the chance that the next request is refused. */
 export const state = (

@@ -3,7 +3,8 @@
  * refuse a request is `max(0, (requests - k * accepts) / (requests + 1))` over the last minutes.
  *
  * Requests are counted when they are attempted, the refused ones too: else the chance would fall as soon as it worked,
- * and the target would be flooded again (go-zero #5011). failsafe-go's form is the same with `k = 1 / (1 - threshold)`,
+ * and the target would be flooded again (go-zero #5011). One under way counts as accepted until it fails: else the first
+ * fifty calls at once to a healthy target would be refused but for ten. failsafe-go's form is the same with `k = 1 / (1 - threshold)`,
  * a minimum of requests and a maximum of the chance.
  */
 import * as SlidingCounts from "./SlidingCounts.ts"
@@ -41,10 +42,16 @@ export const attempt = (counts: Counts, settings: Settings, now: number): number
   return refuse
 }
 
-/** A request was accepted by its target, well or badly answered. */
-export const accept = (counts: Counts, now: number): void => {
-  SlidingCounts.advance(counts, now)
+/** The request just attempted goes to its target: it counts as accepted. Gives what `fail` needs. */
+export const begin = (counts: Counts): number => {
   SlidingCounts.count(counts, accepts)
+  return counts.newest
+}
+
+/** The target did not accept the request that `begin` was called for. */
+export const fail = (counts: Counts, begun: number, now: number): void => {
+  SlidingCounts.advance(counts, now)
+  SlidingCounts.uncount(counts, accepts, begun)
 }
 
 /** What the window holds. */
