@@ -1,0 +1,283 @@
+/**
+ * What a relay tells of itself: its metrics and its log, as a process of its own writes them.
+ */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { answer, contextTooLong, cut, rateLimited, silence, status } from "../support/behaviour.ts"
+import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
+import type { LogLine } from "../support/log.ts"
+import { channelOf } from "../support/relay.ts"
+import {
+  logOf,
+  type RelayProcess,
+  startRelayProcess,
+  temporaryFolder,
+  writeConfiguration
+} from "../support/relayProcess.ts"
+import { contentOf, open, read } from "../support/sse.ts"
+import { completion, streamIdOf, until } from "./kit.ts"
+import { whole } from "./matrix.ts"
+
+/** One sample: its name, its labels, its value. */
+interface Sample {
+  readonly name: string
+  readonly labels: { readonly [label: string]: string }
+  readonly value: number
+}
+
+const samplesOf = (text: string): ReadonlyArray<Sample> =>
+  text
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => {
+      const [, name = "", labels = "", value = ""] = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
+      assert.notStrictEqual(name, "", line)
+      const pairs = [...labels.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, said]) => [key, said] as const)
+      return { name, labels: Object.fromEntries(pairs), value: Number(value) }
+    })
+
+const folder = temporaryFolder()
+const prompt = "my most private prompt"
+const told = "zebra-crossing"
+let a: FaultServer
+let b: FaultServer
+let relay: RelayProcess
+let metrics: string
+let log: ReadonlyArray<LogLine>
+let stderr: string
+let completed: string
+
+const ask = (query = "") => read(`${relay.url}/chat?message=${encodeURIComponent(prompt)}&token=ops-token${query}`)
+
+beforeAll(async () => {
+  a = await startFaultServer()
+  b = await startFaultServer()
+  const file = writeConfiguration(folder.path, {
+    server: { port: 0, shutdownGrace: "3 seconds" },
+    store: { type: "memory" },
+    timeouts: { headers: "300 millis", firstContent: "300 millis", idle: "300 millis" },
+    retry: { base: "10 millis" },
+    breaker: { minimum: 4 },
+    tokens: [{ name: "ops", key: "${OPS}", admin: true }],
+    channels: [
+      channelOf("primary", a.url, { priority: 1, keys: ["${KEY}", "second-hunter2"] }),
+      channelOf("backup", b.url)
+    ]
+  })
+  relay = await startRelayProcess(file, { OPS: "ops-token", KEY: "sk-hunter2" })
+  const said = { words: [told, " and", " more", " words", " yet"] }
+  a.setDefault(answer(said))
+  b.setDefault(answer(said))
+  const first = await ask()
+  assert.strictEqual(contentOf(first.events), said.words.join(""))
+  completed = streamIdOf(first.events)
+  // Two failovers before, one continuation; faults of the caller's, a limit, a silence, and one who leaves.
+  a.enqueue(rateLimited({ "retry-after-ms": "1" }), status(500), status(500))
+  await ask()
+  a.enqueue(cut(2, "reset", said))
+  await ask()
+  a.enqueue(contextTooLong)
+  await read(`${relay.url}/v1/chat/completions`, {
+    body: completion({ messages: [{ role: "user", content: prompt }] }),
+    headers: { authorization: "Bearer ops-token", "x-request-id": "the-callers-own" }
+  })
+  a.enqueue(silence)
+  b.enqueue(silence)
+  await ask()
+  a.enqueue(answer({ ...said, delay: 40 }))
+  const left = await open(`${relay.url}/v1/chat/completions`, {
+    body: completion(),
+    headers: { authorization: "Bearer ops-token" }
+  })
+  await left.until(() => left.events.length >= 3)
+  left.cut()
+  const render = async () =>
+    (await read(`${relay.url}/metrics`, { headers: { authorization: "Bearer ops-token" } })).text
+  await until(async () => /^active_streams 0$/m.test(await render()))
+  // What is refused before it is an answer is nothing that streams count.
+  await read(`${relay.url}/chat?message=&token=wrong`)
+  await read(`${relay.url}/chat?message=&token=ops-token`)
+  metrics = await render()
+  relay.kill("SIGTERM")
+  const end = await relay.ended
+  assert.strictEqual(end.code, 0)
+  stderr = end.stderr
+  log = logOf(end)
+})
+afterAll(async () => {
+  relay.kill("SIGKILL")
+  await Promise.all([a.close(), b.close()])
+  folder.remove()
+})
+
+describe("metrics", () => {
+  const find = (name: string, labels: { readonly [label: string]: string } = {}): number | undefined =>
+    samplesOf(metrics).find(
+      (sample) =>
+        sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value)
+    )?.value
+
+  it("have the names, types and labels of the contract, and no others", () => {
+    const types = Object.fromEntries(
+      [...metrics.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!] as const)
+    )
+    assert.deepEqual(types, {
+      stream_requests_total: "counter",
+      stream_errors_total: "counter",
+      stream_duration_seconds: "histogram",
+      active_streams: "gauge",
+      relay_attempts_total: "counter",
+      relay_failovers_total: "counter",
+      relay_continuations_total: "counter",
+      relay_time_to_first_content_seconds: "histogram",
+      relay_channel_state: "gauge"
+    })
+    const labels: { readonly [name: string]: ReadonlyArray<string> } = {
+      stream_errors_total: ["error_type"],
+      stream_duration_seconds_bucket: ["le", "outcome"],
+      stream_duration_seconds_sum: ["outcome"],
+      stream_duration_seconds_count: ["outcome"],
+      relay_attempts_total: ["channel", "class"],
+      relay_continuations_total: ["mode", "seam"],
+      relay_time_to_first_content_seconds_bucket: ["le"],
+      relay_channel_state: ["channel"]
+    }
+    for (const sample of samplesOf(metrics)) {
+      assert.deepEqual(Object.keys(sample.labels).toSorted(), labels[sample.name] ?? [], sample.name)
+      assert.isFalse(Number.isNaN(sample.value))
+    }
+  })
+  it("have the bounds of the contract", () => {
+    const bounds = (name: string) => [
+      ...new Set(
+        samplesOf(metrics)
+          .filter((sample) => sample.name === `${name}_bucket`)
+          .map(({ labels }) => labels["le"])
+      )
+    ]
+    const durations = bounds("stream_duration_seconds")
+    assert.deepEqual([durations[0], durations.at(-2), durations.at(-1)], ["0.1", "600", "+Inf"])
+    const contents = bounds("relay_time_to_first_content_seconds")
+    assert.deepEqual([contents[0], contents.at(-2), contents.at(-1)], ["0.05", "60", "+Inf"])
+  })
+  it("count what happened", () => {
+    assert.strictEqual(find("stream_requests_total"), 6)
+    assert.strictEqual(find("active_streams"), 0)
+    for (const [type, count] of [
+      ["validation", 1],
+      ["timeout", 1],
+      ["rate_limit", 0],
+      ["llm_error", 0],
+      ["system_error", 1]
+    ] as const) {
+      assert.strictEqual(find("stream_errors_total", { error_type: type }), count, type)
+    }
+    assert.strictEqual(find("stream_duration_seconds_count", { outcome: "completed" }), 3)
+    assert.strictEqual(find("stream_duration_seconds_count", { outcome: "error" }), 2)
+    assert.strictEqual(find("stream_duration_seconds_count", { outcome: "cancelled" }), 1)
+    assert.strictEqual(find("relay_time_to_first_content_seconds_count"), 4)
+    assert.strictEqual(find("relay_continuations_total", { mode: "prefill", seam: "exact" }), 1)
+    assert.strictEqual(find("relay_failovers_total"), 3)
+    for (const [channel, blame, count] of [
+      ["primary", "ok", 1],
+      ["primary", "rate", 1],
+      ["primary", "upstream", 2],
+      ["primary", "transport", 1],
+      ["primary", "caller", 1],
+      ["primary", "timeout", 1],
+      ["primary", "cancelled", 1],
+      ["backup", "ok", 2],
+      ["backup", "timeout", 1]
+    ] as const) {
+      assert.strictEqual(
+        find("relay_attempts_total", { channel, class: blame }),
+        count,
+        `${channel} ${blame}\n${metrics.match(/^relay_attempts_total.*$/gm)?.join("\n")}`
+      )
+    }
+    assert.strictEqual(find("relay_channel_state", { channel: "primary" }), 0)
+    assert.strictEqual(find("relay_channel_state", { channel: "backup" }), 0)
+  })
+})
+
+describe("the log", () => {
+  const known = new Set(
+    (
+      "timestamp level event request_id stream_id channel key attempt class code status_code error message_length " +
+      "token_count tokens_per_second duration"
+    ).split(" ")
+  )
+
+  it("is one JSON object a line, with the contract's fields", () => {
+    assert.isAbove(log.length, 15)
+    for (const line of log) {
+      assert.strictEqual(new Date(line.timestamp).toISOString(), line.timestamp)
+      assert.include(["debug", "info", "warning", "error", "fatal"], line.level)
+      assert.match(line.event, /^(stream_(started|completed|error|closed)|attempt_failed|channel_\w+|relay_\w+)$/)
+      if (line.event.startsWith("relay_")) continue
+      for (const field of Object.keys(line)) assert.isTrue(known.has(field), `${line.event}: ${field}`)
+      if (!line.event.startsWith("channel_")) assert.isString(line["request_id"], line.event)
+    }
+  })
+  it("tells the life of an answer", () => {
+    const life = log.filter(({ stream_id }) => stream_id === completed)
+    assert.deepEqual(
+      life.map(({ event }) => event),
+      ["stream_started", "stream_completed", "stream_closed"]
+    )
+    assert.strictEqual(life[0]?.["message_length"], prompt.length)
+    assert.strictEqual(life[1]?.["token_count"], 5)
+    assert.isNumber(life[1]?.["duration"])
+    assert.isNumber(life[1]?.["tokens_per_second"])
+    assert.lengthOf(new Set(life.map(({ request_id }) => request_id)), 1)
+  })
+  it("tells each failed attempt, with its channel, key, class, code and status", () => {
+    const failed = log.filter(({ event }) => event === "attempt_failed")
+    assert.deepInclude(failed[0], {
+      level: "warning",
+      channel: "primary",
+      attempt: 1,
+      class: "rate",
+      code: "channel:rate_limited",
+      status_code: 429
+    })
+    assert.include([0, 1], failed[0]?.["key"])
+    assert.isNumber(failed[0]?.["duration"])
+    const silent = failed.filter((line) => line["class"] === "timeout")
+    assert.deepEqual(
+      silent.map(({ channel, code }) => [channel, code]),
+      [
+        ["primary", "channel:response_time_exceeded"],
+        ["backup", "channel:response_time_exceeded"]
+      ]
+    )
+  })
+  it("tells an answer that ended badly, with the caller's id", () => {
+    const failed = log.filter(({ event }) => event === "stream_error")
+    assert.deepInclude(failed[0], {
+      level: "warning",
+      request_id: "the-callers-own",
+      class: "caller",
+      code: "context_length_exceeded"
+    })
+  })
+  it("holds no prompt, answer, query, key or host of an upstream", () => {
+    for (const secret of [
+      prompt,
+      encodeURIComponent(prompt),
+      "private",
+      "hello",
+      told,
+      "zebra",
+      whole.slice(0, 20),
+      "message=",
+      "token=",
+      "ops-token",
+      "hunter2",
+      "wrong",
+      String(a.port),
+      String(b.port)
+    ]) {
+      assert.notInclude(stderr, secret)
+    }
+  })
+})
