@@ -105,4 +105,30 @@ describe("the examples print what they promise", () => {
       9
     )
   })
+
+  it("policy-pipeline.ts", async () => {
+    const lines = await printed("policy-pipeline.ts")
+    includesAll(lines, [
+      "answer: ONE",
+      "no answer in 250 ms: cut off",
+      "gives up after attempt 1 (400, nothing to shout): notRecoverable",
+      "error: InvalidRequest",
+      "the circuit opens: nothing more is sent for a second",
+      "4 calls, and the server was asked 5 times.",
+      "the circuit closes: all is well again",
+      "answer: TWELVE",
+      "8 were answered, 4 got an old answer at once.",
+      "All is closed."
+    ])
+    assert.isTrue(lines.some((line) => line.startsWith("attempt 1 failed (429, come back later), the next in 60 ms")))
+  })
+
+  it("retry-storm.ts", async () => {
+    includesAll(await printed("retry-storm.ts"), [
+      "0 to 4 100 100 ########## 100 100 ##########",
+      "55 to 59 305 55 ###### 100 100 ##########",
+      "Of 6000 calls 54 % were answered without a budget, and 87 % with one;",
+      "the server was asked 16534 times without, and 6190 times with it."
+    ])
+  })
 })
