@@ -4,7 +4,7 @@
  * an event: Effect owns the attempt's life, not its bytes.
  */
 import { type Clock, Effect, Redacted } from "effect"
-import { type Target, type UpstreamSink, Upstream } from "../channel/index.ts"
+import { type Target, Upstream, type UpstreamCall, type UpstreamSink } from "../channel/index.ts"
 import type { HttpAnswer, UpstreamDialect } from "../dialect/index.ts"
 import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeSseParser } from "../sse/index.ts"
@@ -56,8 +56,14 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
       let finish: (end: AttemptEnd) => void = () => {}
       const { classify, sink } = makeSink(options, progress, clock, (end) => finish(end))
       const call = Effect.callback<AttemptEnd>((resume) => {
-        finish = (end) => resume(Effect.succeed(end))
-        const handle = upstream.open(
+        let ended: AttemptEnd | undefined
+        finish = (end) => {
+          ended ??= end
+          if (handle !== undefined) letGo(handle, ended)
+          resume(Effect.succeed(end))
+        }
+        let handle: UpstreamCall | undefined
+        handle = upstream.open(
           {
             url: target.channel.baseUrl + dialect.path,
             headers: {
@@ -70,7 +76,9 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
           },
           sink
         )
-        return Effect.sync(() => handle.abort())
+        const call = handle
+        if (ended !== undefined) letGo(call, ended)
+        return Effect.sync(() => call.abort())
       })
       const watchdog = Effect.map(
         watch(progress, limits, () => machine.phase._tag === "Finishing", clock),
@@ -88,6 +96,15 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
       return Effect.raceFirst(call, watchdog)
     })
   )
+
+/** How long a call that has said all of its answer may take to end by itself, in milliseconds: its socket is kept then. */
+const endingGrace = 1000
+
+/** Nothing more is wanted of a call: one that failed is closed at once, one that is complete may end by itself. */
+const letGo = (call: UpstreamCall, end: AttemptEnd): void => {
+  if (end.verdict._tag !== "Complete") return call.abort()
+  setTimeout(() => call.abort(), endingGrace).unref()
+}
 
 const makeSink = (
   options: AttemptOptions,

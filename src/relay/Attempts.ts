@@ -199,7 +199,12 @@ class Attempts {
     })
     answer.current = { target, number: answer.attempts, startedAt: context.now() }
     return Effect.onInterrupt(attempt({ target, dialect, body, machine: answer.machine, limits }), () =>
-      Effect.sync(() => picked.release({ _tag: "Ignored" }))
+      Effect.sync(() => {
+        picked.release({ _tag: "Ignored" })
+        const error = answer.failure ?? stackless(() => new ClientGone({}))
+        const verdict = { _tag: "Broken", error } as const
+        answer.trail.push(this.entry(target, mode, { verdict, byStatus: false, status: undefined }, error))
+      })
     )
   }
 
@@ -257,6 +262,7 @@ class Attempts {
       this.continuations >= recovery.maxContinuations ||
       !goesOn(blame, mode !== undefined) ||
       answer.machine.phase._tag === "Sealed" ||
+      answer.machine.full ||
       answer.start.request.choices > 1
     if (over) this.giveUp(this.broke.error)
   }

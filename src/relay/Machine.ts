@@ -14,7 +14,13 @@ import {
   type Signal,
   type Usage
 } from "../dialect/index.ts"
-import { EmptyResponse, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
+import {
+  EmptyResponse,
+  ReadResponseBodyFailed,
+  type ResilienceError,
+  stackless,
+  StreamTruncated
+} from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
 import { sumUsage, type UsagePart } from "./UsageSum.ts"
 
@@ -73,6 +79,9 @@ export interface MachineOptions {
   readonly inputEstimate: number
 }
 
+/** The longest text that is relayed, in characters: what an answer takes in memory is bounded. */
+export const maxText = 8 * 1024 * 1024
+
 /** Finishes that end an answer even when it is empty. */
 const endsEmpty = (finish: string | undefined): boolean => finish === "content_filter" || finish === "length"
 
@@ -86,6 +95,8 @@ export class Machine {
   tokenCount = 0
   /** Whether anything was shown: the commit point has passed. */
   committed = false
+  /** The text is as long as one may be: the answer is not continued. */
+  full = false
 
   private readonly encoder: AnswerEncoder
   private readonly output: MachineOutput
@@ -175,6 +186,13 @@ export class Machine {
   }
 
   private delta(delta: Delta): Verdict {
+    if (this.text.length + delta.text.length > maxText) {
+      this.full = true
+      return {
+        _tag: "Broken",
+        error: stackless(() => new ReadResponseBodyFailed({ message: "the answer is too long" }))
+      }
+    }
     if (delta.usage !== undefined) this.part.usage = delta.usage
     switch (this.phase._tag) {
       case "Unseen":

@@ -2,7 +2,7 @@
  * The relay: begins answers, owns their fibers, and ends them. A request starts an answer and then only reads it from
  * the journal, like anybody else who knows its id.
  */
-import { Clock, Context, Effect, FiberMap, Layer } from "effect"
+import { Clock, Context, Effect, type Fiber, FiberMap, Layer } from "effect"
 import { Selection, type Target, Upstream } from "../channel/index.ts"
 import {
   type AnswerEncoder,
@@ -33,9 +33,6 @@ import { runAttempts } from "./Attempts.ts"
 import type { RelayOptions } from "./RelayOptions.ts"
 import { Signals } from "./Signals.ts"
 
-/** How a stream stands, for whoever asked to cancel it. */
-export type Standing = "cancelled" | "completed" | "error"
-
 /** How long a retry budget's deposits live: Finagle's default, in milliseconds. */
 const budgetTtl = 10_000
 
@@ -43,6 +40,8 @@ const budgetTtl = 10_000
 export const clientDialect = (name: string): ClientDialect => (name === "chat" ? chatClient : openaiClient)
 
 const upstreamDialect = (_name: Target["channel"]["dialect"]): UpstreamDialect => openai
+
+const gone = (): ResilienceError => stackless(() => new ClientGone({}))
 
 /** The events of committed frames, without their ids. */
 export const payloadsOf = (frames: ReadonlyArray<string>): ReadonlyArray<Payload> => {
@@ -96,6 +95,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const fibers = yield* FiberMap.make<string, void>()
   const fork = yield* FiberMap.runtime(fibers)<Upstream>()
   const answers = new Map<string, Answer>()
+  /** What waits for the grace of answers that nobody reads. */
+  const graces = new Map<string, Fiber.Fiber<void>>()
   let stopping = false
   let onDrained: Array<() => void> = []
 
@@ -116,6 +117,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   const forget = (id: string): void => {
     answers.delete(id)
+    graces.get(id)?.interruptUnsafe()
+    graces.delete(id)
     if (answers.size > 0) return
     const waiting = onDrained
     onDrained = []
@@ -130,25 +133,13 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   const whenUnread = (answer: Answer): void => {
     if (answer.ended || stopping) return
-    if (answer.start.leave === "cancel")
-      return end(
-        answer,
-        stackless(() => new ClientGone({}))
-      )
+    if (answer.start.leave === "cancel") return end(answer, gone())
     answer.unread = true
-    fork(
-      `${answer.id}/grace`,
-      Effect.andThen(
-        Effect.sleep(options.journal.detachGrace),
-        Effect.sync(() => {
-          if (answer.unread && !answer.ended)
-            end(
-              answer,
-              stackless(() => new ClientGone({}))
-            )
-        })
-      )
-    )
+    const unread = Effect.sync(() => {
+      if (answer.unread && !answer.ended) end(answer, gone())
+    })
+    graces.get(answer.id)?.interruptUnsafe()
+    graces.set(answer.id, fork(`${answer.id}/grace`, Effect.andThen(Effect.sleep(options.journal.detachGrace), unread)))
   }
 
   const start = (begin: AnswerStart, attach: (answer: Answer) => void) =>
@@ -198,7 +189,11 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const cancel = (id: string, fault: StreamFaultData): Effect.Effect<boolean> =>
     Effect.suspend(() => {
       const answer = answers.get(id)
-      if (answer === undefined || answer.ended) return Effect.succeed(false)
+      if (answer === undefined || answer.ended) {
+        // It has ended, but perhaps not in the store yet.
+        const lease = answer?.lease ?? journal.live(id)
+        return Effect.as(lease === undefined ? Effect.void : Effect.ignore(lease.committed), false)
+      }
       end(
         answer,
         stackless(() => new StreamCancelled({ fault, message: fault.message }))
@@ -225,7 +220,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     }
     lease.note(JSON.stringify({ status: "error", code: "stream_truncated" }))
     lease.end()
-    yield* lease.committed
+    // Somebody else who reads it may have ended it meanwhile.
+    yield* Effect.catchTag(lease.committed, "LeaseLost", () => Effect.void)
   })
 
   return Relay.of({

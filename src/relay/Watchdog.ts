@@ -77,7 +77,16 @@ export const watch = (
   Effect.suspend(() => {
     const now = clock.currentTimeMillisUnsafe()
     const found = look(progress, limits, finishing(), now)
-    return typeof found === "number"
-      ? Effect.andThen(Effect.sleep(found - now), watch(progress, limits, finishing, clock))
-      : Effect.succeed(found)
+    if (typeof found === "number") {
+      return Effect.andThen(Effect.sleep(found - now), watch(progress, limits, finishing, clock))
+    }
+    // Timers come before sockets: after a pause of our own process what was sent meanwhile is read first, so that the
+    // channel is not blamed for it.
+    return Effect.andThen(
+      Effect.yieldNow,
+      Effect.suspend(() => {
+        const again = look(progress, limits, finishing(), now)
+        return typeof again === "number" ? watch(progress, limits, finishing, clock) : Effect.succeed(again)
+      })
+    )
   })

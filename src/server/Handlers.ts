@@ -28,7 +28,7 @@ import {
   type RelayOptions,
   type Signals
 } from "../relay/index.ts"
-import type { Metrics } from "../telemetry/index.ts"
+import { type Metrics, prometheusContentType } from "../telemetry/index.ts"
 import type { Caller } from "./Access.ts"
 import { type Exchange, respond, respondJson } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
@@ -112,7 +112,7 @@ export const handle = (context: HandlerContext, exchange: Exchange, route: Route
     case "Metrics":
       // The end of a channel's rest is noticed when somebody looks.
       return Effect.map(Effect.andThen(context.selection.states, context.metrics.render), (text) =>
-        respond(exchange, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }, text)
+        respond(exchange, 200, { "content-type": prometheusContentType }, text)
       )
     case "Live":
       return Effect.sync(() => respondJson(exchange, 200, { status: "live" }))
@@ -183,16 +183,17 @@ const readStream = (
         exchange.flush()
         return "stream"
       },
+      now: context.now,
       onClosed: () => context.signals.closed({ requestId: exchange.requestId, streamId: id })
     })
   })
 
 const cancelStream = (context: HandlerContext, exchange: Exchange, caller: Caller, id: string): Handler =>
   Effect.gen(function* () {
-    const position = yield* locate(context, caller, id, undefined)
     const body = yield* exchange.body(context.options.server.maxBodyBytes)
     if (body !== "") yield* checkMediaType(exchange, ["application/json"])
     const options = yield* cancelOptions(body)
+    const position = yield* locate(context, caller, id, undefined)
     const code = options.code ?? (options.reason === undefined ? 12007 : 12008)
     const fault = streamFault({
       code,
@@ -268,11 +269,12 @@ const followChat = (context: HandlerContext, exchange: Exchange, answer: Answer)
     id: answer.id,
     after: -1,
     heartbeatMillis: context.options.server.heartbeat,
-    eager: true,
+    eager: false,
     onFirst: () => {
       exchange.head(200, streamHeaders(answer.id))
       return "stream"
     },
+    now: context.now,
     onClosed: () => context.signals.closed(answer.tag)
   })
 
@@ -333,6 +335,7 @@ const followDialect = (context: HandlerContext, exchange: Exchange, answer: Answ
         assembleOpenAI(answer.payloads ?? [])
       )
     },
+    now: context.now,
     onClosed: () => context.signals.closed(answer.tag)
   })
 }

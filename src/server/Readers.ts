@@ -6,6 +6,7 @@ import type { ReaderSink } from "../journal/index.ts"
 import type { Journal } from "../journal/index.ts"
 import { encodeComment, encodeRetry } from "../sse/index.ts"
 import type { Exchange } from "./Exchange.ts"
+import { answerFailure } from "./Failures.ts"
 
 const ping = encodeComment("ping")
 
@@ -36,6 +37,7 @@ export interface FollowOptions {
   /** Called after the terminal frame of a reader that holds. */
   readonly onTerminal?: (() => void) | undefined
   readonly onClosed: () => void
+  readonly now: () => number
 }
 
 /** Follows a stream on a connection until one of them ends. */
@@ -82,9 +84,10 @@ export const followOn = (
       }
       return !full
     },
-    onFault: () => {
+    onFault: (fault) => {
       // What was committed is not all that there is: nobody may take this for a whole answer.
-      exchange.destroy()
+      if (exchange.headSent()) exchange.destroy()
+      else answerFailure(exchange, fault, options.now())
       queueMicrotask(close)
     }
   }

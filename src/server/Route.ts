@@ -41,6 +41,11 @@ const table: ReadonlyArray<Entry> = [
   { pattern: /^\/$/, methods: { GET: () => ({ _tag: "Page" }) } }
 ]
 
+/** The routes that begin nothing and read no stream. */
+const free: ReadonlySet<RegExp> = new Set(
+  table.filter(({ pattern }) => !/chat|streams/.test(pattern.source)).map(({ pattern }) => pattern)
+)
+
 const decode = (text: string): string | undefined => {
   try {
     return decodeURIComponent(text)
@@ -56,7 +61,8 @@ export const matchRoute = (method: string, path: string): Matched => {
     if (found === null) continue
     const parameter = decode(found[1] ?? "")
     if (parameter === undefined) return { _tag: "NotFound" }
-    const make = methods[method]
+    // What can be asked for can be asked about, where an answer costs nothing: balancers and probes do.
+    const make = methods[method === "HEAD" && free.has(pattern) ? "GET" : method]
     return make === undefined
       ? { _tag: "MethodNotAllowed", allow: Object.keys(methods) }
       : { _tag: "Found", route: make(parameter) }

@@ -6,35 +6,28 @@ import { Cause, Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Selection } from "../channel/index.ts"
-import { openaiErrorBody } from "../dialect/index.ts"
 import {
-  HeadersTooLarge,
+  AccessDenied,
   InternalError,
-  InvalidRequest,
   isResilienceError,
   MethodNotAllowed,
   NotFound,
-  RequestTimeout,
   type ResilienceError,
+  ShuttingDown,
   stackless
 } from "../errors/index.ts"
-import { callersRequestId, errorAnswer, makeRequestId } from "../http/index.ts"
+import { callersRequestId, makeRequestId } from "../http/index.ts"
 import { Journal } from "../journal/index.ts"
 import { Relay, type RelayOptions, Signals } from "../relay/index.ts"
 import { Metrics } from "../telemetry/index.ts"
-import { type AccessOptions, admit, allowOrigin } from "./Access.ts"
+import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
 import { makeExchange } from "./ExchangeNode.ts"
 import { answerFailure } from "./Failures.ts"
 import { handle, type HandlerContext } from "./Handlers.ts"
 import type { StreamReader } from "./Readers.ts"
-import { isDialectPath, matchRoute } from "./Route.ts"
-
-/** The largest header block, in bytes. */
-const maxHeaderBytes = 64 * 1024
-
-/** Where the parser gives up: beyond our own limit, so that what is too large can be answered on its route. */
-const maxParsedBytes = 4 * maxHeaderBytes
+import { answerGarbage, headFault, maxParsedBytes } from "./HeadFaultNode.ts"
+import { matchRoute } from "./Route.ts"
 
 /** How long readers that are let go wait before they come back, in milliseconds: spread, so that they do not come at once. */
 const comeBack = { least: 500, most: 3_000 }
@@ -70,51 +63,6 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
     })
   })
 
-/** Answers what never became a request: the parser refused it. */
-const answerGarbage = (
-  socket: Socket,
-  error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
-  now: number
-): void => {
-  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
-  const fault =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? new HeadersTooLarge({})
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? new RequestTimeout({})
-        : new InvalidRequest({ message: "this is not an HTTP request" })
-  // Only the first line is known, if that: enough to answer in the words that its sender speaks.
-  const [, method = "", path = ""] =
-    /^([A-Z]+) (\/[^\s?]*)/.exec(error.rawPacket?.toString("latin1", 0, 2048) ?? "") ?? []
-  const requestId = makeRequestId(Math.random)
-  const standard = errorAnswer(fault, { requestId, method, path, now }, undefined)
-  const answer = isDialectPath(path)
-    ? { ...standard, body: JSON.stringify(openaiErrorBody(fault, requestId)) }
-    : standard
-  const headers = Object.entries({
-    ...answer.headers,
-    "content-length": String(Buffer.byteLength(answer.body)),
-    connection: "close"
-  })
-  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
-  socket.end(`HTTP/1.1 ${answer.status} Error\r\n${head}\r\n${answer.body}`)
-}
-
-/** What is wrong with a request's head that the parser lets pass: its size, and whom it is for. */
-const headFault = (request: IncomingMessage): ResilienceError | undefined => {
-  const { httpVersion, method = "", rawHeaders, url = "" } = request
-  let bytes = method.length + url.length + " HTTP/1.1".length + 4
-  let hosts = 0
-  for (const [at, text] of rawHeaders.entries()) {
-    bytes += text.length + 2
-    if (at % 2 === 0 && text.length === 4 && text.toLowerCase() === "host") hosts++
-  }
-  if (bytes > maxHeaderBytes) return stackless(() => new HeadersTooLarge({}))
-  return hosts > 1 || (hosts === 0 && httpVersion === "1.1")
-    ? stackless(() => new InvalidRequest({ message: "a request names one host" }))
-    : undefined
-}
-
 const preflight = (exchange: Exchange, access: AccessOptions): boolean => {
   if (exchange.method !== "OPTIONS" || exchange.header("access-control-request-method") === undefined) return false
   const allowed = allowOrigin(exchange, access)
@@ -140,6 +88,9 @@ const dispatch = (
   Effect.suspend(() => {
     if (preflight(exchange, access)) return Effect.void
     allowOrigin(exchange, access)
+    if (!guarded(exchange, access)) {
+      return Effect.fail(stackless(() => new AccessDenied({ message: "this host or origin may not ask here" })))
+    }
     const matched = matchRoute(exchange.method, exchange.path)
     if (matched._tag === "NotFound") return Effect.fail(stackless(() => new NotFound({})))
     if (matched._tag === "MethodNotAllowed") {
@@ -151,6 +102,9 @@ const dispatch = (
       : handle(context, exchange, matched.route, admitted.success)
   })
 
+const answering = (response: ServerResponse | undefined): boolean =>
+  response !== undefined && response.headersSent && !response.writableFinished
+
 /** Serves the relay of its services. The server is closed with its scope. */
 export const serveHttp = (
   options: RelayOptions
@@ -161,6 +115,10 @@ export const serveHttp = (
     const signals = yield* Signals
     const readers = new Set<StreamReader>()
     const exchanges = new Set<ServerResponse>()
+    /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
+    const pending = new Map<Exchange, Fiber.Fiber<void>>()
+    /** The answer under way on each connection. */
+    const answers = new WeakMap<Socket, ServerResponse>()
     const context: HandlerContext = {
       options,
       relay,
@@ -179,6 +137,7 @@ export const serveHttp = (
 
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
       exchanges.add(response)
+      answers.set(request.socket, response)
       response.once("close", () => exchanges.delete(response))
       const exchange = makeExchange(request, response, requestIdOf)
       const fault = headFault(request)
@@ -186,7 +145,7 @@ export const serveHttp = (
       const answered = routed.pipe(
         Effect.catchCause((cause) =>
           Effect.sync(() => {
-            if (Cause.hasInterruptsOnly(cause)) return exchange.destroy()
+            if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()
             const error = Cause.squash(cause)
             if (isResilienceError(error)) return answerFailure(exchange, error, context.now())
             const bug = new InternalError({ message: `the server failed: ${String(error)}` })
@@ -196,6 +155,8 @@ export const serveHttp = (
         )
       )
       const fiber = fork(answered)
+      pending.set(exchange, fiber)
+      fiber.addObserver(() => pending.delete(exchange))
       // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
       exchange.onClose(() => {
         if (fiber.pollUnsafe() === undefined) fork(Effect.asVoid(Fiber.interrupt(fiber)))
@@ -207,10 +168,12 @@ export const serveHttp = (
       { maxHeaderSize: maxParsedBytes, requireHostHeader: false, noDelay: true, keepAlive: true },
       onRequest
     )
+    // Longer than the proxies before it keep theirs, so that none of them sends on a connection that was just closed.
+    server.keepAliveTimeout = 65_000
     // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
     server.on("checkExpectation", onRequest)
     server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-      answerGarbage(socket, error, context.now())
+      answerGarbage(socket, error, answering(answers.get(socket)), context.now())
     )
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -220,7 +183,7 @@ export const serveHttp = (
     )
     const address = yield* listen(server, options.server.host, options.server.port)
     port = address.port
-    signals.relay("relay_started", { host: options.server.host, port, channels: options.channels.length })
+    signals.relay("relay_started", { port, channels: options.channels.length })
 
     const letGo = (): void => {
       for (const reader of readers) {
@@ -241,6 +204,14 @@ export const serveHttp = (
         signals.relay("relay_stopping", { active: relay.active() })
         yield* relay.stop
         server.close()
+        for (const [exchange, fiber] of pending) {
+          answerFailure(
+            exchange,
+            stackless(() => new ShuttingDown({})),
+            context.now()
+          )
+          fiber.interruptUnsafe()
+        }
         letGo()
         server.closeIdleConnections()
         const clean = yield* Effect.andThen(relay.drained, quiet).pipe(

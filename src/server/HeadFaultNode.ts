@@ -1,0 +1,63 @@
+/**
+ * Requests whose head is wrong: what Node's parser refuses, and what it lets pass and we do not.
+ */
+import { type IncomingMessage, STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
+import { openaiErrorBody } from "../dialect/index.ts"
+import { HeadersTooLarge, InvalidRequest, RequestTimeout, type ResilienceError, stackless } from "../errors/index.ts"
+import { errorAnswer, makeRequestId, shouldRetryHeader } from "../http/index.ts"
+import { isDialectPath } from "./Route.ts"
+
+/** The largest header block, in bytes. */
+const maxHeaderBytes = 64 * 1024
+
+/** Where the parser gives up: beyond our own limit, so that what is too large can be answered on its route. */
+export const maxParsedBytes = 4 * maxHeaderBytes
+
+/** Answers what never became a request: the parser refused it. */
+export const answerGarbage = (
+  socket: Socket,
+  error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
+  answering: boolean,
+  now: number
+): void => {
+  // In the middle of an answer nothing can be said that would not be taken for a part of it.
+  if (!socket.writable || answering || error.code === "ECONNRESET") return void socket.destroy()
+  const fault =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? new HeadersTooLarge({})
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? new RequestTimeout({})
+        : new InvalidRequest({ message: "this is not an HTTP request" })
+  // Only the first line is known, if that: enough to answer in the words that its sender speaks.
+  const [, method = "", path = ""] =
+    /^([A-Z]+) (\/[^\s?]*)/.exec(error.rawPacket?.toString("latin1", 0, 2048) ?? "") ?? []
+  const requestId = makeRequestId(Math.random)
+  const standard = errorAnswer(fault, { requestId, method, path, now }, undefined)
+  const answer = isDialectPath(path)
+    ? { ...standard, body: JSON.stringify(openaiErrorBody(fault, requestId)) }
+    : standard
+  const headers = Object.entries({
+    ...answer.headers,
+    ...(isDialectPath(path) ? shouldRetryHeader(fault) : {}),
+    "content-length": String(Buffer.byteLength(answer.body)),
+    connection: "close"
+  })
+  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  socket.end(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n${head}\r\n${answer.body}`)
+}
+
+/** What is wrong with a request's head that the parser lets pass: its size, and whom it is for. */
+export const headFault = (request: IncomingMessage): ResilienceError | undefined => {
+  const { httpVersion, method = "", rawHeaders, url = "" } = request
+  let bytes = method.length + url.length + " HTTP/1.1".length + 4
+  let hosts = 0
+  for (const [at, text] of rawHeaders.entries()) {
+    bytes += text.length + 2
+    if (at % 2 === 0 && text.length === 4 && text.toLowerCase() === "host") hosts++
+  }
+  if (bytes > maxHeaderBytes) return stackless(() => new HeadersTooLarge({}))
+  return hosts > 1 || (hosts === 0 && httpVersion === "1.1")
+    ? stackless(() => new InvalidRequest({ message: "a request names one host" }))
+    : undefined
+}
