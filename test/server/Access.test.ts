@@ -211,8 +211,13 @@ describe("without tokens", () => {
       assert.strictEqual(status, 200, JSON.stringify(headers))
     }
   })
-  it("/health is answered for anybody", async () => {
-    assert.strictEqual((await read(`${relay.url}/health/live`, { headers: { host: "10.0.0.7:8080" } })).status, 200)
+  it("/health is answered for anybody, and the page is not", async () => {
+    const foreign = { headers: { host: "10.0.0.7:8080" } }
+    for (const path of ["/health/live", "/health/ready"]) {
+      assert.strictEqual((await read(`${relay.url}${path}`, foreign)).status, 200)
+    }
+    assert.strictEqual((await read(`${relay.url}/`)).status, 200)
+    await refused(relay.url, server.port, { path: "/", status: 403, reason: "access_denied", request: foreign })
   })
 })
 

@@ -250,6 +250,14 @@ describe("methods and paths", () => {
     await allowed("PATCH", "/health/live", "GET")
     await allowed("POST", "/", "GET")
   })
+  it("HEAD is GET without a body, where that is not a stream", async () => {
+    for (const path of ["/health/live", "/health/ready", "/metrics", "/v1/models", "/"]) {
+      const { headers, status, text } = await read(`${relay.url}${path}`, { method: "HEAD" })
+      assert.strictEqual(status, 200, path)
+      assert.strictEqual(text, "")
+      assert.isAbove(Number(headers["content-length"]), 0)
+    }
+  })
   it("an unknown route is 404, in the words of its part", async () => {
     const paths = [
       "/nothing",
