@@ -43,7 +43,7 @@ class Attempts {
   /** Until when each channel has asked to be left alone, epoch milliseconds. */
   private readonly hints = new Map<string, number>()
   /** Where the next attempt goes, when that is settled: the same channel, perhaps with another key. */
-  private next: { readonly channel: string; readonly otherKey: boolean } | undefined
+  private next: { readonly channel: string; readonly otherKey: boolean; readonly announced: boolean } | undefined
   /** The failure that is shown in the end: the first one, unless a later one found a fault of the caller's. */
   private first: ResilienceError | undefined
   private previous: { readonly channel: string; readonly code: Code } | undefined
@@ -121,9 +121,9 @@ class Attempts {
     }
     const picked = choice.success
     const channel = picked.target.channel.id
-    if (this.broke !== undefined || next !== undefined || this.previous === undefined) return picked
-    if (tried.failed.has(channel)) return yield* this.pickAgain(picked)
-    this.announce(channel, 0)
+    if (this.broke !== undefined || this.previous === undefined) return picked
+    if (next === undefined && tried.failed.has(channel)) return yield* this.pickAgain(picked)
+    if (next?.announced !== true) this.announce(channel, 0)
     return picked
   })
 
@@ -139,7 +139,7 @@ class Attempts {
       return undefined
     }
     this.announce(channel, delay)
-    yield* Effect.sleep(delay)
+    yield* this.sleep(delay)
     const again = yield* Effect.result(
       context.selection.pick({ model: this.answer.start.request.model, tried: this.tried, only: channel })
     )
@@ -228,7 +228,7 @@ class Attempts {
         // A refused mode is no continuation: the same target is asked in the next mode, or another one is found.
         context.selection.rememberRefusal(target, refusal)
         const modes = continuationModes(channel.continuation, context.selection.refusedModes(target))
-        if (modes.length > 0) this.next = { channel: channel.id, otherKey: false }
+        if (modes.length > 0) this.next = { channel: channel.id, otherKey: false, announced: true }
         return
       }
       if (error === undefined) return
@@ -291,21 +291,48 @@ class Attempts {
       })
       if (next._tag === "Stop") return this.giveUp(this.first)
       if (next._tag === "OtherKey") {
-        this.next = { channel: channel.id, otherKey: true }
-        return this.announce(channel.id, 0)
+        this.next = { channel: channel.id, otherKey: true, announced: false }
+        return
       }
-      if (next._tag === "SameChannel" && this.budgetAllows()) {
+      // What rests for another reason than its hint is not waited for, nor is a wait announced that leads nowhere.
+      const may =
+        next._tag === "SameChannel" && (error.retryAfterMillis !== undefined || (yield* this.isUsable(target)))
+      if (may && this.budgetAllows()) {
         this.askedAgain.set(channel.id, (this.askedAgain.get(channel.id) ?? 0) + 1)
         // Asked again for its own sake, a channel may use the same key again.
         if (!otherKey) tried.keys.delete(keyId(channel.id, keyIndex))
-        this.next = { channel: channel.id, otherKey: false }
-        this.announce(channel.id, next.delayMillis)
-        if (next.delayMillis > 0) yield* Effect.sleep(next.delayMillis)
+        const announced = next.delayMillis > 0
+        this.next = { channel: channel.id, otherKey: false, announced }
+        if (announced) {
+          this.announce(channel.id, next.delayMillis)
+          yield* this.sleep(next.delayMillis)
+        }
         return
       }
       tried[ruleOf(blame).out ? "out" : "failed"].add(channel.id)
     }
   )
+
+  /** Whether a channel could be asked again now. */
+  private isUsable({ channel }: Target): Effect.Effect<boolean> {
+    const { selection } = this.context
+    return Effect.match(
+      selection.pick({ model: this.answer.start.request.model, tried: this.tried, only: channel.id }),
+      {
+        onFailure: () => false,
+        onSuccess: (picked) => {
+          picked.release({ _tag: "Ignored" })
+          return true
+        }
+      }
+    )
+  }
+
+  /** Sleeps, and not too little: a timer is early by what its turn of the event loop had taken before it was set. */
+  private readonly sleep = Effect.fnUntraced({ self: this }, function* (this: Attempts, millis: number) {
+    const until = this.context.now() + millis
+    for (let left = millis; left > 0; left = until - this.context.now()) yield* Effect.sleep(Math.ceil(left))
+  })
 
   private announce(to: string, delayMillis: number): void {
     this.answer.announce(this.previous!.code, this.previous!.channel, to, delayMillis)

@@ -100,7 +100,8 @@ export const decide = (failed: Failed): Next => {
       return failed.otherKey ? { _tag: "OtherKey" } : move
     case "otherKeyOrHint":
       if (failed.otherKey) return { _tag: "OtherKey" }
-      return hint !== undefined && hint <= failed.waitUpTo ? again(hint) : move
+      // A hint of nothing says nothing: what is too fast is not asked again at once.
+      return hint !== undefined && hint > 0 && hint <= failed.waitUpTo ? again(hint) : move
     case "onceWithBackoff":
       if (hint !== undefined && hint > failed.waitUpTo) return move
       return again(Math.max(failed.backoff, hint ?? 0))

@@ -204,15 +204,15 @@ const connections: ReadonlyArray<Case> = [
     upstreams: { a: [silence], b: ["good"] },
     attempts: ["a=timeout", "b=200"],
     reasons: ["channel:response_time_exceeded"],
-    atLeast: 380,
+    atLeast: 680,
     ends: fromB
   },
   {
     name: "silence for ever everywhere ends in time",
     upstreams: { a: [silence], b: [silence] },
     attempts: ["a=timeout", "b=timeout"],
-    atLeast: 780,
-    within: 2000,
+    atLeast: 1380,
+    within: 2800,
     ends: late
   },
   {

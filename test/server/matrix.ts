@@ -117,6 +117,8 @@ const arrange = async (row: Case): Promise<Arranged> => {
         ...row.channels?.[id]
       })
     ),
+    // Long enough for a machine that has other things to do.
+    timeouts: { headers: "700 millis", firstContent: "700 millis", idle: "700 millis" },
     ...row.configuration
   })
   return {

@@ -18,6 +18,10 @@ export type Ending =
   | "badFrame"
   /** The finish reason, then a clean end without `[DONE]`. */
   | "finishWithoutDone"
+  /** The finish reason, then nothing more, with the connection open. */
+  | "finishThenStall"
+  /** The finish reason, then a reset of the connection. */
+  | "finishThenReset"
   /** `[DONE]` without a finish reason. */
   | "doneWithoutFinish"
   /** A clean end in the middle of an SSE event. */

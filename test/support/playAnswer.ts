@@ -117,6 +117,13 @@ export const playAnswer = async (response: ServerResponse, answer: Answer, conte
       return void response.end(`${finish}${usageFrame()}data: [DONE]\n\n`)
     case "finishWithoutDone":
       return void response.end(`${finish}${usageFrame()}`)
+    case "finishThenStall":
+      return void write(finish)
+    case "finishThenReset":
+      await write(finish)
+      // A reset takes what was not read yet with it.
+      await pause(30, closing.signal)
+      return void response.socket?.resetAndDestroy()
     case "doneWithoutFinish":
       return void response.end("data: [DONE]\n\n")
     case "close":
