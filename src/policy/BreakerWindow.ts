@@ -60,11 +60,14 @@ export const checked = (rule: WindowRule, where: string): WindowRule => {
     Check.positiveInt(where, "failures", rule.failures)
     return rule
   }
+  // What another option takes its default from comes first, so that the message names the one that was given.
+  if (rule._tag === "Count") {
+    Check.between(where, "size", Check.positiveInt(where, "size", rule.size), 1, 1_000_000)
+  }
   Check.positiveInt(where, "minimum", rule.minimum)
   Check.positiveFraction(where, "failureRate", rule.failureRate)
   if (rule.slowRate !== undefined) Check.positiveFraction(where, "slowRate", rule.slowRate)
   if (rule._tag === "Count") {
-    Check.between(where, "size", Check.positiveInt(where, "size", rule.size), 1, 1_000_000)
     Check.ordered(where, "minimum", rule.minimum, "size", rule.size)
   } else {
     Check.positive(where, "durationMillis", rule.durationMillis)

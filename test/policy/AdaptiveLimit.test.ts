@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Random } from "effect"
+import { Deferred, Effect, Exit, Fiber, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { BulkheadFull, DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
@@ -329,6 +329,64 @@ describe("AdaptiveLimit", () => {
       })
       const report = yield* interruptEverywhere(scenario)
       assert.isAbove(report.steps, 20)
+    })
+  )
+})
+
+describe("AdaptiveLimit.protectStream", () => {
+  const first = (millis: number, last: number) =>
+    Stream.concat(
+      Stream.fromEffect(Effect.delay(Effect.succeed(1), millis)),
+      Stream.fromEffect(Effect.delay(Effect.succeed(2), last))
+    )
+
+  /** A rule that notes its samples. */
+  const noting = Effect.sync(() => {
+    const samples: Array<[millis: number, dropped: boolean]> = []
+    const rule = {
+      name: "aimd",
+      estimate: () => 1,
+      sample: ({ dropped, millis }: { readonly dropped: boolean; readonly millis: number }) =>
+        void samples.push([millis, dropped])
+    } as const
+    return { samples, rule: () => rule }
+  })
+
+  it.effect("keeps its place until it ends", () =>
+    Effect.gen(function* () {
+      const limit = yield* fixed(1)
+      const fiber = yield* Effect.forkChild(Stream.runDrain(first(10, 990).pipe(AdaptiveLimit.protectStream(limit))))
+      yield* TestClock.adjust("999 millis")
+      const refused = yield* Effect.flip(Stream.runDrain(AdaptiveLimit.protectStream(first(0, 0), limit)))
+      assert.strictEqual(refused._tag, "BulkheadFull")
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(fiber)
+      assert.strictEqual((yield* AdaptiveLimit.state(limit)).inFlight, 0)
+    })
+  )
+
+  it.effect("its sample is the time to its first element; a failure is a drop, a reader that leaves is not", () =>
+    Effect.gen(function* () {
+      const { rule, samples } = yield* noting
+      const limit = yield* AdaptiveLimit.make({ rule })
+      const run = (stream: Stream.Stream<number, DoRequestFailed>) =>
+        Effect.gen(function* () {
+          const fiber = yield* Effect.forkChild(
+            Effect.exit(Stream.runDrain(AdaptiveLimit.protectStream(stream, limit)))
+          )
+          yield* TestClock.adjust("10 seconds")
+          yield* Fiber.interrupt(fiber)
+        })
+      yield* run(first(10, 5000))
+      yield* run(Stream.concat(first(10, 20), Stream.fail(new DoRequestFailed({}))))
+      yield* run(Stream.take(first(30, 60_000), 1))
+      yield* run(first(40, 60_000))
+      assert.deepStrictEqual(samples, [
+        [10, false],
+        [10, true],
+        [30, false]
+      ])
+      assert.strictEqual((yield* AdaptiveLimit.state(limit)).inFlight, 0)
     })
   )
 })

@@ -108,3 +108,16 @@ describe("Fallback.stream", () => {
     })
   )
 })
+
+describe("Fallback: types", () => {
+  it("which error comes out has to be known to the compiler", () => {
+    const other = () => Effect.fail("no cache" as const)
+    expectTypeOf(Fallback.effect(call, other, { fails: "first" })).toEqualTypeOf<
+      Effect.Effect<string, DoRequestFailed | Unauthorized>
+    >()
+    expectTypeOf(Fallback.effect(call, other, { fails: "fallback" })).toEqualTypeOf<Effect.Effect<string, "no cache">>()
+    const options: Fallback.Options = { fails: "fallback" }
+    // @ts-expect-error one of the two, but which?
+    Fallback.effect(call, other, options)
+  })
+})

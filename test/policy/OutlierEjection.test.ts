@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { CircuitOpen, DoRequestFailed } from "effect-resilience/errors"
@@ -198,4 +198,22 @@ describe("OutlierEjection (Envoy)", () => {
     assert.throws(() => OutlierEjection.make({ successRate: { factor: NaN } }), /"factor"/)
     assert.throws(() => OutlierEjection.make({ successRate: { minVolume: 0 } }), /"minVolume"/)
   })
+})
+
+describe("OutlierEjection.observeStream", () => {
+  it.effect("counts a stream by how it ends", () =>
+    Effect.gen(function* () {
+      const pool = yield* OutlierEjection.make({ members: ["a", "b"], consecutive: 2 })
+      const run = (stream: Stream.Stream<number, DoRequestFailed | CircuitOpen>) =>
+        Effect.exit(Stream.runDrain(stream.pipe(OutlierEjection.observeStream(pool, "a"))))
+      const cut = Stream.concat(Stream.make(1), Stream.fail(new DoRequestFailed({})))
+      yield* run(cut)
+      yield* run(Stream.make(1))
+      yield* run(cut)
+      yield* run(Stream.fail(new CircuitOpen({})))
+      assert.isFalse(yield* OutlierEjection.isEjected(pool, "a"))
+      yield* run(cut)
+      assert.isTrue(yield* OutlierEjection.isEjected(pool, "a"))
+    })
+  )
 })

@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber } from "effect"
+import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import type {
   BulkheadFull,
   ChannelResponseTimeExceeded,
@@ -7,7 +7,7 @@ import type {
   DeadlineExceeded,
   Throttled
 } from "effect-resilience/errors"
-import { CircuitBreaker, Policy, PolicyConfig, type Retry } from "effect-resilience/policy"
+import { Chaos, CircuitBreaker, Policy, PolicyConfig, type Retry } from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
 
 const full = {
@@ -98,5 +98,103 @@ describe("PolicyConfig", () => {
   ]
   for (const [input, expected] of wrong) {
     it.effect(JSON.stringify(input), () => Effect.map(faults(input), (message) => assert.include(message, expected)))
+  }
+})
+
+describe("PolicyConfig: every member", () => {
+  it.effect("hedge, throttle and adaptive limit, as in code", () =>
+    Effect.gen(function* () {
+      const { members } = yield* PolicyConfig.load({
+        name: "search",
+        deadline: { limit: "5 seconds", onExpiry: "detach" },
+        retry: { budget: { type: "quota", capacity: 7 } },
+        hedge: { idempotent: true, when: { quantile: 0.9, until: "1 second" }, maxHedges: 2 },
+        throttle: { k: 3, window: "1 minute", minimum: 4, maxChance: 0.5 },
+        breaker: { window: { type: "time", slices: 5 } },
+        adaptiveLimit: { rule: { type: "aimd", initial: 5, min: 1 }, queue: { maxWait: "1 second" } },
+        attempt: "1 second"
+      })
+      assert.strictEqual(members.hedge?.maxHedges, 2)
+      assert.strictEqual(members.hedge?.budget, members.retry?.budget?.rule)
+      assert.isDefined(members.hedge?.samples)
+      assert.deepStrictEqual(members.throttle?.settings, { k: 3, minimum: 4, maxChance: 0.5 })
+      assert.strictEqual(members.adaptiveLimit?.rule.name, "aimd")
+      assert.deepStrictEqual(
+        [members.throttle?.key, members.breaker?.key, members.adaptiveLimit?.key],
+        ["search", "search", "search"]
+      )
+      assert.isUndefined(members.bulkhead)
+    })
+  )
+
+  it.effect("a hedge with a budget of its own", () =>
+    Effect.gen(function* () {
+      const { members } = yield* PolicyConfig.load({
+        retry: { budget: { type: "window" } },
+        hedge: { idempotent: true, when: "parallel", budget: { type: "share" } }
+      })
+      assert.strictEqual(members.hedge?.budget?.kind, "share")
+      assert.strictEqual(members.retry?.budget?.rule.kind, "window")
+    })
+  )
+
+  it.effect("delays of zero, where the policies take them", () =>
+    Effect.gen(function* () {
+      const { members } = yield* PolicyConfig.load({
+        retry: { backoff: { type: "constant", delay: "0 seconds" } },
+        rateLimiter: { limit: 1, window: "1 second", maxWait: "0 seconds" }
+      })
+      assert.strictEqual(members.rateLimiter?.maxWaitMillis, 0)
+    })
+  )
+
+  it.effect("what is no data is added to the loaded one", () =>
+    Effect.gen(function* () {
+      const { members } = yield* PolicyConfig.load({ retry: { attempts: 1 }, breaker: {} })
+      const chaos = yield* Chaos.make({ fault: { rate: 1, error: () => "hurt" } })
+      const call = Effect.void.pipe(Policy.apply(Policy.make({ ...members, chaos })), Chaos.allow, Effect.flip)
+      const error = yield* call
+      assert.strictEqual(typeof error === "object" && "last" in error ? error.last : error, "hurt")
+    })
+  )
+
+  const refused: ReadonlyArray<[unknown, string]> = [
+    [{ bulkhead: {}, adaptiveLimit: {} }, "take one"],
+    [{ hedge: {} }, '["hedge"]["idempotent"]'],
+    [{ hedge: { idempotent: false } }, '["hedge"]["idempotent"]'],
+    [{ hedge: { idempotent: true, when: "sometimes" } }, '["hedge"]["when"]'],
+    [{ hedge: { idempotent: true, maxHedges: 11 } }, '"maxHedges" must be a number from 1 to 10, got 11'],
+    [{ hedge: { idempotent: true, when: { quantile: 1 } } }, '"quantile" must be above 0 and below 1, got 1'],
+    [{ throttle: { k: 1 } }, '"k" must be a finite number above 1, got 1'],
+    [{ adaptiveLimit: { rule: { type: "gradient2", min: 30 } } }, '"min" must be at most "initial" (20), got 30'],
+    [{ adaptiveLimit: { queue: { freeFactor: 4 } } }, '"freeFactor" must be at most "maxFactor" (3), got 4'],
+    [{ deadline: { limit: "1 second", onExpiry: "later" } }, '["deadline"]'],
+    [{ chaos: {} }, '["chaos"]']
+  ]
+  for (const [input, expected] of refused) {
+    it.effect(JSON.stringify(input), () => Effect.map(faults(input), (message) => assert.include(message, expected)))
+  }
+})
+
+describe("PolicyConfig.loadStream", () => {
+  it.effect("makes a pipeline that goes to streams", () =>
+    Effect.gen(function* () {
+      const { attempt: _, ...config } = full
+      const policy = yield* PolicyConfig.loadStream({
+        ...config,
+        retry: { attempts: 2, backoff: { type: "constant", delay: "0 seconds" } }
+      })
+      let runs = 0
+      const stream = Stream.suspend(() => (++runs < 2 ? Stream.fail("down") : Stream.make(1, 2)))
+      assert.deepStrictEqual(yield* Stream.runCollect(stream.pipe(Policy.applyStream(policy))), [1, 2])
+    })
+  )
+
+  for (const input of [{ attempt: "1 second" }, { hedge: { idempotent: true } }]) {
+    it.effect(`refuses ${JSON.stringify(input)}`, () =>
+      Effect.map(Effect.flip(PolicyConfig.loadStream(input)), (error) =>
+        assert.include(error.message, `["${Object.keys(input)[0]}"]`)
+      )
+    )
   }
 })

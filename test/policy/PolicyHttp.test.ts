@@ -281,7 +281,7 @@ describe("PolicyHttp.layer", () => {
       const error = Exit.isSuccess(exit) ? exit.value : undefined
       assert.isTrue(HttpClientError.isHttpClientError(error))
       assert.strictEqual(
-        (error?.reason as { readonly cause?: { readonly _tag: string } }).cause?._tag,
+        (error?.reason as { readonly cause?: { readonly _tag: string } } | undefined)?.cause?._tag,
         "DeadlineExceeded"
       )
     })

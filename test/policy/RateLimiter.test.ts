@@ -293,50 +293,6 @@ describe("RateLimiter", () => {
   )
 })
 
-describe("RateLimiter.makeKeyed", () => {
-  it.effect("each key has a limit of its own", () =>
-    Effect.gen(function* () {
-      const keyed = yield* RateLimiter.makeKeyed({ limit: 1, window: "1 second" })
-      yield* RateLimiter.acquire(keyed.get("a"))
-      yield* RateLimiter.acquire(keyed.get("b"))
-      const error = yield* Effect.flip(RateLimiter.acquire(keyed.get("a")))
-      assert.strictEqual(error.key, "a")
-    })
-  )
-
-  // Effect's memory store keeps every key for ever.
-  it.effect("a hundred thousand keys seen once do not stay", () =>
-    Effect.gen(function* () {
-      const keyed = yield* RateLimiter.makeKeyed({ limit: 1, window: "1 second" })
-      let largest = 0
-      for (let i = 0; i < 1000; i++) {
-        for (let j = 0; j < 100; j++) yield* RateLimiter.acquire(keyed.get(`${i}.${j}`))
-        yield* TestClock.adjust("1 second")
-        largest = Math.max(largest, yield* keyed.size)
-      }
-      assert.isAtMost(largest, 300)
-    })
-  )
-
-  it.effect("never more than maxKeys", () =>
-    Effect.gen(function* () {
-      const keyed = yield* RateLimiter.makeKeyed({ limit: 1, window: "1 hour", maxKeys: 10 })
-      for (let i = 0; i < 100; i++) yield* RateLimiter.acquire(keyed.get(String(i)))
-      assert.strictEqual(yield* keyed.size, 10)
-    })
-  )
-
-  it.effect("by name, from a layer", () =>
-    Effect.gen(function* () {
-      const use = Effect.flatMap(RateLimiter.RateLimiters, (keyed) => Effect.exit(RateLimiter.acquire(keyed.get("a"))))
-      const [first, second] = yield* Effect.all([use, use]).pipe(
-        Effect.provide(RateLimiter.layer({ limit: 1, window: "1 second" }))
-      )
-      assert.isTrue(Exit.isSuccess(first) && Exit.isFailure(second))
-    })
-  )
-})
-
 describe("RateLimiter: refused options", () => {
   const refusals: ReadonlyArray<[RateLimiter.Options, string]> = [
     // Effect's limiter takes it for no limit at all.
@@ -352,4 +308,29 @@ describe("RateLimiter: refused options", () => {
       assert.throws(() => RateLimiter.make(options), InvalidPolicyOption.InvalidPolicyOption, expected)
     )
   }
+})
+
+describe("RateLimiter: a clock that goes back", () => {
+  for (const [name, make] of [
+    ["smooth", () => smooth(100)],
+    ["bursty", () => bursty(1, 100)]
+  ] as const) {
+    it(`${name}: takes the bookings with it`, () => {
+      const rule = make()
+      const hour = 3_600_000
+      reserve(rule, hour)
+      assert.strictEqual(rule.peek(0, 1), 100)
+      assert.isFalse(rule.fresh(0))
+      assert.isTrue(rule.fresh(100))
+      assert.strictEqual(reserve(rule, 100), 100)
+    })
+  }
+
+  it("smooth: a turn from before is not given twice", () => {
+    const rule = smooth(100)
+    const turns = [1000, 1000, 1000].map((now) => reserve(rule, now))
+    assert.strictEqual(reserve(rule, 0), 300)
+    for (const at of turns) rule.refund(at, 1, 0)
+    assert.strictEqual(reserve(rule, 0), 400)
+  })
 })

@@ -188,87 +188,6 @@ describe("Retry: results, free failures, hints", () => {
   )
 })
 
-describe("Retry: the books of a budget", () => {
-  it.effect("gRPC A6: successes give, failures take, half is the limit", () =>
-    Effect.gen(function* () {
-      const budget = yield* RetryBudget.tokenRatio({ maxTokens: 10, tokenRatio: 0.1 })
-      const policy = Retry.make({ attempts: 2, schedule: immediate, budget })
-      const call = (ok: boolean) => Effect.ignore(Retry.retry(ok ? Effect.void : Effect.fail("x"), policy))
-      for (const expected of [8, 6, 5]) {
-        yield* call(false)
-        assert.closeTo(yield* RetryBudget.balance(budget), expected, 1e-9)
-      }
-      yield* call(true)
-      assert.closeTo(yield* RetryBudget.balance(budget), 5.1, 1e-9)
-    })
-  )
-
-  it.effect("AWS: a retry that helped is given back, a plain success gives 1", () =>
-    Effect.gen(function* () {
-      const budget = yield* RetryBudget.quota({ capacity: 500, cost: 5 })
-      const policy = Retry.make({ attempts: 3, schedule: immediate, budget })
-      yield* Effect.ignore(Retry.retry(Effect.fail("x"), policy))
-      assert.strictEqual(yield* RetryBudget.balance(budget), 490)
-      yield* observe((n) => (n === 1 ? Effect.fail("x") : Effect.void), Retry.retry(policy))
-      assert.strictEqual(yield* RetryBudget.balance(budget), 490)
-      yield* Retry.retry(Effect.void, policy)
-      assert.strictEqual(yield* RetryBudget.balance(budget), 491)
-    })
-  )
-
-  it.effect("the books are exact for a schedule's own budget too", () =>
-    Effect.gen(function* () {
-      const budget = yield* RetryBudget.quota({ capacity: 500, cost: 5 })
-      const policy = Retry.make({
-        schedule: immediate.pipe(RetrySchedule.upTo({ attempts: 3 }), RetrySchedule.within(budget))
-      })
-      yield* Effect.ignore(Retry.retry(Effect.fail("x"), policy))
-      assert.strictEqual(yield* RetryBudget.balance(budget), 490)
-      yield* observe((n) => (n === 1 ? Effect.fail("x") : Effect.void), Retry.retry(policy))
-      assert.strictEqual(yield* RetryBudget.balance(budget), 490)
-    })
-  )
-
-  it.effect("every failure is booked, the last one too, wherever the budget and the limit of attempts stand", () =>
-    Effect.gen(function* () {
-      const budget = yield* RetryBudget.tokenRatio({ maxTokens: 100 })
-      const limited = immediate.pipe(RetrySchedule.upTo({ attempts: 3 }), RetrySchedule.within(budget))
-      const policies = [
-        Retry.make({ attempts: 3, schedule: immediate, budget }),
-        Retry.make({ attempts: 3, schedule: RetrySchedule.within(immediate, budget) }),
-        Retry.make({ schedule: limited })
-      ]
-      for (const [n, policy] of policies.entries()) {
-        yield* Effect.ignore(Retry.retry(Effect.fail("x"), policy))
-        assert.closeTo(yield* RetryBudget.balance(budget), 100 - 3 * (n + 1), 1e-9)
-      }
-      // Under Effect.retry the request counts as a success when it begins: nothing at the top of the bucket, 0.1 below.
-      yield* Effect.ignore(Effect.retry(Effect.fail("x"), limited))
-      assert.closeTo(yield* RetryBudget.balance(budget), 91 + 0.1 - 3, 1e-9)
-    })
-  )
-
-  it.effect("a retry that the deadline forbids is not paid for", () =>
-    Effect.gen(function* () {
-      const budget = yield* RetryBudget.quota({ capacity: 500, cost: 5 })
-      const before = Effect.provideService(Deadline.Current, 500)
-      yield* before(Effect.ignore(Retry.retry(Effect.fail("x"), Retry.make({ schedule: second, budget }))))
-      yield* before(
-        Effect.ignore(Retry.retry(Effect.fail("x"), Retry.make({ schedule: RetrySchedule.within(second, budget) })))
-      )
-      assert.strictEqual(yield* RetryBudget.balance(budget), 500)
-    })
-  )
-
-  it.effect("what is not worth asking again costs nothing", () =>
-    Effect.gen(function* () {
-      const budget = yield* RetryBudget.tokenRatio()
-      yield* Effect.ignore(Retry.retry(Effect.fail(new InvalidRequest({})), Retry.make({ budget })))
-      assert.strictEqual(yield* RetryBudget.balance(budget), 10)
-    })
-  )
-})
-
 describe("Retry: interruption", () => {
   // cockatiel: an abort at 20 ms of a 300 ms backoff returns after 302 ms, and the function is called once more.
   it.effect("a delay ends at once, and nothing is called after it", () =>
@@ -378,4 +297,21 @@ describe("Retry: refused options", () => {
         ))
     }
   }
+})
+
+describe("Retry: corners", () => {
+  it.effect("a clock that goes back makes no elapsed time negative", () =>
+    Effect.gen(function* () {
+      let now = 10_000
+      const clock: Clock.Clock = Object.create(yield* Clock.Clock, { currentTimeMillisUnsafe: { value: () => now } })
+      const call = Effect.suspend(() => {
+        now -= 1000
+        return Effect.fail("x")
+      })
+      const { elapsedMillis } = yield* Effect.flip(
+        Retry.retry(call, Retry.make({ attempts: 2, schedule: immediate }))
+      ).pipe(Effect.provideService(Clock.Clock, clock))
+      assert.strictEqual(elapsedMillis, 0)
+    })
+  )
 })

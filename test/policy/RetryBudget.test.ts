@@ -276,3 +276,20 @@ describe("RetryBudget", () => {
     it(expected, () => assert.throws(make, InvalidPolicyOption.InvalidPolicyOption, expected))
   }
 })
+
+describe("RetryBudgetState.quota: fractions", () => {
+  for (const [capacity, cost, retries] of [
+    [7, 0.7, 10],
+    [3, 0.3, 10],
+    [10, 0.1, 100],
+    [1, 0.3, 3]
+  ] as const) {
+    it(`${capacity} pay for ${retries} retries of ${cost}`, () => {
+      const rule = RetryBudgetState.quota({ capacity, costOf: () => cost, refill: 1 })
+      let n = 0
+      while (rule.retry(0, undefined) !== RetryBudgetState.refused) n++
+      assert.strictEqual(n, retries)
+      assert.isAtLeast(rule.balance(0), 0)
+    })
+  }
+})

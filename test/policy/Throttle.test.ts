@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Random } from "effect"
+import { Effect, Fiber, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { BulkheadFull, DoRequestFailed, InvalidRequest, Throttled } from "effect-resilience/errors"
@@ -119,4 +119,88 @@ describe("Throttle", () => {
     assert.throws(() => Throttle.make({ minimum: -1 }), /"minimum"/)
     assert.throws(() => Throttle.make({ maxChance: 1.5 }), /"maxChance"/)
   })
+})
+
+describe("Throttle: what is under way", () => {
+  it.effect("a burst of calls to a healthy target is let through", () =>
+    Effect.gen(function* () {
+      const throttle = yield* Throttle.make()
+      const call = Effect.exit(Throttle.protect(Effect.sleep("1 minute"), throttle))
+      const fiber = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 50 }, () => call),
+          { concurrency: 50 }
+        )
+      )
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue((yield* Fiber.join(fiber)).every((exit) => exit._tag === "Success"))
+      assert.deepStrictEqual(yield* Throttle.state(throttle), { requests: 50, accepts: 50, chance: 0 })
+    })
+  )
+
+  it.effect("it counts as accepted until it fails, and its failure is forgotten with its request", () =>
+    Effect.gen(function* () {
+      const throttle = yield* Throttle.make()
+      const slow = Effect.exit(Throttle.protect(Effect.delay(down, "1 minute"), throttle))
+      const fibers = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 10 }, () => slow),
+          { concurrency: 10 }
+        )
+      )
+      yield* TestClock.adjust("59 seconds")
+      assert.deepStrictEqual(yield* Throttle.state(throttle), { requests: 10, accepts: 10, chance: 0 })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fibers)
+      assert.deepStrictEqual(yield* Throttle.state(throttle), { requests: 10, accepts: 0, chance: 0.9 })
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* Throttle.state(throttle), { requests: 0, accepts: 0, chance: 0 })
+    })
+  )
+
+  it.effect("one that fails after the window has left takes nothing from others", () =>
+    Effect.gen(function* () {
+      const throttle = yield* Throttle.make({ window: "10 seconds" })
+      const late = yield* Effect.forkChild(Effect.exit(Throttle.protect(Effect.delay(down, "1 minute"), throttle)))
+      yield* TestClock.adjust("59 seconds")
+      yield* Throttle.protect(Effect.void, throttle)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(late)
+      assert.deepStrictEqual(yield* Throttle.state(throttle), { requests: 1, accepts: 1, chance: 0 })
+    })
+  )
+})
+
+describe("Throttle.protectStream", () => {
+  const failing = Stream.fail(new DoRequestFailed({}))
+  const counted = (stream: Stream.Stream<number, DoRequestFailed>) =>
+    Effect.gen(function* () {
+      const throttle = yield* Throttle.make()
+      yield* Effect.exit(Stream.runDrain(stream.pipe(Throttle.protectStream(throttle))))
+      const { accepts, requests } = yield* Throttle.state(throttle)
+      return [requests, accepts]
+    })
+
+  it.effect("accepted once it has delivered something", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* counted(failing), [1, 0])
+      assert.deepStrictEqual(yield* counted(Stream.concat(Stream.make(1), failing)), [1, 1])
+      assert.deepStrictEqual(yield* counted(Stream.make(1, 2)), [1, 1])
+      assert.deepStrictEqual(yield* counted(Stream.empty), [1, 1])
+    })
+  )
+
+  it.effect("refused without being run", () =>
+    Effect.gen(function* () {
+      const throttle = yield* Throttle.make({ minimum: 0 })
+      yield* Effect.exit(Throttle.protect(down, throttle))
+      let runs = 0
+      const stream = Stream.suspend(() => Stream.make(++runs))
+      const error = yield* Effect.flip(Stream.runDrain(Throttle.protectStream(stream, throttle))).pipe(
+        Effect.provideService(Random.Random, draw(0))
+      )
+      assert.strictEqual(error._tag, "Throttled")
+      assert.strictEqual(runs, 0)
+    })
+  )
 })

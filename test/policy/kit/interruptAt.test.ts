@@ -40,6 +40,15 @@ describe("the kit that interrupts everywhere", () => {
     })
   )
 
+  it.effect("finds a fiber and a timer that go on", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(
+        interruptEverywhere(scenario(() => Effect.andThen(Effect.forkDetach(Effect.sleep("1 day")), Effect.void)))
+      )
+      assert.strictEqual(exit._tag, "Failure")
+    })
+  )
+
   it.effect("finds a leak during a wait", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(

@@ -5,10 +5,13 @@
  * which an interruption can arrive, suspended or not. After the steps come the waits: the program is also interrupted
  * from outside while it is suspended, after 0, 1, 2, … ticks of the test clock.
  *
+ * After each run no fiber of the program may still live, and no sleep on the clock may still be waited for: `check` need
+ * not look for them.
+ *
  * Needs the test clock, so use it in `it.effect`.
  */
 import { assert } from "@effect/vitest"
-import { Context, Duration, Effect, type Exit, type Fiber, Scheduler } from "effect"
+import { Clock, Context, Duration, Effect, type Exit, type Fiber, Metric, Scheduler } from "effect"
 import { TestClock } from "effect/testing"
 
 /** One run: a program on fresh state, and what must hold after it, however it ended. */
@@ -57,6 +60,32 @@ class InterruptingScheduler extends Scheduler.MixedScheduler {
   }
 }
 
+/** What a program has going: its sleeps and its fibers, itself among them. */
+interface Alive {
+  sleeps: number
+  fibers: number
+}
+
+/** A clock that counts who sleeps. */
+const counting = (clock: Clock.Clock, alive: Alive): Clock.Clock =>
+  Object.create(clock, {
+    sleep: {
+      value: (duration: Duration.Duration) =>
+        Effect.suspend(() => {
+          let asleep = false
+          const sleeping = Effect.suspend(() => {
+            asleep = true
+            alive.sleeps++
+            return clock.sleep(duration)
+          })
+          return Effect.onExit(sleeping, () => {
+            if (asleep) alive.sleeps--
+            return Effect.void
+          })
+        })
+    }
+  })
+
 const settle = Effect.gen(function* () {
   for (let i = 0; i < 5; i++) yield* Effect.yieldNow
 })
@@ -89,8 +118,16 @@ export const interruptEverywhere = <A, E, R>(
         const { check, program } = yield* scenario
         const scheduler = new InterruptingScheduler(at)
         // The scheduler is this fiber's alone, and the test's own fibers keep theirs: step 1 is the program's first.
-        const context = yield* Effect.context<never>()
-        const fiber = Effect.runForkWith(Context.add(context, Scheduler.Scheduler, scheduler))(program)
+        const alive: Alive = { sleeps: 0, fibers: 0 }
+        const context = (yield* Effect.context<never>()).pipe(
+          Context.add(Scheduler.Scheduler, scheduler),
+          Context.add(Clock.Clock, counting(yield* Clock.Clock, alive)),
+          Context.add(Metric.FiberRuntimeMetrics, {
+            recordFiberStart: () => void alive.fibers++,
+            recordFiberEnd: () => void alive.fibers--
+          })
+        )
+        const fiber = Effect.runForkWith(context)(program)
         const waits = yield* drive(fiber, tick, ticks, stopAfter)
         const ended = fiber.pollUnsafe() !== undefined
         if (!ended) {
@@ -100,6 +137,7 @@ export const interruptEverywhere = <A, E, R>(
         yield* settle
         const exit = fiber.pollUnsafe()
         if (exit === undefined) return assert.fail("the program could not be interrupted")
+        assert.deepStrictEqual(alive, { sleeps: 0, fibers: 0 }, "something of the program goes on")
         yield* check(exit)
         return { fired: scheduler.fired, waits, ended }
       }).pipe(
