@@ -15,12 +15,23 @@ const cursorGrammar = /^([A-Za-z0-9_-]{22,40})\.(0|[1-9][0-9]{0,9})$/
 /** Whether a text can be the id of a stream: `[A-Za-z0-9_-]{22,40}`. */
 export const isStreamId = (text: string): boolean => idGrammar.test(text)
 
+const idBytes = 16
+// Random bytes come in a pool: a call for 16 of them costs 15 µs, nearly all of it the call.
+const pool = new Uint8Array(256 * idBytes)
+let drawn = pool.length
+
 /** A fresh stream id: 128 random bits in 22 characters of base64url. */
-export const makeStreamId = (): string =>
-  btoa(String.fromCharCode(...globalThis.crypto.getRandomValues(new Uint8Array(16))))
+export const makeStreamId = (): string => {
+  if (drawn === pool.length) {
+    globalThis.crypto.getRandomValues(pool)
+    drawn = 0
+  }
+  const bytes = pool.subarray(drawn, (drawn += idBytes))
+  return btoa(String.fromCharCode(...bytes))
     .slice(0, 22)
     .replaceAll("+", "-")
     .replaceAll("/", "_")
+}
 
 /**
  * The cursor of an event.

@@ -14,6 +14,7 @@ import type { RelayOptions } from "./RelayOptions.ts"
 import type { Signals } from "./Signals.ts"
 import type { TrailEntry } from "./Trail.ts"
 import { estimateTokens } from "./UsageSum.ts"
+import type { Watchdog } from "./Watchdog.ts"
 
 /** What every answer of a relay shares. */
 export interface AnswerContext {
@@ -23,6 +24,7 @@ export interface AnswerContext {
   readonly signals: Signals["Service"]
   readonly selection: Selection["Service"]
   readonly upstreamDialect: (name: Target["channel"]["dialect"]) => UpstreamDialect
+  readonly watchdog: Watchdog
   readonly now: () => number
 }
 

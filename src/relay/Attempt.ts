@@ -10,7 +10,7 @@ import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceErro
 import { makeSseParser } from "../sse/index.ts"
 import { answered, content } from "../stream/index.ts"
 import type { Machine, Verdict } from "./Machine.ts"
-import { type AttemptLimits, type Progress, startProgress, watch } from "./Watchdog.ts"
+import { type AttemptLimits, type Progress, startProgress, type Watchdog } from "./Watchdog.ts"
 
 /** How an attempt ended. */
 export interface AttemptEnd {
@@ -45,25 +45,43 @@ export interface AttemptOptions {
   readonly body: string
   readonly machine: Machine
   readonly limits: AttemptLimits
+  readonly watchdog: Watchdog
 }
 
 /** Runs one attempt. It cannot fail: a failure is how it ended. Interrupting it closes the upstream's socket at once. */
 export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, never, Upstream> =>
   Effect.flatMap(Upstream, (upstream) =>
-    Effect.clockWith((clock) => {
-      const { dialect, limits, machine, target } = options
-      const progress = startProgress(clock.currentTimeMillisUnsafe(), limits)
-      let finish: (end: AttemptEnd) => void = () => {}
-      const { classify, sink } = makeSink(options, progress, clock, (end) => finish(end))
-      const call = Effect.callback<AttemptEnd>((resume) => {
+    Effect.clockWith((clock) =>
+      Effect.callback<AttemptEnd>((resume) => {
+        const { dialect, limits, machine, target, watchdog } = options
+        const progress = startProgress(clock.currentTimeMillisUnsafe(), limits)
         let ended: AttemptEnd | undefined
-        finish = (end) => {
-          ended ??= end
-          if (handle !== undefined) letGo(handle, ended)
+        let call: UpstreamCall | undefined
+        const finish = (end: AttemptEnd): void => {
+          if (ended !== undefined) return
+          ended = end
+          watch.stop()
+          // A call may end before `open` has returned it.
+          if (call !== undefined) letGo(call, end)
           resume(Effect.succeed(end))
         }
-        let handle: UpstreamCall | undefined
-        handle = upstream.open(
+        const { classify, sink } = makeSink(options, progress, clock, finish, () => watch.sooner())
+        const watch = watchdog.watch({
+          progress,
+          limits,
+          finishing: () => machine.phase._tag === "Finishing",
+          onBite: (bite) => {
+            if (bite._tag === "Failed") return finish(classify())
+            // A silence after the finish is known loses nothing of the answer.
+            const verdict = machine.loss(bite.error)
+            finish({
+              verdict: verdict._tag === "Going" ? { _tag: "Complete" } : verdict,
+              byStatus: false,
+              status: progress.status
+            })
+          }
+        })
+        const opened = upstream.open(
           {
             url: target.channel.baseUrl + dialect.path,
             headers: {
@@ -76,25 +94,14 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
           },
           sink
         )
-        const call = handle
-        if (ended !== undefined) letGo(call, ended)
-        return Effect.sync(() => call.abort())
+        call = opened
+        if (ended !== undefined) letGo(opened, ended)
+        return Effect.sync(() => {
+          watch.stop()
+          opened.abort()
+        })
       })
-      const watchdog = Effect.map(
-        watch(progress, limits, () => machine.phase._tag === "Finishing", clock),
-        (bite): AttemptEnd => {
-          if (bite._tag === "Failed") return classify()
-          // A silence after the finish is known loses nothing of the answer.
-          const verdict = machine.loss(bite.error)
-          return {
-            verdict: verdict._tag === "Going" ? { _tag: "Complete" } : verdict,
-            byStatus: false,
-            status: progress.status
-          }
-        }
-      )
-      return Effect.raceFirst(call, watchdog)
-    })
+    )
   )
 
 /** How long a call that has said all of its answer may take to end by itself, in milliseconds: its socket is kept then. */
@@ -110,13 +117,15 @@ const makeSink = (
   options: AttemptOptions,
   progress: Progress,
   clock: Clock.Clock,
-  finish: (end: AttemptEnd) => void
+  finish: (end: AttemptEnd) => void,
+  sooner: () => void
 ): { readonly sink: UpstreamSink; readonly classify: () => AttemptEnd } => {
   const { dialect, machine, target } = options
   let mode: "unknown" | "stream" | "whole" | "error" = "unknown"
   let answer: HttpAnswer = { status: 0, headers: {}, body: "", now: 0 }
   let size = 0
   let done = false
+  let finishing = false
   const chunks: Array<Uint8Array> = []
 
   const settle = (verdict: Verdict): void => {
@@ -182,12 +191,17 @@ const makeSink = (
       if (!success) {
         mode = "error"
         progress.failedAt = now
+        sooner()
       } else if (type.includes("text/event-stream")) mode = "stream"
       else mode = "whole"
     }),
     onData: guarded((chunk) => {
       if (mode === "stream") {
         const overflow = parser.feed(chunk)
+        if (machine.phase._tag === "Finishing" && !finishing && !done) {
+          finishing = true
+          sooner()
+        }
         if (overflow !== undefined)
           settle(
             machine.loss(

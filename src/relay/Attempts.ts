@@ -198,13 +198,15 @@ class Attempts {
       params: target.channel.params
     })
     answer.current = { target, number: answer.attempts, startedAt: context.now() }
-    return Effect.onInterrupt(attempt({ target, dialect, body, machine: answer.machine, limits }), () =>
-      Effect.sync(() => {
-        picked.release({ _tag: "Ignored" })
-        const error = answer.failure ?? stackless(() => new ClientGone({}))
-        const verdict = { _tag: "Broken", error } as const
-        answer.trail.push(this.entry(target, mode, { verdict, byStatus: false, status: undefined }, error))
-      })
+    return Effect.onInterrupt(
+      attempt({ target, dialect, body, machine: answer.machine, limits, watchdog: context.watchdog }),
+      () =>
+        Effect.sync(() => {
+          picked.release({ _tag: "Ignored" })
+          const error = answer.failure ?? stackless(() => new ClientGone({}))
+          const verdict = { _tag: "Broken", error } as const
+          answer.trail.push(this.entry(target, mode, { verdict, byStatus: false, status: undefined }, error))
+        })
     )
   }
 

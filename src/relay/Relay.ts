@@ -32,6 +32,7 @@ import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { runAttempts } from "./Attempts.ts"
 import type { RelayOptions } from "./RelayOptions.ts"
 import { Signals } from "./Signals.ts"
+import { makeWatchdog } from "./Watchdog.ts"
 
 /** How long a retry budget's deposits live: Finagle's default, in milliseconds. */
 const budgetTtl = 10_000
@@ -112,6 +113,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     signals,
     selection,
     upstreamDialect,
+    watchdog: yield* makeWatchdog,
     now: () => clock.currentTimeMillisUnsafe()
   }
 

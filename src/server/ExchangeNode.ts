@@ -39,7 +39,8 @@ export const makeExchange = (
     return typeof value === "string" ? value : value?.[0]
   }
   const requestId = requestIdOf(header("x-request-id"))
-  response.setHeader("x-request-id", requestId)
+  // One object, given to `writeHead` once: each `setHeader` would make it merge and check them again.
+  const own: { [name: string]: string } = { "x-request-id": requestId }
   // A connection that breaks is told by `close`; without a listener its error would end the process.
   response.on("error", () => {})
   return {
@@ -50,15 +51,15 @@ export const makeExchange = (
     requestId,
     body: (maxBytes) => readBody(request, maxBytes),
     setHeader: (name, value) => {
-      if (!response.headersSent) response.setHeader(name, value)
+      own[name] = value
     },
     headSent: () => response.headersSent,
     head: (status, headers) => {
       // What is left of a body that nobody will read must not be taken for the next request.
       const expected =
         request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
-      if (expected && !request.complete) response.setHeader("connection", "close")
-      response.writeHead(status, headers)
+      if (expected && !request.complete) own["connection"] = "close"
+      response.writeHead(status, { ...own, ...headers })
     },
     flush: () => response.flushHeaders(),
     write: (text) => (response.writable ? response.write(text) : true),
