@@ -12,6 +12,9 @@ import { words } from "../support/upstreamText.ts"
 import { completion, sleep, streamIdOf, until, type World, withRelay } from "./kit.ts"
 import { firstWords, whole } from "./matrix.ts"
 
+/** For what must be quick: one after the other, and again where the machine had other things to do. */
+const quick = { retry: 2 }
+
 const slow = answer({ delay: 25 })
 
 /** How long after a moment the only request of an upstream was closed, with its answer unfinished. */
@@ -50,7 +53,7 @@ describe("a client of the dialect that leaves cancels", () => {
     ["before the upstream answered", silence],
     ["after the upstream's headers, before any content", headersOnly(20)]
   ] as const
-  it.concurrent.each(cases)("%s: the upstream is closed within 100 ms", (_, behaviour) =>
+  it.each(cases)("%s: the upstream is closed within 100 ms", quick, (_, behaviour) =>
     withRelay({ timeouts: { headers: "5 seconds", firstContent: "5 seconds" } }, async (world) => {
       world.a.setDefault(behaviour)
       const left = await askAndLeave(world, "/v1/chat/completions", completion())
@@ -61,15 +64,16 @@ describe("a client of the dialect that leaves cancels", () => {
     })
   )
 
-  it.concurrent("while it waits for a whole answer: the upstream is closed within 100 ms", () =>
+  it("while it waits for a whole answer: the upstream is closed within 100 ms", quick, () =>
     withRelay({}, async (world) => {
       world.a.setDefault(slow)
       const left = await askAndLeave(world, "/v1/chat/completions", completion({ stream: false }))
       assert.isBelow(await closedAfter(world.a, left), 100)
       assert.lengthOf(world.b.requests, 0)
-    }))
+    })
+  )
 
-  it.concurrent("while it reads, with the SDK's own abort: the upstream is closed within 100 ms", () =>
+  it("while it reads, with the SDK's own abort: the upstream is closed within 100 ms", quick, () =>
     withRelay({}, async (world) => {
       world.a.setDefault(slow)
       const client = new OpenAI({ baseURL: `${world.relay.url}/v1`, apiKey: "anything", maxRetries: 0 })
@@ -88,7 +92,8 @@ describe("a client of the dialect that leaves cancels", () => {
       assert.isBelow(await closedAfter(world.a, left), 100)
       await until(async () => (await activeStreams(world)) === 0)
       assert.lengthOf(world.b.requests, 0)
-    }))
+    })
+  )
 
   it.concurrent("during a wait between attempts: nothing more is asked", () =>
     withRelay({}, async (world) => {
@@ -131,10 +136,10 @@ describe("a client of the dialect that leaves cancels", () => {
 describe("a reader of /chat that leaves, where the policy is cancel", () => {
   const cancelling = { journal: { onDisconnect: "cancel" } }
 
-  it.concurrent.each([
+  it.each([
     ["before the upstream answered", silence],
     ["after the upstream's headers", headersOnly(20)]
-  ] as const)("%s: the upstream is closed within 100 ms", (_, behaviour) =>
+  ] as const)("%s: the upstream is closed within 100 ms", quick, (_, behaviour) =>
     withRelay({ ...cancelling, timeouts: { headers: "5 seconds", firstContent: "5 seconds" } }, async (world) => {
       world.a.setDefault(behaviour)
       const live = await open(`${world.relay.url}/chat?message=hello`)
@@ -147,7 +152,7 @@ describe("a reader of /chat that leaves, where the policy is cancel", () => {
     })
   )
 
-  it.concurrent("during the answer: the upstream is closed within 100 ms, and the stream says why it ended", () =>
+  it("during the answer: the upstream is closed within 100 ms, and the stream says why it ended", quick, () =>
     withRelay(cancelling, async (world) => {
       world.a.setDefault(slow)
       const live = await open(`${world.relay.url}/chat?message=hello`)
@@ -160,7 +165,8 @@ describe("a reader of /chat that leaves, where the policy is cancel", () => {
       assert.strictEqual(last?.event, "error")
       assert.deepInclude(last?.json, { code: "client_gone", recoverable: false, partial_content: contentOf(events) })
       assert.strictEqual(await activeStreams(world), 0)
-    }))
+    })
+  )
 
   it.concurrent("only the last reader that leaves ends it", () =>
     withRelay(cancelling, async (world) => {
@@ -271,7 +277,7 @@ describe("DELETE /streams/{id}", () => {
       headers: more.path === undefined ? {} : { "x-cancel-path": more.path }
     })
 
-  it.concurrent("ends the answer for all its readers, and closes the upstream within 100 ms", () =>
+  it("ends the answer for all its readers, and closes the upstream within 100 ms", quick, () =>
     withRelay({}, async (world) => {
       world.a.setDefault(slow)
       const live = await open(`${world.relay.url}/chat?message=hello`)
@@ -304,7 +310,8 @@ describe("DELETE /streams/{id}", () => {
       const again = await cancel(world, id)
       assert.strictEqual(again.status, 200)
       assert.deepEqual(JSON.parse(again.text), { stream_id: id, status: "cancelled" })
-    }))
+    })
+  )
 
   it.concurrent.each([
     ["a reason alone has its own code", { reason: "the user closed the tab" }, 12008, "the user closed the tab"],
