@@ -47,7 +47,7 @@ export const consecutive = (failures: number): Window =>
   BreakerWindow.checked({ _tag: "Consecutive", failures }, "CircuitBreaker.consecutive")
 
 /**
- * Trips on a rate over the last `size` calls (default 100), once there are `minimum` of them (default all of `size`).
+ * Trips on a rate over the last `size` calls (default 100, at most a million), once there are `minimum` of them (default all of `size`).
  * The rates are shares above 0 and up to 1, reached or passed: `failureRate` (default 0.5), and `slowRate` (default
  * none), which needs `slowerThan`.
  */

@@ -7,6 +7,8 @@
  * - The first success wins; the other attempts are interrupted, and have ended before the answer is given.
  * - A failed attempt starts the next one at once, or when its target asked for (`retryAfterMillis`). A failure that
  *   asking again cannot help (`Failures.isRetryable`) ends the call with it.
+ * - An attempt that another policy refuses (a full bulkhead, an open circuit), or that used up its own retries, is the
+ *   last one begun, and those that run decide.
  * - If all fail, the error is the first attempt's. A late attempt's quick failure never beats an earlier one that still
  *   runs. (resilience4j's does.)
  * - A `RetryBudget` may refuse further attempts; then those that run decide.
@@ -104,6 +106,11 @@ export const make = (options: Options): Effect.Effect<Hedge> => {
   const mode: HedgeState.Mode =
     when === "parallel" || when === "sequential" ? when : { delayMillis: Check.positiveMillis(where, "when", when) }
   return Effect.succeed({ ...common, samples: undefined, mode: () => mode })
+}
+
+const isOurs = (error: unknown): boolean => {
+  const blame = Failures.blameOfUnknown(error)
+  return blame === "rejected" || blame === "exhausted"
 }
 
 /** Runs an effect, hedged. Adds nothing to its errors. */
@@ -217,6 +224,11 @@ const race = <A, E, R>(
     if (failed !== undefined && Failures.isFailure(failed.error)) budget?.failure(now)
     if (done) return
     if (number === 0) first = exit.cause
+    // A refusal of ours says nothing of the request: it must not end an attempt that runs well.
+    if (failed !== undefined && isOurs(failed.error) && !hedge.isRetryable(failed.error)) {
+      follow(HedgeState.refused(state))
+      return
+    }
     // A defect, an attempt that interrupted itself and an error that asking again cannot help are the answer.
     if (failed === undefined || !hedge.isRetryable(failed.error)) finish(exit)
     else follow(HedgeState.failed(state, Failures.retryAfterMillisOf(failed.error)), failed.error)

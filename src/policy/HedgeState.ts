@@ -62,7 +62,7 @@ export const failed = (state: State, hintMillis: number | undefined): Step => {
   return hintMillis !== undefined && hintMillis > 0 ? step(after, 0, hintMillis) : one(after)
 }
 
-/** The attempt that was to begin was refused by the budget: no more of them in this call. */
+/** An attempt was refused, by the budget or by a policy inside: no more of them in this call. */
 export const refused = (state: State): Step => {
   const after: State = { ...state, left: 0, running: state.running - 1 }
   return step(after, 0, undefined, after.running === 0)

@@ -3,9 +3,11 @@ import { Effect, Exit, Fiber, Stream } from "effect"
 import { DoRequestFailed } from "effect-resilience/errors"
 import {
   AdaptiveLimit,
+  Bulkhead,
   Chaos,
   CircuitBreaker,
   Failures,
+  Hedge,
   OutlierEjection,
   Policy,
   Retry,
@@ -68,6 +70,33 @@ describe("Policy: outlier", () => {
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(fiber)
       assert.isTrue(yield* OutlierEjection.isEjected(ejection, "a"))
+    })
+  )
+})
+
+describe("Policy: hedge", () => {
+  it.effect("an attempt for which there is no place leaves the one that runs alone", () =>
+    Effect.gen(function* () {
+      const hedge = yield* Hedge.make({ idempotent: true, when: "1 second", maxHedges: 3 })
+      const bulkhead = yield* Bulkhead.make({ concurrency: 1 })
+      let calls = 0
+      const slow = Effect.suspend(() => Effect.delay(Effect.succeed(++calls), "5 seconds"))
+      const fiber = yield* Effect.forkChild(Effect.exit(Policy.apply(slow, Policy.make({ hedge, bulkhead }))))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), Exit.succeed(1))
+    })
+  )
+
+  it.effect("the first attempt's error, if it is the one that was refused, or if it failed before", () =>
+    Effect.gen(function* () {
+      const hedge = yield* Hedge.make({ idempotent: true, when: "sequential" })
+      const bulkhead = yield* Bulkhead.make({ concurrency: 1 })
+      const policy = Policy.make({ hedge, bulkhead })
+      const refused = Bulkhead.protect(Effect.flip(Policy.apply(Effect.void, policy)), bulkhead)
+      assert.strictEqual((yield* refused)._tag, "BulkheadFull")
+      const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.consecutive(1) })
+      const error = yield* Effect.flip(Policy.apply(down, Policy.make({ hedge, breaker })))
+      assert.strictEqual(error._tag, "DoRequestFailed")
     })
   )
 })

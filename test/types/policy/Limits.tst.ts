@@ -24,15 +24,22 @@ describe("what limits add to the errors", () => {
   test("AdaptiveLimit: BulkheadFull", () => {
     expect(call.pipe(AdaptiveLimit.protect(limit))).type.toBe<With<BulkheadFull>>()
     expect(AdaptiveLimit.protect(call, limit)).type.toBe<With<BulkheadFull>>()
+    expect(answer.pipe(AdaptiveLimit.protectStream(limit))).type.toBe<
+      Stream.Stream<string, DoRequestFailed | BulkheadFull, "Network">
+    >()
   })
 
   test("Throttle: Throttled", () => {
     expect(call.pipe(Throttle.protect(throttle))).type.toBe<With<Throttled>>()
     expect(Throttle.protect(call, throttle)).type.toBe<With<Throttled>>()
+    expect(answer.pipe(Throttle.protectStream(throttle))).type.toBe<
+      Stream.Stream<string, DoRequestFailed | Throttled, "Network">
+    >()
   })
 
   test("OutlierEjection and Priority: nothing", () => {
     expect(call.pipe(OutlierEjection.observe(ejection, "a"))).type.toBe<With<never>>()
+    expect(answer.pipe(OutlierEjection.observeStream(ejection, "a"))).type.toBe<typeof answer>()
     expect(call.pipe(Priority.at("sheddable"))).type.toBe<With<never>>()
     expect(Priority.at).type.not.toBeCallableWith("urgent")
   })
