@@ -5,7 +5,7 @@
  */
 import { type Clock, Effect, Redacted } from "effect"
 import { type Target, Upstream, type UpstreamCall, type UpstreamSink } from "../channel/index.ts"
-import type { HttpAnswer, UpstreamDialect } from "../dialect/index.ts"
+import { headerOf, type HttpAnswer, type UpstreamDialect } from "../dialect/index.ts"
 import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeSseParser } from "../sse/index.ts"
 import { answered, content } from "../stream/index.ts"
@@ -32,11 +32,6 @@ const broken = (error: ResilienceError, byStatus = false, status?: number): Atte
   byStatus,
   status
 })
-
-const headerOf = (headers: HttpAnswer["headers"], name: string): string => {
-  const value = headers[name]
-  return typeof value === "string" ? value : (value?.[0] ?? "")
-}
 
 /** What an attempt needs. */
 export interface AttemptOptions {
@@ -187,7 +182,7 @@ const makeSink = (
       progress.status = mapped
       answer = { status: mapped, headers, body: "", now }
       const success = mapped >= 200 && mapped <= 299
-      const type = headerOf(headers, "content-type").toLowerCase()
+      const type = (headerOf(headers, "content-type") ?? "").toLowerCase()
       if (!success) {
         mode = "error"
         progress.failedAt = now
