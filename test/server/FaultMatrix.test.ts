@@ -12,11 +12,8 @@ import {
   silence,
   status
 } from "../support/behaviour.ts"
-import { keepLog } from "../support/log.ts"
 import { words } from "../support/upstreamText.ts"
 import { type Case, type Clean, type Whole, play } from "./matrix.ts"
-
-keepLog()
 
 const fromA: Whole = { model: "model-a", outputTokens: words.length }
 const fromB: Whole = { model: "model-b", outputTokens: words.length }
@@ -204,15 +201,15 @@ const connections: ReadonlyArray<Case> = [
     upstreams: { a: [silence], b: ["good"] },
     attempts: ["a=timeout", "b=200"],
     reasons: ["channel:response_time_exceeded"],
-    atLeast: 680,
+    atLeast: 480,
     ends: fromB
   },
   {
     name: "silence for ever everywhere ends in time",
     upstreams: { a: [silence], b: [silence] },
     attempts: ["a=timeout", "b=timeout"],
-    atLeast: 1380,
-    within: 2800,
+    atLeast: 980,
+    within: 2500,
     ends: late
   },
   {

@@ -4,11 +4,8 @@
 import { assert, describe } from "@effect/vitest"
 import { answer, cut, prefillRefused, silence, status } from "../support/behaviour.ts"
 import type { FaultServer } from "../support/FaultServer.ts"
-import { keepLog } from "../support/log.ts"
 import { askOf, words } from "../support/upstreamText.ts"
 import { type Case, type Clean, type SeamSeen, type Whole, firstWords, play, whole } from "./matrix.ts"
-
-keepLog()
 
 const shown = firstWords(7)
 const offset = Array.from(shown).length

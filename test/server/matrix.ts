@@ -7,9 +7,12 @@ import OpenAI, { APIError } from "openai"
 import type { Behaviour } from "../support/behaviour.ts"
 import { answer } from "../support/behaviour.ts"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
+import { keepLog } from "../support/log.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
 import { contentOf, read, type SseEvent } from "../support/sse.ts"
 import { textOf, words } from "../support/upstreamText.ts"
+
+keepLog()
 
 /** The whole text that every good upstream sends. */
 export const whole = textOf(words)
@@ -118,7 +121,7 @@ const arrange = async (row: Case): Promise<Arranged> => {
       })
     ),
     // Long enough for a machine that has other things to do.
-    timeouts: { headers: "700 millis", firstContent: "700 millis", idle: "700 millis" },
+    timeouts: { headers: "500 millis", firstContent: "500 millis", idle: "500 millis" },
     ...row.configuration
   })
   return {
