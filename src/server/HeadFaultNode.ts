@@ -14,6 +14,9 @@ const maxHeaderBytes = 64 * 1024
 /** Where the parser gives up: beyond our own limit, so that what is too large can be answered on its route. */
 export const maxParsedBytes = 4 * maxHeaderBytes
 
+/** How long a connection that was refused may stay half open, in milliseconds. */
+const lingering = 1000
+
 /** Answers what never became a request: the parser refused it. */
 export const answerGarbage = (
   socket: Socket,
@@ -45,6 +48,8 @@ export const answerGarbage = (
   })
   const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
   socket.end(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n${head}\r\n${answer.body}`)
+  // Time to read it; who does not leave then is left, and with it what was asked before on the same connection.
+  setTimeout(() => socket.destroy(), lingering).unref()
 }
 
 /** What is wrong with a request's head that the parser lets pass: its size, and whom it is for. */

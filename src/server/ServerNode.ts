@@ -102,8 +102,10 @@ const dispatch = (
       : handle(context, exchange, matched.route, admitted.success)
   })
 
-const answering = (response: ServerResponse | undefined): boolean =>
-  response !== undefined && response.headersSent && !response.writableFinished
+/** Whether an answer on a connection has begun and is not over. Requests may wait behind it. */
+const answering = (responses: ReadonlySet<ServerResponse> | undefined): boolean =>
+  responses !== undefined &&
+  Array.from(responses).some((response) => response.headersSent && !response.writableFinished)
 
 /** Serves the relay of its services. The server is closed with its scope. */
 export const serveHttp = (
@@ -117,8 +119,8 @@ export const serveHttp = (
     const exchanges = new Set<ServerResponse>()
     /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
     const pending = new Map<Exchange, Fiber.Fiber<void>>()
-    /** The answer under way on each connection. */
-    const answers = new WeakMap<Socket, ServerResponse>()
+    /** The requests of each connection that are not over: several, where they are sent behind one another. */
+    const answers = new WeakMap<Socket, Set<ServerResponse>>()
     const context: HandlerContext = {
       options,
       relay,
@@ -136,9 +138,13 @@ export const serveHttp = (
     const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      const underWay = answers.get(request.socket) ?? new Set()
+      answers.set(request.socket, underWay.add(response))
       exchanges.add(response)
-      answers.set(request.socket, response)
-      response.once("close", () => exchanges.delete(response))
+      response.once("close", () => {
+        underWay.delete(response)
+        exchanges.delete(response)
+      })
       const exchange = makeExchange(request, response, requestIdOf)
       const fault = headFault(request)
       const routed = fault === undefined ? dispatch(context, exchange, access) : Effect.fail(fault)

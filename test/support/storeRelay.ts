@@ -16,6 +16,8 @@ export interface StoreControl {
   readonly store: JournalStore["Service"]
   /** Commits for which this holds fail. */
   failsWhen: (changes: ReadonlyArray<Change>) => boolean
+  /** Called with a batch that ends a stream, which is committed so many milliseconds later. */
+  onEnd: { readonly call: () => void; readonly millis: number } | undefined
   /** How long a stream is looked for before the store answers, in milliseconds, call by call; then at once. */
   findDelays: Array<number>
   /** The batches that were committed. */
@@ -36,6 +38,7 @@ export const makeStore = async (): Promise<StoreControl> => {
   let failed = false
   const control: StoreControl = {
     failsWhen: () => false,
+    onEnd: undefined,
     findDelays: [],
     committed: [],
     store: {
@@ -44,7 +47,10 @@ export const makeStore = async (): Promise<StoreControl> => {
         failed = control.failsWhen(changes)
         if (failed) return done({ ok: false, error: new UpdateDataError({ message: "the disk is full" }) })
         control.committed.push(changes)
-        memory.commit(changes, done)
+        const { onEnd } = control
+        if (onEnd === undefined || !changes.some(({ _tag }) => _tag === "End")) return memory.commit(changes, done)
+        setTimeout(() => memory.commit(changes, done), onEnd.millis)
+        onEnd.call()
       },
       find: (id, done) => {
         const delay = control.findDelays.shift()
