@@ -1,6 +1,6 @@
 import { Effect, type Stream } from "effect"
 import type { CircuitOpen, DoRequestFailed, Unauthorized, UpstreamOverloaded } from "effect-resilience/errors"
-import { Fallback, PolicyTelemetry } from "effect-resilience/policy"
+import { Fallback, type PolicyTelemetry } from "effect-resilience/policy"
 import { describe, expect, test } from "tstyche"
 
 type Errors = DoRequestFailed | CircuitOpen | Unauthorized

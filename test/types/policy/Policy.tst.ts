@@ -1,4 +1,4 @@
-import { Effect, type Layer, Stream } from "effect"
+import { Effect, type Layer, type Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import type {
   BulkheadFull,
