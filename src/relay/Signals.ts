@@ -66,6 +66,18 @@ const channelStates: { readonly [state: string]: number } = { enabled: 0, coolin
 
 const seconds = (millis: number): number => Math.round(millis) / 1000
 
+/**
+ * What the log says of an error. An upstream's own words may quote the prompt, so they are not logged: its code or type
+ * stands for them.
+ */
+const loggedText = (error: ResilienceError): string => {
+  const { message: words, code, type } = error.upstream ?? {}
+  if (words === undefined) return error.message
+  const own = error.message.endsWith(`: ${words}`) ? error.message.slice(0, -words.length - 2) : describe(error).message
+  const name = [code, type].find((one) => one !== undefined && /^[\w.:-]{1,64}$/.test(one))
+  return name === undefined ? own : `${own} (${name})`
+}
+
 const live = (log: EventLog["Service"], metrics: Metrics["Service"]): Signals["Service"] => {
   const requests = metrics.counter("stream_requests_total", { description: "Answers that were asked for." })
   const errors = metrics.counter("stream_errors_total", {
@@ -100,7 +112,7 @@ const live = (log: EventLog["Service"], metrics: Metrics["Service"]): Signals["S
   const ids = (tag: AnswerTag) => ({ request_id: tag.requestId, stream_id: tag.streamId })
   const faults = (error: ResilienceError) => {
     const { blame, code, severity } = describe(error)
-    return { level: severity, fields: { class: blame, code, error: error.message } }
+    return { level: severity, fields: { class: blame, code, error: loggedText(error) } }
   }
 
   return {

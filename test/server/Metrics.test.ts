@@ -71,7 +71,10 @@ beforeAll(async () => {
   assert.strictEqual(contentOf(first.events), said.words.join(""))
   completed = streamIdOf(first.events)
   // Two failovers before, one continuation; faults of the caller's, a limit, a silence, and one who leaves.
-  a.enqueue(rateLimited({ "retry-after-ms": "1" }), status(500), status(500))
+  const quoting = { body: { error: { message: `cannot read "${prompt}"`, type: "server_error", code: "unreadable" } } }
+  a.enqueue(rateLimited({ "retry-after-ms": "1" }), status(500, quoting), status(500, quoting))
+  await ask()
+  a.enqueue(status(400, quoting))
   await ask()
   a.enqueue(cut(2, "reset", said))
   await ask()
@@ -160,10 +163,10 @@ describe("metrics", () => {
     assert.deepEqual([contents[0], contents.at(-2), contents.at(-1)], ["0.05", "60", "+Inf"])
   })
   it("count what happened", () => {
-    assert.strictEqual(find("stream_requests_total"), 6)
+    assert.strictEqual(find("stream_requests_total"), 7)
     assert.strictEqual(find("active_streams"), 0)
     for (const [type, count] of [
-      ["validation", 1],
+      ["validation", 2],
       ["timeout", 1],
       ["rate_limit", 0],
       ["llm_error", 0],
@@ -172,7 +175,7 @@ describe("metrics", () => {
       assert.strictEqual(find("stream_errors_total", { error_type: type }), count, type)
     }
     assert.strictEqual(find("stream_duration_seconds_count", { outcome: "completed" }), 3)
-    assert.strictEqual(find("stream_duration_seconds_count", { outcome: "error" }), 2)
+    assert.strictEqual(find("stream_duration_seconds_count", { outcome: "error" }), 3)
     assert.strictEqual(find("stream_duration_seconds_count", { outcome: "cancelled" }), 1)
     assert.strictEqual(find("relay_time_to_first_content_seconds_count"), 4)
     assert.strictEqual(find("relay_continuations_total", { mode: "prefill", seam: "exact" }), 1)
@@ -182,7 +185,7 @@ describe("metrics", () => {
       ["primary", "rate", 1],
       ["primary", "upstream", 2],
       ["primary", "transport", 1],
-      ["primary", "caller", 1],
+      ["primary", "caller", 2],
       ["primary", "timeout", 1],
       ["primary", "cancelled", 1],
       ["backup", "ok", 2],
@@ -251,9 +254,16 @@ describe("the log", () => {
       ]
     )
   })
+  it("tells an upstream's code, and not its words, which may quote the prompt", () => {
+    const failed = log.filter(({ event, status_code }) => event === "attempt_failed" && status_code === 500)
+    assert.deepEqual(
+      failed.map(({ error }) => error),
+      Array.from({ length: 2 }, () => "the upstream answered 500 (unreadable)")
+    )
+  })
   it("tells an answer that ended badly, with the caller's id", () => {
     const failed = log.filter(({ event }) => event === "stream_error")
-    assert.deepInclude(failed[0], {
+    assert.deepInclude(failed[1], {
       level: "warning",
       request_id: "the-callers-own",
       class: "caller",
