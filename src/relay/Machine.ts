@@ -79,7 +79,7 @@ export interface MachineOptions {
   readonly inputEstimate: number
 }
 
-/** The longest text that is relayed, in characters: what an answer takes in memory is bounded. */
+/** The longest answer that is relayed, in characters, with its reasoning and tool calls: its memory is bounded. */
 export const maxText = 8 * 1024 * 1024
 
 /** Finishes that end an answer even when it is empty. */
@@ -95,7 +95,7 @@ export class Machine {
   tokenCount = 0
   /** Whether anything was shown: the commit point has passed. */
   committed = false
-  /** The text is as long as one may be: the answer is not continued. */
+  /** The answer is as long as one may be: it is not continued. */
   full = false
 
   private readonly encoder: AnswerEncoder
@@ -107,6 +107,8 @@ export class Machine {
   private model = ""
   private pendingFinish: string | undefined
   private finishes = 0
+  /** How many characters were shown beside the text. */
+  private beside = 0
 
   constructor(options: MachineOptions) {
     this.encoder = options.encoder
@@ -186,12 +188,9 @@ export class Machine {
   }
 
   private delta(delta: Delta): Verdict {
-    if (this.text.length + delta.text.length > maxText) {
+    if (this.text.length + this.beside + delta.text.length + delta.reasoning.length > maxText) {
       this.full = true
-      return {
-        _tag: "Broken",
-        error: stackless(() => new ReadResponseBodyFailed({ message: "the answer is too long" }))
-      }
+      return this.loss(stackless(() => new ReadResponseBodyFailed({ message: "the answer is too long" })))
     }
     if (delta.usage !== undefined) this.part.usage = delta.usage
     switch (this.phase._tag) {
@@ -292,8 +291,12 @@ export class Machine {
       this.part.shown += delta.text
       this.tokenCount++
     }
-    if (delta.reasoning !== "") this.part.shown += delta.reasoning
+    if (delta.reasoning !== "") {
+      this.part.shown += delta.reasoning
+      this.beside += delta.reasoning.length
+    }
     const payloads = this.encoder.delta(delta)
+    if (delta.sealed) for (const { data } of payloads) this.beside += data.length
     if (payloads.length > 0) this.output.show(payloads)
   }
 
