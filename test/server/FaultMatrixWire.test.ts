@@ -170,9 +170,10 @@ const rows: ReadonlyArray<Case> = [
   {
     name: "an event that is too large",
     upstreams: { a: [raw(`data: ${"z".repeat(9 * 1024 * 1024)}\n\n`)], b: ["good"] },
+    configuration: { timeouts: { headers: "10 seconds", firstContent: "10 seconds" } },
     attempts: ["a=200", "a=200", "b=200"],
     before: 3,
-    within: 5000,
+    within: 15_000,
     ends: { model: "model-b" }
   }
 ]
