@@ -31,8 +31,8 @@ export const makeExchange = (
   response: ServerResponse,
   requestIdOf: (presented: string | undefined) => string
 ): Exchange => {
-  // A proxy may send the absolute form; whom it names is not looked at.
-  const target = (request.url ?? "/").replace(/^https?:\/\/[^/?]*/i, "") || "/"
+  // A proxy may send the absolute form; whom it names is not looked at. Its path may be empty.
+  const target = (request.url ?? "/").replace(/^https?:\/\/[^/?]*\/?/i, "/")
   const mark = target.indexOf("?")
   const header = (name: string): string | undefined => {
     const value = request.headers[name]
