@@ -4,8 +4,8 @@ const report = process.env.VITEST_REPORT
 
 export default defineConfig({
   // The package is tested as its users import it, but from the sources: no build comes first.
-  resolve: { conditions: ["source"] },
-  ssr: { resolve: { conditions: ["source"], externalConditions: ["source"] } },
+  resolve: { conditions: ["effect-resilience-source"] },
+  ssr: { resolve: { conditions: ["effect-resilience-source"], externalConditions: ["effect-resilience-source"] } },
   test: {
     include: ["test/**/*.test.ts"],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],

@@ -23,7 +23,14 @@ interface Subject {
 const start = async (core: number, args: ReadonlyArray<string>): Promise<ChildProcess> => {
   const child = spawn(
     "taskset",
-    ["-c", String(core), process.execPath, "--disable-warning=ExperimentalWarning", "--conditions=source", ...args],
+    [
+      "-c",
+      String(core),
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      "--conditions=effect-resilience-source",
+      ...args
+    ],
     { stdio: ["ignore", "pipe", "ignore"] }
   )
   await new Promise<void>((resolve, reject) => {

@@ -1,7 +1,7 @@
 /**
  * A relay with two channels, of which the first goes wrong in every way: what each was asked, and what the client got.
  *
- *   node --conditions=source examples/channel-failover.ts
+ *   node --conditions=effect-resilience-source examples/channel-failover.ts
  */
 import { Effect } from "effect"
 import { decodeConfiguration } from "effect-resilience/cli"

@@ -2,7 +2,7 @@
  * A full pipeline around calls of a server that goes wrong: now and then, then altogether, then not any more. Everything
  * that the policies do is told.
  *
- *   node --conditions=source examples/policy-pipeline.ts
+ *   node --conditions=effect-resilience-source examples/policy-pipeline.ts
  */
 import { Effect, Random } from "effect"
 import {

@@ -1,7 +1,7 @@
 /**
  * When a retry asks again: the backoffs, a server's hint, and a budget for all. The time is virtual: hours pass at once.
  *
- *   node --conditions=source examples/retry-schedules.ts
+ *   node --conditions=effect-resilience-source examples/retry-schedules.ts
  */
 import { Clock, Effect, Exit, Fiber, type Schedule } from "effect"
 import { ChannelRateLimited, DoRequestFailed, InvalidRequest, type ResilienceError } from "effect-resilience/errors"

@@ -2,7 +2,7 @@
  * A retry storm, with and without a budget. A server that can answer 130 calls a second gets 100, and for ten seconds it
  * is ill and can answer 50. The time is virtual and the chance is seeded: each run gives the same numbers.
  *
- *   node --conditions=source examples/retry-storm.ts
+ *   node --conditions=effect-resilience-source examples/retry-storm.ts
  */
 import { Effect, Random } from "effect"
 import { UpstreamOverloaded } from "effect-resilience/errors"

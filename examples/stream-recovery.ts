@@ -1,7 +1,7 @@
 /**
  * A streamed answer that breaks off in the middle goes on from another source: nothing lost, nothing twice.
  *
- *   node --conditions=source examples/stream-recovery.ts
+ *   node --conditions=effect-resilience-source examples/stream-recovery.ts
  */
 import { Effect, Stream } from "effect"
 import { StreamTruncated } from "effect-resilience/errors"

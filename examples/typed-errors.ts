@@ -1,7 +1,7 @@
 /**
  * Every failure has a tag and a blame, and the compiler knows which of them can still happen.
  *
- *   node --conditions=source examples/typed-errors.ts
+ *   node --conditions=effect-resilience-source examples/typed-errors.ts
  */
 import { Effect } from "effect"
 import {

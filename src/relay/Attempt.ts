@@ -74,6 +74,8 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
               byStatus: false,
               status: progress.status
             })
+            // It has had its time to end by itself.
+            call?.abort()
           }
         })
         const opened = upstream.open(

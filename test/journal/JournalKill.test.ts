@@ -10,7 +10,7 @@ import { journalOn, makeTold, until } from "./kit.ts"
 
 const runs = 20
 const script = fileURLToPath(new URL("killed.ts", import.meta.url))
-const flags = ["--disable-warning=ExperimentalWarning", "--conditions=source"]
+const flags = ["--disable-warning=ExperimentalWarning", "--conditions=effect-resilience-source"]
 
 /**
  * Lets a process write a journal, kills it after some milliseconds, and gives what it had shown, by stream. It prints

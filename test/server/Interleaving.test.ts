@@ -327,7 +327,7 @@ describe("an attempt that is cancelled", () => {
 describe("a pause of the relay's own process", () => {
   it.concurrent("does not blame a channel that kept sending", async () => {
     const folder = temporaryFolder()
-    const words = Array.from({ length: 60 }, (_, n) => ` word${n}`)
+    const words = Array.from({ length: 50 }, (_, n) => ` word${n}`)
     const wired = await startWireUpstream(({ response }) => {
       streaming(response)
       let n = 0

@@ -13,7 +13,15 @@ import { channel, options, type Plan, readerOf, virtualRelay } from "../relay/vi
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
 import { contentOf, read } from "../support/sse.ts"
-import { chunk, ending, keepWriting, startWireUpstream, streaming, type WireUpstream } from "../support/wireUpstream.ts"
+import {
+  chunk,
+  ending,
+  finished,
+  keepWriting,
+  startWireUpstream,
+  streaming,
+  type WireUpstream
+} from "../support/wireUpstream.ts"
 import { sleep, until } from "./kit.ts"
 import { whole } from "./matrix.ts"
 
@@ -142,6 +150,23 @@ describe("an upstream whose answer is complete", () => {
       }
     )
   })
+
+  it.concurrent("is closed at once when it has not said its end in time", () =>
+    withWire(
+      ({ response }) => {
+        streaming(response)
+        response.write(chunk("all of it") + finished)
+      },
+      async ({ b, relay, wire }) => {
+        const { events } = await read(`${relay.url}/chat?message=hello`)
+        const doneAt = performance.now()
+        assert.strictEqual(contentOf(events), "all of it")
+        assert.strictEqual(events.at(-1)?.event, "done")
+        await until(() => wire.calls[0]?.closedAt !== undefined)
+        assert.isBelow(wire.calls[0]!.closedAt! - doneAt, 100)
+        assert.lengthOf(b.requests, 0)
+      }
+    ))
 
   it.concurrent("keeps its connection for the next request, even if it ends its body a little later", () =>
     withWire(

@@ -191,12 +191,10 @@ describe.runIf(canLimit)("a process whose disk is full", () => {
       storageError(await read(`${relay.url}/chat?message=hello`), "/chat")
       storageError(await read(`${relay.url}${dialect}`, { body: completion() }), dialect)
       storageError(await read(`${relay.url}${dialect}`, { body: completion({ stream: false }) }), dialect)
-      // What is stored can be read, and looking does not make it ready.
+      // What is stored can be read.
       assert.strictEqual((await read(`${relay.url}/streams/${streamIdOf(first.events)}`)).text, first.text)
-      await sleep(1100)
-      assert.strictEqual(await ready(relay.url), "503 not ready")
 
-      // Room for some pages is not room for an answer.
+      // Room for some pages is not room for an answer, and looking does not make it ready.
       limitFiles(relay.pid, String(64 * 1024))
       await sleep(1100)
       assert.strictEqual(await ready(relay.url), "503 not ready")

@@ -48,7 +48,7 @@ const openElsewhere = (path: string, ...more: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.callback<{ said: string; pid: number; kill: Effect.Effect<void>; ended: Effect.Effect<number | null> }>(
       (resume) => {
-        const flags = ["--disable-warning=ExperimentalWarning", "--conditions=source"]
+        const flags = ["--disable-warning=ExperimentalWarning", "--conditions=effect-resilience-source"]
         const child = spawn(process.execPath, [...flags, opener, path, ...more], {
           stdio: ["ignore", "pipe", "inherit"]
         })

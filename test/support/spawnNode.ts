@@ -33,7 +33,7 @@ export const startNode = (
 ): Running => {
   const child = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", "--conditions=source", join(root, file), ...args],
+    ["--disable-warning=ExperimentalWarning", "--conditions=effect-resilience-source", join(root, file), ...args],
     { cwd, env: { PATH: process.env["PATH"], ...environment }, stdio: ["ignore", "pipe", "pipe"] }
   )
   let stdout = ""

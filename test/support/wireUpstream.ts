@@ -27,8 +27,11 @@ export interface WireUpstream {
 export const chunk = (content: string): string =>
   `data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta: { content }, finish_reason: null }] })}\n\n`
 
+/** The finish, without the terminator. */
+export const finished = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })}\n\n`
+
 /** The finish and the terminator. */
-export const ending = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })}\n\ndata: [DONE]\n\n`
+export const ending = `${finished}data: [DONE]\n\n`
 
 /** Sends the head of a stream. */
 export const streaming = (response: ServerResponse): void => {
