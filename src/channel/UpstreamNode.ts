@@ -121,11 +121,13 @@ class Call implements UpstreamCall {
 
   // Nobody is called back before `open` has returned.
   private failLater(reason: string): void {
-    queueMicrotask(() => this.fail(broken(reason, this.phase)))
+    queueMicrotask(() => this.fail(reason))
   }
 
-  private fail(error: DoRequestFailed): void {
+  // The error is made here and not by who calls: a socket's close comes after every answer, also after a whole one.
+  private fail(reason: string): void {
     if (this.ended) return
+    const error = broken(reason, this.phase)
     this.ended = true
     this.client?.destroy()
     this.sink.onError(error)
@@ -171,7 +173,7 @@ class Call implements UpstreamCall {
         this.start(true)
         return
       }
-      this.fail(broken(reasonOf(error), this.phase))
+      this.fail(reasonOf(error))
     })
     client.on("response", (answer) => this.read(answer))
     // 101: nobody asked for another protocol.
@@ -187,9 +189,9 @@ class Call implements UpstreamCall {
     if (this.ended) return
     this.answer = answer
     this.phase = "reading the answer"
-    answer.on("error", (error) => this.fail(broken(reasonOf(error), this.phase)))
-    answer.on("end", () => (answer.complete ? this.end() : this.fail(broken("the answer was cut off", this.phase))))
-    answer.on("close", () => this.fail(broken("the answer was cut off", this.phase)))
+    answer.on("error", (error) => this.fail(reasonOf(error)))
+    answer.on("end", () => (answer.complete ? this.end() : this.fail("the answer was cut off")))
+    answer.on("close", () => this.fail("the answer was cut off"))
     this.sink.onHead(answer.statusCode ?? 0, answer.headers)
     if (this.ended) return
     answer.on("data", (chunk: Uint8Array) => {

@@ -161,8 +161,12 @@ const redacted = "<redacted>"
 // A name of a field, and no key of an API: those are longer.
 const plainName = /^[A-Za-z_]{1,24}$/
 
+// In a text of one word there is room for a key by its shape, and for nothing else that is looked for. Ids are such.
+const oneWord = /^[A-Za-z0-9_-]{1,64}$/
+const keyShape = new RegExp(keys.source)
+
 const redactAt = (value: unknown, depth: number, above: ReadonlyArray<object>): unknown => {
-  if (typeof value === "string") return redactText(value)
+  if (typeof value === "string") return oneWord.test(value) && !keyShape.test(value) ? value : redactText(value)
   if (typeof value === "symbol" || typeof value === "function") return `<${typeof value}>`
   if (typeof value !== "object" || value === null) return value
   if (Redacted.isRedacted(value)) return redacted
@@ -175,20 +179,22 @@ const redactAt = (value: unknown, depth: number, above: ReadonlyArray<object>): 
   const inside = (item: unknown) => redactAt(item, depth - 1, path)
   if (Array.isArray(value)) return value.map(inside)
   if (value instanceof Set) return Array.from(value, inside)
-  const entries =
-    value instanceof Map || value instanceof Headers
-      ? Array.from(value.entries(), ([key, item]): [string, unknown] => [String(key), item])
-      : Object.entries(value)
-  const fields = entries.map(([key, item]): [string, unknown] => [
-    plainName.test(key) ? key : redactText(key),
-    secretKey.test(key) && item !== undefined && item !== null ? redacted : inside(item)
-  ])
-  if (!(value instanceof Error)) return Object.fromEntries(fields)
+  const fields: { [key: string]: unknown } = {}
+  const put = (key: string, item: unknown): void => {
+    const name = plainName.test(key) ? key : redactText(key)
+    const shown = secretKey.test(key) && item !== undefined && item !== null ? redacted : inside(item)
+    // Only this one name would be taken for something else than a field.
+    if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
+    else fields[name] = shown
+  }
+  if (value instanceof Map || value instanceof Headers) for (const [key, item] of value) put(String(key), item)
+  else for (const key of Object.keys(value)) put(key, (value as { readonly [key: string]: unknown })[key])
+  if (!(value instanceof Error)) return fields
   // These are not enumerable in an error.
   return Object.fromEntries([
     ["name", value.name],
     ["message", redactText(value.message)],
     ...(value.cause === undefined ? [] : [["cause", inside(value.cause)] as const]),
-    ...fields
+    ...Object.entries(fields)
   ])
 }
