@@ -107,7 +107,6 @@ export class Answer {
   open(): void {
     const { request } = this.start
     this.context.signals.started(this.tag, messageLength(request))
-    this.note("started")
     this.append(this.encoder.open(request.model))
   }
 

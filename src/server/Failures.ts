@@ -14,6 +14,7 @@ export const answerFailure = (
   now: number,
   headers: { readonly [name: string]: string } = {}
 ): void => {
+  if (error._tag === "Unauthorized") exchange.setHeader("www-authenticate", "Bearer")
   if (isDialectPath(exchange.path)) {
     const allow =
       error._tag === "MethodNotAllowed" && error.allow !== undefined ? { allow: error.allow.join(", ") } : {}

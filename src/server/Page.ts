@@ -44,7 +44,7 @@ const html = `<!doctype html>
     source.addEventListener("message", (e) => { answer.textContent += JSON.parse(e.data).content })
     source.addEventListener("attempt", (e) => { const d = JSON.parse(e.data); note("attempt " + d.attempt + " of " + d.max_attempts + ": " + d.from + " gave " + d.reason + ", asking " + d.to, "seam") })
     source.addEventListener("failover", (e) => { const d = JSON.parse(e.data); note("failover at " + d.offset + ": " + d.from + " gave " + d.reason + ", " + d.to + " goes on (" + d.seam + ")", "seam") })
-    source.addEventListener("done", (e) => { const d = JSON.parse(e.data); note("done: " + d.token_count + " events, " + d.attempts + " attempts" + (d.full_content === answer.textContent ? ", whole" : ", but the page shows something else"), "done"); stop() })
+    source.addEventListener("done", (e) => { const d = JSON.parse(e.data); note("done: " + d.token_count + " events, " + d.attempts + (d.attempts === 1 ? " attempt" : " attempts") + (d.full_content === answer.textContent ? ", whole" : ", but the page shows something else"), "done"); stop() })
     source.addEventListener("error", (e) => {
       if (e.data) { const d = JSON.parse(e.data); note(d.code + ": " + d.message, "error"); stop() }
       else if (source.readyState === EventSource.CLOSED) { note("the relay refused the request", "error"); stop() }
