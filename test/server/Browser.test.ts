@@ -165,7 +165,7 @@ describe.skipIf(path === undefined)("in a browser", () => {
         await page.click("#ask")
         await events.getByText("done:").waitFor()
         assert.strictEqual(await page.locator("#answer").textContent(), whole)
-        assert.match((await events.textContent()) ?? "", /started [\w-]{22} on m.*done: \d+ events, 1 attempts, whole$/)
+        assert.match((await events.textContent()) ?? "", /started [\w-]{22} on m.*done: \d+ events, 1 attempt, whole$/)
         await keep(page, "whole.png")
 
         a.enqueue(cut(7, "reset", { delay: 10 }))
