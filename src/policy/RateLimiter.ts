@@ -34,6 +34,7 @@ import { stackless, Throttled } from "../errors/index.ts"
 import * as Deadline from "./Deadline.ts"
 import { nonNegativeInt, nonNegativeMillis, positiveInt, positiveMillis, refuse } from "./InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
+import * as Lanes from "./RateLimiterLanes.ts"
 import * as State from "./RateLimiterState.ts"
 
 /** Options of `make`. */
@@ -58,20 +59,12 @@ export interface KeyedOptions extends Omit<Options, "key"> {
   readonly maxKeys?: number | undefined
 }
 
-/** The state of one key. */
-interface Lane {
-  readonly rule: State.Rule
-  waiting: number
-  /** It was asked for again since it was last looked at for eviction. */
-  used: boolean
-}
-
 /** A limiter: a value that any number of programs share. */
 export interface RateLimiter {
   readonly key: string | undefined
   readonly maxWaitMillis: number
   readonly maxWaiters: number
-  readonly lane: (now: number) => Lane
+  readonly lane: (now: number) => Lanes.Lane
 }
 
 /** A limiter for each key. A key that nobody uses is dropped as soon as that makes no difference. */
@@ -85,7 +78,7 @@ export interface Keyed {
 interface Settings {
   readonly maxWaitMillis: number
   readonly maxWaiters: number
-  readonly makeLane: () => Lane
+  readonly makeLane: () => Lanes.Lane
 }
 
 const settings = (where: string, options: Options | KeyedOptions): Settings => {
@@ -98,8 +91,7 @@ const settings = (where: string, options: Options | KeyedOptions): Settings => {
     maxWaiters: nonNegativeInt(where, "maxWaiters", options.maxWaiters ?? 1000),
     makeLane: () => ({
       rule: kind === "smooth" ? State.smooth(windowMillis / limit) : State.bursty(limit, windowMillis),
-      waiting: 0,
-      used: false
+      waiting: 0
     })
   }
 }
@@ -119,56 +111,10 @@ export const makeKeyed = (options: KeyedOptions): Effect.Effect<Keyed> => {
   const { makeLane, maxWaiters, maxWaitMillis } = settings(where, options)
   const maxKeys = positiveInt(where, "maxKeys", options.maxKeys ?? 100_000)
   return Effect.sync(() => {
-    const lanes = new Map<string, Lane>()
-    let sweep = lanes.entries()
-    // Each call looks at two keys more, so idle ones go as fast as new ones can come, and no timer is needed.
-    const drop = (now: number): void => {
-      for (let i = 0; i < 2; i++) {
-        const next = sweep.next()
-        if (next.done === true) {
-          sweep = lanes.entries()
-          return
-        }
-        const [key, lane] = next.value
-        if (lane.waiting === 0 && lane.rule.fresh(now)) lanes.delete(key)
-      }
-    }
-    // The second-chance algorithm: a hand goes round, and what was used since it last came by stays. A key that is
-    // forgotten has its whole limit again, so a flood of new keys must not push out one that is in use.
-    let hand = lanes.entries()
-    const evict = (): void => {
-      let spare: string | undefined
-      for (let looked = 0; looked < 16; looked++) {
-        let next = hand.next()
-        if (next.done === true) {
-          hand = lanes.entries()
-          next = hand.next()
-        }
-        if (next.done === true) return
-        const [key, lane] = next.value
-        if (lane.waiting === 0 && !lane.used) {
-          lanes.delete(key)
-          return
-        }
-        if (lane.waiting === 0 || spare === undefined) spare = key
-        lane.used = false
-      }
-      if (spare !== undefined) lanes.delete(spare)
-    }
-    const find = (key: string, now: number): Lane => {
-      drop(now)
-      let lane = lanes.get(key)
-      if (lane === undefined) {
-        if (lanes.size >= maxKeys) evict()
-        lanes.set(key, (lane = makeLane()))
-      } else {
-        lane.used = true
-      }
-      return lane
-    }
+    const lanes = Lanes.make(makeLane, maxKeys)
     return {
-      get: (key) => ({ key, maxWaitMillis, maxWaiters, lane: (now) => find(key, now) }),
-      size: Effect.sync(() => lanes.size)
+      get: (key) => ({ key, maxWaitMillis, maxWaiters, lane: (now) => lanes.find(key, now) }),
+      size: Effect.sync(lanes.size)
     }
   })
 }
@@ -247,7 +193,7 @@ const turn = (
 ): Effect.Effect<void, Throttled> =>
   Effect.suspend(() => {
     const clock = fiber.getRef(Clock.Clock)
-    let lane: Lane | undefined
+    let lane: Lanes.Lane | undefined
     let at = 0
     let takenAt = 0
     const waiting = Effect.suspend((): Effect.Effect<void, Throttled> => {
