@@ -6,7 +6,8 @@
  * one per second make the sixth wait six seconds. It has no bound on waiting, keeps every key for ever, and takes
  * `limit: 0` with `delay` for no limit at all.)
  *
- * - `smooth`: evenly, one each `window / limit`. For a server that minds bursts.
+ * - `smooth`: evenly, one each `window / limit`; above 1,000 a second, as many each millisecond as that makes. For a
+ *   server that minds bursts.
  * - `bursty`: `limit` at any time in each `window`. For a quota that is counted so.
  *
  * **When not**: against overload by slow answers, limit what is under way (`Bulkhead`, `AdaptiveLimit`).
@@ -119,6 +120,12 @@ export const makeKeyed = (options: KeyedOptions): Effect.Effect<Keyed> => {
   })
 }
 
+/**
+ * Whether a turn has come. One within the same millisecond has: no clock and no timer here can tell it from now, and
+ * above 1,000 calls a second nearly all would come too early. It is booked for its own time, so the rate stays.
+ */
+const isNow = (at: number, now: number): boolean => at - now < 1
+
 /** Options of `protect`. */
 export interface ProtectOptions {
   /** How many permits the call needs, such as the tokens of a prompt. Default 1. */
@@ -157,8 +164,8 @@ export const protect: {
       const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
       const lane = limiter.lane(now)
       const at = lane.rule.peek(now, permits)
-      if (at <= now) {
-        lane.rule.take(now, permits, now)
+      if (isNow(at, now)) {
+        lane.rule.take(at, permits, now)
         return self
       }
       return Effect.andThen(turn(limiter, permits, fiber), self)
@@ -201,15 +208,16 @@ const turn = (
       const found = limiter.lane(now)
       at = found.rule.peek(now, permits)
       const wait = at - now
+      const goes = isNow(at, now)
       if (
-        wait > 0 &&
+        !goes &&
         (wait > limiter.maxWaitMillis || found.waiting >= limiter.maxWaiters || at >= fiber.getRef(Deadline.Current))
       ) {
         return throttled(limiter, wait, fiber)
       }
       found.rule.take(at, permits, now)
       takenAt = now
-      if (wait <= 0) return Effect.void
+      if (goes) return Effect.void
       found.waiting++
       lane = found
       return clock.sleep(Duration.millis(wait))
