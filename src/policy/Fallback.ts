@@ -48,6 +48,12 @@ const attempt = <E, A2, E2, R2>(
     return options?.fails === "fallback" ? other : Effect.mapError(other, (): E | E2 => error)
   })
 
+/**
+ * `E`, which the compiler does not infer from a type that is asked for: in a pipe the errors are those of the effect, and
+ * an annotation of the result has those that are handled no more. (`NoInfer` would stay in the result's type.)
+ */
+type Late<E> = [E] extends [infer X] ? X : never
+
 /** Answers any error with a value; the error type becomes `never`. */
 export const value: {
   /** In a pipe. */
@@ -79,7 +85,7 @@ export const effect: {
   <E, A2, E2, R2>(
     fallback: (error: E) => Effect.Effect<A2, E2, R2>,
     options?: { readonly fails?: "first" | undefined }
-  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, [E2] extends [never] ? never : E, R | R2>
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, [E2] extends [never] ? never : Late<E>, R | R2>
   /** As a call; the fallback's error comes out. */
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
@@ -117,7 +123,11 @@ export const onBlame: {
     fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
   ): <A, R>(
     self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A | A2, Exclude<E, BlamedOn<E, B>> | ([E2] extends [never] ? never : BlamedOn<E, B>), R | R2>
+  ) => Effect.Effect<
+    A | A2,
+    Exclude<Late<E>, BlamedOn<E, B>> | ([E2] extends [never] ? never : BlamedOn<Late<E>, B>),
+    R | R2
+  >
   /** As a call. */
   <A, E, R, const B extends Blame, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,

@@ -51,6 +51,29 @@ describe("Fallback removes what it handles", () => {
     expect(Fallback.onBlame).type.not.toBeCallableWith(call, ["weather"], () => cached)
   })
 
+  test("in a pipe whose result is annotated too", () => {
+    const safe: Effect.Effect<string, CircuitOpen | Unauthorized, "Network"> = call.pipe(
+      Fallback.onBlame(["transport"], (error) => {
+        expect(error).type.toBe<DoRequestFailed>()
+        return Effect.succeed("")
+      })
+    )
+    const wider: Effect.Effect<string | number, Errors | UpstreamOverloaded, "Network" | "Cache"> = call.pipe(
+      Fallback.onBlame(["rejected"], () => cached)
+    )
+    const all: Effect.Effect<string, never, "Network"> = call.pipe(
+      Fallback.effect((error) => {
+        expect(error).type.toBe<Errors>()
+        return Effect.succeed("")
+      })
+    )
+    const own: Effect.Effect<string | number, UpstreamOverloaded, "Network" | "Cache"> = call.pipe(
+      Fallback.effect(() => cached, { fails: "fallback" })
+    )
+    const none: Effect.Effect<string, never, "Network"> = call.pipe(Fallback.value(""))
+    expect([safe, wider, all, own, none]).type.not.toBe<never>()
+  })
+
   test("a stream keeps its errors, since they may come after its first element", () => {
     expect(answer.pipe(Fallback.stream(() => answer))).type.toBe<Stream.Stream<string, Errors, "Network">>()
   })
