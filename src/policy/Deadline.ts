@@ -22,7 +22,8 @@
  *
  * const slow = Effect.never.pipe(Deadline.total("10 millis"), Effect.flip)
  *
- * (await Effect.runPromise(slow)).limitMillis // => 10
+ * const error = await Effect.runPromise(slow)
+ * error.limitMillis // => 10
  * ```
  */
 import { Clock, Context, Duration, Effect, Fiber, Function, Stream } from "effect"

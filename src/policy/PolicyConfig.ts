@@ -11,6 +11,7 @@
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
+ * import { DoRequestFailed } from "effect-resilience/errors"
  * import { Policy, PolicyConfig } from "effect-resilience/policy"
  *
  * const program = Effect.gen(function* () {
@@ -21,7 +22,7 @@
  *     breaker: { window: { type: "consecutive", failures: 5 }, openFor: "10 seconds" },
  *     bulkhead: { concurrency: 10 }
  *   })
- *   return yield* Effect.flip(Policy.apply(Effect.fail("down"), policy))
+ *   return yield* Effect.flip(Policy.apply(Effect.fail(new DoRequestFailed({})), policy))
  * })
  *
  * await Effect.runPromise(Effect.map(program, (error) => error._tag)) // => "RetriesExhausted"

@@ -126,7 +126,7 @@ const codePointLength = (text: string): number => {
  * import { PartialContent } from "effect-resilience/stream"
  *
  * const answer = Stream.concat(Stream.make("Hel", "lo"), Stream.fail(new StreamTruncated({})))
- * const kept = answer.pipe(PartialContent.keep({ text: (piece) => piece }), Stream.runDrain)
+ * const kept = answer.pipe(PartialContent.keep({ text: (piece: string) => piece }), Stream.runDrain)
  *
  * const interrupted = Effect.runSync(Effect.flip(kept))
  * interrupted.partial // => "Hello"

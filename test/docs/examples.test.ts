@@ -1,12 +1,14 @@
 /**
  * The documentation's examples are run: fences marked `ts import.meta.vitest` in docstrings, and `ts` fences that import
  * from this package in Markdown. `expression // => value` is an assertion, also with the comment on a line of its own.
+ * All of them are compiled as well, as strictly as the sources: running strips the types and looks at none.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Equal } from "effect"
+import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { inspect } from "node:util"
 import { afterAll } from "vitest"
 
@@ -78,20 +80,72 @@ const run = async (name: string, code: string) => {
 const sources = globSync("src/**/*.ts", { cwd: root }).sort()
 const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()]
 
-for (const [files, examplesIn] of [
-  [sources, inDocstrings],
-  [pages, inMarkdown]
-] as const) {
-  for (const file of files) {
-    const examples = examplesIn(readFileSync(join(root, file), "utf8"))
-    if (examples.length === 0) continue
-    describe(file, () => {
-      for (const { line, code } of examples) {
-        it(`line ${line}`, () => run(`${file.replace(/\W+/g, "_")}_${line}`, code))
-      }
-    })
-  }
+interface Page {
+  readonly file: string
+  readonly examples: ReadonlyArray<Example>
 }
+
+const examplesOf = (files: ReadonlyArray<string>, examplesIn: typeof inMarkdown): ReadonlyArray<Page> =>
+  files
+    .map((file) => ({ file, examples: examplesIn(readFileSync(join(root, file), "utf8")) }))
+    .filter(({ examples }) => examples.length > 0)
+
+const all = [...examplesOf(sources, inDocstrings), ...examplesOf(pages, inMarkdown)]
+
+for (const { examples, file } of all) {
+  describe(file, () => {
+    for (const { code, line } of examples) {
+      it(`line ${line}`, () => run(`${file.replace(/\W+/g, "_")}_${line}`, code))
+    }
+  })
+}
+
+// The options of the sources; only, an example need not use all that it names.
+const compilerOptions = {
+  composite: false,
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+  rewriteRelativeImportExtensions: false
+}
+
+/** Compiles examples, all at once; gives the type errors by file and line. */
+const typeErrorsOf = (name: string, examples: ReadonlyArray<Page>): ReadonlyArray<string> => {
+  const places = new Map<string, { readonly file: string; readonly line: number }>()
+  const folder = join(directory, name)
+  mkdirSync(folder)
+  for (const { examples: ofPage, file } of examples) {
+    for (const { code, line } of ofPage) {
+      const path = `${places.size}.ts`
+      places.set(path, { file, line })
+      writeFileSync(join(folder, path), code)
+    }
+  }
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"], exclude: [] })
+  )
+  const tsc = join(root, "node_modules/typescript/bin/tsc")
+  const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], { encoding: "utf8" })
+  const lines = stdout.split("\n").filter((line) => /^\S.*error TS/.test(line))
+  assert.strictEqual(status === 0, lines.length === 0, stdout)
+  return lines.map((text) => {
+    const found = /^(.*)\((\d+),\d+\): (.*)$/.exec(text)
+    const place = found === null ? undefined : places.get(basename(found[1]!))
+    return place === undefined ? text : `${place.file}:${place.line + Number(found![2])}: ${found![3]}`
+  })
+}
+
+describe("types", () => {
+  it("every example compiles", { timeout: 120_000 }, () => {
+    assert.deepStrictEqual(typeErrorsOf("all", all), [])
+  })
+
+  it("an error is told with its file and line", { timeout: 120_000 }, () => {
+    const code = 'import { Retry } from "effect-resilience/policy"\n\nexport const x = Retry.make({ times: 1 })\n'
+    const [error] = typeErrorsOf("wrong", [{ file: "docs/some.md", examples: [{ line: 7, code }] }])
+    assert.match(error!, /^docs\/some\.md:10: error TS2353: .*'times' does not exist/)
+  })
+})
 
 describe("this runner", () => {
   const fails = async (name: string, code: string) => {

@@ -112,8 +112,13 @@ describe("RateLimiter.makeKeyed: memory", () => {
       execFileSync(
         process.execPath,
         [
-          ...["--expose-gc", "--disable-warning=ExperimentalWarning", "--conditions=effect-resilience-source"],
-          ...["--input-type=module", "-e", script, JSON.stringify(options)]
+          "--expose-gc",
+          "--disable-warning=ExperimentalWarning",
+          "--conditions=effect-resilience-source",
+          "--input-type=module",
+          "-e",
+          script,
+          JSON.stringify(options)
         ],
         { encoding: "utf8" }
       )
