@@ -7,12 +7,16 @@
  * The order is a ring of our own. An iterator over a `Map` that is kept keeps every table the map ever had (a million
  * keys seen once held 630 MB), and one that is begun anew walks over all that was deleted before it finds a key.
  */
+import type { Exit } from "effect"
+import type { Throttled } from "../errors/index.ts"
 import type * as State from "./RateLimiterState.ts"
 
 /** The state of one key. */
 export interface Lane {
   readonly rule: State.Rule
   waiting: number
+  /** The last refusal, for whoever would have to wait as long. */
+  refusal: { readonly millis: number; readonly exit: Exit.Exit<never, Throttled> } | undefined
 }
 
 /** The lanes of many keys. */

@@ -17,6 +17,22 @@ describe("RateLimiter.makeKeyed", () => {
     })
   )
 
+  it.effect("a storm of refused calls makes one error for each millisecond of wait and key", () =>
+    Effect.gen(function* () {
+      const keyed = yield* RateLimiter.makeKeyed({ limit: 1, window: "1 second" })
+      const refused = (key: string) => Effect.flip(RateLimiter.acquire(keyed.get(key)))
+      yield* RateLimiter.acquire(keyed.get("a"))
+      yield* RateLimiter.acquire(keyed.get("b"))
+      const first = yield* refused("a")
+      assert.strictEqual(yield* refused("a"), first)
+      const other = yield* refused("b")
+      assert.deepStrictEqual([first.key, other.key], ["a", "b"])
+      yield* TestClock.adjust(1)
+      const later = yield* refused("a")
+      assert.deepStrictEqual([first.retryAfterMillis, later.retryAfterMillis], [1000, 999])
+    })
+  )
+
   // Effect's memory store keeps every key for ever.
   it.effect("a hundred thousand keys seen once do not stay", () =>
     Effect.gen(function* () {
@@ -142,7 +158,10 @@ describe("RateLimiterLanes: what always holds", () => {
   it("never more than maxKeys, the newest is kept, and what has the same key has the same limit", () =>
     fc.assert(
       fc.property(calls, fc.integer({ min: 1, max: 40 }), (list, maxKeys) => {
-        const lanes = RateLimiterLanes.make(() => ({ rule: RateLimiterState.smooth(1000), waiting: 0 }), maxKeys)
+        const lanes = RateLimiterLanes.make(
+          () => ({ rule: RateLimiterState.smooth(1000), waiting: 0, refusal: undefined }),
+          maxKeys
+        )
         let now = 0
         for (const { key, wait } of list) {
           now += wait
