@@ -28,7 +28,7 @@
  * Effect.runSync(Effect.flip(Retry.retry(Effect.fail("down"), policy))).errors // => ["down", "down", "down"]
  * ```
  */
-import { Cause, Duration, Effect, type Fiber, Function, type Pull, Schedule, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, type Fiber, Function, type Pull, Schedule, Stream } from "effect"
 import * as Failures from "./Failures.ts"
 import { nonNegativeInt, positiveInt } from "./InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
@@ -70,13 +70,15 @@ const backoff = RetrySchedule.exponential().pipe(RetrySchedule.honourRetryAfter(
 export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: Options<A, E, E2>): Retry<A, E, E2> => {
   const where = "Retry.make"
   const schedule = options?.schedule ?? backoff
+  const plan = RetryPlan.planOf(schedule)
   const unlimited = options?.schedule === undefined ? 3 : Number.POSITIVE_INFINITY
   return {
     [TypeId]: TypeId,
     attempts: options?.attempts === undefined ? unlimited : positiveInt(where, "attempts", options.attempts),
     schedule,
-    plan: RetryPlan.planOf(schedule),
+    plan,
     budget: options?.budget,
+    needs: needsOf([...(options?.budget === undefined ? [] : [options.budget]), ...(plan?.budgets ?? [])]),
     while: options?.while ?? Failures.isRetryable,
     failOn: options?.failOn,
     consumes: options?.consumes,
@@ -84,6 +86,11 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
     keepErrors: positiveInt(where, "keepErrors", options?.keepErrors ?? 10),
     yieldEvery: positiveInt(where, "yieldEvery", options?.yieldEvery ?? 32)
   }
+}
+
+const needsOf = (budgets: ReadonlyArray<RetryBudget>): "nothing" | "paid" | "time" => {
+  if (budgets.every(({ rule }) => rule.needs === "nothing")) return "nothing"
+  return budgets.every(({ rule }) => rule.needs !== undefined) ? "paid" : "time"
 }
 
 /** The defaults: 3 attempts, exponential from 1 s, full jitter. */
@@ -127,30 +134,27 @@ export const retry: {
         const failed = Failures.errorOf(cause)
         return failed === undefined ? passes(cause) : run.decide(fiber, failed.error, go)
       }
-      if (policy.failOn === undefined && !measures && !hasBudget(policy)) {
-        attempt = Effect.catchCause(self, onFailure)
-        return attempt
-      }
       const body = measures ? measured(self, run, fiber) : self
-      attempt = Effect.matchCauseEffect(body, {
-        onFailure,
-        onSuccess: (result): Effect.Effect<A, Exhausted<E | E2>, R> => {
-          const refused = policy.failOn?.(result)
-          if (refused !== undefined) return run.decide(fiber, refused, go)
-          run.succeeded(nowOf(fiber))
-          return Effect.succeed(result)
-        }
-      })
+      // A handler for success is a second frame, of 95 ns.
+      attempt =
+        policy.failOn === undefined && policy.needs === "nothing"
+          ? Effect.catchCause(body, onFailure)
+          : Effect.matchCauseEffect(body, {
+              onFailure,
+              onSuccess: (result): Effect.Effect<A, Exhausted<E | E2>, R> => {
+                const refused = policy.failOn?.(result)
+                if (refused !== undefined) return run.decide(fiber, refused, go)
+                if (policy.needs !== "nothing") {
+                  run.succeeded(policy.needs === "time" ? nowOf(fiber) : run.startedAt)
+                }
+                return Exit.succeed(result)
+              }
+            })
       if (policy.budget?.rule.tracksFlight === true) return tracked(run, attempt)
       run.request()
       return attempt
     })
 )
-
-const hasBudget = (policy: {
-  readonly budget: RetryBudget | undefined
-  readonly plan: RetryPlan.Plan<never> | undefined
-}): boolean => policy.budget !== undefined || (policy.plan !== undefined && policy.plan.budgets.length > 0)
 
 /** Records how long an attempt took, whatever came of it. */
 const measured = <A, E, R, E2 extends E>(

@@ -25,6 +25,11 @@ export interface Rule {
   readonly success: (now: number, paid: number) => void
   /** An attempt failed in a way that says something of the dependency. */
   readonly failure: (now: number) => void
+  /**
+   * What the rule needs to know of a success: nothing at all, and it need not be told; what was paid, and not when; or
+   * both, which is the default. A handler for success and a reading of the clock are most of what a budget costs.
+   */
+  readonly needs?: "nothing" | "paid" | undefined
   /** A retry that was let through has ended. */
   readonly retryEnded: () => void
   /** A request has ended, whatever became of it. */
@@ -52,6 +57,7 @@ export const tokenRatio = (options: { readonly maxTokens: number; readonly token
     tracksFlight: false,
     request: nothing,
     retry: () => (tokens * 2 > max ? 0 : refused),
+    needs: "paid",
     success: () => {
       tokens = Math.min(max, tokens + gain)
     },
@@ -115,6 +121,7 @@ export const window = (options: {
       add(now, -withdrawal)
       return withdrawal
     },
+    needs: "nothing",
     success: nothing,
     failure: nothing,
     retryEnded: nothing,
@@ -150,6 +157,7 @@ export const quota = (options: {
       left = Math.max(0, left - cost)
       return cost
     },
+    needs: "paid",
     success: (_, paid) => {
       left = Math.min(options.capacity, left + (paid > 0 ? paid : options.refill))
     },
@@ -180,6 +188,7 @@ export const share = (options: { readonly maxShare: number; readonly minConcurre
       running++
       return 0
     },
+    needs: "nothing",
     success: nothing,
     failure: nothing,
     retryEnded: () => {

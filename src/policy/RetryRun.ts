@@ -26,6 +26,8 @@ export interface Retry<in A = unknown, in E = unknown, out E2 = never> extends A
   readonly schedule: Schedule.Schedule<unknown, E>
   readonly plan: RetryPlan.Plan<E> | undefined
   readonly budget: RetryBudget | undefined
+  /** What its budgets need to know of a success; `nothing` if there are none. */
+  readonly needs: "nothing" | "paid" | "time"
   readonly while: (error: E) => boolean
   readonly failOn: ((result: A) => E2 | undefined) | undefined
   readonly consumes: ((error: E) => boolean) | undefined
