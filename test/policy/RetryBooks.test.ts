@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { InvalidRequest } from "effect-resilience/errors"
-import { Deadline, Retry, RetryBudget, RetrySchedule } from "effect-resilience/policy"
+import { Deadline, Retry, RetryBudget, RetryBudgetState as State, RetrySchedule } from "effect-resilience/policy"
 import { observe } from "./kit/attempts.ts"
 
 const immediate = RetrySchedule.immediate
@@ -100,4 +100,43 @@ describe("Retry: the books of a budget", () => {
       assert.deepStrictEqual(yield* balances, [90, 72])
     })
   )
+
+  // A reading of the clock and a handler for success are most of what a budget costs a call that does not fail.
+  for (const [name, budget] of [
+    ["window", RetryBudget.window()],
+    ["tokenRatio", RetryBudget.tokenRatio()],
+    ["quota", RetryBudget.quota()],
+    ["share", RetryBudget.share()]
+  ] as const) {
+    it.effect(`a success with ${name} reads the clock once`, () =>
+      Effect.gen(function* () {
+        const policy = Retry.make({ budget: yield* budget })
+        const clock = yield* Clock.Clock
+        let readings = 0
+        const counted: Clock.Clock = Object.create(clock, {
+          currentTimeMillisUnsafe: { value: () => (readings++, clock.currentTimeMillisUnsafe()) }
+        })
+        yield* Effect.provideService(Retry.retry(Effect.void, policy), Clock.Clock, counted)
+        assert.strictEqual(readings, 1)
+      })
+    )
+  }
+
+  it("what a rule says it needs of a success is all it uses", () => {
+    const rules = [
+      State.window({ ratio: 0.2, minPerSecond: 1, ttlMillis: 10_000 }),
+      State.share({ maxShare: 0.2, minConcurrency: 3 }),
+      State.tokenRatio({ maxTokens: 10, tokenRatio: 0.1 }),
+      State.quota({ capacity: 100, costOf: () => 5, refill: 1 })
+    ]
+    for (const rule of rules) {
+      rule.request(0)
+      rule.retry(0, "x")
+      rule.failure(0)
+      const before = rule.balance(0)
+      rule.success(1e9, 0)
+      if (rule.needs === "nothing") assert.strictEqual(rule.balance(0), before, rule.kind)
+      else assert.isAbove(rule.balance(0), before, rule.kind)
+    }
+  })
 })
