@@ -130,6 +130,53 @@ const attemptExceeded =
   (elapsedMillis) =>
     stackless(() => new ChannelResponseTimeExceeded({ phase: "attempt", limitMillis, elapsedMillis }))
 
+/** A limit that was looked at once, for as many effects as you like. */
+type Bound<X> = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X, R>
+
+const totalOf = (limit: Duration.Input, options: Options | undefined): Bound<DeadlineExceeded> => {
+  const limitMillis = positiveMillis("Deadline.total", "limit", limit)
+  const expired = deadlineExceeded(limitMillis)
+  const detach = options?.onExpiry === "detach"
+  return (self) =>
+    Effect.withFiber((fiber) => {
+      const now = millisNow(fiber)
+      const at = Math.min(now + limitMillis, fiber.getRef(Current))
+      return enforce(self, fiber, now, at, at, detach, expired)
+    })
+}
+
+const attemptOf = (limit: Duration.Input, options: Options | undefined): Bound<ChannelResponseTimeExceeded> => {
+  const limitMillis = positiveMillis("Deadline.attempt", "limit", limit)
+  const expired = attemptExceeded(limitMillis)
+  const detach = options?.onExpiry === "detach"
+  return (self) =>
+    Effect.withFiber((fiber) => {
+      const now = millisNow(fiber)
+      const at = now + limitMillis
+      return enforce(self, fiber, now, at, Math.min(at, fiber.getRef(Current)), detach, expired)
+    })
+}
+
+/** Both forms: in a pipe the limit is looked at when it is given, and not for each effect. */
+const both = <X>(bound: (limit: Duration.Input, options: Options | undefined) => Bound<X>) => {
+  function limiter(limit: Duration.Input, options?: Options): Bound<X>
+  function limiter<A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    limit: Duration.Input,
+    options?: Options
+  ): Effect.Effect<A, E | X, R>
+  function limiter<A, E, R>(
+    first: Duration.Input | Effect.Effect<A, E, R>,
+    second?: Duration.Input | Options,
+    options?: Options
+  ): Bound<X> | Effect.Effect<A, E | X, R> {
+    return Effect.isEffect(first)
+      ? bound(second as Duration.Input, options)(first)
+      : bound(first, second as Options | undefined)
+  }
+  return limiter
+}
+
 /**
  * Bounds everything inside: fails with `DeadlineExceeded` when `limit` (above zero) is over, or when an earlier deadline
  * from outside is. With none of its time left it fails without running the effect.
@@ -146,19 +193,7 @@ export const total: {
     limit: Duration.Input,
     options?: Options
   ): Effect.Effect<A, E | DeadlineExceeded, R>
-} = Function.dual(
-  (args) => Effect.isEffect(args[0]),
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input, options?: Options) => {
-    const limitMillis = positiveMillis("Deadline.total", "limit", limit)
-    const expired = deadlineExceeded(limitMillis)
-    const detach = options?.onExpiry === "detach"
-    return Effect.withFiber<A, E | DeadlineExceeded, R>((fiber) => {
-      const now = millisNow(fiber)
-      const at = Math.min(now + limitMillis, fiber.getRef(Current))
-      return enforce(self, fiber, now, at, at, detach, expired)
-    })
-  }
-)
+} = both(totalOf)
 
 /**
  * Bounds one attempt: fails with `ChannelResponseTimeExceeded` (phase `attempt`) when `limit` (above zero) is over. What
@@ -176,19 +211,7 @@ export const attempt: {
     limit: Duration.Input,
     options?: Options
   ): Effect.Effect<A, E | ChannelResponseTimeExceeded, R>
-} = Function.dual(
-  (args) => Effect.isEffect(args[0]),
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input, options?: Options) => {
-    const limitMillis = positiveMillis("Deadline.attempt", "limit", limit)
-    const expired = attemptExceeded(limitMillis)
-    const detach = options?.onExpiry === "detach"
-    return Effect.withFiber<A, E | ChannelResponseTimeExceeded, R>((fiber) => {
-      const now = millisNow(fiber)
-      const at = now + limitMillis
-      return enforce(self, fiber, now, at, Math.min(at, fiber.getRef(Current)), detach, expired)
-    })
-  }
-)
+} = both(attemptOf)
 
 /**
  * Bounds a whole stream, from its first pull to its end, the consumer's own time included: fails with

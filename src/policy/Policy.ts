@@ -120,7 +120,12 @@ const TypeId = "~effect-resilience/policy/Policy"
 export interface Policy<out M extends Members = Members> {
   readonly [TypeId]: typeof TypeId
   readonly members: M
+  /** What the parts do to an effect, from the inside out. */
+  readonly layers: ReadonlyArray<PolicyLayer>
 }
+
+/** What one part of a pipeline does to an effect. */
+export type PolicyLayer = <R>(self: Effect.Effect<unknown, unknown, R>) => Effect.Effect<unknown, unknown, R>
 
 /** Makes a pipeline. Throws `InvalidPolicyOption` for a wrong limit. */
 export const make = <const M extends Members>(members: M & Accepts<M>): Policy<M> => {
@@ -128,7 +133,7 @@ export const make = <const M extends Members>(members: M & Accepts<M>): Policy<M
     const limit = members[option]
     if (limit !== undefined) positiveMillis("Policy.make", option, durationOf(limit))
   }
-  return { [TypeId]: TypeId, members }
+  return { [TypeId]: TypeId, members, layers: layersOf(members) }
 }
 
 /** `X` if the member is there; also if the type leaves that open. */
@@ -199,24 +204,33 @@ export const apply: {
     policy: Policy<M>
   ): Effect.Effect<A | InjectedResult<M>, Errors<E, M>, R>
 } = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy<EffectMembers>) => {
-  const m = policy.members
   let out: Effect.Effect<unknown, unknown, R> = self
-  if (m.chaos !== undefined) out = Chaos.inject(out, m.chaos)
-  if (m.attempt !== undefined) out = Deadline.attempt(out, durationOf(m.attempt), optionsOf(m.attempt))
-  if (m.outlier !== undefined) out = OutlierEjection.observe(out, m.outlier.ejection, m.outlier.member)
-  if (m.bulkhead !== undefined) out = Bulkhead.protect(out, m.bulkhead)
-  if (m.adaptiveLimit !== undefined) out = AdaptiveLimit.protect(out, m.adaptiveLimit)
-  if (m.rateLimiter !== undefined) out = RateLimiter.protect(out, m.rateLimiter)
-  if (m.breaker !== undefined) out = CircuitBreaker.protect(out, m.breaker)
-  if (m.throttle !== undefined) out = Throttle.protect(out, m.throttle)
-  if (m.hedge !== undefined) out = Hedge.hedged(out, m.hedge)
-  if (m.retry !== undefined) out = Retry.retry(out, m.retry as Retry.Retry)
-  if (m.deadline !== undefined) out = Deadline.total(out, durationOf(m.deadline), optionsOf(m.deadline))
-  const { name } = m
-  if (name === undefined) return out
-  const effect = out
-  return Effect.withFiber((fiber) => (PolicyTelemetry.listens(fiber) ? named(effect, name, fiber) : effect))
+  for (const layer of policy.layers) out = layer(out)
+  return out
 })
+
+/** What the parts do to an effect, from the inside out, with all that can be known before there is one. */
+const layersOf = (m: Members): ReadonlyArray<PolicyLayer> => {
+  const layers: Array<PolicyLayer> = []
+  const add = (layer: PolicyLayer) => layers.push(layer)
+  const { adaptiveLimit, breaker, bulkhead, chaos, hedge, name, outlier, rateLimiter, retry, throttle } = m
+  // A pipeline with a chaos for streams is applied to no effect: its type does not let it.
+  if (chaos !== undefined) add((self) => Chaos.inject(self, chaos as Chaos.Chaos<unknown, unknown>))
+  if (m.attempt !== undefined) add(Deadline.attempt(durationOf(m.attempt), optionsOf(m.attempt)))
+  if (outlier !== undefined) add((self) => OutlierEjection.observe(self, outlier.ejection, outlier.member))
+  if (bulkhead !== undefined) add((self) => Bulkhead.protect(self, bulkhead))
+  if (adaptiveLimit !== undefined) add((self) => AdaptiveLimit.protect(self, adaptiveLimit))
+  if (rateLimiter !== undefined) add((self) => RateLimiter.protect(self, rateLimiter))
+  if (breaker !== undefined) add((self) => CircuitBreaker.protect(self, breaker))
+  if (throttle !== undefined) add((self) => Throttle.protect(self, throttle))
+  if (hedge !== undefined) add((self) => Hedge.hedged(self, hedge))
+  if (retry !== undefined) add((self) => Retry.retry(self, retry as Retry.Retry))
+  if (m.deadline !== undefined) add(Deadline.total(durationOf(m.deadline), optionsOf(m.deadline)))
+  if (name !== undefined) {
+    add((self) => Effect.withFiber((fiber) => (PolicyTelemetry.listens(fiber) ? named(self, name, fiber) : self)))
+  }
+  return layers
+}
 
 /** Names the pipeline for those who listen, and records how long it took. */
 const named = <A, E, R>(
