@@ -128,7 +128,7 @@ const readQuery = (query: URLSearchParams, complain: Complain): JsonObject => {
     if (values.length > 1) complain(name, "must be given once", "exclusive")
     if (name === "messages") complain(name, "is only read from a body", "unknown_field")
     else if (name === "message" || value !== "") {
-      object[name] = name === "timeout" && /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value
+      object[name] = name === "timeout" && /^\s*[+-]?\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value
     }
   }
   return object

@@ -109,7 +109,7 @@ describe("parseChatRequest", () => {
     ["message=a&x=1", ["x unknown_field"]],
     ["message=a&messages=[]", ["messages unknown_field"]],
     ["message=a&timeout=abc", ["timeout type"]],
-    ["message=a&timeout=-5", ["timeout type"]],
+    ["message=a&timeout=-5", ["timeout too_small"]],
     ["message=a&timeout=1e3", ["timeout type"]],
     ["message=a&timeout=Infinity", ["timeout type"]],
     ["message=a&timeout=0", ["timeout too_small"]],
