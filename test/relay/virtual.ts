@@ -2,7 +2,7 @@
  * A relay on virtual time: real journal, selection and attempt loop; upstreams that follow a plan of faults and go on
  * from a partial answer, as a prefill or before a message. What every call did is recorded.
  */
-import { Clock, Effect, Layer, Redacted } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import {
   type Channel,
@@ -16,6 +16,7 @@ import { chatClient } from "effect-resilience/dialect"
 import { DoRequestFailed } from "effect-resilience/errors"
 import { Journal, JournalStoreMemory } from "effect-resilience/journal"
 import { Relay, type RelayOptions, Signals } from "effect-resilience/relay"
+import { breaker, channel as defaultChannel } from "../channel/kit/channels.ts"
 
 /** What one call of an upstream does. `at` counts chunks of the answer. */
 export type Plan =
@@ -153,25 +154,8 @@ export const upstreams = (plans: { readonly [channel: string]: ReadonlyArray<Pla
 }
 
 /** A channel of a virtual relay; its id is its host. */
-export const channel = (id: string, more: Partial<Channel> = {}): Channel => ({
-  id,
-  dialect: "openai",
-  baseUrl: `http://${id}/v1`,
-  keys: [Redacted.make("k")],
-  keyMode: "polling",
-  models: ["m"],
-  modelMapping: [],
-  priority: 0,
-  weight: 1,
-  group: "default",
-  continuation: "auto",
-  stream: true,
-  statusMapping: {},
-  params: {},
-  headers: {},
-  timeouts: {},
-  ...more
-})
+export const channel = (id: string, more: Partial<Channel> = {}): Channel =>
+  defaultChannel(id, { baseUrl: `http://${id}/v1`, ...more })
 
 /** Options with the contract's defaults. */
 export const options = (channels: ReadonlyArray<Channel>, more: Partial<RelayOptions> = {}): RelayOptions => ({
@@ -201,7 +185,7 @@ export const options = (channels: ReadonlyArray<Channel>, more: Partial<RelayOpt
     budget: { ratio: 0.2, minPerSecond: 10 }
   },
   recovery: { mode: "continue", maxContinuations: 2, prompt: null },
-  breaker: { window: 30_000, minimum: 5, failureRate: 0.5, open: 10_000, cap: 300_000, probes: 1 },
+  breaker,
   tokens: [],
   channels,
   ...more
