@@ -8,6 +8,7 @@ import { encodeComment, encodeRetry } from "../sse/index.ts"
 import type { Exchange } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
 
+// One line, without a blank one behind it: a blank line is an event to half of the clients there are.
 const ping = encodeComment("ping")
 
 /** What kind of route a connection came by. On our own it may be ended at any event; in a dialect it may not. */

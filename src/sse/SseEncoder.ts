@@ -75,15 +75,18 @@ export const encodeJsonEvent = (event: string | undefined, id: string, json: str
       : `id: ${id}\nevent: ${event}\ndata: ${json}\n\n`
 
 /**
- * A comment, ended by a blank line so that nothing is left open. A reader ignores it; it keeps a connection alive.
+ * A comment: its lines and no blank one. A reader ignores it; it keeps a connection alive. Write it between events.
+ *
+ * A blank line after it would be harmless by the standard and fatal in practice: once they have seen an `id:`, `openai`
+ * and `anthropic` for Python, `openai-go` and `httpx-sse` dispatch an event at any blank line, and fail on its empty data.
  *
  * ```ts import.meta.vitest
  * import { encodeComment } from "effect-resilience/sse"
  *
- * encodeComment("ping") // => ": ping\n\n"
+ * encodeComment("ping") // => ": ping\n"
  * ```
  */
-export const encodeComment = (text: string): string => `${lines(":", text)}\n`
+export const encodeComment = (text: string): string => lines(":", text)
 
 /**
  * The reconnection time, in milliseconds, in a block of its own. Throws `InvalidSseField` unless it is a whole number
