@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
-import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "effect-resilience/journal"
+import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "#src/journal/index"
 
 const frames = 300
 const frame = (id: string, seq: number): string =>

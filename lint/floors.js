@@ -12,16 +12,24 @@ export const floors = {
   sse: 1,
   store: 1,
   telemetry: 1,
+  settings: 1,
+  books: 1,
   stream: 2,
   http: 2,
+  client: 2,
   dialect: 3,
   journal: 3,
+  rpc: 3,
+  ai: 3,
   channel: 4,
   account: 4,
   relay: 5,
-  server: 6,
-  client: 6,
-  cli: 7
+  operate: 6,
+  server: 7,
+  cli: 8,
+  // Beside the house: they may import from everywhere, and nothing of the house imports from them.
+  testing: 9,
+  exports: 10
 }
 
 const unstable =

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted } from "effect"
-import { findToken, mayUse, type Token } from "effect-resilience/account"
+import { findToken, mayUse, type Token } from "#src/account/index"
 
 const token = (name: string, key: string, models: ReadonlyArray<string> = ["*"]): Token => ({
   name,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
-import { type Channel, type OnTransition, type Picked, Selection, type Wanted } from "effect-resilience/channel"
+import { type Channel, type OnTransition, type Picked, Selection, type Wanted } from "#src/channel/index"
 import {
   ChannelInvalidKey,
   ChannelParamOverrideInvalid,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
-import { keyId, type OnTransition, type Outcome, type Picked, Selection } from "effect-resilience/channel"
+import { keyId, type OnTransition, type Outcome, type Picked, Selection } from "#src/channel/index"
 import {
   BadResponse,
   ChannelInvalidKey,

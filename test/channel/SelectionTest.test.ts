@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Selection, SelectionTest, type Target } from "effect-resilience/channel"
+import { Selection, SelectionTest, type Target } from "#src/channel/index"
 import { channel, wanted } from "./kit/channels.ts"
 
 const target = (id: string): Target => ({ channel: channel(id), keyIndex: 0, key: undefined, model: "m" })

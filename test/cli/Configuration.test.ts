@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Result } from "effect"
-import { decodeConfiguration, loadConfiguration, type ConfigurationFaults } from "effect-resilience/cli"
+import { decodeConfiguration, loadConfiguration, type ConfigurationFaults } from "#src/cli/index"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { accepted, channel, faultLines, firstChannel, folder, load, withChannel } from "./kit.ts"

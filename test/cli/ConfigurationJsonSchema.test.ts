@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { configurationJsonSchema } from "effect-resilience/cli"
+import { configurationJsonSchema } from "#src/cli/index"
 import { accepted, channel, withChannel } from "./kit.ts"
 
 interface Node {

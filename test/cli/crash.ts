@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { runMain } from "effect-resilience/cli"
+import { runMain } from "#src/cli/index"
 
 runMain(
   Effect.callback(() => {

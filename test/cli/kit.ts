@@ -3,8 +3,8 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import type { Channel } from "effect-resilience/channel"
-import { loadConfiguration } from "effect-resilience/cli"
+import type { Channel } from "#src/channel/index"
+import { loadConfiguration } from "#src/cli/index"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isExactModel, mapModel, matchesModel } from "effect-resilience/dialect"
+import { isExactModel, mapModel, matchesModel } from "#src/dialect/index"
 import * as fc from "fast-check"
 
 describe("model patterns", () => {

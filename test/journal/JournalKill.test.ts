@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { JournalStore, JournalStoreSqliteNode } from "effect-resilience/journal"
+import { JournalStore, JournalStoreSqliteNode } from "#src/journal/index"
 import { journalOn, makeTold, until } from "./kit.ts"
 
 const runs = 20

@@ -1,5 +1,5 @@
 import { Context, Effect, Layer } from "effect"
-import { JournalStore, JournalStoreMemory } from "effect-resilience/journal"
+import { JournalStore, JournalStoreMemory } from "#src/journal/index"
 import { journalSuite } from "./suite.ts"
 
 journalSuite({

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { JournalStore, JournalStoreSqliteNode } from "effect-resilience/journal"
+import { JournalStore, JournalStoreSqliteNode } from "#src/journal/index"
 import { journalOn, makeTold, moment, stream } from "./kit.ts"
 import { journalSuite } from "./suite.ts"
 

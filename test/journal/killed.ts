@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs"
 import { Effect, Layer } from "effect"
-import { Journal, JournalStoreSqliteNode } from "effect-resilience/journal"
+import { Journal, JournalStoreSqliteNode } from "#src/journal/index"
 
 const path = process.argv[2] ?? ""
 

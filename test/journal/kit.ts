@@ -12,7 +12,7 @@ import {
   JournalStore,
   type NewStream,
   type ReaderSink
-} from "effect-resilience/journal"
+} from "#src/journal/index"
 
 type Store = JournalStore["Service"]
 

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import * as fc from "fast-check"
-import type { JournalStore } from "effect-resilience/journal"
+import type { JournalStore } from "#src/journal/index"
 import { failable, journalOn, late, makeTold, makeTurns, stream, type Told, until } from "./kit.ts"
 import { runSchedule, schedules } from "./schedules.ts"
 

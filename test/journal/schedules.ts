@@ -5,7 +5,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import type { JournalStore, Reader } from "effect-resilience/journal"
+import type { JournalStore, Reader } from "#src/journal/index"
 import { journalOn, late, type Lateness, makeTold, makeTurns, moment, stream, type Told } from "./kit.ts"
 
 /** One step of a schedule, on three streams. */

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { formatCursor, type JournalStore } from "effect-resilience/journal"
+import { formatCursor, type JournalStore } from "#src/journal/index"
 import { journalOn, late, makeTold, makeTurns, moment, stream, until } from "./kit.ts"
 import { type Backend, readersSuite } from "./readersSuite.ts"
 

@@ -19,7 +19,7 @@ import {
   type ResilienceError,
   UpstreamOverloaded
 } from "effect-resilience/errors"
-import { continuationModes, decide, type Failed, type Next, ruleOf } from "effect-resilience/relay"
+import { continuationModes, decide, type Failed, type Next, ruleOf } from "#src/relay/index"
 
 const base: Failed = {
   error: new DoRequestFailed({}),

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { AnswerEncoder, Delta, Payload, Seam } from "effect-resilience/dialect"
+import type { AnswerEncoder, Delta, Payload, Seam } from "#src/dialect/index"
 import { DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
-import { Machine } from "effect-resilience/relay"
+import { Machine } from "#src/relay/index"
 import * as fc from "fast-check"
 
 const delta = (fields: Partial<Delta>): Delta => ({

@@ -4,18 +4,11 @@
  */
 import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import {
-  type Channel,
-  type Outcome,
-  Selection,
-  type Target,
-  Upstream,
-  type UpstreamSink
-} from "effect-resilience/channel"
-import { chatClient } from "effect-resilience/dialect"
+import { type Channel, type Outcome, Selection, type Target, Upstream, type UpstreamSink } from "#src/channel/index"
+import { chatClient } from "#src/dialect/index"
 import { DoRequestFailed } from "effect-resilience/errors"
-import { Journal, JournalStoreMemory } from "effect-resilience/journal"
-import { Relay, type RelayOptions, Signals } from "effect-resilience/relay"
+import { Journal, JournalStoreMemory } from "#src/journal/index"
+import { Relay, type RelayOptions, Signals } from "#src/relay/index"
 import { breaker, channel as defaultChannel } from "../channel/kit/channels.ts"
 
 /** What one call of an upstream does. `at` counts chunks of the answer. */

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { SqliteNode } from "effect-resilience/store"
+import { SqliteNode } from "#src/store/index"
 import { startUpkeep } from "../../src/store/SqliteUpkeepNode.ts"
 
 const folder = Effect.acquireRelease(

@@ -4,7 +4,7 @@
  * `node opener.ts PATH [hold]`.
  */
 import { Effect, Scope } from "effect"
-import { SqliteNode } from "effect-resilience/store"
+import { SqliteNode } from "#src/store/index"
 
 const [path = "", hold] = process.argv.slice(2)
 

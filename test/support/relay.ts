@@ -2,8 +2,8 @@
  * A relay in this process, over real sockets, with the configuration that a file would give.
  */
 import { Effect, Exit, Metric, Result, Scope } from "effect"
-import { decodeConfiguration } from "effect-resilience/cli"
-import { serve } from "effect-resilience/server"
+import { decodeConfiguration } from "#src/cli/index"
+import { serve } from "#src/server/index"
 
 /** A relay that runs. */
 export interface RunningRelay {

@@ -3,12 +3,12 @@
  * to answer late.
  */
 import { Context, Effect, Exit, Layer, Metric, Result, Scope } from "effect"
-import { Selection, UpstreamNode } from "effect-resilience/channel"
-import { decodeConfiguration } from "effect-resilience/cli"
+import { Selection, UpstreamNode } from "#src/channel/index"
+import { decodeConfiguration } from "#src/cli/index"
 import { UpdateDataError } from "effect-resilience/errors"
-import { type Change, Journal, JournalStore, JournalStoreMemory } from "effect-resilience/journal"
-import { Relay, Signals } from "effect-resilience/relay"
-import { serveHttp } from "effect-resilience/server"
+import { type Change, Journal, JournalStore, JournalStoreMemory } from "#src/journal/index"
+import { Relay, Signals } from "#src/relay/index"
+import { serveHttp } from "#src/server/index"
 import { EventLogNode, Metrics } from "effect-resilience/telemetry"
 
 /** What a store is told. */

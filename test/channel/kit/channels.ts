@@ -1,5 +1,5 @@
 import { Redacted } from "effect"
-import type { BreakerOptions, Channel, Tried, Wanted } from "effect-resilience/channel"
+import type { BreakerOptions, Channel, Tried, Wanted } from "#src/channel/index"
 
 /** A channel with the contract's defaults. */
 export const channel = (id: string, options: Partial<Channel> & { readonly keyCount?: number } = {}): Channel => {
