@@ -14,7 +14,8 @@ import {
   DeadlineExceeded,
   describe,
   type ResilienceError,
-  stackless
+  stackless,
+  withHint
 } from "../errors/index.ts"
 import { refused } from "../policy/RetryBudgetState.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
@@ -93,7 +94,7 @@ class Attempts {
     const now = this.context.now()
     const waits = [...this.hints.values()].map((until) => until - now).filter((wait) => wait > 0)
     const hinted = waits.length > 0 && describe(error).recoverable
-    this.answer.fail(hinted ? withRetryAfter(error, Math.min(...waits)) : error)
+    this.answer.fail(hinted ? withHint(error, Math.min(...waits)) : error)
   }
 
   /** The next target; `undefined` when there is none yet, or the answer has ended for want of one. */
@@ -378,10 +379,4 @@ class Attempts {
     picked.release({ _tag: "Failure", error, penalise: !this.penalised.has(id) })
     this.penalised.add(id)
   }
-}
-
-/** The same error with a hint. */
-const withRetryAfter = (error: ResilienceError, retryAfterMillis: number): ResilienceError => {
-  const Class = error.constructor as new (fields: object) => ResilienceError
-  return stackless(() => new Class({ ...error, retryAfterMillis }))
 }
