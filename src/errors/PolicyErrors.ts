@@ -12,7 +12,7 @@ interface OfKey {
 const ofKey =
   (code: "circuit_open" | "throttled") =>
   ({ key, retryAfterMillis }: OfKey & FaultFields): string =>
-    withFigures(code, [keyed(key), hinted(retryAfterMillis)])
+    withFigures(code, keyed(key), hinted(retryAfterMillis))
 
 /** `circuit_open`: the target is resting after failures. `retryAfterMillis` is the rest of its rest. */
 export class CircuitOpen extends /*#__PURE__*/ fault("circuit_open", ofKey("circuit_open"))<OfKey> {}
@@ -26,11 +26,12 @@ interface OfLimit extends OfKey {
 export class BulkheadFull extends /*#__PURE__*/ fault(
   "bulkhead_full",
   ({ key, limit, retryAfterMillis }: OfLimit & FaultFields) =>
-    withFigures("bulkhead_full", [
+    withFigures(
+      "bulkhead_full",
       keyed(key),
       limit === undefined ? undefined : `limit ${limit}`,
       hinted(retryAfterMillis)
-    ])
+    )
 )<OfLimit> {}
 
 /** `throttled`: the request was throttled. */
@@ -45,10 +46,11 @@ interface OutOfTime {
 export class DeadlineExceeded extends /*#__PURE__*/ fault(
   "deadline_exceeded",
   ({ elapsedMillis, limitMillis }: OutOfTime) =>
-    withFigures("deadline_exceeded", [
+    withFigures(
+      "deadline_exceeded",
       elapsedMillis === undefined ? undefined : `after ${inSeconds(elapsedMillis)}`,
       limitMillis === undefined ? undefined : `limit ${inSeconds(limitMillis)}`
-    ])
+    )
 )<OutOfTime> {}
 
 /** `retry_budget_exhausted`: the retry budget is spent. */

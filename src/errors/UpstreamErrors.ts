@@ -29,10 +29,11 @@ export class ChannelResponseTimeExceeded extends /*#__PURE__*/ fault(
   ({ elapsedMillis, limitMillis, phase }: Clock) =>
     phase === "upstream"
       ? "The upstream did not answer in time: it reported a time-out of its own."
-      : withFigures("channel:response_time_exceeded", [
+      : withFigures(
+          "channel:response_time_exceeded",
           `${clocks[phase]} in ${inSeconds(elapsedMillis)}`,
           `limit ${inSeconds(limitMillis)}`
-        ])
+        )
 )<Clock> {}
 
 /** `bad_response_status_code`: the upstream answered with an unexpected status. */

@@ -135,6 +135,23 @@ describe("messages say what a person at night has to know", () => {
   ]
   for (const [name, message, expected] of cases) it(name, () => assert.strictEqual(message, expected))
 
+  it("figures are read as people write them", () => {
+    const after = (elapsedMillis: number) => new DeadlineExceeded({ elapsedMillis }).message
+    const figures = [
+      [0.4, "0 ms"],
+      [999.4, "999 ms"],
+      [1000, "1 s"],
+      [1050, "1.05 s"],
+      [1500, "1.5 s"],
+      [59_994, "59.99 s"],
+      [59_996, "60 s"],
+      [600_000, "600 s"]
+    ] as const
+    for (const [millis, said] of figures) {
+      assert.strictEqual(after(millis), `The request ran out of time: after ${said}.`)
+    }
+  })
+
   it("a given message stays", () => assert.strictEqual(new CircuitOpen({ key: "a", message: "m" }).message, "m"))
 
   it("P16: clients read the catalogue's message, without figures", () => {
