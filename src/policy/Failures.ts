@@ -6,7 +6,8 @@
  * (`blameOf`). An error of which nothing is known is a failure and may be asked again. A defect and an interruption are
  * neither.
  */
-import type { Cause, Exit } from "effect"
+import type * as Cause from "effect/Cause"
+import type * as Exit from "effect/Exit"
 import * as Clock from "effect/Clock"
 import * as Fiber from "effect/Fiber"
 import {

@@ -22,7 +22,10 @@
  * Effect.runSync(call.pipe(Fallback.value("none"))) // => "none"
  * ```
  */
-import { Effect, type Fiber, Function, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Function from "effect/Function"
+import * as Stream from "effect/Stream"
 import { type Blame, type BlamedOn, isBlamedOn, type Late, type NotBlamedOn } from "../errors/index.ts"
 import * as PolicyTelemetry from "./PolicyTelemetry.ts"
 

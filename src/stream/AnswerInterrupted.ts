@@ -1,7 +1,7 @@
 /**
  * The error of an answer that broke off: it carries what was delivered of it.
  */
-import { Data } from "effect"
+import * as Data from "effect/Data"
 import { Blame, blameOf, type BlameOf, type ResilienceError, saidBy } from "../errors/index.ts"
 
 /** Amounts by name, such as tokens by their kind. */

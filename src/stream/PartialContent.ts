@@ -2,7 +2,10 @@
  * An answer that breaks off is not lost: what was delivered of it is kept, travels in the error, and a continuation can
  * go on from there. What was delivered is never delivered again.
  */
-import { Array as Arr, Effect, type Pull, Stream } from "effect"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
 import { dual } from "effect/Function"
 import { BadResponse, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
 import { InvalidPolicyOption } from "../policy/index.ts"
