@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { BulkheadFull, CircuitOpen, ClientGone, DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
 import { BreakerState, CircuitBreaker, CircuitBreakerStore, PolicyTelemetry } from "effect-resilience/policy"
-import type { Breaker } from "../../src/policy/BreakerState.ts"
+import type { Breaker } from "#src/policy/breaker/BreakerState"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
 
 const down = Effect.fail(new DoRequestFailed({}))

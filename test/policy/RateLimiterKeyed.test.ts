@@ -3,7 +3,7 @@ import { Effect, Exit } from "effect"
 import { RateLimiter, RateLimiterState } from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import * as RateLimiterLanes from "../../src/policy/RateLimiterLanes.ts"
+import * as RateLimiterLanes from "#src/policy/limiter/RateLimiterLanes"
 import { execFileSync } from "node:child_process"
 
 describe("RateLimiter.makeKeyed", () => {
