@@ -26,15 +26,7 @@
 import { Clock, Context, type Duration, Effect, Layer } from "effect"
 
 import { RetryBudgetExhausted, stackless } from "../../errors/index.ts"
-import {
-  between,
-  nonNegative,
-  nonNegativeInt,
-  positiveFraction,
-  positiveInt,
-  positiveMillis,
-  refuse
-} from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import * as Failures from "../Failures.ts"
 import * as State from "./RetryBudgetState.ts"
 
@@ -74,8 +66,8 @@ export interface TokenRatio {
  */
 export const tokenRatio = (options?: TokenRatio): Effect.Effect<Countable> => {
   const where = "RetryBudget.tokenRatio"
-  const maxTokens = between(where, "maxTokens", options?.maxTokens ?? 10, 1, 1000)
-  const ratio = between(where, "tokenRatio", options?.tokenRatio ?? 0.1, 0.001, maxTokens)
+  const maxTokens = Check.between(where, "maxTokens", options?.maxTokens ?? 10, 1, 1000)
+  const ratio = Check.between(where, "tokenRatio", options?.tokenRatio ?? 0.1, 0.001, maxTokens)
   return Effect.sync(() => countable(State.tokenRatio({ maxTokens, tokenRatio: ratio })))
 }
 
@@ -95,11 +87,11 @@ export interface Window {
  */
 export const window = (options?: Window): Effect.Effect<Countable> => {
   const where = "RetryBudget.window"
-  const ratio = between(where, "ratio", options?.ratio ?? 0.2, 0, 1000)
-  const minPerSecond = nonNegative(where, "minPerSecond", options?.minPerSecond ?? 10)
+  const ratio = Check.between(where, "ratio", options?.ratio ?? 0.2, 0, 1000)
+  const minPerSecond = Check.nonNegative(where, "minPerSecond", options?.minPerSecond ?? 10)
   const ttl = options?.ttl ?? "10 seconds"
-  const ttlMillis = positiveMillis(where, "ttl", ttl)
-  if (ttlMillis < 1000 || ttlMillis > 60_000) refuse(where, "ttl", "from 1 to 60 seconds", ttl)
+  const ttlMillis = Check.positiveMillis(where, "ttl", ttl)
+  if (ttlMillis < 1000 || ttlMillis > 60_000) Check.refuse(where, "ttl", "from 1 to 60 seconds", ttl)
   return Effect.sync(() => countable(State.window({ ratio, minPerSecond, ttlMillis })))
 }
 
@@ -119,10 +111,10 @@ export interface Quota {
  */
 export const quota = (options?: Quota): Effect.Effect<Countable> => {
   const where = "RetryBudget.quota"
-  const capacity = positiveInt(where, "capacity", options?.capacity ?? 500)
+  const capacity = Check.positiveInt(where, "capacity", options?.capacity ?? 500)
   const cost = options?.cost ?? 5
-  const fixed = typeof cost === "number" ? between(where, "cost", cost, 0, capacity) : 0
-  const refill = nonNegative(where, "refill", options?.refill ?? 1)
+  const fixed = typeof cost === "number" ? Check.between(where, "cost", cost, 0, capacity) : 0
+  const refill = Check.nonNegative(where, "refill", options?.refill ?? 1)
   const costOf = typeof cost === "function" ? cost : () => fixed
   return Effect.sync(() => countable(State.quota({ capacity, costOf, refill })))
 }
@@ -143,8 +135,8 @@ export interface Share {
  */
 export const share = (options?: Share): Effect.Effect<RetryBudget> => {
   const where = "RetryBudget.share"
-  const maxShare = positiveFraction(where, "maxShare", options?.maxShare ?? 0.2)
-  const minConcurrency = nonNegativeInt(where, "minConcurrency", options?.minConcurrency ?? 3)
+  const maxShare = Check.positiveFraction(where, "maxShare", options?.maxShare ?? 0.2)
+  const minConcurrency = Check.nonNegativeInt(where, "minConcurrency", options?.minConcurrency ?? 3)
   return Effect.sync(() => fromRule(State.share({ maxShare, minConcurrency })))
 }
 

@@ -28,7 +28,7 @@
  */
 import { Clock, Context, Duration, Effect, Fiber, Function, Stream } from "effect"
 import { ChannelResponseTimeExceeded, DeadlineExceeded, stackless } from "../../errors/index.ts"
-import { positiveMillis } from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 
 /**
@@ -134,7 +134,7 @@ const attemptExceeded =
 type Bound<X> = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X, R>
 
 const totalOf = (limit: Duration.Input, options: Options | undefined): Bound<DeadlineExceeded> => {
-  const limitMillis = positiveMillis("Deadline.total", "limit", limit)
+  const limitMillis = Check.positiveMillis("Deadline.total", "limit", limit)
   const expired = deadlineExceeded(limitMillis)
   const detach = options?.onExpiry === "detach"
   return (self) =>
@@ -146,7 +146,7 @@ const totalOf = (limit: Duration.Input, options: Options | undefined): Bound<Dea
 }
 
 const attemptOf = (limit: Duration.Input, options: Options | undefined): Bound<ChannelResponseTimeExceeded> => {
-  const limitMillis = positiveMillis("Deadline.attempt", "limit", limit)
+  const limitMillis = Check.positiveMillis("Deadline.attempt", "limit", limit)
   const expired = attemptExceeded(limitMillis)
   const detach = options?.onExpiry === "detach"
   return (self) =>
@@ -237,7 +237,7 @@ export const totalStream: {
     limit: Duration.Input,
     options?: Options
   ): Stream.Stream<A, E | DeadlineExceeded, R> => {
-    const limitMillis = positiveMillis("Deadline.totalStream", "limit", limit)
+    const limitMillis = Check.positiveMillis("Deadline.totalStream", "limit", limit)
     const detach = options?.onExpiry === "detach"
     return Stream.transformPull(self, (pull) =>
       Effect.withFiberSucceed((started) => {

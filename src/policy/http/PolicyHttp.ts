@@ -51,7 +51,7 @@ import * as Bulkhead from "../bulkhead/Bulkhead.ts"
 import * as CircuitBreaker from "../breaker/CircuitBreaker.ts"
 import * as Deadline from "../deadline/Deadline.ts"
 import * as Failures from "../Failures.ts"
-import { positiveMillis } from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import * as RateLimiter from "../limiter/RateLimiter.ts"
 import * as Retry from "../retry/Retry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
@@ -136,9 +136,9 @@ type Guard = <E, R>(
 
 const makeGuard = (options: Options): Effect.Effect<Guard> => {
   const where = "PolicyHttp.make"
-  const attemptMillis = positiveMillis(where, "attempt", options.attempt ?? "30 seconds")
+  const attemptMillis = Check.positiveMillis(where, "attempt", options.attempt ?? "30 seconds")
   const deadlineMillis =
-    options.deadline === undefined ? undefined : positiveMillis(where, "deadline", options.deadline)
+    options.deadline === undefined ? undefined : Check.positiveMillis(where, "deadline", options.deadline)
   const { retry: retryOptions = {} } = options
   const isIdempotent = (retryOptions === false ? undefined : retryOptions.isIdempotent) ?? isIdempotentByDefault
   const retry =

@@ -33,7 +33,7 @@
 import { Clock, Context, Duration, Effect, Exit, type Fiber, Function, Layer, Stream } from "effect"
 import { stackless, Throttled } from "../../errors/index.ts"
 import * as Deadline from "../deadline/Deadline.ts"
-import { nonNegativeInt, nonNegativeMillis, positiveInt, positiveMillis, refuse } from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import * as Lanes from "./RateLimiterLanes.ts"
 import * as State from "./RateLimiterState.ts"
@@ -83,13 +83,13 @@ interface Settings {
 }
 
 const settings = (where: string, options: Options | KeyedOptions): Settings => {
-  const limit = positiveInt(where, "limit", options.limit)
-  const windowMillis = positiveMillis(where, "window", options.window)
+  const limit = Check.positiveInt(where, "limit", options.limit)
+  const windowMillis = Check.positiveMillis(where, "window", options.window)
   const kind = options.kind ?? "smooth"
-  if (kind !== "smooth" && kind !== "bursty") refuse(where, "kind", '"smooth" or "bursty"', kind)
+  if (kind !== "smooth" && kind !== "bursty") Check.refuse(where, "kind", '"smooth" or "bursty"', kind)
   return {
-    maxWaitMillis: nonNegativeMillis(where, "maxWait", options.maxWait ?? 0),
-    maxWaiters: nonNegativeInt(where, "maxWaiters", options.maxWaiters ?? 1000),
+    maxWaitMillis: Check.nonNegativeMillis(where, "maxWait", options.maxWait ?? 0),
+    maxWaiters: Check.nonNegativeInt(where, "maxWaiters", options.maxWaiters ?? 1000),
     makeLane: () => ({
       rule: kind === "smooth" ? State.smooth(windowMillis / limit) : State.bursty(limit, windowMillis),
       waiting: 0,
@@ -111,7 +111,7 @@ export const make = (options: Options): Effect.Effect<RateLimiter> => {
 export const makeKeyed = (options: KeyedOptions): Effect.Effect<Keyed> => {
   const where = "RateLimiter.makeKeyed"
   const { makeLane, maxWaiters, maxWaitMillis } = settings(where, options)
-  const maxKeys = positiveInt(where, "maxKeys", options.maxKeys ?? 100_000)
+  const maxKeys = Check.positiveInt(where, "maxKeys", options.maxKeys ?? 100_000)
   return Effect.sync(() => {
     const lanes = Lanes.make(makeLane, maxKeys)
     return {
@@ -160,7 +160,8 @@ export const protect: {
 } = Function.dual(
   (args) => Effect.isEffect(args[0]),
   <A, E, R>(self: Effect.Effect<A, E, R>, limiter: RateLimiter, options?: ProtectOptions) => {
-    const permits = options?.permits === undefined ? 1 : positiveInt("RateLimiter.protect", "permits", options.permits)
+    const permits =
+      options?.permits === undefined ? 1 : Check.positiveInt("RateLimiter.protect", "permits", options.permits)
     return Effect.withFiber<A, E | Throttled, R>((fiber) => {
       const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
       const lane = limiter.lane(now)

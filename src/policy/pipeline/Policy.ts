@@ -66,7 +66,7 @@ import * as CircuitBreaker from "../breaker/CircuitBreaker.ts"
 import * as Deadline from "../deadline/Deadline.ts"
 import * as Failures from "../Failures.ts"
 import * as Hedge from "../hedge/Hedge.ts"
-import { positiveMillis } from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import * as OutlierEjection from "../outlier/OutlierEjection.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import * as RateLimiter from "../limiter/RateLimiter.ts"
@@ -131,7 +131,7 @@ export type PolicyLayer = <R>(self: Effect.Effect<unknown, unknown, R>) => Effec
 export const make = <const M extends Members>(members: M & Accepts<M>): Policy<M> => {
   for (const option of ["deadline", "attempt"] as const) {
     const limit = members[option]
-    if (limit !== undefined) positiveMillis("Policy.make", option, durationOf(limit))
+    if (limit !== undefined) Check.positiveMillis("Policy.make", option, durationOf(limit))
   }
   return { [TypeId]: TypeId, members, layers: layersOf(members) }
 }

@@ -8,7 +8,7 @@ import * as Backoff from "../retry/Backoff.ts"
 import * as Bulkhead from "../bulkhead/Bulkhead.ts"
 import * as CircuitBreaker from "../breaker/CircuitBreaker.ts"
 import * as Hedge from "../hedge/Hedge.ts"
-import { InvalidPolicyOption, longestMillis } from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import * as RateLimiter from "../limiter/RateLimiter.ts"
 import * as Retry from "../retry/Retry.ts"
 import * as RetryBudget from "../budget/RetryBudget.ts"
@@ -22,7 +22,7 @@ const accepted = <A>(make: (value: A) => unknown) =>
       make(value)
       return undefined
     } catch (error) {
-      if (!(error instanceof InvalidPolicyOption)) throw error
+      if (!(error instanceof Check.InvalidPolicyOption)) throw error
       return { path: error.option.split("."), issue: error.message }
     }
   })
@@ -31,7 +31,9 @@ const accepted = <A>(make: (value: A) => unknown) =>
 const Time = Schema.DurationFromString.check(
   Schema.makeFilter((duration) => {
     const millis = Duration.toMillis(duration)
-    return millis > 0 && millis <= longestMillis ? undefined : "expected a duration above zero, at most 2^31 - 1 ms"
+    return millis > 0 && millis <= Check.longestMillis
+      ? undefined
+      : "expected a duration above zero, at most 2^31 - 1 ms"
   })
 )
 
@@ -39,7 +41,9 @@ const Time = Schema.DurationFromString.check(
 const TimeOrZero = Schema.DurationFromString.check(
   Schema.makeFilter((duration) => {
     const millis = Duration.toMillis(duration)
-    return millis >= 0 && millis <= longestMillis ? undefined : "expected a duration, zero or more, at most 2^31 - 1 ms"
+    return millis >= 0 && millis <= Check.longestMillis
+      ? undefined
+      : "expected a duration, zero or more, at most 2^31 - 1 ms"
   })
 )
 

@@ -6,15 +6,7 @@
  * timer of Node takes anything longer for 1 ms, which turns a long wait into a hot loop).
  */
 import type { Duration } from "effect"
-import {
-  atLeast,
-  between,
-  longestMillis,
-  nonNegativeMillis,
-  ordered,
-  positiveMillis,
-  refuse
-} from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 
 /** A delay, and what the next step needs. */
 export interface Step {
@@ -96,14 +88,14 @@ const defaultCap = 30_000
 const clamp = (millis: number, cap: number): number => (millis <= 0 ? 0 : millis < cap ? millis : cap)
 
 const capOf = (where: string, option: Duration.Input | undefined): number =>
-  option === undefined ? defaultCap : positiveMillis(where, "cap", option)
+  option === undefined ? defaultCap : Check.positiveMillis(where, "cap", option)
 
 // A base above the default cap lifts it: who asks for a minute and names no cap means a minute.
 const baseAndCap = (where: string, base: Duration.Input | undefined, cap: Duration.Input | undefined) => {
-  const baseMillis = base === undefined ? 1000 : positiveMillis(where, "base", base)
+  const baseMillis = base === undefined ? 1000 : Check.positiveMillis(where, "base", base)
   if (cap === undefined) return { baseMillis, capMillis: Math.max(defaultCap, baseMillis) }
   const capMillis = capOf(where, cap)
-  if (base !== undefined) ordered(where, "base", baseMillis, "cap", capMillis)
+  if (base !== undefined) Check.ordered(where, "base", baseMillis, "cap", capMillis)
   return { baseMillis: Math.min(baseMillis, capMillis), capMillis }
 }
 
@@ -117,9 +109,9 @@ const jitters = {
 
 const jitterOf = (where: string, jitter: Jitter): Apply => {
   if (typeof jitter === "string" && jitter !== "proportional") {
-    return jitters[jitter] ?? refuse(where, "jitter", '"none", "full", "equal" or "proportional"', jitter)
+    return jitters[jitter] ?? Check.refuse(where, "jitter", '"none", "full", "equal" or "proportional"', jitter)
   }
-  const part = jitter === "proportional" ? 0.25 : between(where, "jitter.proportional", jitter.proportional, 0, 1)
+  const part = jitter === "proportional" ? 0.25 : Check.between(where, "jitter.proportional", jitter.proportional, 0, 1)
   return (millis, cap, draw) => clamp(clamp(millis, cap / (1 + part)) * (1 - part + 2 * part * draw), cap)
 }
 
@@ -147,7 +139,7 @@ const stateless = (where: string, jitter: Jitter, cap: number, delay: (attempt: 
 export const exponential = (options?: Exponential): Backoff => {
   const where = "Backoff.exponential"
   const { baseMillis, capMillis } = baseAndCap(where, options?.base, options?.cap)
-  const factor = options?.factor === undefined ? 2 : atLeast(where, "factor", options.factor, 1)
+  const factor = options?.factor === undefined ? 2 : Check.atLeast(where, "factor", options.factor, 1)
   return stateless(where, options?.jitter ?? "full", capMillis, (n) => baseMillis * factor ** (n - 1))
 }
 
@@ -156,19 +148,19 @@ export const linear = (options?: Linear): Backoff => {
   const where = "Backoff.linear"
   const { baseMillis, capMillis } = baseAndCap(where, options?.base, options?.cap)
   const increment =
-    options?.increment === undefined ? baseMillis : nonNegativeMillis(where, "increment", options.increment)
+    options?.increment === undefined ? baseMillis : Check.nonNegativeMillis(where, "increment", options.increment)
   return stateless(where, options?.jitter ?? "full", capMillis, (n) => baseMillis + (n - 1) * increment)
 }
 
 /** Always the same delay. */
 export const constant = (options?: Constant): Backoff => {
   const where = "Backoff.constant"
-  const delay = options?.delay === undefined ? 1000 : nonNegativeMillis(where, "delay", options.delay)
+  const delay = options?.delay === undefined ? 1000 : Check.nonNegativeMillis(where, "delay", options.delay)
   const jitter = options?.jitter ?? "none"
   return stateless(
     where,
     jitter,
-    typeof jitter === "object" || jitter === "proportional" ? longestMillis : delay,
+    typeof jitter === "object" || jitter === "proportional" ? Check.longestMillis : delay,
     () => delay
   )
 }

@@ -30,7 +30,7 @@
  */
 import { Cause, Duration, Effect, Exit, type Fiber, Function, type Pull, Schedule, Stream } from "effect"
 import * as Failures from "../Failures.ts"
-import { nonNegativeInt, positiveInt } from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
@@ -74,7 +74,7 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
   const unlimited = options?.schedule === undefined ? 3 : Number.POSITIVE_INFINITY
   return {
     [TypeId]: TypeId,
-    attempts: options?.attempts === undefined ? unlimited : positiveInt(where, "attempts", options.attempts),
+    attempts: options?.attempts === undefined ? unlimited : Check.positiveInt(where, "attempts", options.attempts),
     schedule,
     plan,
     budget: options?.budget,
@@ -82,9 +82,9 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
     while: options?.while ?? Failures.isRetryable,
     failOn: options?.failOn,
     consumes: options?.consumes,
-    free: nonNegativeInt(where, "free", options?.free ?? 10),
-    keepErrors: positiveInt(where, "keepErrors", options?.keepErrors ?? 10),
-    yieldEvery: positiveInt(where, "yieldEvery", options?.yieldEvery ?? 32)
+    free: Check.nonNegativeInt(where, "free", options?.free ?? 10),
+    keepErrors: Check.positiveInt(where, "keepErrors", options?.keepErrors ?? 10),
+    yieldEvery: Check.positiveInt(where, "yieldEvery", options?.yieldEvery ?? 32)
   }
 }
 
@@ -229,7 +229,7 @@ export const retryStream: {
     const resetAfter =
       options?.resetAfter === undefined
         ? Number.POSITIVE_INFINITY
-        : positiveInt("Retry.retryStream", "resetAfter", options.resetAfter)
+        : Check.positiveInt("Retry.retryStream", "resetAfter", options.resetAfter)
     return Stream.unwrap(
       Effect.withFiberSucceed((started) => {
         const run = new Run<never, E, never>(policy, nowOf(started))

@@ -8,7 +8,7 @@
 import { Cause, Clock, Duration, Effect, type Fiber, Random, Schedule } from "effect"
 import type { StopReason } from "../../errors/index.ts"
 import * as Deadline from "../deadline/Deadline.ts"
-import { longestMillis } from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import type { Countable } from "../budget/RetryBudget.ts"
 
 /** Where a retry is, when a step is asked what comes next. One object per run, changed in place. */
@@ -54,7 +54,7 @@ export const planOf = <Output, Input, Error, Env>(
 export const draw = (at: At): number => at.fiber.getRef(Random.Random).nextDoubleUnsafe()
 
 // Whatever a user's function gives: never negative, never NaN, never longer than a timer can keep.
-const bounded = (millis: number): number => (millis > 0 ? Math.min(millis, longestMillis) : 0)
+const bounded = (millis: number): number => (millis > 0 ? Math.min(millis, Check.longestMillis) : 0)
 
 /** What a step comes to, once more looked at: within bounds, and not begun if it would end at or past the deadline. */
 export const settle = (outcome: Outcome, at: At): Outcome => {

@@ -34,7 +34,7 @@
 import { type Duration, Function, Schedule } from "effect"
 import * as Backoff from "./Backoff.ts"
 import * as Failures from "../Failures.ts"
-import { nonNegativeMillis, ordered, positiveInt, positiveMillis, refuse } from "../InvalidPolicyOption.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import type { Countable } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
 
@@ -154,9 +154,9 @@ export const honourRetryAfter: {
   ): Schedule.Schedule<Output, Input, Error, Env> => {
     const where = "RetrySchedule.honourRetryAfter"
     const hintOf = options?.hint ?? Failures.retryAfterMillisOf
-    const floor = options?.floor === undefined ? 0 : nonNegativeMillis(where, "floor", options.floor)
-    const cap = options?.cap === undefined ? Math.max(60_000, floor) : positiveMillis(where, "cap", options.cap)
-    ordered(where, "floor", floor, "cap", cap)
+    const floor = options?.floor === undefined ? 0 : Check.nonNegativeMillis(where, "floor", options.floor)
+    const cap = options?.cap === undefined ? Math.max(60_000, floor) : Check.positiveMillis(where, "cap", options.cap)
+    Check.ordered(where, "floor", floor, "cap", cap)
     const stops = options?.beyondCap === "stop"
     const exactly = options?.mode === "exactly"
     const stage: RetryPlan.Stage<Input> = (delayMillis, at) => {
@@ -212,12 +212,12 @@ export const upTo: {
   ): Schedule.Schedule<Output, Input, Error, Env> => {
     const where = "RetrySchedule.upTo"
     if (options.attempts === undefined && options.elapsed === undefined) {
-      refuse(where, "attempts", 'given, unless "elapsed" is', undefined)
+      Check.refuse(where, "attempts", 'given, unless "elapsed" is', undefined)
     }
     const attempts =
-      options.attempts === undefined ? Number.POSITIVE_INFINITY : positiveInt(where, "attempts", options.attempts)
+      options.attempts === undefined ? Number.POSITIVE_INFINITY : Check.positiveInt(where, "attempts", options.attempts)
     const limit =
-      options.elapsed === undefined ? Number.POSITIVE_INFINITY : positiveMillis(where, "elapsed", options.elapsed)
+      options.elapsed === undefined ? Number.POSITIVE_INFINITY : Check.positiveMillis(where, "elapsed", options.elapsed)
     const stage: RetryPlan.Stage<Input> = (delayMillis, at) => {
       if (at.attempt >= attempts) return "attempts"
       const left = limit - Math.max(0, at.now - at.startedAt)
