@@ -1,6 +1,7 @@
 export * as Failures from "./Failures.ts"
 export * as InvalidPolicyOption from "./InvalidPolicyOption.ts"
 export * as PolicyTelemetry from "./PolicyTelemetry.ts"
+export * as Judge from "./Judge.ts"
 export * as BreakerState from "./breaker/BreakerState.ts"
 export * as BreakerWindow from "./breaker/BreakerWindow.ts"
 export * as CircuitBreaker from "./breaker/CircuitBreaker.ts"

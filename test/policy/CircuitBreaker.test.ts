@@ -359,6 +359,6 @@ describe("CircuitBreaker", () => {
     assert.throws(() => CircuitBreaker.consecutive(0), /"failures"/)
     assert.throws(() => CircuitBreaker.countWindow({ minimum: 101 }), /"minimum"/)
     assert.throws(() => CircuitBreaker.timeWindow({ duration: 0 }), /"duration"/)
-    assert.throws(() => CircuitBreaker.makeRegistry({ maxKeys: 0 }), /"maxKeys"/)
+    assert.throws(() => CircuitBreaker.makeKeyed({ maxKeys: 0 }), /"maxKeys"/)
   })
 })

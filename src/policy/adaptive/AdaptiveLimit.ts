@@ -26,8 +26,8 @@
 import { Clock, type Duration, Effect, type Exit, type Fiber, Random, Stream } from "effect"
 import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../../errors/index.ts"
-import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
+import * as Judge from "../Judge.ts"
 import type { LimitRule, MakeRule } from "./LimitRule.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import * as Priority from "./Priority.ts"
@@ -50,15 +50,13 @@ export interface Queue {
 }
 
 /** How an adaptive limit behaves. */
-export interface Options {
+export interface Options extends Judge.Judge {
   /** Names the limit in its errors and events. Default: none. */
   readonly key?: string | undefined
   /** Default: `vegas()`. */
   readonly rule?: MakeRule | undefined
   /** Default: no queue; beyond the limit calls are refused. */
   readonly queue?: Queue | undefined
-  /** Which errors say that the target is overloaded. Default: `Failures.isFailure`. */
-  readonly isFailure?: Failures.Predicate | undefined
 }
 
 interface Waiting {
@@ -72,7 +70,8 @@ export interface AdaptiveLimit {
   readonly key: string | undefined
   readonly rule: LimitRule
   readonly waiting: Waiting | undefined
-  readonly isFailure: Failures.Predicate
+  /** What it was told to count as a drop. */
+  readonly judge: Judge.Judge
   inFlight: number
   /** Those who wait, by priority. Whoever matters more goes first; among equals, whoever waited longest. */
   readonly queues: { readonly [P in Priority.Priority]: WaitQueue.WaitQueue }
@@ -88,7 +87,7 @@ export const make = (options: Options = {}): Effect.Effect<AdaptiveLimit> => {
     key,
     rule: (options.rule ?? vegas())(),
     waiting,
-    isFailure: options.isFailure ?? Failures.isFailure,
+    judge: Judge.of(options),
     inFlight: 0,
     queues: {
       sheddable: WaitQueue.make(),
@@ -122,16 +121,32 @@ interface Call extends WaitQueue.Seat {
 
 /**
  * Runs an effect once the limit lets it. Adds `BulkheadFull`: too much is under way, and the queue (if there is one)
- * was full, shed the call, or kept it too long. The program's `Priority` decides who waits and who is shed.
+ * was full, shed the call, or kept it too long. The program's `Priority` decides who waits and who is shed. `judge` says
+ * what is a drop for this effect, in place of what the limit was made with.
  *
  * Hot path: 0.8 µs while there is room, of which 0.3 µs are the two readings of the monotonic clock.
  */
 export const protect: {
+  /** In a pipe. */
   (limit: AdaptiveLimit): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BulkheadFull, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: AdaptiveLimit): Effect.Effect<A, E | BulkheadFull, R>
+  /** In a pipe, with a judge of this effect's own. */
+  <A, E>(
+    limit: AdaptiveLimit,
+    judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
+  ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BulkheadFull, R>
+  /** As a call. */
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    limit: AdaptiveLimit,
+    judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
+  ): Effect.Effect<A, E | BulkheadFull, R>
 } = dual(
-  2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: AdaptiveLimit): Effect.Effect<A, E | BulkheadFull, R> =>
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    limit: AdaptiveLimit,
+    judge?: Judge.Judge<A, E>
+  ): Effect.Effect<A, E | BulkheadFull, R> =>
     Effect.withFiber((fiber) => {
       const clock = fiber.getRef(Clock.Clock)
       const call = newCall()
@@ -143,7 +158,9 @@ export const protect: {
       return Effect.onExit(
         Effect.suspend(() => (takes(limit, call) ? started : Effect.andThen(queued(limit, call, fiber), started))),
         (exit) => {
-          if (call.held) ended(limit, call, exit, fiber)
+          // It failed inside its place: with its own errors only.
+          if (call.held)
+            ended(limit, call, () => Judge.exitFailed(exit as Exit.Exit<A, E>, limit.judge, judge), exit, fiber)
           return Effect.void
         }
       )
@@ -155,11 +172,26 @@ export const protect: {
  * since how long it goes on says nothing of load; a failure at any time is a drop. Adds `BulkheadFull`, as `protect`.
  */
 export const protectStream: {
+  /** In a pipe. */
   (limit: AdaptiveLimit): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
-  <A, E, R>(self: Stream.Stream<A, E, R>, limit: AdaptiveLimit): Stream.Stream<A, E | BulkheadFull, R>
+  /** In a pipe, with a judge of this stream's own. */
+  <A, E>(
+    limit: AdaptiveLimit,
+    judge: Judge.ErrorJudge<NoInfer<E>>
+  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
+  /** As a call. */
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    limit: AdaptiveLimit,
+    judge?: Judge.ErrorJudge<NoInfer<E>>
+  ): Stream.Stream<A, E | BulkheadFull, R>
 } = dual(
-  2,
-  <A, E, R>(self: Stream.Stream<A, E, R>, limit: AdaptiveLimit): Stream.Stream<A, E | BulkheadFull, R> =>
+  (args) => Stream.isStream(args[0]),
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    limit: AdaptiveLimit,
+    judge?: Judge.ErrorJudge<E>
+  ): Stream.Stream<A, E | BulkheadFull, R> =>
     Stream.suspend(() => {
       const call = newCall()
       const admitted = Effect.withFiber((fiber): Effect.Effect<Stream.Stream<A, E, R>, BulkheadFull> => {
@@ -177,7 +209,10 @@ export const protectStream: {
       })
       return Stream.onExit(Stream.unwrap(admitted), (exit) =>
         Effect.withFiber((fiber) => {
-          if (call.held) ended(limit, call, exit, fiber)
+          if (call.held) {
+            const failed = () => Judge.exitFailed(exit as Exit.Exit<never, E>, Judge.ofErrors(limit.judge), judge)
+            ended(limit, call, failed, exit, fiber)
+          }
           return Effect.void
         })
       )
@@ -207,6 +242,7 @@ const takes = (limit: AdaptiveLimit, call: Call): boolean => {
 const ended = (
   limit: AdaptiveLimit,
   call: Call,
+  failed: () => boolean,
   exit: Exit.Exit<unknown, unknown>,
   fiber: Fiber.Fiber<unknown, unknown>
 ): void => {
@@ -214,17 +250,18 @@ const ended = (
   call.held = false
   limit.inFlight--
   if (queuedIn(limit) > 0) fill(limit)
-  learn(limit, call, exit, fiber)
+  learn(limit, call, failed, exit, fiber)
   if (queuedIn(limit) > 0) fill(limit)
 }
 
 const learn = (
   limit: AdaptiveLimit,
   call: Call,
+  failed: () => boolean,
   exit: Exit.Exit<unknown, unknown>,
   fiber: Fiber.Fiber<unknown, unknown>
 ): void => {
-  const dropped = Failures.exitIsFailure(exit, limit.isFailure)
+  const dropped = failed()
   // Handed its place in the moment of its cancellation: it never ran. Cancelled, or no fault of the target: no sample.
   if (call.startedNanos !== undefined && (dropped || exit._tag === "Success")) {
     const before = whole(limit)

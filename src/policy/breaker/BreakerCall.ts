@@ -11,20 +11,10 @@ import { CircuitOpen, stackless } from "../../errors/index.ts"
 import * as BreakerState from "./BreakerState.ts"
 import type { Breakers, MemoryBreakers } from "./CircuitBreakerStore.ts"
 import * as Failures from "../Failures.ts"
+import * as Judge from "../Judge.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 
 type Breaker = BreakerState.Breaker
-
-/** What counts, for one protected effect. */
-export interface Judge<A, E> {
-  /**
-   * Whether an error says that the target failed; one that does not is not counted at all. Default:
-   * `Failures.isFailure`.
-   */
-  readonly isFailure?: ((error: E) => boolean) | undefined
-  /** Whether a success says that the target failed. Default: none does. */
-  readonly isFailureValue?: ((value: A) => boolean) | undefined
-}
 
 /** A breaker changed its state. */
 export interface Transition {
@@ -44,6 +34,8 @@ export interface Shared {
   readonly slowMillis: number | undefined
   readonly transitions: PubSub.PubSub<Transition>
   readonly rejections: WeakMap<Breaker, Rejection>
+  /** What the breakers were told to count. */
+  readonly judge: Judge.Judge
 }
 
 /** A circuit breaker: a value that any number of programs share. */
@@ -66,10 +58,10 @@ const nowOf = (fiber: AnyFiber): number => fiber.getRef(Clock.Clock).currentTime
 export const run = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   breaker: CircuitBreaker,
-  judge?: Judge<A, E>
+  judge?: Judge.Judge<A, E>
 ): Effect.Effect<A, E | CircuitOpen, R> =>
   Effect.withFiber((fiber) => {
-    const { breakers, slowMillis } = breaker.shared
+    const { breakers, judge: own, slowMillis } = breaker.shared
     if (!("find" in breakers)) return guarded(self, breaker, judge)
     const now = nowOf(fiber)
     const record = breakers.find(breaker.key ?? "", now)
@@ -81,7 +73,7 @@ export const run = <A, E, R>(
     const pass = record.pass
     return Effect.matchCauseEffect(self, {
       onSuccess: (value) => {
-        const failed = judge?.isFailureValue?.(value) === true
+        const failed = Judge.failedWith(value, own, judge)
         // A time window and a slow call need the time of the end; for nothing else is the clock read twice.
         const end = slowMillis === undefined && record.window._tag !== "Time" ? now : nowOf(fiber)
         const outcome = outcomeOf(failed, slowMillis, end - now)
@@ -90,7 +82,7 @@ export const run = <A, E, R>(
       },
       onFailure: (cause) => {
         const failed = Failures.errorOf(cause)
-        if (failed !== undefined && (judge?.isFailure ?? Failures.isFailure)(failed.error)) {
+        if (failed !== undefined && Judge.failed(failed.error, own, judge)) {
           const end = nowOf(fiber)
           const outcome = outcomeOf(true, slowMillis, end - now)
           settle(breaker, record, pass, outcome, end, Failures.retryAfterMillisOf(failed.error), fiber)
@@ -123,7 +115,7 @@ const settle = (
 const guarded = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   breaker: CircuitBreaker,
-  judge: Judge<A, E> | undefined
+  judge: Judge.Judge<A, E> | undefined
 ): Effect.Effect<A, E | CircuitOpen, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
@@ -133,8 +125,8 @@ const guarded = <A, E, R>(
           return reject(breaker.key, rejectionOf(breaker.key, admission.retryAfterMillis), fiber)
         }
         return Effect.onExit(restore(self), (exit) => {
-          const { slowMillis } = breaker.shared
-          return giveBack(breaker, admission, exit, () => judged(exit, judge, slowMillis, nowOf(fiber) - start))
+          const { judge: own, slowMillis } = breaker.shared
+          return giveBack(breaker, admission, exit, () => judged(exit, own, judge, slowMillis, nowOf(fiber) - start))
         })
       })
     })
@@ -144,7 +136,7 @@ const guarded = <A, E, R>(
 export const runStream = <A, E, R>(
   self: Stream.Stream<A, E, R>,
   breaker: CircuitBreaker,
-  judge?: Pick<Judge<A, E>, "isFailure">
+  judge?: Judge.ErrorJudge<E>
 ): Stream.Stream<A, E | CircuitOpen, R> =>
   Stream.suspend(() => {
     let admitted: BreakerState.Admitted | undefined
@@ -163,7 +155,8 @@ export const runStream = <A, E, R>(
     return Stream.onExit(Stream.unwrap(Effect.uninterruptible(admission)), (exit) => {
       if (admitted === undefined) return Effect.void
       // An admitted stream fails with its own errors only.
-      return giveBack(breaker, admitted, exit, () => judged(exit as Exit.Exit<A, E>, judge, undefined, 0))
+      const own = Judge.ofErrors(breaker.shared.judge)
+      return giveBack(breaker, admitted, exit, () => judged(exit as Exit.Exit<A, E>, own, judge, undefined, 0))
     })
   })
 
@@ -184,14 +177,13 @@ const giveBack = (
 
 const judged = <A, E>(
   exit: Exit.Exit<A, E>,
-  judge: Judge<A, E> | undefined,
+  own: Judge.Judge,
+  judge: Judge.Judge<A, E> | undefined,
   slowMillis: number | undefined,
   millis: number
 ): BreakerState.Outcome => {
-  if (exit._tag === "Success") return outcomeOf(judge?.isFailureValue?.(exit.value) === true, slowMillis, millis)
-  const failed = Failures.errorOf(exit.cause)
-  const counts = failed !== undefined && (judge?.isFailure ?? Failures.isFailure)(failed.error)
-  return counts ? outcomeOf(true, slowMillis, millis) : "ignored"
+  const failed = Judge.exitFailed(exit, own, judge)
+  return failed || exit._tag === "Success" ? outcomeOf(failed, slowMillis, millis) : "ignored"
 }
 
 /** Changes a breaker's record, wherever it is kept, and tells of the transition if that was one. */

@@ -31,13 +31,15 @@
 import { Clock, Context, Duration, Effect, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
 import { dual } from "effect/Function"
 import type { CircuitOpen } from "../../errors/index.ts"
-import { change, type CircuitBreaker, type Judge, run, runStream, type Shared, type Transition } from "./BreakerCall.ts"
+import { change, type CircuitBreaker, run, runStream, type Shared, type Transition } from "./BreakerCall.ts"
 import * as BreakerState from "./BreakerState.ts"
 import * as BreakerWindow from "./BreakerWindow.ts"
 import { CircuitBreakerStore } from "./CircuitBreakerStore.ts"
 import * as Check from "../InvalidPolicyOption.ts"
+import * as Judge from "../Judge.ts"
 
-export type { CircuitBreaker, Judge, Transition } from "./BreakerCall.ts"
+export type { Judge } from "../Judge.ts"
+export type { CircuitBreaker, Transition } from "./BreakerCall.ts"
 
 /** What a breaker watches; made by `consecutive`, `countWindow` and `timeWindow`. */
 export type Window = BreakerWindow.WindowRule
@@ -84,8 +86,11 @@ export const timeWindow = (
   )
 }
 
-/** How a breaker behaves. Without options: 5 failures in a row, 60 seconds open, 1 probe. */
-export interface Options {
+/**
+ * How a breaker behaves. Without options: 5 failures in a row, 60 seconds open, 1 probe, and `Failures.isFailure` says
+ * what counts.
+ */
+export interface Options extends Judge.Judge {
   /** Names the breaker in its errors and events. Default: none. */
   readonly key?: string | undefined
   /** What trips it. Default: `consecutive(5)`. */
@@ -109,8 +114,8 @@ export interface Options {
   readonly slowerThan?: Duration.Input | undefined
 }
 
-/** How a registry behaves: each key has a breaker of its own, all with these options. */
-export interface RegistryOptions extends Omit<Options, "key"> {
+/** Options of `makeKeyed`: each key has a breaker of its own, all with these options. */
+export interface KeyedOptions extends Omit<Options, "key"> {
   /** A key that was not asked for this long may be dropped. Default: 1 hour. */
   readonly idleFor?: Duration.Input | undefined
   /** No more keys are kept. Default: 10,000. */
@@ -118,7 +123,7 @@ export interface RegistryOptions extends Omit<Options, "key"> {
 }
 
 /** A breaker for each key. */
-export interface Registry {
+export interface Keyed {
   /** The breaker of a key. Holding it keeps nothing alive: it finds its state anew at each call. */
   readonly get: (key: string) => CircuitBreaker
   /** The transitions of all keys, from now on; a slow reader loses the oldest beyond 128. */
@@ -143,7 +148,7 @@ const drawn = (where: string, schedule: Schedule.Schedule<unknown, number>) =>
     return (opening: number) => times[Math.min(opening, times.length) - 1]!
   })
 
-const share = (options: RegistryOptions, where: string): Effect.Effect<Shared> => {
+const share = (options: KeyedOptions, where: string): Effect.Effect<Shared> => {
   const slowMillis =
     options.slowerThan === undefined ? undefined : Check.positiveMillis(where, "slowerThan", options.slowerThan)
   const window = options.window
@@ -181,7 +186,8 @@ const share = (options: RegistryOptions, where: string): Effect.Effect<Shared> =
       breakers: store.open(settings, limits),
       slowMillis,
       transitions: yield* PubSub.sliding<Transition>(128),
-      rejections: new WeakMap()
+      rejections: new WeakMap(),
+      judge: Judge.of(options)
     }
   })
 }
@@ -198,37 +204,42 @@ const pinned = (shared: Shared): Shared => {
 }
 
 /** Makes a breaker for each key that is asked for. Throws `InvalidPolicyOption` for options that make no sense. */
-export const makeRegistry = (options: RegistryOptions = {}): Effect.Effect<Registry> =>
-  Effect.map(share(options, "CircuitBreaker.makeRegistry"), (shared) => ({
+export const makeKeyed = (options: KeyedOptions = {}): Effect.Effect<Keyed> =>
+  Effect.map(share(options, "CircuitBreaker.makeKeyed"), (shared) => ({
     get: (key) => ({ key, shared }),
     transitions: Stream.fromPubSub(shared.transitions),
     size: Effect.sync(() => ("find" in shared.breakers ? shared.breakers.size() : 0))
   }))
 
 /** The breakers that a program shares, by key. */
-export class CircuitBreakers extends Context.Service<CircuitBreakers, Registry>()(
+export class CircuitBreakers extends Context.Service<CircuitBreakers, Keyed>()(
   "effect-resilience/policy/CircuitBreakers"
 ) {}
 
 /** Provides `CircuitBreakers`. */
-export const layer = (options: RegistryOptions = {}): Layer.Layer<CircuitBreakers> =>
-  Layer.effect(CircuitBreakers, makeRegistry(options))
+export const layer = (options: KeyedOptions = {}): Layer.Layer<CircuitBreakers> =>
+  Layer.effect(CircuitBreakers, makeKeyed(options))
 
 /**
  * Runs an effect if the breaker lets it, and counts how it ends. Adds `CircuitOpen`, with the time that is left in
- * `retryAfterMillis` where it is known.
+ * `retryAfterMillis` where it is known. `judge` says what counts for this effect, in place of what the breaker was made
+ * with.
  *
  * A call that is cancelled counts for nothing, and as a probe it gives its place back.
  */
 export const protect: {
+  /** In a pipe. */
+  (breaker: CircuitBreaker): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R>
+  /** In a pipe, with a judge of this effect's own. */
   <A, E>(
     breaker: CircuitBreaker,
-    judge?: Judge<NoInfer<A>, NoInfer<E>>
+    judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R>
+  /** As a call. */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     breaker: CircuitBreaker,
-    judge?: Judge<NoInfer<A>, NoInfer<E>>
+    judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | CircuitOpen, R>
 } = dual((args) => Effect.isEffect(args[0]), run)
 
@@ -238,31 +249,39 @@ export const protect: {
  * none is slow. Adds `CircuitOpen`.
  */
 export const protectStream: {
+  /** In a pipe. */
+  (breaker: CircuitBreaker): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | CircuitOpen, R>
+  /** In a pipe, with a judge of this stream's own. */
   <A, E>(
     breaker: CircuitBreaker,
-    judge?: Pick<Judge<NoInfer<A>, NoInfer<E>>, "isFailure">
+    judge: Judge.ErrorJudge<NoInfer<E>>
   ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | CircuitOpen, R>
+  /** As a call. */
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     breaker: CircuitBreaker,
-    judge?: Pick<Judge<NoInfer<A>, NoInfer<E>>, "isFailure">
+    judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | CircuitOpen, R>
 } = dual((args) => Stream.isStream(args[0]), runStream)
 
 /** As `protect`, with the breaker of this key in the program's `CircuitBreakers`. */
 export const protectKey: {
+  /** In a pipe. */
+  (key: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
+  /** In a pipe, with a judge of this effect's own. */
   <A, E>(
     key: string,
-    judge?: Judge<NoInfer<A>, NoInfer<E>>
+    judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
+  /** As a call. */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     key: string,
-    judge?: Judge<NoInfer<A>, NoInfer<E>>
+    judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
 } = dual(
   (args) => Effect.isEffect(args[0]),
-  <A, E, R>(self: Effect.Effect<A, E, R>, key: string, judge?: Judge<A, E>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>, key: string, judge?: Judge.Judge<A, E>) =>
     CircuitBreakers.use((breakers) => run(self, breakers.get(key), judge))
 )
 

@@ -33,6 +33,7 @@ import * as DurationQuantile from "./DurationQuantile.ts"
 import * as Failures from "../Failures.ts"
 import * as HedgeState from "./HedgeState.ts"
 import * as Check from "../InvalidPolicyOption.ts"
+import * as Judge from "../Judge.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryBudgetState from "../budget/RetryBudgetState.ts"
@@ -60,17 +61,34 @@ export interface Options {
   readonly when?: Duration.Input | Quantile | "parallel" | "sequential" | undefined
   /** How many attempts there may be beside the first, 1 to 10. Default: 1. */
   readonly maxHedges?: number | undefined
-  /** Whether asking again may help after this error; if not, it ends the call. Default: `Failures.isRetryable`. */
+  /**
+   * Which errors are failures at all, as in every policy that counts: any other ends the call, unless `isRetryable` says
+   * otherwise. Default: `Failures.isFailure`.
+   */
+  readonly isFailure?: Failures.Predicate | undefined
+  /**
+   * Whether asking again may help after this error; if not, it ends the call. Default: the failures of which
+   * `Failures.isRetryable` says so.
+   */
   readonly isRetryable?: Failures.Predicate | undefined
   /** May refuse further attempts, shared with retries. Default: none. */
   readonly budget?: RetryBudget | undefined
+}
+
+/** What one hedged effect has to say of its own errors, in place of what the hedge was made with. */
+export interface CallOptions<in E = unknown> {
+  /** As in `Options`. */
+  readonly isFailure?: ((error: E) => boolean) | undefined
+  /** As in `Options`. */
+  readonly isRetryable?: ((error: E) => boolean) | undefined
 }
 
 /** A hedge: a value that any number of programs share. */
 export interface Hedge {
   readonly mode: () => HedgeState.Mode
   readonly maxHedges: number
-  readonly isRetryable: Failures.Predicate
+  readonly isFailure: Failures.Predicate | undefined
+  readonly isRetryable: Failures.Predicate | undefined
   readonly budget: RetryBudgetState.Rule | undefined
   /** Durations of successes, kept only where a quantile is asked for. */
   readonly samples: DurationQuantile.Samples | undefined
@@ -88,7 +106,8 @@ export const make = (options: Options): Effect.Effect<Hedge> => {
   if ((options.idempotent as unknown) !== true) Check.refuse(where, "idempotent", "true", options.idempotent)
   const common = {
     maxHedges,
-    isRetryable: options.isRetryable ?? Failures.isRetryable,
+    isFailure: options.isFailure,
+    isRetryable: options.isRetryable,
     budget: options.budget?.rule
   }
   if (isQuantile(when)) {
@@ -113,23 +132,42 @@ const isOurs = (error: unknown): boolean => {
   return blame === "rejected" || blame === "exhausted"
 }
 
+/** Whether a call goes on after an error. */
+const asksAgain = <E>(error: E, hedge: Hedge, options: CallOptions<E> | undefined): boolean => {
+  const isRetryable = options?.isRetryable ?? hedge.isRetryable
+  return isRetryable === undefined
+    ? Judge.isRetryable(error, options?.isFailure ?? hedge.isFailure)
+    : isRetryable(error)
+}
+
 /** Runs an effect, hedged. Adds nothing to its errors. */
 export const hedged: {
+  /** In a pipe. */
   (hedge: Hedge): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge): Effect.Effect<A, E, R>
-} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge) => run(hedge, () => self))
+  /** In a pipe, with what this effect has to say of its own errors. */
+  <E>(hedge: Hedge, options: CallOptions<NoInfer<E>>): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** As a call. */
+  <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<NoInfer<E>>): Effect.Effect<A, E, R>
+} = dual(
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) => run(hedge, () => self, options)
+)
 
 /** Runs attempts that know their number, from 0, so that each may go another way. Adds nothing to their errors. */
 export const run = <A, E, R>(
   hedge: Hedge,
-  attempt: (number: number) => Effect.Effect<A, E, R>
+  attempt: (number: number) => Effect.Effect<A, E, R>,
+  options?: CallOptions<NoInfer<E>>
 ): Effect.Effect<A, E, R> =>
   Effect.contextWith((context: Context.Context<R>) =>
-    Effect.withFiber((fiber) => Effect.callback<A, E>((resume) => race(hedge, attempt, context, fiber, resume)))
+    Effect.withFiber((fiber) =>
+      Effect.callback<A, E>((resume) => race(hedge, options, attempt, context, fiber, resume))
+    )
   )
 
 const race = <A, E, R>(
   hedge: Hedge,
+  options: CallOptions<E> | undefined,
   attempt: (number: number) => Effect.Effect<A, E, R>,
   context: Context.Context<R>,
   fiber: Fiber.Fiber<unknown, unknown>,
@@ -221,16 +259,16 @@ const race = <A, E, R>(
       return
     }
     const failed = Failures.errorOf(exit.cause)
-    if (failed !== undefined && Failures.isFailure(failed.error)) budget?.failure(now)
+    if (failed !== undefined && Judge.failed(failed.error, hedge, options)) budget?.failure(now)
     if (done) return
     if (number === 0) first = exit.cause
     // A refusal of ours says nothing of the request: it must not end an attempt that runs well.
-    if (failed !== undefined && isOurs(failed.error) && !hedge.isRetryable(failed.error)) {
+    if (failed !== undefined && isOurs(failed.error) && !asksAgain(failed.error, hedge, options)) {
       follow(HedgeState.refused(state))
       return
     }
     // A defect, an attempt that interrupted itself and an error that asking again cannot help are the answer.
-    if (failed === undefined || !hedge.isRetryable(failed.error)) finish(exit)
+    if (failed === undefined || !asksAgain(failed.error, hedge, options)) finish(exit)
     else follow(HedgeState.failed(state, Failures.retryAfterMillisOf(failed.error)), failed.error)
   }
 

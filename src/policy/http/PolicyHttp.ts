@@ -81,7 +81,7 @@ export interface Options {
   /** Default: 3 attempts. `false`: none is sent twice. */
   readonly retry?: RetryOptions | false | undefined
   /** A breaker for each origin. Default: 5 failures in a row open it for 60 seconds. `false`: none. */
-  readonly breaker?: CircuitBreaker.RegistryOptions | false | undefined
+  readonly breaker?: CircuitBreaker.KeyedOptions | false | undefined
   /** A rate limit for each origin. Default: none. */
   readonly rateLimiter?: RateLimiter.KeyedOptions | undefined
   /** How many requests at once, over all origins, up to the headers. Default: any number. */
@@ -151,7 +151,7 @@ const makeGuard = (options: Options): Effect.Effect<Guard> => {
           while: isRetryable
         })
   return Effect.gen(function* () {
-    const breakers = options.breaker === false ? undefined : yield* CircuitBreaker.makeRegistry(options.breaker)
+    const breakers = options.breaker === false ? undefined : yield* CircuitBreaker.makeKeyed(options.breaker)
     const limiters = options.rateLimiter === undefined ? undefined : yield* RateLimiter.makeKeyed(options.rateLimiter)
     const bulkhead = options.bulkhead === undefined ? undefined : yield* Bulkhead.make(options.bulkhead)
 

@@ -24,13 +24,13 @@
  */
 import { Clock, type Duration, Effect, type Exit, type Fiber, Stream } from "effect"
 import { dual } from "effect/Function"
-import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
+import * as Judge from "../Judge.ts"
 import * as OutlierState from "./OutlierState.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 
 /** How ejection behaves; the defaults are Envoy's. */
-export interface Options {
+export interface Options extends Judge.Judge {
   /** Who belongs to the pool. Default: nobody yet; see `setMembers`. */
   readonly members?: Iterable<string> | undefined
   /** So many failures in a row eject; 0 turns that off. Default: 5. */
@@ -58,14 +58,13 @@ export interface Options {
         readonly factor?: number | undefined
       }
     | undefined
-  /** Which errors count against a member. Default: `Failures.isFailure`. */
-  readonly isFailure?: Failures.Predicate | undefined
 }
 
 /** A pool: a value that any number of programs share. */
 export interface OutlierEjection {
   readonly pool: OutlierState.Pool
-  readonly isFailure: Failures.Predicate
+  /** What it was told to count against a member. */
+  readonly judge: Judge.Judge
 }
 
 /** Makes a pool. Throws `InvalidPolicyOption` for options that make no sense. */
@@ -89,7 +88,7 @@ export const make = (options: Options = {}): Effect.Effect<OutlierEjection> => {
   return Effect.sync(() => {
     const pool = OutlierState.make(settings)
     OutlierState.setMembers(pool, options.members ?? [])
-    return { pool, isFailure: options.isFailure ?? Failures.isFailure }
+    return { pool, judge: Judge.of(options) }
   })
 }
 
@@ -100,29 +99,74 @@ export const setMembers = (self: OutlierEjection, members: Iterable<string>): Ef
     return Effect.void
   })
 
-/** Runs a call to a member and counts how it ends. Adds nothing to its errors, and rejects nothing. */
+/**
+ * Runs a call to a member and counts how it ends. Adds nothing to its errors, and rejects nothing. `judge` says what
+ * counts for this effect, in place of what the pool was made with.
+ */
 export const observe: {
+  /** In a pipe. */
   (ejection: OutlierEjection, member: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, ejection: OutlierEjection, member: string): Effect.Effect<A, E, R>
+  /** In a pipe, with a judge of this effect's own. */
+  <A, E>(
+    ejection: OutlierEjection,
+    member: string,
+    judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
+  ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** As a call. */
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    ejection: OutlierEjection,
+    member: string,
+    judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
+  ): Effect.Effect<A, E, R>
 } = dual(
-  3,
-  <A, E, R>(self: Effect.Effect<A, E, R>, ejection: OutlierEjection, member: string): Effect.Effect<A, E, R> =>
-    Effect.onExit(self, (exit) => count(ejection, member, exit))
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    ejection: OutlierEjection,
+    member: string,
+    judge?: Judge.Judge<A, E>
+  ): Effect.Effect<A, E, R> =>
+    Effect.onExit(self, (exit) => count(ejection, member, Judge.exitFailed(exit, ejection.judge, judge), exit))
 )
 
 /** Runs a stream from a member and counts how it ends; an end that the reader chose is a success. Adds nothing. */
 export const observeStream: {
+  /** In a pipe. */
   (ejection: OutlierEjection, member: string): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R>
-  <A, E, R>(self: Stream.Stream<A, E, R>, ejection: OutlierEjection, member: string): Stream.Stream<A, E, R>
+  /** In a pipe, with a judge of this stream's own. */
+  <A, E>(
+    ejection: OutlierEjection,
+    member: string,
+    judge: Judge.ErrorJudge<NoInfer<E>>
+  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R>
+  /** As a call. */
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    ejection: OutlierEjection,
+    member: string,
+    judge?: Judge.ErrorJudge<NoInfer<E>>
+  ): Stream.Stream<A, E, R>
 } = dual(
-  3,
-  <A, E, R>(self: Stream.Stream<A, E, R>, ejection: OutlierEjection, member: string): Stream.Stream<A, E, R> =>
-    Stream.onExit(self, (exit) => count(ejection, member, exit))
+  (args) => Stream.isStream(args[0]),
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    ejection: OutlierEjection,
+    member: string,
+    judge?: Judge.ErrorJudge<E>
+  ): Stream.Stream<A, E, R> =>
+    Stream.onExit(self, (exit) =>
+      count(ejection, member, Judge.exitFailed(exit, Judge.ofErrors(ejection.judge), judge), exit)
+    )
 )
 
-const count = (ejection: OutlierEjection, member: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+const count = (
+  ejection: OutlierEjection,
+  member: string,
+  failed: boolean,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const failed = Failures.exitIsFailure(exit, ejection.isFailure)
     if (failed || exit._tag === "Success") {
       tell(OutlierState.record(ejection.pool, member, !failed, nowOf(fiber)), fiber)
     }

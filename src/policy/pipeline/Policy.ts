@@ -51,68 +51,41 @@
  * await Effect.runPromise(program) // => "found"
  * ```
  */
-import { Clock, type Duration, Effect, type Fiber, Function, Stream } from "effect"
-import type {
-  BulkheadFull,
-  ChannelResponseTimeExceeded,
-  CircuitOpen,
-  DeadlineExceeded,
-  Throttled
-} from "../../errors/index.ts"
-import * as AdaptiveLimit from "../adaptive/AdaptiveLimit.ts"
-import * as Bulkhead from "../bulkhead/Bulkhead.ts"
-import * as Chaos from "../chaos/Chaos.ts"
-import * as CircuitBreaker from "../breaker/CircuitBreaker.ts"
-import * as Deadline from "../deadline/Deadline.ts"
+import { Clock, Effect, type Fiber, Function, Stream } from "effect"
+import type * as Chaos from "../chaos/Chaos.ts"
 import * as Failures from "../Failures.ts"
-import * as Hedge from "../hedge/Hedge.ts"
-import * as Check from "../InvalidPolicyOption.ts"
-import * as OutlierEjection from "../outlier/OutlierEjection.ts"
+import * as Judge from "../Judge.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
-import * as RateLimiter from "../limiter/RateLimiter.ts"
-import * as Retry from "../retry/Retry.ts"
-import * as Throttle from "../throttle/Throttle.ts"
+import type * as Retry from "../retry/Retry.ts"
+import {
+  type AroundEffect,
+  type AroundStream,
+  type InsideRetry,
+  order,
+  type PartName,
+  type Parts,
+  parts,
+  type RefusedInStreams
+} from "./PolicyParts.ts"
 
-/** A time limit: a duration, or one with what happens to the uninterruptible. */
-export type Limit = Duration.Input | ({ readonly limit: Duration.Input } & Deadline.Options)
+export type { Limit } from "./PolicyParts.ts"
 
-interface Common {
+/** What a pipeline has beside its parts. */
+export interface Options extends Judge.Judge {
   /** Names the pipeline in metrics, logs and span events. Default: none, and then its duration is not recorded. */
   readonly name?: string | undefined
-  /** Bounds everything, retries and waits included. Adds `DeadlineExceeded`. */
-  readonly deadline?: Limit | undefined
-  /** Asks again. What comes from inside becomes one `RetriesExhausted`. */
-  readonly retry?: Retry.Any | undefined
-  /** Asks twice at once. Only for what may run more than once. Adds nothing. */
-  readonly hedge?: Hedge.Hedge | undefined
-  /** Refuses by what the target accepted of late. Adds `Throttled`. */
-  readonly throttle?: Throttle.Throttle | undefined
-  /** Refuses while the target rests. Adds `CircuitOpen`. */
-  readonly breaker?: CircuitBreaker.CircuitBreaker | undefined
-  /** So many attempts in a time. Adds `Throttled`. */
-  readonly rateLimiter?: RateLimiter.RateLimiter | undefined
-  /** Counts each attempt for a member of a pool. Adds nothing: whoever selects among the members asks the pool. */
-  readonly outlier?: { readonly ejection: OutlierEjection.OutlierEjection; readonly member: string } | undefined
-  /** Bounds one attempt, its waiting for a place not included. Adds `ChannelResponseTimeExceeded`. */
-  readonly attempt?: Limit | undefined
-  /** Hurts some of the attempts, where it is allowed (`Chaos.allow`). Adds its errors, and its values to the results. */
-  readonly chaos?: Chaos.Chaos<unknown, unknown> | Chaos.StreamChaos<unknown> | undefined
 }
 
-/** The parts of a pipeline. A bulkhead and an adaptive limit are two answers to one question: take one. */
-export type Members = Common &
-  (
-    | {
-        /** So many attempts at once. Adds `BulkheadFull`. */
-        readonly bulkhead?: Bulkhead.Bulkhead | undefined
-        readonly adaptiveLimit?: undefined
-      }
-    | {
-        readonly bulkhead?: undefined
-        /** As many attempts at once as the target can take. Adds `BulkheadFull`. */
-        readonly adaptiveLimit?: AdaptiveLimit.AdaptiveLimit | undefined
-      }
-  )
+/**
+ * The parts of a pipeline, and what counts as a failure for those of them that were not told themselves: `isFailure` for
+ * errors (default `Failures.isFailure`) and `isFailureValue` for results (default: none). A retry and a hedge do not ask
+ * again for what is no failure; results are asked for again only by a retry's own `failOn`.
+ *
+ * A bulkhead and an adaptive limit are two answers to one question: take one.
+ */
+export type Members = Options & {
+  readonly [P in keyof Parts]?: Parts[P]["forEffects"] | Parts[P]["forStreams"] | undefined
+} & ({ readonly bulkhead?: undefined } | { readonly adaptiveLimit?: undefined })
 
 const TypeId = "~effect-resilience/policy/Policy"
 
@@ -125,26 +98,22 @@ export interface Policy<out M extends Members = Members> {
 }
 
 /** What one part of a pipeline does to an effect. */
-export type PolicyLayer = <R>(self: Effect.Effect<unknown, unknown, R>) => Effect.Effect<unknown, unknown, R>
+export type PolicyLayer = AroundEffect
 
 /** Makes a pipeline. Throws `InvalidPolicyOption` for a wrong limit. */
-export const make = <const M extends Members>(members: M & Accepts<M>): Policy<M> => {
-  for (const option of ["deadline", "attempt"] as const) {
-    const limit = members[option]
-    if (limit !== undefined) Check.positiveMillis("Policy.make", option, durationOf(limit))
-  }
-  return { [TypeId]: TypeId, members, layers: layersOf(members) }
-}
+export const make = <const M extends Members>(members: M & Accepts<M>): Policy<M> => ({
+  [TypeId]: TypeId,
+  members,
+  layers: layersOf(members)
+})
 
 /** `X` if the member is there; also if the type leaves that open. */
 type If<M, K extends PropertyKey, X> = K extends keyof M ? ([M[K]] extends [undefined] ? never : X) : never
 
+type Added<M, P extends PartName> = { [K in P]: If<M, K, Parts[K]["adds"]> }[P]
+
 /** What the parts inside the retry add. */
-export type Adds<M> =
-  | If<M, "attempt", ChannelResponseTimeExceeded>
-  | If<M, "bulkhead" | "adaptiveLimit", BulkheadFull>
-  | If<M, "breaker", CircuitOpen>
-  | If<M, "rateLimiter" | "throttle", Throttled>
+export type Adds<M> = Added<M, InsideRetry>
 
 type RetryOf<M> = M extends { readonly retry?: infer P } ? P : undefined
 
@@ -170,7 +139,9 @@ export type InjectedResult<M> =
   ChaosOf<M> extends infer C ? (C extends Chaos.Chaos<infer A, unknown> ? A : never) : never
 
 /** Everything that an effect with errors `E` can fail with inside a pipeline. */
-export type Errors<E, M> = Retried<E | Adds<M> | InjectedError<M>, RetryOf<M>> | If<M, "deadline", DeadlineExceeded>
+export type Errors<E, M> =
+  | Retried<E | Adds<M> | InjectedError<M>, RetryOf<M>>
+  | Added<M, Exclude<PartName, InsideRetry>>
 
 type ResultIn<M> = Exclude<RetryOf<M>, undefined> extends Retry.Retry<infer A, never, unknown> ? A : unknown
 type ErrorIn<M> = Exclude<RetryOf<M>, undefined> extends Retry.Retry<never, infer E, unknown> ? E : unknown
@@ -180,15 +151,8 @@ type Accepts<M> = [Adds<M> | InjectedError<M>, InjectedResult<M>] extends [Error
   ? unknown
   : { readonly retry: Retry.Retry<InjectedResult<M>, ErrorIn<M> | Adds<M> | InjectedError<M>, unknown> }
 
-const isLimit = (limit: Limit): limit is { readonly limit: Duration.Input } & Deadline.Options =>
-  typeof limit === "object" && limit !== null && "limit" in limit
-
-const durationOf = (limit: Limit): Duration.Input => (isLimit(limit) ? limit.limit : limit)
-
-const optionsOf = (limit: Limit): Deadline.Options | undefined => (isLimit(limit) ? limit : undefined)
-
 /** A pipeline that may be applied to effects: its chaos is for effects. */
-export type EffectMembers = Members & { readonly chaos?: Chaos.Chaos<unknown, unknown> | undefined }
+export type EffectMembers = Members & { readonly [P in PartName]?: Parts[P]["forEffects"] | undefined }
 
 /** Applies a pipeline to an effect. */
 export const apply: {
@@ -210,27 +174,25 @@ export const apply: {
 })
 
 /** What the parts do to an effect, from the inside out, with all that can be known before there is one. */
-const layersOf = (m: Members): ReadonlyArray<PolicyLayer> => {
+const layersOf = (members: Members): ReadonlyArray<PolicyLayer> => {
+  const { name } = members
+  const judge = Judge.of(members)
   const layers: Array<PolicyLayer> = []
-  const add = (layer: PolicyLayer) => layers.push(layer)
-  const { adaptiveLimit, breaker, bulkhead, chaos, hedge, name, outlier, rateLimiter, retry, throttle } = m
-  // A pipeline with a chaos for streams is applied to no effect: its type does not let it.
-  if (chaos !== undefined) add((self) => Chaos.inject(self, chaos as Chaos.Chaos<unknown, unknown>))
-  if (m.attempt !== undefined) add(Deadline.attempt(durationOf(m.attempt), optionsOf(m.attempt)))
-  if (outlier !== undefined) add((self) => OutlierEjection.observe(self, outlier.ejection, outlier.member))
-  if (bulkhead !== undefined) add((self) => Bulkhead.protect(self, bulkhead))
-  if (adaptiveLimit !== undefined) add((self) => AdaptiveLimit.protect(self, adaptiveLimit))
-  if (rateLimiter !== undefined) add((self) => RateLimiter.protect(self, rateLimiter))
-  if (breaker !== undefined) add((self) => CircuitBreaker.protect(self, breaker))
-  if (throttle !== undefined) add((self) => Throttle.protect(self, throttle))
-  if (hedge !== undefined) add((self) => Hedge.hedged(self, hedge))
-  if (retry !== undefined) add((self) => Retry.retry(self, retry as Retry.Retry))
-  if (m.deadline !== undefined) add(Deadline.total(durationOf(m.deadline), optionsOf(m.deadline)))
+  for (const part of order) {
+    const value = members[part]
+    // A pipeline with a chaos for streams is applied to no effect: its type does not let it.
+    if (value !== undefined) layers.push((parts[part].effect as Around<AroundEffect>)(value, judge))
+  }
   if (name !== undefined) {
-    add((self) => Effect.withFiber((fiber) => (PolicyTelemetry.listens(fiber) ? named(self, name, fiber) : self)))
+    layers.push((self) =>
+      Effect.withFiber((fiber) => (PolicyTelemetry.listens(fiber) ? named(self, name, fiber) : self))
+    )
   }
   return layers
 }
+
+/** The form of a part whose value is at hand by the part's own name, which the compiler cannot follow through a loop. */
+type Around<Out> = (value: unknown, judge: Judge.Judge, options?: Retry.StreamOptions) => Out
 
 /** Names the pipeline for those who listen, and records how long it took. */
 const named = <A, E, R>(
@@ -263,11 +225,9 @@ const namedStream = <A, E, R>(self: Stream.Stream<A, E, R>, name: string): Strea
     })
   )
 
-/** A pipeline that may be applied to streams: no hedge and no attempt's limit is in it, and its chaos is for streams. */
+/** A pipeline that may be applied to streams: no part is in it that they refuse, and its chaos is for streams. */
 export type StreamMembers = Members & {
-  readonly hedge?: undefined
-  readonly attempt?: undefined
-  readonly chaos?: Chaos.StreamChaos<unknown> | undefined
+  readonly [P in PartName]?: (P extends RefusedInStreams ? undefined : Parts[P]["forStreams"]) | undefined
 }
 
 /**
@@ -297,17 +257,15 @@ export const applyStream: {
     policy: Policy<StreamMembers>,
     options?: Retry.StreamOptions
   ): Stream.Stream<A, unknown, R> => {
-    const m = policy.members
+    const { members } = policy
+    const judge = Judge.of(members)
     let out: Stream.Stream<A, unknown, R> = self
-    if (m.chaos !== undefined) out = Chaos.injectStream(out, m.chaos)
-    if (m.outlier !== undefined) out = OutlierEjection.observeStream(out, m.outlier.ejection, m.outlier.member)
-    if (m.bulkhead !== undefined) out = Bulkhead.protectStream(out, m.bulkhead)
-    if (m.adaptiveLimit !== undefined) out = AdaptiveLimit.protectStream(out, m.adaptiveLimit)
-    if (m.rateLimiter !== undefined) out = RateLimiter.protectStream(out, m.rateLimiter)
-    if (m.breaker !== undefined) out = CircuitBreaker.protectStream(out, m.breaker)
-    if (m.throttle !== undefined) out = Throttle.protectStream(out, m.throttle)
-    if (m.retry !== undefined) out = Retry.retryStream(out, m.retry as Retry.Retry, options)
-    if (m.deadline !== undefined) out = Deadline.totalStream(out, durationOf(m.deadline), optionsOf(m.deadline))
-    return m.name === undefined ? out : namedStream(out, m.name)
+    for (const part of order) {
+      const value = members[part]
+      const { stream } = parts[part]
+      if (value === undefined || stream === "refused") continue
+      out = (stream as Around<AroundStream>)(value, judge, options)(out) as Stream.Stream<A, unknown, R>
+    }
+    return members.name === undefined ? out : namedStream(out, members.name)
   }
 )

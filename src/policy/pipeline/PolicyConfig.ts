@@ -2,8 +2,11 @@
  * A pipeline from configuration: the same parts as `Policy.make`, written as plain data. `load` makes one for effects,
  * `loadStream` one for streams, which has neither `attempt` nor `hedge`.
  *
- * What is no data is left to code: predicates, `chaos` (its errors and values) and `outlier` (its pool's members). A
- * pipeline is a value, so they are added to the loaded one: `Policy.make({ ...loaded.members, chaos })`.
+ * What counts as a failure is a list of blames: `isFailure: ["upstream", "timeout", "transport"]`. An error without a
+ * blame is on no list.
+ *
+ * What is no data is left to code: other predicates, `chaos` (its errors and values) and `outlier` (its pool's members).
+ * A pipeline is a value, so they are added to the loaded one: `Policy.make({ ...loaded.members, chaos })`.
  *
  * Durations are Effect's strings (`"5 seconds"`); plain numbers are refused, because nobody can see their unit. Unknown
  * keys are refused. Every fault is reported, with its path, all at once; the rules are those of the policies themselves,
@@ -29,29 +32,23 @@
  * ```
  */
 import { Effect, Schema } from "effect"
-import type * as AdaptiveLimit from "../adaptive/AdaptiveLimit.ts"
+import { type Blame, blames } from "../../errors/index.ts"
+import { AdaptiveLimitConfig, adaptiveLimitOf } from "../adaptive/AdaptiveLimitConfig.ts"
+import { BreakerConfig, breakerOf } from "../breaker/BreakerConfig.ts"
+import { BudgetConfig, budgetOf } from "../budget/BudgetConfig.ts"
+import type * as RetryBudget from "../budget/RetryBudget.ts"
 import * as Bulkhead from "../bulkhead/Bulkhead.ts"
-import type * as CircuitBreaker from "../breaker/CircuitBreaker.ts"
-import type * as Hedge from "../hedge/Hedge.ts"
-import * as Policy from "./Policy.ts"
-import {
-  AdaptiveLimitConfig,
-  adaptiveLimitOf,
-  BreakerConfig,
-  breakerOf,
-  budgetOf,
-  BulkheadConfig,
-  HedgeConfig,
-  hedgeOf,
-  LimitConfig,
-  RateLimiterConfig,
-  RetryConfig,
-  retryOf,
-  ThrottleConfig
-} from "./PolicyMemberConfig.ts"
+import { BulkheadConfig } from "../bulkhead/BulkheadConfig.ts"
+import { LimitConfig } from "../deadline/DeadlineConfig.ts"
+import * as Failures from "../Failures.ts"
+import { HedgeConfig, hedgeOf } from "../hedge/HedgeConfig.ts"
 import * as RateLimiter from "../limiter/RateLimiter.ts"
-import type * as Retry from "../retry/Retry.ts"
+import { RateLimiterConfig } from "../limiter/RateLimiterConfig.ts"
+import { BackoffConfig, RetryConfig, retryOf } from "../retry/RetryConfig.ts"
 import * as Throttle from "../throttle/Throttle.ts"
+import { ThrottleConfig } from "../throttle/ThrottleConfig.ts"
+import * as Policy from "./Policy.ts"
+import { type PartName, type Parts, parts, type RefusedInStreams } from "./PolicyParts.ts"
 
 export {
   AdaptiveLimitConfig,
@@ -64,19 +61,70 @@ export {
   RateLimiterConfig,
   RetryConfig,
   ThrottleConfig
-} from "./PolicyMemberConfig.ts"
+}
 
-const optional = Schema.optionalKey
+/** What the parts of one pipeline share. */
+interface Shared {
+  /** The pipeline's name, which is its parts' key. */
+  readonly key: string | undefined
+  /** The retry's budget, which a hedge without one of its own pays from too. */
+  readonly budget: RetryBudget.RetryBudget | undefined
+}
 
-const forStreams = {
-  name: optional(Schema.String),
-  deadline: optional(LimitConfig),
-  retry: optional(RetryConfig),
-  throttle: optional(ThrottleConfig),
-  breaker: optional(BreakerConfig),
-  rateLimiter: optional(RateLimiterConfig),
-  bulkhead: optional(BulkheadConfig),
-  adaptiveLimit: optional(AdaptiveLimitConfig)
+interface ConfiguredPart<S extends Schema.Top, V> {
+  readonly schema: S
+  readonly make: (config: S["Type"], shared: Shared) => Effect.Effect<V>
+}
+
+const configured = <S extends Schema.Top, V>(
+  schema: S,
+  make: (config: S["Type"], shared: Shared) => Effect.Effect<V>
+): ConfiguredPart<S, V> => ({ schema, make })
+
+/** How each part is written as data and made of it. A part that is missing here does not compile. */
+const configuration = {
+  deadline: configured(LimitConfig, (limit): Effect.Effect<Policy.Limit> => Effect.succeed(limit)),
+  retry: configured(RetryConfig, (config, { budget }) => Effect.succeed(retryOf(config, budget))),
+  hedge: configured(HedgeConfig, (config, { budget }) =>
+    config.budget === undefined
+      ? hedgeOf(config, budget)
+      : Effect.flatMap(budgetOf(config.budget), (own) => hedgeOf(config, own))
+  ),
+  throttle: configured(ThrottleConfig, (config, { key }) => Throttle.make({ ...config, key })),
+  breaker: configured(BreakerConfig, (config, { key }) => breakerOf(config, key)),
+  rateLimiter: configured(RateLimiterConfig, (config, { key }) => RateLimiter.make({ ...config, key })),
+  bulkhead: configured(BulkheadConfig, (config, { key }) => Bulkhead.make({ ...config, key })),
+  adaptiveLimit: configured(AdaptiveLimitConfig, (config, { key }) => adaptiveLimitOf(config, key)),
+  outlier: "code only",
+  attempt: configured(LimitConfig, (limit): Effect.Effect<Policy.Limit> => Effect.succeed(limit)),
+  chaos: "code only"
+} satisfies {
+  readonly [P in PartName]:
+    | "code only"
+    | {
+        readonly schema: Schema.Top
+        readonly make: (config: never, shared: Shared) => Effect.Effect<Parts[P]["forEffects"]>
+      }
+}
+
+type Configuration = typeof configuration
+type ConfiguredName = { [P in PartName]: Configuration[P] extends "code only" ? never : P }[PartName]
+type ConfiguredInStreams = Exclude<ConfiguredName, RefusedInStreams>
+type SchemaOf<P extends PartName> = Configuration[P] extends ConfiguredPart<infer S, infer _> ? S : never
+type MadeOf<P extends PartName> = Configuration[P] extends ConfiguredPart<infer _, infer V> ? V : never
+type Fields<P extends ConfiguredName> = { readonly [K in P]: Schema.optionalKey<SchemaOf<K>> }
+
+/** The keys of the parts, each with its schema; the loop hides from the compiler which schema goes with which key. */
+const fieldsOf = <P extends ConfiguredName>(isTaken: (part: PartName) => boolean): Fields<P> =>
+  Object.fromEntries(
+    Object.entries(configuration).flatMap(([part, row]) =>
+      row === "code only" || !isTaken(part as PartName) ? [] : [[part, Schema.optionalKey(row.schema as Schema.Top)]]
+    )
+  ) as unknown as Fields<P>
+
+const common = {
+  name: Schema.optionalKey(Schema.String),
+  isFailure: Schema.optionalKey(Schema.NonEmptyArray(Schema.Literals(blames)))
 }
 
 const onePlace = Schema.makeFilter((config: { readonly bulkhead?: unknown; readonly adaptiveLimit?: unknown }) =>
@@ -86,14 +134,13 @@ const onePlace = Schema.makeFilter((config: { readonly bulkhead?: unknown; reado
 )
 
 /** A pipeline for streams as plain data. The keys are those of `Policy.make`; leave out what there should not be. */
-export const StreamPolicyConfig = Schema.Struct(forStreams).check(onePlace)
+export const StreamPolicyConfig = Schema.Struct({
+  ...common,
+  ...fieldsOf<ConfiguredInStreams>((part) => parts[part].stream !== "refused")
+}).check(onePlace)
 
 /** A pipeline as plain data. The keys are those of `Policy.make`; leave out what there should not be. */
-export const PolicyConfig = Schema.Struct({
-  ...forStreams,
-  hedge: optional(HedgeConfig),
-  attempt: optional(LimitConfig)
-}).check(onePlace)
+export const PolicyConfig = Schema.Struct({ ...common, ...fieldsOf<ConfiguredName>(() => true) }).check(onePlace)
 
 /** A pipeline for streams as plain data. */
 export type StreamPolicyConfig = typeof StreamPolicyConfig.Type
@@ -101,66 +148,48 @@ export type StreamPolicyConfig = typeof StreamPolicyConfig.Type
 /** A pipeline as plain data. */
 export type PolicyConfig = typeof PolicyConfig.Type
 
+type ConfiguredOf<P extends ConfiguredName> = {
+  readonly name: string | undefined
+  readonly isFailure: Failures.Predicate | undefined
+} & { readonly [K in Exclude<P, "bulkhead" | "adaptiveLimit">]: MadeOf<K> | undefined } & (
+    | { readonly bulkhead: MadeOf<"bulkhead"> | undefined; readonly adaptiveLimit: undefined }
+    | { readonly bulkhead: undefined; readonly adaptiveLimit: MadeOf<"adaptiveLimit"> | undefined }
+  )
+
 /**
  * The members of a stream's pipeline from configuration: which of them are there is not known to the compiler, so its
  * errors are those of all of them.
  */
-export type ConfiguredStreamMembers = {
-  readonly name: string | undefined
-  readonly deadline: Policy.Limit | undefined
-  readonly retry: Retry.Retry | undefined
-  readonly throttle: Throttle.Throttle | undefined
-  readonly breaker: CircuitBreaker.CircuitBreaker | undefined
-  readonly rateLimiter: RateLimiter.RateLimiter | undefined
-} & (
-  | { readonly bulkhead: Bulkhead.Bulkhead | undefined; readonly adaptiveLimit: undefined }
-  | { readonly bulkhead: undefined; readonly adaptiveLimit: AdaptiveLimit.AdaptiveLimit | undefined }
-)
+export type ConfiguredStreamMembers = ConfiguredOf<ConfiguredInStreams>
 
 /** The members of a pipeline from configuration, in the same way. */
-export type ConfiguredMembers = ConfiguredStreamMembers & {
-  readonly hedge: Hedge.Hedge | undefined
-  readonly attempt: Policy.Limit | undefined
-}
+export type ConfiguredMembers = ConfiguredOf<ConfiguredName>
 
-const whenGiven = <A, B>(value: A | undefined, make: (value: A) => Effect.Effect<B>): Effect.Effect<B | undefined> =>
-  value === undefined ? Effect.undefined : make(value)
+const isFailureOf = (listed: ReadonlyArray<Blame> | undefined): Failures.Predicate | undefined =>
+  listed === undefined ? undefined : Failures.orBlamedOn(() => false, ...listed)
 
-const membersOf = (config: StreamPolicyConfig): Effect.Effect<ConfiguredStreamMembers> =>
+const membersOf = <M extends ConfiguredStreamMembers>(config: PolicyConfig | StreamPolicyConfig): Effect.Effect<M> =>
   Effect.gen(function* () {
-    const { deadline, name } = config
-    const common = {
-      name,
-      deadline,
-      retry: yield* whenGiven(config.retry, (given) =>
-        Effect.map(whenGiven(given.budget, budgetOf), (budget) => retryOf(given, budget))
-      ),
-      throttle: yield* whenGiven(config.throttle, (given) => Throttle.make({ ...given, key: name })),
-      breaker: yield* whenGiven(config.breaker, (given) => breakerOf(given, name)),
-      rateLimiter: yield* whenGiven(config.rateLimiter, (given) => RateLimiter.make({ ...given, key: name }))
+    const { isFailure, name } = config
+    const paid = config.retry?.budget
+    const shared: Shared = { key: name, budget: paid === undefined ? undefined : yield* budgetOf(paid) }
+    const members: Record<string, unknown> = { name, isFailure: isFailureOf(isFailure) }
+    for (const [part, row] of Object.entries(configuration)) {
+      if (row === "code only") continue
+      const given = (config as { readonly [part: string]: unknown })[part]
+      members[part] = given === undefined ? undefined : yield* row.make(given as never, shared)
     }
-    if (config.adaptiveLimit !== undefined) {
-      const adaptiveLimit = yield* adaptiveLimitOf(config.adaptiveLimit, name)
-      return { ...common, bulkhead: undefined, adaptiveLimit }
-    }
-    const bulkhead = yield* whenGiven(config.bulkhead, (given) => Bulkhead.make({ ...given, key: name }))
-    return { ...common, bulkhead, adaptiveLimit: undefined }
+    // One member for each key of the configuration, made of what its schema decoded.
+    return members as unknown as M
   })
 
 /** Makes the pipeline of a configuration that was decoded by `PolicyConfig`. Its name is its members' key. */
 export const make = (config: PolicyConfig): Effect.Effect<Policy.Policy<ConfiguredMembers>> =>
-  Effect.gen(function* () {
-    const members = yield* membersOf(config)
-    const hedge = yield* whenGiven(config.hedge, (given) =>
-      Effect.flatMap(whenGiven(given.budget, budgetOf), (own) => hedgeOf(given, own ?? members.retry?.budget))
-    )
-    const all: ConfiguredMembers = { ...members, hedge, attempt: config.attempt }
-    return Policy.make(all)
-  })
+  Effect.map(membersOf<ConfiguredMembers>(config), (members) => Policy.make(members))
 
 /** Makes the pipeline of a configuration that was decoded by `StreamPolicyConfig`. Its name is its members' key. */
 export const makeStream = (config: StreamPolicyConfig): Effect.Effect<Policy.Policy<ConfiguredStreamMembers>> =>
-  Effect.map(membersOf(config), (members) => Policy.make(members))
+  Effect.map(membersOf<ConfiguredStreamMembers>(config), (members) => Policy.make(members))
 
 const strict = { errors: "all", onExcessProperty: "error" } as const
 const decode = Schema.decodeUnknownEffect(PolicyConfig, strict)

@@ -34,7 +34,7 @@ import * as Check from "../InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
-import { type Exhausted, type Next, nowOf, type Retry, Run, TypeId } from "./RetryRun.ts"
+import { asksAgain, type Exhausted, type Next, nowOf, type Retry, Run, TypeId } from "./RetryRun.ts"
 import * as RetrySchedule from "./RetrySchedule.ts"
 
 export type { Any, Exhausted, Retry } from "./RetryRun.ts"
@@ -47,7 +47,12 @@ export interface Options<in A = unknown, in E = unknown, out E2 extends E = neve
   readonly schedule?: Schedule.Schedule<unknown, E> | undefined
   /** What pays for the further attempts. Default: none. */
   readonly budget?: RetryBudget | undefined
-  /** Which errors are worth another attempt. Default `Failures.isRetryable`. */
+  /**
+   * Which errors are failures at all, as in every policy that counts: no other is asked again, unless `while` says so.
+   * Default `Failures.isFailure`.
+   */
+  readonly isFailure?: ((error: E) => boolean) | undefined
+  /** Which errors are worth another attempt. Default: the failures of which `Failures.isRetryable` says so. */
   readonly while?: ((error: E) => boolean) | undefined
   /** Turns a result into an error, to retry on it too; `undefined` accepts the result. Default: all are accepted. */
   readonly failOn?: ((result: A) => E2 | undefined) | undefined
@@ -66,6 +71,14 @@ export interface Options<in A = unknown, in E = unknown, out E2 extends E = neve
 
 const backoff = RetrySchedule.exponential().pipe(RetrySchedule.honourRetryAfter({ cap: "30 seconds" }))
 
+/**
+ * Options written where they are used: the results and errors that they judge are those of the effect, and need no
+ * annotation. `while` is given what `failOn` adds, too: write `failOn` first, for the compiler reads from left to right.
+ */
+export interface InPlace<in A, in E, out E2> extends Omit<Options<A, E>, "failOn"> {
+  readonly failOn?: ((result: A) => E2 | undefined) | undefined
+}
+
 /** Makes a retry policy. Throws `InvalidPolicyOption` for a wrong number. */
 export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: Options<A, E, E2>): Retry<A, E, E2> => {
   const where = "Retry.make"
@@ -79,7 +92,8 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
     plan,
     budget: options?.budget,
     needs: needsOf([...(options?.budget === undefined ? [] : [options.budget]), ...(plan?.budgets ?? [])]),
-    while: options?.while ?? Failures.isRetryable,
+    isFailure: options?.isFailure,
+    while: options?.while,
     failOn: options?.failOn,
     consumes: options?.consumes,
     free: Check.nonNegativeInt(where, "free", options?.free ?? 10),
@@ -103,25 +117,50 @@ const passes = <E>(cause: Cause.Cause<E>): Effect.Effect<never> => Effect.failCa
  * Runs an effect, and again as the policy says.
  *
  * Each attempt sees the fiber's own services; nothing is provided to it. A delay ends at once when interrupted.
+ *
+ * Options may stand in place of a policy, and then their predicates know the effect's own errors and results. A policy
+ * that is made once costs less.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect } from "effect"
+ * import { Retry, RetrySchedule } from "effect-resilience/policy"
+ *
+ * let calls = 0
+ * const ask: Effect.Effect<number, { readonly busy: boolean }> = Effect.suspend(() => Effect.fail({ busy: ++calls < 3 }))
+ *
+ * const once = ask.pipe(Retry.retry({ schedule: RetrySchedule.immediate, while: (error) => error.busy }))
+ *
+ * Effect.runSync(Effect.flip(once)).attempts // => 3
+ * ```
  */
 export const retry: {
   /** In a pipe. */
   <A0, E0, E2 extends E0>(
     policy: Retry<A0, E0, E2>
   ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, Exhausted<E | E2>, R>
+  /** In a pipe, with options in place. */
+  <A, E, E2 = never>(
+    options: InPlace<NoInfer<A>, NoInfer<E | E2>, E2>
+  ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, Exhausted<E | E2>, R>
   /** As a call. */
   <A extends A0, E extends E0, R, A0, E0, E2 extends E0>(
     self: Effect.Effect<A, E, R>,
     policy: Retry<A0, E0, E2>
   ): Effect.Effect<A, Exhausted<E | E2>, R>
+  /** As a call, with options in place. */
+  <A, E, R, E2 = never>(
+    self: Effect.Effect<A, E, R>,
+    options: InPlace<NoInfer<A>, NoInfer<E | E2>, E2>
+  ): Effect.Effect<A, Exhausted<E | E2>, R>
 } = Function.dual(
   2,
   <A, E, R, E2 extends E>(
     self: Effect.Effect<A, E, R>,
-    policy: Retry<A, E, E2>
-  ): Effect.Effect<A, Exhausted<E | E2>, R> =>
+    given: Retry<A, E, E2> | Options<A, E, E2>
+  ): Effect.Effect<A, Exhausted<E | E2>, R> => {
+    const policy = policyOf(given)
     // HOT: no generator, no scope and no service per call. With `Effect.gen` and a stepped schedule it costs 4.1 µs.
-    Effect.withFiber((fiber) => {
+    return Effect.withFiber((fiber) => {
       const run = new Run(policy, nowOf(fiber))
       const measures = PolicyTelemetry.recordsDurations(fiber)
       let attempt: Effect.Effect<A, Exhausted<E | E2>, R>
@@ -154,7 +193,11 @@ export const retry: {
       run.request()
       return attempt
     })
+  }
 )
+
+const policyOf = <A, E, E2 extends E>(given: Retry<A, E, E2> | Options<A, E, E2>): Retry<A, E, E2> =>
+  TypeId in given ? given : make(given)
 
 /** Records how long an attempt took, whatever came of it. */
 const measured = <A, E, R, E2 extends E>(
@@ -165,7 +208,7 @@ const measured = <A, E, R, E2 extends E>(
   Effect.suspend(() => {
     const start = nowOf(fiber)
     return Effect.onExit(self, (exit) => {
-      const handled = Failures.exitIsFailure(exit, run.policy.while)
+      const handled = Failures.exitIsFailure(exit, (error) => asksAgain(run.policy, error))
       PolicyTelemetry.recordAttempt(fiber, "Retry", run.begun - 1, nowOf(fiber) - start, handled)
       return Effect.void
     })
@@ -212,19 +255,31 @@ export const retryStream: {
     policy: Retry<A0, E0, E2>,
     options?: StreamOptions
   ): <A, E extends E0, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, Exhausted<E>, R>
+  /** In a pipe, with the policy's options in place. */
+  <E>(
+    policy: InPlace<never, NoInfer<E>, never>,
+    options?: StreamOptions
+  ): <A, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, Exhausted<E>, R>
   /** As a call. */
   <A, E extends E0, R, A0, E0, E2 extends E0>(
     self: Stream.Stream<A, E, R>,
     policy: Retry<A0, E0, E2>,
     options?: StreamOptions
   ): Stream.Stream<A, Exhausted<E>, R>
+  /** As a call, with the policy's options in place. */
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    policy: InPlace<never, NoInfer<E>, never>,
+    options?: StreamOptions
+  ): Stream.Stream<A, Exhausted<E>, R>
 } = Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
-    policy: Retry<never, E>,
+    given: Retry<never, E> | Options<never, E>,
     options?: StreamOptions
   ): Stream.Stream<A, Exhausted<E>, R> => {
+    const policy = policyOf(given)
     const resumes = options?.partial === "resume"
     const resetAfter =
       options?.resetAfter === undefined

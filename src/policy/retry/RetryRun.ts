@@ -3,6 +3,7 @@
  */
 import { Clock, Duration, Effect, type Fiber, Pull, Schedule } from "effect"
 import { RetriesExhausted, type StopReason, stackless } from "../../errors/index.ts"
+import * as Judge from "../Judge.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
@@ -28,13 +29,18 @@ export interface Retry<in A = unknown, in E = unknown, out E2 = never> extends A
   readonly budget: RetryBudget | undefined
   /** What its budgets need to know of a success; `nothing` if there are none. */
   readonly needs: "nothing" | "paid" | "time"
-  readonly while: (error: E) => boolean
+  readonly isFailure: ((error: E) => boolean) | undefined
+  readonly while: ((error: E) => boolean) | undefined
   readonly failOn: ((result: A) => E2 | undefined) | undefined
   readonly consumes: ((error: E) => boolean) | undefined
   readonly free: number
   readonly keepErrors: number
   readonly yieldEvery: number
 }
+
+/** Whether a policy asks again after this error, as long as it has attempts. */
+export const asksAgain = <E>(policy: Retry<never, E, unknown>, error: E): boolean =>
+  policy.while === undefined ? Judge.isRetryable(error, policy.isFailure) : policy.while(error)
 
 /** The fiber's time, in milliseconds. */
 export const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>
@@ -141,7 +147,7 @@ export class Run<A, E, E2 extends E> {
     const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     this.keep(error)
     this.endFlight()
-    if (!policy.while(error)) return go(this.stop("notRecoverable"))
+    if (!asksAgain(policy, error)) return go(this.stop("notRecoverable"))
     if (policy.consumes !== undefined && this.free < policy.free && !policy.consumes(error)) {
       this.free++
       return go(atOnce)

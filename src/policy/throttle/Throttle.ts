@@ -25,13 +25,13 @@
 import { Clock, type Duration, Effect, type Fiber, Random, Stream } from "effect"
 import { dual } from "effect/Function"
 import { stackless, Throttled } from "../../errors/index.ts"
-import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
+import * as Judge from "../Judge.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import * as ThrottleState from "./ThrottleState.ts"
 
 /** How a throttle behaves. */
-export interface Options {
+export interface Options extends Judge.Judge {
   /** Names the throttle in its errors and events. Default: none. */
   readonly key?: string | undefined
   /** How many requests may come for each that is accepted, above 1: lower refuses sooner. Default: 2. */
@@ -42,8 +42,6 @@ export interface Options {
   readonly minimum?: number | undefined
   /** No more than this share is refused, above 0 and up to 1, so that the target is always asked. Default: 0.9. */
   readonly maxChance?: number | undefined
-  /** Which errors say that the target did not accept the request. Default: `Failures.isFailure`. */
-  readonly isFailure?: Failures.Predicate | undefined
 }
 
 /** A throttle: a value that any number of programs share. */
@@ -51,14 +49,15 @@ export interface Throttle {
   readonly key: string | undefined
   readonly settings: ThrottleState.Settings
   readonly counts: ThrottleState.Counts
-  readonly isFailure: Failures.Predicate
+  /** What it was told to count. */
+  readonly judge: Judge.Judge
   readonly refusal: Throttled
 }
 
 /** Makes a throttle. Throws `InvalidPolicyOption` for options that make no sense. */
 export const make = (options: Options = {}): Effect.Effect<Throttle> => {
   const where = "Throttle.make"
-  const { isFailure = Failures.isFailure, k = 2, key } = options
+  const { k = 2, key } = options
   if (!(k > 1 && k < Number.POSITIVE_INFINITY)) Check.refuse(where, "k", "a finite number above 1", k)
   const settings: ThrottleState.Settings = {
     k,
@@ -70,27 +69,43 @@ export const make = (options: Options = {}): Effect.Effect<Throttle> => {
     key,
     settings,
     counts: ThrottleState.make(windowMillis, 20),
-    isFailure,
+    judge: Judge.of(options),
     refusal: stackless(() => new Throttled(key === undefined ? {} : { key }))
   }))
 }
 
 /**
- * Runs an effect unless its request is refused. Adds `Throttled`.
+ * Runs an effect unless its request is refused. Adds `Throttled`. `judge` says what counts for this effect, in place of
+ * what the throttle was made with.
  *
  * Hot path: 0.5 µs. Chance is drawn only while something is refused.
  */
 export const protect: {
+  /** In a pipe. */
   (throttle: Throttle): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, throttle: Throttle): Effect.Effect<A, E | Throttled, R>
+  /** In a pipe, with a judge of this effect's own. */
+  <A, E>(
+    throttle: Throttle,
+    judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
+  ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R>
+  /** As a call. */
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    throttle: Throttle,
+    judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
+  ): Effect.Effect<A, E | Throttled, R>
 } = dual(
-  2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, throttle: Throttle): Effect.Effect<A, E | Throttled, R> =>
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    throttle: Throttle,
+    judge?: Judge.Judge<A, E>
+  ): Effect.Effect<A, E | Throttled, R> =>
     Effect.withFiber((fiber): Effect.Effect<A, E | Throttled, R> => {
       const begun = admit(throttle, fiber)
       if (begun === undefined) return Effect.fail(throttle.refusal)
       return Effect.onExit(self, (exit) => {
-        if (Failures.exitIsFailure(exit, throttle.isFailure)) ThrottleState.fail(throttle.counts, begun, nowOf(fiber))
+        if (Judge.exitFailed(exit, throttle.judge, judge)) ThrottleState.fail(throttle.counts, begun, nowOf(fiber))
         return Effect.void
       })
     })
@@ -101,11 +116,26 @@ export const protect: {
  * counts, one after it does not. Adds `Throttled`.
  */
 export const protectStream: {
+  /** In a pipe. */
   (throttle: Throttle): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | Throttled, R>
-  <A, E, R>(self: Stream.Stream<A, E, R>, throttle: Throttle): Stream.Stream<A, E | Throttled, R>
+  /** In a pipe, with a judge of this stream's own. */
+  <A, E>(
+    throttle: Throttle,
+    judge: Judge.ErrorJudge<NoInfer<E>>
+  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | Throttled, R>
+  /** As a call. */
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    throttle: Throttle,
+    judge?: Judge.ErrorJudge<NoInfer<E>>
+  ): Stream.Stream<A, E | Throttled, R>
 } = dual(
-  2,
-  <A, E, R>(self: Stream.Stream<A, E, R>, throttle: Throttle): Stream.Stream<A, E | Throttled, R> =>
+  (args) => Stream.isStream(args[0]),
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    throttle: Throttle,
+    judge?: Judge.ErrorJudge<E>
+  ): Stream.Stream<A, E | Throttled, R> =>
     Stream.unwrap(
       Effect.withFiber((fiber): Effect.Effect<Stream.Stream<A, E, R>, Throttled> => {
         const begun = admit(throttle, fiber)
@@ -116,7 +146,7 @@ export const protectStream: {
           return elements
         })
         const counted = Stream.onExit(noted, (exit) => {
-          if (!delivered && Failures.exitIsFailure(exit, throttle.isFailure)) {
+          if (!delivered && Judge.exitFailed(exit, Judge.ofErrors(throttle.judge), judge)) {
             ThrottleState.fail(throttle.counts, begun, nowOf(fiber))
           }
           return Effect.void

@@ -12,7 +12,7 @@ const tagOf = (breaker: CircuitBreaker.CircuitBreaker) => Effect.map(CircuitBrea
 describe("CircuitBreaker by key", () => {
   it.effect("each key has its own", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreaker.makeRegistry({ window: CircuitBreaker.consecutive(1) })
+      const registry = yield* CircuitBreaker.makeKeyed({ window: CircuitBreaker.consecutive(1) })
       yield* Effect.exit(CircuitBreaker.protect(down, registry.get("a")))
       assert.strictEqual(yield* tagOf(registry.get("a")), "Open")
       assert.strictEqual(yield* tagOf(registry.get("b")), "Closed")
@@ -29,7 +29,7 @@ describe("CircuitBreaker by key", () => {
 
   it.effect("many keys seen once leave no more than the limit, and idle ones none", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreaker.makeRegistry({ maxKeys: 1_000, idleFor: "1 minute" })
+      const registry = yield* CircuitBreaker.makeKeyed({ maxKeys: 1_000, idleFor: "1 minute" })
       for (let i = 0; i < 20_000; i++) yield* CircuitBreaker.protect(up, registry.get(`key ${i}`))
       assert.strictEqual(yield* registry.size, 1_000)
       yield* TestClock.adjust("1 minute")
@@ -41,7 +41,7 @@ describe("CircuitBreaker by key", () => {
 
   it.effect("a key that is asked for stays, however many come after it", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreaker.makeRegistry({ window: CircuitBreaker.consecutive(2), maxKeys: 10 })
+      const registry = yield* CircuitBreaker.makeKeyed({ window: CircuitBreaker.consecutive(2), maxKeys: 10 })
       yield* Effect.exit(CircuitBreaker.protect(down, registry.get("busy")))
       for (let i = 0; i < 1_000; i++) {
         yield* CircuitBreaker.state(registry.get("busy"))
@@ -53,7 +53,7 @@ describe("CircuitBreaker by key", () => {
 
   it.effect("keys that all rest after failures are bounded too, and held ones are kept beyond the bound", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreaker.makeRegistry({ window: CircuitBreaker.consecutive(1), maxKeys: 10 })
+      const registry = yield* CircuitBreaker.makeKeyed({ window: CircuitBreaker.consecutive(1), maxKeys: 10 })
       for (let i = 0; i < 100; i++) yield* Effect.exit(CircuitBreaker.protect(down, registry.get(`key ${i}`)))
       assert.strictEqual(yield* registry.size, 10)
       for (let i = 0; i < 30; i++) yield* CircuitBreaker.forceOpen(registry.get(`held ${i}`))
@@ -65,7 +65,7 @@ describe("CircuitBreaker by key", () => {
 
   it.effect("idle keys go as new ones come", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreaker.makeRegistry({ idleFor: "1 minute" })
+      const registry = yield* CircuitBreaker.makeKeyed({ idleFor: "1 minute" })
       for (let i = 0; i < 100; i++) yield* CircuitBreaker.protect(up, registry.get(`key ${i}`))
       yield* TestClock.adjust("1 minute")
       for (let i = 0; i < 50; i++) yield* CircuitBreaker.protect(up, registry.get(`later ${i}`))
@@ -75,7 +75,7 @@ describe("CircuitBreaker by key", () => {
 
   it.effect("a key that is open or held is not dropped for a healthy one", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreaker.makeRegistry({
+      const registry = yield* CircuitBreaker.makeKeyed({
         window: CircuitBreaker.consecutive(1),
         maxKeys: 10,
         idleFor: "1 minute"
@@ -92,7 +92,7 @@ describe("CircuitBreaker by key", () => {
 
   it.effect("a result that comes after its key was dropped does not touch the key's new breaker", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreaker.makeRegistry({ window: CircuitBreaker.consecutive(1), maxKeys: 1 })
+      const registry = yield* CircuitBreaker.makeKeyed({ window: CircuitBreaker.consecutive(1), maxKeys: 1 })
       const latch = yield* Deferred.make<void, DoRequestFailed>()
       const early = yield* Effect.forkChild(CircuitBreaker.protect(Deferred.await(latch), registry.get("a")), {
         startImmediately: true
