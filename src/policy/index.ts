@@ -1,3 +1,4 @@
+/** What other floors take of the policies. Nothing unstable is loaded by it; what users get is in `exports/policy.ts`. */
 export * as Failures from "./Failures.ts"
 export * as InvalidPolicyOption from "./InvalidPolicyOption.ts"
 export * as PolicyTelemetry from "./PolicyTelemetry.ts"
@@ -24,5 +25,4 @@ export * as RateLimiterState from "./limiter/RateLimiterState.ts"
 export * as Chaos from "./chaos/Chaos.ts"
 export * as Fallback from "./Fallback.ts"
 export * as Policy from "./pipeline/Policy.ts"
-export * as PolicyHttp from "./http/PolicyHttp.ts"
 export * as PolicyConfig from "./pipeline/PolicyConfig.ts"
