@@ -28,11 +28,12 @@ import { Clock, Context, type Duration, Effect, Layer } from "effect"
 import { RetryBudgetExhausted, stackless } from "../../errors/index.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Failures from "../Failures.ts"
+import * as KeyRing from "../KeyRing.ts"
 import * as State from "./RetryBudgetState.ts"
 
 const TypeId = "~effect-resilience/policy/RetryBudget"
 
-/** A retry budget. Made by `tokenRatio`, `window`, `quota` or `share`; shared by passing it around, or as `Shared`. */
+/** A retry budget. Made by `tokenRatio`, `window`, `quota` or `share`; shared by passing it around, or by key (`RetryBudgets`). */
 export interface RetryBudget {
   readonly [TypeId]: typeof TypeId
   /** The rule itself, for authors of policies: synchronous, with the time as an argument. */
@@ -170,19 +171,62 @@ export const spend =
       })
     })
 
+/** Options of `makeKeyed`. */
+export interface KeyedOptions {
+  /** No more keys are kept; beyond that one is forgotten that was not asked for of late. Default 10,000. */
+  readonly maxKeys?: number | undefined
+}
+
+/** A budget for each key. */
+export interface Keyed {
+  /** The budget of a key, such as a target's name; made when it is first asked for. */
+  readonly get: (key: string) => Effect.Effect<RetryBudget>
+  /** How many keys are in memory. */
+  readonly size: Effect.Effect<number>
+}
+
+/** Makes a budget for each key that is asked for, each by running `budget` once. */
+export const makeKeyed = (budget: Effect.Effect<RetryBudget>, options: KeyedOptions = {}): Effect.Effect<Keyed> => {
+  const maxKeys = Check.positiveInt("RetryBudget.makeKeyed", "maxKeys", options.maxKeys ?? 10_000)
+  return Effect.sync(() => {
+    // What a budget has seen is never nothing, and nobody waits on one.
+    const ring = KeyRing.make<RetryBudget>({ maxKeys, isIdle: () => false, isBusy: () => false })
+    return {
+      get: (key) =>
+        Effect.suspend(() => {
+          const known = ring.find(key, 0)
+          if (known !== undefined) return Effect.succeed(known)
+          // Another fiber may have asked for the key in the meantime.
+          return Effect.map(budget, (made) => ring.find(key, 0) ?? ring.add(key, made))
+        }),
+      size: Effect.sync(ring.size)
+    }
+  })
+}
+
 /**
- * A budget that programs share by name.
+ * The budgets that a program shares, by key: one for each target.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
  * import { RetryBudget } from "effect-resilience/policy"
  *
- * const left = Effect.flatMap(RetryBudget.Shared, RetryBudget.balance)
+ * const left = Effect.flatMap(
+ *   RetryBudget.RetryBudgets.use((budgets) => budgets.get("search")),
+ *   RetryBudget.balance
+ * )
  *
  * await Effect.runPromise(Effect.provide(left, RetryBudget.layer(RetryBudget.window()))) // => 100
  * ```
  */
-export class Shared extends Context.Service<Shared, RetryBudget>()("effect-resilience/policy/RetryBudget") {}
+export class RetryBudgets extends Context.Service<RetryBudgets, Keyed>()("effect-resilience/policy/RetryBudgets") {}
 
-/** Provides `Shared` with a budget that is made once. */
-export const layer = <B extends RetryBudget>(make: Effect.Effect<B>): Layer.Layer<Shared> => Layer.effect(Shared, make)
+/** Provides `RetryBudgets`, each made by running `budget` once. */
+export const layer = (budget: Effect.Effect<RetryBudget>, options?: KeyedOptions): Layer.Layer<RetryBudgets> =>
+  Layer.effect(RetryBudgets, makeKeyed(budget, options))
+
+/** As `spend`, with the budget of this key in the program's `RetryBudgets`. */
+export const spendKey =
+  (key: string, cause?: unknown) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | RetryBudgetExhausted, R | RetryBudgets> =>
+    RetryBudgets.use((budgets) => Effect.flatMap(budgets.get(key), (budget) => spend(budget, cause)(self)))

@@ -267,6 +267,25 @@ const throttled = (
 /** The limiters that a program shares, by key. */
 export class RateLimiters extends Context.Service<RateLimiters, Keyed>()("effect-resilience/policy/RateLimiters") {}
 
+/** As `protect`, with the limiter of this key in the program's `RateLimiters`. */
+export const protectKey: {
+  /** In a pipe. */
+  (
+    key: string,
+    options?: ProtectOptions
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R | RateLimiters>
+  /** As a call. */
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    key: string,
+    options?: ProtectOptions
+  ): Effect.Effect<A, E | Throttled, R | RateLimiters>
+} = Function.dual(
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(self: Effect.Effect<A, E, R>, key: string, options?: ProtectOptions) =>
+    RateLimiters.use((limiters) => protect(self, limiters.get(key), options))
+)
+
 /** Provides `RateLimiters`. */
 export const layer = (options: KeyedOptions): Layer.Layer<RateLimiters> =>
   Layer.effect(RateLimiters, makeKeyed(options))
