@@ -2,10 +2,20 @@
  * A limit on concurrency that finds its own value from how long calls take and how they end, for targets whose capacity
  * nobody knows or which changes. Beyond it calls are refused, or wait in a queue that sheds early and by priority.
  *
+ * **When to use**
+ *
+ * In place of a `Bulkhead`, where nobody can say how many calls at once are right, or where that changes with the hour.
+ *
+ * **Details**
+ *
  * The rules are `vegas` (default), `gradient2` and `aimd`, each in a file of its own with its source. A success is a
- * sample of its duration; a failure (`Failures.isFailure`) is a drop. A call that was cancelled, that another policy
- * refused, that failed by the caller's own fault or by a defect gives no sample: what it took says nothing of the
- * target. (failsafe-go calls that `Drop`.)
+ * sample of its duration; a failure (by `isFailure` and `isFailureValue`, as in every policy that counts) is a drop.
+ *
+ * **Gotchas**
+ *
+ * - A call that was cancelled, that another policy refused, that failed by the caller's own fault or by a defect gives no
+ *   sample: what it took says nothing of the target. (failsafe-go calls that `Drop`.)
+ * - Calls that take very different times for reasons of their own look like load. Take one limit for each kind.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

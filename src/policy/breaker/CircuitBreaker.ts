@@ -3,9 +3,22 @@
  * what will fail, nor the target is asked while it is down; then it lets a few calls through and closes if they
  * succeed.
  *
+ * **When to use**
+ *
+ * For what many calls depend on and what can be down as a whole. One breaker for each thing that fails by itself: a
+ * host, a tenant's database, a key (`makeKeyed`). Inside a retry, so that each attempt counts.
+ *
+ * **Details**
+ *
  * `BreakerState` decides and says how each corner is decided; `BreakerWindow` has the windows; this module reads the
- * clock, judges exits and tells of transitions. An exit counts by `Failures.isFailure`: rejections of other policies,
- * the caller's own faults, cancelled calls and defects count for nothing, neither way.
+ * clock, judges exits and tells of transitions. What counts is said by `isFailure` and `isFailureValue`, in the options
+ * or at the call; by default an error counts by `Failures.isFailure`.
+ *
+ * **Gotchas**
+ *
+ * - Rejections of other policies, the caller's own faults, cancelled calls and defects count for nothing, neither way.
+ * - An error of your own has no blame unless you give it one, so it counts, also a "not found". Say so by `isFailure`.
+ * - With `slowerThan` the wait for a bulkhead inside the breaker counts too.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

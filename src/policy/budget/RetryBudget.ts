@@ -1,13 +1,24 @@
 /**
  * A limit on how much of all traffic may be retries, so that a failing dependency is not killed by its clients.
  *
- * One budget is shared by everything that asks again of the same dependency: retries, hedges, failovers. It never
- * waits: it lets a further attempt through or it refuses, and then the caller keeps the error it already has.
+ * **When to use**
+ *
+ * With every retry and hedge of more than a few clients: a retry of three attempts is three times the load just when the
+ * target can take none. One budget is shared by everything that asks again of the same dependency.
+ *
+ * **Details**
+ *
+ * It never waits: it lets a further attempt through or it refuses, and then the caller keeps the error it already has.
  *
  * - `tokenRatio`: gRPC's throttle (proposal A6). Reacts to failures, whether retried or not.
  * - `window`: Finagle's and tower's. So many retries per request, plus a few per second. The default choice.
  * - `quota`: the AWS SDKs'. What a retry costs depends on its error; a success gives it back.
  * - `share`: failsafe-go's and Envoy's. So many of all calls under way may be retries.
+ *
+ * **Gotchas**
+ *
+ * - A budget for each call is none: make it once, or by key (`makeKeyed`).
+ * - First attempts are never refused; that is a breaker's or a throttle's business.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

@@ -2,9 +2,21 @@
  * A bulkhead: so many calls at once and no more, with a bounded queue before them. What overflows is refused at once,
  * so that one slow dependency cannot take every fiber, socket and byte of the program.
  *
+ * **When to use**
+ *
+ * For what gets slow when it is asked too much at once, if you know how much it takes. If you do not, `AdaptiveLimit`
+ * finds out; against too many calls in a time there is `RateLimiter`.
+ *
+ * **Details**
+ *
  * First come, first served: a place that becomes free is handed to whoever waited longest, and no newcomer overtakes. A
  * call that is cancelled while it waits leaves the queue in that moment. (cockatiel 4 notices when its turn comes;
  * Effect's `Semaphore` has no bound on its queue, and its `takeIfAvailable` overtakes.)
+ *
+ * **Gotchas**
+ *
+ * - Without a `queue` what does not run at once is refused.
+ * - A call that asks the same bulkhead again from inside waits for itself.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

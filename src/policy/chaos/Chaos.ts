@@ -1,12 +1,20 @@
 /**
  * Chaos: makes a part of all calls fail, late or wrong on purpose, and cuts, stalls or doubles streams, to see whether
- * the policies around it hold. Put it innermost, next to what it pretends to be.
+ * the policies around it hold.
  *
- * **Off by default, twice.** Nothing is injected unless the program runs with `Chaos.allow` (or `layerAllowed`), so a
- * forgotten `inject` in production does nothing; and `halt` is the kill switch of each chaos, at any moment.
+ * **When to use**
+ *
+ * In tests and drills, innermost: next to what it pretends to be.
+ *
+ * **Details**
  *
  * The kinds and their order (fault, latency, outcome) are Polly's (Simmy). With a `seed` the same calls are hurt in
  * each run, whatever else the program draws; without one the draws come from the program's `Random`.
+ *
+ * **Gotchas**
+ *
+ * It is off by default, twice: nothing is injected unless the program runs with `Chaos.allow` (or `layerAllowed`), so a
+ * forgotten `inject` in production does nothing; and `halt` is the kill switch of each chaos, at any moment.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

@@ -1,20 +1,25 @@
 /**
  * Ends what takes too long, and tells everything inside how long it still has.
  *
+ * **When to use**
+ *
  * `total` bounds a whole request, its retries and waits included, and fails with `DeadlineExceeded`, which no other policy
  * retries or counts. `attempt` bounds one try, inside a retry, and fails with `ChannelResponseTimeExceeded` (phase
  * `attempt`), which is retried and counted like any failure of the dependency.
  *
+ * **Details**
+ *
  * The time at which a program has to be done is in `Current`, a Reference. Our retries begin no delay that would end
  * past it, our queues wait no longer, and your own code can ask for `remaining`.
  *
- * **Uninterruptible parts.** By default the answer comes when the cut-off effect has ended, with its finalisers; nothing
- * runs on unseen. With `onExpiry: "detach"` the answer comes on time, and what cannot be interrupted ends by itself.
- * A success that comes too late is not given, in either mode.
+ * By default the answer comes when the cut-off effect has ended, with its finalisers; nothing runs on unseen. With
+ * `onExpiry: "detach"` the answer comes on time, and what cannot be interrupted ends by itself. A success that comes too
+ * late is not given, in either mode.
  *
- * **Order**: `total` outermost, `attempt` innermost. The other way round an attempt's limit bounds all retries.
+ * **Gotchas**
  *
- * An effect that never suspends sets no timer and cannot be cut off: no timer can fire meanwhile.
+ * - `total` outermost, `attempt` innermost. The other way round an attempt's limit bounds all retries.
+ * - An effect that never suspends sets no timer and cannot be cut off: no timer can fire meanwhile.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

@@ -2,7 +2,12 @@
  * A hedge: a call that is late gets a second attempt beside it, and whichever succeeds first is the answer. It cuts the
  * tail of latencies for a few per cent more calls.
  *
- * Only for what may run twice: `idempotent: true` has to be written, or it does not compile.
+ * **When to use**
+ *
+ * For what may run twice, is mostly quick and sometimes slow for reasons of one call's own. `idempotent: true` has to be
+ * written, or it does not compile.
+ *
+ * **Details**
  *
  * - The first success wins; the other attempts are interrupted, and have ended before the answer is given.
  * - A failed attempt starts the next one at once, or when its target asked for (`retryAfterMillis`). A failure that
@@ -12,6 +17,11 @@
  * - If all fail, the error is the first attempt's. A late attempt's quick failure never beats an earlier one that still
  *   runs. (resilience4j's does.)
  * - A `RetryBudget` may refuse further attempts; then those that run decide.
+ *
+ * **Gotchas**
+ *
+ * - Against a target that is slow because it is overloaded a hedge makes it worse: give it a budget.
+ * - A stream cannot be hedged: nobody could say which of two goes on.
  *
  * After gRPC's proposal A6, Polly v8 and failsafe-go; the corners are decided in `HedgeState`.
  *

@@ -1,6 +1,13 @@
 /**
  * So many calls in a time, and no more: who comes too early waits for its turn, or is refused at once.
  *
+ * **When to use**
+ *
+ * For a quota that somebody else counts, and for a server that minds bursts. Against overload by slow answers limit what
+ * is under way (`Bulkhead`, `AdaptiveLimit`).
+ *
+ * **Details**
+ *
  * Turns are given on virtual time: a call that waits knows when it goes, and keeps one timer. One that is cancelled while
  * it waits gives its turn back, to whoever asks next. (Effect's own limiter never gives back: five cancelled waiters at
  * one per second make the sixth wait six seconds. It has no bound on waiting, keeps every key for ever, and takes
@@ -10,9 +17,12 @@
  *   server that minds bursts.
  * - `bursty`: `limit` at any time in each `window`. For a quota that is counted so.
  *
- * **When not**: against overload by slow answers, limit what is under way (`Bulkhead`, `AdaptiveLimit`).
+ * **Gotchas**
  *
- * **Fails** with `Throttled`, with the wait that would have been in `retryAfterMillis`.
+ * - `maxWait` is zero by default: a call whose turn is not now fails with `Throttled`, with the wait that would have been
+ *   in `retryAfterMillis`.
+ * - The state is this process's: ten processes ask ten times as much.
+ * - Outside a retry it does not count the retries.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

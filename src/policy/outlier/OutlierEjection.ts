@@ -2,9 +2,20 @@
  * Outlier ejection: leaves out of a pool those members that do worse than the others, for a while. A circuit breaker
  * judges a target by itself; this compares, and never empties the pool.
  *
- * `observe` runs a call to a member and counts how it ends (by `Failures.isFailure`; cancelled calls, rejections and
- * the caller's faults count for nothing). `available` says which members to choose from. Nothing is rejected and no
- * error is added: it is for whoever selects. `OutlierState` has the rules, after Envoy.
+ * **When to use**
+ *
+ * Where a call may go to any of several members, and you choose among them.
+ *
+ * **Details**
+ *
+ * `observe` runs a call to a member and counts how it ends, by `isFailure` and `isFailureValue`; cancelled calls,
+ * rejections and the caller's faults count for nothing. `available` says which members to choose from. `OutlierState`
+ * has the rules, after Envoy.
+ *
+ * **Gotchas**
+ *
+ * - Nothing is rejected and no error is added: whoever selects has to ask.
+ * - By default a tenth of the pool may be out at once, and one member always may: of two, one.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

@@ -1,18 +1,24 @@
 /**
  * Asks again when an attempt failed, as long as it makes sense, and says in one error why it stopped.
  *
- * **When to use**: for what may be asked twice and fails now and then. `Effect.retry` with a schedule of `RetrySchedule`
- * does the same for a plain case, and keeps the original error; `Retry` adds exact budgets, results that count as
- * failures, failures that cost no attempt, the list of errors, and the reason. It also costs less: a call that does not
- * fail steps no schedule (`Effect.retry` steps one first: 2.3 to 4.1 µs against 0.5).
+ * **When to use**
  *
- * **Fails** with `RetriesExhausted`, whatever the reason: `last` is the last attempt's error and keeps its type.
- * Defects and interruptions pass as they are.
+ * For what may be asked twice and fails now and then. `Effect.retry` with a schedule of `RetrySchedule` does the same for
+ * a plain case, and keeps the original error; `Retry` adds exact budgets, results that count as failures, failures that
+ * cost no attempt, the list of errors, and the reason. It also costs less: a call that does not fail steps no schedule
+ * (`Effect.retry` steps one first: 2.3 to 4.1 µs against 0.5).
  *
- * **Not retried** by default: the caller's faults, what the target will refuse again, and every policy's own rejection
- * (`Failures.isRetryable`).
+ * **Details**
  *
- * **Order**: a breaker, a per-attempt deadline and a bulkhead go inside a retry, a total deadline outside.
+ * It fails with `RetriesExhausted`, whatever the reason: `last` is the last attempt's error and keeps its type. Defects
+ * and interruptions pass as they are. By default neither the caller's faults are asked again, nor what the target will
+ * refuse again, nor any policy's own rejection (`Failures.isRetryable`).
+ *
+ * **Gotchas**
+ *
+ * - A breaker, a limit for each attempt and a bulkhead go inside a retry, a total deadline outside.
+ * - A result is asked for again only by `failOn`.
+ * - An error of your own has no blame unless you give it one, so it is asked again, also a "not found".
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"

@@ -3,9 +3,21 @@
  * requests, as large as needed and no larger, so that an overloaded target spends its time on what it can serve. No
  * states, no probes: it follows the rate of accepts smoothly, where a circuit breaker is open or closed.
  *
+ * **When to use**
+ *
+ * Where many clients share a target that gets overloaded: each backs off as far as it is refused, and none has to be
+ * told how much the target takes.
+ *
+ * **Details**
+ *
  * A call that ends without a failure of the target (`Failures.isFailure`) was accepted: a success, a fault of the
  * caller, also a call that was cancelled or that another policy refused, because they say nothing against the target.
- * One that is under way counts as accepted until it fails.
+ * One that is under way counts as accepted until it fails. `isFailure` and `isFailureValue` say otherwise.
+ *
+ * **Gotchas**
+ *
+ * - It never refuses all: at most `maxChance`, or it would not learn that the target is well again.
+ * - Few calls say little: below `minimum` of them nothing is refused.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
