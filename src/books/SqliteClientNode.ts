@@ -53,6 +53,17 @@ const sqlError = (cause: unknown, operation: string): SqlError.SqlError => {
   return new SqlError.SqlError({ reason: reason() })
 }
 
+/** What can be bound. `node:sqlite` takes an object that comes first (a Date, say) for names, and binds nothing of it. */
+const bindable = (params: ReadonlyArray<unknown>): ReadonlyArray<SQLInputValue> => {
+  for (const value of params) {
+    if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+      throw new TypeError("a parameter is an object, which SQLite does not know")
+    }
+  }
+  // Anything else that it does not know (a boolean) is refused by `node:sqlite` itself.
+  return params as ReadonlyArray<SQLInputValue>
+}
+
 const isBusy = (error: SqlError.SqlError): boolean => error.reason._tag === "LockTimeoutError"
 
 type Shape = "rows" | "arrays" | "raw"
@@ -79,8 +90,7 @@ const makeConnection = (database: DatabaseSync): SqlConnection.Connection => {
   }
 
   const once = (statement: StatementSync, params: ReadonlyArray<unknown>, shape: Shape): unknown => {
-    // What cannot be bound (a Date, a boolean) is refused by `node:sqlite` itself.
-    const values = params as ReadonlyArray<SQLInputValue>
+    const values = bindable(params)
     if (statement.columns().length > 0) return statement.all(...values)
     const changed = statement.run(...values)
     return shape === "raw" ? changed : []
@@ -117,8 +127,7 @@ const makeConnection = (database: DatabaseSync): SqlConnection.Connection => {
             Effect.withFiber((fiber) =>
               Effect.try({
                 // A statement of its own: one that is kept might be run again before this one is read to its end.
-                try: () =>
-                  ready(database.prepare(text), "rows", fiber).iterate(...(params as ReadonlyArray<SQLInputValue>)),
+                try: () => ready(database.prepare(text), "rows", fiber).iterate(...bindable(params)),
                 catch: (cause) => sqlError(cause, "stream")
               })
             ),
