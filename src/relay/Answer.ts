@@ -10,8 +10,9 @@ import type { Backoff } from "../policy/index.ts"
 import type * as RetryBudgetState from "../policy/RetryBudgetState.ts"
 import { encodeJsonEvent } from "../sse/index.ts"
 import { Machine } from "./Machine.ts"
+import type { AnswerRef } from "./Events.ts"
+import type { RelayEvents } from "./RelayEvents.ts"
 import type { RelayOptions } from "./RelayOptions.ts"
-import type { Signals } from "./Signals.ts"
 import type { TrailEntry } from "./Trail.ts"
 import { estimateTokens } from "./UsageSum.ts"
 import type { Watchdog } from "./Watchdog.ts"
@@ -21,7 +22,7 @@ export interface AnswerContext {
   readonly options: RelayOptions
   readonly budget: RetryBudgetState.Rule
   readonly backoff: Backoff.Backoff
-  readonly signals: Signals["Service"]
+  readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
   readonly upstreamDialect: (name: Target["channel"]["dialect"]) => UpstreamDialect
   readonly watchdog: Watchdog
@@ -62,6 +63,11 @@ export class Answer {
   /** How many attempts were begun. */
   attempts = 0
   readonly startedAt: number
+  /** Which answer this is, for events. */
+  readonly ref: AnswerRef
+  /** When the attempt under way was first shown, and the answer as a whole, epoch milliseconds. */
+  attemptShownAt: number | undefined
+  private shownAt: number | undefined
 
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
@@ -73,6 +79,14 @@ export class Answer {
     this.context = context
     this.startedAt = context.now()
     this.payloads = start.request.stream ? undefined : []
+    this.ref = {
+      requestId: start.requestId,
+      streamId: lease.id,
+      owner: start.owner,
+      model: start.request.model,
+      dialect: start.dialect.name,
+      delivery: start.request.stream ? "stream" : "whole"
+    }
     this.encoder = start.dialect.encoder({
       requestId: start.requestId,
       streamId: lease.id,
@@ -87,26 +101,23 @@ export class Answer {
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {
-          context.signals.committed(this.tag, context.now() - this.startedAt)
+          this.shownAt = this.attemptShownAt = context.now()
+          context.events.tell({ _tag: "Committed", answer: this.ref, afterMillis: this.shownAt - this.startedAt })
           this.note("streaming")
         },
         onSeam: (seam, mode) => {
-          context.signals.continued(this.tag, seam, mode)
+          this.attemptShownAt = context.now()
+          context.events.tell({ _tag: "Continued", answer: this.ref, seam, mode })
           this.note("streaming")
         }
       }
     })
   }
 
-  /** Which answer this is, for signals. */
-  get tag() {
-    return { requestId: this.start.requestId, streamId: this.id }
-  }
-
   /** Appends what is sent at once, before any upstream has answered. */
   open(): void {
     const { request } = this.start
-    this.context.signals.started(this.tag, messageLength(request))
+    this.context.events.tell({ _tag: "StreamStarted", answer: this.ref, messageLength: messageLength(request) })
     this.append(this.encoder.open(request.model))
   }
 
@@ -117,7 +128,7 @@ export class Answer {
     this.failure = error
     this.machine.fail(error, error.retryAfterMillis)
     this.finish(blameOf(error) === "cancelled" ? "cancelled" : "error", codeOf(error))
-    this.context.signals.failed(this.tag, error, this.machine.tokenCount, this.context.now() - this.startedAt)
+    this.tellEnd(error)
   }
 
   /** Forgets the answer without a terminal event: the store is gone, or another process shall go on with it. */
@@ -125,9 +136,9 @@ export class Answer {
     if (this.ended) return
     this.ended = true
     this.failure = error
-    if (error !== undefined) {
-      this.context.signals.failed(this.tag, error, this.machine.tokenCount, this.context.now() - this.startedAt)
-    }
+    if (error !== undefined) return this.tellEnd(error)
+    const durationMillis = this.context.now() - this.startedAt
+    this.context.events.tell({ _tag: "StreamAbandoned", answer: this.ref, durationMillis })
   }
 
   /** Ends the answer well, once. */
@@ -136,7 +147,7 @@ export class Answer {
     this.ended = true
     this.machine.complete(this.attempts)
     this.finish("completed", undefined)
-    this.context.signals.completed(this.tag, this.machine.tokenCount, this.context.now() - this.startedAt)
+    this.tellEnd(undefined)
   }
 
   /** Tells of an attempt that replaces one which failed before anything was shown. */
@@ -151,6 +162,21 @@ export class Answer {
         to
       })
     )
+  }
+
+  private tellEnd(error: ResilienceError | undefined): void {
+    const { attempts, machine, ref, shownAt, startedAt, trail } = this
+    this.context.events.tell({
+      _tag: "StreamEnded",
+      answer: ref,
+      error,
+      tokenCount: machine.tokenCount,
+      usage: machine.usage(),
+      attempts,
+      trail,
+      firstContentMillis: shownAt === undefined ? undefined : shownAt - startedAt,
+      durationMillis: this.context.now() - startedAt
+    })
   }
 
   private finish(status: string, code: string | undefined): void {

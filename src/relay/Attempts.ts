@@ -154,7 +154,7 @@ class Attempts {
     const { target } = picked
     const { id } = target.channel
     if (this.previous !== undefined && this.previous.channel !== id) {
-      context.signals.failover(answer.tag, this.previous.channel, id)
+      context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: this.previous.channel, to: id })
     }
     answer.attempts++
     if (broke === undefined) {
@@ -198,6 +198,16 @@ class Attempts {
       params: target.channel.params
     })
     answer.current = { target, number: answer.attempts, startedAt: context.now() }
+    answer.attemptShownAt = undefined
+    context.events.tell({
+      _tag: "AttemptBegan",
+      answer: answer.ref,
+      attempt: answer.attempts,
+      channel: target.channel.id,
+      key: target.keyIndex,
+      model: target.model,
+      mode
+    })
     return Effect.onInterrupt(
       attempt({ target, dialect, body, machine: answer.machine, limits, watchdog: context.watchdog }),
       () =>
@@ -366,7 +376,8 @@ class Attempts {
     answer.current = undefined
     const durationMillis = context.now() - startedAt
     const entry = trailEntry({ attempt: number, target, mode, status: end.status, error, durationMillis })
-    context.signals.attempted(answer.tag, entry, error)
+    const firstContentMillis = answer.attemptShownAt === undefined ? undefined : answer.attemptShownAt - startedAt
+    context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, firstContentMillis })
     return entry
   }
 

@@ -30,8 +30,8 @@ import * as RetryBudgetState from "../policy/RetryBudgetState.ts"
 import { encodeJsonEvent, makeSseParser } from "../sse/index.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { runAttempts } from "./Attempts.ts"
+import { RelayEvents } from "./RelayEvents.ts"
 import type { RelayOptions } from "./RelayOptions.ts"
-import { Signals } from "./Signals.ts"
 import { makeWatchdog } from "./Watchdog.ts"
 
 /** How long a retry budget's deposits live: Finagle's default, in milliseconds. */
@@ -84,13 +84,13 @@ export class Relay extends Context.Service<
   /** The relay of some options. */
   static readonly layer = (
     options: RelayOptions
-  ): Layer.Layer<Relay, never, Journal | Selection | Signals | Upstream> => Layer.effect(Relay, make(options))
+  ): Layer.Layer<Relay, never, Journal | RelayEvents | Selection | Upstream> => Layer.effect(Relay, make(options))
 }
 
 const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const journal = yield* Journal
   const selection = yield* Selection
-  const signals = yield* Signals
+  const events = yield* RelayEvents
   const upstream = yield* Upstream
   const clock = yield* Clock.Clock
   const fibers = yield* FiberMap.make<string, void>()
@@ -110,7 +110,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       cap: options.retry.cap,
       jitter: options.retry.jitter
     }),
-    signals,
+    events,
     selection,
     upstreamDialect,
     watchdog: yield* makeWatchdog,

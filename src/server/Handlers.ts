@@ -25,8 +25,8 @@ import {
   attemptsHeader,
   clientDialect,
   type Relay,
-  type RelayOptions,
-  type Signals
+  type RelayEvents,
+  type RelayOptions
 } from "../relay/index.ts"
 import { type Metrics, prometheusContentType } from "../telemetry/index.ts"
 import type { Caller } from "./Access.ts"
@@ -42,7 +42,7 @@ export interface HandlerContext {
   readonly relay: Relay["Service"]
   readonly journal: Journal["Service"]
   readonly selection: Selection["Service"]
-  readonly signals: Signals["Service"]
+  readonly events: RelayEvents["Service"]
   readonly metrics: Metrics["Service"]
   readonly readers: Set<StreamReader>
   readonly now: () => number
@@ -184,7 +184,7 @@ const readStream = (
         return "stream"
       },
       now: context.now,
-      onClosed: () => context.signals.closed({ requestId: exchange.requestId, streamId: id })
+      onClosed: () => context.events.tell({ _tag: "ReaderClosed", requestId: exchange.requestId, streamId: id })
     })
   })
 
@@ -275,7 +275,7 @@ const followChat = (context: HandlerContext, exchange: Exchange, answer: Answer)
       return "stream"
     },
     now: context.now,
-    onClosed: () => context.signals.closed(answer.tag)
+    onClosed: () => context.events.tell({ _tag: "ReaderClosed", requestId: answer.ref.requestId, streamId: answer.id })
   })
 
 const chatCompletions = (context: HandlerContext, exchange: Exchange, caller: Caller): Handler =>
@@ -336,6 +336,6 @@ const followDialect = (context: HandlerContext, exchange: Exchange, answer: Answ
       )
     },
     now: context.now,
-    onClosed: () => context.signals.closed(answer.tag)
+    onClosed: () => context.events.tell({ _tag: "ReaderClosed", requestId: answer.ref.requestId, streamId: answer.id })
   })
 }

@@ -18,7 +18,7 @@ import {
 } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
 import { Journal } from "../journal/index.ts"
-import { Relay, type RelayOptions, Signals } from "../relay/index.ts"
+import { Relay, RelayEvents, type RelayOptions } from "../relay/index.ts"
 import { Metrics } from "../telemetry/index.ts"
 import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -110,11 +110,11 @@ const answering = (responses: ReadonlySet<ServerResponse> | undefined): boolean 
 /** Serves the relay of its services. The server is closed with its scope. */
 export const serveHttp = (
   options: RelayOptions
-): Effect.Effect<RunningServer, ListenFailed, Journal | Metrics | Relay | Selection | Signals | Scope.Scope> =>
+): Effect.Effect<RunningServer, ListenFailed, Journal | Metrics | Relay | RelayEvents | Selection | Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const relay = yield* Relay
-    const signals = yield* Signals
+    const events = yield* RelayEvents
     const readers = new Set<StreamReader>()
     const exchanges = new Set<ServerResponse>()
     /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
@@ -124,7 +124,7 @@ export const serveHttp = (
     const context: HandlerContext = {
       options,
       relay,
-      signals,
+      events,
       journal: yield* Journal,
       selection: yield* Selection,
       metrics: yield* Metrics,
@@ -155,7 +155,7 @@ export const serveHttp = (
             const error = Cause.squash(cause)
             if (isResilienceError(error)) return answerFailure(exchange, error, context.now())
             const bug = new InternalError({ message: `the server failed: ${String(error)}` })
-            signals.relay("relay_error", { request_id: exchange.requestId }, bug)
+            events.tell({ _tag: "RelayErred", requestId: exchange.requestId, error: bug })
             answerFailure(exchange, bug, context.now())
           })
         )
@@ -189,7 +189,7 @@ export const serveHttp = (
     )
     const address = yield* listen(server, options.server.host, options.server.port)
     port = address.port
-    signals.relay("relay_started", { port, channels: options.channels.length })
+    events.tell({ _tag: "RelayStarted", port, channels: options.channels.length })
 
     const letGo = (): void => {
       for (const reader of readers) {
@@ -207,7 +207,7 @@ export const serveHttp = (
     })
     const shutdown = yield* Effect.cached(
       Effect.gen(function* () {
-        signals.relay("relay_stopping", { active: relay.active() })
+        events.tell({ _tag: "RelayStopping", active: relay.active() })
         yield* relay.stop
         server.close()
         for (const [exchange, fiber] of pending) {
@@ -230,7 +230,7 @@ export const serveHttp = (
           yield* Effect.sleep(50)
         }
         server.closeAllConnections()
-        signals.relay("relay_stopped", { clean })
+        events.tell({ _tag: "RelayStopped", clean })
         return clean ? ("clean" as const) : ("graceExpired" as const)
       })
     )

@@ -8,7 +8,7 @@ import { type Channel, type Outcome, Selection, type Target, Upstream, type Upst
 import { chatClient } from "#src/dialect/index"
 import { DoRequestFailed } from "effect-resilience/errors"
 import { Journal, JournalStoreMemory } from "#src/journal/index"
-import { Relay, type RelayOptions, Signals } from "#src/relay/index"
+import { Relay, RelayEvents, type RelayOptions } from "#src/relay/index"
 import { breaker, channel as defaultChannel } from "../channel/kit/channels.ts"
 
 /** What one call of an upstream does. `at` counts chunks of the answer. */
@@ -217,7 +217,7 @@ export const virtualRelay = (
     Layer.provideMerge(JournalStoreMemory.layer)
   )
   const layer = Relay.layer(relayOptions).pipe(
-    Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, Signals.layerSilent))
+    Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, RelayEvents.layerSilent))
   )
   return { calls, releases, picks: () => picks, layer }
 }
