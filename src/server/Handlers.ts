@@ -5,8 +5,7 @@
 import { Effect } from "effect"
 import { mayUse } from "../account/index.ts"
 import type { Selection } from "../channel/index.ts"
-import { assembleOpenAI, parseChatRequest, parseOpenAIRequest, type ParsedChat, readObject } from "../dialect/index.ts"
-import type { AnswerRequest } from "../dialect/index.ts"
+import { type AnswerRequest, assembleOpenAI, clientDialects, readObject } from "../dialect/index.ts"
 import {
   AccessDenied,
   type BadRequestBody,
@@ -20,14 +19,7 @@ import {
   UnsupportedMediaType
 } from "../errors/index.ts"
 import type { Journal, Position } from "../journal/index.ts"
-import {
-  type Answer,
-  attemptsHeader,
-  clientDialect,
-  type Relay,
-  type RelayEvents,
-  type RelayOptions
-} from "../relay/index.ts"
+import { type Answer, attemptsHeader, type Relay, type RelayEvents, type RelayOptions } from "../relay/index.ts"
 import { type Metrics, prometheusContentType } from "../telemetry/index.ts"
 import type { Caller } from "./Access.ts"
 import { type Exchange, respond, respondJson } from "./Exchange.ts"
@@ -243,20 +235,23 @@ const chat = (context: HandlerContext, exchange: Exchange, caller: Caller): Hand
       yield* checkMediaType(exchange, ["application/json"])
       body = yield* exchange.body(options.server.maxBodyBytes)
     }
-    const parsed: ParsedChat = yield* Effect.fromResult(
-      parseChatRequest(body === undefined ? { query: exchange.query } : { body }, {
-        maxMessage: options.chat.maxMessage,
-        defaultModel: options.chat.model ?? context.selection.models[0] ?? ""
-      })
+    const request: AnswerRequest = yield* Effect.fromResult(
+      clientDialects.chat.parse(
+        { parameter: "", query: exchange.query.toString(), headers: {}, body },
+        {
+          maxMessage: options.chat.maxMessage,
+          defaultModel: options.chat.model ?? context.selection.models[0] ?? ""
+        }
+      )
     )
-    yield* checkModel(context, caller, parsed.request.model)
+    yield* checkModel(context, caller, request.model)
     yield* context.relay.start(
       {
-        request: parsed.request,
-        dialect: clientDialect("chat"),
+        request,
+        dialect: clientDialects.chat,
         requestId: exchange.requestId,
         owner: ownerOf(caller),
-        timeoutMillis: Math.min(parsed.timeoutMillis ?? options.chat.timeout, options.timeouts.total),
+        timeoutMillis: Math.min(request.timeoutMillis ?? options.chat.timeout, options.timeouts.total),
         leave: options.journal.onDisconnect
       },
       (answer) => followChat(context, exchange, answer)
@@ -283,12 +278,14 @@ const chatCompletions = (context: HandlerContext, exchange: Exchange, caller: Ca
     const { options } = context
     yield* checkMediaType(exchange, ["application/json"])
     const body = yield* exchange.body(options.server.maxBodyBytes)
-    const request: AnswerRequest = yield* Effect.fromResult(parseOpenAIRequest(body))
+    const request: AnswerRequest = yield* Effect.fromResult(
+      clientDialects.openai.parse({ parameter: "", query: "", headers: {}, body }, { maxMessage: 0, defaultModel: "" })
+    )
     yield* checkModel(context, caller, request.model)
     yield* context.relay.start(
       {
         request,
-        dialect: clientDialect("openai"),
+        dialect: clientDialects.openai,
         requestId: exchange.requestId,
         owner: ownerOf(caller),
         timeoutMillis: options.timeouts.total,
@@ -314,7 +311,7 @@ const followDialect = (context: HandlerContext, exchange: Exchange, answer: Answ
     eager: false,
     onFirst: () => {
       // A whole answer is sent when all of it is there; until then its head stays open.
-      if (!answer.start.request.stream) return "hold"
+      if (answer.start.request.delivery === "whole") return "hold"
       if (!answer.machine.committed && answer.failure !== undefined) return failed(answer.failure)
       exchange.head(200, {
         ...streamHeaders(answer.id),
