@@ -220,7 +220,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     }),
     abort: Effect.suspend(() => {
       for (const answer of answers.values()) {
-        if (answer.start.dialect.name !== "chat") answer.fail(stackless(() => new ShuttingDown({})))
+        if (!answer.start.dialect.lettable) answer.fail(stackless(() => new ShuttingDown({})))
       }
       return FiberMap.clear(fibers)
     })
