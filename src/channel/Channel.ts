@@ -3,9 +3,7 @@
  * decided by `Selection`.
  */
 import type { Redacted } from "effect"
-
-/** How a channel may go on from a partial answer. `auto` tries prefill, then a message. */
-export type Continuation = "auto" | "prefill" | "message" | "token" | "none"
+import type { Continuation, UpstreamDialectName } from "../dialect/index.ts"
 
 /** The four clocks of an attempt and its request, in milliseconds. */
 export interface Timeouts {
@@ -18,7 +16,7 @@ export interface Timeouts {
 /** One upstream. */
 export interface Channel {
   readonly id: string
-  readonly dialect: "openai"
+  readonly dialect: UpstreamDialectName
   /** Without a slash at its end. */
   readonly baseUrl: string
   /** Empty: no authorization is sent. */

@@ -3,6 +3,7 @@
  * next target of a request. What a request has already tried is the request's own: it comes as `Tried`.
  */
 import { Context, type Effect, Layer } from "effect"
+import type { ContinuationMode } from "../dialect/index.ts"
 import type { Blame, ChannelNoAvailableKey, GetChannelFailed, ModelNotFound, ResilienceError } from "../errors/index.ts"
 import type { BreakerOptions, Channel, Target } from "./Channel.ts"
 import { make } from "./SelectionLive.ts"
@@ -76,8 +77,8 @@ export interface SelectionService {
   /** How all channels do, in file order. */
   readonly states: Effect.Effect<ReadonlyArray<ChannelState>>
   /** The modes that a target has refused, remembered per channel and model. */
-  readonly refusedModes: (target: Target) => ReadonlySet<"prefill" | "message">
-  readonly rememberRefusal: (target: Target, mode: "prefill" | "message") => void
+  readonly refusedModes: (target: Target) => ReadonlySet<ContinuationMode>
+  readonly rememberRefusal: (target: Target, mode: ContinuationMode) => void
 }
 
 /**

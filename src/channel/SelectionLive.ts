@@ -3,6 +3,7 @@
  * owns what these are about. Everything is synchronous, so there are no locks.
  */
 import { Clock, Effect, Random } from "effect"
+import type { ContinuationMode } from "../dialect/index.ts"
 import {
   type Blame,
   blameOf,
@@ -17,9 +18,7 @@ import * as Health from "./Health.ts"
 import * as Registry from "./Registry.ts"
 import type { ChannelState, OnTransition, Outcome, Picked, SelectionService, Wanted } from "./Selection.ts"
 
-type Mode = "prefill" | "message"
-
-const noModes: ReadonlySet<Mode> = new Set()
+const noModes: ReadonlySet<ContinuationMode> = new Set()
 
 /** Of so many channels and models the refused modes are remembered. */
 const refusalsRemembered = 1_000
@@ -46,7 +45,7 @@ export const make = (
   const turns = new Map<string, number>()
   /** The request that is asking for a model in distress, and until when it alone may. */
   const asking = new Map<string, { readonly until: number }>()
-  const refusals = new Map<string, Set<Mode>>()
+  const refusals = new Map<string, Set<ContinuationMode>>()
 
   const refresh = (channel: Channel, blame: Blame | undefined, now: number): void => {
     const from = states.get(channel.id)!

@@ -21,7 +21,13 @@ import {
   text,
   withDefault
 } from "./Fields.ts"
+import { upstreamDialectNames } from "../dialect/index.ts"
 import { StatusRanges } from "./StatusRanges.ts"
+
+/** Dialects that the contract knows and this version does not. */
+const laterDialects = ["responses", "anthropic", "gemini"].filter(
+  (name) => !(upstreamDialectNames as ReadonlyArray<string>).includes(name)
+)
 
 /** A key or token: it goes into a header, so it holds no space and no control character. */
 const Secret = mapped(
@@ -195,7 +201,7 @@ export const ChannelEntry = section(
       }),
       "Its name in events, logs and metrics."
     ),
-    dialect: required(choice(["openai"], ["anthropic", "gemini"]), "The wire format that it speaks."),
+    dialect: required(choice(upstreamDialectNames, laterDialects), "The wire format that it speaks."),
     baseUrl: required(BaseUrl, "Where it is; /chat/completions is appended."),
     keys: required(list(Secret), "Its keys. An empty list: no authorization is sent."),
     keyMode: withDefault(choice(["polling", "random"]), "polling", "How a key is chosen."),

@@ -3,17 +3,16 @@
  * the relay and never to a request: who reads it, and whether anybody does, is the journal's business.
  */
 import type { Selection, Target } from "../channel/index.ts"
-import type { AnswerEncoder, AnswerRequest, ClientDialect, Payload, UpstreamDialect } from "../dialect/index.ts"
+import type { AnswerEncoder, AnswerRequest, ClientDialect, Payload } from "../dialect/index.ts"
 import { blameOf, type Code, codeOf, type ResilienceError } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
 import type { Backoff } from "../policy/index.ts"
 import type * as RetryBudgetState from "../policy/RetryBudgetState.ts"
-import { encodeJsonEvent } from "../sse/index.ts"
 import { Machine } from "./Machine.ts"
+import type { AnswerRef } from "./Events.ts"
+import type { RelayEvents } from "./RelayEvents.ts"
 import type { RelayOptions } from "./RelayOptions.ts"
-import type { Signals } from "./Signals.ts"
 import type { TrailEntry } from "./Trail.ts"
-import { estimateTokens } from "./UsageSum.ts"
 import type { Watchdog } from "./Watchdog.ts"
 
 /** What every answer of a relay shares. */
@@ -21,9 +20,8 @@ export interface AnswerContext {
   readonly options: RelayOptions
   readonly budget: RetryBudgetState.Rule
   readonly backoff: Backoff.Backoff
-  readonly signals: Signals["Service"]
+  readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
-  readonly upstreamDialect: (name: Target["channel"]["dialect"]) => UpstreamDialect
   readonly watchdog: Watchdog
   readonly now: () => number
 }
@@ -62,6 +60,11 @@ export class Answer {
   /** How many attempts were begun. */
   attempts = 0
   readonly startedAt: number
+  /** Which answer this is, for events. */
+  readonly ref: AnswerRef
+  /** When the attempt under way was first shown, and the answer as a whole, epoch milliseconds. */
+  attemptShownAt: number | undefined
+  private shownAt: number | undefined
 
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
@@ -72,7 +75,15 @@ export class Answer {
     this.lease = lease
     this.context = context
     this.startedAt = context.now()
-    this.payloads = start.request.stream ? undefined : []
+    this.payloads = start.request.delivery === "whole" ? [] : undefined
+    this.ref = {
+      requestId: start.requestId,
+      streamId: lease.id,
+      owner: start.owner,
+      model: start.request.model,
+      dialect: start.dialect.name,
+      delivery: start.request.delivery
+    }
     this.encoder = start.dialect.encoder({
       requestId: start.requestId,
       streamId: lease.id,
@@ -83,30 +94,27 @@ export class Answer {
     this.machine = new Machine({
       encoder: this.encoder,
       choices: start.request.choices,
-      inputEstimate: estimateTokens(messageLength(start.request)),
+      inputEstimate: start.request.inputEstimate,
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {
-          context.signals.committed(this.tag, context.now() - this.startedAt)
+          this.shownAt = this.attemptShownAt = context.now()
+          context.events.tell({ _tag: "Committed", answer: this.ref, afterMillis: this.shownAt - this.startedAt })
           this.note("streaming")
         },
         onSeam: (seam, mode) => {
-          context.signals.continued(this.tag, seam, mode)
+          this.attemptShownAt = context.now()
+          context.events.tell({ _tag: "Continued", answer: this.ref, seam, mode })
           this.note("streaming")
         }
       }
     })
   }
 
-  /** Which answer this is, for signals. */
-  get tag() {
-    return { requestId: this.start.requestId, streamId: this.id }
-  }
-
   /** Appends what is sent at once, before any upstream has answered. */
   open(): void {
     const { request } = this.start
-    this.context.signals.started(this.tag, messageLength(request))
+    this.context.events.tell({ _tag: "StreamStarted", answer: this.ref, messageLength: request.messageLength })
     this.append(this.encoder.open(request.model))
   }
 
@@ -117,7 +125,7 @@ export class Answer {
     this.failure = error
     this.machine.fail(error, error.retryAfterMillis)
     this.finish(blameOf(error) === "cancelled" ? "cancelled" : "error", codeOf(error))
-    this.context.signals.failed(this.tag, error, this.machine.tokenCount, this.context.now() - this.startedAt)
+    this.tellEnd(error)
   }
 
   /** Forgets the answer without a terminal event: the store is gone, or another process shall go on with it. */
@@ -125,9 +133,9 @@ export class Answer {
     if (this.ended) return
     this.ended = true
     this.failure = error
-    if (error !== undefined) {
-      this.context.signals.failed(this.tag, error, this.machine.tokenCount, this.context.now() - this.startedAt)
-    }
+    if (error !== undefined) return this.tellEnd(error)
+    const durationMillis = this.context.now() - this.startedAt
+    this.context.events.tell({ _tag: "StreamAbandoned", answer: this.ref, durationMillis })
   }
 
   /** Ends the answer well, once. */
@@ -136,7 +144,7 @@ export class Answer {
     this.ended = true
     this.machine.complete(this.attempts)
     this.finish("completed", undefined)
-    this.context.signals.completed(this.tag, this.machine.tokenCount, this.context.now() - this.startedAt)
+    this.tellEnd(undefined)
   }
 
   /** Tells of an attempt that replaces one which failed before anything was shown. */
@@ -151,6 +159,21 @@ export class Answer {
         to
       })
     )
+  }
+
+  private tellEnd(error: ResilienceError | undefined): void {
+    const { attempts, machine, ref, shownAt, startedAt, trail } = this
+    this.context.events.tell({
+      _tag: "StreamEnded",
+      answer: ref,
+      error,
+      tokenCount: machine.tokenCount,
+      usage: machine.usage(),
+      attempts,
+      trail,
+      firstContentMillis: shownAt === undefined ? undefined : shownAt - startedAt,
+      durationMillis: this.context.now() - startedAt
+    })
   }
 
   private finish(status: string, code: string | undefined): void {
@@ -168,14 +191,7 @@ export class Answer {
   private append(payloads: ReadonlyArray<Payload>): void {
     for (const payload of payloads) {
       this.payloads?.push(payload)
-      this.lease.append(encodeJsonEvent(payload.event, `${this.id}.${this.lease.nextSeq()}`, payload.data))
+      this.lease.append(this.start.dialect.frame(payload, `${this.id}.${this.lease.nextSeq()}`))
     }
   }
 }
-
-/** How many characters the messages have: their texts, not their framing. */
-const messageLength = (request: AnswerRequest): number =>
-  request.messages.reduce(
-    (sum, { content }) => sum + (typeof content === "string" ? content.length : JSON.stringify(content ?? "").length),
-    0
-  )

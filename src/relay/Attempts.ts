@@ -5,7 +5,7 @@
  */
 import { Effect, Random } from "effect"
 import { keyId, type Picked, type Target, type Upstream } from "../channel/index.ts"
-import type { ContinuationMode } from "../dialect/index.ts"
+import { type ContinuationAsked, type ContinuationMode, upstreamDialectOf } from "../dialect/index.ts"
 import {
   blameOf,
   ClientGone,
@@ -30,6 +30,8 @@ export const defaultPrompt =
 /** Runs the attempts of an answer. It cannot fail: a failure is how the answer ends. */
 export const runAttempts = (answer: Answer, context: AnswerContext): Effect.Effect<void, never, Upstream> =>
   Effect.suspend(() => new Attempts(answer, context).run())
+
+const noFields: ReadonlySet<string> = new Set()
 
 /** How the answer goes on from what was shown; `restart` when that was only reasoning. */
 type Mode = ContinuationMode | "restart"
@@ -154,14 +156,14 @@ class Attempts {
     const { target } = picked
     const { id } = target.channel
     if (this.previous !== undefined && this.previous.channel !== id) {
-      context.signals.failover(answer.tag, this.previous.channel, id)
+      context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: this.previous.channel, to: id })
     }
     answer.attempts++
     if (broke === undefined) {
       answer.machine.begin(target.model)
       return undefined
     }
-    const modes = continuationModes(target.channel.continuation, context.selection.refusedModes(target))
+    const modes = continuationModes(target, context.selection.refusedModes(target))
     const mode = answer.machine.text === "" ? "restart" : (modes[0] ?? "message")
     answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode })
     // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
@@ -173,7 +175,7 @@ class Attempts {
     const { answer, context } = this
     const { options } = context
     const { target } = picked
-    const dialect = context.upstreamDialect(target.channel.dialect)
+    const dialect = upstreamDialectOf(target.channel.dialect)
     const clocks = { ...options.timeouts, ...target.channel.timeouts }
     const streaming = target.channel.stream
     const limits: AttemptLimits = {
@@ -187,19 +189,37 @@ class Attempts {
       attemptMillis: target.channel.timeouts.total,
       requestedAt: answer.startedAt
     }
-    const body = dialect.encode({
-      request: answer.start.request,
+    const { request } = answer.start
+    const encoding = dialect.encode({
+      request,
       model: target.model,
       stream: streaming,
-      continuation:
-        mode === "prefill" || mode === "message"
-          ? { mode, partial: answer.machine.text, prompt: options.recovery.prompt ?? defaultPrompt }
-          : undefined,
-      params: target.channel.params
+      continuation: this.continuation(mode),
+      params: target.channel.params,
+      refused: noFields,
+      drop: false
     })
+    if (encoding._tag === "Failure") {
+      return Effect.succeed({
+        verdict: { _tag: "Broken", error: encoding.failure },
+        byStatus: false,
+        status: undefined
+      })
+    }
+    const encoded = encoding.success
     answer.current = { target, number: answer.attempts, startedAt: context.now() }
+    answer.attemptShownAt = undefined
+    context.events.tell({
+      _tag: "AttemptBegan",
+      answer: answer.ref,
+      attempt: answer.attempts,
+      channel: target.channel.id,
+      key: target.keyIndex,
+      model: target.model,
+      mode
+    })
     return Effect.onInterrupt(
-      attempt({ target, dialect, body, machine: answer.machine, limits, watchdog: context.watchdog }),
+      attempt({ target, dialect, request, encoded, machine: answer.machine, limits, watchdog: context.watchdog }),
       () =>
         Effect.sync(() => {
           picked.release({ _tag: "Ignored" })
@@ -208,6 +228,21 @@ class Attempts {
           answer.trail.push(this.entry(target, mode, { verdict, byStatus: false, status: undefined }, error))
         })
     )
+  }
+
+  private continuation(mode: Mode | undefined): ContinuationAsked | undefined {
+    const partial = this.answer.machine.text
+    switch (mode) {
+      case "prefill":
+        return { mode, partial }
+      case "message":
+        return { mode, partial, prompt: this.context.options.recovery.prompt ?? defaultPrompt }
+      // No dialect offers it yet.
+      case "token":
+      case "restart":
+      case undefined:
+        return undefined
+    }
   }
 
   /** Draws what is due from how an attempt ended. */
@@ -229,7 +264,7 @@ class Attempts {
       if (refusal !== undefined) {
         // A refused mode is no continuation: the same target is asked in the next mode, or another one is found.
         context.selection.rememberRefusal(target, refusal)
-        const modes = continuationModes(channel.continuation, context.selection.refusedModes(target))
+        const modes = continuationModes(target, context.selection.refusedModes(target))
         if (modes.length > 0) this.next = { channel: channel.id, otherKey: false, announced: true }
         return
       }
@@ -366,7 +401,8 @@ class Attempts {
     answer.current = undefined
     const durationMillis = context.now() - startedAt
     const entry = trailEntry({ attempt: number, target, mode, status: end.status, error, durationMillis })
-    context.signals.attempted(answer.tag, entry, error)
+    const firstContentMillis = answer.attemptShownAt === undefined ? undefined : answer.attemptShownAt - startedAt
+    context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, firstContentMillis })
     return entry
   }
 

@@ -3,20 +3,12 @@
  * the journal, like anybody else who knows its id.
  */
 import { Clock, Context, Effect, type Fiber, FiberMap, Layer } from "effect"
-import { Selection, type Target, Upstream } from "../channel/index.ts"
-import {
-  type AnswerEncoder,
-  chatClient,
-  type ClientDialect,
-  openai,
-  openaiClient,
-  type Payload,
-  type UpstreamDialect
-} from "../dialect/index.ts"
+import { Selection, Upstream } from "../channel/index.ts"
+import { type AnswerEncoder, clientDialectNamed, payloadsOf } from "../dialect/index.ts"
 import {
   ClientGone,
   InternalError,
-  type QueryDataError,
+  QueryDataError,
   type ResilienceError,
   ShuttingDown,
   stackless,
@@ -27,35 +19,16 @@ import {
 import { Journal, type JournalFault, type Position } from "../journal/index.ts"
 import { Backoff } from "../policy/index.ts"
 import * as RetryBudgetState from "../policy/RetryBudgetState.ts"
-import { encodeJsonEvent, makeSseParser } from "../sse/index.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { runAttempts } from "./Attempts.ts"
+import { RelayEvents } from "./RelayEvents.ts"
 import type { RelayOptions } from "./RelayOptions.ts"
-import { Signals } from "./Signals.ts"
 import { makeWatchdog } from "./Watchdog.ts"
 
 /** How long a retry budget's deposits live: Finagle's default, in milliseconds. */
 const budgetTtl = 10_000
 
-/** The client dialect that a stream was begun in. */
-export const clientDialect = (name: string): ClientDialect => (name === "chat" ? chatClient : openaiClient)
-
-const upstreamDialect = (_name: Target["channel"]["dialect"]): UpstreamDialect => openai
-
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
-
-/** The events of committed frames, without their ids. */
-export const payloadsOf = (frames: ReadonlyArray<string>): ReadonlyArray<Payload> => {
-  const payloads: Array<Payload> = []
-  const parser = makeSseParser({
-    maxEventBytes: Number.MAX_SAFE_INTEGER,
-    onEvent: (event) => {
-      payloads.push({ event: event.event === "message" ? undefined : event.event, data: event.data })
-    }
-  })
-  for (const frame of frames) parser.feed(frame)
-  return payloads
-}
 
 /** The relay. */
 export class Relay extends Context.Service<
@@ -84,13 +57,13 @@ export class Relay extends Context.Service<
   /** The relay of some options. */
   static readonly layer = (
     options: RelayOptions
-  ): Layer.Layer<Relay, never, Journal | Selection | Signals | Upstream> => Layer.effect(Relay, make(options))
+  ): Layer.Layer<Relay, never, Journal | RelayEvents | Selection | Upstream> => Layer.effect(Relay, make(options))
 }
 
 const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const journal = yield* Journal
   const selection = yield* Selection
-  const signals = yield* Signals
+  const events = yield* RelayEvents
   const upstream = yield* Upstream
   const clock = yield* Clock.Clock
   const fibers = yield* FiberMap.make<string, void>()
@@ -110,9 +83,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       cap: options.retry.cap,
       jitter: options.retry.jitter
     }),
-    signals,
+    events,
     selection,
-    upstreamDialect,
     watchdog: yield* makeWatchdog,
     now: () => clock.currentTimeMillisUnsafe()
   }
@@ -208,8 +180,14 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     if (journal.live(record.id) !== undefined) return
     const lease = journal.takeOver(record)
     const payloads = payloadsOf(yield* journal.frames(record.id, -1))
-    const dialect = clientDialect(record.dialect)
-    const { text } = dialect.partialOf(payloads)
+    const dialect = clientDialectNamed(record.dialect)
+    if (dialect === undefined) {
+      return yield* Effect.fail(
+        stackless(
+          () => new QueryDataError({ message: `stream ${record.id} is of the unknown dialect ${record.dialect}` })
+        )
+      )
+    }
     const error = stackless(() => new StreamTruncated({ message: "the process that wrote this stream is gone" }))
     const encoder: AnswerEncoder = dialect.encoder({
       ...(JSON.parse(record.request) as { readonly requestId: string; readonly includeUsage: boolean }),
@@ -217,8 +195,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       createdAt: record.createdAt,
       debug: options.server.debug
     })
+    const { text } = encoder.resume(payloads)
     for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
-      lease.append(encodeJsonEvent(payload.event, `${record.id}.${lease.nextSeq()}`, payload.data))
+      lease.append(dialect.frame(payload, `${record.id}.${lease.nextSeq()}`))
     }
     lease.note(JSON.stringify({ status: "error", code: "stream_truncated" }))
     lease.end()
@@ -241,7 +220,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     }),
     abort: Effect.suspend(() => {
       for (const answer of answers.values()) {
-        if (answer.start.dialect.name !== "chat") answer.fail(stackless(() => new ShuttingDown({})))
+        if (!answer.start.dialect.lettable) answer.fail(stackless(() => new ShuttingDown({})))
       }
       return FiberMap.clear(fibers)
     })

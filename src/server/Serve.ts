@@ -5,7 +5,7 @@ import { Cause, Effect, Layer, Logger, type Scope } from "effect"
 import { Selection, UpstreamNode } from "../channel/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
-import { Relay, type RelayOptions, Signals } from "../relay/index.ts"
+import { Relay, RelayEvents, type RelayOptions } from "../relay/index.ts"
 import { EventLog, EventLogNode, type EventLevel, Metrics } from "../telemetry/index.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
 
@@ -36,12 +36,14 @@ const effectLog = Layer.unwrap(
 )
 
 const services = (options: RelayOptions) => {
-  const telemetry = Layer.provideMerge(Signals.layer, Layer.merge(EventLogNode.layerStderr, Metrics.layer))
+  const telemetry = Layer.provideMerge(RelayEvents.layer, Layer.merge(EventLogNode.layerStderr, Metrics.layer))
   const journal = Journal.layer({ retention: options.journal.retention }).pipe(Layer.provide(storeLayer(options.store)))
   const selection = Layer.unwrap(
-    Effect.map(Signals, (signals) => {
-      for (const { id } of options.channels) signals.channel(id, "enabled", "enabled", undefined)
-      return Selection.layer(options.channels, options.breaker, signals.channel)
+    Effect.map(RelayEvents, ({ tell }) => {
+      for (const { id } of options.channels) tell({ _tag: "ChannelAdded", channel: id })
+      return Selection.layer(options.channels, options.breaker, (channel, from, to, blame) =>
+        tell({ _tag: "ChannelChanged", channel, from, to, blame })
+      )
     })
   )
   const upstream = UpstreamNode.layer

@@ -7,7 +7,7 @@ import { Selection, UpstreamNode } from "#src/channel/index"
 import { decodeConfiguration } from "#src/cli/index"
 import { UpdateDataError } from "effect-resilience/errors"
 import { type Change, Journal, JournalStore, JournalStoreMemory } from "#src/journal/index"
-import { Relay, Signals } from "#src/relay/index"
+import { Relay, RelayEvents } from "#src/relay/index"
 import { serveHttp } from "#src/server/index"
 import { EventLogNode, Metrics } from "effect-resilience/telemetry"
 
@@ -74,7 +74,7 @@ export const startStoreRelay = async (
   )
   if (Result.isFailure(decoded)) throw decoded.failure
   const { options } = decoded.success
-  const telemetry = Layer.provideMerge(Signals.layer, Layer.merge(EventLogNode.layerStderr, Metrics.layer))
+  const telemetry = Layer.provideMerge(RelayEvents.layer, Layer.merge(EventLogNode.layerStderr, Metrics.layer))
   const journal = Journal.layer({ retention: options.journal.retention }).pipe(
     Layer.provide(Layer.succeed(JournalStore, store))
   )

@@ -1,12 +1,20 @@
 /**
  * A request in the words of OpenAI's chat completions.
  */
-import type { Message } from "./Answer.ts"
-import type { EncodeRequest } from "./Dialect.ts"
-import { isObject, type JsonObject, mergeDeep } from "./Json.ts"
-import { estimateTokens } from "./Text.ts"
+import { Result } from "effect"
+import type { ConvertRequestFailed } from "../../errors/index.ts"
+import type { ContinuationAsked } from "../Continuation.ts"
+import type { Encoded, EncodeRequest } from "../Dialect.ts"
+import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
+import { estimateTokens } from "../Usage.ts"
+import { messagesOf } from "./Crossing.ts"
 
-type Continuation = NonNullable<EncodeRequest["continuation"]>
+/** A message of a conversation. `content` is text, or a list of parts. */
+export interface Message {
+  readonly role: string
+  readonly content?: unknown
+  readonly [field: string]: unknown
+}
 
 const joinContent = (content: unknown, partial: string): unknown => {
   if (typeof content === "string") return content + partial
@@ -26,30 +34,32 @@ const withPartial = (messages: ReadonlyArray<Message>, partial: string): Readonl
     : [...messages, { role: "assistant", content: partial }]
 }
 
-const continued = (messages: ReadonlyArray<Message>, continuation: Continuation): ReadonlyArray<Message> => {
+const continued = (messages: ReadonlyArray<Message>, continuation: ContinuationAsked): ReadonlyArray<Message> => {
   // Nothing was shown: there is nothing to go on from.
   if (continuation.partial === "") return messages
   const joined = withPartial(messages, continuation.partial)
-  return continuation.mode === "prefill"
-    ? joined
-    : [...joined, { role: "user", content: continuation.prompt.replaceAll("{partial}", () => continuation.partial) }]
+  return continuation.mode === "message"
+    ? [...joined, { role: "user", content: continuation.prompt.replaceAll("{partial}", () => continuation.partial) }]
+    : joined
 }
 
 const limits = ["max_tokens", "max_completion_tokens"] as const
 
 /**
- * The body of a request. What an OpenAI client sent passes with all its fields; of a `chat` request only model and
- * messages do. `params` come over everything but `stream`, which says what will be read.
+ * The body of a request. What an OpenAI client sent passes with all its fields; another client's request is put in
+ * OpenAI's words. `params` come over everything but `stream`, which says what will be read.
  *
  * A continuation may spend what the partial left: `max_tokens` and `max_completion_tokens` are reduced by
  * `estimateTokens` of it, never below 1.
  */
-export const encodeOpenAI = ({ request, model, stream, continuation, params }: EncodeRequest): string => {
-  const { stream: _, stream_options: streamOptions, ...body } = request.dialect === "openai" ? request.body : {}
+export const encodeOpenAI = (options: EncodeRequest): Result.Result<Encoded, ConvertRequestFailed> => {
+  const { continuation, model, params, request, stream } = options
+  const own = request.dialect === "openai"
+  const { stream: _, stream_options: streamOptions, messages, ...body } = own ? request.body : crossed(options)
   const asked: JsonObject = {
     ...body,
     model,
-    messages: continuation === undefined ? request.messages : continued(request.messages, continuation)
+    messages: continuation === undefined ? messages : continued(messages as ReadonlyArray<Message>, continuation)
   }
   if (stream) asked["stream_options"] = { ...(isObject(streamOptions) ? streamOptions : {}), include_usage: true }
   const merged = mergeDeep(asked, params)
@@ -65,5 +75,7 @@ export const encodeOpenAI = ({ request, model, stream, continuation, params }: E
       if (typeof value === "number" && value > 0) merged[limit] = Math.max(1, value - used)
     }
   }
-  return JSON.stringify(merged)
+  return Result.succeed({ body: JSON.stringify(merged), dropped: [], names: undefined })
 }
+
+const crossed = ({ request }: EncodeRequest): JsonObject => ({ messages: messagesOf(request.asked()) })

@@ -3,10 +3,11 @@
  * is the upstream's to judge, and unknown fields pass.
  */
 import { Result } from "effect"
-import type { BadRequestBody, InvalidRequest } from "../errors/index.ts"
-import type { AnswerRequest, Message } from "./Answer.ts"
-import { isObject, type JsonObject } from "./Json.ts"
-import { checked, type Complain, kindOf, makeComplaints, readObject } from "./RequestCheck.ts"
+import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
+import { isObject, type JsonObject } from "../Json.ts"
+import { askedOfOpenAI } from "./Asked.ts"
+import { type AnswerRequest, type Asking, lazily, measure } from "../Request.ts"
+import { checked, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
 
 type Kind = "boolean" | "number" | "integer" | "string" | "object" | "array" | "textOrArray"
 
@@ -116,12 +117,15 @@ const checkModel = (model: unknown, complain: Complain): void => {
   else if (model === "") complain("model", "must not be empty", "too_short")
 }
 
+const isJson = (format: unknown): boolean =>
+  isObject(format) && (format["type"] === "json_object" || format["type"] === "json_schema")
+
 /**
  * Checks the body of a request for a chat completion. All that is wrong is told at once; every fault is a 400. A whole
  * answer always has its usage, so it is asked for.
  */
-export const parseOpenAIRequest = (body: string): Result.Result<AnswerRequest, InvalidRequest | BadRequestBody> =>
-  Result.flatMap(readObject(body), (object) => {
+export const parseOpenAIRequest = (asking: Asking): Result.Result<AnswerRequest, InvalidRequest | BadRequestBody> =>
+  Result.flatMap(readObject(asking.body ?? ""), (object) => {
     const { complain, details } = makeComplaints()
     const { model, messages, stream, n, stream_options: streamOptions } = object
     checkModel(model, complain)
@@ -129,11 +133,16 @@ export const parseOpenAIRequest = (body: string): Result.Result<AnswerRequest, I
     checkOptional(object, complain)
     return checked(details, () => ({
       dialect: "openai",
+      operation: "generate",
       model: model as string,
-      messages: messages as ReadonlyArray<Message>,
-      body: object,
-      stream: stream === true,
+      delivery: stream === true ? "stream" : "whole",
       includeUsage: stream !== true || (isObject(streamOptions) && streamOptions["include_usage"] === true),
-      choices: typeof n === "number" ? n : 1
+      choices: typeof n === "number" ? n : 1,
+      timeoutMillis: undefined,
+      json: isJson(object["response_format"]),
+      asking,
+      body: object,
+      ...measure((messages as ReadonlyArray<JsonObject>).map(({ content }) => content)),
+      asked: lazily(() => askedOfOpenAI(object))
     }))
   })

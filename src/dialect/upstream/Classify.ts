@@ -21,12 +21,12 @@ import {
   stackless,
   type UpstreamSaid,
   UpstreamOverloaded
-} from "../errors/index.ts"
-import type { Classified, HttpAnswer } from "./Dialect.ts"
-import { isObject, parseJson } from "./Json.ts"
-import { hintOf } from "./RetryHint.ts"
-import { type BodySaid, readBody, readSaid, saidOf } from "./UpstreamBody.ts"
-import { type Name, nameOf } from "./UpstreamNames.ts"
+} from "../../errors/index.ts"
+import type { Classified, HttpAnswer } from "../Dialect.ts"
+import { isObject, parseJson } from "../Json.ts"
+import { hintOf } from "./Hint.ts"
+import { type BodySaid, readBody, readSaid, saidOf } from "./Body.ts"
+import { type Name, nameOf } from "./Names.ts"
 
 interface Fields {
   readonly message: string

@@ -1,9 +1,9 @@
 /**
  * What an upstream's error body says, whatever its shape. Never throws: a body is anything at all.
  */
-import type { UpstreamSaid } from "../errors/index.ts"
-import { isObject, type JsonObject, parseJson } from "./Json.ts"
-import { truncate } from "./Text.ts"
+import type { UpstreamSaid } from "../../errors/index.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { truncate } from "../Text.ts"
 
 /** The most that is kept of an upstream's message, in UTF-16 units. */
 export const maxMessage = 2048

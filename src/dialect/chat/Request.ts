@@ -2,29 +2,18 @@
  * What `/chat` is asked: a body, or a query.
  */
 import { Result } from "effect"
-import type { BadRequestBody, InvalidRequest } from "../errors/index.ts"
-import type { AnswerRequest, Message } from "./Answer.ts"
-import { isObject, type JsonObject } from "./Json.ts"
-import { checked, type Complain, kindOf, makeComplaints, readObject } from "./RequestCheck.ts"
-import { codePoints } from "./Text.ts"
+import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
+import type { ParseRules } from "../Dialect.ts"
+import { isObject, type JsonObject } from "../Json.ts"
+import { type AnswerRequest, type Asked, type Asking, lazily, measure, type Turn } from "../Request.ts"
+import { checked, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
+import { codePoints } from "../Text.ts"
 
-/** A request to `/chat` that was checked. */
-export interface ParsedChat {
-  readonly request: AnswerRequest
-  /** The time that the client gives it, in milliseconds; `undefined` if it does not say. */
-  readonly timeoutMillis: number | undefined
+/** A message that was checked. */
+interface Message {
+  readonly role: string
+  readonly content: unknown
 }
-
-/** What the relay's configuration says of `/chat`. */
-export interface ChatLimits {
-  /** The longest message, in code points. */
-  readonly maxMessage: number
-  /** The model when the client names none. */
-  readonly defaultModel: string
-}
-
-/** Where a request is: in a body, as text, or in a query. */
-export type ChatInput = { readonly body: string } | { readonly query: URLSearchParams }
 
 const fields: ReadonlySet<string> = new Set(["message", "messages", "model", "timeout"])
 const messageFields: ReadonlySet<string> = new Set(["role", "content"])
@@ -45,7 +34,7 @@ const checkLength = (text: string, field: string, most: number, complain: Compla
   else if (length > most) complain(field, `must be at most ${most} characters long, got ${length}`, "too_long")
 }
 
-const checkMessage = (value: unknown, limits: ChatLimits, complain: Complain): ReadonlyArray<Message> => {
+const checkMessage = (value: unknown, limits: ParseRules, complain: Complain): ReadonlyArray<Message> => {
   if (typeof value !== "string") {
     complain("message", `expected a string, got ${kindOf(value)}`, "type")
     return []
@@ -54,7 +43,7 @@ const checkMessage = (value: unknown, limits: ChatLimits, complain: Complain): R
   return [{ role: "user", content: value }]
 }
 
-const checkMessages = (value: unknown, limits: ChatLimits, complain: Complain): ReadonlyArray<Message> => {
+const checkMessages = (value: unknown, limits: ParseRules, complain: Complain): ReadonlyArray<Message> => {
   if (!Array.isArray(value)) {
     complain("messages", `expected an array, got ${kindOf(value)}`, "type")
     return []
@@ -92,7 +81,26 @@ const checkTimeout = (value: unknown, complain: Complain): number | undefined =>
   return value * 1000
 }
 
-const check = (object: JsonObject, limits: ChatLimits, complain: Complain): ParsedChat => {
+const askedOf = (messages: ReadonlyArray<Message>): Asked => {
+  const first = messages.findIndex(({ role }) => role !== "system")
+  const text = ({ content }: Message) => ({ _tag: "Text", text: content as string }) as const
+  const opening = first < 0 ? messages.length : first
+  return {
+    system: messages.slice(0, opening).map(text),
+    turns: messages.slice(opening).map((message) => ({ role: message.role as Turn["role"], parts: [text(message)] })),
+    tools: [],
+    toolChoice: undefined,
+    oneCallAtATime: false,
+    maxTokens: undefined,
+    effort: undefined,
+    stop: undefined,
+    format: { _tag: "Text" },
+    hints: [],
+    meanings: []
+  }
+}
+
+const check = (object: JsonObject, limits: ParseRules, asking: Asking, complain: Complain): AnswerRequest => {
   checkUnknown(object, fields, "", complain)
   const { message, messages, model, timeout } = object
   let conversation: ReadonlyArray<Message> = []
@@ -105,16 +113,18 @@ const check = (object: JsonObject, limits: ChatLimits, complain: Complain): Pars
     complain("model", `expected a string, got ${kindOf(model)}`, "type")
   else if (model === "") complain("model", "must not be empty", "too_short")
   return {
-    request: {
-      dialect: "chat",
-      model: typeof model === "string" ? model : limits.defaultModel,
-      messages: conversation,
-      body: object,
-      stream: true,
-      includeUsage: true,
-      choices: 1
-    },
-    timeoutMillis: checkTimeout(timeout, complain)
+    dialect: "chat",
+    operation: "generate",
+    model: typeof model === "string" ? model : limits.defaultModel,
+    delivery: "stream",
+    includeUsage: true,
+    choices: 1,
+    timeoutMillis: checkTimeout(timeout, complain),
+    json: false,
+    asking,
+    body: object,
+    ...measure(conversation.map(({ content }) => content)),
+    asked: lazily(() => askedOf(conversation))
   }
 }
 
@@ -134,18 +144,19 @@ const readQuery = (query: URLSearchParams, complain: Complain): JsonObject => {
   return object
 }
 
-/** Checks a request to `/chat`. All that is wrong is told at once; every fault is a 400. */
+/** Checks a request to `/chat`: its body, or its query where it has none. All that is wrong is told at once; every fault is a 400. */
 export const parseChatRequest = (
-  input: ChatInput,
-  limits: ChatLimits
-): Result.Result<ParsedChat, InvalidRequest | BadRequestBody> => {
+  asking: Asking,
+  rules: ParseRules
+): Result.Result<AnswerRequest, InvalidRequest | BadRequestBody> => {
   const { complain, details } = makeComplaints()
-  if ("query" in input) {
-    const parsed = check(readQuery(input.query, complain), limits, complain)
+  const { body } = asking
+  if (body === undefined) {
+    const parsed = check(readQuery(new URLSearchParams(asking.query), complain), rules, asking, complain)
     return checked(details, () => parsed)
   }
-  return Result.flatMap(readObject(input.body), (object) => {
-    const parsed = check(object, limits, complain)
+  return Result.flatMap(readObject(body), (object) => {
+    const parsed = check(object, rules, asking, complain)
     return checked(details, () => parsed)
   })
 }

@@ -7,7 +7,7 @@
  * without regard to case. A phrase is here only if no honest message about something else contains it: error messages
  * may quote what the caller wrote.
  */
-import type { BodySaid } from "./UpstreamBody.ts"
+import type { BodySaid } from "./Body.ts"
 
 /** What a body can name, in the order in which it is looked for. */
 export type Name = "context" | "policy" | "quota" | "key" | "model"

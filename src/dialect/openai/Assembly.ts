@@ -1,9 +1,9 @@
 /**
  * A whole `chat.completion`, put together from the events of its stream.
  */
-import type { Payload } from "./Dialect.ts"
-import { isObject, type JsonObject, parseJson } from "./Json.ts"
-import { textOfContent } from "./OpenAIChunk.ts"
+import type { Payload } from "../Dialect.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { textOfContent } from "./Chunk.ts"
 
 /** Fields that are said whole, and perhaps again: the last one counts. Every other text grows. */
 const whole: ReadonlySet<string> = new Set(["id", "type", "role", "name", "object", "index", "format"])

@@ -1,11 +1,24 @@
 /**
  * Our own dialect: the events of `/chat`, which tell a person all that happens to an answer.
  */
-import { describe, redactText, type ResilienceError } from "../errors/index.ts"
-import type { AnswerEncoder, AnswerIdentity, ClientDialect, Failure, Payload } from "./Dialect.ts"
-import { isObject, type JsonObject, parseJson } from "./Json.ts"
-import { publicMessage } from "../http/index.ts"
-import { codePoints } from "./Text.ts"
+import { describe, redactText, type ResilienceError } from "../../errors/index.ts"
+import { encodeComment, encodeJsonEvent } from "../../sse/index.ts"
+import type {
+  AnswerEncoder,
+  AnswerIdentity,
+  ClientDialect,
+  Failure,
+  ModelsAbout,
+  Payload,
+  Replayed,
+  View
+} from "../Dialect.ts"
+import type { Finish, FinishReason } from "../Event.ts"
+import { makePayloadReader } from "../Framing.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { errorAnswer, publicMessage } from "../../http/index.ts"
+import { codePoints } from "../Text.ts"
+import { parseChatRequest } from "./Request.ts"
 
 const event = (name: string, data: JsonObject): Payload => ({ event: name, data: JSON.stringify(data) })
 
@@ -41,7 +54,48 @@ const failed = (identity: AnswerIdentity, { error, partial, retryAfterMillis }: 
   })
 }
 
+const words: { readonly [R in FinishReason]: string | undefined } = {
+  stop: "stop",
+  length: "length",
+  "tool-calls": "tool_calls",
+  "content-filter": "content_filter",
+  error: undefined,
+  pause: "stop",
+  other: undefined,
+  unknown: undefined
+}
+
+/** The reason as `done` tells it; the upstream's own word where there is none of ours. */
+const finishWord = ({ native, reason }: Finish): string => words[reason] ?? native
+
+const contentIn = (data: string): string => {
+  const parsed = parseJson(data)
+  return isObject(parsed) && typeof parsed["content"] === "string" ? parsed["content"] : ""
+}
+
+const replay = (payloads: Iterable<Payload>): Replayed => {
+  let text = ""
+  let tokenCount = 0
+  let beside = 0
+  let begun = false
+  let ended = false
+  for (const { data, event } of payloads) {
+    if (event === "done" || event === "error") ended = true
+    else if (event === "reasoning") {
+      beside += contentIn(data).length
+      begun = true
+    } else if (event === undefined || event === "message") {
+      text += contentIn(data)
+      tokenCount += 1
+      begun = true
+    }
+  }
+  return { text, tokenCount, beside, begun, sealed: false, called: false, finish: undefined, ended }
+}
+
 const encoder = (identity: AnswerIdentity): AnswerEncoder => ({
+  // Nothing of what is written depends on what was.
+  resume: replay,
   open: (model) => [
     event("init", { request_id: identity.requestId, stream_id: identity.streamId, status: "started", model })
   ],
@@ -64,7 +118,7 @@ const encoder = (identity: AnswerIdentity): AnswerEncoder => ({
       status: "completed",
       token_count: tokenCount,
       full_content: fullContent,
-      finish_reason: finish,
+      finish_reason: finishWord(finish),
       usage: {
         input_tokens: usage.inputTokens,
         output_tokens: usage.outputTokens,
@@ -77,21 +131,40 @@ const encoder = (identity: AnswerIdentity): AnswerEncoder => ({
   fail: (failure) => [failed(identity, failure)]
 })
 
+/** A whole answer is its last event's data. */
+const whole: View = {
+  contentType: "application/json",
+  make: () => {
+    let last = ""
+    const read = makePayloadReader(({ data }) => {
+      last = data
+    })
+    return {
+      push: (frames) => {
+        read(frames)
+        return ""
+      },
+      end: () => last
+    }
+  }
+}
+
+const model = (name: string, { owner }: ModelsAbout): JsonObject => ({ id: name, owned_by: owner })
+
 /** The dialect of `/chat`. */
 export const chatClient: ClientDialect = {
   name: "chat",
+  looksAt: [],
+  asksByQuery: (query) => query.has("message"),
+  parse: parseChatRequest,
   encoder,
-  isTerminal: ({ event }) => event === "done" || event === "error",
-  partialOf: (payloads) => {
-    let text = ""
-    let tokenCount = 0
-    for (const { event, data } of payloads) {
-      if (event !== undefined && event !== "message") continue
-      const parsed = parseJson(data)
-      if (!isObject(parsed) || typeof parsed["content"] !== "string") continue
-      text += parsed["content"]
-      tokenCount += 1
-    }
-    return { text, tokenCount }
-  }
+  frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),
+  heartbeat: encodeComment("ping"),
+  views: { whole, list: undefined },
+  models: (names, about) => ({ data: names.map((name) => model(name, about)) }),
+  model,
+  failure: (error, { accept, ...about }) => errorAnswer(error, about, accept),
+  head: "atOnce",
+  leave: "asConfigured",
+  lettable: true
 }

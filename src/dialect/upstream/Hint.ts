@@ -1,9 +1,9 @@
 /**
  * How long a failed answer asks to wait: by its headers, by its body, or in words.
  */
-import * as RetryHints from "../policy/RetryHints.ts"
-import type { HttpAnswer } from "./Dialect.ts"
-import type { BodySaid } from "./UpstreamBody.ts"
+import * as RetryHints from "../../policy/RetryHints.ts"
+import type { HttpAnswer } from "../Dialect.ts"
+import type { BodySaid } from "./Body.ts"
 
 const inWords = /\b(?:try again|retry) (?:in|after) (?:(\d+(?:\.\d+)?) ?seconds?\b|((?:\d+(?:\.\d+)?(?:ms|h|m|s))+))/i
 

@@ -2,7 +2,7 @@
  * Writing an OpenAI chunk again under another id. Every token of every answer comes by here: put together by hand it
  * takes half of the 2 µs that setting its fields and one `JSON.stringify` of the whole take.
  */
-import type { JsonObject } from "./Json.ts"
+import type { JsonObject } from "../Json.ts"
 
 /** How every chunk of an answer begins. */
 export const chunkHead = (id: string, created: number, model: string): string =>
