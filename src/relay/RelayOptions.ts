@@ -1,7 +1,7 @@
 /**
  * What the relay can be told: the configuration file after it was read and checked. Durations are milliseconds.
  */
-import type { Token } from "../account/index.ts"
+import type { FileToken } from "../account/index.ts"
 import type { BreakerOptions, Channel, Timeouts } from "../channel/index.ts"
 
 /** The retry rules of the attempt loop. */
@@ -50,6 +50,6 @@ export interface RelayOptions {
   readonly recovery: RecoveryOptions
   readonly breaker: BreakerOptions
   /** Empty: none, and the relay listens on loopback only. */
-  readonly tokens: ReadonlyArray<Token>
+  readonly tokens: ReadonlyArray<FileToken>
   readonly channels: ReadonlyArray<Channel>
 }

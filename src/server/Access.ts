@@ -2,7 +2,7 @@
  * Who may ask: tokens where there are any, and where there are none a guard against other people's pages.
  */
 import { Redacted, Result } from "effect"
-import { type Caller, findToken, type Token } from "../account/index.ts"
+import { type Caller, type FileToken, findToken } from "../account/index.ts"
 import { AccessDenied, stackless, Unauthorized } from "../errors/index.ts"
 import { bearerToken, originAllowed, requestAllowed } from "../http/index.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -10,7 +10,7 @@ import type { Route } from "./Route.ts"
 
 /** What the guard must know of its server. */
 export interface AccessOptions {
-  readonly tokens: ReadonlyArray<Token>
+  readonly tokens: ReadonlyArray<FileToken>
   readonly origins: ReadonlyArray<string>
   readonly port: () => number
 }
