@@ -17,8 +17,7 @@ import {
   StreamTruncated
 } from "../errors/index.ts"
 import { Journal, type JournalFault, type Position } from "../journal/index.ts"
-import { Backoff } from "../policy/index.ts"
-import * as RetryBudgetState from "../policy/RetryBudgetState.ts"
+import { Backoff, RetryBudgetState } from "../policy/index.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { runAttempts } from "./Attempts.ts"
 import { RelayEvents } from "./RelayEvents.ts"
