@@ -155,7 +155,7 @@ export class Answer {
 
   private finish(status: string, code: string | undefined): void {
     this.note(status, code)
-    this.lease.end()
+    this.lease.end({ outcome: status, freesKey: false })
   }
 
   /** Says in the journal's note how the answer stands. */

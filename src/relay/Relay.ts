@@ -206,7 +206,6 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const settle = Effect.fnUntraced(function* (position: Position) {
     const { record } = position
     if (journal.live(record.id) !== undefined) return
-    const lease = journal.takeOver(record)
     const payloads = payloadsOf(yield* journal.frames(record.id, -1))
     const dialect = clientDialect(record.dialect)
     const { text } = dialect.partialOf(payloads)
@@ -217,13 +216,19 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       createdAt: record.createdAt,
       debug: options.server.debug
     })
-    for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
-      lease.append(encodeJsonEvent(payload.event, `${record.id}.${lease.nextSeq()}`, payload.data))
-    }
-    lease.note(JSON.stringify({ status: "error", code: "stream_truncated" }))
-    lease.end()
-    // Somebody else who reads it may have ended it meanwhile.
-    yield* Effect.catchTag(lease.committed, "LeaseLost", () => Effect.void)
+    const ended = Effect.flatMap(journal.claim(record), (claim) => {
+      // Somebody else who reads it is faster, and ends it with the same.
+      if (claim._tag !== "Claimed") return Effect.void
+      const { lease } = claim
+      for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
+        lease.append(encodeJsonEvent(payload.event, `${record.id}.${lease.nextSeq()}`, payload.data))
+      }
+      lease.note(JSON.stringify({ status: "error", code: "stream_truncated" }))
+      lease.end({ outcome: "error", freesKey: false })
+      return Effect.catchTag(lease.committed, "LeaseLost", () => Effect.void)
+    })
+    // What has been claimed is ended, even if the one who asked for it has left.
+    yield* Effect.uninterruptible(ended)
   })
 
   return Relay.of({

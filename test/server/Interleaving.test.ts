@@ -10,6 +10,7 @@ import { logLines } from "../support/log.ts"
 import { channelOf } from "../support/relay.ts"
 import { logOf, startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { contentOf, open, read } from "../support/sse.ts"
+import { makeStreamId } from "#src/journal/index"
 import { makeStore, startStoreRelay } from "../support/storeRelay.ts"
 import { chunk, ending, startWireUpstream, streaming } from "../support/wireUpstream.ts"
 import { completion, parseRaw, sleep, streamIdOf, until, withRelay, type World } from "./kit.ts"
@@ -216,21 +217,19 @@ describe("requests that meet on one stream", () => {
     const relay = await startStoreRelay(control, { channels: [channelOf("a", server.url)] })
     try {
       for (let n = 0; n < 5; n++) {
-        const id = `${n}`.repeat(22)
+        const id = makeStreamId()
+        const frames = [`id: ${id}.0\nevent: init\ndata: {}\n\n`, `id: ${id}.1\ndata: {"content":"Once"}\n\n`]
+        const begins = {
+          id,
+          dialect: "chat",
+          owner: "",
+          request: JSON.stringify({ requestId: "req_before", model: "m", includeUsage: false }),
+          note: JSON.stringify({ status: "streaming" }),
+          createdAt: Date.now()
+        }
+        const whole = { text: frames.join(""), lengths: frames.map(({ length }) => length) }
         control.store.commit(
-          [
-            {
-              _tag: "Create",
-              id,
-              dialect: "chat",
-              owner: "",
-              request: JSON.stringify({ requestId: "req_before", model: "m", includeUsage: false }),
-              note: JSON.stringify({ status: "streaming" }),
-              createdAt: Date.now()
-            },
-            { _tag: "Append", id, seq: 0, frame: `id: ${id}.0\nevent: init\ndata: {}\n\n` },
-            { _tag: "Append", id, seq: 1, frame: `id: ${id}.1\ndata: {"content":"Once"}\n\n` }
-          ],
+          [{ id, epoch: 1, from: 0, begins, frames: whole, note: undefined, end: undefined }],
           () => {}
         )
         // What the first one found is old news when it is told: the second one has come and gone meanwhile.

@@ -6,7 +6,7 @@ import { Context, Effect, Exit, Layer, Metric, Result, Scope } from "effect"
 import { Selection, UpstreamNode } from "#src/channel/index"
 import { decodeConfiguration } from "#src/cli/index"
 import { UpdateDataError } from "effect-resilience/errors"
-import { type Change, Journal, JournalStore, JournalStoreMemory } from "#src/journal/index"
+import { Journal, JournalStore, JournalStoreMemory, type Share } from "#src/journal/index"
 import { Relay, Signals } from "#src/relay/index"
 import { serveHttp } from "#src/server/index"
 import { EventLogNode, Metrics } from "effect-resilience/telemetry"
@@ -15,20 +15,20 @@ import { EventLogNode, Metrics } from "effect-resilience/telemetry"
 export interface StoreControl {
   readonly store: JournalStore["Service"]
   /** Commits for which this holds fail. */
-  failsWhen: (changes: ReadonlyArray<Change>) => boolean
+  failsWhen: (shares: ReadonlyArray<Share>) => boolean
   /** Called with a batch that ends a stream, which is committed so many milliseconds later. */
   onEnd: { readonly call: () => void; readonly millis: number } | undefined
   /** How long a stream is looked for before the store answers, in milliseconds, call by call; then at once. */
   findDelays: Array<number>
   /** The batches that were committed. */
-  readonly committed: Array<ReadonlyArray<Change>>
+  readonly committed: Array<ReadonlyArray<Share>>
 }
 
 /** Whether a batch has a frame of which this is a part. */
 export const holds =
   (part: string) =>
-  (changes: ReadonlyArray<Change>): boolean =>
-    changes.some((change) => change._tag === "Append" && change.frame.includes(part))
+  (shares: ReadonlyArray<Share>): boolean =>
+    shares.some(({ frames }) => frames?.text.includes(part) === true)
 
 /** A store in memory, under control. */
 export const makeStore = async (): Promise<StoreControl> => {
@@ -43,13 +43,13 @@ export const makeStore = async (): Promise<StoreControl> => {
     committed: [],
     store: {
       ...memory,
-      commit: (changes, done) => {
-        failed = control.failsWhen(changes)
+      commit: (shares, done) => {
+        failed = control.failsWhen(shares)
         if (failed) return done({ ok: false, error: new UpdateDataError({ message: "the disk is full" }) })
-        control.committed.push(changes)
+        control.committed.push(shares)
         const { onEnd } = control
-        if (onEnd === undefined || !changes.some(({ _tag }) => _tag === "End")) return memory.commit(changes, done)
-        setTimeout(() => memory.commit(changes, done), onEnd.millis)
+        if (onEnd === undefined || shares.every(({ end }) => end === undefined)) return memory.commit(shares, done)
+        setTimeout(() => memory.commit(shares, done), onEnd.millis)
         onEnd.call()
       },
       find: (id, done) => {
