@@ -1,2 +1,3 @@
 export * from "./FindTokenNode.ts"
 export * from "./Tokens.ts"
+export * from "./TokensSection.ts"

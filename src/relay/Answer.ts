@@ -6,22 +6,21 @@ import type { Selection, Target } from "../channel/index.ts"
 import type { AnswerEncoder, AnswerRequest, ClientDialect, Payload, UpstreamDialect } from "../dialect/index.ts"
 import { blameOf, type Code, codeOf, type ResilienceError } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
-import type { Backoff } from "../policy/index.ts"
-import type * as RetryBudgetState from "../policy/RetryBudgetState.ts"
 import { encodeJsonEvent } from "../sse/index.ts"
 import { Machine } from "./Machine.ts"
 import type { AnswerRef } from "./Events.ts"
 import type { RelayEvents } from "./RelayEvents.ts"
-import type { RelayOptions } from "./RelayOptions.ts"
+import type { AnswerSettings } from "./RelayOptions.ts"
 import type { TrailEntry } from "./Trail.ts"
 import { estimateTokens } from "./UsageSum.ts"
 import type { Watchdog } from "./Watchdog.ts"
 
 /** What every answer of a relay shares. */
 export interface AnswerContext {
-  readonly options: RelayOptions
-  readonly budget: RetryBudgetState.Rule
-  readonly backoff: Backoff.Backoff
+  /** Shows clients the details of errors. */
+  readonly debug: boolean
+  /** What an answer that starts now goes by. */
+  readonly snapshot: () => AnswerSettings
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
   readonly upstreamDialect: (name: Target["channel"]["dialect"]) => UpstreamDialect
@@ -46,6 +45,8 @@ export interface AnswerStart {
 export class Answer {
   readonly id: string
   readonly start: AnswerStart
+  /** What was set when it started. */
+  readonly settings: AnswerSettings
   readonly lease: Lease
   readonly machine: Machine
   /** The attempts that have ended. */
@@ -77,6 +78,7 @@ export class Answer {
     this.start = start
     this.lease = lease
     this.context = context
+    this.settings = context.snapshot()
     this.startedAt = context.now()
     this.payloads = start.request.stream ? undefined : []
     this.ref = {
@@ -92,7 +94,7 @@ export class Answer {
       streamId: lease.id,
       createdAt: this.startedAt,
       includeUsage: start.request.includeUsage,
-      debug: context.options.server.debug
+      debug: context.debug
     })
     this.machine = new Machine({
       encoder: this.encoder,
@@ -155,7 +157,7 @@ export class Answer {
     this.append(
       this.encoder.attempt({
         attempt: this.attempts + 1,
-        maxAttempts: this.context.options.retry.times + 1,
+        maxAttempts: this.settings.retry.times + 1,
         delayMillis: Math.round(delayMillis),
         reason,
         from,

@@ -58,7 +58,7 @@ class Attempts {
 
   readonly run = Effect.fnUntraced({ self: this }, function* (this: Attempts) {
     const { answer, context } = this
-    context.budget.request(context.now())
+    answer.settings.budget.request(context.now())
     while (!answer.ended) {
       if (this.remaining() <= 0) return answer.fail(this.deadline())
       // With nobody reading, what runs may end, and nothing is begun.
@@ -134,7 +134,7 @@ class Attempts {
     picked.release({ _tag: "Ignored" })
     const hint = (this.hints.get(channel) ?? 0) - context.now()
     const delay = Math.max(yield* this.backoff(), hint)
-    if (hint > context.options.retry.waitUpTo || delay >= this.remaining() || !this.budgetAllows()) {
+    if (hint > this.answer.settings.retry.waitUpTo || delay >= this.remaining() || !this.budgetAllows()) {
       this.giveUp(this.first!)
       return undefined
     }
@@ -171,10 +171,9 @@ class Attempts {
 
   private ask(picked: Picked, mode: Mode | undefined): Effect.Effect<AttemptEnd, never, Upstream> {
     const { answer, context } = this
-    const { options } = context
     const { target } = picked
     const dialect = context.upstreamDialect(target.channel.dialect)
-    const clocks = { ...options.timeouts, ...target.channel.timeouts }
+    const clocks = { ...answer.settings.timeouts, ...target.channel.timeouts }
     const streaming = target.channel.stream
     const limits: AttemptLimits = {
       clocks: {
@@ -193,7 +192,7 @@ class Attempts {
       stream: streaming,
       continuation:
         mode === "prefill" || mode === "message"
-          ? { mode, partial: answer.machine.text, prompt: options.recovery.prompt ?? defaultPrompt }
+          ? { mode, partial: answer.machine.text, prompt: answer.settings.recovery.prompt ?? defaultPrompt }
           : undefined,
       params: target.channel.params
     })
@@ -233,7 +232,7 @@ class Attempts {
       this.release(picked, end, refusal === undefined ? error : undefined)
       answer.trail.push(this.entry(target, mode, end, error))
       if (end.verdict._tag === "Complete") {
-        context.budget.success(context.now(), 0)
+        answer.settings.budget.success(context.now(), 0)
         return answer.complete()
       }
       if (refusal !== undefined) {
@@ -247,7 +246,7 @@ class Attempts {
       // The request's own end is what its client is told, whatever went before.
       if (error._tag === "DeadlineExceeded") return answer.fail(error)
       this.previous = { channel: channel.id, code: codeOf(error) }
-      context.budget.failure(context.now())
+      answer.settings.budget.failure(context.now())
       if (error.retryAfterMillis !== undefined) {
         this.hints.set(channel.id, Math.max(this.hints.get(channel.id) ?? 0, context.now() + error.retryAfterMillis))
       }
@@ -259,8 +258,8 @@ class Attempts {
 
   /** After the commit point each attempt is a continuation. */
   private afterCommit(channel: string, mode: Mode | undefined, error: ResilienceError): void {
-    const { answer, context } = this
-    const { recovery } = context.options
+    const { answer } = this
+    const { recovery } = answer.settings
     const blame = blameOf(error)
     if (this.broke === undefined) this.broke = { error, from: channel, reason: codeOf(error) }
     else {
@@ -283,8 +282,8 @@ class Attempts {
   private readonly beforeCommit = Effect.fnUntraced(
     { self: this },
     function* (this: Attempts, target: Target, end: AttemptEnd, error: ResilienceError) {
-      const { answer, context, tried } = this
-      const { retry } = context.options
+      const { answer, tried } = this
+      const { retry } = answer.settings
       const { channel, keyIndex } = target
       const blame = blameOf(error)
       if (this.first === undefined || blame === "caller" || blame === "content") this.first = error
@@ -307,8 +306,7 @@ class Attempts {
         return
       }
       // What rests for another reason than its hint is not waited for, nor is a wait announced that leads nowhere.
-      const may =
-        next._tag === "SameChannel" && (error.retryAfterMillis !== undefined || (yield* this.isUsable(target)))
+      const may = next._tag === "SameChannel" && (error.retryAfterMillis !== undefined || this.isUsable(target))
       if (may && this.budgetAllows()) {
         this.askedAgain.set(channel.id, (this.askedAgain.get(channel.id) ?? 0) + 1)
         // Asked again for its own sake, a channel may use the same key again.
@@ -326,18 +324,9 @@ class Attempts {
   )
 
   /** Whether a channel could be asked again now. */
-  private isUsable({ channel }: Target): Effect.Effect<boolean> {
-    const { selection } = this.context
-    return Effect.match(
-      selection.pick({ model: this.answer.start.request.model, tried: this.tried, only: channel.id }),
-      {
-        onFailure: () => false,
-        onSuccess: (picked) => {
-          picked.release({ _tag: "Ignored" })
-          return true
-        }
-      }
-    )
+  private isUsable({ channel }: Target): boolean {
+    const { model } = this.answer.start.request
+    return this.context.selection.usable({ model, tried: this.tried, only: channel.id })
   }
 
   /** Sleeps, and not too little: a timer is early by what its turn of the event loop had taken before it was set. */
@@ -352,12 +341,11 @@ class Attempts {
 
   /** The retry budget governs what is asked again, never the first move to another channel nor a continuation. */
   private budgetAllows(): boolean {
-    const { budget, now } = this.context
-    return budget.retry(now(), this.first) !== refused
+    return this.answer.settings.budget.retry(this.context.now(), this.first) !== refused
   }
 
   private backoff(): Effect.Effect<number> {
-    const { backoff } = this.context
+    const { backoff } = this.answer.settings
     return Effect.map(backoff.random ? Random.next : Effect.succeed(0), (draw) => {
       let step = backoff.step(1, backoff.initial, draw)
       for (let attempt = 2; attempt <= this.answer.attempts; attempt++) step = backoff.step(attempt, step.state, draw)

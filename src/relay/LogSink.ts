@@ -71,8 +71,10 @@ export const logSink = (log: EventLog["Service"]): Sink => ({
   StreamAbandoned: ignore,
   ReaderClosed: (reader) => log.emit("info", "stream_closed", ids(reader)),
   ChannelAdded: ignore,
+  ChannelRemoved: ignore,
   ChannelChanged: ({ blame, channel, to }) =>
     log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, { channel, class: blame }),
+  FactFound: ignore,
   RelayStarted: ({ channels, port }) => log.emit("info", "relay_started", { port, channels }),
   RelayStopping: ({ active }) => log.emit("info", "relay_stopping", { active }),
   RelayStopped: ({ clean }) => log.emit("info", "relay_stopped", { clean }),

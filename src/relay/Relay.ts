@@ -25,17 +25,13 @@ import {
   StreamTruncated
 } from "../errors/index.ts"
 import { Journal, type JournalFault, type Position } from "../journal/index.ts"
-import { Backoff } from "../policy/index.ts"
-import * as RetryBudgetState from "../policy/RetryBudgetState.ts"
+import type { Settings } from "../settings/index.ts"
 import { encodeJsonEvent, makeSseParser } from "../sse/index.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { runAttempts } from "./Attempts.ts"
 import { RelayEvents } from "./RelayEvents.ts"
-import type { RelayOptions } from "./RelayOptions.ts"
+import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
 import { makeWatchdog } from "./Watchdog.ts"
-
-/** How long a retry budget's deposits live: Finagle's default, in milliseconds. */
-const budgetTtl = 10_000
 
 /** The client dialect that a stream was begun in. */
 export const clientDialect = (name: string): ClientDialect => (name === "chat" ? chatClient : openaiClient)
@@ -84,7 +80,8 @@ export class Relay extends Context.Service<
   /** The relay of some options. */
   static readonly layer = (
     options: RelayOptions
-  ): Layer.Layer<Relay, never, Journal | RelayEvents | Selection | Upstream> => Layer.effect(Relay, make(options))
+  ): Layer.Layer<Relay, never, Journal | RelayEvents | Selection | Settings | Upstream> =>
+    Layer.effect(Relay, make(options))
 }
 
 const make = Effect.fnUntraced(function* (options: RelayOptions) {
@@ -102,14 +99,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   let onDrained: Array<() => void> = []
 
   const context: AnswerContext = {
-    options,
-    budget: RetryBudgetState.window({ ...options.retry.budget, ttlMillis: budgetTtl }),
-    backoff: Backoff.exponential({
-      base: options.retry.base,
-      factor: options.retry.factor,
-      cap: options.retry.cap,
-      jitter: options.retry.jitter
-    }),
+    debug: options.debug,
+    snapshot: yield* makeSnapshot,
     events,
     selection,
     upstreamDialect,
@@ -141,7 +132,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       if (answer.unread && !answer.ended) end(answer, gone())
     })
     graces.get(answer.id)?.interruptUnsafe()
-    graces.set(answer.id, fork(`${answer.id}/grace`, Effect.andThen(Effect.sleep(options.journal.detachGrace), unread)))
+    graces.set(answer.id, fork(`${answer.id}/grace`, Effect.andThen(Effect.sleep(options.detachGrace), unread)))
   }
 
   const start = (begin: AnswerStart, attach: (answer: Answer) => void) =>
@@ -215,7 +206,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       ...(JSON.parse(record.request) as { readonly requestId: string; readonly includeUsage: boolean }),
       streamId: record.id,
       createdAt: record.createdAt,
-      debug: options.server.debug
+      debug: options.debug
     })
     for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
       lease.append(encodeJsonEvent(payload.event, `${record.id}.${lease.nextSeq()}`, payload.data))

@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import { mayUse } from "../account/index.ts"
-import type { Selection } from "../channel/index.ts"
+import { type Selection, type Timeouts, TimeoutsSection } from "../channel/index.ts"
 import { assembleOpenAI, parseChatRequest, parseOpenAIRequest, type ParsedChat, readObject } from "../dialect/index.ts"
 import type { AnswerRequest } from "../dialect/index.ts"
 import {
@@ -20,25 +20,38 @@ import {
   UnsupportedMediaType
 } from "../errors/index.ts"
 import type { Journal, Position } from "../journal/index.ts"
-import {
-  type Answer,
-  attemptsHeader,
-  clientDialect,
-  type Relay,
-  type RelayEvents,
-  type RelayOptions
-} from "../relay/index.ts"
+import { type JournalOptions, JournalSection } from "../journal/JournalSection.ts"
+import { type Answer, attemptsHeader, clientDialect, type Relay, type RelayEvents } from "../relay/index.ts"
+import type { Cell, SettingsService } from "../settings/index.ts"
 import { type Metrics, prometheusContentType } from "../telemetry/index.ts"
 import type { Caller } from "./Access.ts"
+import { type ChatOptions, ChatSection } from "./ChatSection.ts"
 import { type Exchange, respond, respondJson } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
 import { page } from "./Page.ts"
 import { followOn, type StreamReader } from "./Readers.ts"
 import type { Route } from "./Route.ts"
+import { type ServerOptions, ServerSection } from "./ServerSection.ts"
+
+/** What is set for the handlers; a cell's value is read at each request. */
+export interface HandlerOptions {
+  readonly server: ServerOptions
+  readonly journal: JournalOptions
+  readonly chat: Cell<ChatOptions>
+  readonly timeouts: Cell<Timeouts>
+}
+
+/** The settings of the handlers. */
+export const handlerOptions = (settings: SettingsService): HandlerOptions => ({
+  server: settings.of(ServerSection).current,
+  journal: settings.of(JournalSection).current,
+  chat: settings.of(ChatSection),
+  timeouts: settings.of(TimeoutsSection)
+})
 
 /** What the handlers work with. */
 export interface HandlerContext {
-  readonly options: RelayOptions
+  readonly options: HandlerOptions
   readonly relay: Relay["Service"]
   readonly journal: Journal["Service"]
   readonly selection: Selection["Service"]
@@ -100,7 +113,8 @@ export const handle = (context: HandlerContext, exchange: Exchange, route: Route
       return Effect.sync(() =>
         respondJson(exchange, 200, {
           object: "list",
-          data: context.selection.models
+          data: context.selection
+            .models()
             .filter((model) => caller === undefined || mayUse(caller, model))
             .map((model) => modelObject(context, model))
         })
@@ -245,8 +259,8 @@ const chat = (context: HandlerContext, exchange: Exchange, caller: Caller): Hand
     }
     const parsed: ParsedChat = yield* Effect.fromResult(
       parseChatRequest(body === undefined ? { query: exchange.query } : { body }, {
-        maxMessage: options.chat.maxMessage,
-        defaultModel: options.chat.model ?? context.selection.models[0] ?? ""
+        maxMessage: options.chat.current.maxMessage,
+        defaultModel: options.chat.current.model ?? context.selection.models()[0] ?? ""
       })
     )
     yield* checkModel(context, caller, parsed.request.model)
@@ -256,7 +270,7 @@ const chat = (context: HandlerContext, exchange: Exchange, caller: Caller): Hand
         dialect: clientDialect("chat"),
         requestId: exchange.requestId,
         owner: ownerOf(caller),
-        timeoutMillis: Math.min(parsed.timeoutMillis ?? options.chat.timeout, options.timeouts.total),
+        timeoutMillis: Math.min(parsed.timeoutMillis ?? options.chat.current.timeout, options.timeouts.current.total),
         leave: options.journal.onDisconnect
       },
       (answer) => followChat(context, exchange, answer)
@@ -291,7 +305,7 @@ const chatCompletions = (context: HandlerContext, exchange: Exchange, caller: Ca
         dialect: clientDialect("openai"),
         requestId: exchange.requestId,
         owner: ownerOf(caller),
-        timeoutMillis: options.timeouts.total,
+        timeoutMillis: options.timeouts.current.total,
         leave: "cancel"
       },
       (answer) => followDialect(context, exchange, answer)
