@@ -34,7 +34,7 @@ const run = (name: string, first: ReadonlyArray<Mood>, second: ReadonlyArray<Moo
     const primary = yield* upstream(first)
     const backup = yield* upstream(second)
     const channel = { dialect: "openai", keys: [], models: ["demo"] }
-    const { options } = yield* Effect.fromResult(
+    const { settings } = yield* Effect.fromResult(
       decodeConfiguration(
         {
           server: { port: 0 },
@@ -50,7 +50,7 @@ const run = (name: string, first: ReadonlyArray<Mood>, second: ReadonlyArray<Moo
         "channel-failover.ts"
       )
     )
-    const { address } = yield* serve(options)
+    const { address } = yield* serve(settings)
     const events = yield* Effect.promise(() => ask(`http://${address.host}:${address.port}`))
     const told = events.flatMap(([event, data]) => {
       if (event === "attempt") return [`again at ${data["to"]} (${data["reason"]})`]

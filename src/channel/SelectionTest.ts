@@ -6,7 +6,8 @@ import { Context, Effect, Layer } from "effect"
 import { GetChannelFailed } from "../errors/index.ts"
 import type { ContinuationMode } from "../dialect/index.ts"
 import type { Target } from "./Channel.ts"
-import { type ChannelState, type Outcome, Selection, type Wanted } from "./Selection.ts"
+import type { ChannelState, Outcome, Wanted } from "./Pick.ts"
+import { Selection } from "./Selection.ts"
 
 /** What a scripted `Selection` was asked and told, oldest first. The arrays grow as it happens. */
 export class SelectionScript extends Context.Service<
@@ -32,8 +33,10 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
         (channel): ChannelState => ({ channel, state: "enabled" })
       )
       const selection = Layer.succeed(Selection, {
-        models: [...new Set(targets.map(({ model }) => model))],
+        models: () => [...new Set(targets.map(({ model }) => model))],
         serves: () => true,
+        usable: () => picks.length < targets.length,
+        learn: () => {},
         pick: (wanted) =>
           Effect.suspend(() => {
             const target = targets[picks.length]

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
-import { keyId, type OnTransition, type Outcome, type Picked, Selection } from "#src/channel/index"
+import { type ChannelEvent, keyId, type Outcome, type Picked, Selection } from "#src/channel/index"
 import {
   BadResponse,
   ChannelInvalidKey,
@@ -20,7 +20,7 @@ import {
   type ResilienceError
 } from "effect-resilience/errors"
 import * as fc from "fast-check"
-import { breaker, channel, tried, wanted } from "./kit/channels.ts"
+import { channel, onChange, selectionOver, tried, wanted } from "./kit/channels.ts"
 
 const hint = fc.option(fc.integer({ min: 0, max: 7_200_000 }), { nil: undefined })
 const hinted = (make: (fields: { readonly retryAfterMillis?: number }) => ResilienceError) =>
@@ -85,10 +85,10 @@ const channels = [
   channel("c", { models: ["m"], keyCount: 3, keyMode: "random", weight: 0 })
 ]
 /** Runs an effect with a clock and a chance of its own, over the channels. */
-const runs = (effect: Effect.Effect<void, unknown, Selection>, onTransition?: OnTransition) =>
+const runs = (effect: Effect.Effect<void, unknown, Selection>, tell?: (event: ChannelEvent) => void) =>
   Effect.runPromise(
     effect.pipe(
-      Effect.provide(Selection.layer(channels, breaker, onTransition)),
+      Effect.provide(selectionOver(channels, tell)),
       Random.withSeed("properties"),
       Effect.provide(TestClock.layer())
     )
@@ -189,13 +189,13 @@ describe("whatever happened before", () => {
             const now = yield* Selection.use((selection) => selection.states)
             assert.deepStrictEqual(Object.fromEntries(now.map(({ channel, state }) => [channel, state])), states)
           }),
-          (id, from, to, blame) => {
+          onChange((id, from, to, blame) => {
             assert.strictEqual(states[id], from)
             assert.notStrictEqual(from, to)
             if (from === "enabled") assert.isDefined(blame)
             if (to === "enabled") assert.isUndefined(blame)
             states[id] = to
-          }
+          })
         )
       })
     ))
@@ -214,7 +214,7 @@ describe("faults that are not the target's", () => {
             }
             yield* selection.pick(wanted({ only: "b" }))
           }),
-          () => assert.fail("a state changed")
+          onChange(() => assert.fail("a state changed"))
         )
       )
     ))

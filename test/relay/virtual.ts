@@ -4,12 +4,23 @@
  */
 import { Clock, Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
-import { type Channel, type Outcome, Selection, type Target, Upstream, type UpstreamSink } from "#src/channel/index"
+import {
+  BreakerSection,
+  type Channel,
+  type Outcome,
+  Registry,
+  Selection,
+  type Target,
+  TimeoutsSection,
+  Upstream,
+  type UpstreamSink
+} from "#src/channel/index"
 import { type AnswerRequest, chatClient } from "#src/dialect/index"
 import { DoRequestFailed } from "effect-resilience/errors"
 import { Journal, JournalStoreMemory } from "#src/journal/index"
-import { Relay, RelayEvents, type RelayOptions } from "#src/relay/index"
-import { breaker, channel as defaultChannel } from "../channel/kit/channels.ts"
+import { RecoverySection, Relay, RelayEvents, RetrySection } from "#src/relay/index"
+import { Settings, settingsFile } from "#src/settings/index"
+import { channel as defaultChannel } from "../channel/kit/channels.ts"
 
 /** What one call of an upstream does. `at` counts chunks of the answer. */
 export type Plan =
@@ -150,43 +161,23 @@ export const upstreams = (plans: { readonly [channel: string]: ReadonlyArray<Pla
 export const channel = (id: string, more: Partial<Channel> = {}): Channel =>
   defaultChannel(id, { baseUrl: `http://${id}/v1`, ...more })
 
-/** Options with the contract's defaults. */
-export const options = (channels: ReadonlyArray<Channel>, more: Partial<RelayOptions> = {}): RelayOptions => ({
-  server: {
-    host: "127.0.0.1",
-    port: 0,
-    name: "test",
-    origins: [],
-    shutdownGrace: 30_000,
-    heartbeat: 15_000,
-    maxBodyBytes: 1e6,
-    debug: false
-  },
-  chat: { model: null, maxMessage: 2000, timeout: 300_000 },
-  store: { type: "memory" },
-  journal: { retention: 600_000, onDisconnect: "detach", detachGrace: 60_000 },
-  timeouts: { headers: 30_000, firstContent: 30_000, idle: 60_000, total: 600_000 },
-  retry: {
-    times: 3,
-    base: 200,
-    factor: 2,
-    cap: 10_000,
-    jitter: "full",
-    sameChannel: 1,
-    waitUpTo: 3000,
-    statuses: (status) => ![400, 408, 504, 524].includes(status),
-    budget: { ratio: 0.2, minPerSecond: 10 }
-  },
-  recovery: { mode: "continue", maxContinuations: 2, prompt: null },
-  breaker,
-  tokens: [],
-  channels,
-  ...more
-})
+/** What a virtual relay is made of. `settings` are written as in a file; what is left out has its default. */
+export interface VirtualOptions {
+  readonly channels: ReadonlyArray<Channel>
+  readonly settings: { readonly [section: string]: unknown }
+}
+
+/** Channels, with the contract's defaults for all else. */
+export const options = (
+  channels: ReadonlyArray<Channel>,
+  settings: VirtualOptions["settings"] = {}
+): VirtualOptions => ({ channels, settings })
+
+const file = settingsFile({ sections: [TimeoutsSection, RetrySection, RecoverySection, BreakerSection] })
 
 /** Everything of a virtual relay, and how each target's attempt was released. */
 export const virtualRelay = (
-  relayOptions: RelayOptions,
+  { channels, settings }: VirtualOptions,
   plans: { readonly [channel: string]: ReadonlyArray<Plan> },
   pace = 50
 ) => {
@@ -211,13 +202,22 @@ export const virtualRelay = (
           })
       })
     )
-  ).pipe(Layer.provide(Selection.layer(relayOptions.channels, relayOptions.breaker)))
+  ).pipe(Layer.provide(Selection.layer()), Layer.provide(Registry.layerOf(channels)))
   // Virtual time has no turns of the event loop: a commit comes as soon as what asks for it has returned.
-  const journal = Journal.layer({ retention: relayOptions.journal.retention, turn: queueMicrotask }).pipe(
+  const journal = Journal.layer({ retention: 600_000, turn: queueMicrotask }).pipe(
     Layer.provideMerge(JournalStoreMemory.layer)
   )
-  const layer = Relay.layer(relayOptions).pipe(
-    Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, RelayEvents.layerSilent))
+  const kept = {
+    detachGrace: 60_000,
+    onRestart: "resume",
+    resumeGrace: 30_000,
+    storeRequests: true,
+    takeOverAtOnce: 8
+  } as const
+  const rules = () => ({ maxMessage: 2000, defaultModel: "m" })
+  const layer = Relay.layer({ journal: kept, debug: false, rules }).pipe(
+    Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, RelayEvents.layerSilent)),
+    Layer.provideMerge(Layer.orDie(Settings.layer(file, settings)))
   )
   return { calls, releases, picks: () => picks, layer }
 }

@@ -206,12 +206,7 @@ describe("memory", () => {
       ...Array.from({ length: 20 }, (): Plan => ({ kind: "whole" })),
       { kind: "silent" }
     ]
-    const relayOptions = options([channel("a")])
-    const { layer } = virtualRelay(
-      { ...relayOptions, journal: { ...relayOptions.journal, detachGrace: 60_000 } },
-      { a: plans },
-      1
-    )
+    const { layer } = virtualRelay(options([channel("a")]), { a: plans }, 1)
     const runtime = ManagedRuntime.make(layer)
     const ask = () =>
       Effect.gen(function* () {

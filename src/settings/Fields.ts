@@ -2,7 +2,7 @@
  * How a key of the configuration file is declared: one declaration gives its decoding, its faults and its place in the
  * JSON Schema. Checks stand on the encoded side, so that one pass finds every fault.
  */
-import { Effect, Schema, SchemaGetter } from "effect"
+import { Effect, Redacted, Schema, SchemaGetter } from "effect"
 
 /** What a check becomes in the JSON Schema, where it can be said there. */
 type JsonKeywords = { readonly [keyword: string]: unknown }
@@ -38,6 +38,9 @@ export const integer = (minimum: number, maximum: number = Number.MAX_SAFE_INTEG
   })
 }
 
+/** A number of at least zero. */
+export const notNegative = number("a number of at least 0", (value) => value >= 0, { minimum: 0 })
+
 /** True or false. */
 export const flag = Schema.Boolean.annotate({ expected: "true or false" })
 
@@ -63,6 +66,12 @@ export const record = <Value extends Schema.Constraint>(
   accepts: (key: string) => boolean = () => true,
   json: JsonKeywords = {}
 ) => Schema.Record(text(expected, accepts, json), value).annotate({ expected: "an object", expectedKey: expected })
+
+/**
+ * What stands here may be secret: no fault tells it, and no answer shows it. Said of a list or an object, it is about a
+ * scalar in its place: a key that somebody wrote one level too high.
+ */
+export const secret = <S extends Schema.Top>(schema: S): S["Rebuild"] => schema.annotate({ secret: true })
 
 /** A checked schema whose value is changed after its checks: never the source of a fault. */
 export const mapped = <From extends Schema.Top, To extends Schema.Top>(
@@ -95,3 +104,21 @@ export const withDefault = <S extends Schema.Constraint>(
     Schema.annotateKey({ description, default: value }),
     Schema.decodeTo(schema, { decode: SchemaGetter.withDefault(Effect.succeed(value)), encode: notEncoded })
   ) as Schema.Constraint as Schema.withDecodingDefaultKey<S>
+
+/** A text that a predicate accepts, and that no fault tells. */
+export const secretText = (expected: string, accepts: (value: string) => boolean, json: JsonKeywords = {}) =>
+  Schema.String.annotate({ expected, secret: true }).check(
+    Schema.makeFilter(accepts, { expected, toJsonSchema: () => json })
+  )
+
+/** A key or token: it goes into a header, so it holds no space and no control character. */
+export const Secret = mapped(
+  secretText("a key without spaces and control characters", (value) => /^[\x21-\x7e]+$/.test(value), {
+    pattern: "^[!-~]+$"
+  }),
+  Schema.Redacted(Schema.String),
+  (value) => Redacted.make(value)
+)
+
+/** A model, or a pattern of models. */
+export const modelPattern = text("a model or a pattern of models", (value) => value !== "", { minLength: 1 })

@@ -1,12 +1,13 @@
 /**
- * Tells the issues of the configuration's schema as faults: where, what was expected, what was there.
+ * Tells the issues of a schema as faults: where, what was expected, what was there.
  */
 import type { SchemaIssue } from "effect"
 import { SchemaAST } from "effect"
-import type { ConfigurationTree } from "./Environment.ts"
 import type { Fault, Path } from "./FaultReport.ts"
-import { got, valueAt } from "./FaultReport.ts"
+import { valueAt } from "./FaultReport.ts"
 import { nearest } from "./Nearest.ts"
+import { fieldsOf } from "./SchemaPlace.ts"
+import type { Written } from "./Written.ts"
 
 type Annotated = { readonly annotations?: { readonly [key: string]: unknown } | undefined }
 
@@ -26,8 +27,7 @@ const unknownKey = (ast: SchemaAST.AST, key: string): string => {
   // An object with free keys has refused this one.
   const expectedKey = textOf(ast, "expectedKey")
   if (expectedKey !== undefined) return `the key must be ${expectedKey}`
-  const known = SchemaAST.isObjects(ast) ? ast.propertySignatures.map(({ name }) => String(name)) : []
-  const meant = nearest(key, known)
+  const meant = nearest(key, fieldsOf(ast))
   return meant === undefined ? "unknown key" : `unknown key, did you mean ${JSON.stringify(meant)}?`
 }
 
@@ -39,10 +39,10 @@ const expectedAt = (within: SchemaAST.AST | undefined, key: string | number | un
 }
 
 /** Every fault that an issue holds. */
-export const faultsOf = (root: SchemaIssue.Issue, tree: ConfigurationTree): ReadonlyArray<Fault> => {
+export const faultsOf = (root: SchemaIssue.Issue, written: Written): ReadonlyArray<Fault> => {
   const faults: Array<Fault> = []
   const expected = (what: string | undefined, path: Path): void => {
-    faults.push({ path, message: `expected ${what ?? "another value"}, ${got(tree.value, path, tree.secretPaths)}` })
+    faults.push({ path, message: `expected ${what ?? "another value"}, ${written.got(path)}` })
   }
   // `hint` is the nearest description above an issue that has none of its own; `within` the object or list above it.
   const collect = (issue: SchemaIssue.Issue, path: Path, hint?: string, within?: SchemaAST.AST): void => {
@@ -58,7 +58,7 @@ export const faultsOf = (root: SchemaIssue.Issue, tree: ConfigurationTree): Read
       case "Composite":
         return issue.issues.forEach((inner) => collect(inner, path, hint, issue.ast))
       case "AnyOf": {
-        const value = valueAt(tree.value, path)
+        const value = valueAt(written.value, path)
         if (typeof value === "string" && laterOf(issue.ast).includes(value)) {
           faults.push({ path, message: `${value} is not in this version` })
           return

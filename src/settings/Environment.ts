@@ -3,12 +3,11 @@
  * `${`. The same walk makes plain objects of what the file's reader gave, and keeps the order of their keys.
  */
 import type { Fault, Path } from "./FaultReport.ts"
-import { formatPath } from "./FaultReport.ts"
 
 /** The variables of a process. */
 export type Environment = { readonly [name: string]: string | undefined }
 
-/** A configuration with its environment filled in. */
+/** What was written, with its environment filled in. */
 export interface ConfigurationTree {
   readonly value: unknown
   readonly faults: ReadonlyArray<Fault>
@@ -16,9 +15,12 @@ export interface ConfigurationTree {
   readonly secretPaths: ReadonlyArray<Path>
   /** The values of those variables. */
   readonly secrets: ReadonlySet<string>
-  /** The keys of the object at a path in the order of the file, which a plain object forgets for keys like `"4"`. */
-  readonly keysAt: (path: Path) => ReadonlyArray<string>
 }
+
+const orders = new WeakMap<object, ReadonlyArray<string>>()
+
+/** The keys of a filled-in object in the order of the file, which a plain object forgets for keys like `"4"`. */
+export const keysInOrder = (filled: object): ReadonlyArray<string> => orders.get(filled) ?? Object.keys(filled)
 
 const variable = /\$\$\{|\$\{([^}]*)(\}?)/g
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/
@@ -29,7 +31,6 @@ export const fillIn = (parsed: unknown, environment: Environment): Configuration
   const faults: Array<Fault> = []
   const secretPaths: Array<Path> = []
   const secrets = new Set<string>()
-  const orders = new Map<string, ReadonlyArray<string>>()
 
   const fillText = (value: string, path: Path): string => {
     let failed = false
@@ -64,9 +65,9 @@ export const fillIn = (parsed: unknown, environment: Environment): Configuration
       }
       filled.push([String(key), fill(value, [...path, String(key)])])
     }
-    const order = [...new Set(filled.map(([key]) => key))]
-    orders.set(formatPath(path), order)
-    return Object.fromEntries(filled)
+    const object = Object.fromEntries(filled)
+    orders.set(object, [...new Set(filled.map(([key]) => key))])
+    return object
   }
 
   const fill = (value: unknown, path: Path): unknown => {
@@ -82,5 +83,5 @@ export const fillIn = (parsed: unknown, environment: Environment): Configuration
   }
 
   const value = fill(parsed, [])
-  return { value, faults, secretPaths, secrets, keysAt: (path) => orders.get(formatPath(path)) ?? [] }
+  return { value, faults, secretPaths, secrets }
 }

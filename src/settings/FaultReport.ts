@@ -1,6 +1,6 @@
 /**
- * What is wrong with a configuration: faults with their paths, and how they are told. A value that may be secret is
- * never told.
+ * What is wrong with settings: faults with their paths, and how they are told. What was there instead is told by
+ * `Written`, which knows what is secret.
  */
 import { Data } from "effect"
 
@@ -51,31 +51,6 @@ export const describeValue = (value: unknown): string => {
   return text.length > longest ? `${text.slice(0, longest)}…` : text
 }
 
-/** Where secrets stand by the shape of the file, whatever was written there. */
-const isSecretPlace = (path: Path): boolean => {
-  const [section, index, key] = path
-  if (section === "tokens") {
-    // A token that is not an object may be a key that somebody put in the wrong place.
-    return path.length < 3 || key === "key" || typeof index !== "number"
-  }
-  return section === "channels" && typeof index === "number" && (path.length < 3 || key === "keys" || key === "headers")
-}
-
-const isScalar = (value: unknown): boolean => value === null || typeof value !== "object"
-
-/** Credentials in a URL. */
-const hasCredentials = (value: unknown): boolean => typeof value === "string" && /\/\/[^/?#]*@/.test(value)
-
-/** `got …` for the value at a path, `<redacted>` where it is or may be secret. `fromEnvironment` lists such paths. */
-export const got = (root: unknown, path: Path, fromEnvironment: ReadonlyArray<Path>): string => {
-  const value = valueAt(root, path)
-  const secret =
-    value !== undefined &&
-    isScalar(value) &&
-    (isSecretPlace(path) || hasCredentials(value) || fromEnvironment.some((place) => isWithin(path, place)))
-  return `got ${secret ? "<redacted>" : describeValue(value)}`
-}
-
 const compareSteps = (a: string | number, b: string | number): number => {
   if (typeof a === "number" && typeof b === "number") return a - b
   const [left, right] = [String(a), String(b)]
@@ -90,7 +65,7 @@ const comparePaths = (a: Path, b: Path): number => {
   return a.length - b.length
 }
 
-/** Every fault of a configuration, sorted by path. Its message has one line a fault: `FILE: path: message`. */
+/** Every fault of what was written, sorted by path. Its message has one line a fault: `FILE: path: message`. */
 export class ConfigurationFaults extends Data.TaggedError("ConfigurationFaults")<{
   readonly file: string
   readonly faults: ReadonlyArray<Fault>
