@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { declare, Fields, keysInOrder, unique, valueAt } from "../settings/index.ts"
+import { type Continuation, upstreamDialectNames } from "../dialect/index.ts"
 import { BaseUrl } from "./BaseUrl.ts"
 import { ChannelTimeouts } from "./TimeoutsSection.ts"
 
@@ -24,6 +25,11 @@ const {
   text,
   withDefault
 } = Fields
+
+/** Dialects that the contract knows and this version does not. */
+const laterDialects = ["responses", "anthropic", "gemini"].filter(
+  (name) => !(upstreamDialectNames as ReadonlyArray<string>).includes(name)
+)
 
 const mayMap = (status: number): boolean => status >= 100 && status <= 599 && (status < 200 || status > 299)
 const mappableStatus = "a status from 100 to 599 other than 2xx"
@@ -57,7 +63,7 @@ export const ChannelEntry = secret(
         }),
         "Its name in events, logs and metrics."
       ),
-      dialect: required(choice(["openai"], ["anthropic", "gemini"]), "The wire format that it speaks."),
+      dialect: required(choice(upstreamDialectNames, laterDialects), "The wire format that it speaks."),
       baseUrl: required(BaseUrl, "Where it is; /chat/completions is appended."),
       keys: required(secret(list(Secret)), "Its keys. An empty list: no authorization is sent."),
       keyMode: withDefault(choice(["polling", "random"]), "polling", "How a key is chosen."),
@@ -123,7 +129,9 @@ export const ChannelEntry = secret(
 type Entry = typeof ChannelEntry.Type
 
 /** One upstream, with its keys, models and rank. A plain record: which one serves a request is decided by `Selection`. */
-export interface Channel extends Omit<Entry, "modelMapping"> {
+export interface Channel extends Omit<Entry, "continuation" | "modelMapping"> {
+  /** How it may go on from a partial answer. */
+  readonly continuation: Continuation
   /** Pattern to the name asked of the upstream; the first match wins, once. */
   readonly modelMapping: ReadonlyArray<readonly [pattern: string, model: string]>
 }

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { GetChannelFailed } from "../errors/index.ts"
+import type { ContinuationMode } from "../dialect/index.ts"
 import type { Target } from "./Channel.ts"
 import type { ChannelState, Outcome, Wanted } from "./Pick.ts"
 import { Selection } from "./Selection.ts"
@@ -14,7 +15,7 @@ export class SelectionScript extends Context.Service<
   {
     readonly picks: ReadonlyArray<Wanted>
     readonly releases: ReadonlyArray<{ readonly target: Target; readonly outcome: Outcome }>
-    readonly refusals: ReadonlyArray<{ readonly target: Target; readonly mode: "prefill" | "message" }>
+    readonly refusals: ReadonlyArray<{ readonly target: Target; readonly mode: ContinuationMode }>
   }
 >()("effect-resilience/channel/SelectionScript") {}
 
@@ -27,7 +28,7 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
     Effect.sync(() => {
       const picks: Array<Wanted> = []
       const releases: Array<{ readonly target: Target; readonly outcome: Outcome }> = []
-      const refusals: Array<{ readonly target: Target; readonly mode: "prefill" | "message" }> = []
+      const refusals: Array<{ readonly target: Target; readonly mode: ContinuationMode }> = []
       const states = [...new Set(targets.map(({ channel }) => channel.id))].map(
         (channel): ChannelState => ({ channel, state: "enabled" })
       )

@@ -3,9 +3,9 @@
  */
 import { TokensSection } from "../account/index.ts"
 import { type Channel, ChannelSection } from "../channel/index.ts"
-import { isExactModel } from "../dialect/ModelPattern.ts"
+import { isExactModel } from "../dialect/index.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { ChatSection, ServerSection } from "../server/index.ts"
+import { ChatSection, type RouteShown, ServerSection } from "../server/index.ts"
 import type { Configuration } from "./Configuration.ts"
 
 /** A host as it stands in a URL that somebody on this machine opens. */
@@ -17,14 +17,6 @@ const urlHost = (host: string): string => {
 /** The URL of a running relay. */
 export const urlOf = (address: { readonly host: string; readonly port: number }): string =>
   `http://${urlHost(address.host)}:${address.port}`
-
-const routes: ReadonlyArray<readonly [string, string]> = [
-  ["GET  /", "a page to try it"],
-  ["GET  /chat?message=…", "an answer as events; POST /chat takes JSON"],
-  ["POST /v1/chat/completions", "OpenAI dialect; also GET /v1/models"],
-  ["GET  /streams/{id}", "resume; DELETE cancels"],
-  ["GET  /metrics", "Prometheus; also /health/live, /health/ready"]
-]
 
 const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)))
@@ -43,7 +35,11 @@ const curl = (
 /** The banner. Values that came from the environment are not shown. */
 export const banner = (
   { secrets, settings }: Configuration,
-  about: { readonly version: string; readonly address: { readonly host: string; readonly port: number } }
+  about: {
+    readonly version: string
+    readonly address: { readonly host: string; readonly port: number }
+    readonly routes: ReadonlyArray<RouteShown>
+  }
 ): string => {
   const hidden = [...secrets].toSorted((a, b) => b.length - a.length)
   const show = (text: string): string => hidden.reduce((shown, secret) => shown.replaceAll(secret, "<redacted>"), text)
@@ -70,7 +66,9 @@ export const banner = (
     `tokens  ${tokens.length === 0 ? "none: this machine only" : String(tokens.length)}`,
     "",
     "routes",
-    ...table(routes),
+    ...table(
+      about.routes.map(({ method, path, shows }) => [method, path.replaceAll("*}", "}"), shows.replaceAll("`", "")])
+    ),
     "",
     "try",
     `  ${curl(url, { tokens: tokens.length > 0, model: settings.of(ChatSection).current.model, channels })}`,

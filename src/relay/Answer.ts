@@ -3,16 +3,14 @@
  * the relay and never to a request: who reads it, and whether anybody does, is the journal's business.
  */
 import type { Selection, Target } from "../channel/index.ts"
-import type { AnswerEncoder, AnswerRequest, ClientDialect, Payload, UpstreamDialect } from "../dialect/index.ts"
+import type { AnswerEncoder, AnswerRequest, ClientDialect, Payload } from "../dialect/index.ts"
 import { blameOf, type Code, codeOf, type ResilienceError } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
-import { encodeJsonEvent } from "../sse/index.ts"
 import { Machine } from "./Machine.ts"
 import type { AnswerRef } from "./Events.ts"
 import type { RelayEvents } from "./RelayEvents.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
 import type { TrailEntry } from "./Trail.ts"
-import { estimateTokens } from "./UsageSum.ts"
 import type { Watchdog } from "./Watchdog.ts"
 
 /** What every answer of a relay shares. */
@@ -23,7 +21,6 @@ export interface AnswerContext {
   readonly snapshot: () => AnswerSettings
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
-  readonly upstreamDialect: (name: Target["channel"]["dialect"]) => UpstreamDialect
   readonly watchdog: Watchdog
   readonly now: () => number
 }
@@ -80,14 +77,14 @@ export class Answer {
     this.context = context
     this.settings = context.snapshot()
     this.startedAt = context.now()
-    this.payloads = start.request.stream ? undefined : []
+    this.payloads = start.request.delivery === "whole" ? [] : undefined
     this.ref = {
       requestId: start.requestId,
       streamId: lease.id,
       owner: start.owner,
       model: start.request.model,
       dialect: start.dialect.name,
-      delivery: start.request.stream ? "stream" : "whole"
+      delivery: start.request.delivery
     }
     this.encoder = start.dialect.encoder({
       requestId: start.requestId,
@@ -99,7 +96,7 @@ export class Answer {
     this.machine = new Machine({
       encoder: this.encoder,
       choices: start.request.choices,
-      inputEstimate: estimateTokens(messageLength(start.request)),
+      inputEstimate: start.request.inputEstimate,
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {
@@ -119,7 +116,7 @@ export class Answer {
   /** Appends what is sent at once, before any upstream has answered. */
   open(): void {
     const { request } = this.start
-    this.context.events.tell({ _tag: "StreamStarted", answer: this.ref, messageLength: messageLength(request) })
+    this.context.events.tell({ _tag: "StreamStarted", answer: this.ref, messageLength: request.messageLength })
     this.append(this.encoder.open(request.model))
   }
 
@@ -196,14 +193,7 @@ export class Answer {
   private append(payloads: ReadonlyArray<Payload>): void {
     for (const payload of payloads) {
       this.payloads?.push(payload)
-      this.lease.append(encodeJsonEvent(payload.event, `${this.id}.${this.lease.nextSeq()}`, payload.data))
+      this.lease.append(this.start.dialect.frame(payload, `${this.id}.${this.lease.nextSeq()}`))
     }
   }
 }
-
-/** How many characters the messages have: their texts, not their framing. */
-const messageLength = (request: AnswerRequest): number =>
-  request.messages.reduce(
-    (sum, { content }) => sum + (typeof content === "string" ? content.length : JSON.stringify(content ?? "").length),
-    0
-  )

@@ -5,7 +5,7 @@
  */
 import { Effect, Random } from "effect"
 import { keyId, type Picked, type Target, type Upstream } from "../channel/index.ts"
-import type { ContinuationMode } from "../dialect/index.ts"
+import { type ContinuationAsked, type ContinuationMode, upstreamDialectOf } from "../dialect/index.ts"
 import {
   blameOf,
   ClientGone,
@@ -16,7 +16,7 @@ import {
   type ResilienceError,
   stackless
 } from "../errors/index.ts"
-import { refused } from "../policy/RetryBudgetState.ts"
+import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { attempt, type AttemptEnd } from "./Attempt.ts"
 import { continuable, continuationModes, decide, goesOn, refusesMode, ruleOf } from "./Decision.ts"
@@ -30,6 +30,8 @@ export const defaultPrompt =
 /** Runs the attempts of an answer. It cannot fail: a failure is how the answer ends. */
 export const runAttempts = (answer: Answer, context: AnswerContext): Effect.Effect<void, never, Upstream> =>
   Effect.suspend(() => new Attempts(answer, context).run())
+
+const noFields: ReadonlySet<string> = new Set()
 
 /** How the answer goes on from what was shown; `restart` when that was only reasoning. */
 type Mode = ContinuationMode | "restart"
@@ -161,7 +163,7 @@ class Attempts {
       answer.machine.begin(target.model)
       return undefined
     }
-    const modes = continuationModes(target.channel.continuation, context.selection.refusedModes(target))
+    const modes = continuationModes(target, context.selection.refusedModes(target))
     const mode = answer.machine.text === "" ? "restart" : (modes[0] ?? "message")
     answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode })
     // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
@@ -172,7 +174,7 @@ class Attempts {
   private ask(picked: Picked, mode: Mode | undefined): Effect.Effect<AttemptEnd, never, Upstream> {
     const { answer, context } = this
     const { target } = picked
-    const dialect = context.upstreamDialect(target.channel.dialect)
+    const dialect = upstreamDialectOf(target.channel.dialect)
     const clocks = { ...answer.settings.timeouts, ...target.channel.timeouts }
     const streaming = target.channel.stream
     const limits: AttemptLimits = {
@@ -186,16 +188,24 @@ class Attempts {
       attemptMillis: target.channel.timeouts.total,
       requestedAt: answer.startedAt
     }
-    const body = dialect.encode({
-      request: answer.start.request,
+    const { request } = answer.start
+    const encoding = dialect.encode({
+      request,
       model: target.model,
       stream: streaming,
-      continuation:
-        mode === "prefill" || mode === "message"
-          ? { mode, partial: answer.machine.text, prompt: answer.settings.recovery.prompt ?? defaultPrompt }
-          : undefined,
-      params: target.channel.params
+      continuation: this.continuation(mode),
+      params: target.channel.params,
+      refused: noFields,
+      drop: false
     })
+    if (encoding._tag === "Failure") {
+      return Effect.succeed({
+        verdict: { _tag: "Broken", error: encoding.failure },
+        byStatus: false,
+        status: undefined
+      })
+    }
+    const encoded = encoding.success
     answer.current = { target, number: answer.attempts, startedAt: context.now() }
     answer.attemptShownAt = undefined
     context.events.tell({
@@ -208,7 +218,7 @@ class Attempts {
       mode
     })
     return Effect.onInterrupt(
-      attempt({ target, dialect, body, machine: answer.machine, limits, watchdog: context.watchdog }),
+      attempt({ target, dialect, request, encoded, machine: answer.machine, limits, watchdog: context.watchdog }),
       () =>
         Effect.sync(() => {
           picked.release({ _tag: "Ignored" })
@@ -217,6 +227,21 @@ class Attempts {
           answer.trail.push(this.entry(target, mode, { verdict, byStatus: false, status: undefined }, error))
         })
     )
+  }
+
+  private continuation(mode: Mode | undefined): ContinuationAsked | undefined {
+    const partial = this.answer.machine.text
+    switch (mode) {
+      case "prefill":
+        return { mode, partial }
+      case "message":
+        return { mode, partial, prompt: this.answer.settings.recovery.prompt ?? defaultPrompt }
+      // No dialect offers it yet.
+      case "token":
+      case "restart":
+      case undefined:
+        return undefined
+    }
   }
 
   /** Draws what is due from how an attempt ended. */
@@ -238,7 +263,7 @@ class Attempts {
       if (refusal !== undefined) {
         // A refused mode is no continuation: the same target is asked in the next mode, or another one is found.
         context.selection.rememberRefusal(target, refusal)
-        const modes = continuationModes(channel.continuation, context.selection.refusedModes(target))
+        const modes = continuationModes(target, context.selection.refusedModes(target))
         if (modes.length > 0) this.next = { channel: channel.id, otherKey: false, announced: true }
         return
       }
@@ -341,7 +366,7 @@ class Attempts {
 
   /** The retry budget governs what is asked again, never the first move to another channel nor a continuation. */
   private budgetAllows(): boolean {
-    return this.answer.settings.budget.retry(this.context.now(), this.first) !== refused
+    return this.answer.settings.budget.retry(this.context.now(), this.first) !== RetryBudgetState.refused
   }
 
   private backoff(): Effect.Effect<number> {

@@ -21,7 +21,7 @@ export interface AnswerRef {
   /** The client's dialect. */
   readonly dialect: string
   /** Whether the client gets events, or one body in the end. */
-  readonly delivery: "stream" | "whole"
+  readonly delivery: "stream" | "whole" | "list"
 }
 
 /** Everything that is told. Durations are milliseconds. */

@@ -3,20 +3,12 @@
  * the journal, like anybody else who knows its id.
  */
 import { Clock, Context, Effect, type Fiber, FiberMap, Layer } from "effect"
-import { Selection, type Target, Upstream } from "../channel/index.ts"
-import {
-  type AnswerEncoder,
-  chatClient,
-  type ClientDialect,
-  openai,
-  openaiClient,
-  type Payload,
-  type UpstreamDialect
-} from "../dialect/index.ts"
+import { Selection, Upstream } from "../channel/index.ts"
+import { type AnswerEncoder, clientDialectNamed, payloadsOf } from "../dialect/index.ts"
 import {
   ClientGone,
   InternalError,
-  type QueryDataError,
+  QueryDataError,
   type ResilienceError,
   ShuttingDown,
   stackless,
@@ -26,32 +18,13 @@ import {
 } from "../errors/index.ts"
 import { Journal, type JournalFault, type Position } from "../journal/index.ts"
 import type { Settings } from "../settings/index.ts"
-import { encodeJsonEvent, makeSseParser } from "../sse/index.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { runAttempts } from "./Attempts.ts"
 import { RelayEvents } from "./RelayEvents.ts"
 import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
 import { makeWatchdog } from "./Watchdog.ts"
 
-/** The client dialect that a stream was begun in. */
-export const clientDialect = (name: string): ClientDialect => (name === "chat" ? chatClient : openaiClient)
-
-const upstreamDialect = (_name: Target["channel"]["dialect"]): UpstreamDialect => openai
-
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
-
-/** The events of committed frames, without their ids. */
-export const payloadsOf = (frames: ReadonlyArray<string>): ReadonlyArray<Payload> => {
-  const payloads: Array<Payload> = []
-  const parser = makeSseParser({
-    maxEventBytes: Number.MAX_SAFE_INTEGER,
-    onEvent: (event) => {
-      payloads.push({ event: event.event === "message" ? undefined : event.event, data: event.data })
-    }
-  })
-  for (const frame of frames) parser.feed(frame)
-  return payloads
-}
 
 /** The relay. */
 export class Relay extends Context.Service<
@@ -103,7 +76,6 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     snapshot: yield* makeSnapshot,
     events,
     selection,
-    upstreamDialect,
     watchdog: yield* makeWatchdog,
     now: () => clock.currentTimeMillisUnsafe()
   }
@@ -199,8 +171,14 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     if (journal.live(record.id) !== undefined) return
     const lease = journal.takeOver(record)
     const payloads = payloadsOf(yield* journal.frames(record.id, -1))
-    const dialect = clientDialect(record.dialect)
-    const { text } = dialect.partialOf(payloads)
+    const dialect = clientDialectNamed(record.dialect)
+    if (dialect === undefined) {
+      return yield* Effect.fail(
+        stackless(
+          () => new QueryDataError({ message: `stream ${record.id} is of the unknown dialect ${record.dialect}` })
+        )
+      )
+    }
     const error = stackless(() => new StreamTruncated({ message: "the process that wrote this stream is gone" }))
     const encoder: AnswerEncoder = dialect.encoder({
       ...(JSON.parse(record.request) as { readonly requestId: string; readonly includeUsage: boolean }),
@@ -208,8 +186,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       createdAt: record.createdAt,
       debug: options.debug
     })
+    const { text } = encoder.resume(payloads)
     for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
-      lease.append(encodeJsonEvent(payload.event, `${record.id}.${lease.nextSeq()}`, payload.data))
+      lease.append(dialect.frame(payload, `${record.id}.${lease.nextSeq()}`))
     }
     lease.note(JSON.stringify({ status: "error", code: "stream_truncated" }))
     lease.end()
@@ -232,7 +211,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     }),
     abort: Effect.suspend(() => {
       for (const answer of answers.values()) {
-        if (answer.start.dialect.name !== "chat") answer.fail(stackless(() => new ShuttingDown({})))
+        if (!answer.start.dialect.lettable) answer.fail(stackless(() => new ShuttingDown({})))
       }
       return FiberMap.clear(fibers)
     })

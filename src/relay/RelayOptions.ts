@@ -4,8 +4,7 @@
  */
 import { Effect, type Scope } from "effect"
 import { type Timeouts, TimeoutsSection } from "../channel/index.ts"
-import { Backoff } from "../policy/index.ts"
-import * as RetryBudgetState from "../policy/RetryBudgetState.ts"
+import { Backoff, RetryBudgetState } from "../policy/index.ts"
 import { Settings } from "../settings/index.ts"
 import { type RecoveryOptions, RecoverySection } from "./RecoverySection.ts"
 import { type RetryOptions, RetrySection } from "./RetrySection.ts"

@@ -1,7 +1,6 @@
 export * from "./Access.ts"
 export * from "./ChatSection.ts"
 export * from "./Exchange.ts"
-export * from "./Handlers.ts"
 export * from "./Readers.ts"
 export * from "./Route.ts"
 export * from "./Serve.ts"

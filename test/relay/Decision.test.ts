@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Continuation } from "#src/dialect/index"
+import { channel } from "../channel/kit/channels.ts"
 import {
   type Blame,
   blames,
@@ -107,11 +109,18 @@ describe("decide, by the contract's table of classes", () => {
 
 describe("continuationModes", () => {
   it("auto is prefill, then a message, without what was refused", () => {
-    assert.deepStrictEqual(continuationModes("auto", new Set()), ["prefill", "message"])
-    assert.deepStrictEqual(continuationModes("auto", new Set(["prefill"] as const)), ["message"])
-    assert.deepStrictEqual(continuationModes("prefill", new Set(["prefill"] as const)), [])
-    assert.deepStrictEqual(continuationModes("message", new Set()), ["message"])
-    assert.deepStrictEqual(continuationModes("none", new Set()), [])
-    assert.deepStrictEqual(continuationModes("token", new Set()), [])
+    const on = (continuation: Continuation) => ({
+      channel: channel("a", { continuation }),
+      keyIndex: -1,
+      key: undefined,
+      model: "m"
+    })
+    assert.deepStrictEqual(continuationModes(on("auto"), new Set()), ["prefill", "message"])
+    assert.deepStrictEqual(continuationModes(on("auto"), new Set(["prefill"] as const)), ["message"])
+    assert.deepStrictEqual(continuationModes(on("prefill"), new Set(["prefill"] as const)), [])
+    assert.deepStrictEqual(continuationModes(on("message"), new Set()), ["message"])
+    assert.deepStrictEqual(continuationModes(on("none"), new Set()), [])
+    // What a channel's dialect cannot do is no mode of it, whatever the channel says.
+    assert.deepStrictEqual(continuationModes(on("token"), new Set()), [])
   })
 })

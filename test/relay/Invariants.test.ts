@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { payloadsOf } from "#src/relay/index"
+import { payloadsOf } from "#src/dialect/index"
 import * as fc from "fast-check"
 import { askAndRead, channel, options, passUntil, type Plan, readerOf, virtualRelay, wholeText } from "./virtual.ts"
 

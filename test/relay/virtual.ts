@@ -2,7 +2,7 @@
  * A relay on virtual time: real journal, selection and attempt loop; upstreams that follow a plan of faults and go on
  * from a partial answer, as a prefill or before a message. What every call did is recorded.
  */
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
 import {
   BreakerSection,
@@ -15,7 +15,7 @@ import {
   Upstream,
   type UpstreamSink
 } from "#src/channel/index"
-import { chatClient } from "#src/dialect/index"
+import { type AnswerRequest, chatClient } from "#src/dialect/index"
 import { DoRequestFailed } from "effect-resilience/errors"
 import { Journal, JournalStoreMemory } from "#src/journal/index"
 import { RecoverySection, Relay, RelayEvents, RetrySection } from "#src/relay/index"
@@ -236,6 +236,15 @@ export const readerOf = (journal: Journal["Service"], id: string, after: number)
   }
 }
 
+/** What `/chat` is asked. */
+export const chatRequest = (message: string): AnswerRequest =>
+  Result.getOrThrow(
+    chatClient.parse(
+      { parameter: "", query: "", headers: {}, body: JSON.stringify({ message, model: "m" }) },
+      { maxMessage: 2000, defaultModel: "m" }
+    )
+  )
+
 /** Asks a chat question and reads it to its end, letting virtual time pass. */
 export const askAndRead = (more: { readonly timeoutMillis?: number; readonly leave?: "cancel" | "detach" } = {}) =>
   Effect.gen(function* () {
@@ -244,15 +253,7 @@ export const askAndRead = (more: { readonly timeoutMillis?: number; readonly lea
     let reader: ReturnType<typeof readerOf> | undefined
     const answer = yield* relay.start(
       {
-        request: {
-          dialect: "chat",
-          model: "m",
-          messages: [{ role: "user", content: "hello" }],
-          body: {},
-          stream: true,
-          includeUsage: false,
-          choices: 1
-        },
+        request: chatRequest("hello"),
         dialect: chatClient,
         requestId: "req_test",
         owner: "",

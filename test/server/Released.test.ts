@@ -9,7 +9,7 @@ import { Effect, ManagedRuntime } from "effect"
 import { chatClient } from "#src/dialect/index"
 import { Journal } from "#src/journal/index"
 import { Relay } from "#src/relay/index"
-import { channel, options, type Plan, readerOf, virtualRelay } from "../relay/virtual.ts"
+import { channel, chatRequest, options, type Plan, readerOf, virtualRelay } from "../relay/virtual.ts"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
 import { contentOf, read } from "../support/sse.ts"
@@ -212,16 +212,7 @@ describe("memory", () => {
       Effect.gen(function* () {
         const relay = yield* Relay
         const journal = yield* Journal
-        const text = { role: "user", content: "hello" } as const
-        const request = {
-          dialect: "chat",
-          model: "m",
-          messages: [text],
-          body: {},
-          stream: true,
-          includeUsage: false,
-          choices: 1
-        } as const
+        const request = chatRequest("hello")
         const start = {
           request,
           dialect: chatClient,

@@ -3,7 +3,7 @@
  */
 import { Effect, Exit, Metric, Result, Scope } from "effect"
 import { decodeConfiguration } from "#src/cli/index"
-import { type RelayParts, serve } from "#src/server/index"
+import { type RelayParts, type RouteShown, serve } from "#src/server/index"
 import type { SettingsService } from "#src/settings/index"
 
 /** A relay that runs. */
@@ -11,6 +11,7 @@ export interface RunningRelay {
   readonly url: string
   readonly port: number
   readonly settings: SettingsService
+  readonly routes: ReadonlyArray<RouteShown>
   readonly shutdown: () => Promise<"clean" | "graceExpired">
   readonly close: () => Promise<void>
 }
@@ -57,6 +58,7 @@ export const startRelay = async (
     url: `http://127.0.0.1:${port}`,
     port,
     settings,
+    routes: running.routes,
     shutdown: () => Effect.runPromise(running.shutdown),
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
