@@ -61,6 +61,8 @@ export const make = ({
     /** The request that is asking for a model in distress, and until when it alone may. */
     const asking = new Map<string, { readonly until: number }>()
     const refusals = new Map<string, Set<ContinuationMode>>()
+    /** Made when the channels change: it is read by many requests. */
+    let models: ReadonlyArray<string> = []
 
     const stateOf = ({ enabled, id, keys }: Channel, now: number): ChannelStateName =>
       enabled ? Health.stateOf(health, id, keys.length, now) : "disabled"
@@ -83,6 +85,7 @@ export const make = ({
     const renew = (): void => {
       const now = clock.currentTimeMillisUnsafe()
       const channels = registry.channels()
+      models = exactModels(channels)
       const ids = new Set(channels.map(({ id }) => id))
       for (const id of known.keys()) {
         if (ids.has(id)) continue
@@ -227,7 +230,7 @@ export const make = ({
     )
 
     return {
-      models: () => exactModels(registry.channels()),
+      models: () => models,
       serves: (model) => serves(registry.channels(), model),
       pick: (wanted) =>
         Effect.withFiber((fiber) => {

@@ -7,7 +7,7 @@ const { optional, section, withDefault } = Fields
 
 const schema = section({
   headers: withDefault(Millis, "30 seconds", "Until an upstream's headers."),
-  firstContent: withDefault(Millis, "30 seconds", "From there until its first content."),
+  firstContent: withDefault(Millis, "30 seconds", "From the same start until its first content."),
   idle: withDefault(Millis, "60 seconds", "Between two pieces of content."),
   total: withDefault(Millis, "10 minutes", "For the whole request, over all attempts.")
 })

@@ -7,7 +7,7 @@
  * rules between sections. What was changed by hand wins over the file, also when the file is read again.
  */
 import { Context, Effect, Layer, Result, Schema } from "effect"
-import { type ConfigurationTree, fillIn } from "./Environment.ts"
+import { type ConfigurationTree, fillIn, keysInOrder } from "./Environment.ts"
 import { ConfigurationFaults, type Fault, isWithin, type Path, valueAt } from "./FaultReport.ts"
 import type { Section } from "./Section.ts"
 import type { SettingsFile } from "./SettingsFile.ts"
@@ -117,6 +117,14 @@ export const withValue = (root: unknown, path: Path, value: unknown): unknown =>
   return { ...(root as object | undefined), [step]: inner }
 }
 
+/** What was written, as text: the same text is the same setting. The order of keys may mean something. */
+const printed = (written: unknown): string =>
+  JSON.stringify(written, (_, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? keysInOrder(value).map((key) => [key, valueAt(value, [key])])
+      : value
+  ) ?? ""
+
 /** A fault of what was changed is told at the path that was said, and not at its place in the file. */
 const asSaid = (fault: Fault, places: ReadonlyArray<Place>): Fault => {
   const place = places.find(({ at }) => isWithin(fault.path, at))
@@ -164,7 +172,7 @@ const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<Setti
       const decoded = file.decode({ ...nextBase, value: next })
       if (Result.isFailure(decoded)) return Result.fail(decoded.failure.map((fault) => asSaid(fault, places)))
       const isNew = ({ changes, name }: Section<unknown>): boolean =>
-        changes._tag !== "Restart" && valueAt(applied, [name]) !== valueAt(next, [name])
+        changes._tag !== "Restart" && printed(valueAt(applied, [name])) !== printed(valueAt(next, [name]))
       const faults = file.sections.flatMap((section) =>
         section.changes._tag === "Restart"
           ? restartFaults(section.name, cells.get(section)!.current, decoded.success.get(section.name))
@@ -179,16 +187,18 @@ const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<Setti
       for (const section of renewed) cells.get(section)!.tell()
       return Result.void
     }
-    const edit = (
+    const unlessFaulty = (
       paths: ReadonlyArray<string>,
-      added: ReadonlyArray<Change>
+      run: () => Result.Result<void, ReadonlyArray<Fault>>
     ): Effect.Effect<void, ConfigurationFaults> =>
       Effect.suspend(() => {
         const faults = paths.flatMap((path) => changeFault(file, applied, path))
-        if (faults.length > 0) return refuse(faults)
-        const kept = changes.filter(({ path }) => !paths.includes(path))
-        return Result.match(commit(base, [...kept, ...added]), { onFailure: refuse, onSuccess: () => Effect.void })
+        return faults.length > 0
+          ? refuse(faults)
+          : Result.match(run(), { onFailure: refuse, onSuccess: () => Effect.void })
       })
+    const without = (paths: ReadonlyArray<string>) => changes.filter(({ path }) => !paths.includes(path))
+    const isChanged = (path: string): boolean => changes.some((change) => change.path === path)
 
     return {
       of: <A>(section: Section<A>) => {
@@ -198,12 +208,18 @@ const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<Setti
         return cell as Cell<A>
       },
       change: (values) =>
-        edit(
-          Object.keys(values),
-          Object.entries(values).map(([path, value]) => ({ path, value }))
+        unlessFaulty(Object.keys(values), () =>
+          commit(base, [
+            ...without(Object.keys(values)),
+            ...Object.entries(values).map(([path, value]) => ({ path, value }))
+          ])
         ),
-      reset: (paths) => edit(paths, []),
-      reload: (tree) =>
-        Effect.suspend(() => Result.match(commit(tree, changes), { onFailure: refuse, onSuccess: () => Effect.void }))
+      // What was changed once may be taken back, also of an entry that the file has no more.
+      reset: (paths) =>
+        unlessFaulty(
+          paths.filter((path) => !isChanged(path)),
+          () => commit(base, without(paths))
+        ),
+      reload: (tree) => unlessFaulty([], () => commit(tree, changes))
     }
   })

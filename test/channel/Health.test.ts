@@ -17,6 +17,9 @@ import {
   QueryDataError,
   type ResilienceError
 } from "effect-resilience/errors"
+import { Result } from "effect"
+import { BreakerSection } from "#src/channel/index"
+import { Settings, settingsFile } from "#src/settings/index"
 import * as Health from "../../src/channel/Health.ts"
 import { breaker } from "./kit/channels.ts"
 
@@ -135,6 +138,21 @@ describe("the circuit of a key and model", () => {
     assert.strictEqual(is(health, otherKey, 5), "usable")
     fail(health, down, 10_005)
     assert.strictEqual(Health.fitness(health, spot, 10_005).dueAt, 30_005)
+  })
+
+  it("R25: by default rests 5 seconds, and never longer than 30: an outage of a minute is over soon after", () => {
+    const file = settingsFile({ sections: [BreakerSection] })
+    const health = Health.make(Result.getOrThrow(Settings.make(file, {})).of(BreakerSection).current)
+    for (let attempt = 0; attempt < 4; attempt++) fail(health, down, 0)
+    const lengths: Array<number> = []
+    let now = 0
+    for (let opening = 0; opening < 5; opening++) {
+      fail(health, down, now)
+      const { dueAt } = Health.fitness(health, spot, now)
+      lengths.push((dueAt - now) / 1000)
+      now = dueAt
+    }
+    assert.deepStrictEqual(lengths, [5, 10, 20, 30, 30])
   })
 
   it("counts the successes that came before the first failure", () => {

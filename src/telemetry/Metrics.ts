@@ -5,12 +5,10 @@
  * fiber; a socket's callback has none. So the handles here write into the registry that was captured when the Layer was
  * built, with `updateUnsafe`: some 0.1 µs without labels, 0.5 µs with two, which are found by their values.
  *
- * The text is that of Effect's `PrometheusMetrics` (format 0.0.4), which was checked against the names that are promised:
- * it adds no suffix to a counter, prints bounds as `le="0.1"`, and after them `+Inf`, `_sum` and `_count`; each family has
- * its `# TYPE`, and `# HELP` where there is a description.
+ * How they are printed is in `PrometheusHttp.ts`, which is loaded when they are printed first: who only counts, or only
+ * logs, depends on nothing that Effect calls unstable.
  */
 import { Context, Effect, Layer, Metric } from "effect"
-import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 
 /** The values of a series' labels, all of them. */
 export type Labels<L extends string> = { readonly [K in L]: string }
@@ -63,7 +61,7 @@ export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8"
  *   return (yield* metrics.render).includes('attempts_total{channel="primary"} 1')
  * })
  *
- * Effect.runSync(program.pipe(Effect.provide(Metrics.layerTest))) // => true
+ * await Effect.runPromise(program.pipe(Effect.provide(Metrics.layerTest))) // => true
  * ```
  */
 export class Metrics extends Context.Service<
@@ -72,7 +70,7 @@ export class Metrics extends Context.Service<
     readonly counter: <const L extends string = never>(name: string, options: MetricOptions<L>) => Counter<L>
     readonly gauge: <const L extends string = never>(name: string, options: MetricOptions<L>) => Gauge<L>
     readonly histogram: <const L extends string = never>(name: string, options: HistogramOptions<L>) => Histogram<L>
-    /** All metrics of the registry as Prometheus text, those of others too. */
+    /** All metrics of the registry as Prometheus text, those of others too. Not synchronous. */
     readonly render: Effect.Effect<string>
   }
 >()("effect-resilience/telemetry/Metrics") {
@@ -88,6 +86,8 @@ export class Metrics extends Context.Service<
     Effect.map(Effect.context<never>(), (context) => make(Context.add(context, Metric.MetricRegistry, new Map())))
   )
 }
+
+const printer = Effect.promise(() => import("./PrometheusHttp.ts"))
 
 const make = (context: Context.Context<never>): Metrics["Service"] => ({
   counter: (name, { description, labels }) => {
@@ -108,7 +108,7 @@ const make = (context: Context.Context<never>): Metrics["Service"] => ({
     if (labels === undefined) series({}).valueUnsafe(context)
     return { observe: (value, ...of) => series(of[0]).updateUnsafe(value, context) }
   },
-  render: Effect.sync(() => PrometheusMetrics.formatUnsafe(context))
+  render: Effect.map(printer, ({ print }) => print(context))
 })
 
 // A labelled metric costs 1.5 µs to build, so each set of values is built once.

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
 import { Metrics, prometheusContentType } from "effect-resilience/telemetry"
+import { runNode } from "../support/spawnNode.ts"
 
 const bounds = [0.1, 0.5, 1, 600]
 
@@ -105,4 +106,11 @@ relay_time_to_first_content_seconds_count 0
       assert.strictEqual(own, "")
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
+})
+
+describe("what Effect calls unstable", () => {
+  it("is not loaded by who only logs and counts", async () => {
+    const { code, stdout } = await runNode("test/telemetry/stable.ts", [])
+    assert.deepStrictEqual([code, stdout], [0, "function object\n"])
+  })
 })
