@@ -49,11 +49,13 @@ class Playing {
   fiber: Fiber.Fiber<void> | undefined
   private paused = false
   private readonly held: Array<Act> = []
+  private readonly onClose: (playing: Playing) => void
 
-  constructor(call: OpenCall, sink: UpstreamSink, clock: Clock.Clock) {
+  constructor(call: OpenCall, sink: UpstreamSink, clock: Clock.Clock, onClose: (playing: Playing) => void) {
     this.call = call
     this.sink = sink
     this.clock = clock
+    this.onClose = onClose
   }
 
   readonly play = (wire: Iterable<WireStep>): Effect.Effect<void> => {
@@ -98,6 +100,7 @@ class Playing {
   }
 
   private close(state: "ended" | "broken" | "left"): boolean {
+    this.onClose(this)
     return this.call.close(state, this.clock.currentTimeMillisUnsafe())
   }
 
@@ -154,8 +157,10 @@ export const layer = (places: Places): Layer.Layer<Upstream | ScriptedCalls> =>
         ])
       )
       const nobody = { dialect: "openai" as const, repertoire: new Repertoire([]), calls: 0 }
-      const opened: Array<Playing> = []
-      yield* Effect.addFinalizer(() => Effect.sync(() => opened.forEach((playing) => playing.leave())))
+      const calls: Array<OpenCall> = []
+      // Of a call that is over only its record is kept, and not who read it.
+      const open = new Set<Playing>()
+      yield* Effect.addFinalizer(() => Effect.sync(() => open.forEach((playing) => playing.leave())))
 
       const upstreamOf = (url: string) => {
         const address = addresses.find((address) => url.startsWith(address))
@@ -172,8 +177,9 @@ export const layer = (places: Places): Layer.Layer<Upstream | ScriptedCalls> =>
             { method: "POST", url, headers: lowered, body },
             clock.currentTimeMillisUnsafe()
           )
-          const playing = new Playing(call, sink, clock)
-          opened.push(playing)
+          calls.push(call)
+          const playing = new Playing(call, sink, clock, (closed) => open.delete(closed))
+          open.add(playing)
           // The first step comes after `open` has returned, as with a socket.
           const played = Effect.suspend(() =>
             playing.play(wireOf(upstream.repertoire.next(call), upstream.dialect, call))
@@ -190,8 +196,8 @@ export const layer = (places: Places): Layer.Layer<Upstream | ScriptedCalls> =>
         }
       }).pipe(
         Context.add(ScriptedCalls, {
-          calls: () => opened.map(({ call }) => call),
-          to: (address) => opened.map(({ call }) => call).filter(({ url }) => url.startsWith(address))
+          calls: () => calls,
+          to: (address) => calls.filter(({ url }) => url.startsWith(address))
         })
       )
     })
