@@ -8,9 +8,9 @@
  */
 import { Pipeable } from "effect"
 import { dual } from "effect/Function"
-import type { FinishReason, Payload, Usage } from "../dialect/index.ts"
+import type { AnswerRequest, FinishReason, Payload, Usage } from "../dialect/index.ts"
 import { InvalidRequest, type ResilienceError, stackless, UpstreamOverloaded } from "../errors/index.ts"
-import { inWords, type Part, type Step, stepsOf } from "./Step.ts"
+import { inWords, isSeen, type Part, type Step, stepsOf } from "./Step.ts"
 
 export {
   type Call,
@@ -93,6 +93,14 @@ export interface Finish {
 /** The tokens that an answer tells. */
 export type Tokens = Omit<Usage, "estimated" | "native">
 
+/** Counts the tokens of one call: of what it asks, and of the steps that it is played. */
+export type Count = (played: { readonly request: AnswerRequest; readonly steps: ReadonlyArray<Step> }) => Tokens
+
+const counted: Count = ({ request, steps }) => ({
+  inputTokens: Math.max(1, request.inputEstimate()),
+  outputTokens: steps.filter(isSeen).length
+})
+
 /** An answer, good or bad. */
 export interface Answer extends Pipeable.Pipeable {
   readonly _tag: "Answer"
@@ -106,8 +114,8 @@ export interface Answer extends Pipeable.Pipeable {
   readonly endsAfter: number
   /** `undefined`: as its steps say, `tool-calls` or `stop`. */
   readonly finish: Finish | undefined
-  /** `counted`: an estimate of the request, and the steps that were played; told where the request asks for it. */
-  readonly usage: Tokens | "counted" | "none"
+  /** Tokens are told to everybody, a count where the request asks for it. */
+  readonly usage: Tokens | Count | "none"
   /** Over those of a stream, or of a whole answer. */
   readonly headers: { readonly [name: string]: string }
   readonly prefill: Continuing
@@ -187,7 +195,7 @@ export const answer = (content: string | ReadonlyArray<Part>): Answer =>
     ending: "whole",
     endsAfter: Number.POSITIVE_INFINITY,
     finish: undefined,
-    usage: "counted",
+    usage: counted,
     headers: {},
     prefill: "honour",
     message: "honour"
@@ -233,11 +241,14 @@ export const finish: {
   (self: Answer, reason: FinishReason, native?: string): Answer => changed(self, { finish: { reason, native } })
 )
 
-/** Tells these tokens, whether the request asks for them or not; or none, as far as the dialect can leave them out. */
+/**
+ * Tells these tokens, whether the request asks for them or not; or counts each call's, where it asks; or tells none, as
+ * far as the dialect can leave them out. By default they are counted: an estimate of the request, one for each step.
+ */
 export const usage: {
-  (usage: Tokens | "none"): (self: Answer) => Answer
-  (self: Answer, usage: Tokens | "none"): Answer
-} = dual(2, (self: Answer, usage: Tokens | "none"): Answer => changed(self, { usage }))
+  (usage: Tokens | Count | "none"): (self: Answer) => Answer
+  (self: Answer, usage: Tokens | Count | "none"): Answer
+} = dual(2, (self: Answer, usage: Tokens | Count | "none"): Answer => changed(self, { usage }))
 
 /** Adds headers to those of the answer. */
 export const headers: {

@@ -93,10 +93,10 @@ const finishOf = ({ finish }: Answer, steps: ReadonlyArray<Step>, from: Upstream
     : { reason: finish.reason, native: finish.native, from }
 }
 
-const usageOf = ({ usage }: Answer, request: AnswerRequest, played: number): Usage =>
-  usage === "counted" || usage === "none"
-    ? { inputTokens: Math.max(1, request.inputEstimate()), outputTokens: played, estimated: false }
-    : { ...usage, estimated: false }
+const usageOf = ({ usage }: Answer, request: AnswerRequest, steps: ReadonlyArray<Step>): Usage => {
+  if (usage === "none") return { inputTokens: 0, outputTokens: 0, estimated: false }
+  return { ...(typeof usage === "function" ? usage({ request, steps }) : usage), estimated: false }
+}
 
 /** One answer's encoder, with a decoder beside it that tells which of the last events is the finish and which the end. */
 class Voice {
@@ -119,12 +119,12 @@ class Voice {
     this.answer = answer
     this.steps = steps
     this.request = request
-    this.usage = usageOf(answer, this.request, steps.filter(isSeen).length)
+    this.usage = usageOf(answer, request, steps)
     this.encoder = clientDialects[by].encoder({
       requestId: `scripted-${call.number}`,
       streamId: `scripted-${call.number}`,
       createdAt: created,
-      includeUsage: answer.usage !== "none" && (this.request.includeUsage || answer.usage !== "counted"),
+      includeUsage: answer.usage !== "none" && (request.includeUsage || typeof answer.usage !== "function"),
       debug: false
     })
     this.decoder = upstreamDialectOf(by).decoder({ body: "", dropped: [], names: undefined })
