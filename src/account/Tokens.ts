@@ -12,5 +12,8 @@ export interface Token {
   readonly admin: boolean
 }
 
+/** Who asks: a token, or anybody where there are none. */
+export type Caller = Token | undefined
+
 /** Whether a token may ask for a model: one of its patterns matches the name that the client gave. */
 export const mayUse = (token: Token, model: string): boolean => matchesAnyModel(token.models, model)

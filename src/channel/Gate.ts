@@ -7,7 +7,7 @@
  *
  * A gate may be absent (`undefined`): it stands open, and no memory was spent on it.
  */
-import * as BreakerState from "../policy/BreakerState.ts"
+import { BreakerState } from "../policy/index.ts"
 
 /** How long a probe holds its place; then another may go beside it. */
 interface Lease {

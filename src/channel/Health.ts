@@ -21,7 +21,7 @@
  * An attempt that began before a rest did can neither end it, nor lengthen it, unless it brings a later hint.
  */
 import { type Blame, blameOf, type ByBlame, type ResilienceError } from "../errors/index.ts"
-import * as BreakerState from "../policy/BreakerState.ts"
+import { BreakerState } from "../policy/index.ts"
 import type { BreakerOptions } from "./Channel.ts"
 import * as Gate from "./Gate.ts"
 import * as Pause from "./Pause.ts"

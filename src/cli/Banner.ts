@@ -1,7 +1,9 @@
 /**
  * What the relay says of itself on stdout when it has started.
  */
+import { isExactModel } from "../dialect/index.ts"
 import type { RelayOptions } from "../relay/index.ts"
+import type { RouteShown } from "../server/index.ts"
 import type { Configuration } from "./Configuration.ts"
 
 /** A host as it stands in a URL that somebody on this machine opens. */
@@ -14,31 +16,25 @@ const urlHost = (host: string): string => {
 export const urlOf = (address: { readonly host: string; readonly port: number }): string =>
   `http://${urlHost(address.host)}:${address.port}`
 
-const routes: ReadonlyArray<readonly [string, string]> = [
-  ["GET  /", "a page to try it"],
-  ["GET  /chat?message=…", "an answer as events; POST /chat takes JSON"],
-  ["POST /v1/chat/completions", "OpenAI dialect; also GET /v1/models"],
-  ["GET  /streams/{id}", "resume; DELETE cancels"],
-  ["GET  /metrics", "Prometheus; also /health/live, /health/ready"]
-]
-
 const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)))
   return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd())
 }
 
-const isExact = (model: string): boolean => !model.includes("*")
-
 const curl = (options: RelayOptions, url: string): string => {
   const token = options.tokens.length > 0 ? "-H 'authorization: Bearer TOKEN' " : ""
-  const named = options.chat.model !== null || options.channels.some(({ models }) => models.some(isExact))
+  const named = options.chat.model !== null || options.channels.some(({ models }) => models.some(isExactModel))
   return `curl -N ${token}'${url}/chat?message=hello${named ? "" : "&model=MODEL"}'`
 }
 
 /** The banner. Values that came from the environment are not shown. */
 export const banner = (
   { options, secrets }: Configuration,
-  about: { readonly version: string; readonly address: { readonly host: string; readonly port: number } }
+  about: {
+    readonly version: string
+    readonly address: { readonly host: string; readonly port: number }
+    readonly routes: ReadonlyArray<RouteShown>
+  }
 ): string => {
   const hidden = [...secrets].toSorted((a, b) => b.length - a.length)
   const show = (text: string): string => hidden.reduce((shown, secret) => shown.replaceAll(secret, "<redacted>"), text)
@@ -63,7 +59,9 @@ export const banner = (
     `tokens  ${tokens.length === 0 ? "none: this machine only" : String(tokens.length)}`,
     "",
     "routes",
-    ...table(routes),
+    ...table(
+      about.routes.map(({ method, path, shows }) => [method, path.replaceAll("*}", "}"), shows.replaceAll("`", "")])
+    ),
     "",
     "try",
     `  ${curl(options, url)}`,

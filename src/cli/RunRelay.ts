@@ -37,7 +37,10 @@ export const runRelay = (configuration: Configuration, notes: ReadonlyArray<stri
       const signal = yield* stopSignal
       const server = yield* serve(configuration.options)
       yield* printOut(
-        [banner(configuration, { version: packageVersion(), address: server.address }), ...notes].join("\n")
+        [
+          banner(configuration, { version: packageVersion(), address: server.address, routes: server.routes }),
+          ...notes
+        ].join("\n")
       )
       yield* signal
       return (yield* server.shutdown) === "clean" ? 0 : 1

@@ -255,6 +255,8 @@ export interface ClientDialect {
   readonly name: ClientDialectName
   /** The request headers that mean something: only these are kept, by lower-case name. */
   readonly looksAt: ReadonlyArray<string>
+  /** Whether a request with this query is all in it, and has no body, whatever its method. */
+  readonly asksByQuery: (query: URLSearchParams) => boolean
   /** Checks a request. All that is wrong is told at once; every fault is a 400. */
   readonly parse: (asking: Asking, rules: ParseRules) => Result.Result<AnswerRequest, BadRequestBody | InvalidRequest>
   readonly encoder: (identity: AnswerIdentity) => AnswerEncoder

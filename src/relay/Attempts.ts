@@ -16,7 +16,7 @@ import {
   type ResilienceError,
   stackless
 } from "../errors/index.ts"
-import { refused } from "../policy/RetryBudgetState.ts"
+import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { attempt, type AttemptEnd } from "./Attempt.ts"
 import { continuable, continuationModes, decide, goesOn, refusesMode, ruleOf } from "./Decision.ts"
@@ -378,7 +378,7 @@ class Attempts {
   /** The retry budget governs what is asked again, never the first move to another channel nor a continuation. */
   private budgetAllows(): boolean {
     const { budget, now } = this.context
-    return budget.retry(now(), this.first) !== refused
+    return budget.retry(now(), this.first) !== RetryBudgetState.refused
   }
 
   private backoff(): Effect.Effect<number> {

@@ -17,8 +17,7 @@ import {
   StreamTruncated
 } from "../errors/index.ts"
 import { Journal, type JournalFault, type Position } from "../journal/index.ts"
-import { Backoff } from "../policy/index.ts"
-import * as RetryBudgetState from "../policy/RetryBudgetState.ts"
+import { Backoff, RetryBudgetState } from "../policy/index.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { runAttempts } from "./Attempts.ts"
 import { RelayEvents } from "./RelayEvents.ts"
@@ -220,7 +219,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     }),
     abort: Effect.suspend(() => {
       for (const answer of answers.values()) {
-        if (answer.start.dialect.name !== "chat") answer.fail(stackless(() => new ShuttingDown({})))
+        if (!answer.start.dialect.lettable) answer.fail(stackless(() => new ShuttingDown({})))
       }
       return FiberMap.clear(fibers)
     })

@@ -2,10 +2,11 @@
  * The relay's HTTP server on `node:http`: takes connections, runs each request through guard, route and handler, and
  * shuts down so that nobody is left with half an answer who could have had a whole one.
  */
-import { Cause, Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
+import { Cause, Clock, Context, Effect, Fiber, FiberSet, Layer, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { Selection } from "../channel/index.ts"
+import type { Selection } from "../channel/index.ts"
+import type { Envelope } from "../dialect/index.ts"
 import {
   AccessDenied,
   InternalError,
@@ -17,17 +18,18 @@ import {
   stackless
 } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
-import { Journal } from "../journal/index.ts"
+import type { Journal } from "../journal/index.ts"
 import { Relay, RelayEvents, type RelayOptions } from "../relay/index.ts"
-import { Metrics } from "../telemetry/index.ts"
+import type { Metrics } from "../telemetry/index.ts"
 import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
 import { makeExchange } from "./ExchangeNode.ts"
 import { answerFailure } from "./Failures.ts"
-import { handle, type HandlerContext } from "./Handlers.ts"
-import type { StreamReader } from "./Readers.ts"
 import { answerGarbage, headFault, maxParsedBytes } from "./HeadFaultNode.ts"
-import { matchRoute } from "./Route.ts"
+import { Readers } from "./Readers.ts"
+import { envelopeAt, envelopeOf, makeRouteTable, type Matched, type RouteShown, type RouteTable } from "./Route.ts"
+import { allRoutes } from "./Routes.ts"
+import { Streams } from "./routes/Streams.ts"
 
 /** How long readers that are let go wait before they come back, in milliseconds: spread, so that they do not come at once. */
 const comeBack = { least: 500, most: 3_000 }
@@ -41,6 +43,8 @@ export interface ListenFailed {
 /** A server that runs. */
 export interface RunningServer {
   readonly address: { readonly host: string; readonly port: number }
+  /** What it serves, in the order in which it is shown. */
+  readonly routes: ReadonlyArray<RouteShown>
   /** Stops taking work and ends what there is, in time or not. Once; later calls give the first one's answer. */
   readonly shutdown: Effect.Effect<"clean" | "graceExpired">
 }
@@ -63,13 +67,13 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
     })
   })
 
-const preflight = (exchange: Exchange, access: AccessOptions): boolean => {
+const preflight = (exchange: Exchange, table: RouteTable, access: AccessOptions): boolean => {
   if (exchange.method !== "OPTIONS" || exchange.header("access-control-request-method") === undefined) return false
   const allowed = allowOrigin(exchange, access)
   exchange.head(allowed ? 204 : 403, {
     ...(allowed
       ? {
-          "access-control-allow-methods": "GET, POST, DELETE",
+          "access-control-allow-methods": table.methods.join(", "),
           "access-control-allow-headers": exchange.header("access-control-request-headers") ?? "*",
           "access-control-max-age": "600"
         }
@@ -81,17 +85,17 @@ const preflight = (exchange: Exchange, access: AccessOptions): boolean => {
 }
 
 const dispatch = (
-  context: HandlerContext,
+  table: RouteTable,
+  matched: Matched,
   exchange: Exchange,
   access: AccessOptions
 ): Effect.Effect<void, ResilienceError> =>
   Effect.suspend(() => {
-    if (preflight(exchange, access)) return Effect.void
+    if (preflight(exchange, table, access)) return Effect.void
     allowOrigin(exchange, access)
-    if (!guarded(exchange, access)) {
+    if (!guarded(exchange, matched._tag === "NotFound" ? undefined : matched.route, access)) {
       return Effect.fail(stackless(() => new AccessDenied({ message: "this host or origin may not ask here" })))
     }
-    const matched = matchRoute(exchange.method, exchange.path)
     if (matched._tag === "NotFound") return Effect.fail(stackless(() => new NotFound({})))
     if (matched._tag === "MethodNotAllowed") {
       return Effect.fail(stackless(() => new MethodNotAllowed({ allow: matched.allow })))
@@ -99,7 +103,7 @@ const dispatch = (
     const admitted = admit(exchange, matched.route, access)
     return admitted._tag === "Failure"
       ? Effect.fail(admitted.failure)
-      : handle(context, exchange, matched.route, admitted.success)
+      : matched.route.handle(exchange, admitted.success, matched.parameter)
   })
 
 /** Whether an answer on a connection has begun and is not over. Requests may wait behind it. */
@@ -115,23 +119,16 @@ export const serveHttp = (
     const clock = yield* Clock.Clock
     const relay = yield* Relay
     const events = yield* RelayEvents
-    const readers = new Set<StreamReader>()
     const exchanges = new Set<ServerResponse>()
     /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
-    const pending = new Map<Exchange, Fiber.Fiber<void>>()
+    const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly envelope: Envelope }>()
     /** The requests of each connection that are not over: several, where they are sent behind one another. */
     const answers = new WeakMap<Socket, Set<ServerResponse>>()
-    const context: HandlerContext = {
-      options,
-      relay,
-      events,
-      journal: yield* Journal,
-      selection: yield* Selection,
-      metrics: yield* Metrics,
-      readers,
-      now: () => clock.currentTimeMillisUnsafe(),
-      startedAt: clock.currentTimeMillisUnsafe()
-    }
+    const services = yield* Layer.build(Layer.provideMerge(Streams.layer(options), Readers.layer))
+    const readers = Context.get(services, Readers)
+    const routes = yield* Effect.provideContext(allRoutes(options), services)
+    const table = makeRouteTable(routes)
+    const now = (): number => clock.currentTimeMillisUnsafe()
     let port = options.server.port
     const access: AccessOptions = { tokens: options.tokens, origins: options.server.origins, port: () => port }
     const fork = yield* FiberSet.makeRuntime<never, void, never>()
@@ -147,21 +144,24 @@ export const serveHttp = (
       })
       const exchange = makeExchange(request, response, requestIdOf)
       const fault = headFault(request)
-      const routed = fault === undefined ? dispatch(context, exchange, access) : Effect.fail(fault)
+      const matched = table.match(exchange.method, exchange.path)
+      const envelope =
+        matched._tag === "NotFound" ? envelopeAt(exchange.path) : envelopeOf(matched.route, exchange.header)
+      const routed = fault === undefined ? dispatch(table, matched, exchange, access) : Effect.fail(fault)
       const answered = routed.pipe(
         Effect.catchCause((cause) =>
           Effect.sync(() => {
             if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()
             const error = Cause.squash(cause)
-            if (isResilienceError(error)) return answerFailure(exchange, error, context.now())
+            if (isResilienceError(error)) return answerFailure(exchange, error, envelope, now())
             const bug = new InternalError({ message: `the server failed: ${String(error)}` })
             events.tell({ _tag: "RelayErred", requestId: exchange.requestId, error: bug })
-            answerFailure(exchange, bug, context.now())
+            answerFailure(exchange, bug, envelope, now())
           })
         )
       )
       const fiber = fork(answered)
-      pending.set(exchange, fiber)
+      pending.set(exchange, { fiber, envelope })
       fiber.addObserver(() => pending.delete(exchange))
       // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
       exchange.onClose(() => {
@@ -179,7 +179,7 @@ export const serveHttp = (
     // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
     server.on("checkExpectation", onRequest)
     server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-      answerGarbage(socket, error, answering(answers.get(socket)), context.now())
+      answerGarbage(socket, error, answering(answers.get(socket)), now())
     )
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -191,13 +191,8 @@ export const serveHttp = (
     port = address.port
     events.tell({ _tag: "RelayStarted", port, channels: options.channels.length })
 
-    const letGo = (): void => {
-      for (const reader of readers) {
-        if (reader.kind === "own") {
-          reader.letGo(Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
-        }
-      }
-    }
+    const letGo = (): void =>
+      readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
     const quiet = Effect.callback<void>((resume) => {
       const check = (): void => {
         if (exchanges.size === 0) resume(Effect.void)
@@ -210,11 +205,12 @@ export const serveHttp = (
         events.tell({ _tag: "RelayStopping", active: relay.active() })
         yield* relay.stop
         server.close()
-        for (const [exchange, fiber] of pending) {
+        for (const [exchange, { envelope, fiber }] of pending) {
           answerFailure(
             exchange,
             stackless(() => new ShuttingDown({})),
-            context.now()
+            envelope,
+            now()
           )
           fiber.interruptUnsafe()
         }
@@ -234,5 +230,5 @@ export const serveHttp = (
         return clean ? ("clean" as const) : ("graceExpired" as const)
       })
     )
-    return { address: { host: options.server.host, port }, shutdown }
+    return { address: { host: options.server.host, port }, routes, shutdown }
   })

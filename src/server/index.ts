@@ -1,6 +1,5 @@
 export * from "./Access.ts"
 export * from "./Exchange.ts"
-export * from "./Handlers.ts"
 export * from "./Readers.ts"
 export * from "./Route.ts"
 export * from "./Serve.ts"

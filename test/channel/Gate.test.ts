@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Gate from "../../src/channel/Gate.ts"
-import * as BreakerState from "../../src/policy/BreakerState.ts"
+import * as BreakerState from "#src/policy/breaker/BreakerState"
 
 const make = (forgives = false) =>
   Gate.make(

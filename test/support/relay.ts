@@ -3,12 +3,13 @@
  */
 import { Effect, Exit, Metric, Result, Scope } from "effect"
 import { decodeConfiguration } from "#src/cli/index"
-import { serve } from "#src/server/index"
+import { type RouteShown, serve } from "#src/server/index"
 
 /** A relay that runs. */
 export interface RunningRelay {
   readonly url: string
   readonly port: number
+  readonly routes: ReadonlyArray<RouteShown>
   readonly shutdown: () => Promise<"clean" | "graceExpired">
   readonly close: () => Promise<void>
 }
@@ -53,6 +54,7 @@ export const startRelay = async (configuration: {
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    routes: running.routes,
     shutdown: () => Effect.runPromise(running.shutdown),
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
