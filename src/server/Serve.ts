@@ -116,5 +116,5 @@ export const serve = <E = never>(
   Effect.gen(function* () {
     const whole: RelayParts<QueryDataError | UpdateDataError | E> = { ...defaultParts, ...parts }
     const context = yield* Layer.build(Layer.provideMerge(layerFrom(whole), Layer.succeed(Settings, settings)))
-    return yield* Effect.provideContext(serveHttp(settings), context)
+    return yield* Effect.provideContext(serveHttp, context)
   })
