@@ -3,7 +3,7 @@
  * events by `assembleOpenAI`.
  */
 import type { AnswerEncoder, AnswerIdentity, Payload, Replayed } from "../Dialect.ts"
-import { type Delta, type Finish, isContent, type Piece } from "../Event.ts"
+import { type Delta, type Finish, isContent, type Piece, seals } from "../Event.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import type { Usage } from "../Usage.ts"
 import { piecesOf, readFinish, reasoningOf, textOfContent, writeFinish } from "./Chunk.ts"
@@ -115,10 +115,9 @@ const replay = (
       const index = typeof choice["index"] === "number" ? choice["index"] : 0
       const delta = isObject(choice["delta"]) ? choice["delta"] : {}
       if (delta["role"] !== undefined) introduced.add(index)
-      if (index > 0) sealed = true
       const pieces = piecesOf(delta)
+      if (index > 0 || seals({ pieces })) sealed = true
       if (pieces !== undefined || index > 0) {
-        sealed = true
         beside += event.data.length
         if (pieces?.some(({ _tag }) => _tag === "ToolCall") === true) called = true
       }
