@@ -25,7 +25,7 @@ import { upstreamDialectNames } from "../dialect/index.ts"
 import { StatusRanges } from "./StatusRanges.ts"
 
 /** Dialects that the contract knows and this version does not. */
-const laterDialects = ["responses", "anthropic", "gemini"].filter(
+const laterDialects = ["responses", "gemini"].filter(
   (name) => !(upstreamDialectNames as ReadonlyArray<string>).includes(name)
 )
 
@@ -202,7 +202,10 @@ export const ChannelEntry = section(
       "Its name in events, logs and metrics."
     ),
     dialect: required(choice(upstreamDialectNames, laterDialects), "The wire format that it speaks."),
-    baseUrl: required(BaseUrl, "Where it is; /chat/completions is appended."),
+    baseUrl: required(
+      BaseUrl,
+      "Where it is; the path of its dialect, such as /chat/completions or /messages, is appended."
+    ),
     keys: required(list(Secret), "Its keys. An empty list: no authorization is sent."),
     keyMode: withDefault(choice(["polling", "random"]), "polling", "How a key is chosen."),
     models: required(
