@@ -13,7 +13,15 @@ export type Complain = (field: string, message: string, code: string) => void
 
 /** What a value is, as a message says it. */
 export const kindOf = (value: unknown): string =>
-  value === undefined ? "nothing" : value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`
+  value === undefined
+    ? "nothing"
+    : value === null
+      ? "null"
+      : Array.isArray(value)
+        ? "an array"
+        : typeof value === "object"
+          ? "an object"
+          : `a ${typeof value}`
 
 // More faults than this are a client's noise, not its mistakes.
 const maxDetails = 64
