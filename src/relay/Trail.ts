@@ -43,12 +43,32 @@ export const trailEntry = (options: {
   durationMillis: options.durationMillis
 })
 
+/** Records an attempt whose process died with it. `error` is told of it, and lays it to nobody else. */
+export const lostEntry = (
+  { attempt, channel, key, mode, model }: Pick<TrailEntry, "attempt" | "channel" | "key" | "model" | "mode">,
+  error: ResilienceError,
+  durationMillis: number
+): TrailEntry => ({
+  attempt,
+  channel,
+  key,
+  model,
+  mode,
+  status: undefined,
+  blame: blameOf(error),
+  code: codeOf(error),
+  durationMillis
+})
+
 /**
- * The `x-attempts` header: `primary=429,backup=200`; what had no status shows its blame. `open` is the channel whose
+ * The `x-attempts` header: `primary=429,backup=200`; what had no status shows its blame. `open` is the attempt whose
  * answer is being shown now.
  */
-export const attemptsHeader = (trail: ReadonlyArray<TrailEntry>, open?: string | undefined): string =>
+export const attemptsHeader = (
+  trail: ReadonlyArray<TrailEntry>,
+  open?: Pick<TrailEntry, "channel"> | undefined
+): string =>
   [
     ...trail.map((entry) => `${entry.channel}=${entry.status ?? entry.blame ?? "ok"}`),
-    ...(open === undefined ? [] : [`${open}=200`])
+    ...(open === undefined ? [] : [`${open.channel}=200`])
   ].join(",")

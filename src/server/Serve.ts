@@ -3,7 +3,7 @@
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
 import { Cause, Effect, Layer, Logger, type Scope } from "effect"
-import { type Tokens, TokensNode, TokensSection } from "../account/index.ts"
+import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
@@ -12,6 +12,7 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
 import { EventLog, EventLogNode, type EventLevel, Metrics } from "../telemetry/index.ts"
+import { ownerMayUse } from "./Access.ts"
 import { parseRules } from "./ParseRules.ts"
 import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
@@ -85,10 +86,13 @@ const journalLayer = Layer.unwrap(
 const relayLayer = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Settings
+    const tokens = yield* Tokens
+    const listed = settings.of(TokensSection)
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
-      rules: parseRules(settings, yield* Selection)
+      rules: parseRules(settings, yield* Selection),
+      mayUse: ownerMayUse(tokens, () => listed.current.length > 0)
     })
   })
 )
