@@ -128,7 +128,7 @@ export const virtualRelay = (
     takeOverAtOnce: 8
   } as const
   const rules = () => ({ maxMessage: 2000, defaultModel: "m" })
-  const layer = Relay.layer({ journal: kept, debug: false, rules }).pipe(
+  const layer = Relay.layer({ journal: kept, debug: false, rules, chatTimeout: () => 300_000 }).pipe(
     Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, RelayEvents.layerSilent)),
     Layer.provideMerge(Layer.orDie(Settings.layer(file, settings)))
   )
