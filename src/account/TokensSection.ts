@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { declare, Fields, unique } from "../settings/index.ts"
-import type { Token } from "./Tokens.ts"
+import type { FileToken } from "./Token.ts"
 
 const { flag, list, modelPattern, required, secret, Secret, section, someText, withDefault } = Fields
 
@@ -30,5 +30,5 @@ export const TokensSection = declare({
   changes: { _tag: "Reload" },
   keyedBy: "name",
   rules: [unique("tokens", "name", section({ name: entry.name })), unique("tokens", "key", KeyText)],
-  finish: (tokens): ReadonlyArray<Token> => tokens
+  finish: (tokens): ReadonlyArray<FileToken> => tokens
 })

@@ -30,6 +30,10 @@ export class NotUnique extends Data.TaggedError("NotUnique")<{
 /** How a statement or a transaction fails. */
 export type BooksError = BooksAway | BooksBusy | BooksBroken | NotUnique
 
+/** Whether a failure is one of the books. */
+export const isBooksError = (error: unknown): error is BooksError =>
+  error instanceof BooksAway || error instanceof BooksBusy || error instanceof BooksBroken || error instanceof NotUnique
+
 /** The books cannot be opened as they are: a wrong path, password or file, a damaged one, a server that is too old. */
 export class BooksNotOpened extends Data.TaggedError("BooksNotOpened")<{ readonly message: string }> {}
 

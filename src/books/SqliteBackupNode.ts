@@ -8,7 +8,8 @@ import type { DatabaseSync } from "node:sqlite"
 import { Worker } from "node:worker_threads"
 import { Effect } from "effect"
 import { BackupRefused, type BooksError } from "./BooksErrors.ts"
-import { copyInto } from "./SqliteBackupThreadNode.ts"
+import type { BackupData } from "./SqliteBackupThreadNode.ts"
+import { copyInto } from "./SqliteCopyNode.ts"
 import type { SqlitePlace } from "./SqliteFileNode.ts"
 
 /** The module of the thread: TypeScript beside this file in a checkout, JavaScript in the package. */
@@ -50,7 +51,7 @@ const copyInThread = (
 ): Effect.Effect<void, BackupRefused> =>
   Effect.callback((resume) => {
     const worker = new Worker(thread, {
-      workerData: { path, file: partial },
+      workerData: { path, file: partial } satisfies BackupData,
       execArgv: ["--disable-warning=ExperimentalWarning"]
     })
     let fault: unknown

@@ -1,9 +1,9 @@
 /**
- * The thread that copies the books. It imports nothing of Effect, so that it starts in a few milliseconds.
+ * The thread that copies the books; started by `SqliteBackupNode.ts`, and imported by nobody.
  */
-import { closeSync, openSync, rmSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
-import { isMainThread, workerData } from "node:worker_threads"
+import { workerData } from "node:worker_threads"
+import { copyInto } from "./SqliteCopyNode.ts"
 
 /** What the thread is started with. */
 export interface BackupData {
@@ -11,18 +11,8 @@ export interface BackupData {
   readonly file: string
 }
 
-/** Copies a database into a file that is readable by its owner only. What is there is replaced. */
-export const copyInto = (database: DatabaseSync, file: string): void => {
-  rmSync(file, { force: true })
-  // `VACUUM INTO` takes an empty file, and keeps its mode.
-  closeSync(openSync(file, "wx", 0o600))
-  database.prepare("VACUUM INTO ?").run(file)
-}
-
-if (!isMainThread) {
-  const { file, path } = workerData as BackupData
-  const database = new DatabaseSync(path)
-  database.exec("PRAGMA busy_timeout = 5000")
-  copyInto(database, file)
-  database.close()
-}
+const { file, path } = workerData as BackupData
+const database = new DatabaseSync(path)
+database.exec("PRAGMA busy_timeout = 5000")
+copyInto(database, file)
+database.close()

@@ -3,7 +3,7 @@
  */
 import { declare, Fields, LongMillis, Millis } from "../settings/index.ts"
 
-const { choice, section, withDefault } = Fields
+const { choice, flag, integer, section, withDefault } = Fields
 
 const schema = section(
   {
@@ -13,9 +13,30 @@ const schema = section(
       "detach",
       "What becomes of an answer whose last reader has left: it goes on, or it ends."
     ),
-    detachGrace: withDefault(Millis, "60 seconds", "How long an answer goes on that nobody reads.")
+    detachGrace: withDefault(Millis, "60 seconds", "How long an answer goes on that nobody reads."),
+    maxBytes: withDefault(
+      integer(0),
+      268_435_456,
+      "What answers that have ended may take in the store, in bytes; beyond it the oldest are forgotten early."
+    ),
+    onRestart: withDefault(
+      choice(["resume", "fail"]),
+      "resume",
+      "What becomes of the answers of a process that is gone: they go on, or they end."
+    ),
+    storeRequests: withDefault(
+      flag,
+      true,
+      "Whether requests are kept until their answers have ended; without them no answer goes on after a restart."
+    ),
+    resumeGrace: withDefault(
+      Millis,
+      "30 seconds",
+      "How long an answer that goes on after a restart may take at least, whatever its own time says."
+    ),
+    takeOverAtOnce: withDefault(integer(1), 8, "How many answers go on at the same time after a restart.")
   },
-  ["onRestart", "storeRequests", "idempotencyRetention"]
+  ["idempotencyRetention"]
 )
 
 /** What is kept of answers. Times are milliseconds. */

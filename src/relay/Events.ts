@@ -28,6 +28,8 @@ export interface AnswerRef {
 export type RelayEvent =
   /** A request was accepted, and nobody was asked yet. `messageLength`: characters of its messages. */
   | { readonly _tag: "StreamStarted"; readonly answer: AnswerRef; readonly messageLength: number }
+  /** An answer whose process is gone goes on here, or is ended here, so long after it was asked for. */
+  | { readonly _tag: "StreamTakenOver"; readonly answer: AnswerRef; readonly afterMillis: number }
   /** An upstream is about to be asked. `key` is an index, -1 where the channel has none; `model` is its name there. */
   | {
       readonly _tag: "AttemptBegan"
@@ -112,6 +114,7 @@ export type Sink = {
  */
 export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   StreamStarted: handler,
+  StreamTakenOver: handler,
   AttemptBegan: handler,
   AttemptEnded: handler,
   FailedOver: handler,

@@ -35,6 +35,8 @@ const ignore = (): void => {}
 export const logSink = (log: EventLog["Service"]): Sink => ({
   StreamStarted: ({ answer, messageLength }) =>
     log.emit("info", "stream_started", { ...ids(answer), message_length: messageLength }),
+  StreamTakenOver: ({ afterMillis, answer }) =>
+    log.emit("info", "relay_took_over", { ...ids(answer), duration: seconds(afterMillis) }),
   AttemptBegan: ignore,
   AttemptEnded: ({ answer, entry, error }) => {
     if (error === undefined) return

@@ -52,6 +52,7 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       requests.add(1)
       active.add(1)
     },
+    StreamTakenOver: () => active.add(1),
     AttemptBegan: ignore,
     AttemptEnded: ({ entry }) => attempts.add(1, { channel: entry.channel, class: entry.blame ?? "ok" }),
     FailedOver: () => failovers.add(1),

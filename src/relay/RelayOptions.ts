@@ -4,6 +4,8 @@
  */
 import { Effect, type Scope } from "effect"
 import { type Timeouts, TimeoutsSection } from "../channel/index.ts"
+import type { ParseRules } from "../dialect/index.ts"
+import type { JournalOptions } from "../journal/JournalSection.ts"
 import { Backoff, RetryBudgetState } from "../policy/index.ts"
 import { Settings } from "../settings/index.ts"
 import { type RecoveryOptions, RecoverySection } from "./RecoverySection.ts"
@@ -11,8 +13,12 @@ import { type RetryOptions, RetrySection } from "./RetrySection.ts"
 
 /** What a relay is made with. */
 export interface RelayOptions {
-  /** How long an answer goes on that nobody reads, in milliseconds. */
-  readonly detachGrace: number
+  readonly journal: Pick<
+    JournalOptions,
+    "detachGrace" | "onRestart" | "resumeGrace" | "storeRequests" | "takeOverAtOnce"
+  >
+  /** How a request that was stored is read again. */
+  readonly rules: () => ParseRules
   /** Shows clients the details of errors. */
   readonly debug: boolean
 }

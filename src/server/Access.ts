@@ -1,16 +1,18 @@
 /**
  * Who may ask: tokens where there are any, and where there are none a guard against other people's pages.
  */
-import { Redacted, Result } from "effect"
-import { type Caller, findToken, type Token } from "../account/index.ts"
-import { AccessDenied, stackless, Unauthorized } from "../errors/index.ts"
+import { Effect, Redacted } from "effect"
+import type { Caller, Tokens } from "../account/index.ts"
+import { AccessDenied, type ResilienceError, stackless, Throttled, Unauthorized } from "../errors/index.ts"
 import { bearerToken, originAllowed, requestAllowed } from "../http/index.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Route } from "./Route.ts"
 
 /** What the guard must know of its server. */
 export interface AccessOptions {
-  readonly tokens: ReadonlyArray<Token>
+  /** Whether there are tokens: without them everybody on this machine may ask. */
+  readonly withTokens: () => boolean
+  readonly tokens: Tokens["Service"]
   readonly origins: ReadonlyArray<string>
   readonly port: () => number
 }
@@ -20,7 +22,7 @@ export interface AccessOptions {
  * how the relay is may be asked by anybody. `route` is the row that was found, if one was.
  */
 export const guarded = (exchange: Exchange, route: Route | undefined, options: AccessOptions): boolean =>
-  options.tokens.length > 0 ||
+  options.withTokens() ||
   route?.unguarded === true ||
   requestAllowed(
     { host: exchange.header("host"), origin: exchange.header("origin") },
@@ -40,31 +42,38 @@ const presented = (exchange: Exchange, route: Route): ReadonlyArray<string> => {
 }
 
 const unauthorized = (message?: string) =>
-  Result.fail(stackless(() => new Unauthorized(message === undefined ? {} : { message })))
+  Effect.fail(stackless(() => new Unauthorized(message === undefined ? {} : { message })))
 
 /** Lets a request pass to its route, or says why not. */
 export const admit = (
   exchange: Exchange,
   route: Route,
   options: AccessOptions
-): Result.Result<Caller, Unauthorized | AccessDenied> => {
-  if (options.tokens.length === 0 || route.access === "anybody") return Result.succeed(undefined)
+): Effect.Effect<Caller, ResilienceError> => {
+  if (!options.withTokens() || route.access === "anybody") return Effect.undefined
   const [first, ...others] = presented(exchange, route)
   if (first === undefined) return unauthorized()
   if (others.some((other) => other !== first)) return unauthorized("The credentials that were sent are not the same.")
-  const token = findToken(options.tokens, Redacted.make(first))
-  if (token === undefined) return unauthorized()
-  if (route.access === "admin" && !token.admin) {
-    return Result.fail(stackless(() => new AccessDenied({ message: "this needs an admin token" })))
-  }
-  return Result.succeed(token)
+  return Effect.matchEffect(options.tokens.find(Redacted.make(first)), {
+    // A token that was seen before is known without the books.
+    onFailure: () =>
+      Effect.fail(
+        stackless(() => new Throttled({ message: "tokens cannot be looked up now", retryAfterMillis: 1000 }))
+      ),
+    onSuccess: (token): Effect.Effect<Caller, ResilienceError> => {
+      if (token === undefined) return unauthorized()
+      return route.access === "admin" && !token.admin
+        ? Effect.fail(stackless(() => new AccessDenied({ message: "this needs an admin token" })))
+        : Effect.succeed(token)
+    }
+  })
 }
 
 /** Adds what lets a page of an allowed origin read the answer. */
 export const allowOrigin = (exchange: Exchange, options: AccessOptions): boolean => {
   const origin = exchange.header("origin")
   if (origin === undefined) return false
-  const own = options.tokens.length === 0
+  const own = !options.withTokens()
   const listed = originAllowed(origin, own ? exchange.header("host") : undefined, {
     origins: options.origins,
     port: own ? options.port() : -1

@@ -4,7 +4,7 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Envelope, View } from "../dialect/index.ts"
-import { Journal, type ReaderSink } from "../journal/index.ts"
+import { Journal, type Reader, type ReaderSink } from "../journal/index.ts"
 import { RelayEvents } from "../relay/index.ts"
 import { encodeRetry } from "../sse/index.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -35,10 +35,10 @@ export interface FollowOptions {
   /** Answer at once, before there is a frame. */
   readonly eager: boolean
   readonly envelope: Envelope
-  /** Called once, with the first committed frames or before. */
-  readonly onFirst: () => First
+  /** Called once, with the first committed frames or before; `note` is the stream's newest one. */
+  readonly onFirst: (note: string | undefined) => First
   /** Called after the terminal frame of a reader with a view, with what the view gives at its end. */
-  readonly onEnd?: ((rest: string) => void) | undefined
+  readonly onEnd?: ((rest: string, note: string | undefined) => void) | undefined
 }
 
 interface StreamReader {
@@ -76,11 +76,11 @@ export class Readers extends Context.Service<
           closed = true
           if (beat !== undefined) clearInterval(beat)
           readers.delete(handle)
-          reader.close()
+          reader?.close()
           tell({ _tag: "ReaderClosed", requestId: options.requestId, streamId: options.id })
         }
         const begin = (): First => {
-          const first = options.onFirst()
+          const first = options.onFirst(reader?.note())
           if (first._tag === "Stream" && options.heartbeatMillis > 0) {
             beat = setInterval(() => {
               if (!full) full = !exchange.write(options.heartbeat)
@@ -104,7 +104,7 @@ export class Readers extends Context.Service<
                 break
               case "View":
                 full = !write(now.view.push(frames))
-                if (terminal) options.onEnd?.(now.view.end())
+                if (terminal) options.onEnd?.(now.view.end(), reader?.note())
             }
             if (terminal) queueMicrotask(close)
             return !full
@@ -126,12 +126,13 @@ export class Readers extends Context.Service<
             close()
           }
         }
+        let reader: Reader | undefined
         readers.add(handle)
         if (options.eager) mode = begin()
-        const reader = journal.follow(options.id, options.after, sink)
+        reader = journal.follow(options.id, options.after, sink)
         exchange.onDrain(() => {
           full = false
-          reader.resume()
+          reader?.resume()
         })
         exchange.onClose(close)
       }

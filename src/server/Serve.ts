@@ -3,6 +3,7 @@
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
 import { Cause, Effect, Layer, Logger, type Scope } from "effect"
+import { type Tokens, TokensNode, TokensSection } from "../account/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
@@ -11,6 +12,7 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
 import { EventLog, EventLogNode, type EventLevel, Metrics } from "../telemetry/index.ts"
+import { parseRules } from "./ParseRules.ts"
 import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
 
@@ -23,6 +25,8 @@ export interface RelayParts<E> {
   readonly metrics: Layer.Layer<Metrics, E>
   /** Who is told what happens. A sink is added beside ours with `RelayEvents.layerSink`. */
   readonly events: Layer.Layer<RelayEvents, E, EventLog | Metrics>
+  /** Who may use it. */
+  readonly tokens: Layer.Layer<Tokens, E, Settings>
   /** The channels that there are. */
   readonly registry: Layer.Layer<Registry, E, Settings>
   /** Which of them is asked. */
@@ -45,6 +49,9 @@ export const defaultParts: RelayParts<QueryDataError | UpdateDataError> = {
   log: EventLogNode.layerStderr,
   metrics: Metrics.layer,
   events: RelayEvents.layer,
+  tokens: Layer.unwrap(
+    Effect.map(Settings, (settings) => TokensNode.layerFile(() => settings.of(TokensSection).current))
+  ),
   registry: Registry.layer,
   selection: Layer.unwrap(Effect.map(RelayEvents, ({ tell }) => Selection.layer({ tell }))),
   upstream: UpstreamNode.layer,
@@ -72,25 +79,27 @@ const effectLog = Layer.unwrap(
 )
 
 const journalLayer = Layer.unwrap(
-  Effect.map(Settings, (settings) => Journal.layer({ retention: settings.of(JournalSection).current.retention }))
+  Effect.map(Settings, (settings) => Journal.layer(settings.of(JournalSection).current))
 )
 
 const relayLayer = Layer.unwrap(
-  Effect.map(Settings, (settings) =>
-    Relay.layer({
-      detachGrace: settings.of(JournalSection).current.detachGrace,
-      debug: settings.of(ServerSection).current.debug
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    return Relay.layer({
+      journal: settings.of(JournalSection).current,
+      debug: settings.of(ServerSection).current.debug,
+      rules: parseRules(settings, yield* Selection)
     })
-  )
+  })
 )
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(
   parts: RelayParts<E>
-): Layer.Layer<Relay | Journal | Selection | Registry | RelayEvents | EventLog | Metrics, E, Settings> =>
+): Layer.Layer<Relay | Journal | Selection | Registry | RelayEvents | Tokens | EventLog | Metrics, E, Settings> =>
   relayLayer.pipe(
     Layer.provideMerge(Layer.mergeAll(Layer.provide(journalLayer, parts.store), parts.selection, parts.upstream)),
-    Layer.provideMerge(parts.registry),
+    Layer.provideMerge(Layer.merge(parts.registry, parts.tokens)),
     Layer.provideMerge(effectLog),
     Layer.provideMerge(parts.events),
     Layer.provideMerge(Layer.merge(parts.log, parts.metrics))
@@ -107,5 +116,5 @@ export const serve = <E = never>(
   Effect.gen(function* () {
     const whole: RelayParts<QueryDataError | UpdateDataError | E> = { ...defaultParts, ...parts }
     const context = yield* Layer.build(Layer.provideMerge(layerFrom(whole), Layer.succeed(Settings, settings)))
-    return yield* Effect.provideContext(serveHttp(settings), context)
+    return yield* Effect.provideContext(serveHttp, context)
   })

@@ -5,7 +5,7 @@
 import { Cause, Clock, Context, Effect, Fiber, FiberSet, Layer, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { TokensSection } from "../account/index.ts"
+import { Tokens, TokensSection } from "../account/index.ts"
 import { Selection } from "../channel/index.ts"
 import type { Envelope } from "../dialect/index.ts"
 import {
@@ -21,7 +21,7 @@ import {
 import { callersRequestId, makeRequestId } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
-import type { SettingsService } from "../settings/index.ts"
+import { Settings } from "../settings/index.ts"
 import type { Metrics } from "../telemetry/index.ts"
 import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -31,8 +31,8 @@ import { answerGarbage, headFault, maxParsedBytes } from "./HeadFaultNode.ts"
 import { Readers } from "./Readers.ts"
 import { envelopeAt, envelopeOf, makeRouteTable, type Matched, type RouteShown, type RouteTable } from "./Route.ts"
 import { allRoutes } from "./Routes.ts"
+import { ServerSection } from "./ServerSection.ts"
 import { Streams } from "./routes/Streams.ts"
-import { serverSettings } from "./ServerSettings.ts"
 
 /** How long readers that are let go wait before they come back, in milliseconds: spread, so that they do not come at once. */
 const comeBack = { least: 500, most: 3_000 }
@@ -103,10 +103,8 @@ const dispatch = (
     if (matched._tag === "MethodNotAllowed") {
       return Effect.fail(stackless(() => new MethodNotAllowed({ allow: matched.allow })))
     }
-    const admitted = admit(exchange, matched.route, access)
-    return admitted._tag === "Failure"
-      ? Effect.fail(admitted.failure)
-      : matched.route.handle(exchange, admitted.success, matched.parameter)
+    const { parameter, route } = matched
+    return Effect.flatMap(admit(exchange, route, access), (caller) => route.handle(exchange, caller, parameter))
   })
 
 /** Whether an answer on a connection has begun and is not over. Requests may wait behind it. */
@@ -115,132 +113,133 @@ const answering = (responses: ReadonlySet<ServerResponse> | undefined): boolean 
   Array.from(responses).some((response) => response.headersSent && !response.writableFinished)
 
 /** Serves the relay of its services, by its settings. The server is closed with its scope. */
-export const serveHttp = (
-  settings: SettingsService
-): Effect.Effect<RunningServer, ListenFailed, Journal | Metrics | Relay | RelayEvents | Selection | Scope.Scope> =>
-  Effect.gen(function* () {
-    const options = serverSettings(settings)
-    const tokens = settings.of(TokensSection)
-    const clock = yield* Clock.Clock
-    const relay = yield* Relay
-    const selection = yield* Selection
-    const events = yield* RelayEvents
-    const exchanges = new Set<ServerResponse>()
-    /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
-    const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly envelope: Envelope }>()
-    /** The requests of each connection that are not over: several, where they are sent behind one another. */
-    const answers = new WeakMap<Socket, Set<ServerResponse>>()
-    const services = yield* Layer.build(Layer.provideMerge(Streams.layer(options), Readers.layer))
-    const readers = Context.get(services, Readers)
-    const routes = yield* Effect.provideContext(allRoutes(options), services)
-    const table = makeRouteTable(routes)
-    const now = (): number => clock.currentTimeMillisUnsafe()
-    let port = options.server.port
-    const access: AccessOptions = {
-      get tokens() {
-        return tokens.current
-      },
-      origins: options.server.origins,
-      port: () => port
-    }
-    const fork = yield* FiberSet.makeRuntime<never, void, never>()
-    const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
+export const serveHttp: Effect.Effect<
+  RunningServer,
+  ListenFailed,
+  Journal | Metrics | Relay | RelayEvents | Selection | Settings | Tokens | Scope.Scope
+> = Effect.gen(function* () {
+  const settings = yield* Settings
+  const options = settings.of(ServerSection).current
+  const listed = settings.of(TokensSection)
+  const selection = yield* Selection
+  const clock = yield* Clock.Clock
+  const relay = yield* Relay
+  const events = yield* RelayEvents
+  const exchanges = new Set<ServerResponse>()
+  /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
+  const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly envelope: Envelope }>()
+  /** The requests of each connection that are not over: several, where they are sent behind one another. */
+  const answers = new WeakMap<Socket, Set<ServerResponse>>()
+  const services = yield* Layer.build(Layer.provideMerge(Streams.layer, Readers.layer))
+  const readers = Context.get(services, Readers)
+  const routes = yield* Effect.provideContext(allRoutes, services)
+  const table = makeRouteTable(routes)
+  const now = (): number => clock.currentTimeMillisUnsafe()
+  let port = options.port
+  const access: AccessOptions = {
+    withTokens: () => listed.current.length > 0,
+    tokens: yield* Tokens,
+    origins: options.origins,
+    port: () => port
+  }
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-      const underWay = answers.get(request.socket) ?? new Set()
-      answers.set(request.socket, underWay.add(response))
-      exchanges.add(response)
-      response.once("close", () => {
-        underWay.delete(response)
-        exchanges.delete(response)
-      })
-      const exchange = makeExchange(request, response, requestIdOf)
-      const fault = headFault(request)
-      const matched = table.match(exchange.method, exchange.path)
-      const envelope =
-        matched._tag === "NotFound" ? envelopeAt(exchange.path) : envelopeOf(matched.route, exchange.header)
-      const routed = fault === undefined ? dispatch(table, matched, exchange, access) : Effect.fail(fault)
-      const answered = routed.pipe(
-        Effect.catchCause((cause) =>
-          Effect.sync(() => {
-            if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()
-            const error = Cause.squash(cause)
-            if (isResilienceError(error)) return answerFailure(exchange, error, envelope, now())
-            const bug = new InternalError({ message: `the server failed: ${String(error)}` })
-            events.tell({ _tag: "RelayErred", requestId: exchange.requestId, error: bug })
-            answerFailure(exchange, bug, envelope, now())
-          })
-        )
-      )
-      const fiber = fork(answered)
-      pending.set(exchange, { fiber, envelope })
-      fiber.addObserver(() => pending.delete(exchange))
-      // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
-      exchange.onClose(() => {
-        if (fiber.pollUnsafe() === undefined) fork(Effect.asVoid(Fiber.interrupt(fiber)))
-      })
-    }
-
-    const server = createServer(
-      // Whether there is a host is looked at here: Node would answer without a body and an id.
-      { maxHeaderSize: maxParsedBytes, requireHostHeader: false, noDelay: true, keepAlive: true },
-      onRequest
-    )
-    // Longer than the proxies before it keep theirs, so that none of them sends on a connection that was just closed.
-    server.keepAliveTimeout = 65_000
-    // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
-    server.on("checkExpectation", onRequest)
-    server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-      answerGarbage(socket, error, answering(answers.get(socket)), now())
-    )
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-    )
-    const address = yield* listen(server, options.server.host, options.server.port)
-    port = address.port
-    events.tell({ _tag: "RelayStarted", port, channels: (yield* selection.states).length })
-
-    const letGo = (): void =>
-      readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
-    const quiet = Effect.callback<void>((resume) => {
-      const check = (): void => {
-        if (exchanges.size === 0) resume(Effect.void)
-      }
-      for (const response of exchanges) response.once("close", () => queueMicrotask(check))
-      check()
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const underWay = answers.get(request.socket) ?? new Set()
+    answers.set(request.socket, underWay.add(response))
+    exchanges.add(response)
+    response.once("close", () => {
+      underWay.delete(response)
+      exchanges.delete(response)
     })
-    const shutdown = yield* Effect.cached(
-      Effect.gen(function* () {
-        events.tell({ _tag: "RelayStopping", active: relay.active() })
-        yield* relay.stop
-        server.close()
-        for (const [exchange, { envelope, fiber }] of pending) {
-          answerFailure(
-            exchange,
-            stackless(() => new ShuttingDown({})),
-            envelope,
-            now()
-          )
-          fiber.interruptUnsafe()
-        }
-        letGo()
-        server.closeIdleConnections()
-        const clean = yield* Effect.andThen(relay.drained, quiet).pipe(
-          Effect.timeoutOption(options.server.shutdownGrace),
-          Effect.map((ended) => ended._tag === "Some")
-        )
-        if (!clean) {
-          yield* relay.abort
-          // One turn for the last frames to be committed and written.
-          yield* Effect.sleep(50)
-        }
-        server.closeAllConnections()
-        events.tell({ _tag: "RelayStopped", clean })
-        return clean ? ("clean" as const) : ("graceExpired" as const)
-      })
+    const exchange = makeExchange(request, response, requestIdOf)
+    const fault = headFault(request)
+    const matched = table.match(exchange.method, exchange.path)
+    const envelope =
+      matched._tag === "NotFound" ? envelopeAt(exchange.path) : envelopeOf(matched.route, exchange.header)
+    const routed = fault === undefined ? dispatch(table, matched, exchange, access) : Effect.fail(fault)
+    const answered = routed.pipe(
+      Effect.catchCause((cause) =>
+        Effect.sync(() => {
+          if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()
+          const error = Cause.squash(cause)
+          if (isResilienceError(error)) return answerFailure(exchange, error, envelope, now())
+          const bug = new InternalError({ message: `the server failed: ${String(error)}` })
+          events.tell({ _tag: "RelayErred", requestId: exchange.requestId, error: bug })
+          answerFailure(exchange, bug, envelope, now())
+        })
+      )
     )
-    return { address: { host: options.server.host, port }, routes, shutdown }
+    const fiber = fork(answered)
+    pending.set(exchange, { fiber, envelope })
+    fiber.addObserver(() => pending.delete(exchange))
+    // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
+    exchange.onClose(() => {
+      if (fiber.pollUnsafe() === undefined) fork(Effect.asVoid(Fiber.interrupt(fiber)))
+    })
+  }
+
+  const server = createServer(
+    // Whether there is a host is looked at here: Node would answer without a body and an id.
+    { maxHeaderSize: maxParsedBytes, requireHostHeader: false, noDelay: true, keepAlive: true },
+    onRequest
+  )
+  // Longer than the proxies before it keep theirs, so that none of them sends on a connection that was just closed.
+  server.keepAliveTimeout = 65_000
+  // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
+  server.on("checkExpectation", onRequest)
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+    answerGarbage(socket, error, answering(answers.get(socket)), now())
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+  )
+  const address = yield* listen(server, options.host, options.port)
+  port = address.port
+  events.tell({ _tag: "RelayStarted", port, channels: (yield* selection.states).length })
+
+  const letGo = (): void =>
+    readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
+  const quiet = Effect.callback<void>((resume) => {
+    const check = (): void => {
+      if (exchanges.size === 0) resume(Effect.void)
+    }
+    for (const response of exchanges) response.once("close", () => queueMicrotask(check))
+    check()
   })
+  const shutdown = yield* Effect.cached(
+    Effect.gen(function* () {
+      events.tell({ _tag: "RelayStopping", active: relay.active() })
+      yield* relay.stop
+      server.close()
+      for (const [exchange, { envelope, fiber }] of pending) {
+        answerFailure(
+          exchange,
+          stackless(() => new ShuttingDown({})),
+          envelope,
+          now()
+        )
+        fiber.interruptUnsafe()
+      }
+      letGo()
+      server.closeIdleConnections()
+      const clean = yield* Effect.andThen(relay.drained, quiet).pipe(
+        Effect.timeoutOption(options.shutdownGrace),
+        Effect.map((ended) => ended._tag === "Some")
+      )
+      if (!clean) {
+        yield* relay.abort
+        // One turn for the last frames to be committed and written.
+        yield* Effect.sleep(50)
+      }
+      server.closeAllConnections()
+      events.tell({ _tag: "RelayStopped", clean })
+      return clean ? ("clean" as const) : ("graceExpired" as const)
+    })
+  )
+  return { address: { host: options.host, port }, routes, shutdown }
+})

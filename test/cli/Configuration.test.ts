@@ -21,7 +21,16 @@ describe("defaults", () => {
       },
       chat: { model: null, maxMessage: 2000, timeout: 300_000 },
       store: { type: "sqlite", path: ".relay/relay.db" },
-      journal: { retention: 600_000, onDisconnect: "detach", detachGrace: 60_000 },
+      journal: {
+        retention: 600_000,
+        onDisconnect: "detach",
+        detachGrace: 60_000,
+        maxBytes: 268_435_456,
+        onRestart: "resume",
+        storeRequests: true,
+        resumeGrace: 30_000,
+        takeOverAtOnce: 8
+      },
       timeouts: { headers: 30_000, firstContent: 30_000, idle: 60_000, total: 600_000 },
       recovery: { mode: "continue", maxContinuations: 2, prompt: null },
       breaker: { window: 30_000, minimum: 5, failureRate: 0.5, open: 5_000, cap: 30_000, probes: 1 },
@@ -204,7 +213,7 @@ describe("keys", () => {
 
   it("of a later version are refused", async () => {
     const root = ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
-    const journal = ["onRestart", "storeRequests", "idempotencyRetention"]
+    const journal = ["idempotencyRetention"]
     const lines = await faultLines(
       withChannel(
         { dialect: "anthropic", continuation: "token" },

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Continuation } from "#src/dialect/index"
+import type { Channel } from "#src/channel/index"
 import { channel } from "../channel/kit/channels.ts"
 import {
   type Blame,
@@ -109,7 +109,7 @@ describe("decide, by the contract's table of classes", () => {
 
 describe("continuationModes", () => {
   it("auto is prefill, then a message, without what was refused", () => {
-    const on = (continuation: Continuation) => ({
+    const on = (continuation: Channel["continuation"]) => ({
       channel: channel("a", { continuation }),
       keyIndex: -1,
       key: undefined,
@@ -120,7 +120,5 @@ describe("continuationModes", () => {
     assert.deepStrictEqual(continuationModes(on("prefill"), new Set(["prefill"] as const)), [])
     assert.deepStrictEqual(continuationModes(on("message"), new Set()), ["message"])
     assert.deepStrictEqual(continuationModes(on("none"), new Set()), [])
-    // What a channel's dialect cannot do is no mode of it, whatever the channel says.
-    assert.deepStrictEqual(continuationModes(on("token"), new Set()), [])
   })
 })

@@ -207,7 +207,15 @@ export const virtualRelay = (
   const journal = Journal.layer({ retention: 600_000, turn: queueMicrotask }).pipe(
     Layer.provideMerge(JournalStoreMemory.layer)
   )
-  const layer = Relay.layer({ detachGrace: 60_000, debug: false }).pipe(
+  const kept = {
+    detachGrace: 60_000,
+    onRestart: "resume",
+    resumeGrace: 30_000,
+    storeRequests: true,
+    takeOverAtOnce: 8
+  } as const
+  const rules = () => ({ maxMessage: 2000, defaultModel: "m" })
+  const layer = Relay.layer({ journal: kept, debug: false, rules }).pipe(
     Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, RelayEvents.layerSilent)),
     Layer.provideMerge(Layer.orDie(Settings.layer(file, settings)))
   )

@@ -10,8 +10,8 @@ import type { SettingsService } from "#src/settings/index"
 export interface RunningRelay {
   readonly url: string
   readonly port: number
-  readonly settings: SettingsService
   readonly routes: ReadonlyArray<RouteShown>
+  readonly settings: SettingsService
   readonly shutdown: () => Promise<"clean" | "graceExpired">
   readonly close: () => Promise<void>
 }
@@ -57,8 +57,8 @@ export const startRelay = async (
   return {
     url: `http://127.0.0.1:${port}`,
     port,
-    settings,
     routes: running.routes,
+    settings,
     shutdown: () => Effect.runPromise(running.shutdown),
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }

@@ -4,27 +4,27 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { UpdateDataError } from "effect-resilience/errors"
-import { type Change, JournalStore, JournalStoreMemory } from "#src/journal/index"
+import { JournalStore, JournalStoreMemory, type Share } from "#src/journal/index"
 import { type RunningRelay, startRelay } from "./relay.ts"
 
 /** What a store is told. */
 export interface StoreControl {
   readonly store: JournalStore["Service"]
   /** Commits for which this holds fail. */
-  failsWhen: (changes: ReadonlyArray<Change>) => boolean
+  failsWhen: (shares: ReadonlyArray<Share>) => boolean
   /** Called with a batch that ends a stream, which is committed so many milliseconds later. */
   onEnd: { readonly call: () => void; readonly millis: number } | undefined
   /** How long a stream is looked for before the store answers, in milliseconds, call by call; then at once. */
   findDelays: Array<number>
   /** The batches that were committed. */
-  readonly committed: Array<ReadonlyArray<Change>>
+  readonly committed: Array<ReadonlyArray<Share>>
 }
 
 /** Whether a batch has a frame of which this is a part. */
 export const holds =
   (part: string) =>
-  (changes: ReadonlyArray<Change>): boolean =>
-    changes.some((change) => change._tag === "Append" && change.frame.includes(part))
+  (shares: ReadonlyArray<Share>): boolean =>
+    shares.some(({ frames }) => frames?.text.includes(part) === true)
 
 /** A store in memory, under control. */
 export const makeStore = async (): Promise<StoreControl> => {
@@ -39,13 +39,13 @@ export const makeStore = async (): Promise<StoreControl> => {
     committed: [],
     store: {
       ...memory,
-      commit: (changes, done) => {
-        failed = control.failsWhen(changes)
+      commit: (shares, done) => {
+        failed = control.failsWhen(shares)
         if (failed) return done({ ok: false, error: new UpdateDataError({ message: "the disk is full" }) })
-        control.committed.push(changes)
+        control.committed.push(shares)
         const { onEnd } = control
-        if (onEnd === undefined || !changes.some(({ _tag }) => _tag === "End")) return memory.commit(changes, done)
-        setTimeout(() => memory.commit(changes, done), onEnd.millis)
+        if (onEnd === undefined || shares.every(({ end }) => end === undefined)) return memory.commit(shares, done)
+        setTimeout(() => memory.commit(shares, done), onEnd.millis)
         onEnd.call()
       },
       find: (id, done) => {

@@ -34,8 +34,8 @@
  * ```
  */
 import { Clock, type Duration, Effect, type Exit, type Fiber, Random, Stream } from "effect"
-import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../../errors/index.ts"
+import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
 import type { LimitRule, MakeRule } from "./LimitRule.ts"
@@ -150,8 +150,8 @@ export const protect: {
     limit: AdaptiveLimit,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | BulkheadFull, R>
-} = dual(
-  (args) => Effect.isEffect(args[0]),
+} = both(
+  Effect.isEffect,
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     limit: AdaptiveLimit,
@@ -168,9 +168,7 @@ export const protect: {
       return Effect.onExit(
         Effect.suspend(() => (takes(limit, call) ? started : Effect.andThen(queued(limit, call, fiber), started))),
         (exit) => {
-          // It failed inside its place: with its own errors only.
-          if (call.held)
-            ended(limit, call, () => Judge.exitFailed(exit as Exit.Exit<A, E>, limit.judge, judge), exit, fiber)
+          if (call.held) ended(limit, call, exit, limit.judge, judge, fiber)
           return Effect.void
         }
       )
@@ -195,8 +193,8 @@ export const protectStream: {
     limit: AdaptiveLimit,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | BulkheadFull, R>
-} = dual(
-  (args) => Stream.isStream(args[0]),
+} = both(
+  Stream.isStream,
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     limit: AdaptiveLimit,
@@ -219,10 +217,8 @@ export const protectStream: {
       })
       return Stream.onExit(Stream.unwrap(admitted), (exit) =>
         Effect.withFiber((fiber) => {
-          if (call.held) {
-            const failed = () => Judge.exitFailed(exit as Exit.Exit<never, E>, Judge.ofErrors(limit.judge), judge)
-            ended(limit, call, failed, exit, fiber)
-          }
+          // A stream has no one result to judge.
+          if (call.held) ended(limit, call, exit as Exit.Exit<never, E>, Judge.ofErrors(limit.judge), judge, fiber)
           return Effect.void
         })
       )
@@ -249,29 +245,30 @@ const takes = (limit: AdaptiveLimit, call: Call): boolean => {
   return true
 }
 
-const ended = (
+const ended = <A, E>(
   limit: AdaptiveLimit,
   call: Call,
-  failed: () => boolean,
-  exit: Exit.Exit<unknown, unknown>,
+  exit: Exit.Exit<A, E | BulkheadFull>,
+  own: Judge.Judge<A, E>,
+  judge: Judge.Judge<A, E> | undefined,
   fiber: Fiber.Fiber<unknown, unknown>
 ): void => {
   // The place first: a predicate or a rule that throws must not keep it.
   call.held = false
   limit.inFlight--
   if (queuedIn(limit) > 0) fill(limit)
-  learn(limit, call, failed, exit, fiber)
+  // What had a place fails with its own errors only.
+  learn(limit, call, exit, Judge.exitFailed(exit as Exit.Exit<A, E>, own, judge), fiber)
   if (queuedIn(limit) > 0) fill(limit)
 }
 
 const learn = (
   limit: AdaptiveLimit,
   call: Call,
-  failed: () => boolean,
   exit: Exit.Exit<unknown, unknown>,
+  dropped: boolean,
   fiber: Fiber.Fiber<unknown, unknown>
 ): void => {
-  const dropped = failed()
   // Handed its place in the moment of its cancellation: it never ran. Cancelled, or no fault of the target: no sample.
   if (call.startedNanos !== undefined && (dropped || exit._tag === "Success")) {
     const before = whole(limit)

@@ -83,7 +83,7 @@ export const make = (options: Options = {}): Effect.Effect<Bulkhead> => {
     maxWaitMillis,
     running: 0,
     queue: WaitQueue.make(),
-    full: stackless(() => new BulkheadFull(key === undefined ? {} : { key }))
+    full: stackless(() => new BulkheadFull({ limit: concurrency, ...(key === undefined ? {} : { key }) }))
   }))
 }
 

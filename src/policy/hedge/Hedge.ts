@@ -38,8 +38,8 @@
  * ```
  */
 import { type Cause, Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
-import { dual } from "effect/Function"
 import * as DurationQuantile from "./DurationQuantile.ts"
+import { both } from "../Combinator.ts"
 import * as Failures from "../Failures.ts"
 import * as HedgeState from "./HedgeState.ts"
 import * as Check from "../InvalidPolicyOption.ts"
@@ -158,9 +158,8 @@ export const hedged: {
   <E>(hedge: Hedge, options: CallOptions<NoInfer<E>>): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** As a call. */
   <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<NoInfer<E>>): Effect.Effect<A, E, R>
-} = dual(
-  (args) => Effect.isEffect(args[0]),
-  <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) => run(hedge, () => self, options)
+} = both(Effect.isEffect, <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) =>
+  run(hedge, () => self, options)
 )
 
 /** Runs attempts that know their number, from 0, so that each may go another way. Adds nothing to their errors. */

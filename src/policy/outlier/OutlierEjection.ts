@@ -34,7 +34,7 @@
  * ```
  */
 import { Clock, type Duration, Effect, type Exit, type Fiber, Stream } from "effect"
-import { dual } from "effect/Function"
+import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
 import * as OutlierState from "./OutlierState.ts"
@@ -130,8 +130,8 @@ export const observe: {
     member: string,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E, R>
-} = dual(
-  (args) => Effect.isEffect(args[0]),
+} = both(
+  Effect.isEffect,
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     ejection: OutlierEjection,
@@ -158,8 +158,8 @@ export const observeStream: {
     member: string,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E, R>
-} = dual(
-  (args) => Stream.isStream(args[0]),
+} = both(
+  Stream.isStream,
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     ejection: OutlierEjection,

@@ -44,6 +44,7 @@ import { asksAgain, type Exhausted, type Next, nowOf, type Retry, Run, TypeId } 
 import * as RetrySchedule from "./RetrySchedule.ts"
 
 export type { Any, Exhausted, Retry } from "./RetryRun.ts"
+export { unwrapLast as unwrap } from "../../errors/index.ts"
 
 /** Options of `make`. `A` and `E`: what it can judge; unknown unless a function says otherwise. */
 export interface Options<in A = unknown, in E = unknown, out E2 extends E = never> {

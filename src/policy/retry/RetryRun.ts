@@ -8,11 +8,8 @@ import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
 
-/** `RetriesExhausted` with the type of the errors that it holds. */
-export interface Exhausted<out E> extends RetriesExhausted {
-  readonly last: E
-  readonly errors: ReadonlyArray<E>
-}
+/** `RetriesExhausted`, of the errors that were retried. */
+export type Exhausted<E> = RetriesExhausted<E>
 
 export const TypeId = "~effect-resilience/policy/Retry"
 
@@ -198,9 +195,7 @@ export class Run<A, E, E2 extends E> {
       error: last,
       attributes: { reason, attempts: begun, elapsedMillis }
     }))
-    return stackless(
-      () => new RetriesExhausted({ reason, attempts: begun, elapsedMillis, last, errors })
-    ) as Exhausted<E>
+    return stackless(() => new RetriesExhausted<E>({ reason, attempts: begun, elapsedMillis, last: last as E, errors }))
   }
 
   /** Waits before the next attempt. */

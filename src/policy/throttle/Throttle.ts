@@ -35,8 +35,8 @@
  * ```
  */
 import { Clock, type Duration, Effect, type Fiber, Random, Stream } from "effect"
-import { dual } from "effect/Function"
 import { stackless, Throttled } from "../../errors/index.ts"
+import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
@@ -106,8 +106,8 @@ export const protect: {
     throttle: Throttle,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | Throttled, R>
-} = dual(
-  (args) => Effect.isEffect(args[0]),
+} = both(
+  Effect.isEffect,
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     throttle: Throttle,
@@ -141,8 +141,8 @@ export const protectStream: {
     throttle: Throttle,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | Throttled, R>
-} = dual(
-  (args) => Stream.isStream(args[0]),
+} = both(
+  Stream.isStream,
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     throttle: Throttle,

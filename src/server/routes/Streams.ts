@@ -13,13 +13,14 @@ import {
   stackless,
   streamFault
 } from "../../errors/index.ts"
-import { Journal, type Position } from "../../journal/index.ts"
-import { Relay } from "../../relay/index.ts"
+import { Journal } from "../../journal/index.ts"
+import { Relay, statusOfNote } from "../../relay/index.ts"
+import { Settings } from "../../settings/index.ts"
 import { type Exchange, respond, respondJson } from "../Exchange.ts"
 import { Readers } from "../Readers.ts"
 import type { Route } from "../Route.ts"
+import { ServerSection } from "../ServerSection.ts"
 import { checkMediaType } from "../MediaType.ts"
-import type { ServerSettings } from "../ServerSettings.ts"
 
 /** The head of every stream of events. */
 export const streamHeaders = (id: string): { readonly [name: string]: string } => ({
@@ -59,11 +60,14 @@ export class Streams extends Context.Service<
   }
 >()("effect-resilience/server/Streams") {
   /** Over the relay and its journal. */
-  static readonly layer = (options: ServerSettings): Layer.Layer<Streams, never, Journal | Readers | Relay> =>
-    Layer.effect(Streams, make(options))
+  static readonly layer: Layer.Layer<Streams, never, Journal | Readers | Relay | Settings> = Layer.effect(
+    Streams,
+    Effect.suspend(() => make)
+  )
 }
 
-const make = Effect.fnUntraced(function* (options: ServerSettings) {
+const make = Effect.gen(function* () {
+  const server = (yield* Settings).of(ServerSection).current
   const journal = yield* Journal
   const relay = yield* Relay
   const readers = yield* Readers
@@ -74,14 +78,14 @@ const make = Effect.fnUntraced(function* (options: ServerSettings) {
   const read = (exchange: Exchange, caller: Caller, id: string, cursor: string | undefined) =>
     Effect.gen(function* () {
       const position = yield* locate(caller, id, cursor)
-      if (position.state === "orphan") yield* relay.settle(position)
+      if (position.state === "orphan") yield* relay.adopt(position.record)
       if (position.atEnd) return respond(exchange, 204, { "x-stream-id": id }, undefined)
       readers.follow(exchange, {
         id,
         after: position.after,
         requestId: exchange.requestId,
         heartbeat: (clientDialectNamed(position.record.dialect) ?? clientDialects.chat).heartbeat,
-        heartbeatMillis: options.server.heartbeat,
+        heartbeatMillis: server.heartbeat,
         lettable: true,
         eager: true,
         envelope: clientDialects.chat.failure,
@@ -96,7 +100,7 @@ const make = Effect.fnUntraced(function* (options: ServerSettings) {
 
   const cancel = (exchange: Exchange, caller: Caller, id: string) =>
     Effect.gen(function* () {
-      const body = yield* exchange.body(options.server.maxBodyBytes)
+      const body = yield* exchange.body(server.maxBodyBytes)
       if (body !== "") yield* checkMediaType(exchange, ["application/json"])
       const asked = yield* cancelOptions(body)
       const position = yield* locate(caller, id, undefined)
@@ -107,20 +111,14 @@ const make = Effect.fnUntraced(function* (options: ServerSettings) {
         path: parseCancelPath(exchange.header("x-cancel-path")),
         message: asked.reason
       })
-      if (position.state === "orphan") yield* relay.settle(position)
-      const cancelled = yield* relay.cancel(id, fault)
+      const cancelled = yield* relay.cancel(position, fault)
       if (cancelled) return respondJson(exchange, 202, { stream_id: id, status: "cancelled" })
       const now = yield* locate(caller, id, undefined)
-      respondJson(exchange, 200, { stream_id: id, status: statusOf(now) })
+      respondJson(exchange, 200, { stream_id: id, status: statusOfNote(now.record.note) })
     })
 
   return Streams.of({ read, cancel })
 })
-
-const statusOf = (position: Position): string => {
-  const note = JSON.parse(position.record.note) as { readonly status?: string }
-  return note.status ?? "completed"
-}
 
 const cancelOptions = (
   body: string
