@@ -27,7 +27,7 @@ const {
 } = Fields
 
 /** Dialects that the contract knows and this version does not. */
-const laterDialects = ["responses", "anthropic", "gemini"].filter(
+const laterDialects = ["responses", "gemini"].filter(
   (name) => !(upstreamDialectNames as ReadonlyArray<string>).includes(name)
 )
 

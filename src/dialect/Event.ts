@@ -23,8 +23,8 @@ export interface Finish {
 }
 
 /**
- * A piece of something that cannot be spliced: an answer that shows one is never joined to another. All indices count
- * from 0 in the order in which things begin.
+ * A piece of what is no text: most cannot be spliced (`seals`), and an answer that shows one of those is never joined to
+ * another. All indices count from 0 in the order in which things begin.
  */
 export type Piece =
   /** A tool call begins. Its name and id are the upstream's, mapped back to what the client knows. */
@@ -63,6 +63,7 @@ interface Said {
 
 /** The upstream's own event, by dialect: a JSON object, as far as it was looked at. Whoever encodes it may change it. */
 export interface NativeEvents {
+  anthropic: { type: string } & JsonObject
   openai: { choices?: unknown } & JsonObject
 }
 
@@ -103,8 +104,21 @@ export const isContent = ({ pieces, reasoning, text }: Delta): boolean =>
 // A signature alone shows nothing, and may come before or after what it signs.
 const isVisible = (piece: Piece): boolean => (piece._tag === "OtherChoice" ? piece.content : piece._tag !== "Signature")
 
-/** Whether a step shows something that cannot be spliced. */
-export const seals = ({ pieces }: Delta): boolean => pieces !== undefined
+// What belongs to reasoning that is over does not keep the text behind it from being continued.
+const sealing = {
+  ToolCall: true,
+  ToolInput: true,
+  Signature: false,
+  SealedReasoning: false,
+  Refusal: true,
+  Media: true,
+  OtherChoice: true,
+  Native: true
+} as const satisfies { readonly [T in Piece["_tag"]]: boolean }
+
+/** Whether a step shows something that cannot be spliced: a loss after it is a loss for good. */
+export const seals = ({ pieces }: Pick<Delta, "pieces">): boolean =>
+  pieces !== undefined && pieces.some(({ _tag }) => sealing[_tag])
 
 /** A made-up end, for an answer whose upstream closed it without a word. */
 export const madeUp = (reason: "stop" | "tool-calls"): Finish => ({ reason, native: reason, from: undefined })

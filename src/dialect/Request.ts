@@ -35,9 +35,10 @@ export type Part =
         | undefined
     }
   | { readonly _tag: "Refusal"; readonly text: string }
-  /** `input` is JSON text. */
+  /** `input` is JSON text. `path` is where it stands, so that what a target cannot take of it can be told. */
   | {
       readonly _tag: "ToolCall"
+      readonly path?: string
       readonly id: string
       readonly name: string
       readonly input: string
@@ -91,6 +92,7 @@ export type HintName =
   | "safetySettings"
   | "verbosity"
   | "logitBias"
+  | "imageDetail"
   | "streamOptions"
   | "include"
   | "truncation"

@@ -315,9 +315,15 @@ describe("any chunk", () => {
           expect(JSON.parse(data)).toMatchObject({ id: "chatcmpl-s1", created: 1_700_000_000, model: "m" })
         }
         const whole = JSON.parse(assembleOpenAI(payloads)) as {
-          choices: ReadonlyArray<{ message: { content: string | null } }>
+          choices: ReadonlyArray<{
+            message: { content: string | null | ReadonlyArray<{ type: string; text: string }> }
+          }>
         }
-        expect(whole.choices[0]?.message.content ?? "").toBe(text)
+        // A content with other parts than text keeps them.
+        const content = whole.choices[0]?.message.content ?? ""
+        const texts =
+          typeof content === "string" ? [content] : content.map((one) => (one.type === "text" ? one.text : ""))
+        expect(texts.join("")).toBe(text)
       }),
       { numRuns: 500 }
     )

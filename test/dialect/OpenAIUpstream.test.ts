@@ -246,15 +246,11 @@ describe("decoder", () => {
     ["reasoning_content", choice({ reasoning_content: "hm" }), { reasoning: "hm", content: true }],
     ["reasoning", choice({ reasoning: "hm" }), { reasoning: "hm", content: true }],
     ["both", choice({ content: "", reasoning_content: "", reasoning: "hm" }), { reasoning: "hm", content: true }],
-    [
-      "signed reasoning",
-      choice({ reasoning_details: [{ type: "reasoning.text", text: "", signature: "s" }] }),
-      { sealed: true }
-    ],
+    ["signed reasoning", choice({ reasoning_details: [{ type: "reasoning.text", text: "", signature: "s" }] }), {}],
     [
       "encrypted reasoning",
       choice({ reasoning_details: [{ type: "reasoning.encrypted", data: "x" }] }),
-      { sealed: true }
+      { content: true }
     ],
     [
       "unsigned reasoning",

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { BreakerWindow, InvalidPolicyOption } from "effect-resilience/policy"
+import { InvalidPolicyOption } from "effect-resilience/policy"
+import { breakerWindow as BreakerWindow } from "./kit/clock.ts"
 import type { CountWindow, TimeWindow, WindowOutcome } from "#src/policy/breaker/BreakerWindow"
 
 const time = (rule: Partial<TimeWindow> = {}) =>

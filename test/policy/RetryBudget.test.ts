@@ -4,10 +4,11 @@ import { DoRequestFailed, RetryBudgetExhausted } from "effect-resilience/errors"
 import { InvalidPolicyOption, RetryBudget, RetryBudgetState } from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import { budgetRules } from "./kit/clock.ts"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
 import { failure } from "./kit/retries.ts"
 
-const { quota, refused, share, tokenRatio, window } = RetryBudgetState
+const { quota, refused, share, tokenRatio, window } = budgetRules
 const times = (n: number, f: () => unknown) => {
   for (let i = 0; i < n; i++) f()
 }

@@ -4,7 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
-import { Registry, Selection, SelectionTest, type Target, Upstream } from "#src/channel/index"
+import { Registry, Selection, type Target, Upstream } from "#src/channel/index"
+import { ScriptedSelection } from "effect-resilience/testing"
 import { JournalStore, JournalStoreMemory } from "#src/journal/index"
 import { RelayEvents, sinkOf } from "#src/relay/index"
 import { defaultParts, type RelayParts } from "#src/server/index"
@@ -51,7 +52,7 @@ describe("a relay with another", () => {
       }
     ).then(() =>
       withParts(
-        ({ url }) => ({ selection: SelectionTest.layer([target(url)]) }),
+        ({ url }) => ({ selection: ScriptedSelection.layer([target(url)]) }),
         async (relay, server) => {
           assert.strictEqual((await ask(relay)).events.at(-1)?.event, "done")
           assert.strictEqual(server.requests[0]?.body.model, "their-model")

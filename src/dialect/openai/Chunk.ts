@@ -1,93 +1,81 @@
 /**
- * What is inside an OpenAI chunk: shared by what reads an upstream's chunks and what reads our own back.
+ * What is inside the delta of an OpenAI chunk: shared by what reads an upstream's chunks, what reads our own back, and what
+ * puts a whole answer together.
  */
-import type { Finish, FinishReason, Piece } from "../Event.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 
-/** The text of a `content`: a string, or the text parts of an array (Mistral's reasoning models send those). */
-export const textOfContent = (content: unknown): string => {
-  if (typeof content === "string") return content
-  if (!Array.isArray(content)) return ""
+type Items = ReadonlyArray<unknown>
+
+const textIn = (value: JsonObject, field: string): string => {
+  const text = value[field]
+  return typeof text === "string" ? text : ""
+}
+
+// Google's own chat completions mark a thought beside the content that holds it.
+const isThought = (delta: JsonObject): boolean => {
+  const extra = delta["extra_content"]
+  return isObject(extra) && isObject(extra["google"]) && extra["google"]["thought"] === true
+}
+
+const textOfParts = (parts: Items): string => {
   let text = ""
-  for (const part of content as ReadonlyArray<unknown>) {
-    if (isObject(part) && part["type"] === "text" && typeof part["text"] === "string") text += part["text"]
+  for (const part of parts) if (isObject(part) && part["type"] === "text") text += textIn(part, "text")
+  return text
+}
+
+/** The text of a delta: its `content`, or the text parts of one that is a list (Mistral's reasoning models send those). */
+export const textOf = (delta: JsonObject): string => {
+  const content = delta["content"]
+  if (content === undefined || content === null) return ""
+  if (delta["extra_content"] !== undefined && isThought(delta)) return ""
+  if (typeof content === "string") return content
+  return Array.isArray(content) ? textOfParts(content as Items) : ""
+}
+
+// Mistral's thinking stands among the parts of the content.
+const thinkingOfParts = (parts: Items): string => {
+  let text = ""
+  for (const part of parts) {
+    if (!isObject(part) || part["type"] !== "thinking") continue
+    const thinking = part["thinking"]
+    text += Array.isArray(thinking) ? textOfParts(thinking as Items) : textIn(part, "thinking")
   }
   return text
 }
 
-/** The reasoning of a delta: `reasoning_content` (DeepSeek and most others) or `reasoning` (OpenRouter, Groq). */
+const textOfEach = (list: unknown, fields: ReadonlyArray<string>): string => {
+  if (!Array.isArray(list)) return ""
+  let text = ""
+  for (const item of list as Items) {
+    if (isObject(item)) for (const field of fields) text += textIn(item, field)
+  }
+  return text
+}
+
+const detailTexts = ["text", "summary"]
+const thinkingTexts = ["thinking"]
+
+/**
+ * The reasoning of a delta, in the first place where it has any: `reasoning_content` (DeepSeek and most others),
+ * `reasoning` (OpenRouter, Groq), thinking parts of the content (Mistral), `reasoning_details` (OpenRouter),
+ * `thinking_blocks` (LiteLLM). Those that say it twice are read once.
+ */
 export const reasoningOf = (delta: JsonObject): string => {
-  const content = delta["reasoning_content"]
-  if (typeof content === "string" && content !== "") return content
-  const reasoning = delta["reasoning"]
-  return typeof reasoning === "string" ? reasoning : ""
+  const said = textIn(delta, "reasoning_content") || textIn(delta, "reasoning")
+  if (said !== "") return said
+  const { content, extra_content: extra, reasoning_details: details, thinking_blocks: blocks } = delta
+  if (Array.isArray(content)) {
+    const thought = thinkingOfParts(content as Items)
+    if (thought !== "") return thought
+  } else if (extra !== undefined && typeof content === "string" && isThought(delta)) return content
+  if (details === undefined && blocks === undefined) return ""
+  return textOfEach(details, detailTexts) || textOfEach(blocks, thinkingTexts)
 }
 
-const filled = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length > 0 : typeof value === "string" ? value !== "" : isObject(value)
-
-/** Whether a delta carries a part of a tool call. */
-export const hasToolCall = (delta: JsonObject): boolean => filled(delta["tool_calls"]) || filled(delta["function_call"])
-
-const text = (value: unknown): string => (typeof value === "string" ? value : "")
-
-const pushCall = (pieces: Array<Piece>, call: unknown, at: number): void => {
-  const { function: said, id, index } = isObject(call) ? call : {}
-  const { arguments: input, name } = isObject(said) ? said : {}
-  const place = typeof index === "number" ? index : at
-  const begins = text(id) !== "" || text(name) !== ""
-  if (begins) pieces.push({ _tag: "ToolCall", index: place, id: text(id), name: text(name) })
-  if (text(input) !== "") pieces.push({ _tag: "ToolInput", index: place, text: text(input) })
-  else if (!begins) pieces.push({ _tag: "Native", what: "tool_calls" })
+/** Whether a value says anything at all: no text that is empty, and no list or object of nothing but those. */
+export const filled = (value: unknown): boolean => {
+  if (typeof value === "string") return value !== ""
+  if (typeof value === "number" || value === true) return true
+  if (Array.isArray(value)) return (value as Items).some(filled)
+  return isObject(value) && Object.values(value).some(filled)
 }
-
-/** The pieces of the first choice's delta that cannot be spliced; `undefined` where there is none, as in nearly all. */
-export const piecesOf = (delta: JsonObject): Array<Piece> | undefined => {
-  const { audio, function_call: oldCall, reasoning_details: details, refusal, tool_calls: calls } = delta
-  if (calls === undefined && oldCall === undefined && refusal === undefined && audio === undefined) {
-    if (details === undefined) return undefined
-  }
-  const pieces: Array<Piece> = []
-  if (Array.isArray(calls)) calls.forEach((call, at) => pushCall(pieces, call, at))
-  if (filled(oldCall)) pushCall(pieces, { index: 0, function: oldCall }, 0)
-  if (filled(refusal)) pieces.push({ _tag: "Refusal", text: text(refusal) })
-  if (filled(audio)) pieces.push({ _tag: "Native", what: "audio" })
-  for (const detail of Array.isArray(details) ? (details as ReadonlyArray<unknown>) : []) {
-    if (!isObject(detail)) continue
-    if (filled(detail["signature"])) {
-      pieces.push({ _tag: "Signature", by: "openai", value: text(detail["signature"]), of: "reasoning" })
-    } else if (detail["type"] === "reasoning.encrypted") {
-      pieces.push({ _tag: "Signature", by: "openai", value: text(detail["data"]), of: "reasoning" })
-    }
-  }
-  return pieces.length === 0 ? undefined : pieces
-}
-
-const reasons: { readonly [native: string]: FinishReason } = {
-  stop: "stop",
-  length: "length",
-  tool_calls: "tool-calls",
-  function_call: "tool-calls",
-  content_filter: "content-filter"
-}
-
-/** A `finish_reason` of an upstream's. */
-export const readFinish = (native: string): Finish => ({
-  reason: Object.hasOwn(reasons, native) ? reasons[native]! : "other",
-  native,
-  from: "openai"
-})
-
-const words: { readonly [R in FinishReason]: string } = {
-  stop: "stop",
-  length: "length",
-  "tool-calls": "tool_calls",
-  "content-filter": "content_filter",
-  error: "stop",
-  pause: "stop",
-  other: "stop",
-  unknown: "stop"
-}
-
-/** The `finish_reason` that a client is told. */
-export const writeFinish = (finish: Finish): string => (finish.from === "openai" ? finish.native : words[finish.reason])

@@ -3,12 +3,18 @@
  * events by `assembleOpenAI`.
  */
 import type { AnswerEncoder, AnswerIdentity, Payload, Replayed } from "../Dialect.ts"
-import { type Delta, type Finish, isContent, type Piece } from "../Event.ts"
+import { type Delta, type Finish, isContent, seals } from "../Event.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import type { Usage } from "../Usage.ts"
-import { piecesOf, readFinish, reasoningOf, textOfContent, writeFinish } from "./Chunk.ts"
+import { callIdOf } from "./CallId.ts"
+import { makeCalls, readCallPart } from "./Calls.ts"
+import { reasoningOf, textOf } from "./Chunk.ts"
 import { chunkHead, rewriteChunk, textChoices } from "./ChunkText.ts"
 import { openaiErrorBody } from "./Errors.ts"
+import { readFinish, writeFinish } from "./Finish.ts"
+import { type ForeignPieces, makeForeignPieces } from "./Foreign.ts"
+import { piecesOf } from "./Pieces.ts"
 
 const terminator = "[DONE]"
 const errorStart = '{"error":{'
@@ -17,6 +23,9 @@ const payload = (data: string): Payload => ({ event: undefined, data })
 
 const isVoid = (value: unknown): boolean =>
   value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)
+
+const choicesOf = (chunk: JsonObject): ReadonlyArray<unknown> =>
+  Array.isArray(chunk["choices"]) ? (chunk["choices"] as ReadonlyArray<unknown>) : []
 
 // A frame that says nothing new: `begin` has written the role of the first choice, `complete` writes the usage.
 const saysNothing = (delta: Delta, raw: JsonObject): boolean => {
@@ -37,10 +46,22 @@ const saysNothing = (delta: Delta, raw: JsonObject): boolean => {
 
 // Clients need the role of each choice in its first delta; upstreams may have said it before anything was shown.
 const introduce = (raw: JsonObject, introduced: Set<number>): void => {
-  for (const choice of Array.isArray(raw["choices"]) ? (raw["choices"] as ReadonlyArray<unknown>) : []) {
+  for (const choice of choicesOf(raw)) {
     if (!isObject(choice) || typeof choice["index"] !== "number" || introduced.has(choice["index"])) continue
     introduced.add(choice["index"])
     if (isObject(choice["delta"])) choice["delta"] = { role: "assistant", ...choice["delta"] }
+  }
+}
+
+// The id of each call that begins without one. Which parts begin a call, the decoder has seen to.
+const identify = (raw: JsonObject, streamId: string): void => {
+  for (const choice of choicesOf(raw)) {
+    if (!isObject(choice) || !isObject(choice["delta"])) continue
+    const parts = choice["delta"]["tool_calls"]
+    for (const part of Array.isArray(parts) ? (parts as ReadonlyArray<unknown>) : []) {
+      if (!isObject(part) || part["id"] !== undefined || readCallPart(part).name === "") continue
+      part["id"] = callIdOf(streamId, Number(choice["index"]), Number(part["index"]))
+    }
   }
 }
 
@@ -61,31 +82,10 @@ export const openaiUsage = (usage: Usage): JsonObject => {
   }
 }
 
-/** A piece of another dialect's answer as a delta; `undefined` where a chat completion has no words for it. */
-const sayPiece = (piece: Piece): JsonObject | undefined => {
-  switch (piece._tag) {
-    case "ToolCall":
-      return {
-        tool_calls: [
-          { index: piece.index, id: piece.id, type: "function", function: { name: piece.name, arguments: "" } }
-        ]
-      }
-    case "ToolInput":
-      return { tool_calls: [{ index: piece.index, function: { arguments: piece.text } }] }
-    case "Refusal":
-      return { refusal: piece.text }
-    case "Signature":
-    case "SealedReasoning":
-    case "Media":
-    case "OtherChoice":
-    case "Native":
-      return undefined
-  }
-}
-
 /** What our own events show. */
 const replay = (
-  payloads: Iterable<Payload>
+  payloads: Iterable<Payload>,
+  foreign: ForeignPieces
 ): {
   readonly replayed: Replayed
   readonly model: string | undefined
@@ -101,6 +101,7 @@ const replay = (
   let finish: Finish | undefined
   let model: string | undefined
   const introduced = new Set<number>()
+  const calls = makeCalls()
   for (const event of payloads) {
     if (event.data === terminator || isOpenAIError(event)) {
       ended = true
@@ -110,20 +111,24 @@ const replay = (
     if (!isObject(chunk)) continue
     begun = true
     if (typeof chunk["model"] === "string") model = chunk["model"]
-    for (const choice of Array.isArray(chunk["choices"]) ? (chunk["choices"] as ReadonlyArray<unknown>) : []) {
+    for (const choice of choicesOf(chunk)) {
       if (!isObject(choice)) continue
       const index = typeof choice["index"] === "number" ? choice["index"] : 0
       const delta = isObject(choice["delta"]) ? choice["delta"] : {}
       if (delta["role"] !== undefined) introduced.add(index)
-      if (index > 0) sealed = true
-      const pieces = piecesOf(delta)
-      if (pieces !== undefined || index > 0) {
+      if (index > 0) {
         sealed = true
         beside += event.data.length
-        if (pieces?.some(({ _tag }) => _tag === "ToolCall") === true) called = true
+        continue
       }
-      if (index > 0) continue
-      const part = textOfContent(delta["content"])
+      foreign.replay(delta)
+      const pieces = piecesOf(delta, { calls: () => calls, names: undefined })
+      if (pieces !== undefined) {
+        beside += event.data.length
+        sealed ||= seals({ pieces })
+        called ||= pieces.some(({ _tag }) => _tag === "ToolCall")
+      }
+      const part = textOf(delta)
       if (part !== "") {
         text += part
         tokenCount++
@@ -145,6 +150,7 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
   let begun = false
   // The choices that have their role: `begin` writes the first one's.
   const introduced = new Set([0])
+  const foreign = makeForeignPieces((index) => callIdOf(identity.streamId, 0, index))
 
   const chunk = (choices: string, end = tail): Payload => payload(`${head},"choices":${choices}${end}`)
 
@@ -160,11 +166,12 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
     const payloads: Array<Payload> = []
     if (delta.reasoning !== "") payloads.push(simple({ reasoning_content: delta.reasoning }, null))
     if (delta.text !== "") payloads.push(chunk(textChoices(delta.text)))
-    for (const piece of delta.pieces ?? []) {
-      const said = sayPiece(piece)
-      if (said !== undefined) payloads.push(simple(said, null))
+    if (payloads.length > 0) foreign.pause()
+    if (delta.pieces !== undefined) for (const said of foreign.say(delta.pieces)) payloads.push(simple(said, null))
+    if (delta.finish !== undefined) {
+      foreign.pause()
+      payloads.push(simple({}, writeFinish(delta.finish)))
     }
-    if (delta.finish !== undefined) payloads.push(simple({}, writeFinish(delta.finish)))
     return payloads
   }
 
@@ -172,13 +179,19 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
     if (delta.from !== "openai") return plain(delta)
     const { raw } = delta
     if (!isContent(delta) && saysNothing(delta, raw)) return []
-    if (delta.pieces !== undefined) introduce(raw, introduced)
+    if (delta.pieces !== undefined) {
+      introduce(raw, introduced)
+      identify(raw, identity.streamId)
+    }
+    for (const choice of choicesOf(raw)) {
+      if (isObject(choice) && choice["index"] === 0 && isObject(choice["delta"])) foreign.replay(choice["delta"])
+    }
     return [payload(rewriteChunk(head, raw, tail))]
   }
 
   return {
     resume: (payloads) => {
-      const { model, introduced: known, replayed } = replay(payloads)
+      const { model, introduced: known, replayed } = replay(payloads, foreign)
       if (model !== undefined) head = chunkHead(id, created, model)
       begun = replayed.begun
       for (const index of known) introduced.add(index)
@@ -194,13 +207,17 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
       return deltas.length === 0 ? [role()] : [role(), ...deltas.flatMap(say)]
     },
     delta: say,
-    text: (text) => (text === "" ? [] : [chunk(textChoices(text))]),
+    text: (text) => {
+      if (text === "") return []
+      foreign.pause()
+      return [chunk(textChoices(text))]
+    },
     failover: () => [],
     complete: ({ finish, usage }, finishShown) => {
       const payloads: Array<Payload> = []
       if (!begun && !finishShown) payloads.push(role())
       if (!finishShown) payloads.push(simple({}, writeFinish(finish)))
-      if (identity.includeUsage) payloads.push(chunk("[]", `,"usage":${JSON.stringify(openaiUsage(usage))}}`))
+      if (identity.includeUsage) payloads.push(chunk("[]", `,"usage":${printJson(openaiUsage(usage))}}`))
       payloads.push(payload(terminator))
       return payloads
     },

@@ -8,7 +8,10 @@ import { classify, classifyInBand } from "../upstream/Classify.ts"
 import { headerOf } from "../HttpAnswer.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import type { Usage } from "../Usage.ts"
-import { hasToolCall, piecesOf, readFinish, reasoningOf, textOfContent } from "./Chunk.ts"
+import { type Calls, makeCalls } from "./Calls.ts"
+import { reasoningOf, textOf } from "./Chunk.ts"
+import { failureOf, readFinish } from "./Finish.ts"
+import { type PieceReading, piecesOf } from "./Pieces.ts"
 
 const done: UpstreamEvent = { _tag: "Done" }
 
@@ -41,7 +44,38 @@ export const readUsage = (usage: unknown): Usage | undefined => {
   }
 }
 
-const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>): UpstreamEvent => {
+/** What is known of an answer while it is read: the tool calls of each choice. */
+interface Reading {
+  /** How the pieces of a choice are read. */
+  readonly choice: (index: number) => PieceReading
+}
+
+const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
+  const choices = new Map<number, PieceReading>()
+  const make = (): PieceReading => {
+    let calls: Calls | undefined
+    return { names, calls: () => (calls ??= makeCalls(whole)) }
+  }
+  return {
+    choice: (index) => {
+      const known = choices.get(index)
+      if (known !== undefined) return known
+      const made = make()
+      choices.set(index, made)
+      return made
+    }
+  }
+}
+
+/** How a choice that broke is told: with the error beside its finish, if there is one. */
+const brokenBy = (end: string, code: string, error: unknown): UpstreamEvent =>
+  failed(classifyInBand(error ?? { code, message: `the upstream's answer ended with ${JSON.stringify(end)}` }))
+
+/**
+ * Reads the choices of a chunk, and writes in place what is not as the format says: an index that is missing, an empty
+ * text for a finish or a role, a `null` for a delta, the parts of tool calls.
+ */
+const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Reading): UpstreamEvent => {
   let text = ""
   let reasoning = ""
   let pieces: Array<Piece> | undefined
@@ -49,28 +83,31 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>): UpstreamEve
   for (const choice of list) {
     if (!isObject(choice)) return misshapen("a choice of the upstream's event is not an object")
     const delta = choice["delta"]
-    const index = choice["index"] ?? 0
+    const index = (choice["index"] ??= 0)
     if (typeof index !== "number") return misshapen("a choice of the upstream's event has no index")
     if (isObject(delta)) {
-      const said = delta["content"]
-      const part = typeof said === "string" ? said : textOfContent(said)
+      if (delta["role"] === "") delete delta["role"]
+      const part = textOf(delta)
       const thought = reasoningOf(delta)
-      const own = piecesOf(delta)
+      const own = piecesOf(delta, reading.choice(index))
       if (index === 0) {
         text += part
         reasoning += thought
         if (own !== undefined) pieces = pieces === undefined ? own : [...pieces, ...own]
       } else {
-        const content = part !== "" || thought !== "" || hasToolCall(delta) || own !== undefined
+        const content = part !== "" || thought !== "" || own !== undefined
         ;(pieces ??= []).push({ _tag: "OtherChoice", index, content })
       }
     } else if (delta !== undefined && delta !== null)
       return misshapen("a delta of the upstream's event is not an object")
     else if (isObject(choice["message"])) return misshapen("the upstream's event has a message instead of a delta")
+    else choice["delta"] = {}
     const end = choice["finish_reason"]
-    if (typeof end === "string" && end !== "") {
-      // OpenRouter's way to say that the answer broke, with or without an error beside it.
-      if (end === "error") return failed(classifyInBand(choice["error"]))
+    if (typeof end !== "string") continue
+    if (end === "") choice["finish_reason"] = null
+    else {
+      const code = failureOf(end)
+      if (code !== undefined) return brokenBy(end, code, choice["error"])
       finish ??= readFinish(end)
     }
   }
@@ -100,7 +137,7 @@ const stepOf = (raw: JsonObject, usage: Usage | undefined): Delta => ({
 
 const isBlank = (data: string): boolean => data.trim() === ""
 
-const readEvent: EventDecoder["step"] = (event, data) => {
+const readEvent = (event: string, data: string, reading: Reading): UpstreamEvent => {
   if (data === "[DONE]") return done
   const raw = parseJson(data)
   if (event === "error") return failed(classifyInBand(raw === undefined ? data : raw))
@@ -111,7 +148,7 @@ const readEvent: EventDecoder["step"] = (event, data) => {
   }
   if (raw["error"] !== undefined && raw["error"] !== null) return failed(classifyInBand(raw))
   const list = raw["choices"]
-  if (Array.isArray(list)) return readChoices(raw, list as ReadonlyArray<unknown>)
+  if (Array.isArray(list)) return readChoices(raw, list as ReadonlyArray<unknown>, reading)
   // A frame with nothing but usage, a ping, or an event of the vendor's own.
   const usage = readUsage(raw["usage"])
   const silent = event !== "" && event !== "message"
@@ -127,39 +164,46 @@ const readEvent: EventDecoder["step"] = (event, data) => {
  * Reads one answer, one event after the other: one `JSON.parse` and no schema (2.5 µs for an event of 230 bytes, of which
  * the parse is 1.9). With several choices each one's finish is told.
  */
-export const openaiDecoder = (_encoded: Encoded): EventDecoder => decoder
+export const openaiDecoder = (encoded: Encoded): EventDecoder => {
+  const reading = makeReading(encoded, false)
+  return { step: (event, data) => readEvent(event, data, reading), halt: () => undefined }
+}
 
-const decoder: EventDecoder = { step: readEvent, halt: () => undefined }
+// What is made up looks at what was shown: an agent does not run calls behind a `stop`.
+const ownFinish = (message: JsonObject): string => {
+  const { function_call: oldCall, tool_calls: calls } = message
+  return Array.isArray(calls) && calls.length > 0 ? "tool_calls" : isObject(oldCall) ? "function_call" : "stop"
+}
 
-const indexed = (calls: unknown): unknown =>
-  Array.isArray(calls)
-    ? (calls as ReadonlyArray<unknown>).map((call, index) => (isObject(call) ? { index, ...call } : call))
-    : calls
+const isBlankFinish = (finish: unknown): boolean => finish === undefined || finish === null || finish === ""
 
 // A whole choice is what its chunks would have been: all of its message at once, then its end.
 const chunksOf = (whole: JsonObject, choice: JsonObject): ReadonlyArray<JsonObject> => {
-  const { message, finish_reason: finish, ...rest } = choice
+  const { message, finish_reason: finish, error, ...rest } = choice
   const { choices: _, usage: _usage, ...head } = whole
-  const delta = isObject(message)
-    ? message["tool_calls"] === undefined
-      ? message
-      : { ...message, tool_calls: indexed(message["tool_calls"]) }
-    : {}
+  const delta = isObject(message) ? message : {}
   const chunk = (choice: JsonObject): JsonObject => ({ ...head, object: "chat.completion.chunk", choices: [choice] })
   return [
     chunk({ ...rest, delta, finish_reason: null }),
-    chunk({ index: rest["index"] ?? 0, delta: {}, logprobs: null, finish_reason: finish ?? "stop" })
+    chunk({
+      index: rest["index"] ?? 0,
+      delta: {},
+      logprobs: null,
+      ...(error === undefined ? {} : { error }),
+      finish_reason: isBlankFinish(finish) ? ownFinish(delta) : finish
+    })
   ]
 }
 
-const readWhole = (whole: JsonObject, list: ReadonlyArray<unknown>): ReadonlyArray<UpstreamEvent> => {
+const readWhole = (whole: JsonObject, list: ReadonlyArray<unknown>, encoded: Encoded): ReadonlyArray<UpstreamEvent> => {
+  const reading = makeReading(encoded, true)
   const events: Array<UpstreamEvent> = []
   for (const choice of list) {
     if (!isObject(choice) || !isObject(choice["message"])) {
       return [misshapen("a choice of the upstream's answer has no message")]
     }
     for (const chunk of chunksOf(whole, choice)) {
-      const step = readChoices(chunk, chunk["choices"] as ReadonlyArray<unknown>)
+      const step = readChoices(chunk, chunk["choices"] as ReadonlyArray<unknown>, reading)
       if (step._tag === "Fault") return [step]
       events.push(step)
     }
@@ -177,7 +221,7 @@ const isJsonType = (type: string | undefined): boolean =>
   type === undefined || /^[\w.+-]+\/([\w.-]+\+)?json\b/i.test(type)
 
 /** Reads a whole `chat.completion` as events: what its stream would have been, or the one fault that it is. */
-export const decodeWholeOpenAI = (answer: HttpAnswer): ReadonlyArray<UpstreamEvent> => {
+export const decodeWholeOpenAI = (answer: HttpAnswer, encoded: Encoded): ReadonlyArray<UpstreamEvent> => {
   if (answer.status < 200 || answer.status > 299) return [failed(classify(answer).error)]
   if (isBlank(answer.body)) return [failed(stackless(() => new EmptyResponse({})))]
   const whole = parseJson(answer.body)
@@ -190,5 +234,5 @@ export const decodeWholeOpenAI = (answer: HttpAnswer): ReadonlyArray<UpstreamEve
   const list = whole["choices"]
   if (!Array.isArray(list)) return [misshapen("the upstream's answer has no choices")]
   if (list.length === 0) return [failed(stackless(() => new EmptyResponse({})))]
-  return readWhole(whole, list as ReadonlyArray<unknown>)
+  return readWhole(whole, list as ReadonlyArray<unknown>, encoded)
 }

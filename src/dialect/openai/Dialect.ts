@@ -9,6 +9,7 @@ import { makePayloadReader, sse } from "../Framing.ts"
 import { endpointOf } from "../Endpoint.ts"
 import { makeOpenAIAssembly } from "./Assembly.ts"
 import { openaiEncoder } from "./Client.ts"
+import { unsaidByOpenAI } from "./Crossing.ts"
 import { decodeWholeOpenAI, openaiDecoder } from "./Decode.ts"
 import { encodeOpenAI } from "./Encode.ts"
 import { openaiErrorBody } from "./Errors.ts"
@@ -20,7 +21,7 @@ export const openai: UpstreamDialect = {
   endpoint: ({ baseUrl }) => endpointOf(baseUrl, "/chat/completions"),
   headers: (key) => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
   framing: sse,
-  unsaid: () => [],
+  unsaid: unsaidByOpenAI,
   encode: encodeOpenAI,
   decoder: openaiDecoder,
   decodeWhole: decodeWholeOpenAI,
@@ -37,7 +38,7 @@ const whole: View = {
         read(frames)
         return ""
       },
-      end: () => JSON.stringify(assembly.result())
+      end: assembly.print
     }
   }
 }

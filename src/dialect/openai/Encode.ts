@@ -2,12 +2,13 @@
  * A request in the words of OpenAI's chat completions.
  */
 import { Result } from "effect"
-import type { ConvertRequestFailed } from "../../errors/index.ts"
+import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
 import type { ContinuationAsked } from "../Continuation.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import { estimateTokens } from "../Usage.ts"
-import { messagesOf } from "./Crossing.ts"
+import { type Crossed, crossToOpenAI, unsaidByOpenAI } from "./Crossing.ts"
 
 /** A message of a conversation. `content` is text, or a list of parts. */
 export interface Message {
@@ -53,15 +54,74 @@ const limits = ["max_tokens", "max_completion_tokens"] as const
  * `estimateTokens` of it, never below 1.
  */
 export const encodeOpenAI = (options: EncodeRequest): Result.Result<Encoded, ConvertRequestFailed> => {
-  const { continuation, model, params, request, stream } = options
-  const own = request.dialect === "openai"
-  const { stream: _, stream_options: streamOptions, messages, ...body } = own ? request.body : crossed(options)
+  const { drop, request } = options
+  const unsaid = drop ? [] : unsaidByOpenAI(request)
+  if (unsaid.length > 0) return Result.fail(notSaid(unsaid))
+  const { body, dropped, names } = request.dialect === "openai" ? own(request.body) : crossToOpenAI(options)
+  return Result.succeed({ body: printJson(completed(body, options), request.body), dropped, names })
+}
+
+const notSaid = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
+  stackless(
+    () =>
+      new ConvertRequestFailed({
+        message: `a chat completion has no words for ${fields.join(", ")}`,
+        details: fields.map((field) => ({ field, message: "cannot be said in a chat completion", code: "unsupported" }))
+      })
+  )
+
+// What the relay gave the client to send back is for another dialect's upstreams.
+const withoutRelay = (extra: JsonObject): JsonObject | undefined => {
+  const { relay: _, ...rest } = extra
+  return Object.keys(rest).length === 0 ? undefined : rest
+}
+
+const unmarked = (value: JsonObject): JsonObject => {
+  const { extra_content: extra, ...rest } = value
+  if (!isObject(extra) || extra["relay"] === undefined) return value
+  const left = withoutRelay(extra)
+  return left === undefined ? rest : { ...rest, extra_content: left }
+}
+
+const isMarked = (value: unknown): boolean =>
+  isObject(value) && isObject(value["extra_content"]) && value["extra_content"]["relay"] !== undefined
+
+const unmarkedMessage = (message: unknown): unknown => {
+  if (!isObject(message)) return message
+  const calls = message["tool_calls"]
+  if (!Array.isArray(calls) || !calls.some(isMarked)) return unmarked(message)
+  const mended = (calls as ReadonlyArray<unknown>).map((call) => (isObject(call) ? unmarked(call) : call))
+  return { ...unmarked(message), tool_calls: mended }
+}
+
+/** A body of this dialect's own client: all of it. */
+const own = (body: JsonObject): Crossed => {
+  const messages = body["messages"]
+  return {
+    body: Array.isArray(messages)
+      ? { ...body, messages: (messages as ReadonlyArray<unknown>).map(unmarkedMessage) }
+      : body,
+    dropped: [],
+    names: undefined
+  }
+}
+
+const asksForUsage = (streamOptions: unknown, refused: ReadonlySet<string>): JsonObject | undefined => {
+  if (isObject(streamOptions)) return { ...streamOptions, include_usage: true }
+  return refused.has("stream_options") || refused.has("stream_options.include_usage")
+    ? undefined
+    : { include_usage: true }
+}
+
+const completed = (body: JsonObject, { continuation, model, params, refused, stream }: EncodeRequest): JsonObject => {
+  const { stream: _, stream_options: streamOptions, messages, ...rest } = body
   const asked: JsonObject = {
-    ...body,
+    ...rest,
     model,
     messages: continuation === undefined ? messages : continued(messages as ReadonlyArray<Message>, continuation)
   }
-  if (stream) asked["stream_options"] = { ...(isObject(streamOptions) ? streamOptions : {}), include_usage: true }
+  const options = stream ? asksForUsage(streamOptions, refused) : undefined
+  if (options !== undefined) asked["stream_options"] = options
   const merged = mergeDeep(asked, params)
   if (stream) merged["stream"] = true
   else {
@@ -75,7 +135,5 @@ export const encodeOpenAI = (options: EncodeRequest): Result.Result<Encoded, Con
       if (typeof value === "number" && value > 0) merged[limit] = Math.max(1, value - used)
     }
   }
-  return Result.succeed({ body: JSON.stringify(merged), dropped: [], names: undefined })
+  return merged
 }
-
-const crossed = ({ request }: EncodeRequest): JsonObject => ({ messages: messagesOf(request.asked()) })

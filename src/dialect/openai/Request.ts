@@ -117,8 +117,17 @@ const checkModel = (model: unknown, complain: Complain): void => {
   else if (model === "") complain("model", "must not be empty", "too_short")
 }
 
-const isJson = (format: unknown): boolean =>
-  isObject(format) && (format["type"] === "json_object" || format["type"] === "json_schema")
+// A schema is asked for as OpenAI does, or as vLLM and its kin do.
+const asksForJson = ({
+  guided_json: guided,
+  response_format: format,
+  structured_outputs: outputs
+}: JsonObject): boolean =>
+  (isObject(format) && (format["type"] === "json_object" || format["type"] === "json_schema")) ||
+  isSaid(guided) ||
+  (isObject(outputs) && (isSaid(outputs["json"]) || outputs["json_object"] === true))
+
+const isSaid = (value: unknown): boolean => value !== undefined && value !== null
 
 /**
  * Checks the body of a request for a chat completion. All that is wrong is told at once; every fault is a 400. A whole
@@ -139,7 +148,7 @@ export const parseOpenAIRequest = (asking: Asking): Result.Result<AnswerRequest,
       includeUsage: stream !== true || (isObject(streamOptions) && streamOptions["include_usage"] === true),
       choices: typeof n === "number" ? n : 1,
       timeoutMillis: undefined,
-      json: isJson(object["response_format"]),
+      json: asksForJson(object),
       asking,
       body: object,
       ...measure((messages as ReadonlyArray<JsonObject>).map(({ content }) => content)),

@@ -12,6 +12,7 @@ import * as BreakerState from "./BreakerState.ts"
 import type { Breakers, MemoryBreakers } from "./CircuitBreakerStore.ts"
 import * as Failures from "../Failures.ts"
 import * as Judge from "../Judge.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 
 type Breaker = BreakerState.Breaker
@@ -21,6 +22,7 @@ export interface Transition {
   readonly key: string | undefined
   readonly from: BreakerState.State["_tag"]
   readonly to: BreakerState.State["_tag"]
+  /** When, in milliseconds since 1970. */
   readonly atMillis: number
   /** Openings in a row. */
   readonly openings: number
@@ -52,7 +54,8 @@ interface Rejection {
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
-const nowOf = (fiber: AnyFiber): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+const nowOf = MonotonicClock.millis
+const wallNow = (fiber: AnyFiber): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
 /** Runs an effect through a breaker. */
 export const run = <A, E, R>(
@@ -108,7 +111,7 @@ const settle = (
 ): void => {
   const { generation, state } = record
   BreakerState.settle(record, admission, outcome, now, hintMillis)
-  if (record.generation !== generation) publish(transitionOf(breaker, state._tag, record, now), breaker, fiber)
+  if (record.generation !== generation) publish(transitionOf(breaker, state._tag, record, now, fiber), breaker, fiber)
 }
 
 /** The way of a call that may hold a place: nothing can come between the admission and the guard that gives it back. */
@@ -190,12 +193,14 @@ const judged = <A, E>(
 export const change = <A>(breaker: CircuitBreaker, f: (record: Breaker, now: number) => A): Effect.Effect<A> =>
   Effect.withFiber((fiber) => {
     const { breakers } = breaker.shared
-    const now = nowOf(fiber)
+    // Of what several processes share only the wall clock means the same to all.
+    const now = "find" in breakers ? nowOf(fiber) : wallNow(fiber)
     const key = breaker.key ?? ""
     const apply = (record: Breaker) => {
       const { generation, state } = record
       const result = f(record, now)
-      const changed = record.generation === generation ? undefined : transitionOf(breaker, state._tag, record, now)
+      const changed =
+        record.generation === generation ? undefined : transitionOf(breaker, state._tag, record, now, fiber)
       return { result, changed }
     }
     const tell = (applied: ReturnType<typeof apply>) => {
@@ -211,12 +216,13 @@ const transitionOf = (
   breaker: CircuitBreaker,
   from: BreakerState.State["_tag"],
   record: Breaker,
-  now: number
+  now: number,
+  fiber: AnyFiber
 ): Transition => ({
   key: breaker.key,
   from,
   to: record.state._tag,
-  atMillis: now,
+  atMillis: wallNow(fiber),
   openings: record.openings,
   retryAfterMillis: BreakerState.retryAfter(record, now)
 })

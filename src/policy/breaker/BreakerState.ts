@@ -183,7 +183,7 @@ export const admit = (breaker: Breaker, now: number): Admission => {
     case "Open": {
       if (now < state.since) breaker.state = { ...state, since: now }
       const left = Math.min(state.since + state.forMillis - now, state.forMillis)
-      if (left > 0) return { _tag: "Rejected", retryAfterMillis: left }
+      if (left > 0) return { _tag: "Rejected", retryAfterMillis: Math.ceil(left) }
       return probe(breaker, now, state.forMillis)
     }
     case "HalfOpen": {
@@ -315,10 +315,12 @@ export const view = (breaker: Breaker, now: number): View => ({
   counts: { ...BreakerWindow.counts(breaker.window, now) }
 })
 
-/** How long an open breaker stays open from `now`; absent in every other state. */
+/** How long an open breaker stays open from `now`, in whole milliseconds, rounded up; absent in every other state. */
 export const retryAfter = (breaker: Breaker, now: number): number | undefined => {
   const state = breaker.state
-  return state._tag === "Open" ? Math.max(0, Math.min(state.since + state.forMillis - now, state.forMillis)) : undefined
+  return state._tag === "Open"
+    ? Math.ceil(Math.max(0, Math.min(state.since + state.forMillis - now, state.forMillis)))
+    : undefined
 }
 
 /**

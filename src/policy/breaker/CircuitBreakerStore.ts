@@ -2,7 +2,9 @@
  * Where circuit breakers keep their state, by key. All decisions are in `BreakerState`; a store only finds the record
  * of a key and lets a pure function change it, so a new backend is one function.
  *
- * The default keeps the records in memory. A store that is shared by processes reads the record, applies the function
+ * The default keeps the records in memory, and is asked with the time of the monotonic clock. A store that is shared by
+ * processes is asked with that of the wall clock, the only one that means the same to all; one that has a clock of its
+ * own does better to take that. It reads the record, applies the function
  * to it and writes it back if nobody else did in the meantime (the function may be applied again). When it cannot be
  * reached it logs that and applies the function to a fresh record: calls go through, uncounted, as without a breaker.
  */

@@ -34,12 +34,13 @@
  * Effect.runSync(program) // => ["budget", 3, "down"]
  * ```
  */
-import { Clock, Context, type Duration, Effect, Layer } from "effect"
+import { Context, type Duration, Effect, Layer } from "effect"
 
 import { RetryBudgetExhausted, stackless } from "../../errors/index.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Failures from "../Failures.ts"
 import * as KeyRing from "../KeyRing.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import * as State from "./RetryBudgetState.ts"
 
 const TypeId = "~effect-resilience/policy/RetryBudget"
@@ -154,7 +155,7 @@ export const share = (options?: Share): Effect.Effect<RetryBudget> => {
 
 /** What is left: tokens, retries or units of quota; for a share 1 if a retry may begin, else 0. */
 export const balance = (budget: RetryBudget): Effect.Effect<number> =>
-  Effect.map(Clock.currentTimeMillis, (now) => budget.rule.balance(now))
+  Effect.withFiberSucceed((fiber) => budget.rule.balance(MonotonicClock.millis(fiber)))
 
 /**
  * Runs one further attempt of something if the budget lets it, for a failover or another way of asking again that is
@@ -166,18 +167,17 @@ export const spend =
   (budget: RetryBudget, cause?: unknown) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | RetryBudgetExhausted, R> =>
     Effect.withFiber((fiber) => {
-      const clock = fiber.getRef(Clock.Clock)
       let paid = State.refused
       // The finaliser is there before anything is taken: an interruption in between would keep it for ever.
       const attempt = Effect.suspend((): Effect.Effect<A, E | RetryBudgetExhausted, R> => {
-        paid = budget.rule.retry(clock.currentTimeMillisUnsafe(), cause)
+        paid = budget.rule.retry(MonotonicClock.millis(fiber), cause)
         return paid === State.refused ? Effect.fail(stackless(() => new RetryBudgetExhausted({}))) : self
       })
       return Effect.onExit(attempt, (exit) => {
         if (paid === State.refused) return Effect.void
         budget.rule.retryEnded()
-        if (exit._tag === "Success") budget.rule.success(clock.currentTimeMillisUnsafe(), paid)
-        else if (Failures.exitIsFailure(exit)) budget.rule.failure(clock.currentTimeMillisUnsafe())
+        if (exit._tag === "Success") budget.rule.success(MonotonicClock.millis(fiber), paid)
+        else if (Failures.exitIsFailure(exit)) budget.rule.failure(MonotonicClock.millis(fiber))
         return Effect.void
       })
     })

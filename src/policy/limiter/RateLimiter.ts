@@ -44,6 +44,7 @@ import { Clock, Context, Duration, Effect, Exit, type Fiber, Function, Layer, St
 import { stackless, Throttled } from "../../errors/index.ts"
 import * as Deadline from "../deadline/Deadline.ts"
 import * as Check from "../InvalidPolicyOption.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import * as Lanes from "./RateLimiterLanes.ts"
 import * as State from "./RateLimiterState.ts"
@@ -173,7 +174,7 @@ export const protect: {
     const permits =
       options?.permits === undefined ? 1 : Check.positiveInt("RateLimiter.protect", "permits", options.permits)
     return Effect.withFiber<A, E | Throttled, R>((fiber) => {
-      const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+      const now = MonotonicClock.millis(fiber)
       const lane = limiter.lane(now)
       const at = lane.rule.peek(now, permits)
       if (isNow(at, now)) {
@@ -217,7 +218,7 @@ const turn = (
     let at = 0
     let takenAt = 0
     const waiting = Effect.suspend((): Effect.Effect<void, Throttled> => {
-      const now = clock.currentTimeMillisUnsafe()
+      const now = MonotonicClock.millis(fiber)
       const found = limiter.lane(now)
       at = found.rule.peek(now, permits)
       const goes = isNow(at, now)
@@ -232,7 +233,7 @@ const turn = (
     return Effect.onExit(waiting, (exit) => {
       if (lane === undefined) return Effect.void
       lane.waiting--
-      const now = clock.currentTimeMillisUnsafe()
+      const now = MonotonicClock.millis(fiber)
       // After the clock went back the turn is no more where it was, and is lost rather than given twice.
       if (exit._tag === "Failure" && now >= takenAt) lane.rule.refund(at, permits, now)
       return Effect.void
@@ -246,8 +247,7 @@ const refuses = (
   at: number,
   now: number,
   fiber: Fiber.Fiber<unknown, unknown>
-): boolean =>
-  at - now > limiter.maxWaitMillis || lane.waiting >= limiter.maxWaiters || at >= fiber.getRef(Deadline.Current)
+): boolean => at - now > limiter.maxWaitMillis || lane.waiting >= limiter.maxWaiters || at >= Deadline.endOf(fiber)
 
 /**
  * Refuses a call. The error is made once for each millisecond of wait: 0.7 µs a call, where a new error takes 4.
@@ -261,7 +261,7 @@ const throttled = (
   PolicyTelemetry.emit(fiber, "OnRateLimiterRejected", () => ({
     policy: "RateLimiter",
     key,
-    attributes: { waitMillis: wait }
+    attributes: { waitMillis: Math.ceil(wait) }
   }))
   const millis = Math.ceil(wait)
   if (lane.refusal?.millis !== millis) {

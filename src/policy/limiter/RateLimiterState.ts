@@ -23,8 +23,11 @@ interface Gap {
   end: number
 }
 
-// Sums of fractions such as 1000 / 3 miss by less than this; it is far below what a timer can tell apart.
-const epsilon = 1e-6
+/**
+ * Sums of fractions such as 1000 / 3 miss by less than this: some steps of a double at that time, which are 0.0002 ms for
+ * a clock that counts from 1970. It is far below what a timer can tell apart.
+ */
+const slackAt = (time: number): number => Math.max(1e-6, Math.abs(time) * 2 ** -51)
 
 /**
  * Evenly: one permit each `intervalMillis`, none saved up (failsafe-go's smooth limiter). A call of n permits goes at
@@ -48,11 +51,11 @@ export const smooth = (intervalMillis: number): Rule => {
     seen = now
   }
   const fits = (gap: Gap, now: number, permits: number): boolean =>
-    Math.max(gap.start, now) + permits * intervalMillis <= gap.end + epsilon
+    Math.max(gap.start, now) + permits * intervalMillis <= gap.end + slackAt(now)
 
   // Gaps at the end are no gaps: time goes on from their start. Past ones are lost.
   const tidy = (now: number): void => {
-    for (let last = gaps.at(-1); last !== undefined && last.end >= next - epsilon; last = gaps.at(-1)) {
+    for (let last = gaps.at(-1); last !== undefined && last.end >= next - slackAt(now); last = gaps.at(-1)) {
       next = last.start
       gaps.pop()
     }
@@ -78,20 +81,20 @@ export const smooth = (intervalMillis: number): Rule => {
           { start: gap.start, end: at },
           { start: end, end: gap.end }
         ]
-        gaps.splice(index, 1, ...left.filter((part) => part.end - part.start > epsilon && part.end > now))
+        gaps.splice(index, 1, ...left.filter((part) => part.end - part.start > slackAt(now) && part.end > now))
       }
     },
     refund: (at, permits, now) => {
       follow(now)
       const gap = { start: at, end: at + permits * intervalMillis }
       // Nobody has booked beyond `next`: such a turn is from before the clock went back.
-      if (at <= now || gap.end > next + epsilon) return
+      if (at <= now || gap.end > next + slackAt(now)) return
       const index = gaps.findIndex((other) => other.start >= gap.start)
       gaps.splice(index < 0 ? gaps.length : index, 0, gap)
       const merged: Array<Gap> = []
       for (const each of gaps) {
         const before = merged.at(-1)
-        if (before !== undefined && each.start <= before.end + epsilon) before.end = Math.max(before.end, each.end)
+        if (before !== undefined && each.start <= before.end + slackAt(now)) before.end = Math.max(before.end, each.end)
         else merged.push({ start: each.start, end: each.end })
       }
       gaps = merged
@@ -115,7 +118,7 @@ export const bursty = (limit: number, periodMillis: number): Rule => {
   let taken: Array<number> = []
   let seen = Number.NEGATIVE_INFINITY
 
-  const periodOf = (at: number): number => Math.floor((at - origin) / periodMillis + epsilon)
+  const periodOf = (at: number): number => Math.floor((at - origin + slackAt(at)) / periodMillis)
   const advance = (now: number): void => {
     if (Number.isNaN(origin)) origin = now
     if (now < seen) origin -= seen - now

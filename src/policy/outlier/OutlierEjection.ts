@@ -33,10 +33,11 @@
  * await Effect.runPromise(program) // => ["a", "c"]
  * ```
  */
-import { Clock, type Duration, Effect, type Exit, type Fiber, Stream } from "effect"
+import { type Duration, Effect, type Exit, type Fiber, Stream } from "effect"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import * as OutlierState from "./OutlierState.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 
@@ -179,7 +180,7 @@ const count = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     if (failed || exit._tag === "Success") {
-      tell(OutlierState.record(ejection.pool, member, !failed, nowOf(fiber)), fiber)
+      tell(OutlierState.record(ejection.pool, member, !failed, MonotonicClock.millis(fiber)), fiber)
     }
     return Effect.void
   })
@@ -187,7 +188,7 @@ const count = (
 /** The members to choose from, in their order. Never none while there are any. */
 export const available = (ejection: OutlierEjection): Effect.Effect<ReadonlyArray<string>> =>
   Effect.withFiber((fiber) => {
-    tell(OutlierState.advance(ejection.pool, nowOf(fiber)), fiber)
+    tell(OutlierState.advance(ejection.pool, MonotonicClock.millis(fiber)), fiber)
     const keys = Array.from(ejection.pool.members.keys())
     return Effect.succeed(keys.filter((key) => !OutlierState.isEjected(ejection.pool, key)))
   })
@@ -195,11 +196,9 @@ export const available = (ejection: OutlierEjection): Effect.Effect<ReadonlyArra
 /** Whether a member is left out now. */
 export const isEjected = (ejection: OutlierEjection, member: string): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {
-    tell(OutlierState.advance(ejection.pool, nowOf(fiber)), fiber)
+    tell(OutlierState.advance(ejection.pool, MonotonicClock.millis(fiber)), fiber)
     return Effect.succeed(OutlierState.isEjected(ejection.pool, member))
   })
-
-const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
 const tell = (changes: ReadonlyArray<OutlierState.Change>, fiber: Fiber.Fiber<unknown, unknown>): void => {
   for (const { forMillis, key, what, why } of changes) {

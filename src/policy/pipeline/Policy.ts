@@ -51,10 +51,11 @@
  * await Effect.runPromise(program) // => "found"
  * ```
  */
-import { Clock, Effect, type Fiber, Function, Stream } from "effect"
+import { Effect, type Fiber, Function, Stream } from "effect"
 import type * as Chaos from "../chaos/Chaos.ts"
 import * as Failures from "../Failures.ts"
 import * as Judge from "../Judge.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type * as Retry from "../retry/Retry.ts"
 import {
@@ -200,11 +201,10 @@ const named = <A, E, R>(
   name: string,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<A, E, R> => {
-  const clock = fiber.getRef(Clock.Clock)
-  const start = clock.currentTimeMillisUnsafe()
+  const start = MonotonicClock.millis(fiber)
   const timed = Effect.onExit(self, (exit) => {
     const error = exit._tag === "Success" ? undefined : Failures.errorOf(exit.cause)?.error
-    PolicyTelemetry.recordPipeline(fiber, name, clock.currentTimeMillisUnsafe() - start, error)
+    PolicyTelemetry.recordPipeline(fiber, name, MonotonicClock.millis(fiber) - start, error)
     return Effect.void
   })
   return Effect.provideService(timed, PolicyTelemetry.PipelineName, name)
@@ -214,11 +214,10 @@ const namedStream = <A, E, R>(self: Stream.Stream<A, E, R>, name: string): Strea
   Stream.unwrap(
     Effect.withFiberSucceed((fiber) => {
       if (!PolicyTelemetry.listens(fiber)) return self
-      const clock = fiber.getRef(Clock.Clock)
-      const start = clock.currentTimeMillisUnsafe()
+      const start = MonotonicClock.millis(fiber)
       const timed = Stream.onExit(self, (exit) => {
         const error = exit._tag === "Success" ? undefined : Failures.errorOf(exit.cause)?.error
-        PolicyTelemetry.recordPipeline(fiber, name, clock.currentTimeMillisUnsafe() - start, error)
+        PolicyTelemetry.recordPipeline(fiber, name, MonotonicClock.millis(fiber) - start, error)
         return Effect.void
       })
       return Stream.provideService(timed, PolicyTelemetry.PipelineName, name)

@@ -37,10 +37,11 @@
 import { Cause, Duration, Effect, Exit, type Fiber, Function, type Pull, Schedule, Stream } from "effect"
 import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
-import { asksAgain, type Exhausted, type Next, nowOf, type Retry, Run, TypeId } from "./RetryRun.ts"
+import { asksAgain, type Exhausted, type Next, type Retry, Run, TypeId } from "./RetryRun.ts"
 import * as RetrySchedule from "./RetrySchedule.ts"
 
 export type { Any, Exhausted, Retry } from "./RetryRun.ts"
@@ -168,7 +169,7 @@ export const retry: {
     const policy = policyOf(given)
     // HOT: no generator, no scope and no service per call. With `Effect.gen` and a stepped schedule it costs 4.1 µs.
     return Effect.withFiber((fiber) => {
-      const run = new Run(policy, nowOf(fiber))
+      const run = new Run(policy, MonotonicClock.millis(fiber))
       const measures = PolicyTelemetry.recordsDurations(fiber)
       let attempt: Effect.Effect<A, Exhausted<E | E2>, R>
       const go = (next: Next): Effect.Effect<A, Exhausted<E | E2>, R> => {
@@ -191,7 +192,7 @@ export const retry: {
                 const refused = policy.failOn?.(result)
                 if (refused !== undefined) return run.decide(fiber, refused, go)
                 if (policy.needs !== "nothing") {
-                  run.succeeded(policy.needs === "time" ? nowOf(fiber) : run.startedAt)
+                  run.succeeded(policy.needs === "time" ? MonotonicClock.millis(fiber) : run.startedAt)
                 }
                 return Exit.succeed(result)
               }
@@ -213,10 +214,10 @@ const measured = <A, E, R, E2 extends E>(
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
-    const start = nowOf(fiber)
+    const start = MonotonicClock.millis(fiber)
     return Effect.onExit(self, (exit) => {
       const handled = Failures.exitIsFailure(exit, (error) => asksAgain(run.policy, error))
-      PolicyTelemetry.recordAttempt(fiber, "Retry", run.begun - 1, nowOf(fiber) - start, handled)
+      PolicyTelemetry.recordAttempt(fiber, "Retry", run.begun - 1, MonotonicClock.millis(fiber) - start, handled)
       return Effect.void
     })
   })
@@ -294,7 +295,7 @@ export const retryStream: {
         : Check.positiveInt("Retry.retryStream", "resetAfter", options.resetAfter)
     return Stream.unwrap(
       Effect.withFiberSucceed((started) => {
-        const run = new Run<never, E, never>(policy, nowOf(started))
+        const run = new Run<never, E, never>(policy, MonotonicClock.millis(started))
         let delivered = 0
         // Effect's `Stream.retry` does the running again; this schedule, which outlives its resets, does the deciding.
         const step = (_: number, error: E): Pull.Pull<[void, Duration.Duration]> =>
@@ -326,7 +327,7 @@ export const retryStream: {
         })
         return Stream.onExit(counted, (exit) =>
           Effect.sync(() => {
-            if (exit._tag === "Success") run.succeeded(nowOf(started))
+            if (exit._tag === "Success") run.succeeded(MonotonicClock.millis(started))
             run.end()
           })
         )

@@ -5,10 +5,11 @@
  * A combinator of ours on a schedule of ours gives a plan again. On any other schedule it wraps its steps, and the result
  * is as good, only slower.
  */
-import { Cause, Clock, Duration, Effect, type Fiber, Random, Schedule } from "effect"
+import { Cause, Duration, Effect, type Fiber, Random, Schedule } from "effect"
 import type { StopReason } from "../../errors/index.ts"
 import * as Deadline from "../deadline/Deadline.ts"
 import * as Check from "../InvalidPolicyOption.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import type { Countable } from "../budget/RetryBudget.ts"
 
 /** Where a retry is, when a step is asked what comes next. One object per run, changed in place. */
@@ -60,7 +61,7 @@ const bounded = (millis: number): number => (millis > 0 ? Math.min(millis, Check
 export const settle = (outcome: Outcome, at: At): Outcome => {
   if (typeof outcome !== "number") return outcome
   const delayMillis = bounded(outcome)
-  return at.now + delayMillis >= at.fiber.getRef(Deadline.Current) ? "deadline" : delayMillis
+  return at.now + delayMillis >= Deadline.endOf(at.fiber) ? "deadline" : delayMillis
 }
 
 /** The state of one run. */
@@ -88,19 +89,18 @@ export const advance = <Input>(
   at.leastMillis = 0
 }
 
-const clockOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-
 /** The schedule of a plan. */
 export const toSchedule = <Input>(plan: Plan<Input>): Schedule.Schedule<Duration.Duration, Input> => {
   const schedule = Schedule.fromStep(
     Effect.withFiberSucceed((started) => {
-      const startedAt = clockOf(started)
+      const startedAt = MonotonicClock.millis(started)
       const step = plan.start()
       const at = begin<Input>(started, startedAt)
       for (const budget of plan.budgets) open(budget, startedAt)
-      return (now: number, input: Input) =>
+      // The time that Effect gives is the wall clock's.
+      return (_: number, input: Input) =>
         Effect.withFiber((fiber) => {
-          advance(at, fiber, input, now)
+          advance(at, fiber, input, MonotonicClock.millis(fiber))
           const outcome = settle(step(at), at)
           if (typeof outcome !== "number") return Cause.done(Duration.zero)
           const delay = Duration.millis(outcome)
@@ -140,14 +140,14 @@ export const withStage = <Output, Input, Error, Env>(
   }
   return Schedule.fromStep(
     Effect.withFiber((started) => {
-      const startedAt = clockOf(started)
+      const startedAt = MonotonicClock.millis(started)
       return Effect.map(Schedule.toStep(self), (step) => {
         const stage = make()
         const at = begin<Input>(started, startedAt)
         return (now: number, input: Input) =>
           Effect.flatMap(step(now, input), ([output, delay]) =>
             Effect.withFiber((fiber) => {
-              advance(at, fiber, input, now)
+              advance(at, fiber, input, MonotonicClock.millis(fiber))
               const outcome = settle(stage(bounded(Duration.toMillis(delay)), at), at)
               return typeof outcome === "number"
                 ? Effect.succeed<[Output, Duration.Duration]>([output, Duration.millis(outcome)])

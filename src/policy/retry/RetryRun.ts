@@ -4,6 +4,7 @@
 import { Clock, Duration, Effect, type Fiber, Pull, Schedule } from "effect"
 import { RetriesExhausted, type StopReason, stackless } from "../../errors/index.ts"
 import * as Judge from "../Judge.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
@@ -38,10 +39,6 @@ export interface Retry<in A = unknown, in E = unknown, out E2 = never> extends A
 /** Whether a policy asks again after this error, as long as it has attempts. */
 export const asksAgain = <E>(policy: Retry<never, E, unknown>, error: E): boolean =>
   policy.while === undefined ? Judge.isRetryable(error, policy.isFailure) : policy.while(error)
-
-/** The fiber's time, in milliseconds. */
-export const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>
-  fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
 /** What comes after a failure: another attempt after a delay in milliseconds, or the end. */
 export type Next =
@@ -141,7 +138,7 @@ export class Run<A, E, E2 extends E> {
     go: (next: Next) => Effect.Effect<X, EX, RX>
   ): Effect.Effect<X, EX, RX> {
     const { policy } = this
-    const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const now = MonotonicClock.millis(fiber)
     this.keep(error)
     this.endFlight()
     if (!asksAgain(policy, error)) return go(this.stop("notRecoverable"))
@@ -160,9 +157,10 @@ export class Run<A, E, E2 extends E> {
       RetryPlan.advance(at, fiber, error, now)
       return go(this.pay((this.first ??= policy.plan.start())(at), at))
     }
-    // A schedule that is not ours: stepping it takes effects.
+    // A schedule that is not ours: stepping it takes effects, and it is told the wall clock's time, as Effect does.
+    const wallNow = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     const stepped = (step: NonNullable<typeof this.step>) =>
-      Pull.matchEffect(step(now, error), {
+      Pull.matchEffect(step(wallNow, error), {
         onSuccess: ([, delay]) => {
           RetryPlan.advance(at, fiber, error, now)
           return go(this.pay(Duration.toMillis(delay), at))
@@ -188,8 +186,7 @@ export class Run<A, E, E2 extends E> {
 
   exhausted(fiber: Fiber.Fiber<unknown, unknown>): Exhausted<E> {
     const { begun, errors, last, reason } = this
-    // Not negative, even if the clock went back.
-    const elapsedMillis = Math.max(0, nowOf(fiber) - this.startedAt)
+    const elapsedMillis = Math.round(MonotonicClock.millis(fiber) - this.startedAt)
     PolicyTelemetry.emit(fiber, reason === "budget" ? "OnRetryBudgetExhausted" : "OnRetriesExhausted", () => ({
       policy: "Retry",
       error: last,

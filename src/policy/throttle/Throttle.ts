@@ -34,11 +34,12 @@
  * await Effect.runPromise(program) // => { requests: 9, accepts: 0, chance: 0 }
  * ```
  */
-import { Clock, type Duration, Effect, type Fiber, Random, Stream } from "effect"
+import { type Duration, Effect, type Fiber, Random, Stream } from "effect"
 import { stackless, Throttled } from "../../errors/index.ts"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import * as ThrottleState from "./ThrottleState.ts"
 
@@ -117,7 +118,8 @@ export const protect: {
       const begun = admit(throttle, fiber)
       if (begun === undefined) return Effect.fail(throttle.refusal)
       return Effect.onExit(self, (exit) => {
-        if (Judge.exitFailed(exit, throttle.judge, judge)) ThrottleState.fail(throttle.counts, begun, nowOf(fiber))
+        if (Judge.exitFailed(exit, throttle.judge, judge))
+          ThrottleState.fail(throttle.counts, begun, MonotonicClock.millis(fiber))
         return Effect.void
       })
     })
@@ -159,7 +161,7 @@ export const protectStream: {
         })
         const counted = Stream.onExit(noted, (exit) => {
           if (!delivered && Judge.exitFailed(exit, Judge.ofErrors(throttle.judge), judge)) {
-            ThrottleState.fail(throttle.counts, begun, nowOf(fiber))
+            ThrottleState.fail(throttle.counts, begun, MonotonicClock.millis(fiber))
           }
           return Effect.void
         })
@@ -168,12 +170,10 @@ export const protectStream: {
     )
 )
 
-const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-
 /** Lets a request through, and says when for `ThrottleState.fail`; `undefined` if it is refused. */
 const admit = (throttle: Throttle, fiber: Fiber.Fiber<unknown, unknown>): number | undefined => {
   const { counts, key, refusal: error, settings } = throttle
-  const chance = ThrottleState.attempt(counts, settings, nowOf(fiber))
+  const chance = ThrottleState.attempt(counts, settings, MonotonicClock.millis(fiber))
   if (chance === 0 || fiber.getRef(Random.Random).nextDoubleUnsafe() >= chance) return ThrottleState.begin(counts)
   PolicyTelemetry.emit(fiber, "OnThrottled", () => ({ policy: "Throttle", key, error, attributes: { chance } }))
   return undefined
@@ -183,7 +183,7 @@ const admit = (throttle: Throttle, fiber: Fiber.Fiber<unknown, unknown>): number
 export const state = (
   throttle: Throttle
 ): Effect.Effect<{ readonly requests: number; readonly accepts: number; readonly chance: number }> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
-    const { accepts, requests } = ThrottleState.view(throttle.counts, now)
+  Effect.withFiberSucceed((fiber) => {
+    const { accepts, requests } = ThrottleState.view(throttle.counts, MonotonicClock.millis(fiber))
     return { requests, accepts, chance: ThrottleState.chance(throttle.settings, requests, accepts) }
   })

@@ -4,10 +4,8 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { GetChannelFailed } from "../errors/index.ts"
+import { type ChannelState, type Outcome, Selection, type Target, type Wanted } from "../channel/index.ts"
 import type { ContinuationMode } from "../dialect/index.ts"
-import type { Target } from "./Channel.ts"
-import type { ChannelState, Outcome, Wanted } from "./Pick.ts"
-import { Selection } from "./Selection.ts"
 
 /** What a scripted `Selection` was asked and told, oldest first. The arrays grow as it happens. */
 export class SelectionScript extends Context.Service<
@@ -17,11 +15,27 @@ export class SelectionScript extends Context.Service<
     readonly releases: ReadonlyArray<{ readonly target: Target; readonly outcome: Outcome }>
     readonly refusals: ReadonlyArray<{ readonly target: Target; readonly mode: ContinuationMode }>
   }
->()("effect-resilience/channel/SelectionScript") {}
+>()("effect-resilience/testing/SelectionScript") {}
 
 /**
  * Gives the targets in order, then fails with `GetChannelFailed`. A target is `last` when it is the script's last one.
  * It serves every model; every channel is `enabled`; a refused mode is remembered per channel and model.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect } from "effect"
+ * import { Selection } from "effect-resilience/channel"
+ * import { ScriptedSelection } from "effect-resilience/testing"
+ *
+ * const program = Effect.gen(function* () {
+ *   const selection = yield* Selection
+ *   const tried = { out: new Set<string>(), failed: new Set<string>(), keys: new Set<string>() }
+ *   const error = yield* Effect.flip(selection.pick({ model: "m", tried }))
+ *   const { picks } = yield* ScriptedSelection.SelectionScript
+ *   return [error._tag, picks.length]
+ * }).pipe(Effect.provide(ScriptedSelection.layer([])))
+ *
+ * await Effect.runPromise(program) // => ["GetChannelFailed", 1]
+ * ```
  */
 export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | SelectionScript> =>
   Layer.unwrap(

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Selection, SelectionTest, type Target } from "#src/channel/index"
-import { channel, wanted } from "./kit/channels.ts"
+import { ScriptedSelection } from "effect-resilience/testing"
+import { Selection, type Target } from "#src/channel/index"
+import { channel, wanted } from "../channel/kit/channels.ts"
 
 const target = (id: string): Target => ({ channel: channel(id), keyIndex: 0, key: undefined, model: "m" })
 
@@ -9,7 +10,7 @@ describe("the scripted selection", () => {
   it.effect("gives its targets in order, then none, and writes down what happened", () =>
     Effect.gen(function* () {
       const selection = yield* Selection
-      const script = yield* SelectionTest.SelectionScript
+      const script = yield* ScriptedSelection.SelectionScript
       const a = yield* selection.pick(wanted())
       const b = yield* selection.pick(wanted({ only: "b" }))
       assert.deepStrictEqual([a.target.channel.id, a.last, b.target.channel.id, b.last], ["a", false, "b", true])
@@ -23,6 +24,6 @@ describe("the scripted selection", () => {
         script.releases.map(({ outcome, target }) => [target.channel.id, outcome._tag]),
         [["a", "Success"]]
       )
-    }).pipe(Effect.provide(SelectionTest.layer([target("a"), target("b")])))
+    }).pipe(Effect.provide(ScriptedSelection.layer([target("a"), target("b")])))
   )
 })
