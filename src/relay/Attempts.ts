@@ -190,6 +190,18 @@ class Attempts {
       requestedAt: answer.startedAt
     }
     const { request } = answer.start
+    // Begun before its request is put into words: one that there are none for is in the trail like any other.
+    answer.current = { target, number: answer.attempts, startedAt: context.now() }
+    answer.attemptShownAt = undefined
+    context.events.tell({
+      _tag: "AttemptBegan",
+      answer: answer.ref,
+      attempt: answer.attempts,
+      channel: target.channel.id,
+      key: target.keyIndex,
+      model: target.model,
+      mode
+    })
     const encoding = dialect.encode({
       request,
       model: target.model,
@@ -207,17 +219,6 @@ class Attempts {
       })
     }
     const encoded = encoding.success
-    answer.current = { target, number: answer.attempts, startedAt: context.now() }
-    answer.attemptShownAt = undefined
-    context.events.tell({
-      _tag: "AttemptBegan",
-      answer: answer.ref,
-      attempt: answer.attempts,
-      channel: target.channel.id,
-      key: target.keyIndex,
-      model: target.model,
-      mode
-    })
     return Effect.onInterrupt(
       attempt({ target, dialect, request, encoded, machine: answer.machine, limits, watchdog: context.watchdog }),
       () =>
