@@ -132,6 +132,18 @@ describe("what an Anthropic upstream streams", () => {
     })
   })
 
+  it("says why it has refused, although it has said nothing else", () => {
+    const refusal = fixture("cached.sse").replace(/event: content_block[^]*?(?=event: message_delta)/, "")
+    const { text, verdict } = play(refusal, anthropicClient)
+    expect(verdict).toBe("Complete")
+    expect(readAnthropicMessage(text)).toMatchObject({
+      message: { content: [], stop_reason: "refusal", stop_details: { category: "cyber" } }
+    })
+    expect(wholeOf(openaiClient, play(refusal, openaiClient).text)).toMatchObject({
+      choices: [{ message: { content: null }, finish_reason: "content_filter" }]
+    })
+  })
+
   it("is cut, and no success, wherever its stream stops before it has said why", () => {
     for (const name of streams) {
       const text = fixture(`${name}.sse`)
