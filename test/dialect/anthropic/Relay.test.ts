@@ -2,8 +2,7 @@
  * The dialect in a whole relay, on virtual time: Anthropic's clients and channels, alone and beside OpenAI's.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Result } from "effect"
-import { Selection } from "#src/channel/index"
+import { Effect, Result } from "effect"
 import {
   data,
   end,
@@ -18,7 +17,7 @@ import {
   type Step,
   terminator,
   token
-} from "#src/channel/UpstreamScripted"
+} from "../../support/rawUpstream.ts"
 import {
   type AnswerRequest,
   anthropicClient,
@@ -27,9 +26,9 @@ import {
   clientDialects,
   openaiClient
 } from "#src/dialect/index"
-import { Journal, JournalStoreMemory } from "#src/journal/index"
-import { Relay, RelayEvents } from "#src/relay/index"
-import { channel, options, passUntil, readerOf } from "../../relay/virtual.ts"
+import { Journal } from "#src/journal/index"
+import { Relay } from "#src/relay/index"
+import { channel, options, passUntil, readerOf, relayOver } from "../../relay/virtual.ts"
 import { readAnthropicMessage } from "../../support/decoders.ts"
 import { least, messages, wholeOf } from "./kit.ts"
 
@@ -88,21 +87,8 @@ const ask = (
   channels: ReadonlyArray<ReturnType<typeof channel>>,
   scripts: { readonly [channel: string]: ReadonlyArray<Script> }
 ) => {
-  const relayOptions = options(channels)
-  const journal = Journal.layer({ retention: 600_000, turn: queueMicrotask }).pipe(
-    Layer.provideMerge(JournalStoreMemory.layer)
-  )
   const addresses = Object.fromEntries(Object.entries(scripts).map(([id, list]) => [`http://${id}/v1`, list]))
-  const services = Relay.layer(relayOptions).pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        journal,
-        Selection.layer(relayOptions.channels, relayOptions.breaker),
-        scripted(addresses),
-        RelayEvents.layerSilent
-      )
-    )
-  )
+  const services = relayOver(options(channels), scripted(addresses))
   return Effect.gen(function* () {
     const relay = yield* Relay
     const journal = yield* Journal
