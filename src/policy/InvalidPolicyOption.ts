@@ -2,7 +2,7 @@
  * A policy was made with an option that makes no sense. That is a programming error, so it is thrown when the policy is
  * made, never returned and never found out at the first failure in production.
  */
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 
 /** The longest wait that a timer of Node or a browser can keep, in milliseconds: 2^31 - 1, some 24.8 days. */
 export const longestMillis = 2_147_483_647

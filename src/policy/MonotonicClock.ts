@@ -10,7 +10,8 @@
  *
  * HOT: 60 ns, where `Date.now` takes 45.
  */
-import { Clock, type Fiber } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
 
 /** Now, for a fiber. */
 export const millis = (fiber: Fiber.Fiber<unknown, unknown>): number =>

@@ -34,7 +34,10 @@
  * Effect.runSync(program) // => ["budget", 3, "down"]
  * ```
  */
-import { Context, type Duration, Effect, Layer } from "effect"
+import type { Duration } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 
 import { RetryBudgetExhausted, stackless } from "../../errors/index.ts"
 import * as Check from "../InvalidPolicyOption.ts"

@@ -34,7 +34,9 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "ran", "BulkheadFull"]
  * ```
  */
-import { type Duration, Effect, type Fiber, Stream } from "effect"
+import type { Duration, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { dual } from "effect/Function"
 import { BulkheadFull, stackless } from "../../errors/index.ts"
 import * as Check from "../InvalidPolicyOption.ts"

@@ -38,7 +38,12 @@
  * await Effect.runPromise(program) // => "attempt 1"
  * ```
  */
-import { type Cause, Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
+import type { Cause, Context } from "effect"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as DurationQuantile from "./DurationQuantile.ts"
 import { both } from "../Combinator.ts"
 import * as Deadline from "../deadline/Deadline.ts"

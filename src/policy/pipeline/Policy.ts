@@ -51,7 +51,10 @@
  * await Effect.runPromise(program) // => "found"
  * ```
  */
-import { Effect, type Fiber, Function, Stream } from "effect"
+import type { Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Function from "effect/Function"
+import * as Stream from "effect/Stream"
 import type * as Chaos from "../chaos/Chaos.ts"
 import * as Failures from "../Failures.ts"
 import * as Judge from "../Judge.ts"
