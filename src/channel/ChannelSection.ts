@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { declare, Fields, keysInOrder, unique, valueAt } from "../settings/index.ts"
-import { upstreamDialectNames } from "../dialect/index.ts"
+import { type Continuation, upstreamDialectNames } from "../dialect/index.ts"
 import { BaseUrl } from "./BaseUrl.ts"
 import { ChannelTimeouts } from "./TimeoutsSection.ts"
 
@@ -27,7 +27,7 @@ const {
 } = Fields
 
 /** Dialects that the contract knows and this version does not. */
-const laterDialects = ["responses", "anthropic", "gemini"].filter(
+const laterDialects = ["responses", "gemini"].filter(
   (name) => !(upstreamDialectNames as ReadonlyArray<string>).includes(name)
 )
 
@@ -129,7 +129,9 @@ export const ChannelEntry = secret(
 type Entry = typeof ChannelEntry.Type
 
 /** One upstream, with its keys, models and rank. A plain record: which one serves a request is decided by `Selection`. */
-export interface Channel extends Omit<Entry, "modelMapping"> {
+export interface Channel extends Omit<Entry, "continuation" | "modelMapping"> {
+  /** How it may go on from a partial answer. */
+  readonly continuation: Continuation
   /** Pattern to the name asked of the upstream; the first match wins, once. */
   readonly modelMapping: ReadonlyArray<readonly [pattern: string, model: string]>
 }

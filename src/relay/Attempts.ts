@@ -166,6 +166,16 @@ class Attempts {
     const { target } = picked
     const dialect = upstreamDialectOf(target.channel.dialect)
     const { request } = answer.start
+    answer.attemptShownAt = undefined
+    context.events.tell({
+      _tag: "AttemptBegan",
+      answer: answer.ref,
+      attempt: answer.attempts,
+      channel: target.channel.id,
+      key: target.keyIndex,
+      model: target.model,
+      mode
+    })
     const encoding = dialect.encode({
       request,
       model: target.model,
@@ -184,16 +194,6 @@ class Attempts {
     }
     const encoded: Encoded = encoding.success
     answer.dropped = encoded.dropped
-    answer.attemptShownAt = undefined
-    context.events.tell({
-      _tag: "AttemptBegan",
-      answer: answer.ref,
-      attempt: answer.attempts,
-      channel: target.channel.id,
-      key: target.keyIndex,
-      model: target.model,
-      mode
-    })
     return Effect.onInterrupt(
       attempt({
         target,

@@ -2,13 +2,14 @@
  * The relay: begins answers, takes up those whose process is gone, owns their fibers, and ends them. A request starts an
  * answer and then only reads it from the journal, like anybody else who knows its id.
  */
-import { Clock, Context, Effect, Fiber, FiberMap, Layer, Semaphore } from "effect"
+import { Clock, Context, Effect, Fiber, FiberMap, Layer, Semaphore, Stream } from "effect"
 import { Selection, Upstream } from "../channel/index.ts"
 import { clientDialectNamed, payloadsOf } from "../dialect/index.ts"
 import {
   blameOf,
   ClientGone,
   InternalError,
+  ModelNotFound,
   QueryDataError,
   type ResilienceError,
   ShuttingDown,
@@ -17,10 +18,13 @@ import {
   type StreamFaultData,
   type UpdateDataError
 } from "../errors/index.ts"
+import { makeRequestId } from "../http/index.ts"
 import { Journal, type JournalFault, type Lease, type Position, type StreamRecord } from "../journal/index.ts"
 import type { Settings } from "../settings/index.ts"
 import { Answer, type AnswerContext, type AnswerStart, type Restored } from "./Answer.ts"
+import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
 import { runAttempts } from "./Attempts.ts"
+import { type Frames, frameStream } from "./FrameStream.ts"
 import { decodeNote, encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
 import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
@@ -46,6 +50,11 @@ export class Relay extends Context.Service<
      * answer from its first event. Fails while the relay shuts down.
      */
     readonly start: (start: AnswerStart, attach: (answer: Answer) => void) => Effect.Effect<Answer, ShuttingDown>
+    /**
+     * Asks a question from inside this program, and gives its answer as it comes, to its end; an answer that ended badly
+     * fails with its error. Whoever stops reading cancels it.
+     */
+    readonly ask: (question: Question) => Stream.Stream<AnswerEvent, ResilienceError>
     /**
      * Cancels an answer with a fault, whoever writes it; gives `false` when it has ended. Succeeds once that is
      * committed, or the process that writes it was told.
@@ -345,8 +354,33 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   })
   yield* Effect.forkIn(Effect.catch(takeUp, tellFault), scope)
 
+  const ask = (question: Question): Stream.Stream<AnswerEvent, ResilienceError> =>
+    Stream.unwrap(
+      Effect.gen(function* () {
+        const { dialect, request } = yield* Effect.fromResult(parseQuestion(question, options.rules()))
+        if (!selection.serves(request.model)) {
+          return yield* Effect.fail(stackless(() => new ModelNotFound({ model: request.model })))
+        }
+        const { total } = context.snapshot().timeouts
+        const begin: AnswerStart = {
+          request,
+          dialect,
+          requestId: question.requestId ?? makeRequestId(Math.random),
+          owner: question.owner ?? "",
+          timeoutMillis: Math.min(request.timeoutMillis ?? options.chatTimeout(), total),
+          leave: "cancel"
+        }
+        let frames: Stream.Stream<Frames, JournalFault> = Stream.empty
+        const answer = yield* start(begin, ({ id }) => {
+          frames = frameStream(journal, id, -1)
+        })
+        return answerEvents(answer.id, frames)
+      })
+    )
+
   return Relay.of({
     start,
+    ask,
     cancel,
     adopt: (record) => adopt(record),
     active: () => answers.size,

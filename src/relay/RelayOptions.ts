@@ -19,6 +19,8 @@ export interface RelayOptions {
   >
   /** How a request that was stored is read again. */
   readonly rules: () => ParseRules
+  /** How long an answer to a question of this program may take that does not say it, in milliseconds. */
+  readonly chatTimeout: () => number
   /** Shows clients the details of errors. */
   readonly debug: boolean
 }

@@ -1,4 +1,5 @@
 export * from "./Answer.ts"
+export type { AnswerEvent, Question } from "./Ask.ts"
 export * from "./Attempt.ts"
 export * from "./Attempts.ts"
 export * from "./Decision.ts"

@@ -108,4 +108,8 @@ export const standard: Envelope = clientDialects.chat.failure
 
 /** How errors are told where no row fits: by where in the tree it was looked for. */
 export const envelopeAt = (path: string): Envelope =>
-  path === "/v1" || path.startsWith("/v1/") ? clientDialects.openai.failure : standard
+  path === "/v1/messages" || path.startsWith("/v1/messages/")
+    ? clientDialects.anthropic.failure
+    : path === "/v1" || path.startsWith("/v1/")
+      ? clientDialects.openai.failure
+      : standard

@@ -12,6 +12,7 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
 import { EventLog, EventLogNode, type EventLevel, Metrics } from "../telemetry/index.ts"
+import { ChatSection } from "./ChatSection.ts"
 import { parseRules } from "./ParseRules.ts"
 import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
@@ -88,7 +89,8 @@ const relayLayer = Layer.unwrap(
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
-      rules: parseRules(settings, yield* Selection)
+      rules: parseRules(settings, yield* Selection),
+      chatTimeout: () => settings.of(ChatSection).current.timeout
     })
   })
 )

@@ -22,7 +22,10 @@ export interface Cell<out A> {
 
 /** What `Settings` does. */
 export interface SettingsService {
-  /** The cell of a section, always the same one. A section that these settings do not have has its default for ever. */
+  /**
+   * The cell of a section, always the same one. A section that these settings do not have has its default for ever; one
+   * that must be written has none, and then to ask for it is a bug, which throws.
+   */
   readonly of: <A>(section: Section<A>) => Cell<A>
   /**
    * Changes values by path (`timeouts.idle`, `channels.primary.priority`), each as it would be written in the file. All

@@ -123,6 +123,13 @@ export const summaryOf = (events: ReadonlyArray<UpstreamEvent>): Summary => {
 const questions: {
   readonly [N in UpstreamDialectName]: (more: object) => object
 } = {
+  anthropic: (more) => ({
+    model: "m",
+    max_tokens: 100,
+    messages: [{ role: "user", content: "hi" }],
+    stream: true,
+    ...more
+  }),
   openai: (more) => ({ model: "m", messages: [{ role: "user", content: "hi" }], stream: true, ...more })
 }
 

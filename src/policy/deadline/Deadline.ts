@@ -159,12 +159,13 @@ const enforce = <A, E, R, X>(
   detach: boolean,
   expired: Expired<X>
 ): Effect.Effect<A, E | X, R> => {
-  const fail = (): Effect.Effect<never, X> => {
+  // In the call's own fiber: a sink that throws is its defect, and not the timer's.
+  const fail = Effect.suspend((): Effect.Effect<never, X> => {
     const error = expired(Math.round(MonotonicClock.millis(fiber) - startedAt))
     PolicyTelemetry.emit(fiber, "OnTimeout", () => ({ policy: "Deadline", error }))
     return Effect.fail(error)
-  }
-  if (bound.at <= startedAt) return fail()
+  })
+  if (bound.at <= startedAt) return fail
   const context = Context.add(fiber.context as Context.Context<R>, Enclosing, bound)
   const ended = () => {
     if (lives === "for this effect") bound.over = true
@@ -184,13 +185,13 @@ const enforce = <A, E, R, X>(
     child.addObserver((exit) => {
       ended()
       timer.interruptUnsafe(fiber.id)
-      resume(over ? fail() : exit)
+      resume(over ? fail : exit)
     })
     timer.addObserver((exit) => {
       if (exit._tag === "Failure" || child.pollUnsafe() !== undefined) return
       over = true
       child.interruptUnsafe(fiber.id)
-      if (detach) resume(fail())
+      if (detach) resume(fail)
     })
     // Interrupted from outside: nothing of ours goes on.
     return Effect.suspend(() => {

@@ -246,7 +246,7 @@ export type StreamOptions =
   | {
       /** Run the stream again even after it delivered: for a stream that goes on where it was. */
       readonly partial: "resume"
-      /** After so many elements since the last failure, attempts and delays start over. Default: never. */
+      /** After so many elements since the last failure, attempts, delays and elapsed time start over. Default: never. */
       readonly resetAfter?: number | undefined
     }
 
@@ -301,7 +301,7 @@ export const retryStream: {
         const step = (_: number, error: E): Pull.Pull<[void, Duration.Duration]> =>
           Effect.withFiber((fiber) => {
             const partial = delivered > 0 && !resumes
-            if (delivered >= resetAfter) run.reset()
+            if (delivered >= resetAfter) run.reset(MonotonicClock.millis(fiber))
             delivered = 0
             if (partial) {
               run.giveUp(error)

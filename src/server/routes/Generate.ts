@@ -159,7 +159,7 @@ export const generateRoutes: Effect.Effect<
         )
       })
 
-  const { chat: own, openai } = clientDialects
+  const { anthropic, chat: own, openai } = clientDialects
   return [
     {
       method: "GET",
@@ -178,6 +178,14 @@ export const generateRoutes: Effect.Effect<
       shows: "the same, of a JSON body",
       credentialInQuery: "token",
       handle: generate(own)
+    },
+    {
+      method: "POST",
+      path: "/v1/messages",
+      access: "token",
+      envelope: anthropic.failure,
+      shows: "the Anthropic dialect, streaming and not",
+      handle: generate(anthropic)
     },
     {
       method: "POST",
