@@ -92,6 +92,11 @@ export interface UpstreamDialect {
   readonly framing: Framing
   /** The fields that this dialect has no words for, by the paths of the client's body: such a channel is not asked. */
   readonly unsaid: (request: AnswerRequest, model: string) => ReadonlyArray<string>
+  /**
+   * Paths in the body, `[]` for any of a list, that a target may refuse although no client needs them said: hints of
+   * another dialect's client, and what the relay itself adds. `encode` leaves out those that are in `refused`.
+   */
+  readonly refusable: (request: AnswerRequest) => ReadonlyArray<string>
   readonly encode: (options: EncodeRequest) => Result.Result<Encoded, ConvertRequestFailed>
   readonly decoder: (encoded: Encoded) => EventDecoder
   /** Reads a whole answer (of a channel that cannot stream) as events, or its fault. */

@@ -52,6 +52,11 @@ const without = (body: JsonObject, [field, ...rest]: ReadonlyArray<string>): Jso
   return Object.keys(left).length === 0 ? others : { ...body, [field]: left }
 }
 
+const refusable = ["metadata", "output_config.effort", "service_tier", "temperature", "thinking", "top_k", "top_p"]
+
+/** What a target may refuse of the body: hints of another dialect's client. */
+export const refusableByAnthropic = (request: AnswerRequest): ReadonlyArray<string> => (isOwn(request) ? [] : refusable)
+
 /** Leaves out what the target has refused, and tells of what a client had written. */
 const withoutRefused = (
   body: JsonObject,

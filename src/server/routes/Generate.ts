@@ -46,7 +46,7 @@ const noteOf = (text: Text): Note | undefined => (text === undefined ? undefined
 
 /** Who was asked, and what the one that is shown could not be told. */
 const attemptHeaders = (note: Note | undefined): { readonly [name: string]: string } => ({
-  ...(note === undefined || (note.trail.length === 0 && note.open === undefined)
+  ...(note === undefined || (!note.trail.some(({ attempt }) => attempt > 0) && note.open === undefined)
     ? {}
     : { "x-attempts": attemptsHeader(note.trail, note.open) }),
   ...(note?.shown === undefined || note.shown.dropped.length === 0 ? {} : { "x-dropped": note.shown.dropped.join(",") })
