@@ -185,17 +185,61 @@ describe("a request that is put in Anthropic's words and read again", () => {
 // ---------------------------------------------------------------------------------------------------------- fuzzed
 
 const keys = fc.constantFrom(
-  ...(
-    "type role content text index delta content_block message usage error thinking signature data input id name " +
-    "tool_use_id source system tools stop_reason citation"
-  ).split(" ")
+  "type",
+  "role",
+  "content",
+  "text",
+  "index",
+  "delta",
+  "content_block",
+  "message",
+  "usage",
+  "error",
+  "thinking",
+  "signature",
+  "data",
+  "input",
+  "id",
+  "name",
+  "tool_use_id",
+  "source",
+  "system",
+  "tools",
+  "stop_reason",
+  "citation"
 )
-const names = (
-  "user assistant text text_delta thinking thinking_delta tool_use tool_result image document redacted_thinking " +
-  "content_block_start content_block_delta content_block_stop message_start message_delta error signature_delta " +
-  "input_json_delta er1. er1.openai.x end_turn"
-).split(" ")
-const words = fc.constantFrom<unknown>(...names, 0, 1, -1, null, true, "", {}, [])
+const words = fc.constantFrom<unknown>(
+  "user",
+  "assistant",
+  "text",
+  "text_delta",
+  "thinking",
+  "thinking_delta",
+  "tool_use",
+  "tool_result",
+  "image",
+  "content_block_start",
+  "content_block_delta",
+  "content_block_stop",
+  "message_start",
+  "message_delta",
+  "error",
+  "document",
+  "redacted_thinking",
+  "signature_delta",
+  "input_json_delta",
+  "er1.",
+  "er1.openai.x",
+  "end_turn",
+  0,
+  1,
+  -1,
+  null,
+  true,
+  "",
+  {},
+  []
+)
 const { any } = fc.letrec<{ any: unknown }>((tie) => ({
   any: fc.oneof(
     { depthSize: "small", withCrossShrink: true },
