@@ -48,7 +48,7 @@ const fill = async (
 
 /** Fills registries with keys: ours with a million, Effect's breaker, which is slower, with fewer. */
 export const measureMemory = async (): Promise<ReadonlyArray<Row>> => {
-  const breakers = Effect.runSync(CircuitBreaker.makeRegistry())
+  const breakers = Effect.runSync(CircuitBreaker.makeKeyed())
   const limiters = Effect.runSync(RateLimiter.makeKeyed({ limit: 10, window: "1 second" }))
   const scope = Scope.makeUnsafe()
   const effectBreaker = await Effect.runPromise(

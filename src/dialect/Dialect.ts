@@ -41,6 +41,11 @@ export interface Encoded {
   readonly dropped: ReadonlyArray<string>
   /** Names and ids that had to be made fit, and what they were: the decoder maps them back. */
   readonly names: ReadonlyMap<string, string> | undefined
+  /**
+   * White space at the end of what the answer goes on from, which this target does not take: the decoder cuts what the
+   * answer begins with of it. Absent or empty: none.
+   */
+  readonly trimmed?: string
 }
 
 /** An HTTP answer that is not a stream: an error, or a whole answer. */
@@ -255,6 +260,8 @@ export interface ClientDialect {
   readonly name: ClientDialectName
   /** The request headers that mean something: only these are kept, by lower-case name. */
   readonly looksAt: ReadonlyArray<string>
+  /** Whether a request with this query is all in it, and has no body, whatever its method. */
+  readonly asksByQuery: (query: URLSearchParams) => boolean
   /** Checks a request. All that is wrong is told at once; every fault is a 400. */
   readonly parse: (asking: Asking, rules: ParseRules) => Result.Result<AnswerRequest, BadRequestBody | InvalidRequest>
   readonly encoder: (identity: AnswerIdentity) => AnswerEncoder
@@ -265,6 +272,8 @@ export interface ClientDialect {
   readonly views: { readonly whole: View; readonly list: View | undefined }
   readonly models: (names: ReadonlyArray<string>, about: ModelsAbout) => JsonObject
   readonly model: (name: string, about: ModelsAbout) => JsonObject
+  /** The answer to a request to count tokens; absent where the dialect has none. */
+  readonly count?: (inputTokens: number) => JsonObject
   readonly failure: Envelope
   /** When status and headers are sent. */
   readonly head: "atOnce" | "atFirstContent"

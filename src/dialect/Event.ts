@@ -63,6 +63,7 @@ interface Said {
 
 /** The upstream's own event, by dialect: a JSON object, as far as it was looked at. Whoever encodes it may change it. */
 export interface NativeEvents {
+  anthropic: { type: string } & JsonObject
   openai: { choices?: unknown } & JsonObject
 }
 

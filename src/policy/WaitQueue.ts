@@ -3,7 +3,7 @@
  * doubly linked list, so neither ten thousand waiters nor their cancellation cost a walk.
  */
 import { Effect, type Fiber } from "effect"
-import * as Deadline from "./Deadline.ts"
+import * as Deadline from "./deadline/Deadline.ts"
 
 /**
  * A place that a call may hold. Set when it is handed over, so that a call that is cancelled just then gives it back.

@@ -49,6 +49,8 @@ export interface AttemptOptions {
   readonly machine: Machine
   readonly limits: AttemptLimits
   readonly watchdog: Watchdog
+  /** Told of the call once it is opened: who writes what it gives may pause it. */
+  readonly onCall: (call: UpstreamCall) => void
 }
 
 /** Runs one attempt. It cannot fail: a failure is how it ended. Interrupting it closes the upstream's socket at once. */
@@ -105,6 +107,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
           sink
         )
         call = opened
+        options.onCall(opened)
         if (ended !== undefined) letGo(opened, ended)
         return Effect.sync(() => {
           watch.stop()

@@ -5,9 +5,9 @@
  * An event is told for a request, an attempt or a change: never for an event of a stream. It costs one object, and a
  * call for each sink; sinks run at once, in whatever callback or fiber tells it, so they must not block.
  */
-import type { ChannelState } from "../channel/index.ts"
+import type { ChannelEvent } from "../channel/index.ts"
 import type { Seam, Usage } from "../dialect/index.ts"
-import { type Blame, InternalError, type ResilienceError } from "../errors/index.ts"
+import { InternalError, type ResilienceError } from "../errors/index.ts"
 import type { TrailEntry } from "./Trail.ts"
 
 /** Which answer an event is about: one object for all the events of an answer. */
@@ -28,6 +28,8 @@ export interface AnswerRef {
 export type RelayEvent =
   /** A request was accepted, and nobody was asked yet. `messageLength`: characters of its messages. */
   | { readonly _tag: "StreamStarted"; readonly answer: AnswerRef; readonly messageLength: number }
+  /** An answer whose process is gone goes on here, or is ended here, so long after it was asked for. */
+  | { readonly _tag: "StreamTakenOver"; readonly answer: AnswerRef; readonly afterMillis: number }
   /** An upstream is about to be asked. `key` is an index, -1 where the channel has none; `model` is its name there. */
   | {
       readonly _tag: "AttemptBegan"
@@ -80,16 +82,8 @@ export type RelayEvent =
   | { readonly _tag: "StreamAbandoned"; readonly answer: AnswerRef; readonly durationMillis: number }
   /** A reader left, or was let go. The request is the reader's, not the answer's. */
   | { readonly _tag: "ReaderClosed"; readonly requestId: string; readonly streamId: string }
-  /** A channel is served from now on. */
-  | { readonly _tag: "ChannelAdded"; readonly channel: string }
-  /** A channel's state has changed. `blame` is of the failure that did it; absent when it recovered. */
-  | {
-      readonly _tag: "ChannelChanged"
-      readonly channel: string
-      readonly from: ChannelState["state"]
-      readonly to: ChannelState["state"]
-      readonly blame: Blame | undefined
-    }
+  /** What happens to channels is declared beside what picks them. */
+  | ChannelEvent
   | { readonly _tag: "RelayStarted"; readonly port: number; readonly channels: number }
   /** It takes nothing new; so many answers are under way. */
   | { readonly _tag: "RelayStopping"; readonly active: number }
@@ -107,7 +101,7 @@ export type Sink = {
  * One function as a sink, for who treats all events alike, or matches them itself.
  *
  * ```ts import.meta.vitest
- * import { makeListeners, sinkOf } from "#src/relay/Events"
+ * import { makeListeners, sinkOf } from "effect-resilience/relay"
  *
  * const told: Array<string> = []
  * const { add, tell } = makeListeners()
@@ -120,6 +114,7 @@ export type Sink = {
  */
 export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   StreamStarted: handler,
+  StreamTakenOver: handler,
   AttemptBegan: handler,
   AttemptEnded: handler,
   FailedOver: handler,
@@ -129,7 +124,9 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   StreamAbandoned: handler,
   ReaderClosed: handler,
   ChannelAdded: handler,
+  ChannelRemoved: handler,
   ChannelChanged: handler,
+  FactFound: handler,
   RelayStarted: handler,
   RelayStopping: handler,
   RelayStopped: handler,

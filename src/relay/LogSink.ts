@@ -35,6 +35,8 @@ const ignore = (): void => {}
 export const logSink = (log: EventLog["Service"]): Sink => ({
   StreamStarted: ({ answer, messageLength }) =>
     log.emit("info", "stream_started", { ...ids(answer), message_length: messageLength }),
+  StreamTakenOver: ({ afterMillis, answer }) =>
+    log.emit("info", "relay_took_over", { ...ids(answer), duration: seconds(afterMillis) }),
   AttemptBegan: ignore,
   AttemptEnded: ({ answer, entry, error }) => {
     if (error === undefined) return
@@ -71,8 +73,10 @@ export const logSink = (log: EventLog["Service"]): Sink => ({
   StreamAbandoned: ignore,
   ReaderClosed: (reader) => log.emit("info", "stream_closed", ids(reader)),
   ChannelAdded: ignore,
+  ChannelRemoved: ignore,
   ChannelChanged: ({ blame, channel, to }) =>
     log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, { channel, class: blame }),
+  FactFound: ignore,
   RelayStarted: ({ channels, port }) => log.emit("info", "relay_started", { port, channels }),
   RelayStopping: ({ active }) => log.emit("info", "relay_stopping", { active }),
   RelayStopped: ({ clean }) => log.emit("info", "relay_stopped", { clean }),

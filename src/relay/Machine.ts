@@ -93,8 +93,7 @@ export const maxText = 8 * 1024 * 1024
 const maxOpening = 32
 
 /** Finishes that end an answer even when it is empty. */
-const endsEmpty = (finish: Finish | undefined): boolean =>
-  finish?.reason === "content-filter" || finish?.reason === "length"
+const endsEmpty = ({ reason }: Finish): boolean => reason === "content-filter" || reason === "length"
 
 /** One answer's life. */
 export class Machine {
@@ -116,7 +115,8 @@ export class Machine {
   private readonly parts: Array<UsagePart> = []
   private part: UsagePart = { quarters: 0, usage: undefined }
   private model = ""
-  private pendingFinish: Finish | undefined
+  /** The end of an answer of which nothing was shown. */
+  private pendingFinish: Delta | undefined
   private opening: Array<Delta> = []
   private finishes = 0
   /** A tool call was shown. */
@@ -267,7 +267,7 @@ export class Machine {
 
   private first(delta: Delta): Verdict {
     if (!isContent(delta)) {
-      if (delta.finish !== undefined) this.pendingFinish = delta.finish
+      if (delta.finish !== undefined) this.pendingFinish = delta
       else if (delta.from !== undefined && this.opening.length < maxOpening) this.opening.push(delta)
       return going
     }
@@ -356,12 +356,16 @@ export class Machine {
   private end(terminated: boolean): Verdict {
     const phase = this.phase
     switch (phase._tag) {
-      case "Unseen":
-        if (endsEmpty(this.pendingFinish)) {
-          this.commit()
-          return this.finish(this.pendingFinish!, false)
+      case "Unseen": {
+        const { pendingFinish } = this
+        if (pendingFinish?.finish === undefined || !endsEmpty(pendingFinish.finish)) {
+          return { _tag: "Broken", error: stackless(() => new EmptyResponse({})) }
         }
-        return { _tag: "Broken", error: stackless(() => new EmptyResponse({})) }
+        this.commit()
+        // As the upstream said it: why it has refused is often nowhere else.
+        this.show(pendingFinish)
+        return this.finish(pendingFinish.finish, true)
+      }
       case "Flowing":
       case "Sealed":
         return terminated ? this.finish(this.ownFinish(), false) : truncated()

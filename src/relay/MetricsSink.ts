@@ -1,7 +1,7 @@
 /**
  * The metrics of a relay: what its events count. The names are the contract's.
  */
-import type { ChannelState } from "../channel/index.ts"
+import type { ChannelStateName } from "../channel/index.ts"
 import { describe, type ErrorType } from "../errors/index.ts"
 import type { Metrics } from "../telemetry/index.ts"
 import type { Sink } from "./Events.ts"
@@ -11,7 +11,7 @@ const durations = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 const firstContents = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** How a channel's state is told as a number. */
-const channelStates: { readonly [State in ChannelState["state"]]: number } = { enabled: 0, cooling: 1, open: 2 }
+const channelStates: { readonly [State in ChannelStateName]: number } = { enabled: 0, cooling: 1, open: 2, disabled: 3 }
 
 const ignore = (): void => {}
 
@@ -42,7 +42,7 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
     bounds: firstContents
   })
   const state = metrics.gauge("relay_channel_state", {
-    description: "0 enabled, 1 cooling, 2 open.",
+    description: "0 enabled, 1 cooling, 2 open, 3 switched off.",
     labels: ["channel"]
   })
   for (const type of errorTypes) errors.add(0, { error_type: type })
@@ -52,6 +52,7 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       requests.add(1)
       active.add(1)
     },
+    StreamTakenOver: () => active.add(1),
     AttemptBegan: ignore,
     AttemptEnded: ({ entry }) => attempts.add(1, { channel: entry.channel, class: entry.blame ?? "ok" }),
     FailedOver: () => failovers.add(1),
@@ -67,7 +68,10 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
     StreamAbandoned: () => active.add(-1),
     ReaderClosed: ignore,
     ChannelAdded: ({ channel }) => state.set(channelStates.enabled, { channel }),
+    // A series cannot be taken back: what is not served is told as what is not asked.
+    ChannelRemoved: ({ channel }) => state.set(channelStates.disabled, { channel }),
     ChannelChanged: ({ channel, to }) => state.set(channelStates[to], { channel }),
+    FactFound: ignore,
     RelayStarted: ignore,
     RelayStopping: ignore,
     RelayStopped: ignore,

@@ -36,7 +36,10 @@ export const sumUsage = (parts: ReadonlyArray<UsagePart>, inputEstimate: () => n
       estimated = true
       outputTokens += Math.ceil(part.quarters / 4)
     } else {
-      outputTokens += part.usage.outputTokens
+      // What is said at the beginning says nothing of what came after it: a cut answer cost at least what it showed.
+      outputTokens += part.usage.estimated
+        ? Math.max(part.usage.outputTokens, Math.ceil(part.quarters / 4))
+        : part.usage.outputTokens
       reasoningTokens = add(reasoningTokens, part.usage.reasoningTokens)
       estimated ||= part.usage.estimated
     }

@@ -4,8 +4,8 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { BulkheadFull, DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
 import { AdaptiveLimit, Bulkhead, PolicyTelemetry, Priority } from "effect-resilience/policy"
-import type { LimitRule, MakeRule } from "../../src/policy/LimitRule.ts"
-import { shedChance } from "../../src/policy/ShedChance.ts"
+import type { LimitRule, MakeRule } from "#src/policy/adaptive/LimitRule"
+import { shedChance } from "#src/policy/adaptive/ShedChance"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
 
 const started = { startImmediately: true } as const

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { BreakerState } from "effect-resilience/policy"
-import type { Admitted, Breaker, Outcome, SettingsInput } from "../../src/policy/BreakerState.ts"
+import { breakerState as BreakerState } from "./kit/clock.ts"
+import type { Admitted, Breaker, Outcome, SettingsInput } from "#src/policy/breaker/BreakerState"
 
 const make = (input: SettingsInput = {}) => BreakerState.make(BreakerState.settings(input))
 

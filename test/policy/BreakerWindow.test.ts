@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { BreakerWindow, InvalidPolicyOption } from "effect-resilience/policy"
-import type { CountWindow, TimeWindow, WindowOutcome } from "../../src/policy/BreakerWindow.ts"
+import { InvalidPolicyOption } from "effect-resilience/policy"
+import { breakerWindow as BreakerWindow } from "./kit/clock.ts"
+import type { CountWindow, TimeWindow, WindowOutcome } from "#src/policy/breaker/BreakerWindow"
 
 const time = (rule: Partial<TimeWindow> = {}) =>
   BreakerWindow.make({ _tag: "Time", durationMillis: 10_000, slices: 10, minimum: 1, failureRate: 1, ...rule })

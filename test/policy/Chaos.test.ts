@@ -4,8 +4,8 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { DoRequestFailed } from "effect-resilience/errors"
 import { Chaos, PolicyTelemetry } from "effect-resilience/policy"
-import * as ChaosPlan from "../../src/policy/ChaosPlan.ts"
-import { seededDraws } from "../../src/policy/SeededDraws.ts"
+import * as ChaosPlan from "#src/policy/chaos/ChaosPlan"
+import { seededDraws } from "#src/policy/chaos/SeededDraws"
 
 const error = () => new DoRequestFailed({})
 

@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { BulkheadFull, CircuitOpen, ClientGone, DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
 import { BreakerState, CircuitBreaker, CircuitBreakerStore, PolicyTelemetry } from "effect-resilience/policy"
-import type { Breaker } from "../../src/policy/BreakerState.ts"
+import type { Breaker } from "#src/policy/breaker/BreakerState"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
 
 const down = Effect.fail(new DoRequestFailed({}))
@@ -359,6 +359,6 @@ describe("CircuitBreaker", () => {
     assert.throws(() => CircuitBreaker.consecutive(0), /"failures"/)
     assert.throws(() => CircuitBreaker.countWindow({ minimum: 101 }), /"minimum"/)
     assert.throws(() => CircuitBreaker.timeWindow({ duration: 0 }), /"duration"/)
-    assert.throws(() => CircuitBreaker.makeRegistry({ maxKeys: 0 }), /"maxKeys"/)
+    assert.throws(() => CircuitBreaker.makeKeyed({ maxKeys: 0 }), /"maxKeys"/)
   })
 })

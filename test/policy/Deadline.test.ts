@@ -1,7 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Stream } from "effect"
 import { ChannelResponseTimeExceeded, DeadlineExceeded } from "effect-resilience/errors"
-import { Deadline, InvalidPolicyOption, PolicyTelemetry, Retry, RetrySchedule } from "effect-resilience/policy"
+import {
+  Bulkhead,
+  CircuitBreaker,
+  Deadline,
+  InvalidPolicyOption,
+  PolicyTelemetry,
+  RateLimiter,
+  Retry,
+  RetrySchedule
+} from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
 
@@ -178,6 +187,167 @@ describe("Deadline.attempt", () => {
   )
 })
 
+describe("Deadline: each limit is enforced by itself", () => {
+  it.effect("P4: a total inside an attempt inside a retry is cut off by the attempt, with the attempt's error", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const hangs = Effect.suspend(() => {
+        calls++
+        return Effect.never
+      })
+      const { exit, took } = yield* timed(
+        hangs.pipe(
+          Deadline.total("5 seconds"),
+          Deadline.attempt("1 second"),
+          Retry.retry(Retry.make({ attempts: 3, schedule: RetrySchedule.immediate })),
+          Effect.flip
+        )
+      )
+      const error = Exit.isSuccess(exit) ? exit.value : undefined
+      assert.deepStrictEqual([calls, took, error?.last._tag], [3, 3000, "ChannelResponseTimeExceeded"])
+    })
+  )
+
+  it.effect("P4: and a breaker outside of it opens", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ window: CircuitBreaker.consecutive(1) })
+      yield* timed(
+        Effect.never.pipe(
+          Deadline.total("5 seconds"),
+          Deadline.attempt("1 second"),
+          CircuitBreaker.protect(breaker),
+          Effect.ignore
+        )
+      )
+      assert.strictEqual((yield* CircuitBreaker.state(breaker))._tag, "Open")
+    })
+  )
+
+  it.effect("P4: of two totals the outer one's error says whose time it was", () =>
+    Effect.gen(function* () {
+      const { exit } = yield* timed(
+        Effect.never.pipe(Deadline.total("10 seconds"), Deadline.total("3 seconds"), Effect.flip)
+      )
+      assert.deepInclude({ ...(Exit.isSuccess(exit) ? exit.value : {}) }, { limitMillis: 3000, elapsedMillis: 3000 })
+    })
+  )
+
+  it.effect("P4: a stream's total inside an attempt's limit, likewise", () =>
+    Effect.gen(function* () {
+      const run = Stream.runDrain(Deadline.totalStream(Stream.never, "5 seconds"))
+      const { exit, took } = yield* timed(Effect.flip(Deadline.attempt(run, "1 second")))
+      assert.deepStrictEqual([took, Exit.isSuccess(exit) && exit.value._tag], [1000, "ChannelResponseTimeExceeded"])
+    })
+  )
+})
+
+describe("Deadline.inherit", () => {
+  const told = (self: Effect.Effect<unknown, unknown>) =>
+    timed(Effect.flip(self)).pipe(Effect.map(({ exit, took }) => [took, Exit.isSuccess(exit) ? exit.value : exit]))
+
+  it.effect("a total inside enforces what came from outside", () =>
+    Effect.gen(function* () {
+      const [took, error] = yield* told(Effect.never.pipe(Deadline.total("1 minute"), Deadline.inherit("2 seconds")))
+      assert.strictEqual(took, 2000)
+      assert.instanceOf(error, DeadlineExceeded)
+    })
+  )
+
+  it.effect("and leaves it to a total further out that enforces it already", () =>
+    Effect.gen(function* () {
+      const outer = Effect.never.pipe(
+        Deadline.total("1 minute"),
+        Deadline.attempt("1 hour"),
+        Deadline.total("5 minutes"),
+        Deadline.inherit("2 seconds")
+      )
+      const [took, error] = yield* told(outer)
+      assert.strictEqual(took, 2000)
+      assert.deepInclude({ ...(error as object) }, { limitMillis: 300_000 })
+    })
+  )
+
+  it.effect("cuts off nothing by itself, and only ever shortens", () =>
+    Effect.gen(function* () {
+      const slow = Effect.as(Effect.sleep("3 seconds"), "done")
+      assert.deepStrictEqual(yield* timed(Deadline.inherit(slow, "1 second")), {
+        exit: Exit.succeed("done"),
+        took: 3000
+      })
+      const left = Deadline.remaining.pipe(Deadline.inherit("1 minute"), Deadline.inherit("1 second"))
+      assert.strictEqual(yield* left, 1000)
+      assert.strictEqual(yield* Deadline.remaining.pipe(Deadline.inherit(0)), 0)
+      assert.throws(
+        () => Deadline.inherit(Effect.void, -1),
+        'Deadline.inherit: "limit" must be a duration, zero or more'
+      )
+    })
+  )
+})
+
+describe("Deadline: what lives longer", () => {
+  const forked = (begin: (work: Effect.Effect<void>) => Effect.Effect<unknown, unknown>) =>
+    Effect.gen(function* () {
+      const seen: Array<number> = []
+      const look = Effect.flatMap(Deadline.remaining, (left) => Effect.sync(() => void seen.push(left)))
+      const work = Effect.andThen(look, Effect.delay(look, "2 seconds"))
+      yield* timed(Effect.ignore(begin(work)))
+      return seen
+    })
+  const background = (work: Effect.Effect<void>) => Effect.forkDetach(work, { startImmediately: true })
+
+  it.effect("P5: work that was begun inside and goes on has its own life once the deadline is over", () =>
+    Effect.gen(function* () {
+      const own = Number.POSITIVE_INFINITY
+      const total = Deadline.total("1 second")
+      assert.deepStrictEqual(yield* forked((work) => total(background(work))), [1000, own])
+      assert.deepStrictEqual(yield* forked((work) => Deadline.attempt(background(work), "1 second")), [1000, own])
+      const cutOff = yield* forked((work) => total(Effect.andThen(background(work), Effect.never)))
+      assert.deepStrictEqual(cutOff, [1000, own])
+      const waits = (work: Effect.Effect<void>) => Effect.andThen(background(work), Effect.sleep("10 millis"))
+      assert.deepStrictEqual(yield* forked((work) => total(waits(work))), [1000, own])
+      const stream = (work: Effect.Effect<void>) =>
+        Stream.runDrain(Deadline.totalStream(Stream.fromEffect(background(work)), "1 second"))
+      assert.deepStrictEqual(yield* forked(stream), [1000, own])
+    })
+  )
+
+  it.effect("P5: and is bound by a deadline further out as long as that one lasts", () =>
+    Effect.gen(function* () {
+      const outer = (work: Effect.Effect<void>) =>
+        Deadline.total(
+          Effect.andThen(Deadline.attempt(background(work), "1 second"), Effect.sleep("3 seconds")),
+          "5 seconds"
+        )
+      assert.deepStrictEqual(yield* forked(outer), [1000, 3000])
+    })
+  )
+
+  it.effect("P5: what it asks of other policies is not refused", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.make({ limit: 1, window: "10 seconds", maxWait: "1 minute" })
+      const bulkhead = yield* Bulkhead.make({ concurrency: 1, queue: 1 })
+      const retry = Retry.make({ attempts: 2, schedule: RetrySchedule.constant({ delay: "1 second" }) })
+      let calls = 0
+      const work = Effect.suspend(() => (++calls < 2 ? Effect.fail("down") : Effect.succeed("done"))).pipe(
+        Bulkhead.protect(bulkhead),
+        RateLimiter.protect(limiter),
+        Retry.retry(retry)
+      )
+      const later = Effect.delay(work, "5 seconds")
+      const cached = yield* Effect.cached(later)
+      const first = yield* timed(Effect.ignore(Deadline.total(cached, "1 second")))
+      assert.strictEqual(first.took, 1000)
+      assert.deepStrictEqual((yield* timed(Deadline.total(cached, "1 minute"))).exit, Exit.succeed("done"))
+      calls = 0
+      const inside = Deadline.total(Effect.forkDetach(later), "1 second")
+      const fiber = yield* inside
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* Fiber.await(fiber), Exit.succeed("done"))
+    })
+  )
+})
+
 describe("Deadline: interruption", () => {
   for (const onExpiry of ["wait", "detach"] as const) {
     it.effect(`at every step and wait, nothing goes on: ${onExpiry}`, () =>
@@ -225,11 +395,37 @@ describe("Deadline: interruption", () => {
     })
   )
 
-  it.effect("inside an uninterruptible region it cuts nothing off", () =>
+  const hang = Effect.ignore(Deadline.total(Effect.never, "1 second"))
+  const regions: { readonly [where: string]: Effect.Effect<unknown> } = {
+    "an uninterruptible region": Effect.uninterruptible(hang),
+    "an acquire": Effect.scoped(Effect.acquireRelease(hang, () => Effect.void)),
+    "a release": Effect.scoped(Effect.acquireRelease(Effect.void, () => hang)),
+    "an ensuring": Effect.ensuring(Effect.void, hang),
+    "an onExit": Effect.onExit(Effect.void, () => hang),
+    "a stream's finaliser": Stream.runDrain(Stream.ensuring(Stream.make(1), hang)),
+    "an attempt in a release": Effect.scoped(
+      Effect.acquireRelease(Effect.void, () => Effect.ignore(Deadline.attempt(Effect.never, "1 second")))
+    ),
+    "a stream in a release": Effect.scoped(
+      Effect.acquireRelease(Effect.void, () =>
+        Effect.ignore(Stream.runDrain(Deadline.totalStream(Stream.never, "1 second")))
+      )
+    )
+  }
+  for (const [where, region] of Object.entries(regions)) {
+    it.effect(`P2: ends in time in ${where}`, () =>
+      Effect.gen(function* () {
+        const { exit, took } = yield* timed(region)
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(took, 1000)
+      })
+    )
+  }
+
+  it.effect("P2: the same as Effect.timeout does", () =>
     Effect.gen(function* () {
-      const slow = Effect.delay(Effect.succeed("done"), "10 seconds")
-      const { took } = yield* timed(Effect.uninterruptible(Effect.ignore(Deadline.total(slow, "1 second"))))
-      assert.strictEqual(took, 10_000)
+      const { took } = yield* timed(Effect.uninterruptible(Effect.ignore(Effect.timeout(Effect.never, "1 second"))))
+      assert.strictEqual(took, 1000)
     })
   )
 })

@@ -4,8 +4,8 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
 import { Hedge, PolicyTelemetry, RetryBudget } from "effect-resilience/policy"
-import * as DurationQuantile from "../../src/policy/DurationQuantile.ts"
-import * as HedgeState from "../../src/policy/HedgeState.ts"
+import * as DurationQuantile from "#src/policy/hedge/DurationQuantile"
+import * as HedgeState from "#src/policy/hedge/HedgeState"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
 
 /** What an attempt does: how long it takes and how it ends. */

@@ -87,8 +87,8 @@ const table: ReadonlyArray<
     }
   ],
   [
-    "CircuitBreaker.makeRegistry",
-    (o) => CircuitBreaker.makeRegistry(o),
+    "CircuitBreaker.makeKeyed",
+    (o) => CircuitBreaker.makeKeyed(o),
     { idleFor: "duration", maxKeys: "positiveInt", probes: "positiveInt" }
   ],
   [

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { CircuitOpen, DoRequestFailed } from "effect-resilience/errors"
 import { OutlierEjection, PolicyTelemetry } from "effect-resilience/policy"
-import * as OutlierState from "../../src/policy/OutlierState.ts"
+import * as OutlierState from "#src/policy/outlier/OutlierState"
 
 const names = (n: number) => Array.from({ length: n }, (_, i) => `m${i}`)
 

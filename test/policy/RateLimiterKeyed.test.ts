@@ -3,7 +3,7 @@ import { Effect, Exit } from "effect"
 import { RateLimiter, RateLimiterState } from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import * as RateLimiterLanes from "../../src/policy/RateLimiterLanes.ts"
+import * as RateLimiterLanes from "#src/policy/limiter/RateLimiterLanes"
 import { execFileSync } from "node:child_process"
 
 describe("RateLimiter.makeKeyed", () => {
@@ -58,10 +58,12 @@ describe("RateLimiter.makeKeyed", () => {
   it.effect("by name, from a layer", () =>
     Effect.gen(function* () {
       const use = Effect.flatMap(RateLimiter.RateLimiters, (keyed) => Effect.exit(RateLimiter.acquire(keyed.get("a"))))
-      const [first, second] = yield* Effect.all([use, use]).pipe(
+      const piped = Effect.exit(Effect.void.pipe(RateLimiter.protectKey("a")))
+      const other = Effect.exit(RateLimiter.protectKey(Effect.void, "b"))
+      const exits = yield* Effect.all([use, use, piped, other]).pipe(
         Effect.provide(RateLimiter.layer({ limit: 1, window: "1 second" }))
       )
-      assert.isTrue(Exit.isSuccess(first) && Exit.isFailure(second))
+      assert.deepStrictEqual(exits.map(Exit.isSuccess), [true, false, false, true])
     })
   )
 })

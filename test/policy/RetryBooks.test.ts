@@ -114,7 +114,8 @@ describe("Retry: the books of a budget", () => {
         const clock = yield* Clock.Clock
         let readings = 0
         const counted: Clock.Clock = Object.create(clock, {
-          currentTimeMillisUnsafe: { value: () => (readings++, clock.currentTimeMillisUnsafe()) }
+          currentTimeMillisUnsafe: { value: () => (readings++, clock.currentTimeMillisUnsafe()) },
+          monotonicTimeNanosUnsafe: { value: () => (readings++, clock.monotonicTimeNanosUnsafe()) }
         })
         yield* Effect.provideService(Retry.retry(Effect.void, policy), Clock.Clock, counted)
         assert.strictEqual(readings, 1)

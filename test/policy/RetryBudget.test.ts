@@ -4,9 +4,11 @@ import { DoRequestFailed, RetryBudgetExhausted } from "effect-resilience/errors"
 import { InvalidPolicyOption, RetryBudget, RetryBudgetState } from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import { budgetRules } from "./kit/clock.ts"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
+import { failure } from "./kit/retries.ts"
 
-const { quota, refused, share, tokenRatio, window } = RetryBudgetState
+const { quota, refused, share, tokenRatio, window } = budgetRules
 const times = (n: number, f: () => unknown) => {
   for (let i = 0; i < n; i++) f()
 }
@@ -229,13 +231,48 @@ describe("RetryBudget", () => {
     })
   )
 
-  it.effect("one budget by name: the layer makes it once", () =>
+  it.effect("one budget a key: the layer makes each once", () =>
     Effect.gen(function* () {
-      const use = Effect.flatMap(RetryBudget.Shared, (budget) =>
-        Effect.as(RetryBudget.spend(budget)(Effect.void), budget)
+      const use = (key: string) =>
+        Effect.andThen(
+          RetryBudget.spendKey(key)(Effect.void),
+          RetryBudget.RetryBudgets.use((budgets) => budgets.get(key))
+        )
+      const [a, b, other] = yield* Effect.all([use("a"), use("a"), use("other")]).pipe(
+        Effect.provide(RetryBudget.layer(RetryBudget.window()))
       )
-      const [a, b] = yield* Effect.all([use, use]).pipe(Effect.provide(RetryBudget.layer(RetryBudget.window())))
       assert.strictEqual(a, b)
+      assert.notStrictEqual(a, other)
+    })
+  )
+
+  it.effect("keys: no more than the limit, and what is asked for stays", () =>
+    Effect.gen(function* () {
+      const budgets = yield* RetryBudget.makeKeyed(RetryBudget.window({ ratio: 0, minPerSecond: 1, ttl: "1 second" }), {
+        maxKeys: 10
+      })
+      const kept = yield* budgets.get("kept")
+      for (let i = 0; i < 100; i++) {
+        yield* budgets.get(String(i))
+        assert.strictEqual(yield* budgets.get("kept"), kept)
+      }
+      assert.strictEqual(yield* budgets.size, 10)
+      assert.throws(() => RetryBudget.makeKeyed(RetryBudget.window(), { maxKeys: 0 }), /"maxKeys"/)
+    })
+  )
+
+  it.effect("a key whose budget is spent refuses, and no other does", () =>
+    Effect.gen(function* () {
+      const spent = RetryBudget.quota({ capacity: 1, cost: 1 })
+      const ask = (key: string) => Effect.exit(RetryBudget.spendKey(key)(Effect.fail("down")))
+      const exits = yield* Effect.all([ask("a"), ask("a"), ask("b")]).pipe(Effect.provide(RetryBudget.layer(spent)))
+      assert.deepStrictEqual(
+        exits.map((exit) => {
+          const error = failure(exit)
+          return typeof error === "string" ? error : error._tag
+        }),
+        ["down", "RetryBudgetExhausted", "down"]
+      )
     })
   )
 

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { BulkheadFull, DoRequestFailed, InvalidRequest, Throttled } from "effect-resilience/errors"
 import { PolicyTelemetry, Throttle } from "effect-resilience/policy"
-import * as ThrottleState from "../../src/policy/ThrottleState.ts"
+import * as ThrottleState from "#src/policy/throttle/ThrottleState"
 
 const down = Effect.fail(new DoRequestFailed({}))
 const draw = (value: number) => ({ nextIntUnsafe: () => 0, nextDoubleUnsafe: () => value })

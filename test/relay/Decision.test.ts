@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Continuation } from "#src/dialect/index"
+import type { Channel } from "#src/channel/index"
 import { channel } from "../channel/kit/channels.ts"
 import {
   type Blame,
@@ -21,7 +21,7 @@ import {
   type ResilienceError,
   UpstreamOverloaded
 } from "effect-resilience/errors"
-import { continuationModes, decide, type Failed, type Next, ruleOf } from "#src/relay/index"
+import { continuationModes, decide, type Failed, type Next, refusesMode, ruleOf } from "#src/relay/index"
 
 const base: Failed = {
   error: new DoRequestFailed({}),
@@ -109,7 +109,7 @@ describe("decide, by the contract's table of classes", () => {
 
 describe("continuationModes", () => {
   it("auto is prefill, then a message, without what was refused", () => {
-    const on = (continuation: Continuation) => ({
+    const on = (continuation: Channel["continuation"]) => ({
       channel: channel("a", { continuation }),
       keyIndex: -1,
       key: undefined,
@@ -120,7 +120,23 @@ describe("continuationModes", () => {
     assert.deepStrictEqual(continuationModes(on("prefill"), new Set(["prefill"] as const)), [])
     assert.deepStrictEqual(continuationModes(on("message"), new Set()), ["message"])
     assert.deepStrictEqual(continuationModes(on("none"), new Set()), [])
-    // What a channel's dialect cannot do is no mode of it, whatever the channel says.
-    assert.deepStrictEqual(continuationModes(on("token"), new Set()), [])
+  })
+})
+
+describe("refusesMode", () => {
+  const broken = (error: ResilienceError) => ({ _tag: "Broken", error }) as const
+  const says = (message: string) => broken(new UpstreamOverloaded({ upstream: { message } }))
+
+  it("by a beginning anew, by a request that is refused, or by what is said, with whatever status", () => {
+    assert.isTrue(refusesMode({ _tag: "Refused" }, 200))
+    assert.isTrue(refusesMode(broken(new InvalidRequest({})), 400))
+    assert.isTrue(refusesMode(says("This model does not support assistant message prefill."), 422))
+    assert.isTrue(refusesMode(says("a final `assistant` message must start with a thinking block"), 200))
+  })
+
+  it("by nothing else", () => {
+    assert.isFalse(refusesMode({ _tag: "Complete" }, 200))
+    assert.isFalse(refusesMode(broken(new InvalidRequest({})), 422))
+    assert.isFalse(refusesMode(says("Overloaded"), 529))
   })
 })

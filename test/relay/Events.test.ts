@@ -7,7 +7,8 @@ import { Effect, Layer, Random } from "effect"
 import { CollectedEvents, EventLog, Metrics } from "effect-resilience/telemetry"
 import { DoRequestFailed } from "effect-resilience/errors"
 import { makeListeners, RelayEvents, type RelayEvent, sinkOf } from "#src/relay/index"
-import { askAndRead, channel, options, passUntil, virtualRelay } from "./virtual.ts"
+import { Script } from "effect-resilience/testing"
+import { askAndRead, channel, options, passUntil, virtualRelay, whole } from "./virtual.ts"
 
 const answer = {
   requestId: "req_1",
@@ -162,7 +163,7 @@ describe("an answer's story", () => {
   it.effect("a first channel that fails and a second that answers, each with what later sinks need", () => {
     const { layer } = virtualRelay(
       options([channel("a", { priority: 1 }), channel("b", { modelMapping: [["*", "b-model"]] })]),
-      { a: [{ kind: "status", status: 401 }], b: [{ kind: "whole" }] }
+      { a: [Script.status(401)], b: [whole] }
     )
     return Effect.gen(function* () {
       const told: Array<RelayEvent> = []

@@ -155,6 +155,7 @@ const model = (name: string, { owner }: ModelsAbout): JsonObject => ({ id: name,
 export const chatClient: ClientDialect = {
   name: "chat",
   looksAt: [],
+  asksByQuery: (query) => query.has("message"),
   parse: parseChatRequest,
   encoder,
   frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),

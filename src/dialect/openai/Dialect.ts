@@ -66,6 +66,7 @@ const failure: Envelope = (error, { requestId }) => ({
 export const openaiClient: ClientDialect = {
   name: "openai",
   looksAt: [],
+  asksByQuery: () => false,
   parse: parseOpenAIRequest,
   encoder: openaiEncoder,
   frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),

@@ -5,6 +5,22 @@ import * as RetryHints from "../../policy/RetryHints.ts"
 import type { HttpAnswer } from "../Dialect.ts"
 import type { BodySaid } from "./Body.ts"
 
+/** The headers of the vendors, beside everybody's. */
+const vendors: RetryHints.HeaderNames = {
+  // Azure's.
+  millis: [...RetryHints.standard.millis, "x-ms-retry-after-ms"],
+  buckets: [
+    ...RetryHints.standard.buckets,
+    // OpenAI's, and of who does as it does.
+    ...["requests", "tokens"].map((what) => RetryHints.bucket(`x-ratelimit-*-${what}`)),
+    ...["requests", "tokens", "input-tokens", "output-tokens"].map((what) =>
+      RetryHints.bucket(`anthropic-ratelimit-${what}-*`)
+    )
+  ]
+}
+
+const withoutResets: RetryHints.HeaderNames = { millis: vendors.millis, buckets: [] }
+
 const inWords = /\b(?:try again|retry) (?:in|after) (?:(\d+(?:\.\d+)?) ?seconds?\b|((?:\d+(?:\.\d+)?(?:ms|h|m|s))+))/i
 
 const spoken = (message: string | undefined): number | undefined => {
@@ -23,15 +39,10 @@ export const hintOf = (
   now: number,
   refused: boolean
 ): number | undefined => {
-  const asked = refused
-    ? headers
-    : {
-        "retry-after-ms": headers["retry-after-ms"],
-        "x-ms-retry-after-ms": headers["x-ms-retry-after-ms"],
-        "retry-after": headers["retry-after"]
-      }
   return (
-    RetryHints.later(RetryHints.fromHeaders(asked, now), RetryHints.fromBody(said.json)) ??
-    (refused ? spoken(said.message) : undefined)
+    RetryHints.later(
+      RetryHints.fromHeaders(headers, now, refused ? vendors : withoutResets),
+      RetryHints.fromBody(said.json)
+    ) ?? (refused ? spoken(said.message) : undefined)
   )
 }

@@ -1,0 +1,286 @@
+/**
+ * A hedge: a call that is late gets a second attempt beside it, and whichever succeeds first is the answer. It cuts the
+ * tail of latencies for a few per cent more calls.
+ *
+ * **When to use**
+ *
+ * For what may run twice, is mostly quick and sometimes slow for reasons of one call's own. `idempotent: true` has to be
+ * written, or it does not compile.
+ *
+ * **Details**
+ *
+ * - The first success wins; the other attempts are interrupted, and have ended before the answer is given.
+ * - A failed attempt starts the next one at once, or when its target asked for (`retryAfterMillis`). A failure that
+ *   asking again cannot help (`Failures.isRetryable`) ends the call with it.
+ * - An attempt that another policy refuses (a full bulkhead, an open circuit), or that used up its own retries, is the
+ *   last one begun, and those that run decide.
+ * - If all fail, the error is the first attempt's. A late attempt's quick failure never beats an earlier one that still
+ *   runs. (resilience4j's does.)
+ * - A `RetryBudget` may refuse further attempts; then those that run decide.
+ *
+ * **Gotchas**
+ *
+ * - Against a target that is slow because it is overloaded a hedge makes it worse: give it a budget.
+ * - A stream cannot be hedged: nobody could say which of two goes on.
+ *
+ * After gRPC's proposal A6, Polly v8 and failsafe-go; the corners are decided in `HedgeState`.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect } from "effect"
+ * import { Hedge } from "effect-resilience/policy"
+ *
+ * const program = Effect.gen(function* () {
+ *   const hedge = yield* Hedge.make({ idempotent: true, when: "10 millis" })
+ *   return yield* Hedge.run(hedge, (attempt) => attempt === 0 ? Effect.never : Effect.succeed(`attempt ${attempt}`))
+ * })
+ *
+ * await Effect.runPromise(program) // => "attempt 1"
+ * ```
+ */
+import { type Cause, Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
+import * as DurationQuantile from "./DurationQuantile.ts"
+import { both } from "../Combinator.ts"
+import * as Failures from "../Failures.ts"
+import * as HedgeState from "./HedgeState.ts"
+import * as Check from "../InvalidPolicyOption.ts"
+import * as Judge from "../Judge.ts"
+import * as PolicyTelemetry from "../PolicyTelemetry.ts"
+import type { RetryBudget } from "../budget/RetryBudget.ts"
+import * as RetryBudgetState from "../budget/RetryBudgetState.ts"
+
+/** After the quantile of past successes' durations. */
+export interface Quantile {
+  /** Which, above 0 and below 1. 0.95 hedges about one call in twenty. */
+  readonly quantile: number
+  /** So many successes must have been seen; before that `until` applies. Default: 20. */
+  readonly warmup?: number | undefined
+  /** How many of the newest successes count. Default: 128. */
+  readonly window?: number | undefined
+  /** The delay before the warm-up. Default: none, no hedging by time. */
+  readonly until?: Duration.Input | undefined
+}
+
+/** How a hedge behaves. */
+export interface Options {
+  /** The effect may run more than once, at the same time, without harm. Nothing else may be hedged. */
+  readonly idempotent: true
+  /**
+   * When a further attempt begins: after a delay, after a quantile of past durations, all at once (`"parallel"`), or
+   * only after a failure (`"sequential"`). Default: 2 seconds.
+   */
+  readonly when?: Duration.Input | Quantile | "parallel" | "sequential" | undefined
+  /** How many attempts there may be beside the first, 1 to 10. Default: 1. */
+  readonly maxHedges?: number | undefined
+  /**
+   * Which errors are failures at all, as in every policy that counts: any other ends the call, unless `isRetryable` says
+   * otherwise. Default: `Failures.isFailure`.
+   */
+  readonly isFailure?: Failures.Predicate | undefined
+  /**
+   * Whether asking again may help after this error; if not, it ends the call. Default: the failures of which
+   * `Failures.isRetryable` says so.
+   */
+  readonly isRetryable?: Failures.Predicate | undefined
+  /** May refuse further attempts, shared with retries. Default: none. */
+  readonly budget?: RetryBudget | undefined
+}
+
+/** What one hedged effect has to say of its own errors, in place of what the hedge was made with. */
+export interface CallOptions<in E = unknown> {
+  /** As in `Options`. */
+  readonly isFailure?: ((error: E) => boolean) | undefined
+  /** As in `Options`. */
+  readonly isRetryable?: ((error: E) => boolean) | undefined
+}
+
+/** A hedge: a value that any number of programs share. */
+export interface Hedge {
+  readonly mode: () => HedgeState.Mode
+  readonly maxHedges: number
+  readonly isFailure: Failures.Predicate | undefined
+  readonly isRetryable: Failures.Predicate | undefined
+  readonly budget: RetryBudgetState.Rule | undefined
+  /** Durations of successes, kept only where a quantile is asked for. */
+  readonly samples: DurationQuantile.Samples | undefined
+}
+
+const isQuantile = (when: Options["when"]): when is Quantile =>
+  typeof when === "object" && when !== null && "quantile" in when
+
+/** Makes a hedge. Throws `InvalidPolicyOption` for options that make no sense. */
+export const make = (options: Options): Effect.Effect<Hedge> => {
+  const where = "Hedge.make"
+  const when = options.when ?? "2 seconds"
+  const maxHedges = Check.positiveInt(where, "maxHedges", options.maxHedges ?? 1)
+  Check.between(where, "maxHedges", maxHedges, 1, 10)
+  if ((options.idempotent as unknown) !== true) Check.refuse(where, "idempotent", "true", options.idempotent)
+  const common = {
+    maxHedges,
+    isFailure: options.isFailure,
+    isRetryable: options.isRetryable,
+    budget: options.budget?.rule
+  }
+  if (isQuantile(when)) {
+    const { quantile, until, warmup = 20, window = 128 } = when
+    if (!(quantile > 0 && quantile < 1)) Check.refuse(where, "quantile", "above 0 and below 1", quantile)
+    Check.positiveInt(where, "warmup", warmup)
+    Check.positiveInt(where, "window", window)
+    Check.ordered(where, "warmup", warmup, "window", window)
+    const untilMillis = until === undefined ? undefined : Check.positiveMillis(where, "until", until)
+    return Effect.sync(() => {
+      const samples = DurationQuantile.make({ quantile, warmup, window })
+      return { ...common, samples, mode: () => ({ delayMillis: DurationQuantile.value(samples) ?? untilMillis }) }
+    })
+  }
+  const mode: HedgeState.Mode =
+    when === "parallel" || when === "sequential" ? when : { delayMillis: Check.positiveMillis(where, "when", when) }
+  return Effect.succeed({ ...common, samples: undefined, mode: () => mode })
+}
+
+const isOurs = (error: unknown): boolean => {
+  const blame = Failures.blameOfUnknown(error)
+  return blame === "rejected" || blame === "exhausted"
+}
+
+/** Whether a call goes on after an error. */
+const asksAgain = <E>(error: E, hedge: Hedge, options: CallOptions<E> | undefined): boolean => {
+  const isRetryable = options?.isRetryable ?? hedge.isRetryable
+  return isRetryable === undefined
+    ? Judge.isRetryable(error, options?.isFailure ?? hedge.isFailure)
+    : isRetryable(error)
+}
+
+/** Runs an effect, hedged. Adds nothing to its errors. */
+export const hedged: {
+  /** In a pipe. */
+  (hedge: Hedge): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** In a pipe, with what this effect has to say of its own errors. */
+  <E>(hedge: Hedge, options: CallOptions<NoInfer<E>>): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** As a call. */
+  <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<NoInfer<E>>): Effect.Effect<A, E, R>
+} = both(Effect.isEffect, <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) =>
+  run(hedge, () => self, options)
+)
+
+/** Runs attempts that know their number, from 0, so that each may go another way. Adds nothing to their errors. */
+export const run = <A, E, R>(
+  hedge: Hedge,
+  attempt: (number: number) => Effect.Effect<A, E, R>,
+  options?: CallOptions<NoInfer<E>>
+): Effect.Effect<A, E, R> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.withFiber((fiber) =>
+      Effect.callback<A, E>((resume) => race(hedge, options, attempt, context, fiber, resume))
+    )
+  )
+
+const race = <A, E, R>(
+  hedge: Hedge,
+  options: CallOptions<E> | undefined,
+  attempt: (number: number) => Effect.Effect<A, E, R>,
+  context: Context.Context<R>,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  resume: (effect: Effect.Effect<A, E>) => void
+): Effect.Effect<void> => {
+  const clock = fiber.getRef(Clock.Clock)
+  const fork = Effect.runForkWith(context)
+  const { budget } = hedge
+  const running = new Set<Fiber.Fiber<A, E>>()
+  let timer: Fiber.Fiber<void> | undefined
+  let state: HedgeState.State
+  let begun = 0
+  let done = false
+  let first: Cause.Cause<E> | undefined
+
+  const disarm = () => {
+    timer?.interruptUnsafe()
+    timer = undefined
+  }
+  const close = (): Effect.Effect<void> => {
+    if (!done) budget?.requestEnded()
+    done = true
+    disarm()
+    // Told at once, not when this fiber runs next: it may be interrupted before it does.
+    const losers = Array.from(running)
+    for (const loser of losers) loser.interruptUnsafe(fiber.id)
+    return Effect.asVoid(Fiber.awaitAll(losers))
+  }
+  const finish = (exit: Exit.Exit<A, E>) => {
+    if (!done) resume(Effect.andThen(close(), exit))
+  }
+
+  const follow = (step: HedgeState.Step, error?: unknown): void => {
+    state = step.state
+    // Whatever was armed belongs to the step before: an attempt that just began waits its own full delay.
+    disarm()
+    for (let i = 0; i < step.start; i++) begin(error)
+    if (done) return
+    if (step.over) finish(Exit.failCause(first!))
+    else if (step.armMillis !== undefined && timer === undefined && state.left > 0) arm(step.armMillis)
+  }
+
+  const arm = (millis: number): void => {
+    const sleeping = fork(clock.sleep(Duration.millis(millis)))
+    if (done) return sleeping.interruptUnsafe(fiber.id)
+    timer = sleeping
+    sleeping.addObserver((exit) => {
+      if (done || timer !== sleeping || exit._tag === "Failure") return
+      timer = undefined
+      follow(HedgeState.due(state))
+    })
+  }
+
+  const begin = (error: unknown): void => {
+    // An attempt that ended at once may have been the answer.
+    if (done) return
+    const number = begun
+    const start = clock.currentTimeMillisUnsafe()
+    let paid = 0
+    if (number === 0) budget?.request(start)
+    else if (budget !== undefined) {
+      paid = budget.retry(start, error)
+      if (paid === RetryBudgetState.refused) {
+        PolicyTelemetry.emit(fiber, "OnRetryBudgetExhausted", () => ({ policy: "Hedge", error }))
+        follow(HedgeState.refused(state))
+        return
+      }
+    }
+    begun++
+    if (number > 0) {
+      PolicyTelemetry.emit(fiber, "OnHedging", () => ({ policy: "Hedge", error, attributes: { attempt: number } }))
+    }
+    const one = fork(Effect.suspend(() => attempt(number)))
+    running.add(one)
+    one.addObserver((exit) => {
+      running.delete(one)
+      if (number > 0) budget?.retryEnded()
+      ended(number, exit, clock.currentTimeMillisUnsafe(), start, paid)
+    })
+    // It ran up to its first wait before it was known here; the call may have been cancelled in the meantime.
+    if (done) one.interruptUnsafe(fiber.id)
+  }
+
+  const ended = (number: number, exit: Exit.Exit<A, E>, now: number, start: number, paid: number): void => {
+    if (exit._tag === "Success") {
+      budget?.success(now, paid)
+      if (hedge.samples !== undefined && !done) DurationQuantile.add(hedge.samples, Math.max(0, now - start))
+      finish(exit)
+      return
+    }
+    const failed = Failures.errorOf(exit.cause)
+    if (failed !== undefined && Judge.failed(failed.error, hedge, options)) budget?.failure(now)
+    if (done) return
+    if (number === 0) first = exit.cause
+    // A refusal of ours says nothing of the request: it must not end an attempt that runs well.
+    if (failed !== undefined && isOurs(failed.error) && !asksAgain(failed.error, hedge, options)) {
+      follow(HedgeState.refused(state))
+      return
+    }
+    // A defect, an attempt that interrupted itself and an error that asking again cannot help are the answer.
+    if (failed === undefined || !asksAgain(failed.error, hedge, options)) finish(exit)
+    else follow(HedgeState.failed(state, Failures.retryAfterMillisOf(failed.error)), failed.error)
+  }
+
+  follow(HedgeState.begin(hedge.mode(), hedge.maxHedges))
+  return Effect.suspend(close)
+}
