@@ -4,6 +4,7 @@
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { estimateTokens } from "../Usage.ts"
@@ -119,7 +120,7 @@ export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, 
     else delete sent["stream"]
   }
   return Result.succeed({
-    body: JSON.stringify(sent),
+    body: printJson(sent, request.body),
     dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped])],
     names: said.names,
     trimmed: asked.trimmed
