@@ -98,6 +98,8 @@ export interface UpstreamDialect {
    */
   readonly refusable: (request: AnswerRequest) => ReadonlyArray<string>
   readonly encode: (options: EncodeRequest) => Result.Result<Encoded, ConvertRequestFailed>
+  /** Reads the number of tokens from the body of a count; `undefined` where it has none. Absent: it counts nothing. */
+  readonly counted?: (body: string) => number | undefined
   readonly decoder: (encoded: Encoded) => EventDecoder
   /** Reads a whole answer (of a channel that cannot stream) as events, or its fault. */
   readonly decodeWhole: (answer: HttpAnswer, encoded: Encoded) => ReadonlyArray<UpstreamEvent>
@@ -277,6 +279,8 @@ export interface ClientDialect {
   readonly views: { readonly whole: View; readonly list: View | undefined }
   readonly models: (names: ReadonlyArray<string>, about: ModelsAbout) => JsonObject
   readonly model: (name: string, about: ModelsAbout) => JsonObject
+  /** The header in which its clients look for the request's id, beside `x-request-id`. */
+  readonly idHeader?: string
   /** The answer to a request to count tokens; absent where the dialect has none. */
   readonly count?: (inputTokens: number) => JsonObject
   readonly failure: Envelope

@@ -4,6 +4,7 @@
 import { encodeEvent, encodeJsonEvent } from "../../sse/index.ts"
 import type { ClientDialect, UpstreamDialect } from "../Dialect.ts"
 import { endpointOf } from "../Endpoint.ts"
+import { isObject, parseJson } from "../Json.ts"
 import { sse } from "../Framing.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { wholeMessage } from "./Assembly.ts"
@@ -63,6 +64,10 @@ export const anthropic: UpstreamDialect = {
   unsaid: unsaidToAnthropic,
   refusable: refusableByAnthropic,
   encode: encodeAnthropic,
+  counted: (body) => {
+    const counted = parseJson(body)
+    return isObject(counted) && typeof counted["input_tokens"] === "number" ? counted["input_tokens"] : undefined
+  },
   decoder: anthropicDecoder,
   decodeWhole: decodeWholeAnthropic,
   continuations: anthropicContinuations
@@ -81,6 +86,7 @@ export const anthropicClient: ClientDialect = {
   views: { whole: wholeMessage, list: undefined },
   models: modelList,
   model: modelInfo,
+  idHeader: "request-id",
   count: (inputTokens) => ({ input_tokens: inputTokens }),
   failure: anthropicFailure,
   head: "atFirstContent",
