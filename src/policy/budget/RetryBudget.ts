@@ -61,6 +61,11 @@ export interface Countable extends RetryBudget {
 export const isRetryBudget = (value: unknown): value is RetryBudget =>
   typeof value === "object" && value !== null && TypeId in value
 
+/** Throws `InvalidPolicyOption` for what is no budget, such as the effect that has yet to make one. */
+export const checked = (where: string, budget: RetryBudget): void => {
+  if (!isRetryBudget(budget)) Check.notMade(where, "budget", budget, "RetryBudget")
+}
+
 const fromRule = <R extends State.Rule>(rule: R): RetryBudget & { readonly rule: R } => ({ [TypeId]: TypeId, rule })
 
 const countable = (rule: State.Rule): Countable => fromRule(rule as State.Rule & { readonly tracksFlight: false })
@@ -126,6 +131,9 @@ export const quota = (options?: Quota): Effect.Effect<Countable> => {
   const where = "RetryBudget.quota"
   const capacity = Check.positiveInt(where, "capacity", options?.capacity ?? 500)
   const cost = options?.cost ?? 5
+  if (options?.cost === undefined && capacity < 5) {
+    Check.refuse(where, "capacity", 'at least "cost" (5)', capacity)
+  }
   const fixed = typeof cost === "number" ? Check.between(where, "cost", cost, 0, capacity) : 0
   const refill = Check.nonNegative(where, "refill", options?.refill ?? 1)
   const costOf = typeof cost === "function" ? cost : () => fixed
@@ -165,8 +173,9 @@ export const balance = (budget: RetryBudget): Effect.Effect<number> =>
  */
 export const spend =
   (budget: RetryBudget, cause?: unknown) =>
-  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | RetryBudgetExhausted, R> =>
-    Effect.withFiber((fiber) => {
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | RetryBudgetExhausted, R> => {
+    checked("RetryBudget.spend", budget)
+    return Effect.withFiber((fiber) => {
       let paid = State.refused
       // The finaliser is there before anything is taken: an interruption in between would keep it for ever.
       const attempt = Effect.suspend((): Effect.Effect<A, E | RetryBudgetExhausted, R> => {
@@ -181,6 +190,7 @@ export const spend =
         return Effect.void
       })
     })
+  }
 
 /** Options of `makeKeyed`. */
 export interface KeyedOptions {

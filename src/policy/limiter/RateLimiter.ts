@@ -42,6 +42,7 @@
  */
 import { Clock, Context, Duration, Effect, Exit, type Fiber, Function, Layer, Stream } from "effect"
 import { stackless, Throttled } from "../../errors/index.ts"
+import { both } from "../Combinator.ts"
 import * as Deadline from "../deadline/Deadline.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
@@ -168,8 +169,9 @@ export const protect: {
     limiter: RateLimiter,
     options?: ProtectOptions
   ): Effect.Effect<A, E | Throttled, R>
-} = Function.dual(
-  (args) => Effect.isEffect(args[0]),
+} = both(
+  Effect.isEffect,
+  { where: "RateLimiter.protect", option: "limiter", maker: "RateLimiter.make" },
   <A, E, R>(self: Effect.Effect<A, E, R>, limiter: RateLimiter, options?: ProtectOptions) => {
     const permits =
       options?.permits === undefined ? 1 : Check.positiveInt("RateLimiter.protect", "permits", options.permits)
@@ -200,8 +202,9 @@ export const protectStream: {
     limiter: RateLimiter,
     options?: ProtectOptions
   ): Stream.Stream<A, E | Throttled, R>
-} = Function.dual(
-  (args) => Stream.isStream(args[0]),
+} = both(
+  Stream.isStream,
+  { where: "RateLimiter.protectStream", option: "limiter", maker: "RateLimiter.make" },
   <A, E, R>(self: Stream.Stream<A, E, R>, limiter: RateLimiter, options?: ProtectOptions) =>
     Stream.unwrap(Effect.as(acquire(limiter, options), self))
 )

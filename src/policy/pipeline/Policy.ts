@@ -54,6 +54,7 @@
 import { Effect, type Fiber, Function, Stream } from "effect"
 import type * as Chaos from "../chaos/Chaos.ts"
 import * as Failures from "../Failures.ts"
+import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
@@ -182,6 +183,7 @@ const layersOf = (members: Members): ReadonlyArray<PolicyLayer> => {
   for (const part of order) {
     const value = members[part]
     // A pipeline with a chaos for streams is applied to no effect: its type does not let it.
+    if (Effect.isEffect(value)) Check.notMade("Policy.make", part, value, "its constructor")
     if (value !== undefined) layers.push((parts[part].effect as Around<AroundEffect>)(value, judge))
   }
   if (name !== undefined) {

@@ -6,7 +6,7 @@
  * one of them alone the others do not compile; everything else (which errors a pipeline adds, what a stream's pipeline
  * may have, the layers, the keys and types of a configuration) follows from them.
  */
-import type { Duration, Effect, Stream } from "effect"
+import { type Duration, Effect, type Stream } from "effect"
 import type {
   BulkheadFull,
   ChannelResponseTimeExceeded,
@@ -163,6 +163,7 @@ export const parts = {
   },
   outlier: {
     effect: ({ ejection, member }, judge) => {
+      if (Effect.isEffect(ejection)) Check.notMade("Policy.make", "outlier.ejection", ejection, "OutlierEjection.make")
       const told = Judge.orElse(ejection.judge, judge)
       return (self) => OutlierEjection.observe(self, ejection, member, told)
     },
