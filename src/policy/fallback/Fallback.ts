@@ -23,9 +23,9 @@
  * ```
  */
 import { Effect, type Fiber, Function, Stream } from "effect"
-import type { Blame, BlamedOn } from "../errors/index.ts"
-import * as Failures from "./Failures.ts"
-import * as PolicyTelemetry from "./PolicyTelemetry.ts"
+import type { Blame, BlamedOn } from "../../errors/index.ts"
+import * as Failures from "../Failures.ts"
+import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 
 /** Which error comes out when the fallback fails too. */
 export interface Options {
