@@ -47,7 +47,7 @@ const measure = (name: string, streams: number, total: number) =>
           const seq = lease.nextSeq()
           lease.append(frame(lease.id, seq))
           if (seq + 1 < frames) return true
-          lease.end()
+          lease.end({ outcome: "completed", freesKey: false })
           return false
         }
       }

@@ -11,12 +11,6 @@ import { type Mood, startUpstream, steady } from "./simulated/Upstream.ts"
 
 const wordsPerSecond = 1000
 
-const upstream = (rota: ReadonlyArray<Mood>) =>
-  Effect.acquireRelease(
-    Effect.promise(() => startUpstream(rota, wordsPerSecond)),
-    ({ close }) => Effect.promise(close)
-  )
-
 /** The events of `/chat`, as `[event, data]`. */
 const ask = async (url: string): Promise<ReadonlyArray<readonly [string, { readonly [field: string]: unknown }]>> => {
   const text = await (await fetch(`${url}/chat?message=hello`)).text()
@@ -31,10 +25,10 @@ const ask = async (url: string): Promise<ReadonlyArray<readonly [string, { reado
 
 const run = (name: string, first: ReadonlyArray<Mood>, second: ReadonlyArray<Mood> = steady) =>
   Effect.gen(function* () {
-    const primary = yield* upstream(first)
-    const backup = yield* upstream(second)
+    const primary = yield* startUpstream(first, wordsPerSecond)
+    const backup = yield* startUpstream(second, wordsPerSecond)
     const channel = { dialect: "openai", keys: [], models: ["demo"] }
-    const { options } = yield* Effect.fromResult(
+    const { settings } = yield* Effect.fromResult(
       decodeConfiguration(
         {
           server: { port: 0 },
@@ -50,7 +44,7 @@ const run = (name: string, first: ReadonlyArray<Mood>, second: ReadonlyArray<Moo
         "channel-failover.ts"
       )
     )
-    const { address } = yield* serve(options)
+    const { address } = yield* serve(settings)
     const events = yield* Effect.promise(() => ask(`http://${address.host}:${address.port}`))
     const told = events.flatMap(([event, data]) => {
       if (event === "attempt") return [`again at ${data["to"]} (${data["reason"]})`]

@@ -5,20 +5,16 @@
  *   PACE=100 npm start        words a second of the simulated models; 12 is a readable pace
  */
 import { Effect, Result } from "effect"
-import type { Scope } from "effect"
 import { decodeConfiguration, printErr, runMain, runRelay } from "effect-resilience/cli"
 import { startAimock } from "./simulated/Aimock.ts"
-import { moody, startUpstream, steady, type SimulatedUpstream } from "./simulated/Upstream.ts"
+import { moody, startUpstream, steady } from "./simulated/Upstream.ts"
 
 const wordsPerSecond = Math.max(1, Number(process.env["PACE"]) || 12)
 
-const simulated = (start: () => Promise<SimulatedUpstream>): Effect.Effect<SimulatedUpstream, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.promise(start), ({ close }) => Effect.promise(close))
-
 const program = Effect.gen(function* () {
-  const shaky = yield* simulated(() => startUpstream(moody, wordsPerSecond))
-  const solid = yield* simulated(() => startUpstream(steady, wordsPerSecond))
-  const mock = yield* simulated(() => startAimock(wordsPerSecond))
+  const shaky = yield* startUpstream(moody, wordsPerSecond)
+  const solid = yield* startUpstream(steady, wordsPerSecond)
+  const mock = yield* startAimock(wordsPerSecond)
   const channel = { dialect: "openai", keys: [] }
   const configuration = decodeConfiguration(
     {

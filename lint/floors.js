@@ -62,6 +62,16 @@ const check = (context, node) => {
     context.report({ node, message: `src/${from} imports ${source}, which is on no floor` })
     return
   }
+  // A dialect's room stands alone: it takes from the floor's own files and from `upstream/`, and from no other room.
+  if (from === "dialect" && to === "dialect") {
+    const rooms = [file, resolve(dirname(file), source)].map((path) => relative(src, path).split(sep).slice(1, -1)[0])
+    if (rooms[0] !== undefined && rooms[1] !== undefined && rooms[0] !== rooms[1] && rooms[1] !== "upstream") {
+      context.report({ node, message: `dialect/${rooms[0]} may not import from the room dialect/${rooms[1]}` })
+    }
+    if (rooms[0] === undefined && rooms[1] !== undefined && !/(Dialects|index)\.ts$/.test(file)) {
+      context.report({ node, message: `what all dialects share may not import from the room dialect/${rooms[1]}` })
+    }
+  }
   if (to !== from && !(floors[to] < floors[from])) {
     context.report({
       node,

@@ -1,1 +1,1 @@
-export * from "./errors/index.ts"
+export * from "./exports/errors.ts"

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { ChannelSection } from "#src/channel/index"
 import { loadConfiguration } from "#src/cli/index"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,9 +16,9 @@ describe("relay.yaml", () => {
   it("is a configuration without fault", async () => {
     const names = ["OPENAI_API_KEY", "OPENAI_API_KEY_2", "OTHER_API_KEY", "TEAM_TOKEN", "OPS_TOKEN"]
     const environment = Object.fromEntries(names.map((name) => [name, `value-of-${name}`]))
-    const { options } = await Effect.runPromise(loadConfiguration(example("relay.yaml"), environment))
+    const { settings } = await Effect.runPromise(loadConfiguration(example("relay.yaml"), environment))
     assert.deepStrictEqual(
-      options.channels.map(({ id, modelMapping }) => [id, modelMapping.length]),
+      settings.of(ChannelSection).current.map(({ id, modelMapping }) => [id, modelMapping.length]),
       [
         ["openai", 0],
         ["other", 2],

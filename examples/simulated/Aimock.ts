@@ -5,14 +5,19 @@
  * on, as a model does that takes a prefill.
  */
 import { LLMock } from "@copilotkit/aimock"
+import { Effect, type Scope } from "effect"
 import { restOf } from "./Answer.ts"
 import type { SimulatedUpstream } from "./Upstream.ts"
 
 /** Starts the mock on a free port of loopback. */
-export const startAimock = async (wordsPerSecond: number): Promise<SimulatedUpstream> => {
-  // It streams pieces of six letters, about a word.
-  const mock = new LLMock({ port: 0, host: "127.0.0.1", chunkSize: 6, latency: 1000 / wordsPerSecond })
-  mock.on({ endpoint: "chat" }, ({ messages }) => ({ content: restOf(messages) }))
-  await mock.start()
-  return { baseUrl: `${mock.url}/v1`, asked: () => mock.getRequests().length, close: () => mock.stop() }
-}
+export const startAimock = (wordsPerSecond: number): Effect.Effect<SimulatedUpstream, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      // It streams pieces of six letters, about a word.
+      const mock = new LLMock({ port: 0, host: "127.0.0.1", chunkSize: 6, latency: 1000 / wordsPerSecond })
+      mock.on({ endpoint: "chat" }, ({ messages }) => ({ content: restOf(messages) }))
+      await mock.start()
+      return mock
+    }),
+    (mock) => Effect.promise(() => mock.stop())
+  ).pipe(Effect.map((mock) => ({ baseUrl: `${mock.url}/v1`, asked: () => mock.getRequests().length })))

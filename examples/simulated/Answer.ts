@@ -18,22 +18,27 @@ export const answerTo = (question: string): string =>
 
 const contentText = (content: unknown): string => (typeof content === "string" ? content : JSON.stringify(content))
 
+/** What a request asks: the user's last word, or the one before a part of the answer that it goes on from. */
+export const questionOf = (messages: ReadonlyArray<Message>): string => contentText(askedOf(messages)?.content ?? "")
+
+const lastPartOf = (messages: ReadonlyArray<Message>): number | undefined => {
+  const last = messages.findLastIndex(({ role }) => role === "assistant")
+  return last >= 0 && messages.length - last <= 2 ? last : undefined
+}
+
+const askedOf = (messages: ReadonlyArray<Message>): Message | undefined =>
+  messages.slice(0, lastPartOf(messages)).findLast(({ role }) => role === "user")
+
 /**
  * What is left to say. A request that ends with a part of the answer, or with a part and a word to go on, gets the rest;
  * any other gets all of it.
  */
 export const restOf = (messages: ReadonlyArray<Message>): string => {
-  const lastPart = messages.findLastIndex(({ role }) => role === "assistant")
-  const part = messages.length - lastPart <= 2 ? messages[lastPart] : undefined
-  const asked = messages.slice(0, part === undefined ? undefined : lastPart).findLast(({ role }) => role === "user")
-  const answer = answerTo(contentText(asked?.content ?? ""))
-  const partial = part === undefined ? "" : contentText(part.content)
+  const answer = answerTo(questionOf(messages))
+  const lastPart = lastPartOf(messages)
+  const partial = lastPart === undefined ? "" : contentText(messages[lastPart]?.content)
   return answer.startsWith(partial) ? answer.slice(partial.length) : answer
 }
-
-/** Whether a request goes on from a part of an answer. */
-export const isContinuation = (messages: ReadonlyArray<Message>): boolean =>
-  messages.slice(-2).some(({ role }) => role === "assistant")
 
 /** A text in the chunks in which it is sent: word by word, nothing left out. */
 export const inWords = (text: string): ReadonlyArray<string> => text.match(/\s*\S+|\s+$/g) ?? []

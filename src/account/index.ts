@@ -1,2 +1,6 @@
 export * from "./FindTokenNode.ts"
+export * from "./Token.ts"
+export * from "./TokenErrors.ts"
 export * from "./Tokens.ts"
+export * as TokensNode from "./TokensNode.ts"
+export * from "./TokensSection.ts"

@@ -1,44 +1,8 @@
 /**
- * A channel: one upstream with its keys, models and rank. Channels are plain records; which one serves a request is
- * decided by `Selection`.
+ * What a channel is to those who ask it: the record itself is declared by its section, and a target is one way to ask.
  */
 import type { Redacted } from "effect"
-
-/** How a channel may go on from a partial answer. `auto` tries prefill, then a message. */
-export type Continuation = "auto" | "prefill" | "message" | "token" | "none"
-
-/** The four clocks of an attempt and its request, in milliseconds. */
-export interface Timeouts {
-  readonly headers: number
-  readonly firstContent: number
-  readonly idle: number
-  readonly total: number
-}
-
-/** One upstream. */
-export interface Channel {
-  readonly id: string
-  readonly dialect: "openai"
-  /** Without a slash at its end. */
-  readonly baseUrl: string
-  /** Empty: no authorization is sent. */
-  readonly keys: ReadonlyArray<Redacted.Redacted>
-  readonly keyMode: "polling" | "random"
-  /** Patterns of the name asked for; `*` is any run of characters. */
-  readonly models: ReadonlyArray<string>
-  /** Pattern to the name asked of the upstream; the first match wins, once. */
-  readonly modelMapping: ReadonlyArray<readonly [pattern: string, model: string]>
-  readonly priority: number
-  readonly weight: number
-  readonly group: string
-  readonly continuation: Continuation
-  readonly stream: boolean
-  readonly statusMapping: { readonly [status: number]: number }
-  readonly params: { readonly [field: string]: unknown }
-  readonly headers: { readonly [name: string]: string }
-  /** Over the general ones. */
-  readonly timeouts: Partial<Timeouts>
-}
+import type { Channel } from "./ChannelSection.ts"
 
 /** What is asked: a channel, one of its keys, and the model's name there. */
 export interface Target {
@@ -49,12 +13,5 @@ export interface Target {
   readonly model: string
 }
 
-/** The circuit of one key and model. */
-export interface BreakerOptions {
-  readonly window: number
-  readonly minimum: number
-  readonly failureRate: number
-  readonly open: number
-  readonly cap: number
-  readonly probes: number
-}
+/** A key of a channel as `Tried.keys` names it. */
+export const keyId = (channel: string, keyIndex: number): string => `${channel}#${keyIndex}`

@@ -1,8 +1,8 @@
 /**
  * Which of several targets is asked. Pure: how each of them stands is known, and chance is an argument.
  */
-import type { Channel } from "./Channel.ts"
-import type { Standing } from "./Health.ts"
+import type { Channel } from "./ChannelSection.ts"
+import type { Fitness } from "./Health.ts"
 
 /** A key of a channel that names the model. */
 export interface Option {
@@ -10,7 +10,7 @@ export interface Option {
   readonly model: string
   /** The key's index; 0 where the channel has none. */
   readonly key: number
-  readonly standing: Standing
+  readonly fitness: Fitness
   /** The request may not have it: its channel is out. */
   readonly out: boolean
   /** The request has failed on the channel. */
@@ -32,7 +32,7 @@ export interface Draw {
  * untried keys, then the rest), the highest tier, by weight, then a key.
  */
 export const usableOption = (options: ReadonlyArray<Option>, draw: Draw): Option | undefined => {
-  const usable = options.filter(({ out, standing }) => !out && standing.is === "usable")
+  const usable = options.filter(({ out, fitness }) => !out && fitness.is === "usable")
   for (const round of rounds) {
     const left = usable.filter(round)
     if (left.length > 0) return keyOf(left, weighted(highestTier(left), draw), draw)
@@ -75,26 +75,31 @@ const keyOf = (options: ReadonlyArray<Option>, channel: Channel, draw: Draw): Op
 
 /** Whether nothing that serves the model is usable, by whatever request, and none of it is being probed. */
 export const inDistress = (options: ReadonlyArray<Option>): boolean =>
-  options.every(({ standing }) => standing.is === "resting" || standing.is === "guessed")
+  options.every(({ fitness }) => fitness.is === "resting" || fitness.is === "guessed")
 
 /**
- * In distress: the option that is due first and that this request may still be sent to; of a channel that it failed on,
- * or that it insists on (`again`), only what rests for a mere guess, and a key that it has not tried before one that it has.
+ * In distress: a key of the channel that is due first, by the request that may be sent there. Nobody else's turn comes
+ * before: requests that each tried all that rests would lengthen every rest. To a channel that the request failed on, or
+ * that it insists on (`again`), it is sent only where that rests for a mere guess; a key that it has not tried comes
+ * before one that it has.
  */
 export const firstDue = (options: ReadonlyArray<Option>, again: boolean): Option | undefined => {
+  let due: Option | undefined
+  for (const option of options) if (due === undefined || option.fitness.dueAt < due.fitness.dueAt) due = option
   let first: Option | undefined
   for (const option of options) {
-    if (option.out || ((again || option.failed) && option.standing.is !== "guessed")) continue
+    if (option.channel !== due?.channel) continue
+    if (option.out || ((again || option.failed) && option.fitness.is !== "guessed")) continue
     if (first === undefined || isSooner(option, first)) first = option
   }
   return first
 }
 
 const isSooner = (one: Option, other: Option): boolean =>
-  one.tried === other.tried ? one.standing.dueAt < other.standing.dueAt : other.tried
+  one.tried === other.tried ? one.fitness.dueAt < other.fitness.dueAt : other.tried
 
 /** How long until the first option that rests may be asked, in milliseconds; `undefined` when none rests. */
 export const leastWait = (options: ReadonlyArray<Option>, now: number): number | undefined => {
-  const waits = options.filter(({ standing }) => standing.is !== "usable").map(({ standing }) => standing.dueAt - now)
+  const waits = options.filter(({ fitness }) => fitness.is !== "usable").map(({ fitness }) => fitness.dueAt - now)
   return waits.length === 0 ? undefined : Math.max(0, Math.min(...waits))
 }

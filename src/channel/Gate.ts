@@ -10,7 +10,7 @@
 import { BreakerState } from "../policy/index.ts"
 
 /** How long a probe holds its place; then another may go beside it. */
-interface Lease {
+interface Loan {
   readonly ticket: Ticket
   readonly until: number
 }
@@ -19,7 +19,7 @@ interface Lease {
 export interface Gate {
   readonly breaker: BreakerState.Breaker
   readonly forgives: boolean
-  leases: ReadonlyArray<Lease>
+  loans: ReadonlyArray<Loan>
 }
 
 /** Somebody went through; give it back to `leave`. `forced` when the gate was shut. */
@@ -28,52 +28,52 @@ export interface Ticket extends BreakerState.Admitted {
 }
 
 /** Whether a gate can be gone through, and from when on. `probing`: its probes are on their way. */
-export interface Standing {
+export interface Passage {
   readonly is: "usable" | "probing" | "shut"
   readonly dueAt: number
 }
 
-const usable: Standing = { is: "usable", dueAt: Number.NEGATIVE_INFINITY }
+const usable: Passage = { is: "usable", dueAt: Number.NEGATIVE_INFINITY }
 
 /** What going through an absent gate gives: the first generation of the gate that is there later. */
 const firstTicket: Ticket = { _tag: "Admitted", generation: 0, probe: false, forced: false }
 
-/** A gate that stands open. `settings.probeMillis` should be unreachable: the leases take its place. */
+/** A gate that stands open. `settings.probeMillis` should be unreachable: the loans take its place. */
 export const make = (settings: BreakerState.Settings, forgives: boolean): Gate => ({
   breaker: BreakerState.make(settings),
   forgives,
-  leases: []
+  loans: []
 })
 
 /** Whether a gate is closed in the breaker's sense: nothing is wrong behind it. */
 export const isWell = (gate: Gate | undefined): boolean => gate === undefined || gate.breaker.state._tag === "Closed"
 
-/** How a gate stands at `now`. Probes that are overdue give their places back. */
-export const standing = (gate: Gate | undefined, now: number): Standing => {
+/** Whether a gate can be gone through at `now`. Probes that are overdue give their places back. */
+export const passage = (gate: Gate | undefined, now: number): Passage => {
   if (gate === undefined) return usable
   lapse(gate, now)
   if (BreakerState.standing(gate.breaker, now) !== "refused") return usable
   const left = BreakerState.retryAfter(gate.breaker, now)
   if (left !== undefined) return { is: "shut", dueAt: now + left }
-  return { is: "probing", dueAt: Math.min(...gate.leases.map(({ until }) => until)) }
+  return { is: "probing", dueAt: Math.min(...gate.loans.map(({ until }) => until)) }
 }
 
 /** Goes through. Through a shut gate it is forced: a success then opens it, and a failure changes nothing. */
-export const enter = (gate: Gate | undefined, now: number, leaseMillis: number): Ticket => {
+export const enter = (gate: Gate | undefined, now: number, loanMillis: number): Ticket => {
   if (gate === undefined) return firstTicket
   const admission = BreakerState.admit(gate.breaker, now)
   if (admission._tag === "Rejected") {
     return { _tag: "Admitted", generation: gate.breaker.generation, probe: false, forced: true }
   }
   const ticket: Ticket = { ...admission, forced: false }
-  if (ticket.probe) gate.leases = [...gate.leases, { ticket, until: now + leaseMillis }]
+  if (ticket.probe) gate.loans = [...gate.loans, { ticket, until: now + loanMillis }]
   return ticket
 }
 
 /** Says how it went. What comes from before the gate's last change says nothing any more. */
 export const leave = (gate: Gate, ticket: Ticket, outcome: "success" | "failure" | "ignored", now: number): void => {
-  const lent = gate.leases.some((lease) => lease.ticket === ticket)
-  if (lent) gate.leases = gate.leases.filter((lease) => lease.ticket !== ticket)
+  const lent = gate.loans.some((loan) => loan.ticket === ticket)
+  if (lent) gate.loans = gate.loans.filter((loan) => loan.ticket !== ticket)
   if (ticket.generation !== gate.breaker.generation) return
   if (outcome === "success" && (ticket.forced || (ticket.probe && gate.forgives))) {
     BreakerState.reset(gate.breaker)
@@ -85,10 +85,10 @@ export const leave = (gate: Gate, ticket: Ticket, outcome: "success" | "failure"
 }
 
 const lapse = (gate: Gate, now: number): void => {
-  if (gate.leases.length === 0 || gate.leases.every(({ until }) => until > now)) return
+  if (gate.loans.length === 0 || gate.loans.every(({ until }) => until > now)) return
   const { generation } = gate.breaker
-  for (const { ticket, until } of gate.leases) {
+  for (const { ticket, until } of gate.loans) {
     if (until <= now && ticket.generation === generation) BreakerState.settle(gate.breaker, ticket, "ignored", now)
   }
-  gate.leases = gate.leases.filter(({ until }) => until > now)
+  gate.loans = gate.loans.filter(({ until }) => until > now)
 }

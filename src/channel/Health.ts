@@ -6,7 +6,7 @@
  *
  * | blame | rests | until |
  * |---|---|---|
- * | `rate` | the key, for that model | its hint; without one a guess (`Pause`) |
+ * | `rate` | the key, for that model | its hint; without one a guess (`Pause`), at most `breaker.cap` |
  * | `quota` | the key | its hint; without one a trial |
  * | `credential` | the key | a trial |
  * | `model` | the model on that channel, with every key | a trial |
@@ -14,15 +14,20 @@
  * | `upstream`, `timeout`, `transport` | the key, for that model | its circuit; a hint, if there is one, is kept too |
  * | all others | nothing | |
  *
- * A rest that ends with a trial begins at `breaker.open` and doubles to `breaker.cap`; then one attempt is let through
- * (a probe), and its success ends the rest, and the doubling, while its failure begins the next. The circuit is the
- * breaker of `BreakerOptions`: it opens at a rate of failures in a window of time, and not at the first one.
+ * A rest that ends with a trial begins at half a minute and doubles to ten; then one attempt is let through (a probe),
+ * and its success ends the rest, and the doubling, while its failure begins the next. The circuit is the breaker of
+ * `BreakerOptions`: it opens at a rate of failures in a window of time, and not at the first one, and its rests are
+ * short, because an outage ends without notice and a bad key does not.
  *
- * An attempt that began before a rest did can neither end it, nor lengthen it, unless it brings a later hint.
+ * An attempt that began before a rest did can neither end it, nor lengthen it, unless it brings a later hint. It holds
+ * what it is about itself: channels, keys and circuits may be changed while it is under way.
+ *
+ * What is true beyond this process comes out of `settle` as facts, and goes in by `learn`.
  */
 import { type Blame, blameOf, type ByBlame, type ResilienceError } from "../errors/index.ts"
-import { BreakerState } from "../policy/index.ts"
-import type { BreakerOptions } from "./Channel.ts"
+import * as BreakerState from "../policy/breaker/BreakerState.ts"
+import type { BreakerOptions } from "./BreakerSection.ts"
+import type { Fact } from "./Fact.ts"
 import * as Gate from "./Gate.ts"
 import * as Pause from "./Pause.ts"
 
@@ -33,32 +38,44 @@ export interface Spot {
   readonly model: string
 }
 
-interface KeyHealth {
+/** Switched off: by a person, or by evidence until a time (epoch milliseconds). */
+interface Switch {
+  byHand: boolean
+  until: number
+}
+
+interface SpotHealth {
   gate: Gate.Gate | undefined
   pause: Pause.Pause
 }
 
+interface KeyHealth extends SpotHealth {
+  readonly off: Switch
+}
+
 interface ModelHealth {
   gate: Gate.Gate | undefined
-  readonly keys: Array<KeyHealth | undefined>
+  keys: Array<SpotHealth | undefined>
 }
 
 interface ChannelHealth {
   gate: Gate.Gate | undefined
-  readonly keys: Array<KeyHealth | undefined>
+  readonly off: Switch
+  keys: Array<KeyHealth | undefined>
   /** Least recently asked first. */
   readonly models: Map<string, ModelHealth>
 }
 
 /** The health of all channels. Mutable: one owner keeps it, and changes it only through this module. */
 export interface Health {
-  readonly options: BreakerOptions
-  readonly circuit: BreakerState.Settings
+  options: BreakerOptions
+  circuit: BreakerState.Settings
   readonly trial: BreakerState.Settings
   readonly channels: Map<string, ChannelHealth>
-  /** Keys that are switched off, as `channel#index`. Nothing switches one off in this version. */
-  readonly disabled: Set<string>
 }
+
+/** The first rest that ends with a trial, and the longest, in milliseconds. */
+const trialRest = { first: 30_000, longest: 600_000 }
 
 /** Names come from clients: of each channel so many models are remembered, those that were asked last. */
 const modelsRemembered = 1_000
@@ -67,70 +84,80 @@ const modelsRemembered = 1_000
 const nameLength = 256
 
 /** Health without any history. Throws `InvalidPolicyOption` for options that make no sense. */
-export const make = (options: BreakerOptions): Health => {
-  const shared = {
-    openMillis: BreakerState.growing({ initialMillis: options.open, factor: 2 }),
-    maxOpenMillis: options.cap
-  }
-  return {
-    options,
-    circuit: withoutRounds(
-      BreakerState.settings(
-        {
-          ...shared,
-          window: {
-            _tag: "Time",
-            durationMillis: options.window,
-            slices: 10,
-            minimum: options.minimum,
-            failureRate: options.failureRate
-          },
-          probes: options.probes
-        },
-        "Selection.layer"
-      )
-    ),
-    trial: withoutRounds(
-      BreakerState.settings({ ...shared, window: { _tag: "Consecutive", failures: 1 } }, "Selection.layer")
-    ),
-    channels: new Map(),
-    disabled: new Set()
-  }
-}
+export const make = (options: BreakerOptions): Health => ({
+  options,
+  circuit: circuitOf(options),
+  trial: withoutRounds(
+    BreakerState.settings(
+      {
+        openMillis: BreakerState.growing({ initialMillis: trialRest.first, factor: 2 }),
+        maxOpenMillis: trialRest.longest,
+        window: { _tag: "Consecutive", failures: 1 }
+      },
+      "Selection.layer"
+    )
+  ),
+  channels: new Map()
+})
 
-// A gate's leases take the place of the breaker's rounds of probes.
+const circuitOf = (options: BreakerOptions): BreakerState.Settings =>
+  withoutRounds(
+    BreakerState.settings(
+      {
+        openMillis: BreakerState.growing({ initialMillis: options.open, factor: 2 }),
+        maxOpenMillis: options.cap,
+        window: {
+          _tag: "Time",
+          durationMillis: options.window,
+          slices: 10,
+          minimum: options.minimum,
+          failureRate: options.failureRate
+        },
+        probes: options.probes
+      },
+      "Selection.layer"
+    )
+  )
+
+// A gate's loans take the place of the breaker's rounds of probes.
 const withoutRounds = (settings: BreakerState.Settings): BreakerState.Settings => ({
   ...settings,
   probeMillis: Number.MAX_VALUE
 })
 
 /** How a key does for a model. */
-export interface Standing {
+export interface Fitness {
   /**
-   * `usable` now, if only as a probe · `probing`: a probe is on its way · `resting`: not before `dueAt` · `guessed`:
+   * `off`: switched off by hand · `usable` now, if only as a probe · `probing`: a probe is on its way · `resting`: not before `dueAt` · `guessed`:
    * not before `dueAt`, but that is a guess of ours after a `rate` without a hint, and nothing worse.
    */
-  readonly is: "usable" | "probing" | "resting" | "guessed"
+  readonly is: "off" | "usable" | "probing" | "resting" | "guessed"
   /** Epoch milliseconds; in the past when it is usable. */
   readonly dueAt: number
 }
 
 /** How a key does for a model at `now`. */
-export const standing = (health: Health, spot: Spot, now: number): Standing => {
+export const fitness = (health: Health, spot: Spot, now: number): Fitness => {
   const channel = health.channels.get(spot.channel)
   if (channel === undefined) return untried
   const key = channel.keys[spot.key]
+  if (channel.off.byHand || key?.off.byHand === true) return switchedOff
   const model = channel.models.get(named(spot.model))
   const one = model?.keys[spot.key]
   let probing = false
   let resting = false
   let dueAt = Number.NEGATIVE_INFINITY
   for (const gate of [channel.gate, key?.gate, model?.gate, one?.gate]) {
-    const stands = Gate.standing(gate, now)
-    if (stands.is === "usable") continue
-    if (stands.is === "probing") probing = true
+    const passage = Gate.passage(gate, now)
+    if (passage.is === "usable") continue
+    if (passage.is === "probing") probing = true
     else resting = true
-    dueAt = Math.max(dueAt, stands.dueAt)
+    dueAt = Math.max(dueAt, passage.dueAt)
+  }
+  for (const off of [channel.off, key?.off]) {
+    if (off === undefined || off.until <= now) continue
+    resting = true
+    dueAt = Math.max(dueAt, off.until)
   }
   let guessed = false
   for (const pause of [key?.pause, one?.pause]) {
@@ -142,42 +169,56 @@ export const standing = (health: Health, spot: Spot, now: number): Standing => {
   return { is: probing ? "probing" : resting ? "resting" : guessed ? "guessed" : "usable", dueAt }
 }
 
-const untried: Standing = { is: "usable", dueAt: Number.NEGATIVE_INFINITY }
+const untried: Fitness = { is: "usable", dueAt: Number.NEGATIVE_INFINITY }
+const switchedOff: Fitness = { is: "off", dueAt: Number.POSITIVE_INFINITY }
 
 /** An attempt under way; give it to `settle`. */
-export interface Attempt {
+export interface Visit {
   readonly spot: Spot
-  readonly channel: Gate.Ticket
-  readonly key: Gate.Ticket
-  readonly model: Gate.Ticket
-  readonly circuit: Gate.Ticket
+  readonly channel: ChannelHealth
+  readonly key: KeyHealth
+  readonly model: ModelHealth
+  readonly one: SpotHealth
+  readonly tickets: {
+    readonly channel: Gate.Ticket
+    readonly key: Gate.Ticket
+    readonly model: Gate.Ticket
+    readonly circuit: Gate.Ticket
+  }
+  readonly circuit: Gate.Gate
   readonly keyPause: number
   readonly pause: number
 }
 
 /**
  * An attempt begins. If the spot is due for a probe, this is it: it holds the probe's place until it is settled, or for
- * `breaker.open` if that is shorter; then another may go beside it.
+ * `breaker.open` (of a trial: half a minute) if that is shorter; then another may go beside it.
  */
-export const begin = (health: Health, spot: Spot, now: number): Attempt => {
+export const begin = (health: Health, spot: Spot, now: number): Visit => {
   const channel = channelOf(health, spot.channel)
   const name = named(spot.model)
   const model = channel.models.get(name) ?? { gate: undefined, keys: [] }
   channel.models.delete(name)
   channel.models.set(name, model)
   if (channel.models.size > modelsRemembered) channel.models.delete(channel.models.keys().next().value!)
-  const key = channel.keys[spot.key]
+  const key = keyOf(channel, spot.key)
+  const one = (model.keys[spot.key] ??= { gate: undefined, pause: Pause.none })
   // The circuit is there from the first attempt: a rate needs the successes before the first failure too.
-  const one = keyOf(model.keys, spot.key)
-  one.gate ??= Gate.make(health.circuit, false)
-  const lease = health.options.open
+  const circuit = (one.gate ??= Gate.make(health.circuit, false))
   return {
     spot,
-    channel: Gate.enter(channel.gate, now, lease),
-    key: Gate.enter(key?.gate, now, lease),
-    model: Gate.enter(model.gate, now, lease),
-    circuit: Gate.enter(one.gate, now, lease),
-    keyPause: key?.pause.generation ?? 0,
+    channel,
+    key,
+    model,
+    one,
+    tickets: {
+      channel: Gate.enter(channel.gate, now, trialRest.first),
+      key: Gate.enter(key.gate, now, trialRest.first),
+      model: Gate.enter(model.gate, now, trialRest.first),
+      circuit: Gate.enter(circuit, now, health.options.open)
+    },
+    circuit,
+    keyPause: key.pause.generation,
     pause: one.pause.generation
   }
 }
@@ -223,36 +264,127 @@ export const nothing: Verdict = { _tag: "Nothing" }
 /** It went well. */
 export const success: Verdict = { _tag: "Success" }
 
-/** An attempt ended. Every probe that it held is given back, whatever the verdict. */
-export const settle = (health: Health, attempt: Attempt, verdict: Verdict, now: number): void => {
-  const { spot } = attempt
+const noFacts: ReadonlyArray<Fact> = []
+
+/**
+ * An attempt ended. Every probe that it held is given back, whatever the verdict. What others may want to know of it is
+ * given.
+ */
+export const settle = (health: Health, visit: Visit, verdict: Verdict, now: number): ReadonlyArray<Fact> => {
+  const { channel, circuit, key, model, one, spot, tickets } = visit
   const fault = verdict._tag === "Fault" ? verdict.fault : undefined
   const hint = verdict._tag === "Fault" ? verdict.hintMillis : undefined
-  const channel = channelOf(health, spot.channel)
-  const model = channel.models.get(named(spot.model))
-  const key = channel.keys[spot.key]
-  const one = model?.keys[spot.key]
   const outcomeOf = (failed: boolean) => (verdict._tag === "Success" ? "success" : failed ? "failure" : "ignored")
 
   const trialKey = fault === "credential" || (fault === "quota" && hint === undefined)
-  leaveTrial(health, channel, attempt.channel, outcomeOf(fault === "channel"), now)
-  if (key !== undefined || trialKey) {
-    leaveTrial(health, keyOf(channel.keys, spot.key), attempt.key, outcomeOf(trialKey), now)
-  }
-  if (model !== undefined) leaveTrial(health, model, attempt.model, outcomeOf(fault === "model"), now)
-  if (one?.gate !== undefined) Gate.leave(one.gate, attempt.circuit, outcomeOf(fault === "circuit"), now)
+  leaveTrial(health, channel, tickets.channel, outcomeOf(fault === "channel"), now)
+  leaveTrial(health, key, tickets.key, outcomeOf(trialKey), now)
+  leaveTrial(health, model, tickets.model, outcomeOf(fault === "model"), now)
+  Gate.leave(circuit, tickets.circuit, outcomeOf(fault === "circuit"), now)
 
   if (verdict._tag === "Success") {
-    if (key !== undefined) key.pause = Pause.succeeded(key.pause, attempt.keyPause)
-    if (one !== undefined) one.pause = Pause.succeeded(one.pause, attempt.pause)
+    key.pause = Pause.succeeded(key.pause, visit.keyPause)
+    one.pause = Pause.succeeded(one.pause, visit.pause)
   } else if (fault === "quota" && hint !== undefined) {
-    const whole = keyOf(channel.keys, spot.key)
-    whole.pause = Pause.hinted(whole.pause, hint, now)
-  } else if (one !== undefined && hint !== undefined && (fault === "rate" || fault === "circuit")) {
+    key.pause = Pause.hinted(key.pause, hint, now)
+    return hinted(spot, undefined, key.pause)
+  } else if (hint !== undefined && (fault === "rate" || fault === "circuit")) {
     one.pause = Pause.hinted(one.pause, hint, now)
-  } else if (one !== undefined && fault === "rate") {
-    one.pause = Pause.guessed(one.pause, attempt.pause, health.options.cap, now)
+    return hinted(spot, spot.model, one.pause)
+  } else if (fault === "rate") {
+    one.pause = Pause.guessed(one.pause, visit.pause, health.options.cap, now)
   }
+  return noFacts
+}
+
+const hinted = ({ channel, key }: Spot, model: string | undefined, { until }: Pause.Pause): ReadonlyArray<Fact> => [
+  { _tag: "Hinted", channel, key, model, until }
+]
+
+/** Takes a fact that was found elsewhere, or before a restart, or by a person. */
+export const learn = (health: Health, fact: Fact, now: number): void => {
+  const channel = channelOf(health, fact.channel)
+  switch (fact._tag) {
+    case "Hinted": {
+      const name = fact.model === undefined ? undefined : named(fact.model)
+      if (name !== undefined && !channel.models.has(name)) channel.models.set(name, { gate: undefined, keys: [] })
+      const model = name === undefined ? undefined : channel.models.get(name)
+      const rests =
+        model === undefined
+          ? keyOf(channel, fact.key)
+          : (model.keys[fact.key] ??= { gate: undefined, pause: Pause.none })
+      rests.pause = Pause.hinted(rests.pause, fact.until - now, now)
+      return
+    }
+    case "Disabled": {
+      const { off } = fact.key === undefined ? channel : keyOf(channel, fact.key)
+      if (fact.disabler.by === "hand") off.byHand = true
+      else off.until = Math.max(off.until, fact.disabler.until)
+      return
+    }
+    case "Enabled": {
+      const { off } = fact.key === undefined ? channel : keyOf(channel, fact.key)
+      off.until = Number.NEGATIVE_INFINITY
+      if (fact.by === "hand") off.byHand = false
+      return
+    }
+  }
+}
+
+/**
+ * A channel was changed. `keys` says for each of its keys which one it was before, if it was one. `place`: whether it is
+ * asked as before · in another way, so that what it refused as a whole says nothing now · somewhere else, so that nothing
+ * does. Who switched something off is remembered all the same.
+ */
+export const change = (
+  health: Health,
+  id: string,
+  keys: ReadonlyArray<number | undefined>,
+  place: "same" | "asked otherwise" | "elsewhere"
+): void => {
+  const channel = health.channels.get(id)
+  if (channel === undefined) return
+  const kept = <K>(before: ReadonlyArray<K | undefined>): Array<K | undefined> =>
+    keys.map((at) => (at === undefined ? undefined : before[at]))
+  channel.keys = kept(channel.keys)
+  if (place === "elsewhere") {
+    channel.keys = channel.keys.map((key) => key && { gate: undefined, pause: Pause.none, off: key.off })
+    channel.models.clear()
+  } else for (const model of channel.models.values()) model.keys = kept(model.keys)
+  if (place === "same") return
+  channel.gate = undefined
+  for (const model of channel.models.values()) model.gate = undefined
+}
+
+/** A channel was removed: it is forgotten. What is under way ends without a trace. */
+export const remove = (health: Health, id: string): void => void health.channels.delete(id)
+
+/** The options were changed: circuits begin anew; hints and trials stay. Throws `InvalidPolicyOption` as `make` does. */
+export const configure = (health: Health, options: BreakerOptions): void => {
+  health.circuit = circuitOf(options)
+  health.options = options
+  for (const { models } of health.channels.values()) {
+    for (const { keys } of models.values()) for (const key of keys) if (key !== undefined) key.gate = undefined
+  }
+}
+
+/** Whether a channel, or every key of it, is switched off: by hand, or at all. */
+export const isOff = (
+  health: Health,
+  id: string,
+  keyCount: number,
+  how: "by hand" | "at all",
+  now: number
+): boolean => {
+  const channel = health.channels.get(id)
+  if (channel === undefined) return false
+  const off = ({ byHand, until }: Switch): boolean => byHand || (how === "at all" && until > now)
+  if (off(channel.off)) return true
+  for (let at = 0; at < keyCount; at++) {
+    const key = channel.keys[at]
+    if (key === undefined || !off(key.off)) return false
+  }
+  return keyCount > 0
 }
 
 /** How a channel does as a whole: `open` or `cooling` when there is a model for which none of its keys is well. */
@@ -261,16 +393,21 @@ export const stateOf = (
   channelId: string,
   keyCount: number,
   now: number
-): "enabled" | "cooling" | "open" => {
+): "enabled" | "cooling" | "open" | "disabled" => {
   const channel = health.channels.get(channelId)
   if (channel === undefined) return "enabled"
+  if (isOff(health, channelId, keyCount, "at all", now)) return "disabled"
   const spots = Array.from({ length: Math.max(keyCount, 1) }, (_, at) => at)
-  const rests = (key: KeyHealth | undefined): boolean =>
+  const rests = (key: SpotHealth | undefined): boolean =>
     key !== undefined && (!Gate.isWell(key.gate) || Pause.lasts(key.pause, now))
-  let cooling = !Gate.isWell(channel.gate) || spots.every((at) => rests(channel.keys[at]))
+  const keyRests = (at: number): boolean => {
+    const key = channel.keys[at]
+    return rests(key) || (key !== undefined && (key.off.byHand || key.off.until > now))
+  }
+  let cooling = !Gate.isWell(channel.gate) || spots.every(keyRests)
   // A model that the channel lacks is the model's matter: a client may ask for any name.
   for (const { keys } of channel.models.values()) {
-    if (!spots.every((at) => rests(channel.keys[at]) || rests(keys[at]))) continue
+    if (!spots.every((at) => keyRests(at) || rests(keys[at]))) continue
     if (spots.some((at) => !Gate.isWell(keys[at]?.gate))) return "open"
     cooling = true
   }
@@ -281,14 +418,19 @@ export const stateOf = (
 const named = (model: string): string =>
   model.length > nameLength ? Array.from(model.slice(0, nameLength)).join("") : model
 
+const notOff = (): Switch => ({ byHand: false, until: Number.NEGATIVE_INFINITY })
+
 const channelOf = (health: Health, id: string): ChannelHealth => {
   let found = health.channels.get(id)
-  if (found === undefined) health.channels.set(id, (found = { gate: undefined, keys: [], models: new Map() }))
+  if (found === undefined) {
+    found = { gate: undefined, off: notOff(), keys: [], models: new Map() }
+    health.channels.set(id, found)
+  }
   return found
 }
 
-const keyOf = (keys: Array<KeyHealth | undefined>, at: number): KeyHealth =>
-  (keys[at] ??= { gate: undefined, pause: Pause.none })
+const keyOf = (channel: ChannelHealth, at: number): KeyHealth =>
+  (channel.keys[at] ??= { gate: undefined, pause: Pause.none, off: notOff() })
 
 // The gate of a trial is made with the first fault: most channels never have one.
 const leaveTrial = (

@@ -1,34 +1,57 @@
 /**
- * Which channels name which model. Pure: made once of the configured channels, and never changed.
+ * The channels that there are now, as a service: a list that is replaced whole while the relay runs. Who picks reads it
+ * at each pick; an answer under way keeps the channel that it was given.
  */
-import { isExactModel, mapModel, matchesAnyModel } from "../dialect/ModelPattern.ts"
-import type { Channel } from "./Channel.ts"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { Settings } from "../settings/index.ts"
+import { type Channel, ChannelSection } from "./ChannelSection.ts"
 
-/** The group that a request belongs to when nothing says otherwise. */
-export const defaultGroup = "default"
-
-/** The channels, in file order. */
-export interface Registry {
-  readonly channels: ReadonlyArray<Channel>
+/** What `Registry` does. */
+export interface RegistryService {
+  /** The channels in file order: the same list until it is replaced. */
+  readonly channels: () => ReadonlyArray<Channel>
+  /** Puts a list in place of the one that there is, and tells those who subscribed, at once. */
+  readonly replace: (channels: ReadonlyArray<Channel>) => void
+  /** `listener` is called after each replacement, until the scope is closed. */
+  readonly subscribe: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
 }
 
-/** A channel that names a model, and what it is called there. */
-export interface Serving {
-  readonly channel: Channel
-  readonly model: string
+/** The channels that there are now. */
+export class Registry extends Context.Service<Registry, RegistryService>()("effect-resilience/channel/Registry") {
+  /** The channels of the settings, as they change: a list that somebody put in their place lasts until they do. */
+  static readonly layer: Layer.Layer<Registry, never, Settings> = Layer.effect(
+    Registry,
+    Effect.gen(function* () {
+      const cell = (yield* Settings).of(ChannelSection)
+      const registry = make(cell.current)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => cell.subscribe(registry.replace)),
+        (unsubscribe) => Effect.sync(unsubscribe)
+      )
+      return registry
+    })
+  )
+
+  /** These channels, until somebody replaces them. */
+  static readonly layerOf = (channels: ReadonlyArray<Channel>): Layer.Layer<Registry> =>
+    Layer.sync(Registry, () => make(channels))
 }
 
-/** The channels of a group that name a model, in file order. */
-export const serving = ({ channels }: Registry, model: string, group = defaultGroup): ReadonlyArray<Serving> =>
-  channels
-    .filter((channel) => channel.group === group && matchesAnyModel(channel.models, model))
-    .map((channel) => ({ channel, model: mapModel(channel.modelMapping, model) }))
-
-/** Whether any channel of a group names a model. */
-export const serves = ({ channels }: Registry, model: string, group = defaultGroup): boolean =>
-  channels.some((channel) => channel.group === group && matchesAnyModel(channel.models, model))
-
-/** The exact names that the channels of a group list, in file order, each once. Patterns are no names. */
-export const exactModels = ({ channels }: Registry, group = defaultGroup): ReadonlyArray<string> => [
-  ...new Set(channels.filter((channel) => channel.group === group).flatMap(({ models }) => models.filter(isExactModel)))
-]
+const make = (channels: ReadonlyArray<Channel>): RegistryService => {
+  let current = channels
+  const listeners = new Set<() => void>()
+  return {
+    channels: () => current,
+    replace: (next) => {
+      current = next
+      for (const listener of listeners) listener()
+    },
+    subscribe: (listener) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => listeners.add(listener)),
+          () => Effect.sync(() => listeners.delete(listener))
+        )
+      )
+  }
+}

@@ -1,8 +1,9 @@
 /**
- * The live `Selection`: it asks `Registry` who serves a model, `Health` how each key does, `Choice` which one it is, and
- * owns what these are about. Everything is synchronous, so there are no locks.
+ * The live `Selection`: it asks the registry who serves a model, `Health` how each key does, `Choice` which one it is,
+ * and owns what these are about. Everything is synchronous, so there are no locks.
  */
-import { Clock, Effect, Random } from "effect"
+import { Clock, Effect, Random, Redacted, type Scope } from "effect"
+import type { ContinuationMode } from "../dialect/index.ts"
 import {
   type Blame,
   blameOf,
@@ -11,21 +12,21 @@ import {
   ModelNotFound,
   stackless
 } from "../errors/index.ts"
-import type { BreakerOptions, Channel, Target } from "./Channel.ts"
+import { Settings } from "../settings/index.ts"
+import { BreakerSection } from "./BreakerSection.ts"
+import { keyId, type Target } from "./Channel.ts"
+import type { ChannelStateName } from "./ChannelEvent.ts"
+import type { Channel } from "./ChannelSection.ts"
 import * as Choice from "./Choice.ts"
 import * as Health from "./Health.ts"
-import * as Registry from "./Registry.ts"
-import type { ChannelState, OnTransition, Outcome, Picked, SelectionService, Wanted } from "./Selection.ts"
+import type { Outcome, Picked, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
+import { Registry } from "./Registry.ts"
+import { exactModels, serves, serving, type Serving } from "./Serving.ts"
 
-type Mode = "prefill" | "message"
-
-const noModes: ReadonlySet<Mode> = new Set()
+const noModes: ReadonlySet<ContinuationMode> = new Set()
 
 /** Of so many channels and models the refused modes are remembered. */
 const refusalsRemembered = 1_000
-
-/** A key of a channel as `Tried.keys` names it. */
-export const keyId = (channel: string, keyIndex: number): string => `${channel}#${keyIndex}`
 
 const verdictOf = (outcome: Outcome): Health.Verdict =>
   outcome._tag === "Success"
@@ -34,145 +35,231 @@ const verdictOf = (outcome: Outcome): Health.Verdict =>
       ? Health.verdictOf(outcome.error)
       : Health.nothing
 
-/** Makes a selection over these channels, as plain functions. `Selection.layer` is the Layer of it. */
-export const make = (
-  channels: ReadonlyArray<Channel>,
-  breaker: BreakerOptions,
-  onTransition: OnTransition = () => {}
-): SelectionService => {
-  const registry: Registry.Registry = { channels }
-  const health = Health.make(breaker)
-  const states = new Map<string, ChannelState["state"]>(channels.map(({ id }) => [id, "enabled"]))
-  const turns = new Map<string, number>()
-  /** The request that is asking for a model in distress, and until when it alone may. */
-  const asking = new Map<string, { readonly until: number }>()
-  const refusals = new Map<string, Set<Mode>>()
-
-  const refresh = (channel: Channel, blame: Blame | undefined, now: number): void => {
-    const from = states.get(channel.id)!
-    // Nothing but a fault takes a channel out of `enabled`.
-    if (from === "enabled" && blame === undefined) return
-    const to = Health.stateOf(health, channel.id, channel.keys.length, now)
-    if (to === from) return
-    states.set(channel.id, to)
-    onTransition(channel.id, from, to, to === "enabled" ? undefined : blame)
-  }
-
-  const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Registry.Serving>, now: number) => {
-    const { otherKey, suits, tried } = wanted
-    const options: Array<Choice.Option> = []
-    for (const { channel, model } of serving) {
-      for (let key = 0; key < Math.max(channel.keys.length, 1); key++) {
-        const id = keyId(channel.id, channel.keys.length === 0 ? -1 : key)
-        if (health.disabled.has(id)) continue
-        if (suits !== undefined && !suits(targetOf(channel, key, model))) continue
-        const wasTried = tried.keys.has(id)
-        options.push({
-          channel,
-          model,
-          key,
-          standing: Health.standing(health, { channel: channel.id, key, model }, now),
-          out:
-            tried.out.has(channel.id) ||
-            (wanted.only !== undefined && wanted.only !== channel.id) ||
-            (otherKey === true && wasTried),
-          failed: tried.failed.has(channel.id),
-          tried: wasTried
-        })
-      }
-    }
-    return options
-  }
-
-  const take = (
-    option: Choice.Option,
-    last: boolean,
-    clock: Clock.Clock,
-    distress: { readonly model: string } | undefined
-  ): Picked => {
-    const { channel, key, model } = option
-    turns.set(channel.id, key + 1)
-    const begun = clock.currentTimeMillisUnsafe()
-    const attempt = Health.begin(health, { channel: channel.id, key, model }, begun)
-    const place = distress === undefined ? undefined : { until: begun + breaker.open }
-    if (distress !== undefined && place !== undefined) asking.set(distress.model, place)
-    let released = false
-    return {
-      target: targetOf(channel, key, model),
-      last,
-      release: (outcome) => {
-        if (released) return
-        released = true
-        if (distress !== undefined && asking.get(distress.model) === place) asking.delete(distress.model)
-        const now = clock.currentTimeMillisUnsafe()
-        const verdict = verdictOf(outcome)
-        Health.settle(health, attempt, verdict, now)
-        const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
-        refresh(channel, blame, now)
-      }
-    }
-  }
-
-  const mayAskInDistress = (model: string, now: number): boolean => {
-    for (const [name, { until }] of asking) if (until <= now) asking.delete(name)
-    return !asking.has(model)
-  }
-
-  const pick = (wanted: Wanted, clock: Clock.Clock, random: Random.Random): Picked | PickError => {
-    const { model } = wanted
-    const now = clock.currentTimeMillisUnsafe()
-    const serving = Registry.serving(registry, model, wanted.group)
-    if (serving.length === 0) return stackless(() => new ModelNotFound({ model }))
-    if (serving.every(({ channel }) => allDisabled(channel))) {
-      return stackless(() => new ChannelNoAvailableKey({ model }))
-    }
-    // A rest ends by itself, and nothing tells when: it is seen here.
-    for (const { channel } of serving) refresh(channel, undefined, now)
-    const options = optionsOf(wanted, serving, now)
-    const draw: Choice.Draw = {
-      next: () => random.nextDoubleUnsafe(),
-      turn: (channel) => turns.get(channel) ?? 0
-    }
-    const chosen = Choice.usableOption(options, draw)
-    if (chosen !== undefined) return take(chosen, isLast(wanted, options, chosen), clock, undefined)
-    if (Choice.inDistress(options) && mayAskInDistress(model, now)) {
-      const due = Choice.firstDue(options, wanted.only !== undefined)
-      if (due !== undefined) return take(due, true, clock, { model })
-    }
-    const retryAfterMillis = Choice.leastWait(options, now)
-    return stackless(
-      () => new GetChannelFailed({ model, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
-    )
-  }
-
-  const allDisabled = ({ id, keys }: Channel): boolean =>
-    keys.length > 0 && keys.every((_, at) => health.disabled.has(keyId(id, at)))
-
-  return {
-    models: Registry.exactModels(registry),
-    serves: (model) => Registry.serves(registry, model),
-    pick: (wanted) =>
-      Effect.withFiber((fiber) => {
-        const picked = pick(wanted, fiber.getRef(Clock.Clock), fiber.getRef(Random.Random))
-        return "_tag" in picked ? Effect.fail(picked) : Effect.succeed(picked)
-      }),
-    states: Effect.map(Clock.currentTimeMillis, (now) =>
-      channels.map((channel) => {
-        refresh(channel, undefined, now)
-        return { channel: channel.id, state: states.get(channel.id)! }
-      })
-    ),
-    refusedModes: ({ channel, model }) => refusals.get(`${channel.id} ${model}`) ?? noModes,
-    rememberRefusal: ({ channel, model }, mode) => {
-      const at = `${channel.id} ${model}`
-      const modes = refusals.get(at) ?? new Set()
-      refusals.set(at, modes.add(mode))
-      if (refusals.size > refusalsRemembered) refusals.delete(refusals.keys().next().value!)
-    }
-  }
-}
-
 type PickError = ModelNotFound | ChannelNoAvailableKey | GetChannelFailed
+
+/** What a pick comes to before anything is taken. */
+type Chosen =
+  | { readonly _tag: "Usable"; readonly option: Choice.Option; readonly last: boolean }
+  | { readonly _tag: "InDistress"; readonly option: Choice.Option }
+  | { readonly _tag: "None"; readonly error: () => PickError }
+
+/** For who only asks whether there is one. */
+const noChance: Choice.Draw = { next: () => 0, turn: () => 0 }
+
+/** Makes a selection over the registry's channels, as they change. */
+export const make = ({
+  tell = () => {}
+}: SelectionOptions): Effect.Effect<SelectionService, never, Registry | Scope.Scope | Settings> =>
+  Effect.gen(function* () {
+    const registry = yield* Registry
+    const breaker = (yield* Settings).of(BreakerSection)
+    const clock = yield* Clock.Clock
+    const health = Health.make(breaker.current)
+    /** The channels as they were seen last, and the state that was told of each. */
+    const known = new Map<string, { channel: Channel; state: ChannelStateName }>()
+    const turns = new Map<string, number>()
+    /** The request that is asking for a model in distress, and until when it alone may. */
+    const asking = new Map<string, { readonly until: number }>()
+    const refusals = new Map<string, Set<ContinuationMode>>()
+    /** Made when the channels change: it is read by many requests. */
+    let models: ReadonlyArray<string> = []
+
+    const stateOf = ({ enabled, id, keys }: Channel, now: number): ChannelStateName =>
+      enabled ? Health.stateOf(health, id, keys.length, now) : "disabled"
+
+    /** Tells a channel's state, if it is another. `switched`: somebody did it, and not a failure. */
+    const refresh = (id: string, blame: Blame | undefined, now: number, switched = false): void => {
+      const seen = known.get(id)
+      // An attempt may end after its channel was removed.
+      if (seen === undefined) return
+      const from = seen.state
+      // Of itself a channel only recovers.
+      if (from === "enabled" && blame === undefined && !switched) return
+      const to = stateOf(seen.channel, now)
+      if (to === from) return
+      seen.state = to
+      tell({ _tag: "ChannelChanged", channel: id, from, to, blame: to === "enabled" ? undefined : blame })
+    }
+
+    /** Takes the registry's channels as they are now. */
+    const renew = (): void => {
+      const now = clock.currentTimeMillisUnsafe()
+      const channels = registry.channels()
+      models = exactModels(channels)
+      const ids = new Set(channels.map(({ id }) => id))
+      for (const id of known.keys()) {
+        if (ids.has(id)) continue
+        known.delete(id)
+        turns.delete(id)
+        forgetRefusals(id)
+        Health.remove(health, id)
+        tell({ _tag: "ChannelRemoved", channel: id })
+      }
+      for (const channel of channels) {
+        const { id } = channel
+        const seen = known.get(id)
+        if (seen === undefined) {
+          known.set(id, { channel, state: "enabled" })
+          tell({ _tag: "ChannelAdded", channel: id })
+        } else if (seen.channel !== channel) {
+          const place = placeOf(seen.channel, channel)
+          Health.change(health, id, keysBefore(seen.channel, channel), place)
+          if (place !== "same") forgetRefusals(id)
+          seen.channel = channel
+        }
+        refresh(id, undefined, now, true)
+      }
+    }
+
+    const forgetRefusals = (id: string): void => {
+      for (const at of refusals.keys()) if (at.startsWith(`${id} `)) refusals.delete(at)
+    }
+
+    const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number) => {
+      const { otherKey, suits, tried } = wanted
+      const options: Array<Choice.Option> = []
+      for (const { channel, model } of serving) {
+        if (!channel.enabled) continue
+        for (let key = 0; key < Math.max(channel.keys.length, 1); key++) {
+          const id = keyId(channel.id, channel.keys.length === 0 ? -1 : key)
+          const fitness = Health.fitness(health, { channel: channel.id, key, model }, now)
+          if (fitness.is === "off") continue
+          if (suits !== undefined && !suits(targetOf(channel, key, model))) continue
+          const wasTried = tried.keys.has(id)
+          options.push({
+            channel,
+            model,
+            key,
+            fitness,
+            out:
+              tried.out.has(channel.id) ||
+              (wanted.only !== undefined && wanted.only !== channel.id) ||
+              (otherKey === true && wasTried),
+            failed: tried.failed.has(channel.id),
+            tried: wasTried
+          })
+        }
+      }
+      return options
+    }
+
+    const take = (
+      { channel, key, model }: Choice.Option,
+      last: boolean,
+      clock: Clock.Clock,
+      distress: { readonly model: string } | undefined
+    ): Picked => {
+      turns.set(channel.id, key + 1)
+      const begun = clock.currentTimeMillisUnsafe()
+      const visit = Health.begin(health, { channel: channel.id, key, model }, begun)
+      const place = distress === undefined ? undefined : { until: begun + breaker.current.open }
+      if (distress !== undefined && place !== undefined) asking.set(distress.model, place)
+      let released = false
+      return {
+        target: targetOf(channel, key, model),
+        last,
+        release: (outcome) => {
+          if (released) return
+          released = true
+          if (distress !== undefined && asking.get(distress.model) === place) asking.delete(distress.model)
+          const now = clock.currentTimeMillisUnsafe()
+          const verdict = verdictOf(outcome)
+          for (const fact of Health.settle(health, visit, verdict, now)) tell({ _tag: "FactFound", fact })
+          const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
+          refresh(channel.id, blame, now)
+        }
+      }
+    }
+
+    const mayAskInDistress = (model: string, now: number): boolean => {
+      for (const [name, { until }] of asking) if (until <= now) asking.delete(name)
+      return !asking.has(model)
+    }
+
+    const isOffByHand = ({ enabled, id, keys }: Channel, now: number): boolean =>
+      !enabled || Health.isOff(health, id, keys.length, "by hand", now)
+
+    /** Decides, and takes nothing. */
+    const choose = (wanted: Wanted, serving: ReadonlyArray<Serving>, draw: Choice.Draw, now: number): Chosen => {
+      const { model } = wanted
+      if (serving.length === 0) return { _tag: "None", error: () => new ModelNotFound({ model }) }
+      if (serving.every(({ channel }) => isOffByHand(channel, now))) {
+        return { _tag: "None", error: () => new ChannelNoAvailableKey({ model }) }
+      }
+      const options = optionsOf(wanted, serving, now)
+      const option = Choice.usableOption(options, draw)
+      if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
+      if (Choice.inDistress(options) && mayAskInDistress(model, now)) {
+        const due = Choice.firstDue(options, wanted.only !== undefined)
+        if (due !== undefined) return { _tag: "InDistress", option: due }
+      }
+      const retryAfterMillis = Choice.leastWait(options, now)
+      return {
+        _tag: "None",
+        error: () => new GetChannelFailed({ model, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
+      }
+    }
+
+    const servingOf = ({ group, model }: Wanted): ReadonlyArray<Serving> => serving(registry.channels(), model, group)
+
+    const pick = (wanted: Wanted, clock: Clock.Clock, random: Random.Random): Picked | PickError => {
+      const now = clock.currentTimeMillisUnsafe()
+      const serving = servingOf(wanted)
+      // A rest ends by itself, and nothing tells when: it is seen here.
+      for (const { channel } of serving) refresh(channel.id, undefined, now)
+      const draw: Choice.Draw = {
+        next: () => random.nextDoubleUnsafe(),
+        turn: (channel) => turns.get(channel) ?? 0
+      }
+      const chosen = choose(wanted, serving, draw, now)
+      switch (chosen._tag) {
+        case "Usable":
+          return take(chosen.option, chosen.last, clock, undefined)
+        case "InDistress":
+          return take(chosen.option, true, clock, { model: wanted.model })
+        case "None":
+          return stackless(chosen.error)
+      }
+    }
+
+    renew()
+    yield* registry.subscribe(renew)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => breaker.subscribe((options) => Health.configure(health, options))),
+      (unsubscribe) => Effect.sync(unsubscribe)
+    )
+
+    return {
+      models: () => models,
+      serves: (model) => serves(registry.channels(), model),
+      pick: (wanted) =>
+        Effect.withFiber((fiber) => {
+          const picked = pick(wanted, fiber.getRef(Clock.Clock), fiber.getRef(Random.Random))
+          return "_tag" in picked ? Effect.fail(picked) : Effect.succeed(picked)
+        }),
+      usable: (wanted) => choose(wanted, servingOf(wanted), noChance, clock.currentTimeMillisUnsafe())._tag !== "None",
+      states: Effect.map(Clock.currentTimeMillis, (now) =>
+        registry.channels().map(({ id }) => {
+          refresh(id, undefined, now)
+          return { channel: id, state: known.get(id)!.state }
+        })
+      ),
+      learn: (fact) => {
+        const channel = known.get(fact.channel)?.channel
+        if (channel === undefined || (fact.key ?? 0) >= Math.max(channel.keys.length, 1)) return
+        const now = clock.currentTimeMillisUnsafe()
+        Health.learn(health, fact, now)
+        refresh(fact.channel, undefined, now, true)
+      },
+      refusedModes: ({ channel, model }) => refusals.get(`${channel.id} ${model}`) ?? noModes,
+      rememberRefusal: ({ channel, model }, mode) => {
+        const at = `${channel.id} ${model}`
+        const modes = refusals.get(at) ?? new Set()
+        refusals.set(at, modes.add(mode))
+        if (refusals.size > refusalsRemembered) refusals.delete(refusals.keys().next().value!)
+      }
+    }
+  })
 
 const targetOf = (channel: Channel, key: number, model: string): Target => ({
   channel,
@@ -184,6 +271,25 @@ const targetOf = (channel: Channel, key: number, model: string): Target => ({
 // Whether no other channel could be asked if this one failed. `only` and `otherKey` say nothing of other channels.
 const isLast = (wanted: Wanted, options: ReadonlyArray<Choice.Option>, chosen: Choice.Option): boolean =>
   !options.some(
-    ({ channel, standing }) =>
-      channel !== chosen.channel && !wanted.tried.out.has(channel.id) && standing.is === "usable"
+    ({ channel, fitness }) => channel !== chosen.channel && !wanted.tried.out.has(channel.id) && fitness.is === "usable"
   )
+
+/** For each key of a changed channel, the index that it had: the same key is the same text. A channel without has one place. */
+const keysBefore = (before: Channel, after: Channel): ReadonlyArray<number | undefined> => {
+  if (after.keys.length === 0) return [before.keys.length === 0 ? 0 : undefined]
+  const texts = before.keys.map((key) => Redacted.value(key))
+  return after.keys.map((key) => {
+    const at = texts.indexOf(Redacted.value(key))
+    return at < 0 ? undefined : at
+  })
+}
+
+const askedBy = ({ headers, modelMapping, params, statusMapping, stream }: Channel): string =>
+  JSON.stringify([headers, modelMapping, params, statusMapping, stream])
+
+const placeOf = (before: Channel, after: Channel): "same" | "asked otherwise" | "elsewhere" =>
+  before.baseUrl !== after.baseUrl || before.dialect !== after.dialect
+    ? "elsewhere"
+    : askedBy(before) === askedBy(after)
+      ? "same"
+      : "asked otherwise"

@@ -34,7 +34,7 @@ export interface UpstreamCall {
   readonly resume: () => void
 }
 
-/** Opens calls to upstreams. The live Layer is `UpstreamNode.layer`; tests script their own. */
+/** Opens calls to upstreams. The live Layer is `UpstreamNode.layer`; `ScriptedUpstream.layer` of `effect-resilience/testing` plays scripts. */
 export class Upstream extends Context.Service<
   Upstream,
   { readonly open: (request: UpstreamRequest, sink: UpstreamSink) => UpstreamCall }

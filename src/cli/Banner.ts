@@ -1,7 +1,11 @@
 /**
  * What the relay says of itself on stdout when it has started.
  */
-import type { RelayOptions } from "../relay/index.ts"
+import { TokensSection } from "../account/index.ts"
+import { type Channel, ChannelSection } from "../channel/index.ts"
+import { isExactModel } from "../dialect/index.ts"
+import { StoreSection } from "../journal/StoreSection.ts"
+import { ChatSection, type RouteShown, ServerSection } from "../server/index.ts"
 import type { Configuration } from "./Configuration.ts"
 
 /** A host as it stands in a URL that somebody on this machine opens. */
@@ -14,36 +18,34 @@ const urlHost = (host: string): string => {
 export const urlOf = (address: { readonly host: string; readonly port: number }): string =>
   `http://${urlHost(address.host)}:${address.port}`
 
-const routes: ReadonlyArray<readonly [string, string]> = [
-  ["GET  /", "a page to try it"],
-  ["GET  /chat?message=…", "an answer as events; POST /chat takes JSON"],
-  ["POST /v1/chat/completions", "OpenAI dialect; also GET /v1/models"],
-  ["GET  /streams/{id}", "resume; DELETE cancels"],
-  ["GET  /metrics", "Prometheus; also /health/live, /health/ready"]
-]
-
 const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)))
   return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd())
 }
 
-const isExact = (model: string): boolean => !model.includes("*")
-
-const curl = (options: RelayOptions, url: string): string => {
-  const token = options.tokens.length > 0 ? "-H 'authorization: Bearer TOKEN' " : ""
-  const named = options.chat.model !== null || options.channels.some(({ models }) => models.some(isExact))
+const curl = (
+  url: string,
+  options: { readonly tokens: boolean; readonly model: string | null; readonly channels: ReadonlyArray<Channel> }
+): string => {
+  const token = options.tokens ? "-H 'authorization: Bearer TOKEN' " : ""
+  const named = options.model !== null || options.channels.some(({ models }) => models.some(isExactModel))
   return `curl -N ${token}'${url}/chat?message=hello${named ? "" : "&model=MODEL"}'`
 }
 
 /** The banner. Values that came from the environment are not shown. */
 export const banner = (
-  { options, secrets }: Configuration,
-  about: { readonly version: string; readonly address: { readonly host: string; readonly port: number } }
+  { secrets, settings }: Configuration,
+  about: {
+    readonly version: string
+    readonly address: { readonly host: string; readonly port: number }
+    readonly routes: ReadonlyArray<RouteShown>
+  }
 ): string => {
   const hidden = [...secrets].toSorted((a, b) => b.length - a.length)
   const show = (text: string): string => hidden.reduce((shown, secret) => shown.replaceAll(secret, "<redacted>"), text)
   const url = urlOf(about.address)
-  const channels = options.channels
+  const channels = settings.of(ChannelSection).current
+  const rows = channels
     .toSorted((a, b) => b.priority - a.priority)
     .map(({ id, dialect, models, priority, weight }) => [
       show(id),
@@ -51,22 +53,25 @@ export const banner = (
       show(models.join(", ")),
       `priority ${priority}${weight === 1 ? "" : `, weight ${weight}`}`
     ])
-  const { store, tokens } = options
+  const store = settings.of(StoreSection).current
+  const tokens = settings.of(TokensSection).current
   return [
-    `${show(options.server.name)} ${about.version}`,
+    `${show(settings.of(ServerSection).current.name)} ${about.version}`,
     `listening on ${url} (${about.address.host}, port ${about.address.port})`,
     "",
     "channels",
-    ...table(channels),
+    ...table(rows),
     "",
     `store   ${store.type === "memory" ? "memory (nothing survives a restart)" : `sqlite, ${show(store.path)}`}`,
     `tokens  ${tokens.length === 0 ? "none: this machine only" : String(tokens.length)}`,
     "",
     "routes",
-    ...table(routes),
+    ...table(
+      about.routes.map(({ method, path, shows }) => [method, path.replaceAll("*}", "}"), shows.replaceAll("`", "")])
+    ),
     "",
     "try",
-    `  ${curl(options, url)}`,
+    `  ${curl(url, { tokens: tokens.length > 0, model: settings.of(ChatSection).current.model, channels })}`,
     ""
   ].join("\n")
 }

@@ -3,7 +3,7 @@
  */
 import { Result } from "effect"
 import { parseArgs } from "node:util"
-import { nearest } from "./Nearest.ts"
+import { nearest } from "../settings/index.ts"
 
 /** One thing to do. */
 export type Command =

@@ -1,24 +1,21 @@
 /**
- * The configuration of the relay: from a file, or from a plain object, to `RelayOptions`. Nothing is accepted and
+ * The configuration of the relay: from a file, or from a plain object, to its `Settings`. Nothing is accepted and
  * ignored; every fault is reported with its path, all at once.
  */
-import { Effect, Result, Schema } from "effect"
-import type { RelayOptions } from "../relay/index.ts"
+import { Effect, Result } from "effect"
+import {
+  ConfigurationFaults,
+  type ConfigurationTree,
+  describeValue,
+  type Environment,
+  type Fault,
+  fillIn,
+  Settings,
+  type SettingsService,
+  withValue
+} from "../settings/index.ts"
 import { readConfigurationFile } from "./ConfigurationFile.ts"
-import { ruleFaults } from "./ConfigurationRules.ts"
-import type { DecodedConfiguration } from "./ConfigurationSchema.ts"
-import { ConfigurationSchema } from "./ConfigurationSchema.ts"
-import type { ConfigurationTree, Environment } from "./Environment.ts"
-import { fillIn } from "./Environment.ts"
-import type { Fault, Path } from "./FaultReport.ts"
-import { ConfigurationFaults, describeValue, isWithin, valueAt } from "./FaultReport.ts"
-import { faultsOf } from "./SchemaFaults.ts"
-import { statusMatcher } from "./StatusRanges.ts"
-
-const decode = Schema.decodeUnknownResult(ConfigurationSchema, { errors: "all", onExcessProperty: "error" })
-
-/** The file of a store of type sqlite when none is named. */
-const defaultStorePath = ".relay/relay.db"
+import { relayFile } from "./RelayFile.ts"
 
 /** `PORT`, which overrides `server.port`: unset and empty are none. */
 const portOf = (environment: Environment): Result.Result<number | undefined, Fault> => {
@@ -29,40 +26,16 @@ const portOf = (environment: Environment): Result.Result<number | undefined, Fau
     : Result.fail({ path: ["PORT"], message: `expected an integer from 0 to 65535, got ${describeValue(value)}` })
 }
 
-/** Two delays in order: where only one was written, the default of the other follows it. */
-const ordered = (low: number, high: number, highWritten: boolean): readonly [low: number, high: number] =>
-  low <= high ? [low, high] : highWritten ? [high, high] : [low, low]
-
-const toOptions = (decoded: DecodedConfiguration, tree: ConfigurationTree, port: number | undefined): RelayOptions => {
-  const isWritten = (path: Path): boolean => valueAt(tree.value, path) !== undefined
-  const { breaker, retry } = decoded
-  const [base, retryCap] = ordered(retry.base, retry.cap, isWritten(["retry", "cap"]))
-  const [open, breakerCap] = ordered(breaker.open, breaker.cap, isWritten(["breaker", "cap"]))
-  return {
-    ...decoded,
-    server: { ...decoded.server, port: port ?? decoded.server.port },
-    store:
-      decoded.store.type === "memory"
-        ? { type: "memory" }
-        : { type: "sqlite", path: decoded.store.path ?? defaultStorePath },
-    retry: { ...retry, base, cap: retryCap, statuses: statusMatcher(retry.statuses) },
-    breaker: { ...breaker, open, cap: breakerCap },
-    channels: decoded.channels.map((channel, index) => ({
-      ...channel,
-      modelMapping: tree.keysAt(["channels", index, "modelMapping"]).flatMap((pattern) => {
-        const model = channel.modelMapping[pattern]
-        return model === undefined ? [] : [[pattern, model] as const]
-      })
-    }))
-  }
-}
-
 /** A configuration that was accepted. */
 export interface Configuration {
-  readonly options: RelayOptions
+  readonly settings: SettingsService
   /** Values that came from the environment: nothing shows them. */
   readonly secrets: ReadonlySet<string>
 }
+
+/** The tree with the port of the environment in it: only once all is right, for what was written is checked too. */
+const withPort = (tree: ConfigurationTree, port: number | undefined): ConfigurationTree =>
+  port === undefined ? tree : { ...tree, value: withValue(tree.value, ["server", "port"], port) }
 
 /**
  * Decodes a configuration that was parsed already. `name` is what its faults call it; `parseFaults` are reported with
@@ -74,26 +47,23 @@ export const decodeConfiguration = (
   name: string,
   parseFaults: ReadonlyArray<Fault> = []
 ): Result.Result<Configuration, ConfigurationFaults> => {
+  const refuse = (faults: ReadonlyArray<Fault>) => Result.fail(ConfigurationFaults.of(name, faults))
   if (input === null || input === undefined) {
-    return Result.fail(
-      ConfigurationFaults.of(name, [
-        ...parseFaults,
-        { path: [], message: "expected an object, got nothing: it is empty" }
-      ])
-    )
+    return refuse([...parseFaults, { path: [], message: "expected an object, got nothing: it is empty" }])
   }
   const tree = fillIn(input, environment)
-  const decoded = decode(tree.value)
   const port = portOf(environment)
-  const unfilled: ReadonlyArray<Path> = tree.faults.map(({ path }) => path)
+  const checked = relayFile.decode(tree)
   const faults = [
-    ...(Result.isFailure(decoded) ? faultsOf(decoded.failure.issue, tree) : []),
-    ...ruleFaults(tree)
-  ].filter(({ path }) => !unfilled.some((place) => isWithin(path, place)))
-  const all = [...parseFaults, ...tree.faults, ...faults, ...(Result.isFailure(port) ? [port.failure] : [])]
-  return Result.isFailure(decoded) || Result.isFailure(port) || all.length > 0
-    ? Result.fail(ConfigurationFaults.of(name, all))
-    : Result.succeed({ options: toOptions(decoded.success, tree, port.success), secrets: tree.secrets })
+    ...parseFaults,
+    ...(Result.isFailure(checked) ? checked.failure : []),
+    ...(Result.isFailure(port) ? [port.failure] : [])
+  ]
+  if (faults.length > 0 || Result.isFailure(port)) return refuse(faults)
+  const settings = Settings.make(relayFile, withPort(tree, port.success))
+  return Result.isFailure(settings)
+    ? refuse(settings.failure)
+    : Result.succeed({ settings: settings.success, secrets: tree.secrets })
 }
 
 /** Reads, checks and decodes a configuration file. */

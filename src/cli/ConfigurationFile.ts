@@ -5,8 +5,7 @@
 import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml"
-import type { Fault, Path } from "./FaultReport.ts"
-import { ConfigurationFaults } from "./FaultReport.ts"
+import { ConfigurationFaults, type Fault, type Path } from "../settings/index.ts"
 
 /** A file that could be parsed. Objects are `Map`s. `faults`: keys that are given twice. */
 export interface ParsedFile {

@@ -3,13 +3,12 @@
  */
 import { Effect } from "effect"
 import { createServer } from "node:net"
-import type { RelayOptions } from "../relay/index.ts"
-import { serve, type ServeError } from "../server/index.ts"
+import { serve, type ServeError, type ServerOptions, ServerSection } from "../server/index.ts"
 import { banner } from "./Banner.ts"
 import type { Configuration } from "./Configuration.ts"
 import { packageVersion, printErr, printOut, stopSignal } from "./Process.ts"
 
-const isTaken = ({ host, port }: RelayOptions["server"]): Effect.Effect<boolean> =>
+const isTaken = ({ host, port }: ServerOptions): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const probe = createServer()
     probe.once("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code === "EADDRINUSE")))
@@ -20,7 +19,7 @@ const isTaken = ({ host, port }: RelayOptions["server"]): Effect.Effect<boolean>
  * Why a relay did not start, by line. A store in use is most often a relay that runs already: then its port is what a
  * person looks for, so that is said too.
  */
-const reasons = (error: ServeError, { server }: RelayOptions): Effect.Effect<string> =>
+const reasons = (error: ServeError, server: ServerOptions): Effect.Effect<string> =>
   error._tag === "ListenFailed"
     ? Effect.succeed(error.message)
     : Effect.map(isTaken(server), (taken) =>
@@ -35,11 +34,18 @@ export const runRelay = (configuration: Configuration, notes: ReadonlyArray<stri
   Effect.scoped(
     Effect.gen(function* () {
       const signal = yield* stopSignal
-      const server = yield* serve(configuration.options)
+      const server = yield* serve(configuration.settings)
       yield* printOut(
-        [banner(configuration, { version: packageVersion(), address: server.address }), ...notes].join("\n")
+        [
+          banner(configuration, { version: packageVersion(), address: server.address, routes: server.routes }),
+          ...notes
+        ].join("\n")
       )
       yield* signal
       return (yield* server.shutdown) === "clean" ? 0 : 1
     })
-  ).pipe(Effect.catch((error) => reasons(error, configuration.options).pipe(Effect.andThen(printErr), Effect.as(1))))
+  ).pipe(
+    Effect.catch((error) =>
+      reasons(error, configuration.settings.of(ServerSection).current).pipe(Effect.andThen(printErr), Effect.as(1))
+    )
+  )

@@ -1,7 +1,5 @@
 export * from "./Configuration.ts"
 export { configurationJsonSchema } from "./ConfigurationJsonSchema.ts"
-export type { Environment } from "./Environment.ts"
-export { ConfigurationFaults, formatPath } from "./FaultReport.ts"
-export type { Fault, Path } from "./FaultReport.ts"
+export { ConfigurationFaults, formatPath, type Environment, type Fault, type Path } from "../settings/index.ts"
 export { printErr, printOut, runMain } from "./Process.ts"
 export { runRelay } from "./RunRelay.ts"

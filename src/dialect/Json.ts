@@ -1,16 +1,17 @@
 /**
  * JSON that others wrote: read without throwing, and looked at without believing it.
  */
+import { parseExactly } from "./ExactNumbers.ts"
 
 /** A JSON object. */
 export interface JsonObject {
   [field: string]: unknown
 }
 
-/** Reads JSON. `undefined` is no JSON value, so it says that the text is none. */
+/** Reads JSON, numbers to the digit (`printJson`). `undefined` is no JSON value, so it says that the text is none. */
 export const parseJson = (text: string): unknown => {
   try {
-    return JSON.parse(text) as unknown
+    return parseExactly(text)
   } catch {
     return undefined
   }

@@ -13,7 +13,15 @@ export type Complain = (field: string, message: string, code: string) => void
 
 /** What a value is, as a message says it. */
 export const kindOf = (value: unknown): string =>
-  value === undefined ? "nothing" : value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`
+  value === undefined
+    ? "nothing"
+    : value === null
+      ? "null"
+      : Array.isArray(value)
+        ? "an array"
+        : typeof value === "object"
+          ? "an object"
+          : `a ${typeof value}`
 
 // More faults than this are a client's noise, not its mistakes.
 const maxDetails = 64
@@ -49,4 +57,39 @@ export const readObject = (body: string): Result.Result<JsonObject, BadRequestBo
   return depthOf(value, maxDepth) > maxDepth
     ? bad(`the body is nested deeper than ${maxDepth} levels`)
     : Result.succeed(value)
+}
+
+/** What a field may be. */
+export type Kind = "boolean" | "number" | "integer" | "string" | "object" | "array" | "textOrArray" | "textOrObject"
+
+const kinds: { readonly [K in Kind]: { readonly name: string; readonly is: (value: unknown) => boolean } } = {
+  boolean: { name: "a boolean", is: (value) => typeof value === "boolean" },
+  number: { name: "a number", is: (value) => typeof value === "number" && Number.isFinite(value) },
+  integer: { name: "an integer", is: (value) => Number.isInteger(value) },
+  string: { name: "a string", is: (value) => typeof value === "string" },
+  object: { name: "an object", is: isObject },
+  array: { name: "an array", is: Array.isArray },
+  textOrArray: { name: "a string or an array", is: (value) => typeof value === "string" || Array.isArray(value) },
+  textOrObject: { name: "a string or an object", is: (value) => typeof value === "string" || isObject(value) }
+}
+
+/** Checks one field that must be there. Whether it is right. */
+export const checkField = (value: unknown, field: string, kind: Kind, complain: Complain): boolean => {
+  if (value === undefined) complain(field, "is required", "required")
+  else if (kinds[kind].is(value)) return true
+  else complain(field, `expected ${kinds[kind].name}, got ${kindOf(value)}`, "type")
+  return false
+}
+
+/** Checks fields that may be absent or `null`. `prefix` stands before their names. */
+export const checkOptionalFields = (
+  object: JsonObject,
+  fields: { readonly [field: string]: Kind },
+  prefix: string,
+  complain: Complain
+): void => {
+  for (const [field, kind] of Object.entries(fields)) {
+    const value = object[field]
+    if (value !== undefined && value !== null) checkField(value, prefix + field, kind, complain)
+  }
 }

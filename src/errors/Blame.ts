@@ -25,6 +25,25 @@ export const blames = [
 /** Who is at fault: a closed union. */
 export type Blame = (typeof blames)[number]
 
+const annotation: unique symbol = Symbol.for("effect-resilience/errors/Blame")
+
+/**
+ * `Blame.of` is the key under which an error says whose fault it is. Ours carry it; any other class may. A getter will
+ * do where it depends on the value, and a literal type is seen by `catchBlame`.
+ *
+ * ```ts import.meta.vitest
+ * import { Data } from "effect"
+ * import { Blame, blameOf } from "effect-resilience/errors"
+ *
+ * class OutOfStock extends Data.TaggedError("OutOfStock")<{ readonly item: string }> {
+ *   readonly [Blame.of] = "caller"
+ * }
+ *
+ * blameOf(new OutOfStock({ item: "tea" })) // => "caller"
+ * ```
+ */
+export const Blame: { readonly of: typeof annotation } = { of: annotation }
+
 /** The coarse kind of an error that clients and metrics see. */
 export type ErrorType = "validation" | "timeout" | "rate_limit" | "llm_error" | "system_error"
 
@@ -88,6 +107,9 @@ const recoverables = {
   cancelled: false,
   defect: false
 } as const satisfies ByBlame<boolean>
+
+/** Whether a value is a blame. */
+export const isBlame = (value: unknown): value is Blame => typeof value === "string" && Object.hasOwn(types, value)
 
 /** The coarse type of a blame's errors. */
 export const typeOf = (blame: Blame): ErrorType => types[blame]

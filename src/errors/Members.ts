@@ -1,127 +1,28 @@
 /**
- * Every error that holds no other error. What holds one is made of these.
+ * Every class of the union, family by family, in the catalogue's order.
  */
-import {
-  InvalidRequest,
-  BadRequestBody,
-  ReadRequestBodyFailed,
-  ConvertRequestFailed,
-  ContextLengthExceeded,
-  SensitiveWordsDetected,
-  InvalidCursor,
-  Unauthorized,
-  AccessDenied,
-  InsufficientUserQuota,
-  PreConsumeTokenQuotaFailed,
-  NotFound,
-  StreamNotFound,
-  MethodNotAllowed,
-  RequestTimeout,
-  Conflict,
-  StreamExpired,
-  PayloadTooLarge,
-  UnsupportedMediaType,
-  ValidationFailed,
-  BizError,
-  RateLimited,
-  HeadersTooLarge,
-  PromptBlocked
-} from "./CallerErrors.ts"
-import {
-  ChannelInvalidKey,
-  ChannelQuotaExhausted,
-  ChannelParamOverrideInvalid,
-  ChannelHeaderOverrideInvalid,
-  ChannelModelMappedError,
-  ChannelAwsClientError,
-  ChannelRateLimited,
-  ModelNotFound
-} from "./ChannelErrors.ts"
-import {
-  ChannelResponseTimeExceeded,
-  BadResponseStatusCode,
-  BadResponse,
-  BadResponseBody,
-  EmptyResponse,
-  ReadResponseBodyFailed,
-  AwsInvokeError,
-  StreamTruncated,
-  StreamFault,
-  UpstreamOverloaded,
-  DoRequestFailed
-} from "./UpstreamErrors.ts"
-import {
-  CircuitOpen,
-  BulkheadFull,
-  Throttled,
-  DeadlineExceeded,
-  RetryBudgetExhausted,
-  GetChannelFailed,
-  ChannelNoAvailableKey,
-  ShuttingDown
-} from "./PolicyErrors.ts"
-import { QueryDataError, UpdateDataError, LeaseLost } from "./StorageErrors.ts"
-import { ClientGone, StreamCancelled } from "./CancelErrors.ts"
-import { InternalError, ApplicationException } from "./DefectErrors.ts"
+import { callerErrors } from "./CallerErrors.ts"
+import { cancelErrors } from "./CancelErrors.ts"
+import { channelErrors } from "./ChannelErrors.ts"
+import { defectErrors } from "./DefectErrors.ts"
+import { policyErrors } from "./PolicyErrors.ts"
+import { RetriesExhausted } from "./RetriesExhausted.ts"
+import { storageErrors } from "./StorageErrors.ts"
+import { upstreamErrors } from "./UpstreamErrors.ts"
 
-/** Every class of the union but `RetriesExhausted`, in the catalogue's order. */
+/** Every class that holds no other error. */
 export const leaves = [
-  InvalidRequest,
-  BadRequestBody,
-  ReadRequestBodyFailed,
-  ConvertRequestFailed,
-  ContextLengthExceeded,
-  SensitiveWordsDetected,
-  InvalidCursor,
-  Unauthorized,
-  AccessDenied,
-  InsufficientUserQuota,
-  PreConsumeTokenQuotaFailed,
-  NotFound,
-  StreamNotFound,
-  MethodNotAllowed,
-  RequestTimeout,
-  Conflict,
-  StreamExpired,
-  PayloadTooLarge,
-  UnsupportedMediaType,
-  ValidationFailed,
-  BizError,
-  RateLimited,
-  HeadersTooLarge,
-  PromptBlocked,
-  ChannelInvalidKey,
-  ChannelQuotaExhausted,
-  ChannelParamOverrideInvalid,
-  ChannelHeaderOverrideInvalid,
-  ChannelModelMappedError,
-  ChannelAwsClientError,
-  ChannelRateLimited,
-  ModelNotFound,
-  ChannelResponseTimeExceeded,
-  BadResponseStatusCode,
-  BadResponse,
-  BadResponseBody,
-  EmptyResponse,
-  ReadResponseBodyFailed,
-  AwsInvokeError,
-  StreamTruncated,
-  StreamFault,
-  UpstreamOverloaded,
-  DoRequestFailed,
-  CircuitOpen,
-  BulkheadFull,
-  Throttled,
-  DeadlineExceeded,
-  RetryBudgetExhausted,
-  GetChannelFailed,
-  ChannelNoAvailableKey,
-  ShuttingDown,
-  QueryDataError,
-  UpdateDataError,
-  LeaseLost,
-  ClientGone,
-  StreamCancelled,
-  InternalError,
-  ApplicationException
+  ...callerErrors,
+  ...channelErrors,
+  ...upstreamErrors,
+  ...policyErrors,
+  ...storageErrors,
+  ...cancelErrors,
+  ...defectErrors
 ] as const
+
+/** Every class of the union. */
+export const members = [...leaves, RetriesExhausted] as const
+
+/** Every error of this library. */
+export type ResilienceError = InstanceType<(typeof members)[number]>

@@ -6,7 +6,7 @@
  * Every expression here is written so that the time is linear in the text, whatever it says: where a match can begin
  * anywhere, what may repeat before it fails is bounded.
  */
-import { Redacted } from "effect"
+import * as Redacted from "effect/Redacted"
 
 const mask = "***"
 
@@ -147,7 +147,7 @@ export interface RedactOptions {
  * and fields, without its stack. What is too deep is `<deep>`, a circle is `<circular>`.
  *
  * ```ts import.meta.vitest
- * import { Redacted } from "effect"
+ * import * as Redacted from "effect/Redacted"
  * import { redactValue } from "effect-resilience/errors"
  *
  * redactValue({ key: Redacted.make("s3cret"), headers: { "x-api-key": "abc" }, url: "http://10.0.0.1/x", tokens: 5 })

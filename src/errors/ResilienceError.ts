@@ -1,21 +1,12 @@
 /**
  * The union of every error that this library and the relay put into an error channel, and what one does with it:
- * match it totally, handle it totally, describe it, encode it and decode it back to the same class.
+ * describe it, match it totally, handle it totally.
  */
-import { Effect, Schema } from "effect"
-import type { Blame } from "./Blame.ts"
-import { type catalogue, type Code, codeByTag, type Entry, lookup, type TagOf } from "./Catalogue.ts"
-import { leaves } from "./Members.ts"
+import * as Effect from "effect/Effect"
+import { type Code, codeByTag, type Entry, lookup, type TagOf } from "./Catalogue.ts"
+import { isFault } from "./Fault.ts"
+import type { ResilienceError } from "./Members.ts"
 import { RetriesExhausted } from "./RetriesExhausted.ts"
-
-/** Every class of the union. */
-export const members = [...leaves, RetriesExhausted] as const
-
-/** The union as a schema: what is encoded decodes to the same class. */
-export const ResilienceError = Schema.Union(members)
-
-/** Every error of this library. */
-export type ResilienceError = typeof ResilienceError.Type
 
 /** The tags of the union. */
 export type Tag = ResilienceError["_tag"]
@@ -25,35 +16,37 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
 const everyTagHasARow: Same<Tag, TagOf<Code>> = true
 void everyTagHasARow
 
-const isMember = Schema.is(ResilienceError)
-
-/** Whether a value is an error of this union. */
-export const isResilienceError = (value: unknown): value is ResilienceError => isMember(value)
+/** Whether a value is an error of this union: an instance of one of its classes, or of a class made of one. */
+export const isResilienceError = (value: unknown): value is ResilienceError => isFault(value)
 
 /** The code of an error. */
 export const codeOf = <T extends Tag>(error: { readonly _tag: T }): (typeof codeByTag)[T] => codeByTag[error._tag]
 
-/** Who is to blame for an error. */
-export const blameOf = (error: { readonly _tag: Tag }): Blame => lookup(codeByTag[error._tag]).blame
-
-/** An error's catalogue entry with what only the error itself knows: its last status, and whether its reset is known. */
+/** An error's catalogue entry with what only the error itself knows. */
 export interface Description extends Entry {
   readonly status: number
 }
 
 const statusOf = (error: ResilienceError, entry: Entry): number => {
   if (entry.status !== "last") return entry.status
-  const last = error._tag === "RetriesExhausted" ? error.last : undefined
-  return isResilienceError(last) && last._tag !== "RetriesExhausted" ? describe(last).status : 502
+  const last = error instanceof RetriesExhausted ? error.last : undefined
+  return isResilienceError(last) && !(last instanceof RetriesExhausted) ? describe(last).status : 502
 }
 
-/** Everything that is known of an error: code, blame, HTTP status, type, severity, recoverable, public message. */
+/**
+ * Everything that is known of an error: code, blame, HTTP status, type, severity, recoverable, public message.
+ *
+ * What the error says of itself wins over its row: its `retry` is `recoverable`, its `publicMessage` is `message`. A spent
+ * quota is recoverable if its reset is known, and `retries_exhausted` has the status of its last.
+ */
 export const describe = (error: ResilienceError): Description => {
   const entry = lookup(codeByTag[error._tag])
   return {
     ...entry,
     status: statusOf(error, entry),
-    recoverable: entry.recoverable || (entry.blame === "quota" && error.retryAfterMillis !== undefined)
+    recoverable:
+      error.retry ?? (entry.recoverable || (entry.blame === "quota" && error.retryAfterMillis !== undefined)),
+    message: error.publicMessage ?? entry.message
   }
 }
 
@@ -116,42 +109,3 @@ export const handleAll =
     Effect.catch(self, (error) =>
       (handlers as unknown as { readonly [tag: string]: (error: E) => Effect.Effect<never> })[error._tag]!(error)
     ) as never
-
-/** The members of `E` whose blame is `B`. */
-export type BlamedOn<E, B extends Blame> = E extends { readonly _tag: infer T extends Tag }
-  ? BlameByTag[T] extends B
-    ? E
-    : never
-  : never
-
-type BlameByTag = { readonly [C in Code as TagOf<C>]: (typeof catalogue)[C]["blame"] }
-
-/**
- * Handles the errors of one blame and keeps the rest typed.
- *
- * ```ts import.meta.vitest
- * import { Effect } from "effect"
- * import { catchBlame, DoRequestFailed, Unauthorized } from "effect-resilience/errors"
- *
- * const call: Effect.Effect<string, DoRequestFailed | Unauthorized> = Effect.fail(new DoRequestFailed({}))
- * const rest: Effect.Effect<string, Unauthorized> = call.pipe(catchBlame("transport", () => Effect.succeed("cached")))
- *
- * Effect.runSync(rest) // => "cached"
- * ```
- */
-export const catchBlame =
-  <const B extends Blame, E, A2, E2, R2>(blame: B, handler: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>) =>
-  <A, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | A2, Exclude<E, BlamedOn<E, B>> | E2, R | R2> =>
-    Effect.catchIf(
-      self,
-      (error): error is E & BlamedOn<E, B> => isResilienceError(error) && blameOf(error) === blame,
-      (error) => handler(error)
-    ) as never
-
-const codec = Schema.toCodecJson(ResilienceError)
-
-/** An error as plain JSON. */
-export const encode = Schema.encodeSync(codec)
-
-/** Reads an error from plain JSON: the same class comes back. */
-export const decode = Schema.decodeUnknownEffect(codec)

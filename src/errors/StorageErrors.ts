@@ -1,17 +1,16 @@
 /**
  * The store is to blame.
  */
-import { Schema } from "effect"
 import { fault } from "./Fault.ts"
 
 /** `query_data_error`: stored data could not be read. */
-export class QueryDataError extends Schema.TaggedError<QueryDataError>()("QueryDataError", fault("query_data_error")) {}
+export class QueryDataError extends /*#__PURE__*/ fault("query_data_error") {}
 
 /** `update_data_error`: data could not be stored. */
-export class UpdateDataError extends Schema.TaggedError<UpdateDataError>()(
-  "UpdateDataError",
-  fault("update_data_error")
-) {}
+export class UpdateDataError extends /*#__PURE__*/ fault("update_data_error") {}
 
 /** `lease_lost`: the stream is being written by another process. */
-export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", fault("lease_lost")) {}
+export class LeaseLost extends /*#__PURE__*/ fault("lease_lost") {}
+
+/** The classes of this family, in the catalogue's order. */
+export const storageErrors = [QueryDataError, UpdateDataError, LeaseLost] as const

@@ -4,7 +4,6 @@
  *
  * Source: the code table and the printed form of `cloudwego/kitex`, `pkg/remote/trans/ttstream`.
  */
-import { Schema } from "effect"
 
 /** Every stream fault's code and message. */
 export const streamFaultMessages = {
@@ -29,17 +28,15 @@ export const streamFaultMessages = {
 /** The code of a stream fault that this table knows. Services may send codes of their own. */
 export type StreamFaultCode = keyof typeof streamFaultMessages
 
-/** A stream fault as it is sent. `code` may be a service's own. */
-export const StreamFaultData = Schema.Struct({
-  code: Schema.Int,
-  side: Schema.Literals(["client", "server"]),
-  /** The services that the cancellation went through, first the one that cancelled. */
-  path: Schema.Array(Schema.String),
-  message: Schema.String
-})
-
 /** A stream fault as it is sent. */
-export type StreamFaultData = typeof StreamFaultData.Type
+export interface StreamFaultData {
+  /** One of the table's, or a service's own. */
+  readonly code: number
+  readonly side: "client" | "server"
+  /** The services that the cancellation went through, first the one that cancelled. */
+  readonly path: ReadonlyArray<string>
+  readonly message: string
+}
 
 /** What kind of fault a code is: Kitex's parents of `errors.Is`. A code of a service's own, and 12001, are `application`. */
 export type StreamFaultKind = "application" | "protocol" | "cancelled" | "timeout"

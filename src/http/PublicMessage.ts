@@ -1,7 +1,7 @@
 /**
  * What a client may read of an error. Where the caller is to blame, or what it said, it reads what is wrong, in the
  * error's own words (an upstream's, if an upstream said it), redacted. Everywhere else it reads the catalogue's message,
- * which names no host, key, path or internal.
+ * which names no host, key, path or internal. An error's `publicMessage` is read as it is, whoever is to blame.
  */
 import { type ByBlame, describe, type Detail, type ResilienceError } from "../errors/index.ts"
 import { redactText } from "../errors/Redaction.ts"
@@ -33,11 +33,12 @@ const showsOwnWords = {
  *
  * publicMessage(new InvalidRequest({ message: "model must be a string" })) // => "model must be a string"
  * publicMessage(new InternalError({ message: "undefined is not a function" })) // => "Internal error."
+ * publicMessage(new InternalError({ publicMessage: "We are mending it." })) // => "We are mending it."
  * ```
  */
 export const publicMessage = (error: ResilienceError): string => {
   const { blame, message } = describe(error)
-  if (!showsOwnWords[blame]) return message
+  if (error.publicMessage !== undefined || !showsOwnWords[blame]) return message
   const own = error.upstream?.message ?? error.message
   return own.trim() === "" ? message : redactText(own)
 }

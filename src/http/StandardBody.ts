@@ -2,7 +2,7 @@
  * The body of an HTTP error: our own, and `application/problem+json` for who asks for it. Pure: whoever answers says
  * which request it was and what time it is.
  */
-import { coarseCode, describe, type Detail, type ResilienceError } from "../errors/index.ts"
+import { catalogue, coarseCode, describe, type Detail, type ResilienceError } from "../errors/index.ts"
 import { bodyAsked } from "./Accept.ts"
 import { publicDetails, publicMessage } from "./PublicMessage.ts"
 import { retryHeaders } from "./RetryHeaders.ts"
@@ -79,11 +79,11 @@ export const standardBody = (error: ResilienceError, request: FailedRequest): St
 
 /** An error as `application/problem+json`. Its `type` is the URN of the catalogue's code, its `title` that code's message. */
 export const problemBody = (error: ResilienceError, request: FailedRequest): ProblemBody => {
-  const { code, message, status } = describe(error)
+  const { code, status } = describe(error)
   const details = publicDetails(error)
   return {
     type: `urn:effect-resilience:${code}`,
-    title: message,
+    title: catalogue[code].message,
     status,
     detail: publicMessage(error),
     instance: bare(request.path),

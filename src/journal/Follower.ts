@@ -7,12 +7,13 @@
  * just before it.
  */
 import { QueryDataError, stackless } from "../errors/index.ts"
+import type { StreamId } from "./Cursor.ts"
 import { calling, type Hub, type HubReader } from "./Hub.ts"
 import type { JournalStore } from "./JournalStore.ts"
 import type { JournalFault } from "./Lease.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
 
-/** The most frames that a page holds. A store bounds its bytes too (`JournalStore.page`). */
+/** The most frames that a page holds. A store bounds its size too (`JournalStore.page`). */
 export const pageFrames = 256
 
 /** A reader, and its hub's view of it. */
@@ -32,7 +33,7 @@ export interface FollowerOptions {
 
 type State = "reading" | "delivering" | "resumed" | "live" | "paused" | "closed"
 
-const lost = (id: string) =>
+const lost = (id: StreamId) =>
   stackless(() => new QueryDataError({ message: `stream ${id}: events that were committed are not there` }))
 
 /** Makes the reader and enters it in its hub. While the stream's length is not known, it waits for `begin`. */
@@ -94,22 +95,28 @@ export const makeFollower = ({ hub, after, sink, store, turn, onClosed, report }
     if (length === undefined) return
     if (cursor === length - 1) return hub.ended ? emit("", cursor, true) : proceed()
     if (cursor >= length) return fault(lost(hub.id))
-    store.page(hub.id, cursor, Math.min(pageFrames, length - 1 - cursor), (page) => {
+    store.page(hub.id, cursor, Math.min(pageFrames, length - 1 - cursor), (reply) => {
       if (!is("reading")) return
-      if (!page.ok) return fault(page.error)
-      if (page.value.length === 0) return fault(lost(hub.id))
-      const last = cursor + page.value.length
-      emit(page.value.join(""), last, hub.ended && last === (hub.committed ?? 0) - 1)
+      if (!reply.ok) return fault(reply.error)
+      const page = reply.value
+      if (page === undefined) return fault(lost(hub.id))
+      const last = cursor + page.lengths.length
+      emit(page.text, last, hub.ended && last === (hub.committed ?? 0) - 1)
     })
   }
 
   const self: Follower = {
     begin: read,
+    grown: () => {
+      // Any other looks for itself before it is caught up.
+      if (is("live")) proceed()
+    },
     deliver: (frames, before, last, terminal) => {
       if (is("live") && cursor === before) emit(frames, last, terminal)
     },
     fault,
     close,
+    note: () => hub.note,
     resume: () => {
       if (is("delivering")) state = "resumed"
       else if (is("paused")) proceed()

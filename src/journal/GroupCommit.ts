@@ -1,16 +1,27 @@
 /**
- * Group commit: what all streams change within one turn of the event loop is one commit. At most one is under way; what
- * comes meanwhile is the next. Readers are called after the commit, never before.
+ * Group commit: what all streams change within one turn of the event loop is one commit, in which each stream has one
+ * share. At most one commit is under way; what comes meanwhile is the next. Readers are called after the commit, never
+ * before.
+ *
+ * A share is gathered in place, its frames joined as they come (a record for each frame cost 0.3 µs of an event, and as
+ * much again in the store).
  */
-import type { LeaseLost, UpdateDataError } from "../errors/index.ts"
+import type { UpdateDataError } from "../errors/index.ts"
+import type { StreamId } from "./Cursor.ts"
 import type { Hub } from "./Hub.ts"
-import type { Change, JournalStore } from "./JournalStore.ts"
+import type { Done, End, Fate, NewRecord, Share } from "./JournalStore.ts"
 import type { JournalFault } from "./Lease.ts"
+import type { Pressure } from "./Pressure.ts"
 
 /** What the group commit of a journal does. */
 export interface GroupCommit {
-  /** Puts a change of a stream into the next commit. */
-  readonly add: (hub: Hub, change: Change) => void
+  /** Each of these puts a change of a stream into the next commit. */
+  readonly begin: (hub: Hub, record: NewRecord) => void
+  readonly append: (hub: Hub, frame: string) => void
+  readonly note: (hub: Hub, note: string) => void
+  readonly end: (hub: Hub, end: End) => void
+  /** Gives up what is gathered of a stream: its writer is gone. */
+  readonly drop: (hub: Hub) => void
   /** Whether the newest change of a stream is still to be committed. */
   readonly pending: (hub: Hub) => boolean
   /** Calls back when all that was added so far is committed, or has failed. Returns how to stop waiting. */
@@ -21,13 +32,61 @@ export interface GroupCommit {
 
 /** What a group commit needs. */
 export interface GroupCommitOptions {
-  readonly commit: JournalStore["Service"]["commit"]
+  readonly commit: (shares: ReadonlyArray<Share>, done: Done<ReadonlyArray<Fate>, UpdateDataError>) => void
+  readonly pressure: Pressure
   /** Runs a flush in the next turn. */
   readonly turn: (flush: () => void) => void
-  /** The share of these streams in a commit is durable: `hub.underWay`. Must not throw. */
-  readonly onCommitted: (hubs: ReadonlyArray<Hub>) => void
+  /** Shares have met their fates. Must not throw. */
+  readonly onFates: (shares: ReadonlyArray<Gathered>, fates: ReadonlyArray<Fate>) => void
   /** A commit failed, and with it all that was pending. Must not throw. */
-  readonly onFault: (fault: UpdateDataError | LeaseLost) => void
+  readonly onFault: (fault: UpdateDataError) => void
+}
+
+interface GatheredFrames {
+  text: string
+  lengths: Array<number>
+}
+
+/**
+ * The share of one stream, while it is gathered and until it has met its fate. A stream has two of them, in turns: a new
+ * one each time made the collector's work half as much again.
+ */
+export class Gathered implements Share {
+  readonly hub: Hub
+  readonly id: StreamId
+  epoch = 0
+  from = 0
+  begins: NewRecord | undefined
+  frames: GatheredFrames | undefined
+  note: string | undefined
+  end: End | undefined
+  private readonly own: GatheredFrames = { text: "", lengths: [] }
+
+  constructor(hub: Hub) {
+    this.hub = hub
+    this.id = hub.id
+  }
+
+  append(frame: string): void {
+    const { own } = this
+    if (this.frames === undefined) {
+      own.text = frame
+      // An array that is emptied and filled again gets room for sixteen.
+      own.lengths = [frame.length]
+      this.frames = own
+    } else {
+      own.text += frame
+      own.lengths.push(frame.length)
+    }
+  }
+
+  clear(): void {
+    this.begins = undefined
+    this.frames = undefined
+    this.note = undefined
+    this.end = undefined
+    this.own.text = ""
+  }
 }
 
 interface Waiter {
@@ -36,27 +95,24 @@ interface Waiter {
 }
 
 /** Makes the group commit of one journal. */
-export const makeGroupCommit = ({ commit, turn, onCommitted, onFault }: GroupCommitOptions): GroupCommit => {
+export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: GroupCommitOptions): GroupCommit => {
   let state: "idle" | "scheduled" | "committing" = "idle"
-  let changes: Array<Change> = []
-  let hubs: Array<Hub> = []
-  /** The number of the batch that is being gathered; all before `settled` are done. */
+  let shares: Array<Gathered> = []
+  /** The number of the batch that is being gathered. */
   let gathering = 0
-  let settled = 0
   let waiters: Array<Waiter> = []
   let closed: (() => void) | undefined
 
+  /** All batches before this one are done. */
   const settle = (before: number, fault: JournalFault | undefined): void => {
-    settled = before
-    if (waiters.length > 0) {
-      const due = waiters.filter((waiter) => waiter.batch < before)
-      waiters = waiters.filter((waiter) => waiter.batch >= before)
-      for (const waiter of due) waiter.listener(fault)
-    }
+    if (waiters.length === 0) return
+    const due = waiters.filter((waiter) => waiter.batch < before)
+    waiters = waiters.filter((waiter) => waiter.batch >= before)
+    for (const waiter of due) waiter.listener(fault)
   }
 
   const rest = (): void => {
-    if (changes.length > 0) {
+    if (shares.length > 0) {
       state = "scheduled"
       return closed === undefined ? turn(flush) : flush()
     }
@@ -64,62 +120,98 @@ export const makeGroupCommit = ({ commit, turn, onCommitted, onFault }: GroupCom
     closed?.()
   }
 
+  /** A share is done with: what waited of it waits no longer, and the stream can use it again. */
+  const letGo = (share: Gathered): void => {
+    const { frames, hub } = share
+    const size = frames?.text.length ?? 0
+    share.clear()
+    hub.spare = share
+    if (size > 0) pressure.take(hub, size)
+  }
+
   const flush = (): void => {
     if (state !== "scheduled") return
-    state = "committing"
-    const batch = changes
-    const touched = hubs
+    const batch = shares
     const number = gathering
-    changes = []
-    hubs = []
+    shares = []
     gathering = number + 1
-    for (const hub of touched) {
-      const free = hub.underWay
-      hub.underWay = hub.gathered
-      hub.gathered = free
+    if (batch.length === 0) {
+      settle(gathering, undefined)
+      return rest()
     }
-    commit(batch, (answer) => {
-      if (answer.ok) {
-        onCommitted(touched)
-        for (const hub of touched) hub.underWay.text = ""
+    state = "committing"
+    for (const share of batch) {
+      share.hub.underWay = share
+      share.hub.gathered = undefined
+    }
+    commit(batch, (reply) => {
+      for (const share of batch) share.hub.underWay = undefined
+      if (reply.ok) {
+        onFates(batch, reply.value)
+        for (const share of batch) letGo(share)
         settle(number + 1, undefined)
       } else {
         // The writers of what was gathered meanwhile are gone with the rest: their frames must not be the first to
         // follow a gap.
-        changes = []
-        hubs = []
+        const given = shares
+        shares = []
         gathering++
-        onFault(answer.error)
-        settle(gathering, answer.error)
+        for (const share of given) share.hub.gathered = undefined
+        onFault(reply.error)
+        for (const share of batch) letGo(share)
+        for (const share of given) letGo(share)
+        settle(gathering, reply.error)
       }
       rest()
     })
   }
 
+  const gather = (hub: Hub): Gathered | undefined => {
+    if (hub.gathered !== undefined) return hub.gathered
+    const { writer } = hub
+    if (closed !== undefined || writer === undefined) return undefined
+    const share = hub.spare ?? new Gathered(hub)
+    hub.spare = undefined
+    share.epoch = writer.epoch
+    share.from = writer.next
+    hub.gathered = share
+    shares.push(share)
+    if (state === "idle") {
+      state = "scheduled"
+      turn(flush)
+    }
+    return share
+  }
+
   return {
-    add: (hub, change) => {
-      if (closed !== undefined) return
-      const share = hub.gathered
-      if (share.batch !== gathering) {
-        share.batch = gathering
-        share.text = ""
-        share.frames = 0
-        share.ends = false
-        hubs.push(hub)
-      }
-      if (change._tag === "Append") {
-        share.text = share.frames === 0 ? change.frame : share.text + change.frame
-        share.frames++
-      } else if (change._tag === "End") share.ends = true
-      changes.push(change)
-      if (state === "idle") {
-        state = "scheduled"
-        turn(flush)
-      }
+    begin: (hub, record) => {
+      const share = gather(hub)
+      if (share !== undefined) share.begins = record
     },
-    pending: (hub) => hub.gathered.batch >= settled || hub.underWay.batch >= settled,
+    append: (hub, frame) => {
+      const share = gather(hub)
+      if (share === undefined) return
+      share.append(frame)
+      pressure.add(hub, frame.length)
+    },
+    note: (hub, note) => {
+      const share = gather(hub)
+      if (share !== undefined) share.note = note
+    },
+    end: (hub, end) => {
+      const share = gather(hub)
+      if (share !== undefined) share.end = end
+    },
+    drop: (hub) => {
+      const share = hub.gathered
+      if (share === undefined) return
+      hub.gathered = undefined
+      shares = shares.filter((other) => other !== share)
+      letGo(share)
+    },
+    pending: (hub) => hub.gathered !== undefined || hub.underWay !== undefined,
     whenSettled: (listener) => {
-      const waiter: Waiter = { batch: changes.length > 0 ? gathering : gathering - 1, listener }
+      const waiter: Waiter = { batch: shares.length > 0 ? gathering : gathering - 1, listener }
       waiters.push(waiter)
       return () => {
         waiters = waiters.filter((other) => other !== waiter)

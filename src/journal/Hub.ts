@@ -1,18 +1,28 @@
 /**
- * What this process knows of one stream that is written or read here now. Plain data: the writer, the readers and the
- * group commit meet in it.
+ * What this process knows of one stream that is written or read here now. Plain data: the writer, the readers, the
+ * group commit and the look at what others write meet in it.
  */
 import { QueryDataError, stackless } from "../errors/index.ts"
+import type { StreamId } from "./Cursor.ts"
+import type { Gathered } from "./GroupCommit.ts"
 import type { StreamRecord } from "./JournalStore.ts"
 import type { JournalFault, Lease } from "./Lease.ts"
 
 /** The writer of a hub. */
 export interface HubWriter {
   readonly lease: Lease
+  /** The epoch by which it writes. */
+  readonly epoch: number
+  /** The seq of its next frame. */
+  readonly next: number
   /** The stream's record, while nothing of it is committed. */
-  fresh: StreamRecord | undefined
+  readonly fresh: StreamRecord | undefined
+  /** The store knows the stream: it is found there from now on. */
+  readonly stored: () => void
   readonly fault: (fault: JournalFault) => void
   readonly readersChanged: (readers: number) => void
+  readonly cancelled: (fault: string) => void
+  readonly pressed: (full: boolean) => void
 }
 
 /** A reader of a hub. */
@@ -22,40 +32,57 @@ export interface HubReader {
   readonly fault: (fault: JournalFault) => void
   /** `committed` of the hub, which was not known, is known now. */
   readonly begin: () => void
+  /** More is committed, or the end, and not by this process: it is read from the store. */
+  readonly grown: () => void
 }
 
 /** A stream that is written or read here now. */
 export interface Hub {
-  readonly id: string
+  readonly id: StreamId
   /** How many frames are committed, as far as readers have been told; `undefined` until the store has said so. */
   committed: number | undefined
   /** The terminal event is committed: nothing comes after it. */
   ended: boolean
+  /** The newest note that is committed; `undefined` while the store was not asked. */
+  note: string | undefined
   writer: HubWriter | undefined
   readonly readers: Set<HubReader>
-  /** What is gathered for the next commit, and what is in the one under way. */
-  gathered: Gathered
-  underWay: Gathered
+  /** Its share of the next commit. */
+  gathered: Gathered | undefined
+  /** Its share of the commit that is under way. */
+  underWay: Gathered | undefined
+  /** A share to be used again. */
+  spare: Gathered | undefined
+  /** How many characters this process has committed to it. */
+  size: number
+  /** How many characters wait to be committed, and whether its writer was asked to pause for them. */
+  waiting: number
+  full: boolean
+  /** How this process learns of what another writes: `undefined` while nobody needs to. */
+  sight: Sight | undefined
 }
 
-/** The share of one stream in a commit: its frames, joined once for all readers. */
-export interface Gathered {
-  text: string
-  frames: number
-  ends: boolean
-  /** The number of the batch that it belongs to. */
-  batch: number
+/** The look at a stream that another process writes. */
+export interface Sight {
+  state: "looking" | "again" | "idle" | "due"
+  stop: (() => void) | undefined
 }
 
 /** A hub of which nothing is known but its id. */
-export const makeHub = (id: string, committed: number | undefined): Hub => ({
+export const makeHub = (id: StreamId, committed: number | undefined): Hub => ({
   id,
   committed,
   ended: false,
+  note: undefined,
   writer: undefined,
   readers: new Set(),
-  gathered: { text: "", frames: 0, ends: false, batch: -1 },
-  underWay: { text: "", frames: 0, ends: false, batch: -1 }
+  gathered: undefined,
+  underWay: undefined,
+  spare: undefined,
+  size: 0,
+  waiting: 0,
+  full: false,
+  sight: undefined
 })
 
 /**

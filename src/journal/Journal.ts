@@ -1,33 +1,47 @@
 /**
  * The journal: the durable, ordered record of every answer stream. What a client may see is in it first, and what was
- * in it once is read again to the byte.
+ * in it once is read again to the byte, by any process that shares its store.
  *
  * All logic is here and in the pure and plain parts beside it: cursors (`Cursor.ts`), expiry (`Standing.ts`), group
- * commit (`GroupCommit.ts`), a stream's writer and readers (`Writer.ts`, `Follower.ts`, which meet in a `Hub.ts`). A
- * `JournalStore` only keeps. Nothing on the way of an event is an Effect: a frame is appended, committed and shown by
- * plain calls.
+ * commit (`GroupCommit.ts`, `Share.ts`, `Pressure.ts`), a stream's writer and readers (`Writer.ts`, `Follower.ts`,
+ * which meet in a `Hub.ts`), and streams that others write (`Elsewhere.ts`). A `JournalStore` only keeps. Nothing on
+ * the way of an event is an Effect: a frame is appended, committed and shown by plain calls.
  */
-import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Layer } from "effect"
 import {
   InvalidCursor,
   LeaseLost,
-  QueryDataError,
+  type QueryDataError,
   stackless,
   StreamExpired,
   StreamNotFound,
   UpdateDataError
 } from "../errors/index.ts"
-import { isStreamId, makeStreamId, parseCursor } from "./Cursor.ts"
+import { isStreamId, makeStreamId, parseCursor, type StreamId } from "./Cursor.ts"
+import { learn, makeElsewhere } from "./Elsewhere.ts"
 import { makeFollower, pageFrames } from "./Follower.ts"
-import { makeGroupCommit } from "./GroupCommit.ts"
+import { splitFrames } from "./Frames.ts"
+import { type Gathered, makeGroupCommit } from "./GroupCommit.ts"
 import { type Hub, makeHub } from "./Hub.ts"
-import { type Answer, JournalStore, type StreamRecord } from "./JournalStore.ts"
-import type { JournalFault, Lease, NewStream } from "./Lease.ts"
+import {
+  type Beginning,
+  type ClaimReply,
+  type Fate,
+  type Frames,
+  JournalStore,
+  type NewRecord,
+  type Outcome,
+  replied,
+  type StreamRecord
+} from "./JournalStore.ts"
+import { makeKeeping } from "./Keeping.ts"
+import type { JournalFault, KeyedStream, Lease, NewStream } from "./Lease.ts"
+import { Pressure } from "./Pressure.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
 import { standingOf } from "./Standing.ts"
-import { makeWriter } from "./Writer.ts"
+import { Writer } from "./Writer.ts"
 
-export type { JournalFault, Lease, NewStream } from "./Lease.ts"
+export type { JournalFault, KeyedStream, Lease, LeaseEnd, NewStream } from "./Lease.ts"
 export type { Reader, ReaderSink } from "./Reader.ts"
 
 /** Where a reader would begin, and how the stream stands. */
@@ -35,11 +49,29 @@ export interface Position {
   readonly record: StreamRecord
   /** Frames with a greater seq are read; -1 is all. */
   readonly after: number
-  /** `live`: written by this process. `orphan`: its writer is gone and it has no end. */
-  readonly state: "live" | "ended" | "orphan"
+  /**
+   * `live`: written by this process. `elsewhere`: written by another that lives; it is followed like any other, and
+   * nobody else may end it. `orphan`: its writer is gone and it has no end.
+   */
+  readonly state: "live" | "elsewhere" | "ended" | "orphan"
   /** The cursor is the terminal event's: there is nothing to read, ever. */
   readonly atEnd: boolean
 }
+
+/** A stream was begun under a key, or the key has one. */
+export type Begun =
+  | { readonly _tag: "Begun"; readonly lease: Lease }
+  /** `sameBody`: all that must be the same where the key is, is. */
+  | { readonly _tag: "Exists"; readonly position: Position; readonly sameBody: boolean }
+
+/** What has become of a claim. */
+export type Claim =
+  /** This process writes the stream now; `record` is as it was found then. */
+  | { readonly _tag: "Claimed"; readonly lease: Lease; readonly record: StreamRecord }
+  /** Somebody writes it: this process, another, or one that was faster. */
+  | { readonly _tag: "Held" }
+  /** It has ended, or is not there any more. */
+  | { readonly _tag: "Ended" }
 
 /** How a journal keeps. */
 export interface JournalOptions {
@@ -47,6 +79,13 @@ export interface JournalOptions {
   readonly retention: Duration.Input
   /** For how long after that a stream is `StreamExpired` before it is `StreamNotFound`. Default: 24 hours. */
   readonly tombstone?: Duration.Input | undefined
+  /** For how long an idempotency key is bound after the end of its stream. Default: 24 hours. */
+  readonly idempotencyRetention?: Duration.Input | undefined
+  /**
+   * How many bytes the frames of ended streams may take; those that ended first are forgotten first, before their
+   * retention is over. A stream without an end is never forgotten. Default: 256 MiB.
+   */
+  readonly maxBytes?: number | undefined
   /** Runs something in the next turn: when a commit is made and when a page is read. Default: `setImmediate`. */
   readonly turn?: ((run: () => void) => void) | undefined
 }
@@ -58,6 +97,13 @@ export class Journal extends Context.Service<
     /** Begins a stream. Its id is fresh: 128 random bits. It is stored with its first commit, and found at once. */
     readonly create: (stream: NewStream) => Lease
     /**
+     * Begins a stream under an idempotency key of its owner, or finds the one that has the key: of any number of
+     * beginnings, at any processes, one begins a stream. The key is bound until `idempotencyRetention` after the
+     * stream's end, or until it ends with `freesKey`. `StreamExpired`: the key is bound, and its stream can be read no
+     * more. It is stored when this succeeds. Not interruptible: a stream that has begun has somebody who writes it.
+     */
+    readonly begin: (stream: KeyedStream) => Effect.Effect<Begun, StreamExpired | UpdateDataError | QueryDataError>
+    /**
      * Finds a stream and checks a cursor against it; `undefined` reads from its beginning. With `owner`, a stream of
      * another owner is not found. A cursor that is garbled, of another stream or ahead of what is committed is an
      * `InvalidCursor`; a stream past its retention is `StreamExpired`, and later `StreamNotFound`.
@@ -68,19 +114,34 @@ export class Journal extends Context.Service<
       owner?: string
     ) => Effect.Effect<Position, InvalidCursor | StreamNotFound | StreamExpired | QueryDataError>
     /**
-     * Follows a stream: replays what is committed after `after`, then what comes, to the terminal event. `after` comes
-     * from `locate`. An orphan is followed into the hands of the one who takes it over.
+     * Follows a stream, whoever writes it: replays what is committed after `after`, then what comes, to the terminal
+     * event. `after` comes from `locate`. An orphan is followed into the hands of the one who claims it.
      */
     readonly follow: (id: string, after: number, sink: ReaderSink) => Reader
     /** All committed frames after a seq. */
     readonly frames: (id: string, after: number) => Effect.Effect<ReadonlyArray<string>, QueryDataError>
     /**
-     * Becomes the writer of a stream whose writer is gone. If this process writes it already, that lease is returned;
-     * if the stream has changed since `record` was read, the lease faults with `LeaseLost` and writes nothing.
+     * Becomes the writer of a stream whose writer is gone: of any number of claims, at any processes, one succeeds.
+     * `record` is the stream as it was found; one that was claimed since then is `Held`. Not interruptible: who has
+     * claimed a stream must go on with it or end it.
      */
-    readonly takeOver: (record: StreamRecord) => Lease
-    /** The lease of a stream that this process writes now: from `create` or `takeOver` to the commit of its end. */
+    readonly claim: (record: StreamRecord) => Effect.Effect<Claim, UpdateDataError>
+    /** The lease of a stream that this process writes now: from `create`, `begin` or `claim` to the commit of its end. */
     readonly live: (id: string) => Lease | undefined
+    /** Streams without an end whose writer is gone, oldest first: what a process that starts can go on with. */
+    readonly orphans: (limit: number) => Effect.Effect<ReadonlyArray<StreamRecord>, QueryDataError>
+    /** Streams without an end, of all processes, oldest first: for operators. */
+    readonly unended: (limit: number) => Effect.Effect<ReadonlyArray<StreamRecord>, QueryDataError>
+    /**
+     * Asks the writer of a stream, wherever it is, to cancel it with a fault (opaque; `Lease.onCancel`). `false` if the
+     * stream has ended, or is not there. The first cancel stays. An orphan is cancelled by who claims it.
+     */
+    readonly cancel: (id: string, fault: string) => Effect.Effect<boolean, UpdateDataError>
+    /**
+     * The ends of streams in the order of their commits, each once, after a position (`""`: from the first that is
+     * kept). A projection keeps the position that it has come to beside what it makes of it.
+     */
+    readonly outcomes: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Outcome>, QueryDataError>
     /** Whether appends can be committed, as far as is known: for readiness. */
     readonly usable: () => boolean
   }
@@ -90,16 +151,14 @@ export class Journal extends Context.Service<
    * what is pending and then ends all leases and readers with a fault.
    *
    * If a commit fails, every lease and every reader has its `onFault` called, once; no terminal frame is invented. New
-   * streams are tried again. Time is the fiber's `Clock` when the layer is built.
+   * streams are tried again. A stream that another process has claimed has its lease and its readers ended with
+   * `LeaseLost`, and no other is touched. Time is the fiber's `Clock` when the layer is built.
    */
   static readonly layer = (options: JournalOptions): Layer.Layer<Journal, never, JournalStore> =>
     Layer.effect(Journal, make(options))
 }
 
-const answered = <A, E>(ask: (done: (answer: Answer<A, E>) => void) => void): Effect.Effect<A, E> =>
-  Effect.callback((resume) =>
-    ask((answer) => resume(answer.ok ? Effect.succeed(answer.value) : Effect.fail(answer.error)))
-  )
+const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
 const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const store = yield* JournalStore
@@ -107,14 +166,15 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const now = (): number => clock.currentTimeMillisUnsafe()
   const turn = options.turn ?? ((run: () => void) => void setImmediate(run))
-  const retention = Duration.toMillis(Duration.fromInputUnsafe(options.retention))
-  const tombstone = Duration.toMillis(Duration.fromInputUnsafe(options.tombstone ?? "24 hours"))
-  const report = (error: QueryDataError): void => void fork(Effect.logError(error.message))
+  const retention = millis(options.retention)
+  const tombstone = millis(options.tombstone ?? "24 hours")
+  const keyRetention = millis(options.idempotencyRetention ?? "24 hours")
+  const report = (error: QueryDataError | UpdateDataError): void => void fork(Effect.logError(error.message))
 
-  const hubs = new Map<string, Hub>()
+  const hubs = new Map<StreamId, Hub>()
   let closed: UpdateDataError | undefined
 
-  const open = (id: string, committed: number | undefined): Hub => {
+  const open = (id: StreamId, committed: number | undefined): Hub => {
     const known = hubs.get(id)
     if (known !== undefined) return known
     const hub = makeHub(id, committed)
@@ -123,12 +183,15 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   }
 
   const release = (hub: Hub): void => {
-    if (hub.writer === undefined && hub.readers.size === 0 && hubs.get(hub.id) === hub) hubs.delete(hub.id)
+    if (hub.writer !== undefined || hub.readers.size > 0 || hubs.get(hub.id) !== hub) return
+    elsewhere.leave(hub)
+    hubs.delete(hub.id)
   }
 
   // Copies: a listener may begin anew, and what it begins is not at fault.
   const faultHub = (hub: Hub, fault: JournalFault): void => {
     const writer = hub.writer
+    group.drop(hub)
     hub.writer = undefined
     writer?.fault(fault)
     for (const reader of Array.from(hub.readers)) reader.fault(fault)
@@ -139,77 +202,125 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     for (const hub of Array.from(hubs.values())) faultHub(hub, fault)
   }
 
-  const group = makeGroupCommit({
-    commit: store.commit,
-    turn,
-    onFault: faultAll,
-    onCommitted: (touched) => {
-      // First all lengths, then the readers: one of them may look at another stream of the same commit.
-      for (const hub of touched) {
-        hub.committed = (hub.committed ?? 0) + hub.underWay.frames
-        hub.ended = hub.underWay.ends
-        if (hub.ended) hub.writer = undefined
-        else if (hub.writer !== undefined) hub.writer.fresh = undefined
-      }
-      for (const hub of touched) {
-        const { frames, text, ends } = hub.underWay
-        const last = hub.committed! - 1
-        if (frames > 0 || ends) for (const reader of hub.readers) reader.deliver(text, last - frames, last, ends)
-        release(hub)
-      }
-    }
-  })
+  const pressure = new Pressure(() => hubs.values())
+  const elsewhere = makeElsewhere({ store, turn, fault: faultHub })
 
-  /** Learns from the store how long the stream of a hub is, unless that is known by now. */
-  const learn = (hub: Hub, answer: Answer<StreamRecord | undefined, QueryDataError>): void => {
-    if (hub.committed !== undefined) return
-    const gone = () => stackless(() => new QueryDataError({ message: `stream ${hub.id} is not in the store` }))
-    if (!answer.ok) return faultHub(hub, answer.error)
-    if (answer.value === undefined) return faultHub(hub, gone())
-    hub.committed = answer.value.length
-    hub.ended = answer.value.endedAt !== null
-    for (const reader of hub.readers) reader.begin()
+  const onFates = (shares: ReadonlyArray<Gathered>, fates: ReadonlyArray<Fate>): void => {
+    // First all lengths, then the readers: one of them may look at another stream of the same commit.
+    for (let n = 0; n < shares.length; n++) {
+      if (fates[n]?._tag !== "Committed") continue
+      const { end, frames, hub, note } = shares[n]!
+      if (note !== undefined) hub.note = note
+      hub.committed = (hub.committed ?? 0) + (frames?.lengths.length ?? 0)
+      hub.ended = end !== undefined
+      if (end === undefined) hub.writer?.stored()
+      else hub.writer = undefined
+    }
+    for (let n = 0; n < shares.length; n++) settleShare(shares[n]!, fates[n] ?? { _tag: "Stale" })
+  }
+
+  const settleShare = ({ end, frames, hub }: Gathered, fate: Fate): void => {
+    switch (fate._tag) {
+      case "Committed": {
+        const last = hub.committed! - 1
+        const count = frames?.lengths.length ?? 0
+        const terminal = end !== undefined
+        if (count > 0 || terminal) {
+          for (const reader of hub.readers) reader.deliver(frames?.text ?? "", last - count, last, terminal)
+        }
+        if (fate.cancel !== undefined) hub.writer?.cancelled(fate.cancel)
+        hub.size += frames?.text.length ?? 0
+        if (terminal) keeping.ended(hub.size)
+        return release(hub)
+      }
+      case "Stale":
+        return faultHub(hub, leaseLost(hub.id, "is written by another process"))
+      case "Ended":
+        return faultHub(hub, leaseLost(hub.id, "was ended by another process"))
+      default:
+        // It gives nothing back, so only this line tells who adds a fate.
+        return fate satisfies never
+    }
+  }
+
+  const group = makeGroupCommit({ commit: store.commit, pressure, turn, onFates, onFault: faultAll })
+
+  const lead = (hub: Hub, fresh: StreamRecord | undefined, epoch: number, next: number): Writer => {
+    const writer = new Writer({ hub, group, epoch, next, fresh, now, report })
+    hub.writer = writer
+    if (fresh !== undefined) hub.note = fresh.note
+    pressure.tell(hub)
+    return writer
   }
 
   const create = (stream: NewStream): Lease => {
-    const id = makeStreamId()
-    const fresh = { ...stream, id, createdAt: now(), endedAt: null, epoch: store.epoch, length: 0 }
-    const hub = open(id, 0)
-    const writer = makeWriter({ hub, group, next: 0, fresh, now, report })
-    hub.writer = writer
+    const record = newRecord(stream, now())
+    const hub = open(record.id, 0)
+    const writer = lead(hub, freshRecord(record), 1, 0)
+    group.begin(hub, record)
     if (closed !== undefined) faultHub(hub, closed)
-    return writer.lease
+    return writer
   }
 
-  const takeOver = (record: StreamRecord): Lease => {
-    const hub = open(record.id, undefined)
-    if (hub.writer !== undefined) return hub.writer.lease
-    const writer = makeWriter({ hub, group, next: record.length, fresh: undefined, now, report })
-    hub.writer = writer
-    if (closed !== undefined) {
-      faultHub(hub, closed)
-      return writer.lease
-    }
-    store.find(record.id, (answer) => {
-      if (hub.writer !== writer) return
-      const found = answer.ok ? answer.value : undefined
-      if (found !== undefined && found.endedAt === null && found.length === record.length) {
-        learn(hub, answer)
-        return writer.open()
-      }
-      hub.writer = undefined
-      writer.fault(
-        answer.ok
-          ? stackless(() => new LeaseLost({ message: `stream ${record.id} has gone on since it was looked at` }))
-          : answer.error
+  const begin = ({
+    bodyHash,
+    key,
+    ...stream
+  }: KeyedStream): Effect.Effect<Begun, StreamExpired | UpdateDataError | QueryDataError> =>
+    Effect.suspend(() => {
+      if (closed !== undefined) return Effect.fail(closed)
+      const record = newRecord(stream, now())
+      // It is live from now on, in case somebody is told of it before this is.
+      const hub = open(record.id, 0)
+      const writer = lead(hub, freshRecord(record), 1, 0)
+      const asked = replied<Beginning, UpdateDataError>((done) =>
+        store.begin(record, { key, bodyHash, freeBefore: now() - keyRetention }, (reply) => {
+          if (reply.ok && reply.value._tag === "Begun") writer.stored()
+          else if (reply.ok) {
+            hub.writer = undefined
+            release(hub)
+          } else faultHub(hub, reply.error)
+          done(reply)
+        })
       )
-      learn(hub, answer)
-      release(hub)
-    })
-    return writer.lease
+      return Effect.flatMap(asked, (beginning): Effect.Effect<Begun, StreamExpired | QueryDataError> => {
+        if (beginning._tag === "Begun") return Effect.succeed({ _tag: "Begun", lease: writer })
+        return locate(beginning.record.id, undefined).pipe(
+          Effect.map((position) => ({ _tag: "Exists" as const, position, sameBody: beginning.sameBody })),
+          Effect.catchTags({
+            StreamNotFound: () => Effect.fail(stackless(() => new StreamExpired({}))),
+            InvalidCursor: Effect.die
+          })
+        )
+      })
+    }).pipe(Effect.uninterruptible)
+
+  const claimed = (record: StreamRecord): Effect.Effect<ClaimReply, UpdateDataError> =>
+    Effect.suspend(() => {
+      if (closed !== undefined) return Effect.fail(closed)
+      if (hubs.get(record.id)?.writer !== undefined) return Effect.succeed<ClaimReply>({ _tag: "Held" })
+      return replied<ClaimReply, UpdateDataError>((done) => store.claim(record.id, record.epoch, done))
+    }).pipe(Effect.uninterruptible)
+
+  const claim = (record: StreamRecord): Effect.Effect<Claim, UpdateDataError> =>
+    Effect.map(claimed(record), (claim) =>
+      claim._tag === "Claimed" ? { ...claim, lease: adopt(claim.record) } : claim
+    ).pipe(Effect.uninterruptible)
+
+  /** Goes on with a stream that this process has claimed. */
+  const adopt = (record: StreamRecord): Writer => {
+    const hub = open(record.id, undefined)
+    elsewhere.leave(hub)
+    const writer = lead(hub, undefined, record.epoch, record.length)
+    learn(hub, { ...record, endedAt: null })
+    if (record.cancel !== undefined) writer.cancelled(record.cancel)
+    if (closed !== undefined) faultHub(hub, closed)
+    return writer
   }
 
-  const follow = (id: string, after: number, sink: ReaderSink): Reader => {
+  const follow = (text: string, after: number, sink: ReaderSink): Reader => {
+    // What is no id is not in the store: its reader is told so, as of any other.
+    const id = text as StreamId
     const known = hubs.has(id)
     const hub = open(id, undefined)
     const onClosed = () => {
@@ -219,7 +330,11 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     const follower = makeFollower({ hub, after, sink, store, turn, onClosed, report })
     const fault = closed
     if (fault !== undefined) turn(() => follower.fault(fault))
-    else if (!known) turn(() => store.find(id, (answer) => learn(hub, answer)))
+    else if (!known) {
+      turn(() => {
+        if (hub.readers.size > 0 && hub.writer === undefined) elsewhere.look(hub)
+      })
+    }
     if (hub.readers.size === 1) hub.writer?.readersChanged(1)
     return follower
   }
@@ -233,8 +348,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     const live = hub?.writer !== undefined
     // What readers have not been told yet has not happened yet.
     const record = live ? { ...found, endedAt: null, length: hub.committed ?? found.length } : found
-    const { epoch, openedAt } = store
-    const state = standingOf(record, { now: now(), live, epoch, openedAt, retention, tombstone })
+    const state = standingOf(record, { now: now(), live, retention, tombstone })
     if (state === "forgotten" || (owner !== undefined && owner !== record.owner)) return notFound
     if (state === "expired") return Effect.fail(stackless(() => new StreamExpired({})))
     if (cursor !== undefined && cursor >= record.length) return badCursor("it is ahead of what is stored")
@@ -255,7 +369,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       const writer = hubs.get(id)?.writer
       if (writer?.fresh !== undefined) return position(writer.fresh, parsed?.seq, owner)
       return Effect.flatMap(
-        answered<StreamRecord | undefined, QueryDataError>((done) => store.find(id, done)),
+        replied<StreamRecord | undefined, QueryDataError>((done) => store.find(id, done)),
         (record) => {
           // It began or ended while a slow store was looking: what was found is of before.
           if (hubs.get(id)?.writer !== writer) return locate(id, cursor, owner)
@@ -267,14 +381,27 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const frames: Journal["Service"]["frames"] = Effect.fnUntraced(function* (id, after) {
     const all: Array<string> = []
     while (true) {
-      const page = yield* answered<ReadonlyArray<string>, QueryDataError>((done) =>
-        store.page(id, after + all.length, pageFrames, done)
+      const page = yield* replied<Frames | undefined, QueryDataError>((done) =>
+        store.page(id as StreamId, after + all.length, pageFrames, done)
       )
-      if (page.length === 0) return all
-      for (const frame of page) all.push(frame)
+      if (page === undefined) return all
+      for (const frame of splitFrames(page)) all.push(frame)
     }
   })
 
+  const cancel = (id: string, fault: string): Effect.Effect<boolean, UpdateDataError> =>
+    Effect.suspend(() => {
+      if (!isStreamId(id)) return Effect.succeed(false)
+      const writer = hubs.get(id)?.writer
+      if (writer === undefined) return replied<boolean, UpdateDataError>((done) => store.cancel(id, fault, done))
+      writer.cancelled(fault)
+      return Effect.succeed(true)
+    })
+
+  yield* Effect.acquireRelease(
+    Effect.sync(() => store.onCancel((id, fault) => hubs.get(id)?.writer?.cancelled(fault))),
+    (stop) => Effect.sync(stop)
+  )
   yield* Effect.addFinalizer(() =>
     Effect.callback<void>((resume) =>
       group.close(() => {
@@ -284,23 +411,58 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       })
     )
   )
-  const sweep = Effect.suspend(() =>
-    answered<void, UpdateDataError>((done) => store.sweep(now() - retention, now() - retention - tombstone, done))
-  ).pipe(Effect.catch((error) => Effect.logWarning(`the journal could not be swept: ${error.message}`)))
-  yield* Effect.forkScoped(
-    Effect.repeat(sweep, Schedule.spaced(Duration.millis(Math.min(60_000, Math.max(1_000, retention / 4)))))
-  )
+
+  const keeping = yield* makeKeeping({
+    store,
+    now,
+    retention,
+    tombstone,
+    keyRetention,
+    maxBytes: options.maxBytes ?? 268_435_456,
+    giveUp: (orphan, at) =>
+      Effect.suspend(() => {
+        if (hubs.has(orphan.id)) return Effect.void
+        return Effect.map(claimed(orphan), (claim) => {
+          if (claim._tag === "Claimed") adopt(claim.record).giveUp(at)
+        })
+      }),
+    report
+  })
 
   return Journal.of({
     create,
+    begin,
     locate,
     follow,
     frames,
-    takeOver,
-    live: (id) => hubs.get(id)?.writer?.lease,
+    claim,
+    live: (id) => hubs.get(id as StreamId)?.writer?.lease,
+    orphans: (limit) => replied((done) => store.orphans(limit, done)),
+    unended: (limit) => replied((done) => store.live(limit, done)),
+    cancel,
+    outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),
     usable: () => closed === undefined && store.usable()
   })
 })
+
+const newRecord = (stream: NewStream, createdAt: number): NewRecord => {
+  const { dialect, note, owner, request } = stream
+  return { id: makeStreamId(), dialect, owner, request, note, createdAt }
+}
+
+/** A stream as it is found before the store knows it. */
+const freshRecord = (record: NewRecord): StreamRecord => ({
+  ...record,
+  epoch: 1,
+  length: 0,
+  endedAt: null,
+  forgotten: false,
+  writer: "me",
+  goneSince: null,
+  cancel: undefined
+})
+
+const leaseLost = (id: StreamId, why: string) => stackless(() => new LeaseLost({ message: `stream ${id} ${why}` }))
 
 const badCursor = (why: string) =>
   Effect.fail(stackless(() => new InvalidCursor({ message: `The cursor is not one of this stream: ${why}.` })))

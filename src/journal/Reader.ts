@@ -22,6 +22,8 @@ export interface ReaderSink {
 export interface Reader {
   /** Goes on after `onFrames` returned `false`. */
   readonly resume: () => void
+  /** The stream's newest note, as committed as the frames that were given; `undefined` before the first of them. */
+  readonly note: () => string | undefined
   /** No callback is called after it. Safe at any time, also from inside a callback. */
   readonly close: () => void
 }

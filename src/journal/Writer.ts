@@ -1,129 +1,152 @@
 /**
- * A lease at work: `holding -> open -> ended`, or `faulted` from any of them. A lease that was taken over is held until
- * the store has confirmed that nobody else has ended or continued the stream meanwhile; what is appended until then is
- * kept, and goes into the first commit after it.
+ * A lease at work: `open -> ended`, or `faulted` from either. It puts what is written into the next commit and knows
+ * what its stream's writer has to be told.
  */
 import { Effect } from "effect"
 import type { QueryDataError } from "../errors/index.ts"
+import type { StreamId } from "./Cursor.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { calling, type Hub, type HubWriter } from "./Hub.ts"
-import type { Change, StreamRecord } from "./JournalStore.ts"
-import type { JournalFault, Lease } from "./Lease.ts"
-
-/** A writer, and how it is let go. */
-export interface Writer extends HubWriter {
-  /** The stream is free: what was held is added to the next commit. */
-  readonly open: () => void
-}
+import type { End, StreamRecord } from "./JournalStore.ts"
+import type { JournalFault, Lease, LeaseEnd } from "./Lease.ts"
 
 /** What a writer needs. */
 export interface WriterOptions {
   readonly hub: Hub
   readonly group: GroupCommit
+  readonly epoch: number
   /** The seq of its first frame. */
   readonly next: number
-  /** The record of a new stream; without it the writer is held until `open`. */
+  /** The record of a stream that the store does not know yet. */
   readonly fresh: StreamRecord | undefined
   readonly now: () => number
   readonly report: (error: QueryDataError) => void
 }
 
-type State = "holding" | "open" | "ended" | "faulted"
+/** The writer of a hub. A class: one is made for each stream, and closures for each method are a kilobyte of it. */
+export class Writer implements HubWriter, Lease {
+  readonly id: StreamId
+  readonly epoch: number
+  next: number
+  fresh: StreamRecord | undefined
+  private readonly hub: Hub
+  private readonly group: GroupCommit
+  private readonly options: WriterOptions
+  private state: "open" | "ended" | "faulted" = "open"
+  private settled: JournalFault | undefined
+  private cancelledWith: string | undefined
+  private full = false
+  private faultListener: ((fault: JournalFault) => void) | undefined
+  private readersListener: ((readers: number) => void) | undefined
+  private cancelListener: ((fault: string) => void) | undefined
+  private pressureListener: ((full: boolean) => void) | undefined
 
-/** Makes the writer of a hub. */
-export const makeWriter = ({ hub, group, next: first, fresh, now, report }: WriterOptions): Writer => {
-  const id = hub.id
-  let state: State = fresh === undefined ? "holding" : "open"
-  let next = first
-  let held: Array<Change> = []
-  let settled: JournalFault | undefined
-  let onFault: ((fault: JournalFault) => void) | undefined
-  let onReaders: ((readers: number) => void) | undefined
-  let onOpen: Array<() => void> = []
-
-  const writable = (): boolean => state === "open" || state === "holding"
-
-  const put = (change: Change): void => {
-    if (held.length > 0 || state === "holding") held.push(change)
-    else group.add(hub, change)
+  constructor(options: WriterOptions) {
+    this.hub = options.hub
+    this.group = options.group
+    this.options = options
+    this.id = options.hub.id
+    this.epoch = options.epoch
+    this.next = options.next
+    this.fresh = options.fresh
   }
 
-  const opened = (): void => {
-    const waiting = onOpen
-    onOpen = []
-    for (const listener of waiting) listener()
+  get lease(): Lease {
+    return this
   }
 
-  const committed: Lease["committed"] = Effect.callback((resume) => {
-    let stop: () => void = () => {}
-    const look = (): void => {
-      if (settled !== undefined) return resume(Effect.fail(settled))
-      if (held.length > 0) {
-        onOpen.push(look)
-        stop = () => {
-          onOpen = onOpen.filter((other) => other !== look)
-        }
-        return
-      }
-      if (!group.pending(hub)) return resume(Effect.void)
-      stop = group.whenSettled((fault) => resume(fault === undefined ? Effect.void : Effect.fail(fault)))
-    }
-    look()
-    return Effect.sync(() => stop())
-  })
+  nextSeq(): number {
+    return this.next
+  }
 
-  const self: Writer = {
-    fresh,
-    open: () => {
-      if (state === "faulted") return
-      if (state === "holding") state = "open"
-      const changes = held
-      held = []
-      for (const change of changes) group.add(hub, change)
-      opened()
-    },
-    fault: (fault) => {
-      if (settled !== undefined) return
-      settled = fault
-      state = "faulted"
-      held = []
-      opened()
-      const listener = onFault
-      if (listener !== undefined) calling("listener for faults", () => listener(fault), report)
-    },
-    readersChanged: (readers) => {
-      const listener = onReaders
-      if (writable() && listener !== undefined) calling("listener for readers", () => listener(readers), report)
-    },
-    lease: {
-      id,
-      nextSeq: () => next,
-      append: (frame) => {
-        if (writable()) put({ _tag: "Append", id, seq: next++, frame })
-      },
-      note: (note) => {
-        if (writable()) put({ _tag: "Note", id, note })
-      },
-      end: () => {
-        if (!writable()) return
-        put({ _tag: "End", id, endedAt: now() })
-        state = "ended"
-      },
-      committed,
-      readers: () => hub.readers.size,
-      onReaders: (listener) => {
-        onReaders = listener
-      },
-      onFault: (listener) => {
-        onFault = listener
-        if (settled !== undefined) listener(settled)
-      }
-    }
+  append(frame: string): void {
+    if (this.state !== "open") return
+    this.group.append(this.hub, frame)
+    this.next++
   }
-  if (fresh === undefined) put({ _tag: "TakeOver", id })
-  else {
-    const { dialect, owner, request, note, createdAt } = fresh
-    put({ _tag: "Create", id, dialect, owner, request, note, createdAt })
+
+  note(note: string): void {
+    if (this.state === "open") this.group.note(this.hub, note)
   }
-  return self
+
+  end({ freesKey, outcome }: LeaseEnd): void {
+    this.finish({ at: this.options.now(), outcome, freesKey })
+  }
+
+  /** Ends a stream that nobody has claimed, as of when its writer was gone: it is not read again. */
+  giveUp(at: number): void {
+    this.finish({ at, outcome: "", freesKey: true })
+  }
+
+  get committed(): Effect.Effect<void, JournalFault> {
+    const { group, hub } = this
+    return Effect.callback((resume) => {
+      const settle = (fault: JournalFault | undefined): void =>
+        resume(fault === undefined ? Effect.void : Effect.fail(fault))
+      if (this.settled !== undefined || !group.pending(hub)) return settle(this.settled)
+      // Its own fault may be another than the commit's.
+      const stop = group.whenSettled((fault) => settle(this.settled ?? fault))
+      return Effect.sync(stop)
+    })
+  }
+
+  readers(): number {
+    return this.hub.readers.size
+  }
+
+  onReaders(listener: (readers: number) => void): void {
+    this.readersListener = listener
+  }
+
+  onFault(listener: (fault: JournalFault) => void): void {
+    this.faultListener = listener
+    if (this.settled !== undefined) listener(this.settled)
+  }
+
+  onCancel(listener: (fault: string) => void): void {
+    this.cancelListener = listener
+    if (this.cancelledWith !== undefined) listener(this.cancelledWith)
+  }
+
+  onPressure(listener: (full: boolean) => void): void {
+    this.pressureListener = listener
+    if (this.full) listener(true)
+  }
+
+  stored(): void {
+    this.fresh = undefined
+  }
+
+  fault(fault: JournalFault): void {
+    if (this.settled !== undefined) return
+    this.settled = fault
+    this.state = "faulted"
+    this.tell("faults", this.faultListener, fault)
+  }
+
+  readersChanged(readers: number): void {
+    if (this.state === "open") this.tell("readers", this.readersListener, readers)
+  }
+
+  cancelled(fault: string): void {
+    if (this.state !== "open" || this.cancelledWith !== undefined) return
+    this.cancelledWith = fault
+    this.tell("cancels", this.cancelListener, fault)
+  }
+
+  pressed(full: boolean): void {
+    if (this.full === full) return
+    this.full = full
+    if (this.state === "open") this.tell("pressure", this.pressureListener, full)
+  }
+
+  private finish(end: End): void {
+    if (this.state !== "open") return
+    this.group.end(this.hub, end)
+    this.state = "ended"
+  }
+
+  private tell<A>(what: string, listener: ((told: A) => void) | undefined, told: A): void {
+    if (listener !== undefined) calling(`listener for ${what}`, () => listener(told), this.options.report)
+  }
 }

@@ -4,8 +4,8 @@
  *
  * HOT: `Function.dual` with a predicate costs some 50 ns more, for its `arguments` and its `apply`.
  */
-import { Effect } from "effect"
-import * as Check from "./InvalidPolicyOption.ts"
+import * as Effect from "effect/Effect"
+import { notMade } from "./NotMade.ts"
 
 type Body = (self: unknown, policy: unknown, second: unknown, third: unknown) => unknown
 
@@ -33,7 +33,7 @@ export const both = <Forms>(
   let known: unknown
   const check = (policy: unknown): void => {
     if (typeof policy !== "object" || policy === null || Effect.isEffect(policy)) {
-      Check.notMade(where, option, policy, maker)
+      notMade(where, option, policy, maker)
     }
     known = policy
   }

@@ -2,36 +2,29 @@
  * What counts as a failure of a dependency, and what is worth asking again: the default predicates that every policy
  * shares, so that none of them retries or counts another's rejection.
  *
- * An error of the union is judged by its blame. Any other error, whose meaning we cannot know, is a failure and may be
- * asked again. A defect and an interruption are neither.
+ * An error is judged by its blame, whoever's it is: ours, an annotated one, Effect's, one that the program knows
+ * (`blameOf`). An error of which nothing is known is a failure and may be asked again. A defect and an interruption are
+ * neither.
  */
-import type { Cause, Exit } from "effect"
+import type * as Cause from "effect/Cause"
+import type * as Exit from "effect/Exit"
+import * as Clock from "effect/Clock"
+import * as Fiber from "effect/Fiber"
 import {
   type Blame,
   blameOf,
   type ByBlame,
-  codeByTag,
   isResilienceError,
-  members,
-  type ResilienceError
+  type ResilienceError,
+  toResilienceError as ours
 } from "../errors/index.ts"
+import * as RetryHints from "./retry/RetryHints.ts"
 
 /** Says of an error whether a policy should act on it. */
 export type Predicate<E = unknown> = (error: E) => boolean
 
-// A class is found in 20 ns; `isResilienceError` tries all of the union's schemas, which costs 2 µs and more.
-const blameByClass = new Map<unknown, Blame>(
-  members.map((member) => [member, blameOf({ _tag: member.identifier as ResilienceError["_tag"] })])
-)
-
-/** Who is to blame for an error; `undefined` if it is none of the union's. */
-export const blameOfUnknown = (error: unknown): Blame | undefined => {
-  if (typeof error !== "object" || error === null) return undefined
-  const known = blameByClass.get(error.constructor)
-  if (known !== undefined) return known
-  // Not one of our classes: perhaps a subclass of one. A foreign error with no tag of ours cannot be.
-  return "_tag" in error && (error._tag as string) in codeByTag && isResilienceError(error) ? blameOf(error) : undefined
-}
+/** Who is to blame for an error; `undefined` if nobody knows. */
+export const blameOfUnknown = (error: unknown): Blame | undefined => blameOf(error)
 
 const failures = {
   caller: false,
@@ -70,10 +63,15 @@ const retryable = {
   defect: false
 } as const satisfies ByBlame<boolean>
 
+// A key of a channel that is refused, or has nothing left, is to be left for another one, and only errors of the union are
+// told by key. A dependency of one key that says 401 lives, and an open breaker would only hide what it says.
+const otherFailures = { ...failures, credential: false, quota: false } as const satisfies ByBlame<boolean>
+
 /**
  * Whether an error says that the dependency failed: what breakers, throttles, limits and outlier ejection count.
  *
- * The caller's own faults, refusals for content, our policies' rejections, cancellations and defects are no failures.
+ * The caller's own faults, refusals for content, our policies' rejections, cancellations and defects are no failures. A
+ * refused credential or a spent quota is one only as an error of the union.
  *
  * ```ts import.meta.vitest
  * import { CircuitOpen, DoRequestFailed } from "effect-resilience/errors"
@@ -85,15 +83,16 @@ const retryable = {
  * ```
  */
 export const isFailure: Predicate = (error) => {
-  const blame = blameOfUnknown(error)
-  return blame === undefined || failures[blame]
+  const blame = blameOf(error)
+  return blame === undefined || (isResilienceError(error) ? failures : otherFailures)[blame]
 }
 
 /**
  * Whether asking again, unchanged, may help: what retries and hedges act on.
  *
  * As `isFailure`, without what the same target will refuse again (a bad key, a missing model, a wrong configuration);
- * a spent quota only if its reset is known (`retryAfterMillis`).
+ * a spent quota only if its reset is known (`retryAfterMillis`). What the error itself says wins: `retry` of an error of
+ * the union, and `isRetryable: false` of any.
  *
  * ```ts import.meta.vitest
  * import { ChannelInvalidKey, ChannelQuotaExhausted, UpstreamOverloaded } from "effect-resilience/errors"
@@ -105,7 +104,11 @@ export const isFailure: Predicate = (error) => {
  * ```
  */
 export const isRetryable: Predicate = (error) => {
-  const blame = blameOfUnknown(error)
+  if (typeof error === "object" && error !== null) {
+    if (isResilienceError(error) && error.retry !== undefined) return error.retry
+    if ("isRetryable" in error && error.isRetryable === false) return false
+  }
+  const blame = blameOf(error)
   if (blame === undefined) return true
   return blame === "quota" ? retryAfterMillisOf(error) !== undefined : retryable[blame]
 }
@@ -125,7 +128,7 @@ export const isRetryable: Predicate = (error) => {
 export const orBlamedOn =
   (predicate: Predicate, ...blames: ReadonlyArray<Blame>): Predicate =>
   (error) => {
-    const blame = blameOfUnknown(error)
+    const blame = blameOf(error)
     return (blame !== undefined && blames.includes(blame)) || predicate(error)
   }
 
@@ -149,9 +152,22 @@ export const exitIsFailure = <A, E>(exit: Exit.Exit<A, E>, predicate: Predicate<
   return failed !== undefined && predicate(failed.error)
 }
 
-/** How long an error asks us to wait, in milliseconds: its `retryAfterMillis`, if it is a number and not negative. */
+/**
+ * How long an error asks us to wait, in milliseconds: its `retryAfterMillis`, if it is a number and not negative; else what
+ * an error of Effect says (`retryAfter`, or the headers of its response).
+ */
 export const retryAfterMillisOf = (error: unknown): number | undefined => {
-  if (typeof error !== "object" || error === null || !("retryAfterMillis" in error)) return undefined
+  if (typeof error !== "object" || error === null) return undefined
+  if (!("retryAfterMillis" in error)) return RetryHints.fromError(error, now)
   const millis = error.retryAfterMillis
   return typeof millis === "number" && millis >= 0 ? millis : undefined
 }
+
+// Asked only for a date: the clock is that of the fiber that runs.
+const now = (): number => Fiber.getCurrent()?.getRef(Clock.Clock).currentTimeMillisUnsafe() ?? Date.now()
+
+/**
+ * An error as one of ours, with the hint that it holds: what `toResilienceError` of the errors gives. For a stream whose
+ * answer goes on with ours: `Stream.mapError(Failures.toResilienceError)`.
+ */
+export const toResilienceError = (error: unknown): ResilienceError => ours(error, retryAfterMillisOf(error))

@@ -2,7 +2,7 @@
  * A policy was made with an option that makes no sense. That is a programming error, so it is thrown when the policy is
  * made, never returned and never found out at the first failure in production.
  */
-import { Duration, Effect } from "effect"
+import * as Duration from "effect/Duration"
 
 /** The longest wait that a timer of Node or a browser can keep, in milliseconds: 2^31 - 1, some 24.8 days. */
 export const longestMillis = 2_147_483_647
@@ -10,7 +10,6 @@ export const longestMillis = 2_147_483_647
 const shown = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value)
   if (Duration.isDuration(value)) return Duration.format(value)
-  if (Effect.isEffect(value)) return "an Effect"
   if (typeof value === "object" && value !== null) return JSON.stringify(value) ?? String(value)
   return String(value)
 }
@@ -107,12 +106,6 @@ export const orderedMillis = (
   max: number,
   given: { readonly [option: string]: unknown }
 ): void => ordered(where, minName, min, maxName, max, given, (millis) => Duration.format(Duration.millis(millis)))
-
-/** Throws for what is not what `maker` makes; the effect that has yet to make it is the common case. */
-export const notMade = (where: string, option: string, value: unknown, maker: string): never =>
-  Effect.isEffect(value)
-    ? refuse(where, option, `what ${maker} makes: write "yield*" before it`, value)
-    : refuse(where, option, `what ${maker} makes`, value)
 
 const millisOf = (where: string, option: string, value: Duration.Input, expected: string): number => {
   // `Duration` reads NaN as zero, so a plain number is looked at before it becomes one.

@@ -10,7 +10,8 @@
  *
  * HOT: 60 ns, where `Date.now` takes 45.
  */
-import { Clock, type Fiber } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
 
 /** Now, by a clock. */
 export const read = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6

@@ -1,28 +1,30 @@
 /**
- * One answer under way: its lease on the journal, its machine, its trail, and its end. `Attempts` feeds it. It belongs to
- * the relay and never to a request: who reads it, and whether anybody does, is the journal's business.
+ * One answer under way: its lease on the journal, its machine, its pursuit and trail, and its end. `Attempts` feeds it. It
+ * belongs to the relay and never to a request: who reads it, and whether anybody does, is the journal's business. What
+ * others must know of it stands in its note.
  */
 import type { Selection, Target } from "../channel/index.ts"
-import type { AnswerEncoder, AnswerRequest, ClientDialect, Payload, UpstreamDialect } from "../dialect/index.ts"
-import { blameOf, type Code, codeOf, type ResilienceError } from "../errors/index.ts"
+import type { AnswerEncoder, AnswerRequest, ClientDialect, Payload } from "../dialect/index.ts"
+import { blameOf, type ResilienceError } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
-import type { Backoff, RetryBudgetState } from "../policy/index.ts"
-import { encodeJsonEvent } from "../sse/index.ts"
+import type { AnswerRef } from "./Events.ts"
 import { Machine } from "./Machine.ts"
-import type { RelayOptions } from "./RelayOptions.ts"
-import type { Signals } from "./Signals.ts"
+import { encodeNote, type Note, type NoteStatus } from "./Note.ts"
+import { encodeOutcome, freesKey } from "./Outcome.ts"
+import { type Pursuit, type Reason, untried } from "./Pursuit.ts"
+import type { RelayEvents } from "./RelayEvents.ts"
+import type { AnswerSettings } from "./RelayOptions.ts"
 import type { TrailEntry } from "./Trail.ts"
-import { estimateTokens } from "./UsageSum.ts"
 import type { Watchdog } from "./Watchdog.ts"
 
 /** What every answer of a relay shares. */
 export interface AnswerContext {
-  readonly options: RelayOptions
-  readonly budget: RetryBudgetState.Rule
-  readonly backoff: Backoff.Backoff
-  readonly signals: Signals["Service"]
+  /** Shows clients the details of errors. */
+  readonly debug: boolean
+  /** What an answer that starts now goes by. */
+  readonly snapshot: () => AnswerSettings
+  readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
-  readonly upstreamDialect: (name: Target["channel"]["dialect"]) => UpstreamDialect
   readonly watchdog: Watchdog
   readonly now: () => number
 }
@@ -40,110 +42,179 @@ export interface AnswerStart {
   readonly leave: "cancel" | "detach"
 }
 
+/** The life of an answer that another process has begun. */
+export interface Restored {
+  readonly note: Note
+  /** What was tried, the take-over included. */
+  readonly pursuit: Pursuit
+  readonly payloads: ReadonlyArray<Payload>
+  /** Epoch milliseconds: how long it may go on, whatever its own time says. */
+  readonly until: number
+}
+
+/** Where an answer is. */
+type State =
+  | { readonly _tag: "Running" }
+  /** Its readers have left: the attempt under way may end, and no other is begun. */
+  | { readonly _tag: "Left" }
+  /** `error`: how it ended badly, or why it was given up. */
+  | { readonly _tag: "Ended"; readonly error: ResilienceError | undefined }
+
+const running: State = { _tag: "Running" }
+const left: State = { _tag: "Left" }
+
 /** One answer. */
 export class Answer {
   readonly id: string
   readonly start: AnswerStart
+  /** What was set when it started. */
+  readonly settings: AnswerSettings
   readonly lease: Lease
   readonly machine: Machine
   /** The attempts that have ended. */
   readonly trail: Array<TrailEntry> = []
-  /** How it ended badly. */
-  failure: ResilienceError | undefined
-  ended = false
-  /** Nobody reads: the attempt under way may end, and no other is begun. */
-  unread = false
-  /** Every event that was appended, for an answer that is sent whole. */
-  readonly payloads: Array<Payload> | undefined
-  /** The attempt under way, for the `x-attempts` header. */
+  /** What was tried. */
+  pursuit: Pursuit = untried
+  /** The attempt under way. */
   current: { readonly target: Target; readonly number: number; readonly startedAt: number } | undefined
-
-  /** How many attempts were begun. */
-  attempts = 0
+  /** What the target of the attempt under way has no words for and was not told. */
+  dropped: ReadonlyArray<string> = []
+  /** When it was asked for, when its clocks began here, and when it has to be over: epoch milliseconds. */
   readonly startedAt: number
+  readonly clockedFrom: number
+  readonly deadlineAt: number
+  /** Which answer this is, for events. */
+  readonly ref: AnswerRef
+  /** When the attempt under way was first shown, and the answer as a whole, epoch milliseconds. */
+  attemptShownAt: number | undefined
+  private shownAt: number | undefined
+  private state: State = running
+  private shown: Note["shown"]
 
+  private readonly restored: boolean
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
 
-  constructor(start: AnswerStart, lease: Lease, context: AnswerContext) {
+  constructor(start: AnswerStart, lease: Lease, context: AnswerContext, restored?: Restored) {
+    const now = context.now()
     this.id = lease.id
     this.start = start
     this.lease = lease
     this.context = context
-    this.startedAt = context.now()
-    this.payloads = start.request.stream ? undefined : []
+    this.settings = context.snapshot()
+    this.startedAt = restored?.note.startedAt ?? now
+    this.clockedFrom = now
+    this.deadlineAt = Math.max(this.startedAt + start.timeoutMillis, restored?.until ?? 0)
+    this.ref = {
+      requestId: start.requestId,
+      streamId: lease.id,
+      owner: start.owner,
+      model: start.request.model,
+      dialect: start.dialect.name,
+      delivery: start.request.delivery
+    }
     this.encoder = start.dialect.encoder({
       requestId: start.requestId,
       streamId: lease.id,
       createdAt: this.startedAt,
       includeUsage: start.request.includeUsage,
-      debug: context.options.server.debug
+      debug: context.debug
     })
     this.machine = new Machine({
       encoder: this.encoder,
       choices: start.request.choices,
-      inputEstimate: estimateTokens(messageLength(start.request)),
+      inputEstimate: start.request.inputEstimate,
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {
-          context.signals.committed(this.tag, context.now() - this.startedAt)
+          this.shownAt = this.attemptShownAt = context.now()
+          this.shown = { model: this.current?.target.model ?? start.request.model, dropped: this.dropped }
+          context.events.tell({ _tag: "Committed", answer: this.ref, afterMillis: this.shownAt - this.startedAt })
           this.note("streaming")
         },
         onSeam: (seam, mode) => {
-          context.signals.continued(this.tag, seam, mode)
+          this.attemptShownAt = context.now()
+          context.events.tell({ _tag: "Continued", answer: this.ref, seam, mode })
           this.note("streaming")
         }
       }
     })
+    this.restored = restored !== undefined
+    if (restored !== undefined) this.restore(restored)
   }
 
-  /** Which answer this is, for signals. */
-  get tag() {
-    return { requestId: this.start.requestId, streamId: this.id }
+  private restore({ note, payloads, pursuit }: Restored): void {
+    this.machine.restore(this.encoder.resume(payloads), note.costs)
+    this.trail.push(...note.trail)
+    this.pursuit = pursuit
+    this.shown = note.shown
+  }
+
+  /** It has ended: nothing more is written. */
+  get ended(): boolean {
+    return this.state._tag === "Ended"
+  }
+
+  /** Its readers have left, and none has come back. */
+  get left(): boolean {
+    return this.state._tag === "Left"
+  }
+
+  /** Readers have left, or one has come back. Whose process died is not left by its readers: it goes on for its grace. */
+  setLeft(isLeft: boolean): void {
+    if (!this.ended && !this.restored) this.state = isLeft ? left : running
+  }
+
+  /** How it ended badly. */
+  get failure(): ResilienceError | undefined {
+    return this.state._tag === "Ended" ? this.state.error : undefined
+  }
+
+  /** How many attempts were begun. */
+  get attempts(): number {
+    return this.pursuit.attempts
   }
 
   /** Appends what is sent at once, before any upstream has answered. */
   open(): void {
     const { request } = this.start
-    this.context.signals.started(this.tag, messageLength(request))
+    this.context.events.tell({ _tag: "StreamStarted", answer: this.ref, messageLength: request.messageLength })
     this.append(this.encoder.open(request.model))
   }
 
   /** Ends the answer badly, once. */
   fail(error: ResilienceError): void {
     if (this.ended) return
-    this.ended = true
-    this.failure = error
+    this.state = { _tag: "Ended", error }
     this.machine.fail(error, error.retryAfterMillis)
-    this.finish(blameOf(error) === "cancelled" ? "cancelled" : "error", codeOf(error))
-    this.context.signals.failed(this.tag, error, this.machine.tokenCount, this.context.now() - this.startedAt)
+    this.finish(blameOf(error) === "cancelled" ? "cancelled" : "error", error)
+    this.tellEnd(error)
   }
 
   /** Forgets the answer without a terminal event: the store is gone, or another process shall go on with it. */
   abandon(error: ResilienceError | undefined): void {
     if (this.ended) return
-    this.ended = true
-    this.failure = error
-    if (error !== undefined) {
-      this.context.signals.failed(this.tag, error, this.machine.tokenCount, this.context.now() - this.startedAt)
-    }
+    this.state = { _tag: "Ended", error }
+    if (error !== undefined) return this.tellEnd(error)
+    const durationMillis = this.context.now() - this.startedAt
+    this.context.events.tell({ _tag: "StreamAbandoned", answer: this.ref, durationMillis })
   }
 
   /** Ends the answer well, once. */
   complete(): void {
     if (this.ended) return
-    this.ended = true
+    this.state = { _tag: "Ended", error: undefined }
     this.machine.complete(this.attempts)
     this.finish("completed", undefined)
-    this.context.signals.completed(this.tag, this.machine.tokenCount, this.context.now() - this.startedAt)
+    this.tellEnd(undefined)
   }
 
   /** Tells of an attempt that replaces one which failed before anything was shown. */
-  announce(reason: Code, from: string, to: string, delayMillis: number): void {
+  announce(reason: Reason, from: string, to: string, delayMillis: number): void {
     this.append(
       this.encoder.attempt({
         attempt: this.attempts + 1,
-        maxAttempts: this.context.options.retry.times + 1,
+        maxAttempts: this.settings.retry.times + 1,
         delayMillis: Math.round(delayMillis),
         reason,
         from,
@@ -152,29 +223,67 @@ export class Answer {
     )
   }
 
-  private finish(status: string, code: string | undefined): void {
-    this.note(status, code)
-    this.lease.end()
+  /** Says in the journal's note how the answer stands. */
+  note(status: NoteStatus): void {
+    this.lease.note(this.noteText(status, undefined))
   }
 
-  /** Says in the journal's note how the answer stands. */
-  note(status: string, code?: string): void {
-    this.lease.note(
-      JSON.stringify({ status, code, tokens: this.machine.tokenCount, attempts: this.attempts, trail: this.trail })
-    )
+  /** The note as it would be written now. */
+  noteText(status: NoteStatus, error: ResilienceError | undefined): string {
+    const { requestId, leave, timeoutMillis } = this.start
+    return encodeNote({
+      status,
+      requestId,
+      startedAt: this.startedAt,
+      timeoutMillis,
+      leave,
+      pursuit: this.pursuit,
+      trail: this.trail,
+      open: this.current?.target.channel.id,
+      shown: this.shown,
+      costs: this.machine.costs(),
+      error
+    })
+  }
+
+  private finish(status: NoteStatus, error: ResilienceError | undefined): void {
+    const { owner, request, requestId } = this.start
+    this.lease.note(this.noteText(status, error))
+    this.lease.end({
+      outcome: encodeOutcome({
+        requestId,
+        owner,
+        model: request.model,
+        status,
+        error,
+        usage: this.machine.usage(),
+        attempts: this.attempts,
+        trail: this.trail,
+        startedAt: this.startedAt,
+        durationMillis: this.context.now() - this.startedAt
+      }),
+      freesKey: freesKey(error, request.delivery !== "whole" && this.machine.committed)
+    })
+  }
+
+  private tellEnd(error: ResilienceError | undefined): void {
+    const { attempts, machine, ref, shownAt, startedAt, trail } = this
+    this.context.events.tell({
+      _tag: "StreamEnded",
+      answer: ref,
+      error,
+      tokenCount: machine.tokenCount,
+      usage: machine.usage(),
+      attempts,
+      trail,
+      firstContentMillis: shownAt === undefined ? undefined : shownAt - startedAt,
+      durationMillis: this.context.now() - startedAt
+    })
   }
 
   private append(payloads: ReadonlyArray<Payload>): void {
     for (const payload of payloads) {
-      this.payloads?.push(payload)
-      this.lease.append(encodeJsonEvent(payload.event, `${this.id}.${this.lease.nextSeq()}`, payload.data))
+      this.lease.append(this.start.dialect.frame(payload, `${this.id}.${this.lease.nextSeq()}`))
     }
   }
 }
-
-/** How many characters the messages have: their texts, not their framing. */
-const messageLength = (request: AnswerRequest): number =>
-  request.messages.reduce(
-    (sum, { content }) => sum + (typeof content === "string" ? content.length : JSON.stringify(content ?? "").length),
-    0
-  )

@@ -5,9 +5,16 @@
  */
 import { type Clock, Effect, Redacted } from "effect"
 import { type Target, Upstream, type UpstreamCall, type UpstreamSink } from "../channel/index.ts"
-import { headerOf, type HttpAnswer, type UpstreamDialect } from "../dialect/index.ts"
+import {
+  type AnswerRequest,
+  classify as classifyAnswer,
+  type Encoded,
+  headerOf,
+  type HttpAnswer,
+  isContent,
+  type UpstreamDialect
+} from "../dialect/index.ts"
 import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
-import { makeSseParser } from "../sse/index.ts"
 import { answered, content } from "../stream/index.ts"
 import type { Machine, Verdict } from "./Machine.ts"
 import { type AttemptLimits, type Progress, startProgress, type Watchdog } from "./Watchdog.ts"
@@ -37,10 +44,13 @@ const broken = (error: ResilienceError, byStatus = false, status?: number): Atte
 export interface AttemptOptions {
   readonly target: Target
   readonly dialect: UpstreamDialect
-  readonly body: string
+  readonly request: AnswerRequest
+  readonly encoded: Encoded
   readonly machine: Machine
   readonly limits: AttemptLimits
   readonly watchdog: Watchdog
+  /** Told of the call once it is opened: who writes what it gives may pause it. */
+  readonly onCall: (call: UpstreamCall) => void
 }
 
 /** Runs one attempt. It cannot fail: a failure is how it ended. Interrupting it closes the upstream's socket at once. */
@@ -80,18 +90,24 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
         })
         const opened = upstream.open(
           {
-            url: target.channel.baseUrl + dialect.path,
+            url: dialect.endpoint({
+              baseUrl: target.channel.baseUrl,
+              model: target.model,
+              stream: target.channel.stream,
+              request: options.request
+            }),
             headers: {
-              ...(target.key === undefined ? {} : dialect.auth(Redacted.value(target.key))),
+              ...dialect.headers(target.key === undefined ? undefined : Redacted.value(target.key), options.request),
               "content-type": "application/json",
               accept: target.channel.stream ? "text/event-stream" : "application/json",
               ...target.channel.headers
             },
-            body: options.body
+            body: options.encoded.body
           },
           sink
         )
         call = opened
+        options.onCall(opened)
         if (ended !== undefined) letGo(opened, ended)
         return Effect.sync(() => {
           watch.stop()
@@ -117,7 +133,7 @@ const makeSink = (
   finish: (end: AttemptEnd) => void,
   sooner: () => void
 ): { readonly sink: UpstreamSink; readonly classify: () => AttemptEnd } => {
-  const { dialect, machine, target } = options
+  const { dialect, encoded, machine, target } = options
   let mode: "unknown" | "stream" | "whole" | "error" = "unknown"
   let answer: HttpAnswer = { status: 0, headers: {}, body: "", now: 0 }
   let size = 0
@@ -143,16 +159,16 @@ const makeSink = (
       }
     }
 
-  const decode = dialect.decoder()
-  const parser = makeSseParser({
+  const decoder = dialect.decoder(encoded)
+  const frames = dialect.framing.make({
     maxEventBytes: maxWholeBody,
-    onEvent: (event) => {
+    onFrame: (name, data) => {
       if (done) return
-      const signal = decode(event.event, event.data)
-      if (signal._tag === "Delta" && (signal.content || signal.finish !== undefined)) {
+      const event = decoder.step(name, data)
+      if (event._tag === "Delta" && (event.finish !== undefined || isContent(event))) {
         content(progress.clocks, clock.currentTimeMillisUnsafe())
       }
-      settle(machine.signal(signal))
+      settle(machine.step(event))
     }
   })
 
@@ -162,7 +178,7 @@ const makeSink = (
     now: clock.currentTimeMillisUnsafe()
   })
   const classify = (): AttemptEnd => {
-    const classified = dialect.classify(whole())
+    const classified = classifyAnswer(whole())
     return broken(classified.error, classified.byStatus, progress.status)
   }
   const failed = (): void => {
@@ -170,8 +186,8 @@ const makeSink = (
     finish(classify())
   }
   const readWhole = (): void => {
-    for (const signal of dialect.decodeWhole(whole())) {
-      if (!done) settle(machine.signal(signal))
+    for (const event of dialect.decodeWhole(whole(), encoded)) {
+      if (!done) settle(machine.step(event))
     }
     settle(machine.eof())
   }
@@ -194,7 +210,7 @@ const makeSink = (
     }),
     onData: guarded((chunk) => {
       if (mode === "stream") {
-        const overflow = parser.feed(chunk)
+        const overflow = frames.feed(chunk)
         if (machine.phase._tag === "Finishing" && !finishing && !done) {
           finishing = true
           sooner()
@@ -223,7 +239,9 @@ const makeSink = (
       if (mode === "error") failed()
       else if (mode === "whole") readWhole()
       else {
-        parser.end()
+        frames.end()
+        const halted = decoder.halt()
+        if (halted !== undefined) settle(machine.step(halted))
         settle(machine.eof())
       }
     }),

@@ -2,8 +2,8 @@
  * What to do about a failure: pure and total. The tables are the contract's, one line for each blame; a new blame does
  * not compile until it has its line.
  */
-import type { Continuation, Target } from "../channel/index.ts"
-import type { AnswerRequest, ContinuationMode } from "../dialect/index.ts"
+import type { Target } from "../channel/index.ts"
+import { type AnswerRequest, type Continuation, type ContinuationMode, upstreamDialectOf } from "../dialect/index.ts"
 import { type Blame, blameOf, type ByBlame, codeOf, type ResilienceError } from "../errors/index.ts"
 import type { Phase, Verdict } from "./Machine.ts"
 
@@ -110,18 +110,29 @@ export const decide = (failed: Failed): Next => {
   }
 }
 
-/** The modes in which a target may go on from a partial answer, in the order in which they are tried. */
+/**
+ * The modes in which a target may go on from a partial answer, in the order in which they are tried: what its channel says,
+ * as far as its dialect can.
+ */
 export const continuationModes = (
-  continuation: Continuation,
+  { channel, model }: Target,
   refused: ReadonlySet<ContinuationMode>
 ): ReadonlyArray<ContinuationMode> => {
-  const all: ReadonlyArray<ContinuationMode> =
-    continuation === "auto"
-      ? ["prefill", "message"]
-      : continuation === "prefill" || continuation === "message"
-        ? [continuation]
-        : []
-  return all.filter((mode) => !refused.has(mode))
+  const can = upstreamDialectOf(channel.dialect).continuations(model)
+  return allowed(channel.continuation, can).filter((mode) => !refused.has(mode))
+}
+
+const allowed = (continuation: Continuation, can: ReadonlyArray<ContinuationMode>): ReadonlyArray<ContinuationMode> => {
+  switch (continuation) {
+    case "auto":
+      return can
+    case "prefill":
+    case "message":
+    case "token":
+      return can.includes(continuation) ? [continuation] : []
+    case "none":
+      return []
+  }
 }
 
 /** Whether an answer in this phase can be continued at all, and if so on this target. */
@@ -134,12 +145,20 @@ export const continuable = (
   request.choices === 1 &&
   (phase._tag === "Flowing" || phase._tag === "Joining") &&
   target.channel.stream &&
-  continuationModes(target.channel.continuation, refused).length > 0
+  continuationModes(target, refused).length > 0
 
-/** Whether an attempt's end means that the target does not take the mode it was asked in. */
+// "This model does not support assistant message prefill", "a final `assistant` message must start with …"
+const namesPrefill = /\bprefill|\bfinal .?assistant\b/i
+
+/**
+ * Whether an attempt's end means that the target does not take the mode it was asked in: it began the answer anew, or it
+ * refused the request, or it said so in words, with whatever status.
+ */
 export const refusesMode = (verdict: Verdict, status: number | undefined): boolean =>
   verdict._tag === "Refused" ||
-  (verdict._tag === "Broken" && status === 400 && codeOf(verdict.error) === "invalid_request")
+  (verdict._tag === "Broken" &&
+    ((status === 400 && codeOf(verdict.error) === "invalid_request") ||
+      namesPrefill.test(verdict.error.upstream?.message ?? "")))
 
 /** Whether an answer that was shown goes on after a failure. A continuation that is refused is not the caller's fault. */
 export const goesOn = (blame: Blame, continuing: boolean): boolean =>

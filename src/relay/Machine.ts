@@ -1,17 +1,24 @@
 /**
  * The life of one answer, as a machine: `Unseen -> Flowing <-> Joining -> Sealed | Finishing -> Ended`.
  *
- * It is plain and synchronous: signals and losses go in, events to append come out, and it does nothing else. Text is
+ * It is plain and synchronous: upstream events and losses go in, events to append come out, and it does nothing else. Text is
  * shown when it can no longer be taken back; what was shown is never shown again; a loss after the finish is a success;
  * and an answer that was cut never looks whole.
  */
 import {
   type AnswerEncoder,
   codePoints,
+  type ContinuationMode,
   type Delta,
+  type Finish,
+  isContent,
+  madeUp,
   type Payload,
+  type Replayed,
   type Seam,
-  type Signal,
+  seals,
+  tokenQuarters,
+  type UpstreamEvent,
   type Usage
 } from "../dialect/index.ts"
 import {
@@ -22,7 +29,7 @@ import {
   StreamTruncated
 } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
-import { sumUsage, type UsagePart } from "./UsageSum.ts"
+import { quartersOf, sumUsage, type UsagePart } from "./UsageSum.ts"
 
 /** Where an answer is in its life. */
 export type Phase =
@@ -35,7 +42,7 @@ export type Phase =
   /** Something was shown that cannot be spliced: a tool call, a refusal, a second choice. */
   | { readonly _tag: "Sealed" }
   /** The finish is known; nothing but its usage is missing. */
-  | { readonly _tag: "Finishing"; readonly finish: string; readonly shown: boolean }
+  | { readonly _tag: "Finishing"; readonly finish: Finish; readonly shown: boolean }
   | { readonly _tag: "Ended" }
 
 /** Between what an answer is joined. */
@@ -44,7 +51,7 @@ export interface Join {
   readonly to: string
   /** The code of the failure that broke the answer. */
   readonly reason: string
-  readonly mode: "prefill" | "message" | "restart"
+  readonly mode: ContinuationMode | "restart"
 }
 
 /** How an attempt ends, as far as its content says. */
@@ -76,14 +83,17 @@ export interface MachineOptions {
   /** How many choices were asked for. */
   readonly choices: number
   /** An estimate of the tokens in the request, for when no upstream says. */
-  readonly inputEstimate: number
+  readonly inputEstimate: () => number
 }
 
 /** The longest answer that is relayed, in characters, with its reasoning and tool calls: its memory is bounded. */
 export const maxText = 8 * 1024 * 1024
 
+/** How many events are kept that come before the first content: they are shown with it. */
+const maxOpening = 32
+
 /** Finishes that end an answer even when it is empty. */
-const endsEmpty = (finish: string | undefined): boolean => finish === "content_filter" || finish === "length"
+const endsEmpty = ({ reason }: Finish): boolean => reason === "content-filter" || reason === "length"
 
 /** One answer's life. */
 export class Machine {
@@ -101,12 +111,16 @@ export class Machine {
   private readonly encoder: AnswerEncoder
   private readonly output: MachineOutput
   private readonly choices: number
-  private readonly inputEstimate: number
+  private readonly inputEstimate: () => number
   private readonly parts: Array<UsagePart> = []
-  private part: UsagePart = { shown: "", usage: undefined }
+  private part: UsagePart = { quarters: 0, usage: undefined }
   private model = ""
-  private pendingFinish: string | undefined
+  /** The end of an answer of which nothing was shown. */
+  private pendingFinish: Delta | undefined
+  private opening: Array<Delta> = []
   private finishes = 0
+  /** A tool call was shown. */
+  private called = false
   /** How many characters were shown beside the text. */
   private beside = 0
 
@@ -117,35 +131,56 @@ export class Machine {
     this.inputEstimate = options.inputEstimate
   }
 
+  /**
+   * Takes an answer up where its committed events left it. `parts` is what the attempts so far cost, as the note says it.
+   * Called once, before anything else.
+   */
+  restore(replayed: Replayed, parts: ReadonlyArray<UsagePart>): void {
+    this.text = replayed.text
+    this.tokenCount = replayed.tokenCount
+    this.beside = replayed.beside
+    this.committed = replayed.begun
+    this.called = replayed.called
+    this.parts.push(...parts)
+    if (replayed.ended) this.phase = { _tag: "Ended" }
+    else if (replayed.finish !== undefined) this.phase = { _tag: "Finishing", finish: replayed.finish, shown: true }
+    else if (replayed.sealed || (replayed.begun && this.choices > 1)) this.phase = { _tag: "Sealed" }
+    else if (replayed.begun) this.phase = { _tag: "Flowing" }
+  }
+
   /** An attempt begins that nothing was shown of: on the model that its channel is asked for. */
   begin(model: string): void {
     this.model = model
     this.parts.length = 0
-    this.part = { shown: "", usage: undefined }
+    this.part = { quarters: 0, usage: undefined }
     this.pendingFinish = undefined
+    this.opening = []
   }
 
   /** A continuation begins: what comes next is joined to what was shown. */
   join(join: Join): void {
     // An attempt that showed nothing is not part of the answer; what it cost is in the trail.
-    if (this.part.shown !== "") this.parts.push(this.part)
-    this.part = { shown: "", usage: undefined }
+    if (this.part.quarters > 0) this.parts.push(this.part)
+    this.part = { quarters: 0, usage: undefined }
     this.phase = {
       _tag: "Joining",
       join,
-      stitcher: makeStitcher({ committed: this.text, mode: join.mode === "prefill" ? "prefill" : "message" })
+      stitcher: makeStitcher({
+        committed: this.text,
+        mode: join.mode === "prefill" || join.mode === "token" ? "prefill" : "message"
+      })
     }
   }
 
-  /** One signal of the attempt under way. */
-  signal(signal: Signal): Verdict {
-    switch (signal._tag) {
+  /** One event of the attempt under way. */
+  step(event: UpstreamEvent): Verdict {
+    switch (event._tag) {
       case "Delta":
-        return this.delta(signal)
+        return this.delta(event)
       case "Done":
         return this.end(true)
       case "Fault":
-        return this.loss(signal.error)
+        return this.loss(event.error)
     }
   }
 
@@ -165,6 +200,11 @@ export class Machine {
     return sumUsage([...this.parts, this.part], this.inputEstimate)
   }
 
+  /** What the attempts so far showed and cost: what a note keeps of it. */
+  costs(): ReadonlyArray<UsagePart> {
+    return this.part.quarters > 0 || this.part.usage !== undefined ? [...this.parts, this.part] : this.parts
+  }
+
   /** The answer ends badly. Nothing follows. */
   fail(error: ResilienceError, retryAfterMillis: number | undefined): void {
     if (this.phase._tag === "Ended") return
@@ -177,7 +217,7 @@ export class Machine {
     if (this.phase._tag === "Ended") return
     const phase = this.phase
     this.phase = { _tag: "Ended" }
-    const finish = phase._tag === "Finishing" ? phase.finish : "stop"
+    const finish = phase._tag === "Finishing" ? phase.finish : this.ownFinish()
     const shown = phase._tag === "Finishing" && phase.shown
     this.output.show(
       this.encoder.complete(
@@ -201,12 +241,11 @@ export class Machine {
       case "Flowing":
       case "Sealed":
         this.show(delta)
-        if (delta.sealed) this.phase = { _tag: "Sealed" }
+        if (seals(delta)) this.phase = { _tag: "Sealed" }
         this.noteFinish(delta)
         return going
       case "Finishing":
-        // The encoder keeps the details of a usage, such as cached tokens, for the end.
-        if (delta.content || delta.usage !== undefined) this.show(delta)
+        if (isContent(delta)) this.show(delta)
         return going
       case "Ended":
         return going
@@ -216,16 +255,24 @@ export class Machine {
   private commit(): void {
     this.committed = true
     this.output.onCommit()
-    this.output.show(this.encoder.begin(this.model))
+    const opening = { usage: this.usage(), deltas: this.opening }
+    this.opening = []
+    this.output.show(this.encoder.begin(this.model, opening))
+  }
+
+  /** The end that is made up where an upstream closed its answer without a word. */
+  private ownFinish(): Finish {
+    return madeUp(this.called ? "tool-calls" : "stop")
   }
 
   private first(delta: Delta): Verdict {
-    if (!delta.content) {
-      if (delta.finish !== undefined) this.pendingFinish = delta.finish
+    if (!isContent(delta)) {
+      if (delta.finish !== undefined) this.pendingFinish = delta
+      else if (delta.from !== undefined && this.opening.length < maxOpening) this.opening.push(delta)
       return going
     }
     this.commit()
-    this.phase = delta.sealed || this.choices > 1 ? { _tag: "Sealed" } : { _tag: "Flowing" }
+    this.phase = seals(delta) || this.choices > 1 ? { _tag: "Sealed" } : { _tag: "Flowing" }
     this.show(delta)
     this.noteFinish(delta)
     return going
@@ -242,7 +289,7 @@ export class Machine {
         this.release(released)
       }
     }
-    if (delta.sealed) {
+    if (seals(delta)) {
       if (this.phase._tag === "Joining") {
         const settled = this.settle(stitcher, join)
         if (settled._tag === "Refused") return settled
@@ -280,7 +327,7 @@ export class Machine {
   private release(text: string): void {
     if (text === "") return
     this.text += text
-    this.part.shown += text
+    this.part.quarters += tokenQuarters(text)
     this.tokenCount++
     this.output.show(this.encoder.text(text))
   }
@@ -288,15 +335,15 @@ export class Machine {
   private show(delta: Delta): void {
     if (delta.text !== "") {
       this.text += delta.text
-      this.part.shown += delta.text
       this.tokenCount++
     }
-    if (delta.reasoning !== "") {
-      this.part.shown += delta.reasoning
-      this.beside += delta.reasoning.length
-    }
+    this.beside += delta.reasoning.length
+    this.part.quarters += quartersOf(delta)
     const payloads = this.encoder.delta(delta)
-    if (delta.sealed) for (const { data } of payloads) this.beside += data.length
+    if (delta.pieces !== undefined) {
+      for (const { data } of payloads) this.beside += data.length
+      this.called ||= delta.pieces.some(({ _tag }) => _tag === "ToolCall")
+    }
     if (payloads.length > 0) this.output.show(payloads)
   }
 
@@ -309,20 +356,24 @@ export class Machine {
   private end(terminated: boolean): Verdict {
     const phase = this.phase
     switch (phase._tag) {
-      case "Unseen":
-        if (endsEmpty(this.pendingFinish)) {
-          this.commit()
-          return this.finish(this.pendingFinish!, false)
+      case "Unseen": {
+        const { pendingFinish } = this
+        if (pendingFinish?.finish === undefined || !endsEmpty(pendingFinish.finish)) {
+          return { _tag: "Broken", error: stackless(() => new EmptyResponse({})) }
         }
-        return { _tag: "Broken", error: stackless(() => new EmptyResponse({})) }
+        this.commit()
+        // As the upstream said it: why it has refused is often nowhere else.
+        this.show(pendingFinish)
+        return this.finish(pendingFinish.finish, true)
+      }
       case "Flowing":
       case "Sealed":
-        return terminated ? this.finish("stop", false) : truncated()
+        return terminated ? this.finish(this.ownFinish(), false) : truncated()
       case "Joining": {
         // A continuation that ends at once, with its terminator, completes the answer; one that just stops is a cut.
         if (!terminated) return truncated()
         const settled = this.settle(phase.stitcher, phase.join)
-        return settled._tag === "Refused" ? settled : this.finish("stop", false)
+        return settled._tag === "Refused" ? settled : this.finish(this.ownFinish(), false)
       }
       case "Finishing":
         return this.finish(phase.finish, phase.shown)
@@ -331,7 +382,7 @@ export class Machine {
     }
   }
 
-  private finish(finish: string, shown: boolean): Verdict {
+  private finish(finish: Finish, shown: boolean): Verdict {
     this.phase = { _tag: "Finishing", finish, shown }
     return complete
   }

@@ -1,60 +1,45 @@
 /**
- * The relay: begins answers, owns their fibers, and ends them. A request starts an answer and then only reads it from
- * the journal, like anybody else who knows its id.
+ * The relay: begins answers, takes up those whose process is gone, owns their fibers, and ends them. A request starts an
+ * answer and then only reads it from the journal, like anybody else who knows its id.
  */
-import { Clock, Context, Effect, type Fiber, FiberMap, Layer } from "effect"
-import { Selection, type Target, Upstream } from "../channel/index.ts"
+import { Clock, Context, Effect, Fiber, FiberMap, Layer, Semaphore, Stream } from "effect"
+import { Selection, Upstream } from "../channel/index.ts"
+import { clientDialectNamed, payloadsOf } from "../dialect/index.ts"
 import {
-  type AnswerEncoder,
-  chatClient,
-  type ClientDialect,
-  openai,
-  openaiClient,
-  type Payload,
-  type UpstreamDialect
-} from "../dialect/index.ts"
-import {
+  blameOf,
   ClientGone,
   InternalError,
-  type QueryDataError,
+  ModelNotFound,
+  QueryDataError,
   type ResilienceError,
   ShuttingDown,
   stackless,
   StreamCancelled,
   type StreamFaultData,
-  StreamTruncated
+  type UpdateDataError
 } from "../errors/index.ts"
-import { Journal, type JournalFault, type Position } from "../journal/index.ts"
-import { Backoff, RetryBudgetState } from "../policy/index.ts"
-import { encodeJsonEvent, makeSseParser } from "../sse/index.ts"
-import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
+import { makeRequestId } from "../http/index.ts"
+import { Journal, type JournalFault, type Lease, type Position, type StreamRecord } from "../journal/index.ts"
+import type { Settings } from "../settings/index.ts"
+import { Answer, type AnswerContext, type AnswerStart, type Restored } from "./Answer.ts"
+import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
 import { runAttempts } from "./Attempts.ts"
-import type { RelayOptions } from "./RelayOptions.ts"
-import { Signals } from "./Signals.ts"
+import { type Frames, frameStream } from "./FrameStream.ts"
+import { decodeNote, encodeNote, firstNote } from "./Note.ts"
+import { RelayEvents } from "./RelayEvents.ts"
+import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
+import { freesKey } from "./Outcome.ts"
+import { decodeRequest, encodeRequest } from "./Request.ts"
+import { decideTakeOver, writerLost } from "./TakeOver.ts"
 import { makeWatchdog } from "./Watchdog.ts"
-
-/** How long a retry budget's deposits live: Finagle's default, in milliseconds. */
-const budgetTtl = 10_000
-
-/** The client dialect that a stream was begun in. */
-export const clientDialect = (name: string): ClientDialect => (name === "chat" ? chatClient : openaiClient)
-
-const upstreamDialect = (_name: Target["channel"]["dialect"]): UpstreamDialect => openai
 
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
 
-/** The events of committed frames, without their ids. */
-export const payloadsOf = (frames: ReadonlyArray<string>): ReadonlyArray<Payload> => {
-  const payloads: Array<Payload> = []
-  const parser = makeSseParser({
-    maxEventBytes: Number.MAX_SAFE_INTEGER,
-    onEvent: (event) => {
-      payloads.push({ event: event.event === "message" ? undefined : event.event, data: event.data })
-    }
-  })
-  for (const frame of frames) parser.feed(frame)
-  return payloads
-}
+const cancelled = (fault: StreamFaultData): ResilienceError =>
+  stackless(() => new StreamCancelled({ fault, message: fault.message }))
+
+/** Why a stream could not be taken up. */
+export type AdoptFault = QueryDataError | UpdateDataError | JournalFault
 
 /** The relay. */
 export class Relay extends Context.Service<
@@ -65,10 +50,21 @@ export class Relay extends Context.Service<
      * answer from its first event. Fails while the relay shuts down.
      */
     readonly start: (start: AnswerStart, attach: (answer: Answer) => void) => Effect.Effect<Answer, ShuttingDown>
-    /** Cancels a live answer with a fault; gives `false` when there is none of that id. Succeeds once that is committed. */
-    readonly cancel: (id: string, fault: StreamFaultData) => Effect.Effect<boolean>
-    /** Ends a stream whose writer is gone, with what it has as partial content. Others may read it meanwhile. */
-    readonly settle: (position: Position) => Effect.Effect<void, QueryDataError | JournalFault>
+    /**
+     * Asks a question from inside this program, and gives its answer as it comes, to its end; an answer that ended badly
+     * fails with its error. Whoever stops reading cancels it.
+     */
+    readonly ask: (question: Question) => Stream.Stream<AnswerEvent, ResilienceError>
+    /**
+     * Cancels an answer with a fault, whoever writes it; gives `false` when it has ended. Succeeds once that is
+     * committed, or the process that writes it was told.
+     */
+    readonly cancel: (position: Position, fault: StreamFaultData) => Effect.Effect<boolean, AdoptFault>
+    /**
+     * Takes up a stream whose writer is gone: it goes on, or ends with what it has. Succeeds once that is decided; who
+     * waits for it may leave meanwhile. Any number may ask at once.
+     */
+    readonly adopt: (record: StreamRecord) => Effect.Effect<void, AdoptFault>
     /** Answers under way. */
     readonly active: () => number
     readonly stopping: () => boolean
@@ -80,38 +76,35 @@ export class Relay extends Context.Service<
     readonly abort: Effect.Effect<void>
   }
 >()("effect-resilience/relay/Relay") {
-  /** The relay of some options. */
+  /** The relay of some options. It takes up what the process before it has left, once it is built. */
   static readonly layer = (
     options: RelayOptions
-  ): Layer.Layer<Relay, never, Journal | Selection | Signals | Upstream> => Layer.effect(Relay, make(options))
+  ): Layer.Layer<Relay, never, Journal | RelayEvents | Selection | Settings | Upstream> =>
+    Layer.effect(Relay, make(options))
 }
 
 const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const journal = yield* Journal
   const selection = yield* Selection
-  const signals = yield* Signals
+  const events = yield* RelayEvents
   const upstream = yield* Upstream
   const clock = yield* Clock.Clock
-  const fibers = yield* FiberMap.make<string, void>()
+  const fibers = yield* FiberMap.make<string, void, AdoptFault>()
   const fork = yield* FiberMap.runtime(fibers)<Upstream>()
   const answers = new Map<string, Answer>()
   /** What waits for the grace of answers that nobody reads. */
-  const graces = new Map<string, Fiber.Fiber<void>>()
+  const graces = new Map<string, Fiber.Fiber<void, AdoptFault>>()
+  /** Who waits for the end of an answer. */
+  const onOver = new Map<string, ReadonlyArray<() => void>>()
+  const scope = yield* Effect.scope
   let stopping = false
   let onDrained: Array<() => void> = []
 
   const context: AnswerContext = {
-    options,
-    budget: RetryBudgetState.window({ ...options.retry.budget, ttlMillis: budgetTtl }),
-    backoff: Backoff.exponential({
-      base: options.retry.base,
-      factor: options.retry.factor,
-      cap: options.retry.cap,
-      jitter: options.retry.jitter
-    }),
-    signals,
+    debug: options.debug,
+    snapshot: yield* makeSnapshot,
+    events,
     selection,
-    upstreamDialect,
     watchdog: yield* makeWatchdog,
     now: () => clock.currentTimeMillisUnsafe()
   }
@@ -120,6 +113,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     answers.delete(id)
     graces.get(id)?.interruptUnsafe()
     graces.delete(id)
+    const ended = onOver.get(id)
+    onOver.delete(id)
+    if (ended !== undefined) for (const done of ended) done()
     if (answers.size > 0) return
     const waiting = onDrained
     onDrained = []
@@ -132,103 +128,261 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     fork(`${answer.id}/end`, FiberMap.remove(fibers, answer.id))
   }
 
-  const whenUnread = (answer: Answer): void => {
-    if (answer.ended || stopping) return
-    if (answer.start.leave === "cancel") return end(answer, gone())
-    answer.unread = true
-    const unread = Effect.sync(() => {
-      if (answer.unread && !answer.ended) end(answer, gone())
-    })
+  /** Nobody reads: the answer goes on for its grace, whatever happens to it. */
+  const grace = (answer: Answer): void => {
     graces.get(answer.id)?.interruptUnsafe()
+    const unread = Effect.sync(() => {
+      if (!answer.ended && answer.lease.readers() === 0 && !stopping) end(answer, gone())
+    })
     graces.set(answer.id, fork(`${answer.id}/grace`, Effect.andThen(Effect.sleep(options.journal.detachGrace), unread)))
   }
+
+  const onReaders = (answer: Answer, readers: number): void => {
+    // Who shuts down has sent its readers away: they have not left.
+    answer.setLeft(readers === 0 && !stopping)
+    if (readers > 0) graces.get(answer.id)?.interruptUnsafe()
+    else if (!answer.ended && !stopping) {
+      if (answer.start.leave === "cancel") end(answer, gone())
+      else grace(answer)
+    }
+  }
+
+  /** An answer is this relay's from now on: what its journal tells is heard. */
+  const own = (answer: Answer): void => {
+    const { lease } = answer
+    answers.set(answer.id, answer)
+    lease.onReaders((readers) => onReaders(answer, readers))
+    lease.onFault((fault) => {
+      answer.abandon(fault)
+      fork(`${answer.id}/end`, FiberMap.remove(fibers, answer.id))
+    })
+    lease.onCancel((fault) => {
+      if (!answer.ended) end(answer, cancelled(JSON.parse(fault) as StreamFaultData))
+    })
+  }
+
+  /** The life of an answer, to its end. */
+  const live = (answer: Answer): Effect.Effect<void> =>
+    runAttempts(answer, context).pipe(
+      Effect.catchDefect((defect) =>
+        Effect.sync(() => answer.fail(new InternalError({ message: `the relay failed: ${String(defect)}` })))
+      ),
+      Effect.ensuring(
+        Effect.sync(() => {
+          // An answer that was interrupted without an end is left for another process to go on with.
+          answer.abandon(undefined)
+          forget(answer.id)
+        })
+      ),
+      Effect.provideService(Upstream, upstream)
+    )
 
   const start = (begin: AnswerStart, attach: (answer: Answer) => void) =>
     Effect.suspend(() => {
       if (stopping) return Effect.fail(stackless(() => new ShuttingDown({})))
+      const { asking } = begin.request
       const lease = journal.create({
         dialect: begin.dialect.name,
         owner: begin.owner,
-        request: JSON.stringify({
-          requestId: begin.requestId,
-          model: begin.request.model,
-          includeUsage: begin.request.includeUsage
-        }),
-        note: JSON.stringify({ status: "started" })
+        request: options.journal.storeRequests ? encodeRequest(asking) : "",
+        note: encodeNote(
+          firstNote({
+            requestId: begin.requestId,
+            startedAt: context.now(),
+            timeoutMillis: begin.timeoutMillis,
+            leave: begin.leave
+          })
+        )
       })
       const answer = new Answer(begin, lease, context)
-      answers.set(answer.id, answer)
-      lease.onReaders((readers) => {
-        if (readers === 0) whenUnread(answer)
-        else answer.unread = false
-      })
-      lease.onFault((fault) => {
-        answer.abandon(fault)
-        fork(`${answer.id}/end`, FiberMap.remove(fibers, answer.id))
-      })
+      own(answer)
       answer.open()
       attach(answer)
-      fork(
-        answer.id,
-        runAttempts(answer, context).pipe(
-          Effect.catchDefect((defect) =>
-            Effect.sync(() => answer.fail(new InternalError({ message: `the relay failed: ${String(defect)}` })))
-          ),
-          Effect.ensuring(
-            Effect.sync(() => {
-              // An answer that was interrupted without an end is left for another process to go on with.
-              answer.abandon(undefined)
-              forget(answer.id)
-            })
-          ),
-          Effect.provideService(Upstream, upstream)
-        )
-      )
+      fork(answer.id, live(answer))
       return Effect.succeed(answer)
     })
 
-  const cancel = (id: string, fault: StreamFaultData): Effect.Effect<boolean> =>
-    Effect.suspend(() => {
-      const answer = answers.get(id)
-      if (answer === undefined || answer.ended) {
-        // It has ended, but perhaps not in the store yet.
-        const lease = answer?.lease ?? journal.live(id)
-        return Effect.as(lease === undefined ? Effect.void : Effect.ignore(lease.committed), false)
-      }
-      end(
-        answer,
-        stackless(() => new StreamCancelled({ fault, message: fault.message }))
-      )
-      return Effect.as(Effect.ignore(answer.lease.committed), true)
-    })
-
-  const settle = Effect.fnUntraced(function* (position: Position) {
-    const { record } = position
-    if (journal.live(record.id) !== undefined) return
-    const lease = journal.takeOver(record)
-    const payloads = payloadsOf(yield* journal.frames(record.id, -1))
-    const dialect = clientDialect(record.dialect)
-    const { text } = dialect.partialOf(payloads)
-    const error = stackless(() => new StreamTruncated({ message: "the process that wrote this stream is gone" }))
-    const encoder: AnswerEncoder = dialect.encoder({
-      ...(JSON.parse(record.request) as { readonly requestId: string; readonly includeUsage: boolean }),
+  /** Ends a stream of which too little is known to make an answer of it. */
+  const settle = (record: StreamRecord, lease: Lease, frames: ReadonlyArray<string>, error: ResilienceError): void => {
+    const dialect = clientDialectNamed(record.dialect)!
+    const note = decodeNote(record.note)
+    const encoder = dialect.encoder({
+      requestId: note?.requestId ?? "",
       streamId: record.id,
       createdAt: record.createdAt,
-      debug: options.server.debug
+      includeUsage: false,
+      debug: options.debug
     })
+    const { text } = encoder.resume(payloadsOf(frames))
     for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
-      lease.append(encodeJsonEvent(payload.event, `${record.id}.${lease.nextSeq()}`, payload.data))
+      lease.append(dialect.frame(payload, `${record.id}.${lease.nextSeq()}`))
     }
-    lease.note(JSON.stringify({ status: "error", code: "stream_truncated" }))
-    lease.end()
-    // Somebody else who reads it may have ended it meanwhile.
-    yield* Effect.catchTag(lease.committed, "LeaseLost", () => Effect.void)
+    const life = note ?? firstNote({ requestId: "", startedAt: record.createdAt, timeoutMillis: 0, leave: "detach" })
+    const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
+    lease.note(encodeNote({ ...life, status, error, open: undefined }))
+    lease.end({ outcome: "", freesKey: freesKey(error, false) })
+  }
+
+  /**
+   * Everything that can fail is done before the stream is claimed: who has claimed it goes on with it or ends it.
+   * `ending`: end it with this, whatever could be done.
+   */
+  const take = Effect.fnUntraced(function* (record: StreamRecord, ending: ResilienceError | undefined) {
+    const dialect = clientDialectNamed(record.dialect)
+    if (dialect === undefined) {
+      const message = `stream ${record.id} is of the dialect ${record.dialect}, which this version does not know`
+      return yield* Effect.fail(stackless(() => new QueryDataError({ message })))
+    }
+    const frames = yield* journal.frames(record.id, -1)
+    const claim = yield* journal.claim(record)
+    if (claim._tag !== "Claimed") return
+    const { lease } = claim
+    const note = decodeNote(record.note)
+    const stored = decodeRequest(record.dialect, record.request, options.rules())
+    const payloads = payloadsOf(frames)
+    const settings = context.snapshot()
+    const decided = decideTakeOver({
+      note,
+      request: stored?.request,
+      replayed: dialect.encoder(anonymous).resume(payloads),
+      retry: settings.retry,
+      recovery: settings.recovery
+    })
+    if (note === undefined || stored === undefined) {
+      return settle(record, lease, frames, ending ?? (decided._tag === "End" ? decided.error : writerLost()))
+    }
+    const now = context.now()
+    const restored: Restored = {
+      note,
+      pursuit: decided._tag === "End" ? note.pursuit : decided.pursuit,
+      payloads,
+      until: now + options.journal.resumeGrace
+    }
+    const answer = new Answer(
+      {
+        ...stored,
+        requestId: note.requestId,
+        owner: record.owner,
+        timeoutMillis: note.timeoutMillis,
+        leave: note.leave
+      },
+      lease,
+      context,
+      restored
+    )
+    own(answer)
+    events.tell({ _tag: "StreamTakenOver", answer: answer.ref, afterMillis: now - answer.startedAt })
+    const error =
+      ending ??
+      (decided._tag === "End" ? decided.error : options.journal.onRestart === "fail" ? writerLost() : undefined)
+    if (error !== undefined) answer.fail(error)
+    else if (decided._tag === "Complete") answer.complete()
+    if (answer.ended) return forget(answer.id)
+    // Counted before anybody is asked: a request that kills its relay cannot do it for ever.
+    answer.note(answer.machine.committed ? "streaming" : "started")
+    if (lease.readers() === 0) grace(answer)
+    fork(answer.id, live(answer))
   })
+
+  /** Work that is the relay's own: who asked for it may leave. */
+  const adopt = (record: StreamRecord, ending?: ResilienceError): Effect.Effect<void, AdoptFault> =>
+    Effect.suspend(() => {
+      if (answers.has(record.id)) return Effect.void
+      return Fiber.join(
+        fork(`${record.id}/adopt`, Effect.uninterruptible(take(record, ending)), { onlyIfMissing: true })
+      )
+    })
+
+  const cancel = ({ record, state }: Position, fault: StreamFaultData): Effect.Effect<boolean, AdoptFault> =>
+    Effect.suspend(() => {
+      const answer = answers.get(record.id)
+      const lease = answer?.lease ?? journal.live(record.id)
+      if (answer !== undefined && !answer.ended) {
+        end(answer, cancelled(fault))
+        return Effect.as(Effect.ignore(answer.lease.committed), true)
+      }
+      // It has ended, but perhaps not in the store yet.
+      if (lease !== undefined) return Effect.as(Effect.ignore(lease.committed), false)
+      switch (state) {
+        case "ended":
+        // It was live here when it was looked for.
+        case "live":
+          return Effect.succeed(false)
+        case "elsewhere":
+          return journal.cancel(record.id, JSON.stringify(fault))
+        case "orphan":
+          return Effect.as(adopt(record, cancelled(fault)), true)
+      }
+    })
+
+  /** Succeeds when an answer of this relay is over. */
+  const over = (id: string): Effect.Effect<void> =>
+    Effect.callback((resume) => {
+      if (!answers.has(id)) return resume(Effect.void)
+      const waiting = onOver.get(id) ?? []
+      onOver.set(id, [...waiting, () => resume(Effect.void)])
+    })
+
+  const takeUpOne = (record: StreamRecord): Effect.Effect<void> =>
+    Effect.andThen(adopt(record), over(record.id)).pipe(Effect.catch(tellFault))
+
+  const tellFault = (error: AdoptFault): Effect.Effect<void> =>
+    Effect.sync(() => events.tell({ _tag: "RelayErred", requestId: undefined, error }))
+
+  /** Nobody but its client will come for it: where that does not come either, it ends. */
+  const awaitReader = (record: StreamRecord): Effect.Effect<void> =>
+    Effect.andThen(Effect.sleep(options.journal.detachGrace), adopt(record, gone())).pipe(Effect.catch(tellFault))
+
+  /** Takes up what the process before has left, oldest first, so many at once. */
+  const takeUp = Effect.gen(function* () {
+    const places = yield* Semaphore.make(options.journal.takeOverAtOnce)
+    const seen = new Set<string>()
+    for (;;) {
+      // Each has its request with it: a few at a time.
+      const found = yield* journal.orphans(seen.size + 2 * options.journal.takeOverAtOnce)
+      const fresh = found.filter(({ id }) => !seen.has(id))
+      if (fresh.length === 0 || stopping) return
+      for (const record of fresh) {
+        seen.add(record.id)
+        if (decodeNote(record.note)?.leave === "cancel") yield* Effect.forkIn(awaitReader(record), scope)
+        else {
+          yield* places.take(1)
+          yield* Effect.forkIn(Effect.ensuring(takeUpOne(record), places.release(1)), scope)
+        }
+      }
+    }
+  })
+  yield* Effect.forkIn(Effect.catch(takeUp, tellFault), scope)
+
+  const ask = (question: Question): Stream.Stream<AnswerEvent, ResilienceError> =>
+    Stream.unwrap(
+      Effect.gen(function* () {
+        const { dialect, request } = yield* Effect.fromResult(parseQuestion(question, options.rules()))
+        if (!selection.serves(request.model)) {
+          return yield* Effect.fail(stackless(() => new ModelNotFound({ model: request.model })))
+        }
+        const { total } = context.snapshot().timeouts
+        const begin: AnswerStart = {
+          request,
+          dialect,
+          requestId: question.requestId ?? makeRequestId(Math.random),
+          owner: question.owner ?? "",
+          timeoutMillis: Math.min(request.timeoutMillis ?? options.chatTimeout(), total),
+          leave: "cancel"
+        }
+        let frames: Stream.Stream<Frames, JournalFault> = Stream.empty
+        const answer = yield* start(begin, ({ id }) => {
+          frames = frameStream(journal, id, -1)
+        })
+        return answerEvents(answer.id, frames)
+      })
+    )
 
   return Relay.of({
     start,
+    ask,
     cancel,
-    settle,
+    adopt: (record) => adopt(record),
     active: () => answers.size,
     stopping: () => stopping,
     stop: Effect.sync(() => {
@@ -240,9 +394,12 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     }),
     abort: Effect.suspend(() => {
       for (const answer of answers.values()) {
-        if (answer.start.dialect.name !== "chat") answer.fail(stackless(() => new ShuttingDown({})))
+        if (!answer.start.dialect.lettable) answer.fail(stackless(() => new ShuttingDown({})))
       }
       return FiberMap.clear(fibers)
     })
   })
 })
+
+/** What an encoder is told that only reads. */
+const anonymous = { requestId: "", streamId: "", createdAt: 0, includeUsage: false, debug: false }

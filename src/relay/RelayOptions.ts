@@ -1,55 +1,75 @@
 /**
- * What the relay can be told: the configuration file after it was read and checked. Durations are milliseconds.
+ * What the relay is told: once, when it is made, and for each answer, when it starts. An answer keeps what it began with
+ * to its end, whatever is changed meanwhile.
  */
-import type { Token } from "../account/index.ts"
-import type { BreakerOptions, Channel, Timeouts } from "../channel/index.ts"
+import { Effect, type Scope } from "effect"
+import { type Timeouts, TimeoutsSection } from "../channel/index.ts"
+import type { ParseRules } from "../dialect/index.ts"
+import type { JournalOptions } from "../journal/JournalSection.ts"
+import { Backoff, RetryBudgetState } from "../policy/index.ts"
+import { Settings } from "../settings/index.ts"
+import { type RecoveryOptions, RecoverySection } from "./RecoverySection.ts"
+import { type RetryOptions, RetrySection } from "./RetrySection.ts"
 
-/** The retry rules of the attempt loop. */
-export interface RetryOptions {
-  readonly times: number
-  readonly base: number
-  readonly factor: number
-  readonly cap: number
-  readonly jitter: "none" | "full" | "equal" | "proportional"
-  readonly sameChannel: number
-  readonly waitUpTo: number
-  /** Whether a status may be retried at all, when nothing but the status gave the failure its class. */
-  readonly statuses: (status: number) => boolean
-  readonly budget: { readonly ratio: number; readonly minPerSecond: number }
-}
-
-/** What is done once an answer has been begun. */
-export interface RecoveryOptions {
-  readonly mode: "continue" | "off"
-  readonly maxContinuations: number
-  readonly prompt: string | null
-}
-
-/** Everything. */
+/** What a relay is made with. */
 export interface RelayOptions {
-  readonly server: {
-    readonly host: string
-    readonly port: number
-    readonly name: string
-    readonly origins: ReadonlyArray<string>
-    readonly shutdownGrace: number
-    /** 0: none. */
-    readonly heartbeat: number
-    readonly maxBodyBytes: number
-    readonly debug: boolean
-  }
-  readonly chat: { readonly model: string | null; readonly maxMessage: number; readonly timeout: number }
-  readonly store: { readonly type: "sqlite"; readonly path: string } | { readonly type: "memory" }
-  readonly journal: {
-    readonly retention: number
-    readonly onDisconnect: "detach" | "cancel"
-    readonly detachGrace: number
-  }
+  readonly journal: Pick<
+    JournalOptions,
+    "detachGrace" | "onRestart" | "resumeGrace" | "storeRequests" | "takeOverAtOnce"
+  >
+  /** How a request that was stored is read again. */
+  readonly rules: () => ParseRules
+  /** How long an answer to a question of this program may take that does not say it, in milliseconds. */
+  readonly chatTimeout: () => number
+  /** Shows clients the details of errors. */
+  readonly debug: boolean
+}
+
+/** What one answer goes by, from its start to its end. */
+export interface AnswerSettings {
   readonly timeouts: Timeouts
   readonly retry: RetryOptions
   readonly recovery: RecoveryOptions
-  readonly breaker: BreakerOptions
-  /** Empty: none, and the relay listens on loopback only. */
-  readonly tokens: ReadonlyArray<Token>
-  readonly channels: ReadonlyArray<Channel>
+  readonly backoff: Backoff.Backoff
+  /** Shared by all answers that began under the same `retry.budget`. */
+  readonly budget: RetryBudgetState.Rule
 }
+
+/** How long a retry budget's deposits live: Finagle's default, in milliseconds. */
+const budgetTtl = 10_000
+
+/** Gives what an answer that starts now goes by. It is made when a setting changes, so asking costs nothing. */
+export const makeSnapshot: Effect.Effect<() => AnswerSettings, never, Settings | Scope.Scope> = Effect.gen(
+  function* () {
+    const settings = yield* Settings
+    const timeouts = settings.of(TimeoutsSection)
+    const retry = settings.of(RetrySection)
+    const recovery = settings.of(RecoverySection)
+    const budgetOf = ({ budget }: RetryOptions) => RetryBudgetState.window({ ...budget, ttlMillis: budgetTtl })
+    const take = (budget: RetryBudgetState.Rule): AnswerSettings => {
+      const { base, cap, factor, jitter } = retry.current
+      return {
+        timeouts: timeouts.current,
+        retry: retry.current,
+        recovery: recovery.current,
+        backoff: Backoff.exponential({ base, factor, cap, jitter }),
+        budget
+      }
+    }
+    let current = take(budgetOf(retry.current))
+    // What was saved up is kept unless the budget itself is another.
+    const renewed = (): void => {
+      const { ratio, minPerSecond } = current.retry.budget
+      const { budget } = retry.current
+      const same = budget.ratio === ratio && budget.minPerSecond === minPerSecond
+      current = take(same ? current.budget : budgetOf(retry.current))
+    }
+    for (const cell of [timeouts, retry, recovery]) {
+      yield* Effect.acquireRelease(
+        Effect.sync(() => cell.subscribe(renewed)),
+        (unsubscribe) => Effect.sync(unsubscribe)
+      )
+    }
+    return () => current
+  }
+)

@@ -3,6 +3,7 @@
  * journal, and the bill.
  */
 import type { Target } from "../channel/index.ts"
+import type { ContinuationMode } from "../dialect/index.ts"
 import { type Blame, blameOf, type Code, codeOf, type ResilienceError } from "../errors/index.ts"
 
 /** One attempt, as it ended. */
@@ -13,7 +14,7 @@ export interface TrailEntry {
   readonly key: number
   readonly model: string
   /** How it went on from a partial answer, if it did. */
-  readonly mode: "prefill" | "message" | "restart" | undefined
+  readonly mode: ContinuationMode | "restart" | undefined
   /** The upstream's own HTTP status, when it answered. */
   readonly status: number | undefined
   /** Absent: it succeeded. */

@@ -1,32 +1,60 @@
 /**
  * What an answer cost, over all the attempts that showed something of it: the first one's input, everybody's output.
  */
-import type { Usage } from "../dialect/index.ts"
+import { type Delta, tokenQuarters, type Usage } from "../dialect/index.ts"
 
 /** What one attempt showed, and what its upstream said of it. */
 export interface UsagePart {
-  shown: string
+  /** Four times the estimate of the tokens that were shown: text, reasoning, and what is in tool calls. */
+  quarters: number
   usage: Usage | undefined
 }
 
-/** A rough count of the tokens in so many characters: four each, as the common tokenisers give for English. */
-export const estimateTokens = (characters: number): number => Math.ceil(characters / 4)
+/** Four times the estimate of the tokens of a step. */
+export const quartersOf = ({ pieces, reasoning, text }: Delta): number => {
+  let quarters = tokenQuarters(text) + tokenQuarters(reasoning)
+  if (pieces === undefined) return quarters
+  for (const piece of pieces) {
+    if (piece._tag === "ToolInput" || piece._tag === "Refusal") quarters += tokenQuarters(piece.text)
+    else if (piece._tag === "ToolCall") quarters += tokenQuarters(piece.name)
+  }
+  return quarters
+}
+
+const add = (sum: number | undefined, more: number | undefined): number | undefined =>
+  more === undefined ? sum : (sum ?? 0) + more
 
 /** The usage of an answer. What no upstream said is estimated, and the sum says so. */
-export const sumUsage = (parts: ReadonlyArray<UsagePart>, inputEstimate: number): Usage => {
+export const sumUsage = (parts: ReadonlyArray<UsagePart>, inputEstimate: () => number): Usage => {
   let estimated = false
   let outputTokens = 0
+  let reasoningTokens: number | undefined
+  let counted = 0
   for (const part of parts) {
     if (part.usage === undefined) {
-      if (part.shown === "") continue
+      if (part.quarters === 0) continue
       estimated = true
-      outputTokens += estimateTokens(part.shown.length)
+      outputTokens += Math.ceil(part.quarters / 4)
     } else {
-      outputTokens += part.usage.outputTokens
+      // What is said at the beginning says nothing of what came after it: a cut answer cost at least what it showed.
+      outputTokens += part.usage.estimated
+        ? Math.max(part.usage.outputTokens, Math.ceil(part.quarters / 4))
+        : part.usage.outputTokens
+      reasoningTokens = add(reasoningTokens, part.usage.reasoningTokens)
       estimated ||= part.usage.estimated
     }
+    counted++
   }
   const first = parts[0]?.usage
   if (first === undefined) estimated = true
-  return { inputTokens: first?.inputTokens ?? inputEstimate, outputTokens, estimated }
+  return {
+    inputTokens: first?.inputTokens ?? inputEstimate(),
+    outputTokens,
+    cacheReadTokens: first?.cacheReadTokens,
+    cacheWriteTokens: first?.cacheWriteTokens,
+    reasoningTokens,
+    estimated,
+    // An upstream's own words hold for what it said itself, and for nothing that was added up.
+    native: counted === 1 ? first?.native : undefined
+  }
 }

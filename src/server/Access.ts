@@ -1,76 +1,79 @@
 /**
  * Who may ask: tokens where there are any, and where there are none a guard against other people's pages.
  */
-import { Redacted, Result } from "effect"
-import { findToken, type Token } from "../account/index.ts"
-import { AccessDenied, stackless, Unauthorized } from "../errors/index.ts"
+import { Effect, Redacted } from "effect"
+import type { Caller, Tokens } from "../account/index.ts"
+import { AccessDenied, type ResilienceError, stackless, Throttled, Unauthorized } from "../errors/index.ts"
 import { bearerToken, originAllowed, requestAllowed } from "../http/index.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Route } from "./Route.ts"
 
 /** What the guard must know of its server. */
 export interface AccessOptions {
-  readonly tokens: ReadonlyArray<Token>
+  /** Whether there are tokens: without them everybody on this machine may ask. */
+  readonly withTokens: () => boolean
+  readonly tokens: Tokens["Service"]
   readonly origins: ReadonlyArray<string>
   readonly port: () => number
 }
 
-/** Who asks: a token, or anybody where there are none. */
-export type Caller = Token | undefined
-
-const needs = (route: Route): "nothing" | "token" | "admin" => {
-  switch (route._tag) {
-    case "Live":
-    case "Ready":
-    case "Page":
-      return "nothing"
-    case "Metrics":
-      return "admin"
-    default:
-      return "token"
-  }
-}
-
-/** `/chat` and `/streams` take `?token=`, because an `EventSource` cannot send a header. */
-const takesQueryToken = (route: Route): boolean =>
-  route._tag === "Chat" || route._tag === "ReadStream" || route._tag === "CancelStream"
-
 /**
  * Without tokens: whether a request comes from this machine, or from a page that is listed. With tokens they decide; and
- * how the relay is may be asked by anybody.
+ * how the relay is may be asked by anybody. `route` is the row that was found, if one was.
  */
-export const guarded = (exchange: Exchange, options: AccessOptions): boolean =>
-  options.tokens.length > 0 ||
-  exchange.path.startsWith("/health/") ||
+export const guarded = (exchange: Exchange, route: Route | undefined, options: AccessOptions): boolean =>
+  options.withTokens() ||
+  route?.unguarded === true ||
   requestAllowed(
     { host: exchange.header("host"), origin: exchange.header("origin") },
     { port: options.port(), origins: options.origins }
   )
+
+/** What a client shows, wherever its SDK puts it. */
+const presented = (exchange: Exchange, route: Route): ReadonlyArray<string> => {
+  const bearer = bearerToken(exchange.header("authorization"))
+  const { credentialInQuery } = route
+  return [
+    bearer === undefined ? undefined : Redacted.value(bearer),
+    exchange.header("x-api-key"),
+    exchange.header("x-goog-api-key"),
+    credentialInQuery === undefined ? undefined : exchange.query.get(credentialInQuery)
+  ].filter((one): one is string => typeof one === "string" && one !== "")
+}
+
+const unauthorized = (message?: string) =>
+  Effect.fail(stackless(() => new Unauthorized(message === undefined ? {} : { message })))
 
 /** Lets a request pass to its route, or says why not. */
 export const admit = (
   exchange: Exchange,
   route: Route,
   options: AccessOptions
-): Result.Result<Caller, Unauthorized | AccessDenied> => {
-  const need = needs(route)
-  if (options.tokens.length === 0 || need === "nothing") return Result.succeed(undefined)
-  const query = takesQueryToken(route) ? exchange.query.get("token") : null
-  const presented =
-    bearerToken(exchange.header("authorization")) ?? (query === null || query === "" ? undefined : Redacted.make(query))
-  const token = presented === undefined ? undefined : findToken(options.tokens, presented)
-  if (token === undefined) return Result.fail(stackless(() => new Unauthorized({})))
-  if (need === "admin" && !token.admin) {
-    return Result.fail(stackless(() => new AccessDenied({ message: "this needs an admin token" })))
-  }
-  return Result.succeed(token)
+): Effect.Effect<Caller, ResilienceError> => {
+  if (!options.withTokens() || route.access === "anybody") return Effect.undefined
+  const [first, ...others] = presented(exchange, route)
+  if (first === undefined) return unauthorized()
+  if (others.some((other) => other !== first)) return unauthorized("The credentials that were sent are not the same.")
+  return Effect.matchEffect(options.tokens.find(Redacted.make(first)), {
+    // A token that was seen before is known without the books.
+    onFailure: () =>
+      Effect.fail(
+        stackless(() => new Throttled({ message: "tokens cannot be looked up now", retryAfterMillis: 1000 }))
+      ),
+    onSuccess: (token): Effect.Effect<Caller, ResilienceError> => {
+      if (token === undefined) return unauthorized()
+      return route.access === "admin" && !token.admin
+        ? Effect.fail(stackless(() => new AccessDenied({ message: "this needs an admin token" })))
+        : Effect.succeed(token)
+    }
+  })
 }
 
 /** Adds what lets a page of an allowed origin read the answer. */
 export const allowOrigin = (exchange: Exchange, options: AccessOptions): boolean => {
   const origin = exchange.header("origin")
   if (origin === undefined) return false
-  const own = options.tokens.length === 0
+  const own = !options.withTokens()
   const listed = originAllowed(origin, own ? exchange.header("host") : undefined, {
     origins: options.origins,
     port: own ? options.port() : -1

@@ -3,10 +3,9 @@
  */
 import { type IncomingMessage, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
-import { openaiErrorBody } from "../dialect/index.ts"
 import { HeadersTooLarge, InvalidRequest, RequestTimeout, type ResilienceError, stackless } from "../errors/index.ts"
-import { errorAnswer, makeRequestId, shouldRetryHeader } from "../http/index.ts"
-import { isDialectPath } from "./Route.ts"
+import { makeRequestId } from "../http/index.ts"
+import { envelopeAt } from "./Route.ts"
 
 /** The largest header block, in bytes. */
 const maxHeaderBytes = 64 * 1024
@@ -36,13 +35,10 @@ export const answerGarbage = (
   const [, method = "", path = ""] =
     /^([A-Z]+) (\/[^\s?]*)/.exec(error.rawPacket?.toString("latin1", 0, 2048) ?? "") ?? []
   const requestId = makeRequestId(Math.random)
-  const standard = errorAnswer(fault, { requestId, method, path, now }, undefined)
-  const answer = isDialectPath(path)
-    ? { ...standard, body: JSON.stringify(openaiErrorBody(fault, requestId)) }
-    : standard
+  const answer = envelopeAt(path)(fault, { requestId, method, path, now, accept: undefined })
   const headers = Object.entries({
+    "x-request-id": requestId,
     ...answer.headers,
-    ...(isDialectPath(path) ? shouldRetryHeader(fault) : {}),
     "content-length": String(Buffer.byteLength(answer.body)),
     connection: "close"
   })

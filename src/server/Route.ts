@@ -1,50 +1,59 @@
 /**
- * The routes: which method and path mean what. Pure; the list is the contract's.
+ * The route table: a row says all that there is to say of a route, so that HEAD, CORS, `allow`, who may ask, how errors are
+ * told, the banner and the README follow from it. The rows themselves are in `routes/`, one file a concern.
  */
+import type { Effect } from "effect"
+import type { Caller } from "../account/index.ts"
+import { type Envelope, clientDialects } from "../dialect/index.ts"
+import type { ResilienceError } from "../errors/index.ts"
+import type { Exchange } from "./Exchange.ts"
 
-/** What a request asks for. */
-export type Route =
-  | { readonly _tag: "ChatCompletions" }
-  | { readonly _tag: "Models" }
-  | { readonly _tag: "Model"; readonly id: string }
-  | { readonly _tag: "Chat" }
-  | { readonly _tag: "ReadStream"; readonly id: string }
-  | { readonly _tag: "CancelStream"; readonly id: string }
-  | { readonly _tag: "Metrics" }
-  | { readonly _tag: "Live" }
-  | { readonly _tag: "Ready" }
-  | { readonly _tag: "Page" }
+/** The methods that routes have. HEAD and OPTIONS follow from them. */
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+
+/** One route. */
+export interface Route {
+  readonly method: Method
+  /** `{id}` is one step of the path, `{id*}` one or more; what stands there is the handler's parameter, decoded. */
+  readonly path: string
+  /** Who may ask. A route that does not say it does not compile. */
+  readonly access: "anybody" | "token" | "admin"
+  /** How errors are told; by the request's headers where several dialects share a route. */
+  readonly envelope: Envelope | { readonly by: (header: (name: string) => string | undefined) => Envelope }
+  /** What it gives, in a few words: for the banner and the README. */
+  readonly shows: string
+  /** HEAD is answered too, as GET is and without a body: where an answer costs nothing. */
+  readonly head?: true
+  /** A query parameter that may hold the token: for who cannot send a header. */
+  readonly credentialInQuery?: "token" | "key"
+  /** It tells nothing, so it may be asked from anywhere, also on a relay without tokens. */
+  readonly unguarded?: true
+  readonly handle: (exchange: Exchange, caller: Caller, parameter: string) => Effect.Effect<void, ResilienceError>
+}
+
+/** A route as people read of it. */
+export type RouteShown = Pick<Route, "method" | "path" | "shows" | "access">
 
 /** The answer of the table. */
 export type Matched =
-  | { readonly _tag: "Found"; readonly route: Route }
+  | { readonly _tag: "Found"; readonly route: Route; readonly parameter: string }
   | { readonly _tag: "NotFound" }
-  | { readonly _tag: "MethodNotAllowed"; readonly allow: ReadonlyArray<string> }
+  | { readonly _tag: "MethodNotAllowed"; readonly allow: ReadonlyArray<Method>; readonly route: Route }
 
-interface Entry {
-  readonly pattern: RegExp
-  readonly methods: { readonly [method: string]: (parameter: string) => Route }
+/** Finds the route of a request. */
+export interface RouteTable {
+  readonly match: (method: string, path: string) => Matched
+  /** The methods of all routes, for CORS. */
+  readonly methods: ReadonlyArray<Method>
 }
 
-const table: ReadonlyArray<Entry> = [
-  { pattern: /^\/v1\/chat\/completions$/, methods: { POST: () => ({ _tag: "ChatCompletions" }) } },
-  { pattern: /^\/v1\/models$/, methods: { GET: () => ({ _tag: "Models" }) } },
-  { pattern: /^\/v1\/models\/(.+)$/, methods: { GET: (id) => ({ _tag: "Model", id }) } },
-  { pattern: /^\/chat$/, methods: { GET: () => ({ _tag: "Chat" }), POST: () => ({ _tag: "Chat" }) } },
-  {
-    pattern: /^\/streams\/([^/]+)$/,
-    methods: { GET: (id) => ({ _tag: "ReadStream", id }), DELETE: (id) => ({ _tag: "CancelStream", id }) }
-  },
-  { pattern: /^\/metrics$/, methods: { GET: () => ({ _tag: "Metrics" }) } },
-  { pattern: /^\/health\/live$/, methods: { GET: () => ({ _tag: "Live" }) } },
-  { pattern: /^\/health\/ready$/, methods: { GET: () => ({ _tag: "Ready" }) } },
-  { pattern: /^\/$/, methods: { GET: () => ({ _tag: "Page" }) } }
-]
-
-/** The routes that begin nothing and read no stream. */
-const free: ReadonlySet<RegExp> = new Set(
-  table.filter(({ pattern }) => !/chat|streams/.test(pattern.source)).map(({ pattern }) => pattern)
-)
+const patternOf = (path: string): RegExp =>
+  new RegExp(
+    `^${path
+      .replace(/[.*+?^$()|[\]\\]/g, "\\$&")
+      .replace(/\{\w+\\\*\}/g, "(.+)")
+      .replace(/\{\w+\}/g, "([^/]+)")}$`
+  )
 
 const decode = (text: string): string | undefined => {
   try {
@@ -54,21 +63,53 @@ const decode = (text: string): string | undefined => {
   }
 }
 
-/** Finds the route of a request. */
-export const matchRoute = (method: string, path: string): Matched => {
-  for (const { methods, pattern } of table) {
-    const found = pattern.exec(path)
-    if (found === null) continue
-    const parameter = decode(found[1] ?? "")
-    if (parameter === undefined) return { _tag: "NotFound" }
-    // What can be asked for can be asked about, where an answer costs nothing: balancers and probes do.
-    const make = methods[method === "HEAD" && free.has(pattern) ? "GET" : method]
-    return make === undefined
-      ? { _tag: "MethodNotAllowed", allow: Object.keys(methods) }
-      : { _tag: "Found", route: make(parameter) }
+/** Makes the table of some rows. Of two rows that fit a path the first counts. */
+export const makeRouteTable = (routes: ReadonlyArray<Route>): RouteTable => {
+  const byPath = new Map<string, { readonly pattern: RegExp; readonly rows: Array<Route> }>()
+  for (const route of routes) {
+    const known = byPath.get(route.path)
+    if (known === undefined) byPath.set(route.path, { pattern: patternOf(route.path), rows: [route] })
+    else known.rows.push(route)
   }
-  return { _tag: "NotFound" }
+  // Paths without a parameter are looked up; the rest, few, are tried one after the other.
+  const plain = new Map([...byPath].filter(([path]) => !path.includes("{")))
+  const parametric = [...byPath].filter(([path]) => path.includes("{")).map(([, entry]) => entry)
+
+  const answer = (rows: ReadonlyArray<Route>, method: string, parameter: string): Matched => {
+    const wanted = method === "HEAD" ? "GET" : method
+    const route = rows.find((row) => row.method === wanted)
+    return route === undefined || (method === "HEAD" && route.head !== true)
+      ? { _tag: "MethodNotAllowed", allow: rows.map((row) => row.method), route: rows[0]! }
+      : { _tag: "Found", route, parameter }
+  }
+
+  return {
+    methods: [...new Set(routes.map(({ method }) => method))],
+    match: (method, path) => {
+      const exact = plain.get(path)
+      if (exact !== undefined) return answer(exact.rows, method, "")
+      for (const { pattern, rows } of parametric) {
+        const found = pattern.exec(path)
+        if (found === null) continue
+        const parameter = decode(found[1] ?? "")
+        return parameter === undefined ? { _tag: "NotFound" } : answer(rows, method, parameter)
+      }
+      return { _tag: "NotFound" }
+    }
+  }
 }
 
-/** The routes that speak the OpenAI dialect: their errors do too. */
-export const isDialectPath = (path: string): boolean => path === "/v1" || path.startsWith("/v1/")
+/** How errors are told of a request that found this row. */
+export const envelopeOf = ({ envelope }: Route, header: (name: string) => string | undefined): Envelope =>
+  typeof envelope === "function" ? envelope : envelope.by(header)
+
+/** Our own body, or `application/problem+json` where it is asked for. */
+export const standard: Envelope = clientDialects.chat.failure
+
+/** How errors are told where no row fits: by where in the tree it was looked for. */
+export const envelopeAt = (path: string): Envelope =>
+  path === "/v1/messages" || path.startsWith("/v1/messages/")
+    ? clientDialects.anthropic.failure
+    : path === "/v1" || path.startsWith("/v1/")
+      ? clientDialects.openai.failure
+      : standard

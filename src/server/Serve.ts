@@ -1,19 +1,63 @@
 /**
- * The relay, whole: every service of it put together and served.
+ * The relay, whole: every service of it put together and served. Its parts are a record of Layers, each with what it is
+ * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
 import { Cause, Effect, Layer, Logger, type Scope } from "effect"
-import { Selection, UpstreamNode } from "../channel/index.ts"
+import { type Tokens, TokensNode, TokensSection } from "../account/index.ts"
+import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
-import { Journal, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
-import { Relay, type RelayOptions, Signals } from "../relay/index.ts"
+import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
+import { JournalSection } from "../journal/JournalSection.ts"
+import { StoreSection } from "../journal/StoreSection.ts"
+import { Relay, RelayEvents } from "../relay/index.ts"
+import { Settings, type SettingsService } from "../settings/index.ts"
 import { EventLog, EventLogNode, type EventLevel, Metrics } from "../telemetry/index.ts"
+import { ChatSection } from "./ChatSection.ts"
+import { parseRules } from "./ParseRules.ts"
+import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
 
 /** Why a relay could not be started. */
 export type ServeError = ListenFailed | QueryDataError | UpdateDataError
 
-const storeLayer = (store: RelayOptions["store"]) =>
-  store.type === "memory" ? JournalStoreMemory.layer : JournalStoreSqliteNode.layer({ path: store.path })
+/** What a relay is put together of. `E`: how building a part may fail. */
+export interface RelayParts<E> {
+  readonly log: Layer.Layer<EventLog, E>
+  readonly metrics: Layer.Layer<Metrics, E>
+  /** Who is told what happens. A sink is added beside ours with `RelayEvents.layerSink`. */
+  readonly events: Layer.Layer<RelayEvents, E, EventLog | Metrics>
+  /** Who may use it. */
+  readonly tokens: Layer.Layer<Tokens, E, Settings>
+  /** The channels that there are. */
+  readonly registry: Layer.Layer<Registry, E, Settings>
+  /** Which of them is asked. */
+  readonly selection: Layer.Layer<Selection, E, Registry | RelayEvents | Settings>
+  /** How they are asked. */
+  readonly upstream: Layer.Layer<Upstream, E>
+  /** Where answers are kept. */
+  readonly store: Layer.Layer<JournalStore, E, EventLog | Settings>
+}
+
+const storeLayer = Layer.unwrap(
+  Effect.map(Settings, (settings) => {
+    const store = settings.of(StoreSection).current
+    return store.type === "memory" ? JournalStoreMemory.layer : JournalStoreSqliteNode.layer({ path: store.path })
+  })
+)
+
+/** The parts of a relay that runs by its settings alone: on stderr, over sockets, in memory or in a file. */
+export const defaultParts: RelayParts<QueryDataError | UpdateDataError> = {
+  log: EventLogNode.layerStderr,
+  metrics: Metrics.layer,
+  events: RelayEvents.layer,
+  tokens: Layer.unwrap(
+    Effect.map(Settings, (settings) => TokensNode.layerFile(() => settings.of(TokensSection).current))
+  ),
+  registry: Registry.layer,
+  selection: Layer.unwrap(Effect.map(RelayEvents, ({ tell }) => Selection.layer({ tell }))),
+  upstream: UpstreamNode.layer,
+  store: storeLayer
+}
 
 const levels: { readonly [level: string]: EventLevel } = {
   Fatal: "fatal",
@@ -35,26 +79,44 @@ const effectLog = Layer.unwrap(
   )
 )
 
-const services = (options: RelayOptions) => {
-  const telemetry = Layer.provideMerge(Signals.layer, Layer.merge(EventLogNode.layerStderr, Metrics.layer))
-  const journal = Journal.layer({ retention: options.journal.retention }).pipe(Layer.provide(storeLayer(options.store)))
-  const selection = Layer.unwrap(
-    Effect.map(Signals, (signals) => {
-      for (const { id } of options.channels) signals.channel(id, "enabled", "enabled", undefined)
-      return Selection.layer(options.channels, options.breaker, signals.channel)
-    })
-  )
-  const upstream = UpstreamNode.layer
-  return Relay.layer(options).pipe(
-    Layer.provideMerge(Layer.mergeAll(journal, selection, upstream)),
-    Layer.provideMerge(effectLog),
-    Layer.provideMerge(telemetry)
-  )
-}
+const journalLayer = Layer.unwrap(
+  Effect.map(Settings, (settings) => Journal.layer(settings.of(JournalSection).current))
+)
 
-/** Starts a relay and serves it; it is stopped with its scope. `shutdown` stops it gently. */
-export const serve = (options: RelayOptions): Effect.Effect<RunningServer, ServeError, Scope.Scope> =>
+const relayLayer = Layer.unwrap(
   Effect.gen(function* () {
-    const context = yield* Layer.build(services(options))
-    return yield* Effect.provideContext(serveHttp(options), context)
+    const settings = yield* Settings
+    return Relay.layer({
+      journal: settings.of(JournalSection).current,
+      debug: settings.of(ServerSection).current.debug,
+      rules: parseRules(settings, yield* Selection),
+      chatTimeout: () => settings.of(ChatSection).current.timeout
+    })
+  })
+)
+
+/** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
+export const layerFrom = <E>(
+  parts: RelayParts<E>
+): Layer.Layer<Relay | Journal | Selection | Registry | RelayEvents | Tokens | EventLog | Metrics, E, Settings> =>
+  relayLayer.pipe(
+    Layer.provideMerge(Layer.mergeAll(Layer.provide(journalLayer, parts.store), parts.selection, parts.upstream)),
+    Layer.provideMerge(Layer.merge(parts.registry, parts.tokens)),
+    Layer.provideMerge(effectLog),
+    Layer.provideMerge(parts.events),
+    Layer.provideMerge(Layer.merge(parts.log, parts.metrics))
+  )
+
+/**
+ * Starts a relay by its settings and serves it; it is stopped with its scope. `shutdown` stops it gently. `parts` go in
+ * the place of ours.
+ */
+export const serve = <E = never>(
+  settings: SettingsService,
+  parts: Partial<RelayParts<E>> = {}
+): Effect.Effect<RunningServer, ServeError | E, Scope.Scope> =>
+  Effect.gen(function* () {
+    const whole: RelayParts<QueryDataError | UpdateDataError | E> = { ...defaultParts, ...parts }
+    const context = yield* Layer.build(Layer.provideMerge(layerFrom(whole), Layer.succeed(Settings, settings)))
+    return yield* Effect.provideContext(serveHttp, context)
   })

@@ -2,32 +2,22 @@
  * The relay's HTTP server on `node:http`: takes connections, runs each request through guard, route and handler, and
  * shuts down so that nobody is left with half an answer who could have had a whole one.
  */
-import { Cause, Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
+import { Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Selection } from "../channel/index.ts"
-import {
-  AccessDenied,
-  InternalError,
-  isResilienceError,
-  MethodNotAllowed,
-  NotFound,
-  type ResilienceError,
-  ShuttingDown,
-  stackless
-} from "../errors/index.ts"
+import type { Envelope } from "../dialect/index.ts"
+import { ShuttingDown, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
-import { Journal } from "../journal/index.ts"
-import { Relay, type RelayOptions, Signals } from "../relay/index.ts"
-import { Metrics } from "../telemetry/index.ts"
-import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
+import { Relay, RelayEvents } from "../relay/index.ts"
+import { Settings } from "../settings/index.ts"
+import { makeDispatcher, type Served } from "./Dispatch.ts"
 import type { Exchange } from "./Exchange.ts"
 import { makeExchange } from "./ExchangeNode.ts"
 import { answerFailure } from "./Failures.ts"
-import { handle, type HandlerContext } from "./Handlers.ts"
-import type { StreamReader } from "./Readers.ts"
 import { answerGarbage, headFault, maxParsedBytes } from "./HeadFaultNode.ts"
-import { matchRoute } from "./Route.ts"
+import type { RouteShown } from "./Route.ts"
+import { ServerSection } from "./ServerSection.ts"
 
 /** How long readers that are let go wait before they come back, in milliseconds: spread, so that they do not come at once. */
 const comeBack = { least: 500, most: 3_000 }
@@ -41,6 +31,8 @@ export interface ListenFailed {
 /** A server that runs. */
 export interface RunningServer {
   readonly address: { readonly host: string; readonly port: number }
+  /** What it serves, in the order in which it is shown. */
+  readonly routes: ReadonlyArray<RouteShown>
   /** Stops taking work and ends what there is, in time or not. Once; later calls give the first one's answer. */
   readonly shutdown: Effect.Effect<"clean" | "graceExpired">
 }
@@ -63,176 +55,109 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
     })
   })
 
-const preflight = (exchange: Exchange, access: AccessOptions): boolean => {
-  if (exchange.method !== "OPTIONS" || exchange.header("access-control-request-method") === undefined) return false
-  const allowed = allowOrigin(exchange, access)
-  exchange.head(allowed ? 204 : 403, {
-    ...(allowed
-      ? {
-          "access-control-allow-methods": "GET, POST, DELETE",
-          "access-control-allow-headers": exchange.header("access-control-request-headers") ?? "*",
-          "access-control-max-age": "600"
-        }
-      : {}),
-    "content-length": "0"
-  })
-  exchange.end()
-  return true
-}
-
-const dispatch = (
-  context: HandlerContext,
-  exchange: Exchange,
-  access: AccessOptions
-): Effect.Effect<void, ResilienceError> =>
-  Effect.suspend(() => {
-    if (preflight(exchange, access)) return Effect.void
-    allowOrigin(exchange, access)
-    if (!guarded(exchange, access)) {
-      return Effect.fail(stackless(() => new AccessDenied({ message: "this host or origin may not ask here" })))
-    }
-    const matched = matchRoute(exchange.method, exchange.path)
-    if (matched._tag === "NotFound") return Effect.fail(stackless(() => new NotFound({})))
-    if (matched._tag === "MethodNotAllowed") {
-      return Effect.fail(stackless(() => new MethodNotAllowed({ allow: matched.allow })))
-    }
-    const admitted = admit(exchange, matched.route, access)
-    return admitted._tag === "Failure"
-      ? Effect.fail(admitted.failure)
-      : handle(context, exchange, matched.route, admitted.success)
-  })
-
 /** Whether an answer on a connection has begun and is not over. Requests may wait behind it. */
 const answering = (responses: ReadonlySet<ServerResponse> | undefined): boolean =>
   responses !== undefined &&
   Array.from(responses).some((response) => response.headersSent && !response.writableFinished)
 
-/** Serves the relay of its services. The server is closed with its scope. */
-export const serveHttp = (
-  options: RelayOptions
-): Effect.Effect<RunningServer, ListenFailed, Journal | Metrics | Relay | Selection | Signals | Scope.Scope> =>
-  Effect.gen(function* () {
-    const clock = yield* Clock.Clock
-    const relay = yield* Relay
-    const signals = yield* Signals
-    const readers = new Set<StreamReader>()
-    const exchanges = new Set<ServerResponse>()
-    /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
-    const pending = new Map<Exchange, Fiber.Fiber<void>>()
-    /** The requests of each connection that are not over: several, where they are sent behind one another. */
-    const answers = new WeakMap<Socket, Set<ServerResponse>>()
-    const context: HandlerContext = {
-      options,
-      relay,
-      signals,
-      journal: yield* Journal,
-      selection: yield* Selection,
-      metrics: yield* Metrics,
-      readers,
-      now: () => clock.currentTimeMillisUnsafe(),
-      startedAt: clock.currentTimeMillisUnsafe()
-    }
-    let port = options.server.port
-    const access: AccessOptions = { tokens: options.tokens, origins: options.server.origins, port: () => port }
-    const fork = yield* FiberSet.makeRuntime<never, void, never>()
-    const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
+/** Serves the relay of its services, by its settings. The server is closed with its scope. */
+export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scope.Scope> = Effect.gen(function* () {
+  const settings = yield* Settings
+  const options = settings.of(ServerSection).current
+  const selection = yield* Selection
+  const clock = yield* Clock.Clock
+  const relay = yield* Relay
+  const events = yield* RelayEvents
+  const exchanges = new Set<ServerResponse>()
+  /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
+  const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly envelope: Envelope }>()
+  /** The requests of each connection that are not over: several, where they are sent behind one another. */
+  const answers = new WeakMap<Socket, Set<ServerResponse>>()
+  const now = (): number => clock.currentTimeMillisUnsafe()
+  let port = options.port
+  const dispatcher = yield* makeDispatcher(() => port)
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-      const underWay = answers.get(request.socket) ?? new Set()
-      answers.set(request.socket, underWay.add(response))
-      exchanges.add(response)
-      response.once("close", () => {
-        underWay.delete(response)
-        exchanges.delete(response)
-      })
-      const exchange = makeExchange(request, response, requestIdOf)
-      const fault = headFault(request)
-      const routed = fault === undefined ? dispatch(context, exchange, access) : Effect.fail(fault)
-      const answered = routed.pipe(
-        Effect.catchCause((cause) =>
-          Effect.sync(() => {
-            if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()
-            const error = Cause.squash(cause)
-            if (isResilienceError(error)) return answerFailure(exchange, error, context.now())
-            const bug = new InternalError({ message: `the server failed: ${String(error)}` })
-            signals.relay("relay_error", { request_id: exchange.requestId }, bug)
-            answerFailure(exchange, bug, context.now())
-          })
-        )
-      )
-      const fiber = fork(answered)
-      pending.set(exchange, fiber)
-      fiber.addObserver(() => pending.delete(exchange))
-      // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
-      exchange.onClose(() => {
-        if (fiber.pollUnsafe() === undefined) fork(Effect.asVoid(Fiber.interrupt(fiber)))
-      })
-    }
-
-    const server = createServer(
-      // Whether there is a host is looked at here: Node would answer without a body and an id.
-      { maxHeaderSize: maxParsedBytes, requireHostHeader: false, noDelay: true, keepAlive: true },
-      onRequest
-    )
-    // Longer than the proxies before it keep theirs, so that none of them sends on a connection that was just closed.
-    server.keepAliveTimeout = 65_000
-    // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
-    server.on("checkExpectation", onRequest)
-    server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-      answerGarbage(socket, error, answering(answers.get(socket)), context.now())
-    )
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-    )
-    const address = yield* listen(server, options.server.host, options.server.port)
-    port = address.port
-    signals.relay("relay_started", { port, channels: options.channels.length })
-
-    const letGo = (): void => {
-      for (const reader of readers) {
-        if (reader.kind === "own") {
-          reader.letGo(Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
-        }
-      }
-    }
-    const quiet = Effect.callback<void>((resume) => {
-      const check = (): void => {
-        if (exchanges.size === 0) resume(Effect.void)
-      }
-      for (const response of exchanges) response.once("close", () => queueMicrotask(check))
-      check()
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const underWay = answers.get(request.socket) ?? new Set()
+    answers.set(request.socket, underWay.add(response))
+    exchanges.add(response)
+    response.once("close", () => {
+      underWay.delete(response)
+      exchanges.delete(response)
     })
-    const shutdown = yield* Effect.cached(
-      Effect.gen(function* () {
-        signals.relay("relay_stopping", { active: relay.active() })
-        yield* relay.stop
-        server.close()
-        for (const [exchange, fiber] of pending) {
-          answerFailure(
-            exchange,
-            stackless(() => new ShuttingDown({})),
-            context.now()
-          )
-          fiber.interruptUnsafe()
-        }
-        letGo()
-        server.closeIdleConnections()
-        const clean = yield* Effect.andThen(relay.drained, quiet).pipe(
-          Effect.timeoutOption(options.server.shutdownGrace),
-          Effect.map((ended) => ended._tag === "Some")
-        )
-        if (!clean) {
-          yield* relay.abort
-          // One turn for the last frames to be committed and written.
-          yield* Effect.sleep(50)
-        }
-        server.closeAllConnections()
-        signals.relay("relay_stopped", { clean })
-        return clean ? ("clean" as const) : ("graceExpired" as const)
-      })
-    )
-    return { address: { host: options.server.host, port }, shutdown }
+    const exchange = makeExchange(request, response, requestIdOf)
+    const { answer, envelope } = dispatcher.route(exchange, headFault(request))
+    const fiber = fork(answer)
+    pending.set(exchange, { fiber, envelope })
+    fiber.addObserver(() => pending.delete(exchange))
+    // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
+    exchange.onClose(() => {
+      if (fiber.pollUnsafe() === undefined) fork(Effect.asVoid(Fiber.interrupt(fiber)))
+    })
+  }
+
+  const server = createServer(
+    // Whether there is a host is looked at here: Node would answer without a body and an id.
+    { maxHeaderSize: maxParsedBytes, requireHostHeader: false, noDelay: true, keepAlive: true },
+    onRequest
+  )
+  // Longer than the proxies before it keep theirs, so that none of them sends on a connection that was just closed.
+  server.keepAliveTimeout = 65_000
+  // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
+  server.on("checkExpectation", onRequest)
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+    answerGarbage(socket, error, answering(answers.get(socket)), now())
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+  )
+  const address = yield* listen(server, options.host, options.port)
+  port = address.port
+  events.tell({ _tag: "RelayStarted", port, channels: (yield* selection.states).length })
+
+  const letGo = (): void =>
+    dispatcher.readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
+  const quiet = Effect.callback<void>((resume) => {
+    const check = (): void => {
+      if (exchanges.size === 0) resume(Effect.void)
+    }
+    for (const response of exchanges) response.once("close", () => queueMicrotask(check))
+    check()
   })
+  const shutdown = yield* Effect.cached(
+    Effect.gen(function* () {
+      events.tell({ _tag: "RelayStopping", active: relay.active() })
+      yield* relay.stop
+      server.close()
+      for (const [exchange, { envelope, fiber }] of pending) {
+        answerFailure(
+          exchange,
+          stackless(() => new ShuttingDown({})),
+          envelope,
+          now()
+        )
+        fiber.interruptUnsafe()
+      }
+      letGo()
+      server.closeIdleConnections()
+      const clean = yield* Effect.andThen(relay.drained, quiet).pipe(
+        Effect.timeoutOption(options.shutdownGrace),
+        Effect.map((ended) => ended._tag === "Some")
+      )
+      if (!clean) {
+        yield* relay.abort
+        // One turn for the last frames to be committed and written.
+        yield* Effect.sleep(50)
+      }
+      server.closeAllConnections()
+      events.tell({ _tag: "RelayStopped", clean })
+      return clean ? ("clean" as const) : ("graceExpired" as const)
+    })
+  )
+  return { address: { host: options.host, port }, routes: dispatcher.routes, shutdown }
+})

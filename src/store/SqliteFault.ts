@@ -16,10 +16,24 @@ const plain: { readonly [code: number]: string } = {
   26: "is not a database"
 }
 
-/** The primary result code of an error of SQLite, or `undefined` for any other error. */
+/** What the file system calls the same. */
+const spoken: { readonly [code: string]: number } = {
+  EACCES: 3,
+  EPERM: 3,
+  EROFS: 8,
+  EIO: 10,
+  ENOSPC: 13,
+  EISDIR: 14,
+  ENOTDIR: 14,
+  ENOENT: 14,
+  ELOOP: 14
+}
+
+/** The primary result code of an error of SQLite, the one that means the same for one of the file system, or `undefined`. */
 export const sqliteCode = (cause: unknown): number | undefined => {
-  const code = typeof cause === "object" && cause !== null && "errcode" in cause ? cause.errcode : undefined
-  return typeof code === "number" ? code & 0xff : undefined
+  if (typeof cause !== "object" || cause === null) return undefined
+  if ("errcode" in cause && typeof cause.errcode === "number") return cause.errcode & 0xff
+  return "syscall" in cause && "code" in cause ? spoken[String(cause.code)] : undefined
 }
 
 /** Another connection holds the lock that was needed: trying again may succeed. */

@@ -8,15 +8,20 @@
  * file, a network disk) each write reads the owner's epoch, and a process that has been followed by another writes
  * nothing.
  *
+ * **Who may read it.** Its files are their owner's alone (0600, a folder that is made 0700). What is deleted is
+ * overwritten with zeros (`secure_delete`), in the database and in the log. The log still has the pages of before until
+ * it is begun anew, which the upkeep does within a minute or two and closing does at once; what a file system or a disk
+ * keeps of a page that was overwritten is out of reach.
+ *
  * **How it is fast.** The writer never waits: `busy_timeout` is 0, and a write that finds the database busy is tried
  * again in a later turn. Copying the log back and deleting are the work of a thread (`SqliteUpkeepNode.ts`).
  */
-import { mkdirSync, statSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { resolve } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, type Duration, Effect, type Scope } from "effect"
 import { LeaseLost, type QueryDataError, stackless, type UpdateDataError } from "../errors/index.ts"
-import type { Answer } from "./Answer.ts"
+import type { Reply } from "./Reply.ts"
+import { placeOf, sizeOf } from "./SqlitePlaceNode.ts"
 import { describe, isBusy, openFault, queryFault, updateFault } from "./SqliteFault.ts"
 import { startUpkeep, type Upkeep } from "./SqliteUpkeepNode.ts"
 
@@ -31,6 +36,10 @@ export interface SqliteOptions {
    * One of a newer version is refused.
    */
   readonly migrations: ReadonlyArray<string>
+  /** How long to wait for a process that has it. Default: not at all. */
+  readonly wait?: Duration.Input | undefined
+  /** Called once, if there is something to wait for. */
+  readonly onWait?: (() => void) | undefined
 }
 
 /** An open database, and the only right to write it. */
@@ -46,9 +55,9 @@ export interface Sqlite {
    * Runs `body` in one transaction, fenced by the epoch, and answers when it is committed. If the database is busy it
    * is run again in later turns, for at most 5 s. `body` must do nothing but run statements.
    */
-  readonly write: (body: () => void, done: (answer: Answer<void, UpdateDataError | LeaseLost>) => void) => void
+  readonly write: (body: () => void, done: (answer: Reply<void, UpdateDataError | LeaseLost>) => void) => void
   /** Runs a read. */
-  readonly read: <A>(body: () => A) => Answer<A, QueryDataError>
+  readonly read: <A>(body: () => A) => Reply<A, QueryDataError>
   /** Runs statements that each do a bounded piece of work, until they change nothing, beside the writer. */
   readonly clean: Upkeep["clean"]
   /** Whether writes can be expected to succeed. After one has failed this tries one, at most once a second. */
@@ -57,17 +66,22 @@ export interface Sqlite {
 
 /** For how long a write is tried while the database is busy, in milliseconds. */
 const busyFor = 5_000
+/** How often a lock that is waited for is tried, in milliseconds: a try takes some 0.2 ms. */
+const tryEvery = 25
 /** Up to this size a database is looked through for damage when it is opened (some 100 ms). */
 const checkedUpTo = 64 * 1024 * 1024
 
 const done = { ok: true, value: undefined } as const
 
-/** Opens the database and its lock, for as long as the scope is open. */
+/**
+ * Opens the database and its lock, for as long as the scope is open. Fails when another process has the lock, and goes
+ * on having it for `wait`. The lock is that of the file, by whatever path; a hard link is another file to it, and SQLite
+ * forbids it. Waiting can be interrupted; the lock is taken within 25 ms of being free.
+ */
 export const open = Effect.fnUntraced(function* (
   options: SqliteOptions
 ): Effect.fn.Return<Sqlite, UpdateDataError | QueryDataError, Scope.Scope> {
   const path = resolve(options.path)
-  const openedAt = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const warn = (message: string): void => void fork(Effect.logWarning(message))
   const opening = <A>(body: () => A): Effect.Effect<A, UpdateDataError | QueryDataError> =>
@@ -84,30 +98,30 @@ export const open = Effect.fnUntraced(function* (
     try: () => import("node:sqlite"),
     catch: (cause) => updateFault(describe(path, cause))
   })
-  yield* opening(() => mkdirSync(dirname(path), { recursive: true }))
+  const place = yield* opening(() => placeOf(path))
 
-  yield* Effect.acquireRelease(
-    Effect.suspend(() => {
-      const opened = openLock(sqlite.DatabaseSync, path)
-      return opened.ok ? Effect.succeed(opened.value) : Effect.fail(opened.error)
-    }),
-    (lock) => Effect.sync(() => lock.close())
-  )
+  yield* acquireLock(() => openLock(sqlite.DatabaseSync, path, place.lock), options)
+  const openedAt = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const database = yield* Effect.acquireRelease(
-    opening(() => new sqlite.DatabaseSync(path)),
+    opening(() => new sqlite.DatabaseSync(place.file)),
     (database) => Effect.sync(() => database.close())
   )
-  const epoch = yield* opening(() => prepare(database, path, openedAt, options))
+  const epoch = yield* opening(() => prepare(database, path, place.file, openedAt, options))
+  let there = true
 
   const upkeep = yield* Effect.acquireRelease(
     Effect.sync(() =>
       startUpkeep({
-        path,
+        path: place.file,
         onUp: () => database.isOpen && database.exec("PRAGMA wal_autocheckpoint = 0"),
         onDown: (message) => {
           // Until the thread is back the writer keeps the log in bounds itself.
           if (database.isOpen) database.exec("PRAGMA wal_autocheckpoint = 1000")
           warn(`the upkeep of the store at ${path} is started again: ${message}`)
+        },
+        onPlace: (found) => {
+          there = found
+          warn(`the store at ${path} ${found ? "is there again" : missing}`)
         }
       })
     ),
@@ -126,7 +140,9 @@ export const open = Effect.fnUntraced(function* (
   }
 
   /** One try: an answer, or `undefined` when the database is busy. */
-  const attempt = (body: () => void): Answer<void, UpdateDataError | LeaseLost> | undefined => {
+  const attempt = (body: () => void): Reply<void, UpdateDataError | LeaseLost> | undefined => {
+    // What is written to a file without a name is gone with the process.
+    if (!there) return { ok: false, error: updateFault(`the store at ${path} ${missing}`) }
     try {
       begin.run()
       if (fence.get()?.["epoch"] !== epoch) {
@@ -176,7 +192,7 @@ export const open = Effect.fnUntraced(function* (
     },
     clean: upkeep.clean,
     usable: () => {
-      if (!database.isOpen || state === "lost") return false
+      if (!database.isOpen || state === "lost" || !there) return false
       if (state === "failing" && performance.now() - probedAt >= 1_000) {
         probedAt = performance.now()
         // As much as real work may need: a single page may fit where nothing else does.
@@ -190,25 +206,54 @@ export const open = Effect.fnUntraced(function* (
 /** Takes 256 KiB of the disk, to be given back in a commit of its own: pages freed in the same one are never written. */
 const fillProbe = "CREATE TABLE IF NOT EXISTS probe (filler BLOB); INSERT INTO probe VALUES (zeroblob(262144))"
 
+const missing = "has been deleted or moved away under the running process"
+
 /** A database that can be read, but is not for us. */
 class Refused extends Error {}
+
+/** Takes the lock for as long as the scope is open, or waits for it. */
+const acquireLock = (
+  open: () => Reply<DatabaseSync, UpdateDataError | QueryDataError> | "held",
+  { onWait, path, wait }: SqliteOptions
+): Effect.Effect<void, UpdateDataError | QueryDataError, Scope.Scope> => {
+  const inUse = Effect.suspend(() =>
+    Effect.fail(updateFault(`the store at ${resolve(path)} is in use by another process`))
+  )
+  /** Tries once, and says whether it has it. */
+  const tryIt: Effect.Effect<boolean, UpdateDataError | QueryDataError, Scope.Scope> = Effect.suspend(() => {
+    const opened = open()
+    if (opened === "held") return Effect.succeed(false)
+    if (!opened.ok) return Effect.fail(opened.error)
+    return Effect.as(
+      Effect.addFinalizer(() => Effect.sync(() => opened.value.close())),
+      true
+    )
+  }).pipe(Effect.uninterruptible)
+  if (wait === undefined) return Effect.flatMap(tryIt, (mine) => (mine ? Effect.void : inUse))
+  const waiting = Effect.gen(function* () {
+    onWait?.()
+    while (!(yield* tryIt)) yield* Effect.sleep(tryEvery)
+  })
+  return Effect.flatMap(tryIt, (mine) =>
+    mine ? Effect.void : Effect.timeoutOrElse(waiting, { duration: wait, orElse: () => inUse })
+  )
+}
 
 /** Takes the owner's lock. The connection is the lock: it is held until it is closed, or the process is gone. */
 const openLock = (
   Database: typeof DatabaseSync,
-  path: string
-): Answer<DatabaseSync, UpdateDataError | QueryDataError> => {
+  path: string,
+  file: string
+): Reply<DatabaseSync, UpdateDataError | QueryDataError> | "held" => {
   let lock: DatabaseSync | undefined
   try {
-    lock = new Database(`${path}.lock`)
+    lock = new Database(file)
     // Nothing is ever written to it: a rollback journal in memory leaves no file behind.
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
     return { ok: true, value: lock }
   } catch (cause) {
     lock?.close()
-    return isBusy(cause)
-      ? { ok: false, error: updateFault(`the store at ${path} is in use by another process`) }
-      : { ok: false, error: openFault(`${path}.lock`, cause) }
+    return isBusy(cause) ? "held" : { ok: false, error: openFault(`${path}.lock`, cause) }
   }
 }
 
@@ -216,7 +261,13 @@ const pragma = (database: DatabaseSync, name: string): unknown =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]
 
 /** Refuses what is not ours, brings the schema up to date, and begins a new epoch: in that order. */
-const prepare = (database: DatabaseSync, path: string, openedAt: number, options: SqliteOptions): number => {
+const prepare = (
+  database: DatabaseSync,
+  path: string,
+  file: string,
+  openedAt: number,
+  options: SqliteOptions
+): number => {
   const newest = options.migrations.length
   database.exec("PRAGMA busy_timeout = 2000")
   const version = Number(pragma(database, "user_version"))
@@ -230,10 +281,12 @@ const prepare = (database: DatabaseSync, path: string, openedAt: number, options
       `the store at ${path} was written by a newer version (schema ${version}; this version knows ${newest})`
     )
   }
-  if (statSync(path).size <= checkedUpTo && pragma(database, "quick_check(1)") !== "ok") {
+  const small = sizeOf(file) <= checkedUpTo
+  if (small && pragma(database, "quick_check(1)") !== "ok") {
     throw new Refused(`the store at ${path} is damaged: restore it from a copy, or move it away to begin anew`)
   }
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0")
+  database.exec("PRAGMA secure_delete = ON")
   database.exec("BEGIN IMMEDIATE")
   database.exec(
     "CREATE TABLE IF NOT EXISTS owner (epoch INTEGER NOT NULL, opened_at INTEGER NOT NULL) STRICT;" +
@@ -242,6 +295,9 @@ const prepare = (database: DatabaseSync, path: string, openedAt: number, options
   for (const migration of options.migrations.slice(version)) database.exec(migration)
   database.exec(`PRAGMA application_id = ${options.application}; PRAGMA user_version = ${newest}`)
   const row = database.prepare("UPDATE owner SET epoch = epoch + 1, opened_at = ? RETURNING epoch").get(openedAt)
-  database.exec("COMMIT; PRAGMA busy_timeout = 0")
+  database.exec("COMMIT")
+  // What older versions deleted may still lie in free pages.
+  if (version > 0 && version < newest && small) database.exec("VACUUM")
+  database.exec("PRAGMA busy_timeout = 0")
   return Number(row?.["epoch"])
 }

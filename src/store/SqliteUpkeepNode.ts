@@ -20,6 +20,10 @@ export interface UpkeepOptions {
   readonly onUp: () => void
   /** The thread is gone; it is started again after a pause. */
   readonly onDown: (message: string) => void
+  /** The file is no longer at its place, or is there again. */
+  readonly onPlace: (there: boolean) => void
+  /** How often the log is begun anew at least, in milliseconds. Default: a minute. */
+  readonly renewEvery?: number
 }
 
 /** The module of the thread: TypeScript beside this file in a checkout, JavaScript in the package. */
@@ -29,7 +33,7 @@ const thread = new URL(`./SqliteUpkeepThreadNode.${import.meta.url.endsWith(".ts
 const restartAfter = { first: 1_000, most: 60_000 }
 
 /** Starts the upkeep thread. It does not keep the process alive. */
-export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
+export const startUpkeep = ({ path, onUp, onDown, onPlace, renewEvery = 60_000 }: UpkeepOptions): Upkeep => {
   let closing = false
   /** The thread has a connection, which it must close itself. */
   let up = false
@@ -39,7 +43,10 @@ export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
 
   const spawn = (): Worker => {
     // The flags of this process (a loader, an inspector) are not the thread's.
-    const worker = new Worker(thread, { workerData: { path }, execArgv: ["--disable-warning=ExperimentalWarning"] })
+    const worker = new Worker(thread, {
+      workerData: { path, renewEvery },
+      execArgv: ["--disable-warning=ExperimentalWarning"]
+    })
     let fault = "it ended"
     worker.on("message", (told: UpkeepTell) => {
       if (told._tag === "Ready") {
@@ -47,6 +54,7 @@ export const startUpkeep = ({ path, onUp, onDown }: UpkeepOptions): Upkeep => {
         pause = restartAfter.first
         return onUp()
       }
+      if (told._tag === "Place") return onPlace(told.there)
       const done = waiting.get(told.id)
       waiting.delete(told.id)
       done?.(told.fault)

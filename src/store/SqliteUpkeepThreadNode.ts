@@ -5,14 +5,16 @@
  *
  * Started by `SqliteUpkeepNode.ts`; it imports nothing of Effect, so that it starts in a few milliseconds.
  */
-import { statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"
+import { identityOf, sizeOf } from "./SqlitePlaceNode.ts"
 
 /** What the thread is started with. */
 export interface UpkeepData {
   readonly path: string
+  /** How often the log is begun anew at least, in milliseconds, so that nothing that was deleted stays in it. */
+  readonly renewEvery: number
 }
 
 /** A deletion, or another statement that does a bounded piece of work: repeated until it changes nothing. */
@@ -30,8 +32,10 @@ export type UpkeepAsk =
 export type UpkeepTell =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Cleaned"; readonly id: number; readonly fault: string | undefined }
+  /** The file that was opened is at its place again, or is there no longer. */
+  | { readonly _tag: "Place"; readonly there: boolean }
 
-/** How often the log is looked at, in milliseconds. */
+/** How often the log and the file are looked at, in milliseconds. */
 const lookEvery = 500
 /** From this size on the log is copied back; the writer goes on meanwhile. */
 const copyFrom = 4 * 1024 * 1024
@@ -40,16 +44,39 @@ const restartFrom = 64 * 1024 * 1024
 /** The pause between two steps of a deletion, in milliseconds. */
 const pause = 2
 
-const { path } = workerData as UpkeepData
+const { path, renewEvery } = workerData as UpkeepData
 const database = new DatabaseSync(path)
 database.exec("PRAGMA busy_timeout = 2000; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0")
+database.exec("PRAGMA secure_delete = ON")
 
-const logSize = (): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+const log = `${path}-wal`
+let renewed = performance.now()
 
 const copyBack = (): void => {
-  if (logSize() < copyFrom) return
+  const size = sizeOf(log)
+  if (size < copyFrom) {
+    if (size > 0 && performance.now() - renewed >= renewEvery) renew()
+    return
+  }
   database.exec("PRAGMA wal_checkpoint(PASSIVE)")
-  if (logSize() >= restartFrom) database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+  if (sizeOf(log) >= restartFrom) renew()
+}
+
+/** Copies all of the log back and begins it anew. Tried again at the next look if somebody is in the way. */
+const renew = (): void => {
+  const busy = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"]
+  if (busy === 0) renewed = performance.now()
+}
+
+const identity = identityOf(path)
+const logged = identityOf(log) !== undefined
+let there = true
+
+const lookAtPlace = (): void => {
+  const found = identity !== undefined && identityOf(path) === identity && (!logged || identityOf(log) !== undefined)
+  if (found === there) return
+  there = found
+  tell({ _tag: "Place", there })
 }
 
 const clean = async (steps: ReadonlyArray<Step>): Promise<void> => {
@@ -60,7 +87,10 @@ const clean = async (steps: ReadonlyArray<Step>): Promise<void> => {
 }
 
 const tell = (message: UpkeepTell): void => parentPort?.postMessage(message, [])
-const timer = setInterval(copyBack, lookEvery)
+const timer = setInterval(() => {
+  lookAtPlace()
+  if (there) copyBack()
+}, lookEvery)
 
 /** One deletion at a time. */
 let last: Promise<void> = Promise.resolve()

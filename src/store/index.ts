@@ -1,2 +1,2 @@
-export type * from "./Answer.ts"
+export type * from "./Reply.ts"
 export * as SqliteNode from "./SqliteNode.ts"

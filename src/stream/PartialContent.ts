@@ -2,44 +2,26 @@
  * An answer that breaks off is not lost: what was delivered of it is kept, travels in the error, and a continuation can
  * go on from there. What was delivered is never delivered again.
  */
-import { Array as Arr, Effect, type Pull, Schema, Stream } from "effect"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
 import { dual } from "effect/Function"
-import { BadResponse, ResilienceError } from "../errors/index.ts"
+import { BadResponse, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
 import { InvalidPolicyOption } from "../policy/index.ts"
+import { AnswerInterrupted, type Interrupted, type Usage } from "./AnswerInterrupted.ts"
 import { makeStitcher, type StitchDecision, type StitcherOptions } from "./Stitcher.ts"
 
-/** Amounts by name, such as tokens by their kind. */
-export type Usage = { readonly [name: string]: number }
+export type { Interrupted, Usage } from "./AnswerInterrupted.ts"
 
 /**
- * An answer broke off. The leaf is in `reason`, so that `Effect.catchReason` and `Effect.unwrapReason` open it; the rest
- * is what was delivered before.
+ * What the last element of a whole answer is: an event with this data (OpenAI's `[DONE]`) or of this name (Anthropic's
+ * `message_stop`), or whatever a function says.
  */
-export class AnswerInterrupted extends Schema.TaggedError<AnswerInterrupted>()("AnswerInterrupted", {
-  /** The failure that broke the answer first. */
-  reason: ResilienceError,
-  /** What the continuations failed with, oldest first. */
-  later: Schema.Array(ResilienceError),
-  /** All the text that was delivered, that of the continuations too. */
-  partial: Schema.String,
-  /** Its length in code points. */
-  length: Schema.Int,
-  /** How many elements it came in. */
-  count: Schema.Int,
-  /** The id of the last element that had one. */
-  cursor: Schema.optionalKey(Schema.String),
-  /** What was used, as far as it was reported, over all attempts. */
-  usage: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite)),
-  /** How many continuations were made. */
-  continuations: Schema.Int
-}) {
-  override get message() {
-    return `the answer broke off after ${this.length} characters: ${this.reason.message}`
-  }
-}
-
-/** An interruption whose reason is one of `E`. */
-export type Interrupted<E> = AnswerInterrupted & { readonly reason: E }
+export type Terminator<A> =
+  | { readonly data: string; readonly event?: undefined }
+  | { readonly event: string; readonly data?: undefined }
+  | ((element: A) => boolean)
 
 /** How an element is read. */
 export interface Options<in A> {
@@ -49,27 +31,61 @@ export interface Options<in A> {
   readonly cursor?: ((element: A) => string | undefined) | undefined
   /** What the attempt has used until this element, if the element says so. */
   readonly usage?: ((element: A) => Usage | undefined) | undefined
+  /**
+   * Which element ends the answer. It is delivered and not read, and what comes after it is dropped, a failure too. A
+   * stream that ends without it was cut: that counts as a failure with `StreamTruncated`. Default: the end is the end.
+   */
+  readonly terminator?: Terminator<A> | undefined
+}
+
+/** Options of a stream whose end is told. */
+export interface Terminated<in A> extends Options<A> {
+  readonly terminator: Terminator<A>
 }
 
 /** What `recover` needs beside. */
-export interface RecoverOptions<A, B, E2, R2> extends Options<A | B> {
+export interface Recovery<B, E, E2 extends E | ResilienceError, R2> {
   /**
    * Goes on: gives a stream of what is still to come, or `undefined` to give up. It is asked with all that was delivered
-   * so far, and with the newest failure as `reason`.
+   * so far, and with the newest failure as `reason`: the stream's own, or a continuation's. A continuation fails as the
+   * stream does, or with ours (`Failures.toResilienceError`).
    */
-  readonly continueWith: (interrupted: AnswerInterrupted) => Stream.Stream<B, E2, R2> | undefined
+  readonly continueWith: (
+    interrupted: AnswerInterrupted<E | ResilienceError, E | ResilienceError>
+  ) => Stream.Stream<B, E2, R2> | undefined
   /** The most continuations of one answer. Default 2. */
   readonly maxContinuations?: number | undefined
 }
 
+/** Options of `recover`. */
+export interface RecoverOptions<A, B, E, E2 extends E | ResilienceError, R2>
+  extends Options<A | B>,
+    Recovery<B, E, E2, R2> {}
+
+/** Options of `recover`, for streams whose end is told. */
+export interface TerminatedRecoverOptions<A, B, E, E2 extends E | ResilienceError, R2>
+  extends Terminated<A | B>,
+    Recovery<B, E, E2, R2> {}
+
+/** Whether an element is the last of its answer. */
+const endsAt = <A>(terminator: Terminator<A> | undefined): ((element: A) => boolean) | undefined => {
+  if (terminator === undefined || typeof terminator === "function") return terminator
+  const field = terminator.data === undefined ? "event" : "data"
+  const expected = terminator.data ?? terminator.event
+  return (element) =>
+    typeof element === "object" &&
+    element !== null &&
+    (element as { readonly [name: string]: unknown })[field] === expected
+}
+
 /** What was delivered of one answer, over its attempts. */
-const makeKeeper = <A>({ text, cursor, usage }: Options<A>) => {
+const makeKeeper = <A, E>({ text, cursor, usage }: Options<A>) => {
   let partial = ""
   let count = 0
   let last: string | undefined
   let usedBefore: Usage | undefined
   let used: Usage | undefined
-  const failures: Array<ResilienceError> = []
+  const failures: Array<E> = []
   const total = () => (used === undefined ? usedBefore : addUsage(usedBefore, used))
   return {
     keep: (element: A) => {
@@ -82,7 +98,7 @@ const makeKeeper = <A>({ text, cursor, usage }: Options<A>) => {
       used = usage?.(element) ?? used
     },
     /** An attempt has failed. Gives how many continuations there were so far. */
-    failed: (error: ResilienceError) => failures.push(error) - 1,
+    failed: (error: E) => failures.push(error) - 1,
     /** A new attempt begins: what it reports as used is its own. */
     continued: () => {
       usedBefore = total()
@@ -118,7 +134,8 @@ const codePointLength = (text: string): number => {
 }
 
 /**
- * Keeps what a stream delivers. Its failure becomes `AnswerInterrupted`, with the failure as `reason`.
+ * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure as
+ * `reason`. With a `terminator` a stream that ends too early fails too.
  *
  * ```ts import.meta.vitest
  * import { Effect, Stream } from "effect"
@@ -131,29 +148,36 @@ const codePointLength = (text: string): number => {
  * const interrupted = Effect.runSync(Effect.flip(kept))
  * interrupted.partial // => "Hello"
  * interrupted.reason._tag // => "StreamTruncated"
+ *
+ * const events = Stream.make({ event: "message", data: "Hi" }, { event: "message", data: "[DONE]" })
+ * const options = { text: (event: { readonly data: string }) => event.data, terminator: { data: "[DONE]" } }
+ *
+ * Effect.runSync(events.pipe(PartialContent.keep(options), Stream.runCount)) // => 2
+ * Effect.runSync(events.pipe(Stream.take(1), PartialContent.keep(options), Stream.runDrain, Effect.flip)).partial // => "Hi"
  * ```
  */
 export const keep: {
+  /** In a pipe, of a stream whose end is told. */
   <A>(
-    options: Options<A>
-  ): <B extends A, E extends ResilienceError, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, Interrupted<E>, R>
-  <A, E extends ResilienceError, R>(
-    self: Stream.Stream<A, E, R>,
-    options: Options<A>
-  ): Stream.Stream<A, Interrupted<E>, R>
+    options: Terminated<A>
+  ): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, Interrupted<E | StreamTruncated>, R>
+  /** In a pipe. */
+  <A>(options: Options<A>): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, Interrupted<E>, R>
+  /** As a call, of a stream whose end is told. */
+  <A, E, R>(self: Stream.Stream<A, E, R>, options: Terminated<A>): Stream.Stream<A, Interrupted<E | StreamTruncated>, R>
+  /** As a call. */
+  <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, Interrupted<E>, R>
 } = dual(
   2,
-  <A, E extends ResilienceError, R>(
-    self: Stream.Stream<A, E, R>,
-    options: Options<A>
-  ): Stream.Stream<A, Interrupted<E>, R> => recover(self, { ...options, continueWith: () => undefined })
+  <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, Interrupted<E>, R> =>
+    recover(self, { ...options, continueWith: () => undefined })
 )
 
 /**
  * Goes on with an answer that broke off: at each failure `continueWith` is asked for a stream of what is still to come,
  * until one ends, none is given, or `maxContinuations` have failed. Then it fails with `AnswerInterrupted`: the first
  * failure as `reason`, the others in `later`. Nothing that was delivered is delivered again; where a continuation may
- * repeat itself, `stitch` it. Defects and interruption pass.
+ * repeat itself, `stitch` it. Failures may be of any class. Defects and interruption pass.
  *
  * ```ts import.meta.vitest
  * import { Effect, Stream } from "effect"
@@ -171,38 +195,48 @@ export const keep: {
  * ```
  */
 export const recover: {
-  <A, E extends ResilienceError, B = never, E2 extends ResilienceError = never, R2 = never>(
-    options: RecoverOptions<A, B, E2, R2>
-  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | B, Interrupted<E>, R | R2>
-  <A, E extends ResilienceError, R, B = never, E2 extends ResilienceError = never, R2 = never>(
+  /** In a pipe, of a stream whose end is told. */
+  <A, E, B = never, E2 extends E | ResilienceError = never, R2 = never>(
+    options: TerminatedRecoverOptions<A, B, E, E2, R2>
+  ): <R>(
+    self: Stream.Stream<A, E, R>
+  ) => Stream.Stream<A | B, Interrupted<E | StreamTruncated, E2 | StreamTruncated>, R | R2>
+  /** In a pipe. */
+  <A, E, B = never, E2 extends E | ResilienceError = never, R2 = never>(
+    options: RecoverOptions<A, B, E, E2, R2>
+  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | B, Interrupted<E, E2>, R | R2>
+  /** As a call, of a stream whose end is told. */
+  <A, E, R, B = never, E2 extends E | ResilienceError = never, R2 = never>(
     self: Stream.Stream<A, E, R>,
-    options: RecoverOptions<A, B, E2, R2>
-  ): Stream.Stream<A | B, Interrupted<E>, R | R2>
+    options: TerminatedRecoverOptions<A, B, E, E2, R2>
+  ): Stream.Stream<A | B, Interrupted<E | StreamTruncated, E2 | StreamTruncated>, R | R2>
+  /** As a call. */
+  <A, E, R, B = never, E2 extends E | ResilienceError = never, R2 = never>(
+    self: Stream.Stream<A, E, R>,
+    options: RecoverOptions<A, B, E, E2, R2>
+  ): Stream.Stream<A | B, Interrupted<E, E2>, R | R2>
 } = dual(
   2,
-  <A, E extends ResilienceError, R, B = never, E2 extends ResilienceError = never, R2 = never>(
+  <A, E, R, B, E2 extends E | ResilienceError, R2>(
     self: Stream.Stream<A, E, R>,
-    options: RecoverOptions<A, B, E2, R2>
-  ): Stream.Stream<A | B, Interrupted<E>, R | R2> => {
+    options: RecoverOptions<A, B, E, E2, R2>
+  ): Stream.Stream<A | B, Interrupted<E, E2>, R | R2> => {
     const max = InvalidPolicyOption.nonNegativeInt(
       "PartialContent.recover",
       "maxContinuations",
       options.maxContinuations ?? 2
     )
+    const isEnd = endsAt(options.terminator)
     return Stream.suspend(() => {
-      const keeper = makeKeeper<A | B>(options)
-      const attempt = <C extends A | B, E3 extends E | E2, R3>(
+      const keeper = makeKeeper<A | B, E | ResilienceError>(options)
+      const attempt = <C extends A | B, E3 extends E | ResilienceError, R3>(
         source: Stream.Stream<C, E3, R3>
-      ): Stream.Stream<C | B, Interrupted<E>, R3 | R2> =>
-        source.pipe(
-          Stream.mapArray((elements) => {
-            for (const element of elements) keeper.keep(element)
-            return elements
-          }),
-          Stream.catch((error): Stream.Stream<B, Interrupted<E>, R2> => {
+      ): Stream.Stream<C | B, Interrupted<E, E2>, R3 | R2> =>
+        (isEnd === undefined ? noted(source, keeper.keep) : notedUntil(source, isEnd, keeper.keep)).pipe(
+          Stream.catch((error): Stream.Stream<B, Interrupted<E, E2>, R2> => {
             const made = keeper.failed(error)
             const next = made < max ? options.continueWith(keeper.interrupted(made)) : undefined
-            if (next === undefined) return Stream.fail(keeper.interrupted(0) as Interrupted<E>)
+            if (next === undefined) return Stream.fail(keeper.interrupted(0) as Interrupted<E, E2>)
             keeper.continued()
             return attempt(next)
           })
@@ -211,6 +245,33 @@ export const recover: {
     })
   }
 )
+
+/** A stream that tells its elements on their way. */
+const noted = <A, E, R>(source: Stream.Stream<A, E, R>, keep: (element: A) => void): Stream.Stream<A, E, R> =>
+  Stream.mapArray(source, (elements) => {
+    for (const element of elements) keep(element)
+    return elements
+  })
+
+/** The same up to the last element, which has to come. */
+const notedUntil = <A, E, R>(
+  source: Stream.Stream<A, E, R>,
+  isEnd: (element: A) => boolean,
+  keep: (element: A) => void
+): Stream.Stream<A, E | StreamTruncated, R> => {
+  let ended = false
+  const until = Stream.takeUntil(source, (element) => {
+    ended = isEnd(element)
+    if (!ended) keep(element)
+    return ended
+  })
+  const cut = Stream.suspend(() =>
+    ended
+      ? Stream.empty
+      : Stream.fail(stackless(() => new StreamTruncated({ message: "the stream ended before its last event" })))
+  )
+  return Stream.concat(until, cut)
+}
 
 /** What `stitch` needs beside. */
 export interface StitchOptions extends StitcherOptions {

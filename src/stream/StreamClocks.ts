@@ -2,7 +2,10 @@
  * The four clocks for a `Stream`: until anything is answered, until the first content, from one content to the next, and
  * until the end, each with its own typed error. The rules are in `ClockState`.
  */
-import { type Cause, type Duration, Effect, Queue, Stream } from "effect"
+import type { Cause, Duration } from "effect"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
 import { dual } from "effect/Function"
 import type { ChannelResponseTimeExceeded, DeadlineExceeded } from "../errors/index.ts"
 import { InvalidPolicyOption, MonotonicClock } from "../policy/index.ts"

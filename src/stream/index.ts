@@ -1,5 +1,6 @@
+export * from "./AnswerInterrupted.ts"
+export { AnswerInterruptedSchema } from "./AnswerInterruptedSchema.ts"
 export * from "./ClockState.ts"
-export { AnswerInterrupted } from "./PartialContent.ts"
 export * as PartialContent from "./PartialContent.ts"
 export * from "./Stitcher.ts"
 export * as StreamClocks from "./StreamClocks.ts"

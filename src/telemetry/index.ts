@@ -1,3 +1,3 @@
 export * from "./EventLog.ts"
 export * as EventLogNode from "./EventLogNode.ts"
-export * from "./MetricsHttp.ts"
+export * from "./Metrics.ts"

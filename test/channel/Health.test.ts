@@ -17,6 +17,9 @@ import {
   QueryDataError,
   type ResilienceError
 } from "effect-resilience/errors"
+import { Result } from "effect"
+import { BreakerSection } from "#src/channel/index"
+import { Settings, settingsFile } from "#src/settings/index"
 import * as Health from "../../src/channel/Health.ts"
 import { breaker } from "./kit/channels.ts"
 
@@ -32,7 +35,7 @@ const fail = (health: Health.Health, error: ResilienceError, now: number, at: He
 const succeed = (health: Health.Health, now: number, at: Health.Spot = spot) =>
   Health.settle(health, Health.begin(health, at, now), Health.success, now)
 
-const is = (health: Health.Health, at: Health.Spot, now: number) => Health.standing(health, at, now).is
+const is = (health: Health.Health, at: Health.Spot, now: number) => Health.fitness(health, at, now).is
 
 describe("what rests after a failure", () => {
   type Rests = "none" | "keyAndModel" | "key" | "model" | "channel"
@@ -40,11 +43,11 @@ describe("what rests after a failure", () => {
     ["rate, without a hint", new ChannelRateLimited({}), "keyAndModel", 1_000],
     ["rate, with a hint", new ChannelRateLimited({ retryAfterMillis: 7_000 }), "keyAndModel", 7_000],
     ["rate, with a hint of a day", new ChannelRateLimited({ retryAfterMillis: 86_400_000 }), "keyAndModel", 3_600_000],
-    ["credential", new ChannelInvalidKey({}), "key", 10_000],
-    ["quota, without a hint", new ChannelQuotaExhausted({}), "key", 10_000],
+    ["credential", new ChannelInvalidKey({}), "key", 30_000],
+    ["quota, without a hint", new ChannelQuotaExhausted({}), "key", 30_000],
     ["quota, with a hint", new ChannelQuotaExhausted({ retryAfterMillis: 2_000 }), "key", 2_000],
-    ["model", new ModelNotFound({}), "model", 10_000],
-    ["channel", new ChannelParamOverrideInvalid({}), "channel", 10_000],
+    ["model", new ModelNotFound({}), "model", 30_000],
+    ["channel", new ChannelParamOverrideInvalid({}), "channel", 30_000],
     ["upstream, once", new BadResponse({}), "none"],
     ["upstream, with a hint", new BadResponse({ retryAfterMillis: 4_000 }), "keyAndModel", 4_000],
     ["transport, once", new DoRequestFailed({}), "none"],
@@ -80,34 +83,34 @@ describe("what rests after a failure", () => {
 })
 
 describe("a rest that ends with a trial", () => {
-  it("doubles from trial to trial, up to the cap, and begins again after a success", () => {
-    const health = Health.make({ ...breaker, cap: 35_000 })
+  it("R25: doubles from half a minute to ten, whatever the circuit's own, and begins again after a success", () => {
+    const health = Health.make(breaker)
     const lengths: Array<number> = []
     let now = 0
     const next = () => {
       fail(health, new ChannelInvalidKey({}), now)
-      const { dueAt } = Health.standing(health, spot, now)
+      const { dueAt } = Health.fitness(health, spot, now)
       lengths.push(dueAt - now)
       now = dueAt
     }
-    next()
-    next()
-    next()
-    next()
-    assert.deepStrictEqual(lengths, [10_000, 20_000, 35_000, 35_000])
+    for (let trial = 0; trial < 7; trial++) next()
+    assert.deepStrictEqual(
+      lengths.map((millis) => millis / 1000),
+      [30, 60, 120, 240, 480, 600, 600]
+    )
     succeed(health, now)
     now += 1
     next()
-    assert.strictEqual(lengths[4], 10_000)
+    assert.strictEqual(lengths[7], 30_000)
   })
 
   it("lets one attempt through when it is over", () => {
     const health = Health.make(breaker)
     fail(health, new ChannelInvalidKey({}), 0)
-    const trial = Health.begin(health, spot, 10_000)
-    assert.strictEqual(is(health, otherModel, 10_000), "probing")
-    Health.settle(health, trial, Health.success, 11_000)
-    assert.strictEqual(is(health, otherModel, 11_000), "usable")
+    const trial = Health.begin(health, spot, 30_000)
+    assert.strictEqual(is(health, otherModel, 30_000), "probing")
+    Health.settle(health, trial, Health.success, 31_000)
+    assert.strictEqual(is(health, otherModel, 31_000), "usable")
   })
 
   it("is neither lengthened nor ended by attempts that began before it", () => {
@@ -118,7 +121,7 @@ describe("a rest that ends with a trial", () => {
     Health.settle(health, late[0]!, verdict, 2_000)
     Health.settle(health, late[1]!, verdict, 3_000)
     Health.settle(health, late[2]!, Health.success, 4_000)
-    assert.deepStrictEqual(Health.standing(health, spot, 5_000), { is: "resting", dueAt: 11_000 })
+    assert.deepStrictEqual(Health.fitness(health, spot, 5_000), { is: "resting", dueAt: 31_000 })
   })
 })
 
@@ -130,11 +133,26 @@ describe("the circuit of a key and model", () => {
     for (let attempt = 1; attempt <= 4; attempt++) fail(health, down, attempt)
     assert.strictEqual(is(health, spot, 4), "usable")
     fail(health, down, 5)
-    assert.deepStrictEqual(Health.standing(health, spot, 5), { is: "resting", dueAt: 10_005 })
+    assert.deepStrictEqual(Health.fitness(health, spot, 5), { is: "resting", dueAt: 10_005 })
     assert.strictEqual(is(health, otherModel, 5), "usable")
     assert.strictEqual(is(health, otherKey, 5), "usable")
     fail(health, down, 10_005)
-    assert.strictEqual(Health.standing(health, spot, 10_005).dueAt, 30_005)
+    assert.strictEqual(Health.fitness(health, spot, 10_005).dueAt, 30_005)
+  })
+
+  it("R25: by default rests 5 seconds, and never longer than 30: an outage of a minute is over soon after", () => {
+    const file = settingsFile({ sections: [BreakerSection] })
+    const health = Health.make(Result.getOrThrow(Settings.make(file, {})).of(BreakerSection).current)
+    for (let attempt = 0; attempt < 4; attempt++) fail(health, down, 0)
+    const lengths: Array<number> = []
+    let now = 0
+    for (let opening = 0; opening < 5; opening++) {
+      fail(health, down, now)
+      const { dueAt } = Health.fitness(health, spot, now)
+      lengths.push((dueAt - now) / 1000)
+      now = dueAt
+    }
+    assert.deepStrictEqual(lengths, [5, 10, 20, 30, 30])
   })
 
   it("counts the successes that came before the first failure", () => {
@@ -150,12 +168,12 @@ describe("the circuit of a key and model", () => {
     const health = Health.make(breaker)
     const late = Array.from({ length: 8 }, () => Health.begin(health, spot, 0))
     for (let at = 0; at < 5; at++) fail(health, down, at)
-    const before = Health.standing(health, spot, 10)
+    const before = Health.fitness(health, spot, 10)
     for (const attempt of late) Health.settle(health, attempt, Health.success, 10)
-    assert.deepStrictEqual(Health.standing(health, spot, 10), before)
+    assert.deepStrictEqual(Health.fitness(health, spot, 10), before)
     // And in the next life: a success of the first does not close what is being probed.
     const later = Health.begin(health, spot, 10_004)
-    assert.isTrue(later.circuit.probe)
+    assert.isTrue(later.tickets.circuit.probe)
     assert.strictEqual(is(health, spot, 10_005), "probing")
   })
 })

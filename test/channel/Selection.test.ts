@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
-import { type Channel, type OnTransition, type Picked, Selection, type Wanted } from "#src/channel/index"
+import { type Channel, type ChannelEvent, type Picked, Selection, type Wanted } from "#src/channel/index"
 import {
   ChannelInvalidKey,
   ChannelParamOverrideInvalid,
@@ -10,7 +10,7 @@ import {
   InvalidRequest,
   type ResilienceError
 } from "effect-resilience/errors"
-import { breaker, channel, tried, wanted } from "./kit/channels.ts"
+import { channel, onChange, selectionOver, tried, wanted } from "./kit/channels.ts"
 
 const pick = (options: Partial<Wanted> = {}) => Selection.use((selection) => selection.pick(wanted(options)))
 const failed = (picked: Picked, error: ResilienceError, penalise = true) =>
@@ -19,8 +19,8 @@ const succeeded = (picked: Picked) => picked.release({ _tag: "Success" })
 const ignored = (picked: Picked) => picked.release({ _tag: "Ignored" })
 const idOf = (picked: Picked) => `${picked.target.channel.id}#${picked.target.keyIndex}`
 
-const over = (channels: ReadonlyArray<Channel>, onTransition?: OnTransition) =>
-  Effect.provide(Selection.layer(channels, breaker, onTransition))
+const over = (channels: ReadonlyArray<Channel>, tell?: (event: ChannelEvent) => void) =>
+  Effect.provide(selectionOver(channels, tell))
 
 /** Picks and lets succeed, `times` times; who it was. */
 const picks = (times: number, options: Partial<Wanted> = {}) =>
@@ -89,7 +89,7 @@ describe("who is picked", () => {
       assert.strictEqual(target.channel.id, "b")
       assert.strictEqual(target.model, "gpt-5")
       const selection = yield* Selection
-      assert.deepStrictEqual(selection.models, ["m", "n"])
+      assert.deepStrictEqual(selection.models(), ["m", "n"])
       assert.isTrue(selection.serves("gpt-x"))
       assert.isFalse(selection.serves("claude"))
     }).pipe(
@@ -374,8 +374,9 @@ describe("a primary that is down for a minute", () => {
         { channel: "backup", state: "enabled" }
       ])
     }).pipe(
-      over([channel("primary", { priority: 10 }), channel("backup")], (id, from, to, blame) =>
-        log.push(`${id} ${from} -> ${to} (${blame})`)
+      over(
+        [channel("primary", { priority: 10 }), channel("backup")],
+        onChange((id, from, to, blame) => void log.push(`${id} ${from} -> ${to} (${blame})`))
       )
     )
   })
@@ -441,7 +442,12 @@ describe("penalties", () => {
         { channel: "a", state: "enabled" }
       ])
       assert.deepStrictEqual(log, ["a enabled cooling rate", "a cooling enabled undefined"])
-    }).pipe(over([channel("a")], (id, from, to, blame) => log.push(`${id} ${from} ${to} ${blame}`)))
+    }).pipe(
+      over(
+        [channel("a")],
+        onChange((id, from, to, blame) => void log.push(`${id} ${from} ${to} ${blame}`))
+      )
+    )
   })
 })
 

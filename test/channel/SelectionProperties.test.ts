@@ -1,7 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
-import { keyId, type OnTransition, type Outcome, type Picked, Selection } from "#src/channel/index"
+import {
+  type Channel,
+  type ChannelEvent,
+  type Fact,
+  keyId,
+  type Outcome,
+  type Picked,
+  Registry,
+  Selection
+} from "#src/channel/index"
 import {
   BadResponse,
   ChannelInvalidKey,
@@ -20,7 +29,7 @@ import {
   type ResilienceError
 } from "effect-resilience/errors"
 import * as fc from "fast-check"
-import { breaker, channel, tried, wanted } from "./kit/channels.ts"
+import { channel, onChange, selectionOver, tried, wanted } from "./kit/channels.ts"
 
 const hint = fc.option(fc.integer({ min: 0, max: 7_200_000 }), { nil: undefined })
 const hinted = (make: (fields: { readonly retryAfterMillis?: number }) => ResilienceError) =>
@@ -61,6 +70,9 @@ type Step =
   | { readonly _tag: "Pick"; readonly only: string | undefined; readonly model: string }
   | { readonly _tag: "Release"; readonly which: number; readonly outcome: Outcome }
   | { readonly _tag: "Wait"; readonly millis: number }
+  /** Some of the channels, some of them switched off, with other keys, or at another place. */
+  | { readonly _tag: "Replace"; readonly channels: ReadonlyArray<Channel> }
+  | { readonly _tag: "Learn"; readonly fact: Fact }
 
 const model = fc.constantFrom("m", "n")
 const steps: fc.Arbitrary<ReadonlyArray<Step>> = fc.array(
@@ -85,10 +97,10 @@ const channels = [
   channel("c", { models: ["m"], keyCount: 3, keyMode: "random", weight: 0 })
 ]
 /** Runs an effect with a clock and a chance of its own, over the channels. */
-const runs = (effect: Effect.Effect<void, unknown, Selection>, onTransition?: OnTransition) =>
+const runs = (effect: Effect.Effect<void, unknown, Selection | Registry>, tell?: (event: ChannelEvent) => void) =>
   Effect.runPromise(
     effect.pipe(
-      Effect.provide(Selection.layer(channels, breaker, onTransition)),
+      Effect.provide(selectionOver(channels, tell)),
       Random.withSeed("properties"),
       Effect.provide(TestClock.layer())
     )
@@ -101,6 +113,8 @@ const run = (steps: ReadonlyArray<Step>) =>
     const held: Array<Picked> = []
     for (const step of steps) {
       if (step._tag === "Wait") yield* TestClock.adjust(step.millis)
+      else if (step._tag === "Replace") (yield* Registry).replace(step.channels)
+      else if (step._tag === "Learn") selection.learn(step.fact)
       else if (step._tag === "Release") held.splice(step.which % (held.length + 1), 1)[0]?.release(step.outcome)
       else {
         const picked = yield* Effect.option(selection.pick(wanted({ model: step.model, only: step.only })))
@@ -109,6 +123,99 @@ const run = (steps: ReadonlyArray<Step>) =>
     }
     return held
   })
+
+const changedChannel = (channel: Channel): fc.Arbitrary<Channel> =>
+  fc
+    .record({ enabled: fc.boolean(), moved: fc.boolean(), turned: fc.boolean(), params: fc.constantFrom({}, { n: 1 }) })
+    .map(({ enabled, moved, params, turned }) => ({
+      ...channel,
+      enabled,
+      params,
+      baseUrl: moved ? "https://elsewhere.test/v1" : channel.baseUrl,
+      keys: turned ? channel.keys.toReversed().slice(0, 2) : channel.keys
+    }))
+const someChannels = fc.tuple(...channels.map(changedChannel)).chain((all) => fc.subarray(all))
+const fact: fc.Arbitrary<Fact> = fc
+  .record({ channel: fc.constantFrom("a", "b", "c", "x"), key: fc.nat(2) })
+  .chain((at) =>
+    fc.oneof(
+      fc
+        .record({ until: fc.nat(7_200_000), model: fc.constantFrom("m", undefined) })
+        .map((hint): Fact => ({ _tag: "Hinted", ...at, ...hint })),
+      fc.nat(100_000).map((until): Fact => ({ _tag: "Disabled", ...at, disabler: { by: "evidence", until } })),
+      fc.constantFrom<Fact>(
+        { _tag: "Disabled", ...at, disabler: { by: "hand" } },
+        { _tag: "Disabled", channel: at.channel, key: undefined, disabler: { by: "hand" } },
+        { _tag: "Enabled", ...at, by: "evidence" },
+        { _tag: "Enabled", channel: at.channel, key: undefined, by: "hand" }
+      )
+    )
+  )
+const manySteps: fc.Arbitrary<ReadonlyArray<Step>> = fc
+  .array(
+    fc.oneof(
+      { weight: 4, arbitrary: steps },
+      {
+        weight: 2,
+        arbitrary: someChannels.map((channels): ReadonlyArray<Step> => [{ _tag: "Replace", channels }])
+      },
+      { weight: 2, arbitrary: fact.map((fact): ReadonlyArray<Step> => [{ _tag: "Learn", fact }]) }
+    ),
+    { maxLength: 8 }
+  )
+  .map((parts) => parts.flat())
+
+describe("channels that are replaced, and facts that are learned, at any time", () => {
+  it("nobody gets what is gone or off by hand; one that is on can be had; what is told adds up", () => {
+    const told = new Map<string, string>()
+    const tell = (event: ChannelEvent): void => {
+      switch (event._tag) {
+        case "ChannelAdded":
+          assert.isFalse(told.has(event.channel))
+          return void told.set(event.channel, "enabled")
+        case "ChannelRemoved":
+          return void assert.isTrue(told.delete(event.channel))
+        case "ChannelChanged":
+          assert.strictEqual(told.get(event.channel), event.from)
+          assert.notStrictEqual(event.from, event.to)
+          return void told.set(event.channel, event.to)
+        case "FactFound":
+          return void assert.isAbove(channels.filter(({ id }) => id === event.fact.channel).length, 0)
+      }
+    }
+    return fc.assert(
+      fc.asyncProperty(manySteps, (steps) => {
+        told.clear()
+        return runs(
+          Effect.gen(function* () {
+            const selection = yield* Selection
+            const registry = yield* Registry
+            for (const picked of yield* run(steps)) picked.release({ _tag: "Ignored" })
+            const now = yield* selection.states
+            assert.deepStrictEqual(
+              Object.fromEntries(now.map(({ channel, state }) => [channel, state])),
+              Object.fromEntries(told)
+            )
+            const could = selection.usable(wanted())
+            const picked = yield* Effect.result(selection.pick(wanted()))
+            assert.strictEqual(could, picked._tag === "Success")
+            if (picked._tag === "Success") {
+              const { target } = picked.success
+              assert.include(registry.channels(), target.channel)
+              assert.isTrue(target.channel.enabled)
+              assert.strictEqual(target.key, target.channel.keys[target.keyIndex])
+              return
+            }
+            const { _tag } = picked.failure
+            if (registry.channels().length === 0) assert.strictEqual(_tag, "ModelNotFound")
+            else assert.strictEqual(_tag, "ChannelNoAvailableKey", "penalties alone never empty the pool")
+          }),
+          tell
+        )
+      })
+    )
+  })
+})
 
 describe("whatever happened before", () => {
   it("a fresh request gets a target: penalties never empty the pool", () =>
@@ -189,13 +296,13 @@ describe("whatever happened before", () => {
             const now = yield* Selection.use((selection) => selection.states)
             assert.deepStrictEqual(Object.fromEntries(now.map(({ channel, state }) => [channel, state])), states)
           }),
-          (id, from, to, blame) => {
+          onChange((id, from, to, blame) => {
             assert.strictEqual(states[id], from)
             assert.notStrictEqual(from, to)
             if (from === "enabled") assert.isDefined(blame)
             if (to === "enabled") assert.isUndefined(blame)
             states[id] = to
-          }
+          })
         )
       })
     ))
@@ -214,7 +321,7 @@ describe("faults that are not the target's", () => {
             }
             yield* selection.pick(wanted({ only: "b" }))
           }),
-          () => assert.fail("a state changed")
+          onChange(() => assert.fail("a state changed"))
         )
       )
     ))

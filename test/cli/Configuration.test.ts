@@ -3,7 +3,7 @@ import { Effect, Redacted, Result } from "effect"
 import { decodeConfiguration, loadConfiguration, type ConfigurationFaults } from "#src/cli/index"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { accepted, channel, faultLines, firstChannel, folder, load, withChannel } from "./kit.ts"
+import { accepted, channel, faultLines, firstChannel, folder, load, optionsOf, withChannel } from "./kit.ts"
 
 describe("defaults", () => {
   it("are those of the contract", async () => {
@@ -21,10 +21,19 @@ describe("defaults", () => {
       },
       chat: { model: null, maxMessage: 2000, timeout: 300_000 },
       store: { type: "sqlite", path: ".relay/relay.db" },
-      journal: { retention: 600_000, onDisconnect: "detach", detachGrace: 60_000 },
+      journal: {
+        retention: 600_000,
+        onDisconnect: "detach",
+        detachGrace: 60_000,
+        maxBytes: 268_435_456,
+        onRestart: "resume",
+        storeRequests: true,
+        resumeGrace: 30_000,
+        takeOverAtOnce: 8
+      },
       timeouts: { headers: 30_000, firstContent: 30_000, idle: 60_000, total: 600_000 },
       recovery: { mode: "continue", maxContinuations: 2, prompt: null },
-      breaker: { window: 30_000, minimum: 5, failureRate: 0.5, open: 10_000, cap: 300_000, probes: 1 },
+      breaker: { window: 30_000, minimum: 5, failureRate: 0.5, open: 5_000, cap: 30_000, probes: 1 },
       tokens: []
     })
     const { statuses, ...rest } = retry
@@ -58,7 +67,8 @@ describe("defaults", () => {
         statusMapping: {},
         params: {},
         headers: {},
-        timeouts: {}
+        timeouts: {},
+        enabled: true
       }
     ])
   })
@@ -134,11 +144,11 @@ describe("the environment", () => {
       params: { literal: "$${FIRST} $5 ${FIRST}${FIRST}" }
     })
     const result = Result.getOrThrow(await load(text, { FIRST: "one", SECOND: "two", HOST: "api.example.com" }))
-    const [first] = result.options.channels
+    const [first] = optionsOf(result).channels
     assert.deepStrictEqual(first?.keys.map(Redacted.value), ["one", "sk-two"])
     assert.strictEqual(first?.baseUrl, "https://api.example.com/v1")
     assert.deepStrictEqual(first?.params, { literal: "${FIRST} $5 oneone" })
-    assert.notInclude(JSON.stringify(result.options.channels), "sk-two")
+    assert.notInclude(JSON.stringify(optionsOf(result).channels), "sk-two")
     assert.deepStrictEqual([...result.secrets].toSorted(), ["api.example.com", "one", "two"])
   })
 
@@ -203,10 +213,10 @@ describe("keys", () => {
 
   it("of a later version are refused", async () => {
     const root = ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
-    const journal = ["onRestart", "storeRequests", "idempotencyRetention"]
+    const journal = ["idempotencyRetention"]
     const lines = await faultLines(
       withChannel(
-        { dialect: "anthropic", continuation: "token" },
+        { dialect: "responses", continuation: "token" },
         {
           store: { type: "redis", url: "redis://x", prefix: "p" },
           journal: Object.fromEntries(journal.map((key) => [key, true])),
@@ -218,7 +228,7 @@ describe("keys", () => {
       lines,
       [
         "channels[0].continuation: token is not in this version",
-        "channels[0].dialect: anthropic is not in this version",
+        "channels[0].dialect: responses is not in this version",
         "store.type: redis is not in this version",
         ...["store.url", "store.prefix", ...root, ...journal.map((key) => `journal.${key}`)].map(
           (key) => `${key}: not in this version`
@@ -228,12 +238,13 @@ describe("keys", () => {
     assert.deepStrictEqual(await faultLines(withChannel({ dialect: "gemini" })), [
       "channels[0].dialect: gemini is not in this version"
     ])
+    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "anthropic" })), [])
   })
 
   it("that are missing are faults", async () => {
     assert.deepStrictEqual(await faultLines("channels: [{}]\ntokens: [{}]\n"), [
       "channels[0].baseUrl: expected a URL, got nothing",
-      'channels[0].dialect: expected "openai", got nothing',
+      'channels[0].dialect: expected "openai" or "anthropic", got nothing',
       "channels[0].id: expected an id of a-z, 0-9 and -, 1 to 64 characters, got nothing",
       "channels[0].keys: expected a list, got nothing",
       "channels[0].models: expected a list of at least one model or pattern, got nothing",
@@ -305,7 +316,7 @@ describe("rules between keys", () => {
 describe("a plain object", () => {
   it("is decoded as a file is", () => {
     const decoded = decodeConfiguration({ channels: [channel()] }, { PORT: "0" }, "example")
-    assert.strictEqual(Result.getOrThrow(decoded).options.server.port, 0)
+    assert.strictEqual(optionsOf(Result.getOrThrow(decoded)).server.port, 0)
     const refused = decodeConfiguration({ channels: [channel({ id: 5 })] }, {}, "example")
     const faults: ConfigurationFaults = Result.getOrThrow(Result.flip(refused))
     assert.deepStrictEqual(faults.lines, [

@@ -3,8 +3,13 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import type { Channel } from "#src/channel/index"
-import { loadConfiguration } from "#src/cli/index"
+import { TokensSection } from "#src/account/index"
+import { BreakerSection, type Channel, ChannelSection, TimeoutsSection } from "#src/channel/index"
+import { type Configuration, loadConfiguration } from "#src/cli/index"
+import { JournalSection } from "#src/journal/JournalSection"
+import { StoreSection } from "#src/journal/StoreSection"
+import { RecoverySection, RetrySection } from "#src/relay/index"
+import { ChatSection, ServerSection } from "#src/server/index"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -32,9 +37,23 @@ export const faultLines = async (text: string, environment?: { readonly [name: s
   })
 }
 
-/** The options of a file that is right. */
+/** The value of each section. */
+export const optionsOf = ({ settings }: Configuration) => ({
+  server: settings.of(ServerSection).current,
+  chat: settings.of(ChatSection).current,
+  store: settings.of(StoreSection).current,
+  journal: settings.of(JournalSection).current,
+  timeouts: settings.of(TimeoutsSection).current,
+  retry: settings.of(RetrySection).current,
+  recovery: settings.of(RecoverySection).current,
+  breaker: settings.of(BreakerSection).current,
+  tokens: settings.of(TokensSection).current,
+  channels: settings.of(ChannelSection).current
+})
+
+/** What a file that is right says. */
 export const accepted = async (text: string, environment?: { readonly [name: string]: string }) =>
-  Result.getOrThrow(await load(text, environment)).options
+  optionsOf(Result.getOrThrow(await load(text, environment)))
 
 /** A channel of a file, right but for the fields given. */
 export const channel = (fields: { readonly [key: string]: unknown } = {}) => ({

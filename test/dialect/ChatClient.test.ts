@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { type AnswerIdentity, chatClient, type Delta, type Payload } from "../../src/dialect/index.ts"
+import { type AnswerIdentity, chatClient, type Delta, nothing, type Payload } from "../../src/dialect/index.ts"
 import {
   BizError,
   ChannelQuotaExhausted,
@@ -27,15 +27,11 @@ const parsed = (payloads: ReadonlyArray<Payload>): ReadonlyArray<readonly [strin
     return [event, JSON.parse(data) as unknown]
   })
 
-const delta = (fields: Partial<Delta>): Delta => ({
-  _tag: "Delta",
-  text: "",
-  reasoning: "",
-  sealed: false,
-  content: true,
-  finish: undefined,
-  usage: undefined,
-  raw: undefined,
+const stop = { reason: "stop", native: "stop", from: undefined } as const
+const isTerminal = (payload: Payload): boolean => chatClient.encoder(identity).resume([payload]).ended
+
+const delta = (fields: { readonly text?: string; readonly reasoning?: string; readonly finish?: Delta["finish"] }) => ({
+  ...nothing,
   ...fields
 })
 
@@ -56,7 +52,7 @@ describe("chatClient", () => {
     expect(parsed(encoder.open("m"))).toEqual([
       ["init", { request_id: "req_1", stream_id: "s1", status: "started", model: "m" }]
     ])
-    expect(encoder.begin("m")).toEqual([])
+    expect(encoder.begin("m", { usage: { inputTokens: 1, outputTokens: 0, estimated: true }, deltas: [] })).toEqual([])
   })
 
   it("messages, never empty, and reasoning", () => {
@@ -66,7 +62,7 @@ describe("chatClient", () => {
       ["reasoning", { content: "hm" }],
       [undefined, { content: "a" }]
     ])
-    expect(encoder.delta(delta({ finish: "stop" }))).toEqual([])
+    expect(encoder.delta(delta({ finish: stop }))).toEqual([])
     expect(encoder.text("")).toEqual([])
     expect(parsed(encoder.text("b"))).toEqual([[undefined, { content: "b" }]])
   })
@@ -98,7 +94,7 @@ describe("chatClient", () => {
   it("done", () => {
     const done = encoder.complete(
       {
-        finish: "stop",
+        finish: stop,
         usage: { inputTokens: 3, outputTokens: 4, estimated: true },
         fullContent: "hi",
         tokenCount: 2,
@@ -120,7 +116,7 @@ describe("chatClient", () => {
         }
       ]
     ])
-    expect(chatClient.isTerminal(done[0]!)).toBe(true)
+    expect(isTerminal(done[0]!)).toBe(true)
   })
 
   it("error", () => {
@@ -181,8 +177,14 @@ describe("chatClient", () => {
       ...encoder.text("lo"),
       ...encoder.failover({ from: "a", to: "b", reason: "x", offset: 0, dropped: 0, seam: "exact" })
     ]
-    expect(payloads.some((payload) => chatClient.isTerminal(payload))).toBe(false)
-    expect(chatClient.partialOf(payloads)).toEqual({ text: "Hello", tokenCount: 2 })
-    expect(chatClient.isTerminal({ event: "error", data: "{}" })).toBe(true)
+    expect(payloads.some((payload) => isTerminal(payload))).toBe(false)
+    expect(encoder.resume(payloads)).toMatchObject({
+      text: "Hello",
+      tokenCount: 2,
+      beside: 2,
+      begun: true,
+      ended: false
+    })
+    expect(isTerminal({ event: "error", data: "{}" })).toBe(true)
   })
 })

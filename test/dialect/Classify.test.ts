@@ -554,8 +554,9 @@ describe("garbage", () => {
       const status = random(1000)
       const { error } = classify({ status, headers: {}, body, now: 0 })
       expect(typeof codeOf(error)).toBe("string")
-      for (const event of ["", "error", "ping"]) openai.decoder()(event, body)
-      openai.decodeWhole({ status: 200, headers: {}, body, now: 0 })
+      const encoded = { body: "", dropped: [], names: undefined }
+      for (const event of ["", "error", "ping"]) openai.decoder(encoded).step(event, body)
+      openai.decodeWhole({ status: 200, headers: {}, body, now: 0 }, encoded)
     }
   })
 

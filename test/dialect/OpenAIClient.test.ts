@@ -5,6 +5,7 @@ import {
   assembleOpenAI,
   type Completion,
   type Delta,
+  nothing,
   openai,
   openaiClient,
   openaiErrorBody,
@@ -31,15 +32,24 @@ const identity: AnswerIdentity = {
 }
 
 const completion: Completion = {
-  finish: "stop",
+  finish: { reason: "stop", native: "stop", from: undefined },
   usage: { inputTokens: 3, outputTokens: 4, estimated: false },
   fullContent: "",
   tokenCount: 0,
   attempts: 1
 }
 
+const decode = (data: string) => openai.decoder({ body: "", dropped: [], names: undefined }).step("", data)
+
+const replayed = (payloads: ReadonlyArray<Payload>) => openaiClient.encoder(identity).resume(payloads)
+const isTerminal = (payload: Payload): boolean => replayed([payload]).ended
+const partialOf = (payloads: ReadonlyArray<Payload>) => {
+  const { text, tokenCount } = replayed(payloads)
+  return { text, tokenCount }
+}
+
 const delta = (raw: unknown): Delta => {
-  const signal = openai.decoder()("", JSON.stringify(raw))
+  const signal = decode(JSON.stringify(raw))
   if (signal._tag !== "Delta") throw new Error(signal._tag)
   return signal
 }
@@ -70,7 +80,7 @@ const plain = (fields: object, finish: string | null = null) => ({
 const begun = (more: Partial<AnswerIdentity> = {}) => {
   const encoder = openaiClient.encoder({ ...identity, ...more })
   expect(encoder.open("asked")).toEqual([])
-  const role = encoder.begin("m")
+  const role = encoder.begin("m", { usage: completion.usage, deltas: [] })
   return { encoder, role }
 }
 
@@ -106,7 +116,7 @@ describe("openaiClient", () => {
     const { encoder } = begun()
     for (const text of ['"', "\\", "\n\r\u2028", "\u0000", "😀", "\ud83d", "{}", "__proto__"]) {
       const payloads = [...encoder.delta(said({ content: text })), ...encoder.text(text)]
-      expect(openaiClient.partialOf(payloads)).toEqual({ text: text + text, tokenCount: 2 })
+      expect(partialOf(payloads)).toEqual({ text: text + text, tokenCount: 2 })
     }
   })
 
@@ -136,10 +146,9 @@ describe("openaiClient", () => {
       prompt_tokens_details: { cached_tokens: 2 }
     }
     const { encoder } = begun({ includeUsage: true })
-    encoder.delta(delta({ choices: [], usage }))
-    expect(parsed(encoder.complete(completion, true))[0]).toEqual({ ...head, choices: [], usage })
+    const said = delta({ choices: [], usage }).usage!
+    expect(parsed(encoder.complete({ ...completion, usage: said }, true))[0]).toEqual({ ...head, choices: [], usage })
     const other = begun({ includeUsage: true }).encoder
-    other.delta(delta({ choices: [], usage: { ...usage, completion_tokens: 9 } }))
     expect(parsed(other.complete(completion, true))[0]).toEqual({
       ...head,
       choices: [],
@@ -173,10 +182,14 @@ describe("openaiClient", () => {
   })
 
   it("writes the finish unless it was shown", () => {
-    expect(parsed(begun().encoder.complete({ ...completion, finish: "length" }, false))).toEqual([
-      plain({}, "length"),
-      "[DONE]"
-    ])
+    expect(
+      parsed(
+        begun().encoder.complete(
+          { ...completion, finish: { reason: "length", native: "max_tokens", from: undefined } },
+          false
+        )
+      )
+    ).toEqual([plain({}, "length"), "[DONE]"])
     const empty = openaiClient.encoder(identity)
     empty.open("m")
     expect(parsed(empty.complete(completion, false))).toEqual([
@@ -189,14 +202,10 @@ describe("openaiClient", () => {
   it("writes deltas that no upstream of this dialect said", () => {
     const { encoder } = begun()
     const foreign: Delta = {
-      _tag: "Delta",
+      ...nothing,
       text: "a",
       reasoning: "b",
-      sealed: false,
-      content: true,
-      finish: "stop",
-      usage: undefined,
-      raw: undefined
+      finish: { reason: "stop", native: "end_turn", from: undefined }
     }
     expect(parsed(encoder.delta(foreign))).toEqual([
       plain({ reasoning_content: "b" }),
@@ -221,18 +230,18 @@ describe("openaiClient", () => {
         }
       }
     ])
-    expect(openaiClient.isTerminal(frames[0]!)).toBe(true)
+    expect(isTerminal(frames[0]!)).toBe(true)
   })
 
   it("knows its last event", () => {
     const { encoder, role } = begun()
-    expect(openaiClient.isTerminal({ event: undefined, data: "[DONE]" })).toBe(true)
+    expect(isTerminal({ event: undefined, data: "[DONE]" })).toBe(true)
     for (const payload of [
       ...role,
       ...encoder.delta(said({ content: '{"error":{' }, { error: null })),
       ...encoder.complete(completion, false).slice(0, -1)
     ]) {
-      expect(openaiClient.isTerminal(payload)).toBe(false)
+      expect(isTerminal(payload)).toBe(false)
     }
   })
 
@@ -247,8 +256,8 @@ describe("openaiClient", () => {
       ...encoder.delta(delta({ choices: [{ index: 1, delta: { content: "other" } }] })),
       ...encoder.complete(completion, false)
     ]
-    expect(openaiClient.partialOf(payloads)).toEqual({ text: "Hello", tokenCount: 3 })
-    expect(openaiClient.partialOf([])).toEqual({ text: "", tokenCount: 0 })
+    expect(partialOf(payloads)).toEqual({ text: "Hello", tokenCount: 3 })
+    expect(partialOf([])).toEqual({ text: "", tokenCount: 0 })
   })
 })
 
@@ -293,22 +302,28 @@ describe("any chunk", () => {
         const payloads: Array<Payload> = [...role]
         let text = ""
         for (const chunk of list) {
-          const signal = openai.decoder()("", JSON.stringify(chunk))
+          const signal = decode(JSON.stringify(chunk))
           if (signal._tag !== "Delta") continue
           text += signal.text
           payloads.push(...encoder.delta(signal))
         }
-        expect(payloads.some((payload) => openaiClient.isTerminal(payload))).toBe(false)
-        expect(openaiClient.partialOf(payloads).text).toBe(text)
+        expect(payloads.some((payload) => isTerminal(payload))).toBe(false)
+        expect(partialOf(payloads).text).toBe(text)
         payloads.push(...encoder.complete(completion, false))
-        expect(openaiClient.isTerminal(payloads.at(-1)!)).toBe(true)
+        expect(isTerminal(payloads.at(-1)!)).toBe(true)
         for (const { data } of payloads.slice(0, -1)) {
           expect(JSON.parse(data)).toMatchObject({ id: "chatcmpl-s1", created: 1_700_000_000, model: "m" })
         }
         const whole = JSON.parse(assembleOpenAI(payloads)) as {
-          choices: ReadonlyArray<{ message: { content: string | null } }>
+          choices: ReadonlyArray<{
+            message: { content: string | null | ReadonlyArray<{ type: string; text: string }> }
+          }>
         }
-        expect(whole.choices[0]?.message.content ?? "").toBe(text)
+        // A content with other parts than text keeps them.
+        const content = whole.choices[0]?.message.content ?? ""
+        const texts =
+          typeof content === "string" ? [content] : content.map((one) => (one.type === "text" ? one.text : ""))
+        expect(texts.join("")).toBe(text)
       }),
       { numRuns: 500 }
     )

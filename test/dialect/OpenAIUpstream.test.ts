@@ -1,31 +1,47 @@
 import { describe, expect, it } from "vitest"
+import { Result } from "effect"
 import {
   type AnswerRequest,
+  clientDialects,
   type Delta,
   type EncodeRequest,
   estimateTokens,
+  isContent,
   openai,
-  type Signal
+  seals,
+  type UpstreamEvent
 } from "../../src/dialect/index.ts"
 import { codeOf } from "../../src/errors/index.ts"
 
 const request = (
   body: { readonly [field: string]: unknown },
   dialect: AnswerRequest["dialect"] = "openai"
-): AnswerRequest => ({
-  dialect,
-  model: "asked",
-  messages: (body["messages"] ?? [{ role: "user", content: "hi" }]) as AnswerRequest["messages"],
-  body: { model: "asked", messages: [{ role: "user", content: "hi" }], ...body },
-  stream: true,
-  includeUsage: false,
-  choices: 1
-})
+): AnswerRequest => {
+  const asked =
+    dialect === "chat" ? body : { model: "asked", messages: [{ role: "user", content: "hi" }], stream: true, ...body }
+  return Result.getOrThrow(
+    clientDialects[dialect].parse(
+      { parameter: "", query: "", headers: {}, body: JSON.stringify(asked) },
+      { maxMessage: 100, defaultModel: "asked" }
+    )
+  )
+}
 
-const encoded = (of: AnswerRequest, more: Partial<EncodeRequest> = {}): { readonly [field: string]: unknown } =>
-  JSON.parse(
-    openai.encode({ request: of, model: "mapped", stream: true, continuation: undefined, params: {}, ...more })
-  ) as { readonly [field: string]: unknown }
+const encoded = (of: AnswerRequest, more: Partial<EncodeRequest> = {}): { readonly [field: string]: unknown } => {
+  const { body } = Result.getOrThrow(
+    openai.encode({
+      request: of,
+      model: "mapped",
+      stream: true,
+      continuation: undefined,
+      params: {},
+      refused: new Set(),
+      drop: false,
+      ...more
+    })
+  )
+  return JSON.parse(body) as { readonly [field: string]: unknown }
+}
 
 describe("encode", () => {
   it("passes what an OpenAI client sent, on another model, as a stream with its usage", () => {
@@ -83,7 +99,7 @@ describe("encode", () => {
       encoded(request({ messages: list }), { continuation })["messages"]
 
     it("by prefill ends with the partial", () => {
-      expect(messages([user], { mode: "prefill", partial: "Once ", prompt: "go on" })).toEqual([
+      expect(messages([user], { mode: "prefill", partial: "Once " })).toEqual([
         user,
         { role: "assistant", content: "Once " }
       ])
@@ -99,7 +115,7 @@ describe("encode", () => {
 
     it("is joined to the request's own last message from the assistant", () => {
       const begun = { role: "assistant", content: "Once ", name: "n" }
-      const continuation = { mode: "prefill", partial: "upon", prompt: "" } as const
+      const continuation = { mode: "prefill", partial: "upon" } as const
       expect(messages([user, begun], continuation)).toEqual([
         user,
         { role: "assistant", content: "Once upon", name: "n" }
@@ -135,7 +151,7 @@ describe("encode", () => {
     it("may spend what the partial left, and at least one token", () => {
       const left = (limit: number, partial: string) =>
         encoded(request({ max_tokens: limit, max_completion_tokens: limit }), {
-          continuation: { mode: "prefill", partial, prompt: "" }
+          continuation: { mode: "prefill", partial }
         })
       expect(left(100, "a".repeat(40))).toMatchObject({ max_tokens: 90, max_completion_tokens: 90 })
       expect(left(100, "語".repeat(30))).toMatchObject({ max_tokens: 70 })
@@ -143,14 +159,17 @@ describe("encode", () => {
       expect(
         encoded(request({}), {
           params: { max_tokens: 50 },
-          continuation: { mode: "prefill", partial: "a".repeat(40), prompt: "" }
+          continuation: { mode: "prefill", partial: "a".repeat(40) }
         })
       ).toMatchObject({ max_tokens: 40 })
       expect(encoded(request({ max_tokens: 100 }))).toMatchObject({ max_tokens: 100 })
     })
 
     it("does not change the request", () => {
-      const own = request({ messages: [user, { role: "assistant", content: ["x"] }], max_tokens: 9 })
+      const own = request({
+        messages: [user, { role: "assistant", content: [{ type: "text", text: "x" }] }],
+        max_tokens: 9
+      })
       const before = JSON.stringify(own)
       encoded(own, { continuation: { mode: "message", partial: "abc", prompt: "go" }, params: { max_tokens: 3 } })
       expect(JSON.stringify(own)).toBe(before)
@@ -165,18 +184,45 @@ describe("encode", () => {
   })
 
   it("carries the key as a bearer", () => {
-    expect(openai.auth("k")).toEqual({ authorization: "Bearer k" })
-    expect(openai.path).toBe("/chat/completions")
+    const asked = request({})
+    expect(openai.headers("k", asked)).toEqual({ authorization: "Bearer k" })
+    expect(openai.headers(undefined, asked)).toEqual({})
+    expect(openai.endpoint({ baseUrl: "http://a/v1", model: "m", stream: true, request: asked })).toBe(
+      "http://a/v1/chat/completions"
+    )
   })
 })
 
-const decode = (data: unknown, event = ""): Signal =>
-  openai.decoder()(event, typeof data === "string" ? data : JSON.stringify(data))
+const asked = { body: "", dropped: [], names: undefined }
 
-const fields = (signal: Signal) => {
+const decode = (data: unknown, event = ""): UpstreamEvent =>
+  openai.decoder(asked).step(event, typeof data === "string" ? data : JSON.stringify(data))
+
+/** What is looked at of a step. */
+interface Fields {
+  readonly text?: string
+  readonly reasoning?: string
+  readonly sealed?: boolean
+  readonly content?: boolean
+  readonly finish?: string
+  readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly estimated: boolean }
+}
+
+const fields = (signal: UpstreamEvent) => {
   if (signal._tag !== "Delta") return signal._tag
-  const { text, reasoning, sealed, content, finish, usage } = signal
-  return { text, reasoning, sealed, content, finish, usage }
+  const { text, reasoning, finish, usage } = signal
+  return {
+    text,
+    reasoning,
+    sealed: seals(signal),
+    content: isContent(signal),
+    finish: finish?.native,
+    usage: usage && {
+      inputTokens: usage.inputTokens,
+      outputTokens: usage.outputTokens,
+      estimated: usage.estimated
+    }
+  }
 }
 
 const nothing = { text: "", reasoning: "", sealed: false, content: false, finish: undefined, usage: undefined }
@@ -184,7 +230,7 @@ const nothing = { text: "", reasoning: "", sealed: false, content: false, finish
 const choice = (delta: unknown, more: object = {}) => ({ choices: [{ index: 0, delta, finish_reason: null, ...more }] })
 
 describe("decoder", () => {
-  const rows: ReadonlyArray<readonly [name: string, data: unknown, expected: Partial<Delta>]> = [
+  const rows: ReadonlyArray<readonly [name: string, data: unknown, expected: Fields]> = [
     ["text", choice({ content: "hi" }), { text: "hi", content: true }],
     ["the role", choice({ role: "assistant", content: "" }), {}],
     ["null content", choice({ content: null }), {}],
@@ -200,15 +246,11 @@ describe("decoder", () => {
     ["reasoning_content", choice({ reasoning_content: "hm" }), { reasoning: "hm", content: true }],
     ["reasoning", choice({ reasoning: "hm" }), { reasoning: "hm", content: true }],
     ["both", choice({ content: "", reasoning_content: "", reasoning: "hm" }), { reasoning: "hm", content: true }],
-    [
-      "signed reasoning",
-      choice({ reasoning_details: [{ type: "reasoning.text", text: "", signature: "s" }] }),
-      { sealed: true }
-    ],
+    ["signed reasoning", choice({ reasoning_details: [{ type: "reasoning.text", text: "", signature: "s" }] }), {}],
     [
       "encrypted reasoning",
       choice({ reasoning_details: [{ type: "reasoning.encrypted", data: "x" }] }),
-      { sealed: true }
+      { content: true }
     ],
     [
       "unsigned reasoning",
@@ -329,13 +371,20 @@ describe("decoder", () => {
 })
 
 describe("decodeWhole", () => {
-  const whole = (body: unknown, type: string | undefined = "application/json", status = 200): ReadonlyArray<Signal> =>
-    openai.decodeWhole({
-      status,
-      headers: type === undefined ? {} : { "content-type": type },
-      body: typeof body === "string" ? body : JSON.stringify(body),
-      now: 0
-    })
+  const whole = (
+    body: unknown,
+    type: string | undefined = "application/json",
+    status = 200
+  ): ReadonlyArray<UpstreamEvent> =>
+    openai.decodeWhole(
+      {
+        status,
+        headers: type === undefined ? {} : { "content-type": type },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+        now: 0
+      },
+      asked
+    )
   const completion = (message: object, finish: string | null = "stop") => ({
     id: "c",
     object: "chat.completion",
@@ -368,12 +417,11 @@ describe("decodeWhole", () => {
   it("with tool calls, that get their places", () => {
     const calls = [{ id: "a", type: "function", function: { name: "f", arguments: "{}" } }]
     const [first, second] = whole(completion({ content: null, tool_calls: calls }, "tool_calls"))
+    expect(fields(first!)).toMatchObject({ sealed: true, content: true })
     expect(first).toMatchObject({
-      sealed: true,
-      content: true,
       raw: { choices: [{ delta: { tool_calls: [{ index: 0, id: "a" }] } }] }
     })
-    expect(second).toMatchObject({ finish: "tool_calls" })
+    expect(second).toMatchObject({ finish: { reason: "tool-calls", native: "tool_calls", from: "openai" } })
   })
 
   it("with several choices, each with its finish", () => {
@@ -391,7 +439,7 @@ describe("decodeWhole", () => {
     ])
   })
 
-  const faults: ReadonlyArray<readonly [name: string, signals: ReadonlyArray<Signal>, code: string]> = [
+  const faults: ReadonlyArray<readonly [name: string, signals: ReadonlyArray<UpstreamEvent>, code: string]> = [
     ["nothing", whole(""), "empty_response"],
     ["blanks", whole(" \n"), "empty_response"],
     ["no choices in the list", whole({ choices: [] }), "empty_response"],

@@ -1,15 +1,22 @@
 import { Result } from "effect"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type ChatInput, parseChatRequest, parseOpenAIRequest } from "../../src/dialect/index.ts"
+import { type Asking, parseChatRequest, parseOpenAIRequest } from "../../src/dialect/index.ts"
 import { depthOf } from "../../src/dialect/Json.ts"
 import { type BadRequestBody, codeOf, describe as tell, type InvalidRequest } from "../../src/errors/index.ts"
 
 const limits = { maxMessage: 10, defaultModel: "default" }
-const chat = (input: ChatInput) => parseChatRequest(input, limits)
-const body = (value: unknown) => chat({ body: typeof value === "string" ? value : JSON.stringify(value) })
-const query = (text: string) => chat({ query: new URLSearchParams(text) })
-const openai = (value: unknown) => parseOpenAIRequest(typeof value === "string" ? value : JSON.stringify(value))
+const asking = (fields: Partial<Asking>): Asking => ({
+  parameter: "",
+  query: "",
+  headers: {},
+  body: undefined,
+  ...fields
+})
+const json = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
+const body = (value: unknown) => parseChatRequest(asking({ body: json(value) }), limits)
+const query = (text: string) => parseChatRequest(asking({ query: text }), limits)
+const openai = (value: unknown) => parseOpenAIRequest(asking({ body: json(value) }))
 
 type Parsed = Result.Result<unknown, InvalidRequest | BadRequestBody>
 
@@ -24,32 +31,37 @@ const user = { role: "user", content: "hi" }
 
 describe("parseChatRequest", () => {
   it("reads a body", () => {
-    expect(Result.getOrThrow(body({ message: "hi", model: "m", timeout: 1.5 }))).toEqual({
-      request: {
-        dialect: "chat",
-        model: "m",
-        messages: [user],
-        body: { message: "hi", model: "m", timeout: 1.5 },
-        stream: true,
-        includeUsage: true,
-        choices: 1
-      },
-      timeoutMillis: 1500
+    const one = Result.getOrThrow(body({ message: "hi", model: "m", timeout: 1.5 }))
+    expect(one).toMatchObject({
+      dialect: "chat",
+      operation: "generate",
+      model: "m",
+      body: { message: "hi", model: "m", timeout: 1.5 },
+      delivery: "stream",
+      includeUsage: true,
+      choices: 1,
+      timeoutMillis: 1500,
+      messageLength: 2
     })
+    expect(one.asked()).toMatchObject({ system: [], turns: [{ role: "user", parts: [{ _tag: "Text", text: "hi" }] }] })
     const messages = [{ role: "system", content: "" }, user, { role: "assistant", content: "so" }]
-    expect(Result.getOrThrow(body({ messages }))).toMatchObject({
-      request: { model: "default", messages },
-      timeoutMillis: undefined
+    const several = Result.getOrThrow(body({ messages }))
+    expect(several).toMatchObject({ model: "default", timeoutMillis: undefined, messageLength: 4 })
+    expect(several.asked()).toMatchObject({
+      system: [{ _tag: "Text", text: "" }],
+      turns: [
+        { role: "user", parts: [{ _tag: "Text", text: "hi" }] },
+        { role: "assistant", parts: [{ _tag: "Text", text: "so" }] }
+      ]
     })
   })
 
   it("reads a query", () => {
-    expect(Result.getOrThrow(query("message=h+i&model=m&timeout=2.5&token=t&last_event_id="))).toMatchObject({
-      request: { model: "m", messages: [{ role: "user", content: "h i" }] },
-      timeoutMillis: 2500
-    })
+    const asked = Result.getOrThrow(query("message=h+i&model=m&timeout=2.5&token=t&last_event_id="))
+    expect(asked).toMatchObject({ model: "m", timeoutMillis: 2500 })
+    expect(asked.asked().turns).toEqual([{ role: "user", parts: [{ _tag: "Text", text: "h i" }] }])
     expect(Result.getOrThrow(query("message=hi&model=&timeout="))).toMatchObject({
-      request: { model: "default" },
+      model: "default",
       timeoutMillis: undefined
     })
   })
@@ -132,15 +144,18 @@ describe("parseOpenAIRequest", () => {
       stream_options: { include_usage: true },
       x: { y: 1 }
     }
-    expect(Result.getOrThrow(openai(sent))).toEqual({
+    const read = Result.getOrThrow(openai(sent))
+    expect(read).toMatchObject({
       dialect: "openai",
+      operation: "generate",
       model: "m",
-      messages: [user],
-      body: sent,
-      stream: true,
+      delivery: "stream",
       includeUsage: true,
-      choices: 2
+      choices: 2,
+      messageLength: 2
     })
+    expect(read.body).toEqual(sent)
+    expect(read.asking.body).toBe(JSON.stringify(sent))
     expect(Result.getOrThrow(openai({ model: "m", messages: [user], stream: true }))).toMatchObject({
       includeUsage: false
     })
@@ -149,7 +164,7 @@ describe("parseOpenAIRequest", () => {
   it("a whole answer has its usage", () => {
     for (const stream of [{}, { stream: false }, { stream: null }]) {
       expect(Result.getOrThrow(openai({ model: "m", messages: [user], n: null, ...stream }))).toMatchObject({
-        stream: false,
+        delivery: "whole",
         includeUsage: true,
         choices: 1
       })

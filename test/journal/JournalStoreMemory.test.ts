@@ -1,11 +1,9 @@
-import { Context, Effect, Layer } from "effect"
-import { JournalStore, JournalStoreMemory } from "#src/journal/index"
+import { Effect } from "effect"
+import { JournalStoreMemory } from "#src/journal/index"
 import { journalSuite } from "./suite.ts"
 
 journalSuite({
   name: "memory",
   runs: 150,
-  place: Effect.map(Layer.build(Layer.fresh(JournalStoreMemory.layer)), (context) => ({
-    open: Effect.succeed(Context.get(context, JournalStore))
-  }))
+  place: Effect.map(JournalStoreMemory.place, ({ owner }) => ({ open: Effect.map(owner, ({ store }) => store) }))
 })

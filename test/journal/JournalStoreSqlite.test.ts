@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { JournalStore, JournalStoreSqliteNode } from "#src/journal/index"
-import { journalOn, makeTold, moment, stream } from "./kit.ts"
+import { ended, journalOn, makeTold, moment, stream } from "./kit.ts"
 import { journalSuite } from "./suite.ts"
 
 const folder = Effect.acquireRelease(
@@ -76,7 +76,7 @@ describe("a journal in SQLite", () => {
       other.exec("UPDATE owner SET epoch = epoch + 1")
       other.close()
       lease.append("not mine")
-      lease.end()
+      lease.end(ended)
       assert.strictEqual((yield* Effect.flip(lease.committed))._tag, "LeaseLost")
       assert.deepStrictEqual([faults, told.faults.map((fault) => fault._tag)], [["LeaseLost"], ["LeaseLost"]])
       assert.deepStrictEqual([told.text, told.terminal, usable()], ["", false, false])

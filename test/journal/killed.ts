@@ -25,7 +25,7 @@ const program = Effect.gen(function* () {
         const seq = lease.nextSeq()
         lease.append(`${lease.id} ${seq} ${"x".repeat(Math.floor(Math.random() * 300))}\n`)
         if (seq === ends) {
-          lease.end()
+          lease.end({ outcome: "completed", freesKey: false })
           return begin()
         }
       }

@@ -5,13 +5,16 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { UpdateDataError } from "effect-resilience/errors"
 import {
-  type Answer,
+  type Reply,
   Journal,
   type JournalFault,
   type JournalOptions,
   JournalStore,
+  type Lease,
+  type LeaseEnd,
   type NewStream,
-  type ReaderSink
+  type ReaderSink,
+  type StreamRecord
 } from "#src/journal/index"
 
 type Store = JournalStore["Service"]
@@ -25,8 +28,17 @@ export const journalOn = (
     Journal.layer({ retention: "10 minutes", ...options }).pipe(Layer.provide(Layer.succeed(JournalStore, store)))
   ).pipe(Effect.map((context) => Context.get(context, Journal)))
 
+/** An end that nothing depends on. */
+export const ended: LeaseEnd = { outcome: "completed", freesKey: false }
+
 /** A new stream that nothing depends on. */
 export const stream: NewStream = { dialect: "chat", owner: "", request: "{}", note: "" }
+
+/** Claims a stream that nobody else claims. */
+export const claimed = (journal: Journal["Service"], record: StreamRecord): Effect.Effect<Lease> =>
+  Effect.flatMap(Effect.orDie(journal.claim(record)), (claim) =>
+    claim._tag === "Claimed" ? Effect.succeed(claim.lease) : Effect.die(new Error(`the claim was ${claim._tag}`))
+  )
 
 /** The queue of things to run in later turns, run by the test. */
 export const makeTurns = () => {
@@ -66,14 +78,16 @@ export interface Lateness {
 export const late = (store: Store, turn: (run: () => void) => void, turns: Lateness): Store => {
   const wait = (turns: number, run: () => void): void => (turns === 0 ? run() : turn(() => wait(turns - 1, run)))
   const later =
-    <A, E>(turns: number, done: (answer: Answer<A, E>) => void) =>
-    (answer: Answer<A, E>): void =>
+    <A, E>(turns: number, done: (answer: Reply<A, E>) => void) =>
+    (answer: Reply<A, E>): void =>
       wait(turns, () => done(answer))
   return {
     ...store,
     commit: (changes, done) => store.commit(changes, later(turns.commit, done)),
     find: (id, done) => store.find(id, later(turns.find, done)),
-    page: (id, after, limit, done) => store.page(id, after, limit, later(turns.page, done))
+    page: (id, after, limit, done) => store.page(id, after, limit, later(turns.page, done)),
+    begin: (record, key, done) => store.begin(record, key, later(turns.commit, done)),
+    claim: (id, epoch, done) => store.claim(id, epoch, later(turns.commit, done))
   }
 }
 

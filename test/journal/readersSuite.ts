@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import * as fc from "fast-check"
 import type { JournalStore } from "#src/journal/index"
-import { failable, journalOn, late, makeTold, makeTurns, stream, type Told, until } from "./kit.ts"
+import { claimed, ended, failable, journalOn, late, makeTold, makeTurns, stream, type Told, until } from "./kit.ts"
 import { runSchedule, schedules } from "./schedules.ts"
 
 type Store = JournalStore["Service"]
@@ -43,7 +43,7 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
         two.close()
         follow(lease.id, -1, makeTold())
         assert.deepStrictEqual(counts, [1, 0, 1])
-        lease.end()
+        lease.end(ended)
         yield* lease.committed
         assert.deepStrictEqual([counts, lease.readers()], [[1, 0, 1], 0])
       })
@@ -66,7 +66,7 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
         reader.resume()
         yield* until(() => full.text === "abc")
         lease.append("d")
-        lease.end()
+        lease.end(ended)
         yield* lease.committed
         yield* until(() => full.terminal)
         assert.deepStrictEqual(full.calls, ["a", "bc", "d"])
@@ -124,7 +124,7 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
         const { create, follow } = yield* journal
         const lease = create(stream)
         lease.append("a")
-        lease.end()
+        lease.end(ended)
         yield* lease.committed
         const told = makeTold()
         follow(lease.id, 0, told)
@@ -180,7 +180,7 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
           const lease = create(stream)
           if (read) follow(lease.id, -1, makeTold())
           lease.append("a")
-          lease.end()
+          lease.end(ended)
           yield* lease.committed
           ids.push(lease.id)
         }
@@ -205,18 +205,19 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
             return lease.id
           })
         )
-        const { locate, follow, takeOver, frames } = yield* journalOn(yield* place.open)
+        const journal = yield* journalOn(yield* place.open)
+        const { locate, follow, claim, frames } = journal
         const { record, state } = yield* locate(id, undefined)
         assert.deepStrictEqual([state, record.length, record.note], ["orphan", 2, "half"])
         const told = makeTold()
         follow(id, 0, told)
         yield* until(() => told.text === "b")
-        const lease = takeOver(record)
-        assert.strictEqual(takeOver(record), lease)
+        const lease = yield* claimed(journal, record)
+        assert.strictEqual((yield* claim(record))._tag, "Held")
         assert.strictEqual(lease.nextSeq(), 2)
         assert.strictEqual((yield* locate(id, undefined)).state, "live")
         lease.append("c")
-        lease.end()
+        lease.end(ended)
         yield* lease.committed
         assert.deepStrictEqual([told.text, told.last, told.terminal], ["bc", 2, true])
         assert.deepStrictEqual(yield* frames(id, -1), ["a", "b", "c"])
@@ -236,18 +237,13 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
             return (yield* locate(lease.id, undefined)).record
           })
         )
-        const { create, takeOver, frames } = yield* journalOn(store)
-        const first = takeOver(orphaned)
+        const journal = yield* journalOn(store)
+        const { create, claim, frames } = journal
+        const first = yield* claimed(journal, orphaned)
         first.append("b")
-        first.end()
+        first.end(ended)
         yield* first.committed
-        const second = takeOver(orphaned)
-        const faults: Array<string> = []
-        second.onFault((fault) => void faults.push(fault._tag))
-        second.append("never")
-        second.end()
-        assert.strictEqual((yield* Effect.flip(second.committed))._tag, "LeaseLost")
-        assert.deepStrictEqual(faults, ["LeaseLost"])
+        assert.deepStrictEqual(yield* claim(orphaned), { _tag: "Ended" })
         yield* create(stream).committed
         assert.deepStrictEqual(yield* frames(orphaned.id, -1), ["a", "b"])
       })
@@ -274,11 +270,11 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
         fail()
         leases[0]?.append("b")
         leases[1]?.append("b")
-        leases[1]?.end()
+        leases[1]?.end(ended)
         for (const lease of leases) {
           assert.strictEqual((yield* Effect.flip(lease.committed))._tag, "UpdateDataError")
           lease.append("c")
-          lease.end()
+          lease.end(ended)
         }
         assert.deepStrictEqual(faults, ["UpdateDataError", "UpdateDataError"])
         for (const one of told) assert.deepStrictEqual([one.text, one.terminal, one.faults.length], ["a", false, 1])
@@ -314,9 +310,9 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
         takeAll()
         const stored: Array<unknown> = []
         for (const { id } of [lease, second]) {
-          real.page(id, -1, 9, (answer) => stored.push(answer.ok && answer.value))
+          real.page(id, -1, 9, (answer) => stored.push(answer.ok ? (answer.value?.text ?? "") : "failed"))
         }
-        assert.deepStrictEqual(stored, [["a"], []])
+        assert.deepStrictEqual(stored, ["a", ""])
         assert.strictEqual((yield* Effect.flip(second.committed))._tag, "UpdateDataError")
       })
     )

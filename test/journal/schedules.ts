@@ -5,8 +5,8 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import type { JournalStore, Reader } from "#src/journal/index"
-import { journalOn, late, type Lateness, makeTold, makeTurns, moment, stream, type Told } from "./kit.ts"
+import type { JournalStore, Reader, StreamId } from "#src/journal/index"
+import { ended, journalOn, late, type Lateness, makeTold, makeTurns, moment, stream, type Told } from "./kit.ts"
 
 /** One step of a schedule, on three streams. */
 export type Operation =
@@ -81,7 +81,7 @@ export const runSchedule = Effect.fnUntraced(function* (
   const readers: Array<Entry> = []
   const at = (index: number) => streams[index] ?? assert.fail("no such stream")
 
-  const committed = (id: string): number => {
+  const committed = (id: StreamId): number => {
     let length = 0
     real.find(id, (answer) => {
       length = answer.ok ? (answer.value?.length ?? 0) : 0
@@ -148,7 +148,7 @@ export const runSchedule = Effect.fnUntraced(function* (
         close(readers[step.reader])
         return
       case "End":
-        at(step.stream).lease.end()
+        at(step.stream).lease.end(ended)
     }
   })
 
@@ -156,7 +156,7 @@ export const runSchedule = Effect.fnUntraced(function* (
     yield* run(step)
     check()
   }
-  for (const { lease } of streams) lease.end()
+  for (const { lease } of streams) lease.end(ended)
   for (let round = 0; round < 8 || streams.some(({ lease }) => journal.live(lease.id) !== undefined); round++) {
     takeAll()
     for (const { reader } of readers) reader.resume()

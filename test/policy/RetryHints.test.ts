@@ -91,6 +91,14 @@ describe("RetryHints: durations and resets", () => {
 })
 
 describe("RetryHints: headers", () => {
+  // A vendor's own, as rows beside everybody's.
+  const names: RetryHints.HeaderNames = {
+    millis: [...RetryHints.standard.millis, "x-ms-retry-after-ms"],
+    buckets: [
+      ...RetryHints.standard.buckets,
+      ...["x-ratelimit-*-requests", "x-ratelimit-*-tokens", "anthropic-ratelimit-requests-*"].map(RetryHints.bucket)
+    ]
+  }
   const table: ReadonlyArray<[string, RetryHints.HeaderFields, number | undefined]> = [
     ["nothing", {}, undefined],
     ["milliseconds win", { "retry-after-ms": "120", "retry-after": "5" }, 120],
@@ -118,8 +126,19 @@ describe("RetryHints: headers", () => {
     ["GitHub", { "x-ratelimit-reset": String(now / 1000 + 20), "x-ratelimit-remaining": "0" }, 20_000]
   ]
   for (const [name, headers, expected] of table) {
-    it(name, () => assert.strictEqual(RetryHints.fromHeaders(headers, now), expected))
+    it(name, () => assert.strictEqual(RetryHints.fromHeaders(headers, now, names), expected))
   }
+
+  it("knows no vendor's headers, unless it is told", () => {
+    for (const headers of [
+      { "x-ms-retry-after-ms": "250" },
+      { "x-ratelimit-reset-requests": "1s" },
+      { "anthropic-ratelimit-requests-reset": "2026-11-22T06:00:07Z" }
+    ]) {
+      assert.isUndefined(RetryHints.fromHeaders(headers, now))
+    }
+    assert.strictEqual(RetryHints.fromHeaders({ "x-ratelimit-reset": "7" }, now), 7000)
+  })
 
   it("whatever a server sends, a hint is a whole number from 0 to an hour, or none", () =>
     fc.assert(
@@ -134,7 +153,7 @@ describe("RetryHints: headers", () => {
           )
         ),
         (headers) => {
-          const hint = RetryHints.fromHeaders(headers, now)
+          const hint = RetryHints.fromHeaders(headers, now, names)
           return hint === undefined || (Number.isInteger(hint) && hint >= 0 && hint <= hour)
         }
       ),

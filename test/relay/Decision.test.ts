@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Channel } from "#src/channel/index"
+import { channel } from "../channel/kit/channels.ts"
 import {
   type Blame,
   blames,
@@ -19,7 +21,7 @@ import {
   type ResilienceError,
   UpstreamOverloaded
 } from "effect-resilience/errors"
-import { continuationModes, decide, type Failed, type Next, ruleOf } from "#src/relay/index"
+import { continuationModes, decide, type Failed, type Next, refusesMode, ruleOf } from "#src/relay/index"
 
 const base: Failed = {
   error: new DoRequestFailed({}),
@@ -107,11 +109,34 @@ describe("decide, by the contract's table of classes", () => {
 
 describe("continuationModes", () => {
   it("auto is prefill, then a message, without what was refused", () => {
-    assert.deepStrictEqual(continuationModes("auto", new Set()), ["prefill", "message"])
-    assert.deepStrictEqual(continuationModes("auto", new Set(["prefill"] as const)), ["message"])
-    assert.deepStrictEqual(continuationModes("prefill", new Set(["prefill"] as const)), [])
-    assert.deepStrictEqual(continuationModes("message", new Set()), ["message"])
-    assert.deepStrictEqual(continuationModes("none", new Set()), [])
-    assert.deepStrictEqual(continuationModes("token", new Set()), [])
+    const on = (continuation: Channel["continuation"]) => ({
+      channel: channel("a", { continuation }),
+      keyIndex: -1,
+      key: undefined,
+      model: "m"
+    })
+    assert.deepStrictEqual(continuationModes(on("auto"), new Set()), ["prefill", "message"])
+    assert.deepStrictEqual(continuationModes(on("auto"), new Set(["prefill"] as const)), ["message"])
+    assert.deepStrictEqual(continuationModes(on("prefill"), new Set(["prefill"] as const)), [])
+    assert.deepStrictEqual(continuationModes(on("message"), new Set()), ["message"])
+    assert.deepStrictEqual(continuationModes(on("none"), new Set()), [])
+  })
+})
+
+describe("refusesMode", () => {
+  const broken = (error: ResilienceError) => ({ _tag: "Broken", error }) as const
+  const says = (message: string) => broken(new UpstreamOverloaded({ upstream: { message } }))
+
+  it("by a beginning anew, by a request that is refused, or by what is said, with whatever status", () => {
+    assert.isTrue(refusesMode({ _tag: "Refused" }, 200))
+    assert.isTrue(refusesMode(broken(new InvalidRequest({})), 400))
+    assert.isTrue(refusesMode(says("This model does not support assistant message prefill."), 422))
+    assert.isTrue(refusesMode(says("a final `assistant` message must start with a thinking block"), 200))
+  })
+
+  it("by nothing else", () => {
+    assert.isFalse(refusesMode({ _tag: "Complete" }, 200))
+    assert.isFalse(refusesMode(broken(new InvalidRequest({})), 422))
+    assert.isFalse(refusesMode(says("Overloaded"), 529))
   })
 })

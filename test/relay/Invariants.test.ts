@@ -1,46 +1,40 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { payloadsOf } from "#src/relay/index"
+import { payloadsOf } from "#src/dialect/index"
 import * as fc from "fast-check"
-import { askAndRead, channel, options, passUntil, type Plan, readerOf, virtualRelay, wholeText } from "./virtual.ts"
+import { Script } from "effect-resilience/testing"
+import { askAndRead, channel, options, passUntil, readerOf, virtualRelay, whole, wholeText } from "./virtual.ts"
 
 const at = fc.integer({ min: 0, max: 30 })
-const plan: fc.Arbitrary<Plan> = fc.oneof(
-  { weight: 3, arbitrary: fc.constant<Plan>({ kind: "whole" }) },
-  { weight: 1, arbitrary: fc.constant<Plan>({ kind: "noDone" }) },
-  { weight: 1, arbitrary: fc.constant<Plan>({ kind: "refused" }) },
-  { weight: 1, arbitrary: fc.constant<Plan>({ kind: "silent" }) },
-  { weight: 1, arbitrary: fc.constant<Plan>({ kind: "headersOnly" }) },
+const script: fc.Arbitrary<Script.Script> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(whole) },
+  { weight: 1, arbitrary: fc.constant(whole.pipe(Script.ending("withoutTerminator"))) },
+  { weight: 1, arbitrary: fc.constant(Script.refused) },
+  { weight: 1, arbitrary: fc.constant(Script.silence) },
+  { weight: 1, arbitrary: fc.constant(Script.headersOnly(1000)) },
   {
     weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constantFrom(
-        "reset" as const,
-        "end" as const,
-        "errorFrame" as const,
-        "notJson" as const,
-        "stall" as const
-      ),
-      at
-    })
+    arbitrary: fc
+      .tuple(at, fc.constantFrom<Script.Ending>("reset", "end", Script.errorFrame(), "garbageFrame", "stall"))
+      .map(([steps, ending]) => whole.pipe(Script.cutAfter(steps, ending)))
   },
   {
     weight: 3,
-    arbitrary: fc.record(
-      {
-        kind: fc.constant("status" as const),
-        status: fc.constantFrom(400, 401, 403, 404, 408, 429, 500, 502, 503, 504, 529, 301),
-        retryAfter: fc.integer({ min: 1, max: 5000 })
-      },
-      { requiredKeys: ["kind", "status"] }
-    )
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom(400, 401, 403, 404, 408, 429, 500, 502, 503, 504, 529, 301),
+        fc.option(fc.integer({ min: 1, max: 5000 }), { nil: undefined })
+      )
+      .map(([status, retryAfter]) =>
+        Script.status(status, retryAfter === undefined ? {} : { headers: { "retry-after-ms": String(retryAfter) } })
+      )
   }
 )
-const plans = fc.record({
-  a: fc.array(plan, { minLength: 1, maxLength: 4 }),
-  b: fc.array(plan, { minLength: 1, maxLength: 4 }),
-  c: fc.array(plan, { minLength: 1, maxLength: 4 })
+const scripts = fc.record({
+  a: fc.array(script, { minLength: 1, maxLength: 4 }),
+  b: fc.array(script, { minLength: 1, maxLength: 4 }),
+  c: fc.array(script, { minLength: 1, maxLength: 4 })
 })
 
 const channels = [
@@ -61,10 +55,10 @@ const read = (text: string) => ({
 const run = <A>(effect: Effect.Effect<A, unknown, never>) =>
   Effect.runPromise(Effect.scoped(Effect.provide(effect, TestClock.layer())) as Effect.Effect<A>)
 
-describe("the invariants, for any plan of faults, on virtual time", () => {
+describe("the invariants, for any script of faults, on virtual time", () => {
   it("1 to 5, 7, 8, 10: one lifecycle, nothing shown that is not stored, nothing lost or twice, no truncated success", () =>
     fc.assert(
-      fc.asyncProperty(plans, fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }), (which, joins) => {
+      fc.asyncProperty(scripts, fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }), (which, joins) => {
         const relayOptions = options(channels)
         const { calls, layer, picks, releases } = virtualRelay(relayOptions, which)
         return run(
@@ -120,10 +114,10 @@ describe("the invariants, for any plan of faults, on virtual time", () => {
             // Each target that was picked was given back, once.
             assert.strictEqual(releases.length, picks())
             // 8: attempts and time stay inside their budgets, and nothing runs on.
-            assert.isAtMost(answer.trail.length, relayOptions.retry.times + 1 + 2 + 4)
+            assert.isAtMost(answer.trail.length, 3 + 1 + 2 + 4)
             assert.isAtMost(ended - began, 300_000 + 60_000)
             assert.isTrue(
-              calls.every(({ closed }) => closed),
+              calls().every(({ closed }) => closed),
               "an upstream is still open"
             )
             // 10: nothing is kept of an answer that has ended.
@@ -138,18 +132,18 @@ describe("the invariants, for any plan of faults, on virtual time", () => {
 
   it("8: nothing runs on for a client who cancelled, at whatever moment", () =>
     fc.assert(
-      fc.asyncProperty(plans, fc.integer({ min: 0, max: 4000 }), (which, moment) => {
+      fc.asyncProperty(scripts, fc.integer({ min: 0, max: 4000 }), (which, moment) => {
         const { calls, layer } = virtualRelay(options(channels), which)
         return run(
           Effect.gen(function* () {
             const { reader, relay } = yield* askAndRead({ leave: "cancel" })
             yield* TestClock.adjust(moment)
-            const before = calls.length
+            const before = calls().length
             reader.close()
             yield* TestClock.adjust(1)
-            assert.isTrue(calls.every(({ closed }) => closed))
+            assert.isTrue(calls().every(({ closed }) => closed))
             yield* TestClock.adjust(60_000)
-            assert.strictEqual(calls.length, before)
+            assert.strictEqual(calls().length, before)
             assert.strictEqual(relay.active(), 0)
           }).pipe(Effect.provide(layer))
         )
@@ -161,16 +155,16 @@ describe("the invariants, for any plan of faults, on virtual time", () => {
     run(
       Effect.gen(function* () {
         const { calls, layer } = virtualRelay(options(channels), {
-          a: [{ kind: "status", status: 500 }],
-          b: [{ kind: "refused" }],
-          c: [{ kind: "status", status: 429, retryAfter: 3_600_000 }]
+          a: [Script.status(500)],
+          b: [Script.refused],
+          c: [Script.status(429, { headers: { "retry-after-ms": "3600000" } })]
         })
         yield* Effect.gen(function* () {
           for (let request = 0; request < 20; request++) {
-            const before = calls.length
+            const before = calls().length
             const { reader } = yield* askAndRead()
             yield* passUntil(() => reader.terminals() > 0)
-            assert.isAbove(calls.length, before, `request ${request} was asked of nobody`)
+            assert.isAbove(calls().length, before, `request ${request} was asked of nobody`)
           }
         }).pipe(Effect.provide(layer))
       })
@@ -180,15 +174,15 @@ describe("the invariants, for any plan of faults, on virtual time", () => {
     run(
       Effect.gen(function* () {
         const { calls, layer } = virtualRelay(options(channels), {
-          a: [{ kind: "silent" }],
-          b: [{ kind: "silent" }],
-          c: [{ kind: "silent" }]
+          a: [Script.silence],
+          b: [Script.silence],
+          c: [Script.silence]
         })
         yield* Effect.gen(function* () {
           const { reader } = yield* askAndRead()
           yield* passUntil(() => reader.terminals() > 0)
           assert.deepStrictEqual(
-            calls.map((call) => call.channel),
+            calls().map((call) => call.channel),
             ["a", "b", "c"]
           )
         }).pipe(Effect.provide(layer))
@@ -199,16 +193,16 @@ describe("the invariants, for any plan of faults, on virtual time", () => {
     run(
       Effect.gen(function* () {
         const { calls, layer } = virtualRelay(options(channels), {
-          a: [{ kind: "reset", at: 10 }],
-          b: [{ kind: "whole" }],
-          c: [{ kind: "whole" }]
+          a: [whole.pipe(Script.cutAfter(10, "reset"))],
+          b: [whole],
+          c: [whole]
         })
         yield* Effect.gen(function* () {
           const { answer, journal, reader } = yield* askAndRead()
           yield* TestClock.adjust(200)
           reader.close()
           yield* TestClock.adjust(10_000)
-          assert.strictEqual(calls.length, 1)
+          assert.strictEqual(calls().length, 1)
           const events = read((yield* journal.frames(answer.id, -1)).join("")).events
           assert.strictEqual(events.at(-1)!.data["code"], "do_request_failed")
         }).pipe(Effect.provide(layer))
@@ -218,19 +212,15 @@ describe("the invariants, for any plan of faults, on virtual time", () => {
   it("detach: after its grace an answer that nobody reads is ended", () =>
     run(
       Effect.gen(function* () {
-        const { calls, layer } = virtualRelay(
-          options(channels),
-          { a: [{ kind: "whole" }], b: [{ kind: "whole" }], c: [{ kind: "whole" }] },
-          5_000
-        )
+        const { calls, layer } = virtualRelay(options(channels), { a: [whole], b: [whole], c: [whole] }, 5_000)
         yield* Effect.gen(function* () {
           const { answer, journal, reader } = yield* askAndRead()
           yield* TestClock.adjust(12_000)
           reader.close()
           yield* TestClock.adjust(59_000)
-          assert.isTrue(calls.some(({ closed }) => !closed))
+          assert.isTrue(calls().some(({ closed }) => !closed))
           yield* TestClock.adjust(2_000)
-          assert.isTrue(calls.every(({ closed }) => closed))
+          assert.isTrue(calls().every(({ closed }) => closed))
           const events = read((yield* journal.frames(answer.id, -1)).join("")).events
           assert.strictEqual(events.at(-1)!.data["code"], "client_gone")
         }).pipe(Effect.provide(layer))
@@ -240,16 +230,17 @@ describe("the invariants, for any plan of faults, on virtual time", () => {
   it("8: the retry budget refuses retries of the same channel, and never the first move to another", () =>
     run(
       Effect.gen(function* () {
-        const relayOptions = options([channel("a", { priority: 2 }), channel("b", { priority: 1 })])
         const { calls, layer } = virtualRelay(
-          { ...relayOptions, retry: { ...relayOptions.retry, budget: { ratio: 0, minPerSecond: 0 } } },
-          { a: [{ kind: "status", status: 500 }], b: [{ kind: "status", status: 500 }, { kind: "whole" }] }
+          options([channel("a", { priority: 2 }), channel("b", { priority: 1 })], {
+            retry: { budget: { ratio: 0, minPerSecond: 0 } }
+          }),
+          { a: [Script.status(500)], b: [Script.status(500), whole] }
         )
         yield* Effect.gen(function* () {
           const { reader } = yield* askAndRead()
           yield* passUntil(() => reader.terminals() > 0)
           assert.deepStrictEqual(
-            calls.map((call) => call.channel),
+            calls().map((call) => call.channel),
             ["a", "b"]
           )
         }).pipe(Effect.provide(layer))

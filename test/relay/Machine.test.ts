@@ -1,30 +1,46 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { AnswerEncoder, Delta, Payload, Seam } from "#src/dialect/index"
+import { type AnswerEncoder, type Delta, nothing, type Payload, type Seam } from "#src/dialect/index"
 import { DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
 import { Machine } from "#src/relay/index"
 import * as fc from "fast-check"
 
-const delta = (fields: Partial<Delta>): Delta => ({
-  _tag: "Delta",
-  text: "",
-  reasoning: "",
-  sealed: false,
-  content: (fields.text ?? "") !== "" || (fields.reasoning ?? "") !== "" || fields.sealed === true,
-  finish: undefined,
-  usage: undefined,
-  raw: undefined,
-  ...fields
+interface Fields {
+  readonly text?: string
+  readonly reasoning?: string
+  /** A refusal, as something that cannot be spliced. */
+  readonly sealed?: boolean
+  readonly finish?: "stop" | "length" | "content_filter"
+  readonly usage?: Delta["usage"]
+}
+
+const reasons = { stop: "stop", length: "length", content_filter: "content-filter" } as const
+
+const delta = ({ finish, sealed, ...fields }: Fields): Delta => ({
+  ...nothing,
+  ...fields,
+  pieces: sealed === true ? [{ _tag: "Refusal", text: "no" }] : undefined,
+  finish: finish === undefined ? undefined : { reason: reasons[finish], native: finish, from: "openai" }
 })
 const text = (text: string) => delta({ text })
 const done = { _tag: "Done" } as const
 
 /** An encoder whose events say what they are. */
 const encoder: AnswerEncoder = {
+  resume: () => ({
+    text: "",
+    tokenCount: 0,
+    beside: 0,
+    begun: false,
+    sealed: false,
+    called: false,
+    finish: undefined,
+    ended: false
+  }),
   open: () => [],
   attempt: () => [],
   begin: (model) => [{ event: "begin", data: model }],
   delta: (delta) =>
-    delta.sealed
+    delta.pieces !== undefined
       ? [{ event: "sealed", data: "" }]
       : delta.reasoning !== ""
         ? [{ event: "reasoning", data: delta.reasoning }]
@@ -43,7 +59,7 @@ const make = (choices = 1) => {
   const machine = new Machine({
     encoder,
     choices,
-    inputEstimate: 7,
+    inputEstimate: () => 7,
     output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: (seam) => seams.push(seam) }
   })
   machine.begin("m")
@@ -57,11 +73,11 @@ const answer =
 describe("Machine", () => {
   it("shows nothing before the first content, and begins with it", () => {
     const { machine, shown } = make()
-    machine.signal(delta({}))
-    machine.signal(delta({ usage: { inputTokens: 1, outputTokens: 0, estimated: false } }))
+    machine.step(delta({}))
+    machine.step(delta({ usage: { inputTokens: 1, outputTokens: 0, estimated: false } }))
     assert.deepStrictEqual(shown, [])
     assert.isFalse(machine.committed)
-    machine.signal(text("a"))
+    machine.step(text("a"))
     assert.isTrue(machine.committed)
     assert.deepStrictEqual(
       shown.map((one) => one.event ?? "message"),
@@ -71,31 +87,27 @@ describe("Machine", () => {
 
   describe("how an attempt ends", () => {
     const table: ReadonlyArray<readonly [string, (m: Machine) => unknown, string]> = [
-      ["nothing, then its terminator", (m) => m.signal(done), "Broken:EmptyResponse"],
+      ["nothing, then its terminator", (m) => m.step(done), "Broken:EmptyResponse"],
       ["nothing, then its end", (m) => m.eof(), "Broken:EmptyResponse"],
-      ["nothing but a stop", (m) => (m.signal(delta({ finish: "stop" })), m.signal(done)), "Broken:EmptyResponse"],
-      [
-        "nothing but a content filter",
-        (m) => (m.signal(delta({ finish: "content_filter" })), m.signal(done)),
-        "Complete"
-      ],
-      ["nothing but a length, without terminator", (m) => (m.signal(delta({ finish: "length" })), m.eof()), "Complete"],
-      ["text, then its end", (m) => (m.signal(text("a")), m.eof()), "Broken:StreamTruncated"],
-      ["text, then its terminator", (m) => (m.signal(text("a")), m.signal(done)), "Complete"],
+      ["nothing but a stop", (m) => (m.step(delta({ finish: "stop" })), m.step(done)), "Broken:EmptyResponse"],
+      ["nothing but a content filter", (m) => (m.step(delta({ finish: "content_filter" })), m.step(done)), "Complete"],
+      ["nothing but a length, without terminator", (m) => (m.step(delta({ finish: "length" })), m.eof()), "Complete"],
+      ["text, then its end", (m) => (m.step(text("a")), m.eof()), "Broken:StreamTruncated"],
+      ["text, then its terminator", (m) => (m.step(text("a")), m.step(done)), "Complete"],
       [
         "text and finish, then its end",
-        (m) => (m.signal(text("a")), m.signal(delta({ finish: "stop" })), m.eof()),
+        (m) => (m.step(text("a")), m.step(delta({ finish: "stop" })), m.eof()),
         "Complete"
       ],
       [
         "text and finish, then a reset",
-        (m) => (m.signal(text("a")), m.signal(delta({ finish: "stop" })), m.loss(cut)),
+        (m) => (m.step(text("a")), m.step(delta({ finish: "stop" })), m.loss(cut)),
         "Complete"
       ],
-      ["text, then a reset", (m) => (m.signal(text("a")), m.loss(cut)), "Broken:DoRequestFailed"],
-      ["a tool call, then a reset", (m) => (m.signal(delta({ sealed: true })), m.loss(cut)), "Broken:DoRequestFailed"],
-      ["a tool call, then its end", (m) => (m.signal(delta({ sealed: true })), m.eof()), "Broken:StreamTruncated"],
-      ["an error frame", (m) => m.signal({ _tag: "Fault", error: cut }), "Broken:DoRequestFailed"]
+      ["text, then a reset", (m) => (m.step(text("a")), m.loss(cut)), "Broken:DoRequestFailed"],
+      ["a tool call, then a reset", (m) => (m.step(delta({ sealed: true })), m.loss(cut)), "Broken:DoRequestFailed"],
+      ["a tool call, then its end", (m) => (m.step(delta({ sealed: true })), m.eof()), "Broken:StreamTruncated"],
+      ["an error frame", (m) => m.step({ _tag: "Fault", error: cut }), "Broken:DoRequestFailed"]
     ]
     it.each(table)("%s", (_name, run, expected) => {
       const verdict = run(make().machine) as { readonly _tag: string; readonly error?: { readonly _tag: string } }
@@ -105,26 +117,26 @@ describe("Machine", () => {
 
   it("a tool call, a refusal or a second choice seals the answer", () => {
     const tool = make()
-    tool.machine.signal(text("a"))
-    tool.machine.signal(delta({ sealed: true }))
+    tool.machine.step(text("a"))
+    tool.machine.step(delta({ sealed: true }))
     assert.strictEqual(tool.machine.phase._tag, "Sealed")
     const two = make(2)
-    two.machine.signal(text("a"))
+    two.machine.step(text("a"))
     assert.strictEqual(two.machine.phase._tag, "Sealed")
-    two.machine.signal(delta({ finish: "stop" }))
+    two.machine.step(delta({ finish: "stop" }))
     assert.strictEqual(two.machine.phase._tag, "Sealed")
-    two.machine.signal(delta({ finish: "stop" }))
+    two.machine.step(delta({ finish: "stop" }))
     assert.strictEqual(two.machine.phase._tag, "Finishing")
   })
 
   it("a continuation is joined where it begins, and its failover comes before its words", () => {
     const { machine, shown, words } = make()
-    machine.signal(text("The quick brown fox jumps over"))
+    machine.step(text("The quick brown fox jumps over"))
     machine.loss(cut)
     machine.join({ from: "a", to: "b", reason: "do_request_failed", mode: "prefill" })
-    machine.signal(text(" the lazy dog"))
-    machine.signal(delta({ finish: "stop" }))
-    assert.strictEqual(machine.signal(done)._tag, "Complete")
+    machine.step(text(" the lazy dog"))
+    machine.step(delta({ finish: "stop" }))
+    assert.strictEqual(machine.step(done)._tag, "Complete")
     machine.complete(2)
     assert.strictEqual(words().join(""), "The quick brown fox jumps over the lazy dog")
     assert.deepStrictEqual(
@@ -138,12 +150,12 @@ describe("Machine", () => {
 
   it("a continuation that stops at once completes the answer; one that just ends does not", () => {
     const whole = make()
-    whole.machine.signal(text("All there is."))
+    whole.machine.step(text("All there is."))
     whole.machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
-    whole.machine.signal(delta({ finish: "stop" }))
-    assert.strictEqual(whole.machine.signal(done)._tag, "Complete")
+    whole.machine.step(delta({ finish: "stop" }))
+    assert.strictEqual(whole.machine.step(done)._tag, "Complete")
     const half = make()
-    half.machine.signal(text("Half of"))
+    half.machine.step(text("Half of"))
     half.machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
     const verdict = half.machine.eof()
     assert.isTrue(verdict._tag === "Broken" && verdict.error instanceof StreamTruncated)
@@ -151,27 +163,27 @@ describe("Machine", () => {
 
   it("a prefill that begins the answer anew is cut off unseen", () => {
     const { machine, words } = make()
-    machine.signal(text(answer.slice(0, 60)))
+    machine.step(text(answer.slice(0, 60)))
     machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
     let verdict = "Going"
     for (let i = 0; i < answer.length && verdict === "Going"; i += 7) {
-      verdict = machine.signal(text(answer.slice(i, i + 7)))._tag
+      verdict = machine.step(text(answer.slice(i, i + 7)))._tag
     }
     assert.strictEqual(verdict, "Refused")
     assert.strictEqual(words().join(""), answer.slice(0, 60))
     // The next mode drops what is repeated, because it is sure.
     machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "message" })
-    for (let i = 0; i < answer.length; i += 7) machine.signal(text(answer.slice(i, i + 7)))
-    machine.signal(done)
+    for (let i = 0; i < answer.length; i += 7) machine.step(text(answer.slice(i, i + 7)))
+    machine.step(done)
     assert.strictEqual(words().join(""), answer)
   })
 
   it("only reasoning was shown: the answer begins on another channel, and its reasoning is not shown again", () => {
     const { machine, shown } = make()
-    machine.signal(delta({ reasoning: "hm" }))
+    machine.step(delta({ reasoning: "hm" }))
     machine.join({ from: "a", to: "b", reason: "do_request_failed", mode: "restart" })
-    machine.signal(delta({ reasoning: "hm, hm" }))
-    machine.signal(text("Yes."))
+    machine.step(delta({ reasoning: "hm, hm" }))
+    machine.step(text("Yes."))
     assert.deepStrictEqual(
       shown.map((one) => one.event ?? "message"),
       ["begin", "reasoning", "failover", "message"]
@@ -180,13 +192,13 @@ describe("Machine", () => {
 
   it("the usage is the first attempt's input and everybody's output", () => {
     const { machine, shown } = make()
-    machine.signal(text("12345678"))
+    machine.step(text("12345678"))
     machine.loss(cut)
     machine.join({ from: "a", to: "b", reason: "do_request_failed", mode: "prefill" })
-    machine.signal(text("rest"))
-    machine.signal(delta({ finish: "stop" }))
-    machine.signal(delta({ usage: { inputTokens: 50, outputTokens: 5, estimated: false } }))
-    machine.signal(done)
+    machine.step(text("rest"))
+    machine.step(delta({ finish: "stop" }))
+    machine.step(delta({ usage: { inputTokens: 50, outputTokens: 5, estimated: false } }))
+    machine.step(done)
     machine.complete(2)
     assert.deepStrictEqual(JSON.parse(shown.at(-1)!.data).usage, { inputTokens: 7, outputTokens: 7, estimated: true })
   })
@@ -206,7 +218,7 @@ describe("Machine", () => {
         const { machine, shown, words } = make()
         let left = joins
         for (const one of signals) {
-          const verdict = machine.signal(one)
+          const verdict = machine.step(one)
           if (verdict._tag === "Complete") machine.complete(1)
           if (verdict._tag === "Broken" || verdict._tag === "Refused") {
             if (machine.committed && left-- > 0 && machine.phase._tag !== "Sealed" && machine.phase._tag !== "Ended") {

@@ -1,18 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { askAndRead, channel, options, passUntil, type Plan, virtualRelay, wholeText } from "./virtual.ts"
+import { Script } from "effect-resilience/testing"
+import { askAndRead, channel, options, passUntil, type Scripts, virtualRelay, whole, wholeText } from "./virtual.ts"
 
 const run = <A>(effect: Effect.Effect<A, unknown, never>) =>
   Effect.runPromise(Effect.scoped(Effect.provide(effect, TestClock.layer())) as Effect.Effect<A>)
 
 /** Asks once, and gives how the answer ended, when, and who was asked. */
 const outcome = (
-  plans: { readonly [channel: string]: ReadonlyArray<Plan> },
+  scripts: Scripts,
   more: { readonly channels?: ReturnType<typeof channel>[]; readonly timeoutMillis?: number } = {}
 ) => {
   const channels = more.channels ?? [channel("a", { priority: 2 }), channel("b", { priority: 1 })]
-  const { calls, layer } = virtualRelay(options(channels), plans)
+  const { calls, layer } = virtualRelay(options(channels), scripts)
   return run(
     Effect.gen(function* () {
       const { answer, reader } = yield* askAndRead(more.timeoutMillis === undefined ? {} : more)
@@ -22,7 +23,7 @@ const outcome = (
         text: answer.machine.text,
         failure: answer.failure,
         millis,
-        asked: calls.map((call) => call.channel)
+        asked: calls().map((call) => call.channel)
       }
     }).pipe(Effect.provide(layer))
   )
@@ -30,7 +31,7 @@ const outcome = (
 
 describe("the clocks of an attempt, on virtual time", () => {
   it("headers: a silent channel is left after its time, and the next one answers", async () => {
-    const { asked, failure, millis, text } = await outcome({ a: [{ kind: "silent" }], b: [{ kind: "whole" }] })
+    const { asked, failure, millis, text } = await outcome({ a: [Script.silence], b: [whole] })
     assert.deepStrictEqual(asked, ["a", "b"])
     assert.isUndefined(failure)
     assert.strictEqual(text, wholeText)
@@ -39,7 +40,7 @@ describe("the clocks of an attempt, on virtual time", () => {
   })
 
   it("firstContent: headers and pings are no content", async () => {
-    const { asked, failure, millis } = await outcome({ a: [{ kind: "headersOnly" }], b: [{ kind: "whole" }] })
+    const { asked, failure, millis } = await outcome({ a: [Script.headersOnly(1000)], b: [whole] })
     assert.deepStrictEqual(asked, ["a", "b"])
     assert.isUndefined(failure)
     assert.isAtMost(millis, 36_000)
@@ -48,7 +49,7 @@ describe("the clocks of an attempt, on virtual time", () => {
   it("firstContent does not cut the last candidate that is left; the request's time does", async () => {
     const alone = [channel("a")]
     const { failure, millis } = await outcome(
-      { a: [{ kind: "headersOnly" }] },
+      { a: [Script.headersOnly(1000)] },
       { channels: alone, timeoutMillis: 120_000 }
     )
     assert.strictEqual(failure?._tag, "DeadlineExceeded")
@@ -57,7 +58,7 @@ describe("the clocks of an attempt, on virtual time", () => {
   })
 
   it("idle: a stall after content goes on elsewhere after its time", async () => {
-    const { asked, failure, millis, text } = await outcome({ a: [{ kind: "stall", at: 5 }], b: [{ kind: "whole" }] })
+    const { asked, failure, millis, text } = await outcome({ a: [whole.pipe(Script.cutAfter(5, "stall"))], b: [whole] })
     assert.deepStrictEqual(asked, ["a", "b"])
     assert.isUndefined(failure)
     assert.strictEqual(text, wholeText)
@@ -66,7 +67,10 @@ describe("the clocks of an attempt, on virtual time", () => {
   })
 
   it("once the finish is known, its terminator is awaited for two seconds and no longer", async () => {
-    const { asked, failure, millis, text } = await outcome({ a: [{ kind: "finishStall" }], b: [{ kind: "whole" }] })
+    const { asked, failure, millis, text } = await outcome({
+      a: [whole.pipe(Script.ending("finishThenStall"))],
+      b: [whole]
+    })
     assert.deepStrictEqual(asked, ["a"])
     assert.isUndefined(failure)
     assert.strictEqual(text, wholeText)
@@ -75,8 +79,8 @@ describe("the clocks of an attempt, on virtual time", () => {
 
   it("a failure whose body never ends is judged by what came of it, after a second", async () => {
     const { asked, failure, millis } = await outcome({
-      a: [{ kind: "errorStall", status: 401 }],
-      b: [{ kind: "whole" }]
+      a: [Script.unended(Script.status(401))],
+      b: [whole]
     })
     assert.deepStrictEqual(asked, ["a", "b"])
     assert.isUndefined(failure)
@@ -85,14 +89,14 @@ describe("the clocks of an attempt, on virtual time", () => {
 
   it("a channel's own total is its attempt's limit", async () => {
     const channels = [channel("a", { priority: 2, timeouts: { total: 500 } }), channel("b", { priority: 1 })]
-    const { asked, failure } = await outcome({ a: [{ kind: "silent" }], b: [{ kind: "whole" }] }, { channels })
+    const { asked, failure } = await outcome({ a: [Script.silence], b: [whole] }, { channels })
     assert.deepStrictEqual(asked, ["a", "b"])
     assert.isUndefined(failure)
   })
 
   it("total: the request's time is what its client is told, whatever went before", async () => {
     const { failure, millis } = await outcome(
-      { a: [{ kind: "status", status: 500 }], b: [{ kind: "silent" }] },
+      { a: [Script.status(500)], b: [Script.silence] },
       { timeoutMillis: 10_000 }
     )
     assert.strictEqual(failure?._tag, "DeadlineExceeded")

@@ -7,11 +7,12 @@ import type { FaultServer } from "../support/FaultServer.ts"
 import { askOf, words } from "../support/upstreamText.ts"
 import { type Case, type Clean, type SeamSeen, type Whole, firstWords, play, whole } from "./matrix.ts"
 
+import { estimateTokens } from "#src/dialect/index"
 const shown = firstWords(7)
 const offset = Array.from(shown).length
 
 // The upstream that was cut said no usage: four characters a token. The other one counts what it went on with.
-const outputTokens = Math.ceil(shown.length / 4) + words.length - 7
+const outputTokens = estimateTokens(shown) + words.length - 7
 
 const joined = (reason: string, more: Partial<SeamSeen> = {}, output = outputTokens): Whole => ({
   model: "model-a",
@@ -150,7 +151,7 @@ const terminators: ReadonlyArray<Case> = [
     name: "neither [DONE] nor a finish is a cut, even after the last word",
     upstreams: { a: [cut(99, "close")], b: ["good"] },
     attempts: ["a=200", "b=200"],
-    ends: joined("stream_truncated", { offset: Array.from(whole).length }, Math.ceil(whole.length / 4))
+    ends: joined("stream_truncated", { offset: Array.from(whole).length }, estimateTokens(whole))
   },
   {
     name: "a content filter is a finish, and an end",

@@ -10,6 +10,7 @@ import { logLines } from "../support/log.ts"
 import { channelOf } from "../support/relay.ts"
 import { logOf, startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { contentOf, open, read } from "../support/sse.ts"
+import { makeStreamId } from "#src/journal/index"
 import { makeStore, startStoreRelay } from "../support/storeRelay.ts"
 import { chunk, ending, startWireUpstream, streaming } from "../support/wireUpstream.ts"
 import { completion, parseRaw, sleep, streamIdOf, until, withRelay, type World } from "./kit.ts"
@@ -211,26 +212,24 @@ describe("requests that meet on one stream", () => {
     }
   })
 
-  it.concurrent("DELETEs of an orphan while somebody else settles it: 200 error, and one end", async () => {
+  it.concurrent("DELETEs of an orphan while somebody else ends it: 202 cancelled, and one end", async () => {
     const [control, server] = await Promise.all([makeStore(), startFaultServer()])
     const relay = await startStoreRelay(control, { channels: [channelOf("a", server.url)] })
     try {
       for (let n = 0; n < 5; n++) {
-        const id = `${n}`.repeat(22)
+        const id = makeStreamId()
+        const frames = [`id: ${id}.0\nevent: init\ndata: {}\n\n`, `id: ${id}.1\ndata: {"content":"Once"}\n\n`]
+        const begins = {
+          id,
+          dialect: "chat",
+          owner: "",
+          request: JSON.stringify({ requestId: "req_before", model: "m", includeUsage: false }),
+          note: JSON.stringify({ status: "streaming" }),
+          createdAt: Date.now()
+        }
+        const whole = { text: frames.join(""), lengths: frames.map(({ length }) => length) }
         control.store.commit(
-          [
-            {
-              _tag: "Create",
-              id,
-              dialect: "chat",
-              owner: "",
-              request: JSON.stringify({ requestId: "req_before", model: "m", includeUsage: false }),
-              note: JSON.stringify({ status: "streaming" }),
-              createdAt: Date.now()
-            },
-            { _tag: "Append", id, seq: 0, frame: `id: ${id}.0\nevent: init\ndata: {}\n\n` },
-            { _tag: "Append", id, seq: 1, frame: `id: ${id}.1\ndata: {"content":"Once"}\n\n` }
-          ],
+          [{ id, epoch: 1, from: 0, begins, frames: whole, note: undefined, end: undefined }],
           () => {}
         )
         // What the first one found is old news when it is told: the second one has come and gone meanwhile.
@@ -240,7 +239,7 @@ describe("requests that meet on one stream", () => {
           sleep(20 + n).then(() => read(`${relay.url}/streams/${id}`, { method: "DELETE" }))
         ])
         for (const { status, text } of [second, first]) {
-          assert.deepEqual([status, JSON.parse(text)], [200, { stream_id: id, status: "error" }])
+          assert.deepEqual([status, JSON.parse(text)], [202, { stream_id: id, status: "cancelled" }])
         }
         const { ended, events } = await read(`${relay.url}/streams/${id}`)
         assert.strictEqual(ended, "complete")
@@ -248,7 +247,9 @@ describe("requests that meet on one stream", () => {
           events.map(({ event }) => event),
           ["init", "message", "error"]
         )
-        assert.deepInclude(events.at(-1)?.json, { code: "stream_truncated", partial_content: "Once" })
+        assert.deepInclude(events.at(-1)?.json, { code: "stream_cancelled", partial_content: "Once" })
+        const late = await read(`${relay.url}/streams/${id}`, { method: "DELETE" })
+        assert.deepEqual([late.status, JSON.parse(late.text)], [200, { stream_id: id, status: "cancelled" }])
       }
     } finally {
       await relay.close()

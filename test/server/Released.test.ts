@@ -9,7 +9,8 @@ import { Effect, ManagedRuntime } from "effect"
 import { chatClient } from "#src/dialect/index"
 import { Journal } from "#src/journal/index"
 import { Relay } from "#src/relay/index"
-import { channel, options, type Plan, readerOf, virtualRelay } from "../relay/virtual.ts"
+import { Script } from "effect-resilience/testing"
+import { channel, chatRequest, options, readerOf, virtualRelay, whole as wholeAnswer } from "../relay/virtual.ts"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
 import { contentOf, read } from "../support/sse.ts"
@@ -202,31 +203,14 @@ describe("memory", () => {
   })()
 
   it("an answer that ended after its readers left is not kept for the grace", async () => {
-    const plans: ReadonlyArray<Plan> = [
-      ...Array.from({ length: 20 }, (): Plan => ({ kind: "whole" })),
-      { kind: "silent" }
-    ]
-    const relayOptions = options([channel("a")])
-    const { layer } = virtualRelay(
-      { ...relayOptions, journal: { ...relayOptions.journal, detachGrace: 60_000 } },
-      { a: plans },
-      1
-    )
+    const scripts = [...Array.from({ length: 20 }, () => wholeAnswer), Script.silence]
+    const { layer } = virtualRelay(options([channel("a")]), { a: scripts }, 1)
     const runtime = ManagedRuntime.make(layer)
     const ask = () =>
       Effect.gen(function* () {
         const relay = yield* Relay
         const journal = yield* Journal
-        const text = { role: "user", content: "hello" } as const
-        const request = {
-          dialect: "chat",
-          model: "m",
-          messages: [text],
-          body: {},
-          stream: true,
-          includeUsage: false,
-          choices: 1
-        } as const
+        const request = chatRequest("hello")
         const start = {
           request,
           dialect: chatClient,

@@ -121,7 +121,23 @@ describe("after the head: the connection is broken, without a terminal event", (
     })
   )
 
-  it.concurrent("a stream that was left without its end is told to be so", () =>
+  it.concurrent("a stream that was left without its end goes on when the store does, for who comes back", () =>
+    withStore(async ({ control, server, url }) => {
+      server.setDefault(answer({ delay: 5 }))
+      control.failsWhen = holds("mountain")
+      const { events } = await read(`${url}/chat?message=hello`)
+      const id = streamIdOf(events)
+      control.failsWhen = () => false
+      const again = await read(`${url}/streams/${id}`)
+      assert.strictEqual(again.events.at(-1)?.event, "done")
+      assert.strictEqual(contentOf(again.events), whole)
+      assert.deepInclude(again.events.find(({ event }) => event === "failover")?.json, {
+        reason: "writer_lost",
+        offset: Array.from(contentOf(events)).length
+      })
+    }))
+
+  it.concurrent("and can be cancelled instead", () =>
     withStore(async ({ control, server, url }) => {
       server.setDefault(answer({ delay: 5 }))
       control.failsWhen = holds("mountain")
@@ -129,9 +145,9 @@ describe("after the head: the connection is broken, without a terminal event", (
       const id = streamIdOf(events)
       control.failsWhen = () => false
       const cancelled = await read(`${url}/streams/${id}`, { method: "DELETE" })
-      assert.deepEqual([cancelled.status, JSON.parse(cancelled.text)], [200, { stream_id: id, status: "error" }])
+      assert.deepEqual([cancelled.status, JSON.parse(cancelled.text)], [202, { stream_id: id, status: "cancelled" }])
       const again = await read(`${url}/streams/${id}`)
-      assert.deepInclude(again.events.at(-1)?.json, { code: "stream_truncated", partial_content: contentOf(events) })
+      assert.deepInclude(again.events.at(-1)?.json, { code: "stream_cancelled", partial_content: contentOf(events) })
     }))
 })
 

@@ -81,7 +81,8 @@ describe("the upkeep of a SQLite store", () => {
       const upkeep = startUpkeep({
         path,
         onUp: () => void told.push("up"),
-        onDown: () => void told.push("down")
+        onDown: () => void told.push("down"),
+        onPlace: () => {}
       })
       const asked: Array<string | undefined> = []
       upkeep.clean([{ sql: "DELETE FROM item", params: [] }], (fault) => void asked.push(fault))

@@ -1,7 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Schema, Stream } from "effect"
-import { BadResponse, DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
-import { AnswerInterrupted, PartialContent, type StitchDecision } from "effect-resilience/stream"
+import { Data, Effect, Exit, Schema, Stream } from "effect"
+import { HttpClientError, HttpClientRequest } from "effect/http"
+import { BadResponse, blameOf, DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
+import { Failures } from "effect-resilience/policy"
+import {
+  AnswerInterrupted,
+  AnswerInterruptedSchema,
+  PartialContent,
+  type StitchDecision
+} from "effect-resilience/stream"
 import * as fc from "fast-check"
 
 interface Piece {
@@ -91,7 +98,7 @@ describe("PartialContent.keep", () => {
   it.effect("can be encoded, and comes back as the same classes", () =>
     Effect.gen(function* () {
       const { exit } = yield* texts(broken({ text: "a", id: "s.1" }).pipe(PartialContent.keep(reading)))
-      const codec = Schema.toCodecJson(AnswerInterrupted)
+      const codec = Schema.toCodecJson(AnswerInterruptedSchema)
       const back = yield* Schema.decodeUnknownEffect(codec)(
         JSON.parse(JSON.stringify(yield* Schema.encodeEffect(codec)(interruptedBy(exit))))
       )
@@ -264,5 +271,144 @@ it("an answer that breaks anywhere, any number of times, comes out whole", async
       }
     ),
     { numRuns: 200 }
+  )
+})
+
+describe("P17: anybody's errors", () => {
+  class Theirs extends Data.TaggedError("Theirs")<{ readonly n: number }> {}
+  const request = HttpClientRequest.get("http://service.test/")
+  const reset = new HttpClientError.HttpClientError({
+    reason: new HttpClientError.TransportError({ request, description: "reset" })
+  })
+  const text = (piece: string) => piece
+  const cutBy = <E>(error: E) => Stream.concat(Stream.make("Hel", "lo"), Stream.fail(error))
+
+  it.effect("keep holds them as reason, with their blame", () =>
+    Effect.gen(function* () {
+      const kept = yield* cutBy(reset).pipe(PartialContent.keep({ text }), Stream.runDrain, Effect.flip)
+      assert.strictEqual(kept.reason, reset)
+      assert.strictEqual(kept.partial, "Hello")
+      assert.strictEqual(blameOf(kept), "transport")
+      assert.strictEqual(kept.message, `the answer broke off after 5 characters: ${reset.message}`)
+      const unknown = yield* cutBy(new Theirs({ n: 1 })).pipe(
+        PartialContent.keep({ text }),
+        Stream.runDrain,
+        Effect.flip
+      )
+      assert.isUndefined(blameOf(unknown))
+      const plain = yield* cutBy("gone").pipe(PartialContent.keep({ text }), Stream.runDrain, Effect.flip)
+      assert.strictEqual(plain.message, "the answer broke off after 5 characters: gone")
+    })
+  )
+
+  it.effect("recover goes on after them, and names the first and the later ones", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const failed = yield* cutBy(new Theirs({ n: 1 })).pipe(
+        PartialContent.recover({
+          text,
+          continueWith: ({ reason }) => {
+            seen.push(reason)
+            return Stream.fail(new Theirs({ n: 2 }))
+          }
+        }),
+        Stream.runDrain,
+        Effect.flip
+      )
+      assert.deepStrictEqual([failed.reason.n, failed.later.map(({ n }) => n), failed.continuations], [1, [2, 2], 2])
+      assert.strictEqual(seen.length, 2)
+      const whole = cutBy(reset).pipe(
+        PartialContent.recover({ text, continueWith: () => Stream.make(", you") }),
+        Stream.mkString
+      )
+      assert.strictEqual(yield* whole, "Hello, you")
+    })
+  )
+
+  it.effect("are mapped to ours where the answer goes on as JSON", () =>
+    Effect.gen(function* () {
+      const kept = yield* cutBy(reset).pipe(
+        Stream.mapError(Failures.toResilienceError),
+        PartialContent.keep({ text }),
+        Stream.runDrain,
+        Effect.flip
+      )
+      const json = yield* Schema.encodeEffect(Schema.toCodecJson(AnswerInterruptedSchema))(kept)
+      const back = yield* Schema.decodeUnknownEffect(Schema.toCodecJson(AnswerInterruptedSchema))(json)
+      assert.instanceOf(back.reason, DoRequestFailed)
+    })
+  )
+})
+
+describe("P17: a terminator", () => {
+  interface Event {
+    readonly event: string
+    readonly data: string
+  }
+  const said = (data: string): Event => ({ event: "message", data })
+  const done = said("[DONE]")
+  const stop: Event = { event: "message_stop", data: "{}" }
+  const text = ({ data }: Event) => data
+  const read = <E, E2>(
+    stream: Stream.Stream<Event, E>,
+    keep: (self: Stream.Stream<Event, E>) => Stream.Stream<Event, E2>
+  ) =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const exit = yield* keep(stream).pipe(
+        Stream.runForEach(({ data }) => Effect.sync(() => seen.push(data))),
+        Effect.exit
+      )
+      return { seen, exit }
+    })
+  const terminators: ReadonlyArray<readonly [string, PartialContent.Terminator<Event>, Event]> = [
+    ["by data", { data: "[DONE]" }, done],
+    ["by the event's name", { event: "message_stop" }, stop],
+    ["by a function", (event) => event.data === "[DONE]", done]
+  ]
+
+  for (const [name, terminator, last] of terminators) {
+    const keep = PartialContent.keep({ text, terminator })
+
+    it.effect(`${name}: ends the answer, is delivered, and is not read as text`, () =>
+      Effect.gen(function* () {
+        for (const rechunk of [1, 10]) {
+          const events = Stream.rechunk(Stream.make(said("Hel"), said("lo"), last, said("more")), rechunk)
+          const { exit, seen } = yield* read(Stream.concat(events, Stream.fail(cut)), keep)
+          assert.deepStrictEqual(seen, ["Hel", "lo", last.data])
+          assert.isTrue(Exit.isSuccess(exit))
+        }
+      })
+    )
+
+    it.effect(`${name}: a stream that ends without it was cut`, () =>
+      Effect.gen(function* () {
+        const { exit } = yield* read(Stream.make(said("Hel"), said("lo")), keep)
+        const interrupted = interruptedBy(exit)
+        assert.strictEqual(interrupted.partial, "Hello")
+        assert.strictEqual(interrupted.reason._tag, "StreamTruncated")
+      })
+    )
+  }
+
+  it.effect("recover goes on where it did not come", () =>
+    Effect.gen(function* () {
+      const whole = PartialContent.recover(Stream.make(said("Hel")), {
+        text,
+        terminator: { data: "[DONE]" },
+        continueWith: ({ partial }) => (partial === "Hel" ? Stream.make(said("l")) : Stream.make(said("o"), done))
+      })
+      const { exit, seen } = yield* read(whole, (self) => self)
+      assert.deepStrictEqual(seen, ["Hel", "l", "o", "[DONE]"])
+      assert.isTrue(Exit.isSuccess(exit))
+    })
+  )
+
+  it.effect("an element that is no object is no event", () =>
+    Effect.gen(function* () {
+      const keep = PartialContent.keep({ text: (piece: unknown) => String(piece), terminator: { data: "[DONE]" } })
+      const error = yield* Stream.make("[DONE]", null).pipe(keep, Stream.runDrain, Effect.flip)
+      assert.strictEqual(error.reason._tag, "StreamTruncated")
+    })
   )
 })

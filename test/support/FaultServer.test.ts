@@ -84,7 +84,7 @@ describe("the scripted upstream", () => {
     server.enqueue(cut(2, "stall"))
     const live = await open(`${server.url}/chat/completions`, { body: ask })
     await live.until(() => live.events.length === 3)
-    assert.lengthOf(server.openConnections(), 1)
+    assert.strictEqual(server.openConnections(), 1)
     const left = performance.now()
     live.cut()
     const closedAt = await server.requests[0]?.closed

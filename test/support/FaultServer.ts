@@ -1,15 +1,13 @@
 /**
- * A scripted upstream that speaks OpenAI chat completions: each request takes the next behaviour of a queue, then the
- * default. It counts and keeps what it was asked, and when a client left.
+ * A scripted upstream that speaks OpenAI chat completions, for tests that wait with promises: `ScriptedServer`, told what
+ * to do by behaviours. By default it answers well, and honours continuations.
  */
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
-import { createServer } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
-import type { Answer, Behaviour, Continuing } from "./behaviour.ts"
+import { Effect, Exit, Scope } from "effect"
+import { Script, ScriptedServer, type ScriptedCall } from "effect-resilience/testing"
+import type { Answer, Behaviour, Continuing, Ending } from "./behaviour.ts"
 import { answer, prefillRefused } from "./behaviour.ts"
-import { playAnswer } from "./playAnswer.ts"
 import type { WireMessage } from "./upstreamText.ts"
-import { askOf, remaining, words as defaultWords } from "./upstreamText.ts"
+import { words as defaultWords } from "./upstreamText.ts"
 
 /** The body of a chat completion request, as far as it is looked at. */
 export interface WireBody {
@@ -24,15 +22,15 @@ export interface WireBody {
 export interface RecordedRequest {
   readonly path: string
   readonly method: string
-  readonly headers: IncomingHttpHeaders
+  readonly headers: ScriptedCall["headers"]
   readonly raw: string
   /** `{}` where the body is not a JSON object. */
   readonly body: WireBody
   readonly at: number
   /** When the connection or the response was closed by either side. */
-  closedAt: number | undefined
+  readonly closedAt: number | undefined
   /** Whether the response was written to its end before that: if not, and we did not break it, the client left. */
-  finished: boolean
+  readonly finished: boolean
   /** Resolves with `closedAt`. */
   readonly closed: Promise<number>
 }
@@ -47,8 +45,8 @@ export interface FaultServer {
   readonly enqueue: (...behaviours: ReadonlyArray<Behaviour>) => void
   /** What requests get when the queue is empty. */
   readonly setDefault: (behaviour: Behaviour) => void
-  /** Connections that are open now. */
-  readonly openConnections: () => ReadonlyArray<Socket>
+  /** How many connections are open now. */
+  readonly openConnections: () => number
   /** Waits until so many requests have come. */
   readonly received: (count: number) => Promise<void>
   /** Forgets the requests and the queue. */
@@ -60,10 +58,85 @@ export interface FaultServer {
   readonly close: () => Promise<void>
 }
 
-const readBody = async (request: IncomingMessage): Promise<string> => {
-  const chunks: Array<Buffer> = []
-  for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks).toString("utf8")
+const endingOf = (ending: Ending, error: Answer["error"]): Script.Ending => {
+  switch (ending) {
+    case "done":
+      return "whole"
+    case "close":
+      return "end"
+    case "badFrame":
+      return "garbageFrame"
+    case "finishWithoutDone":
+      return "withoutTerminator"
+    case "doneWithoutFinish":
+      return "withoutFinish"
+    case "errorFrame": {
+      const said = error ?? { message: "The server had an error", type: "server_error", code: "server_error" }
+      return Script.frame({ event: undefined, data: JSON.stringify({ error: said }) })
+    }
+    default:
+      return ending
+  }
+}
+
+const continuingOf = (continuing: Continuing | undefined): Script.Continuing => {
+  switch (continuing) {
+    case "refuse":
+      return scriptOf(prefillRefused)
+    case "restart":
+      return "anew"
+    case "honour":
+    case undefined:
+      return "honour"
+  }
+}
+
+const answerOf = (said: Answer): Script.Answer => {
+  const { delay, ending, error, finish, message, prefill, toolCall, usage } = said
+  const text = [...(said.reasoning ?? []).map(Script.reasoning), ...(said.words ?? defaultWords)]
+  const call =
+    toolCall === undefined ? [] : [Script.toolCall({ id: "call_1", name: toolCall.name, input: toolCall.parts })]
+  // The call's first part and its name are two steps here.
+  const after = said.after === undefined || said.after <= text.length ? said.after : said.after + 1
+  const script = Script.answer([...text, ...call]).pipe(
+    Script.every(delay ?? 0),
+    Script.startsAfter(said.headersAfter ?? 0),
+    Script.headers(said.headers ?? {}),
+    Script.cutAfter(after ?? Number.POSITIVE_INFINITY, endingOf(ending ?? "done", error)),
+    Script.continuing({ prefill: continuingOf(prefill), message: continuingOf(message) })
+  )
+  return (finish === undefined ? script : script.pipe(Script.finish("other", finish))).pipe(
+    Script.usage(usageOf(usage))
+  )
+}
+
+const counted: Script.Count = ({ request, steps }) => ({
+  inputTokens: (request.body as WireBody).messages?.length ?? 0,
+  outputTokens: steps.filter(({ _tag }) => _tag === "Text").length
+})
+
+const usageOf = (usage: Answer["usage"]): Script.Tokens | Script.Count | "none" => {
+  if (usage === undefined) return counted
+  return usage === null ? "none" : { inputTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens }
+}
+
+const scriptOf = (behaviour: Behaviour): Script.Script => {
+  switch (behaviour.kind) {
+    case "answer":
+      return answerOf(behaviour)
+    case "status": {
+      const { body, delay, headers, status } = behaviour
+      return Script.status(status, { body, headers }).pipe(Script.startsAfter(delay))
+    }
+    case "silence":
+      return Script.silence
+    case "headersOnly":
+      return Script.headersOnly(behaviour.commentEvery)
+    case "resetBeforeHeaders":
+      return Script.refused
+    case "garbage":
+      return Script.notHttp(behaviour.bytes)
+  }
 }
 
 const parseBody = (raw: string): WireBody => {
@@ -75,142 +148,48 @@ const parseBody = (raw: string): WireBody => {
   }
 }
 
-/** Starts a scripted upstream on a free port of loopback. By default it answers well, and honours continuations. */
+const recorded = (call: ScriptedCall): RecordedRequest => ({
+  path: call.url.slice(new URL(call.url).origin.length),
+  method: call.method,
+  headers: call.headers,
+  raw: call.body,
+  body: parseBody(call.body),
+  at: call.openedAt,
+  get closedAt() {
+    return call.closedAt
+  },
+  get finished() {
+    return call.state === "ended"
+  },
+  closed: Effect.runPromise(call.closed)
+})
+
+/** Starts a scripted upstream on a free port of loopback. */
 export const startFaultServer = async (options: { readonly default?: Behaviour } = {}): Promise<FaultServer> => {
-  let fallback = options.default ?? answer()
-  let queue: Array<Behaviour> = []
-  let requests: Array<RecordedRequest> = []
-  let waiting: Array<{ readonly count: number; readonly resolve: () => void }> = []
-  const sockets = new Set<Socket>()
-
-  const record = (request: IncomingMessage, response: ServerResponse, raw: string): RecordedRequest => {
-    const { promise, resolve } = Promise.withResolvers<number>()
-    const recorded: RecordedRequest = {
-      path: request.url ?? "",
-      method: request.method ?? "",
-      headers: request.headers,
-      raw,
-      body: parseBody(raw),
-      at: performance.now(),
-      closedAt: undefined,
-      finished: false,
-      closed: promise
-    }
-    response.once("close", () => {
-      recorded.closedAt = performance.now()
-      recorded.finished = response.writableFinished
-      resolve(recorded.closedAt)
-    })
-    requests.push(recorded)
-    const [ready, still] = [
-      waiting.filter(({ count }) => count <= requests.length),
-      waiting.filter(({ count }) => count > requests.length)
-    ]
-    waiting = still
-    for (const { resolve } of ready) resolve()
-    return recorded
-  }
-
-  const playAsked = async (response: ServerResponse, script: Answer, { body }: RecordedRequest): Promise<void> => {
-    const text = script.words ?? defaultWords
-    const ask = askOf(body.messages ?? [])
-    const mode: Continuing = (ask.kind === "prefill" ? script.prefill : script.message) ?? "honour"
-    if (ask.kind !== "new" && mode === "refuse") return play(response, prefillRefused, undefined)
-    const words = ask.kind === "new" || mode === "restart" ? text : remaining(text, ask.partial)
-    await playAnswer(response, script, {
-      id: `chatcmpl-${requests.length}`,
-      model: body.model ?? "unknown",
-      stream: body.stream === true,
-      includeUsage: body.stream_options?.include_usage === true,
-      promptTokens: body.messages?.length ?? 0,
-      words
-    })
-  }
-
-  const play = async (
-    response: ServerResponse,
-    behaviour: Behaviour,
-    recorded: RecordedRequest | undefined
-  ): Promise<void> => {
-    switch (behaviour.kind) {
-      case "answer":
-        return recorded && playAsked(response, behaviour, recorded)
-      case "status": {
-        const write = () => void response.writeHead(behaviour.status, behaviour.headers).end(behaviour.body)
-        return behaviour.delay > 0 ? void setTimeout(write, behaviour.delay) : write()
-      }
-      case "silence":
-        return
-      case "headersOnly": {
-        response.writeHead(200, { "content-type": "text/event-stream" })
-        response.flushHeaders()
-        if (behaviour.commentEvery === undefined) return
-        const timer = setInterval(() => response.write(": ping\n\n"), behaviour.commentEvery)
-        response.once("close", () => clearInterval(timer))
-        return
-      }
-      case "resetBeforeHeaders":
-        return void response.socket?.resetAndDestroy()
-      case "garbage":
-        return void response.socket?.end(behaviour.bytes)
-    }
-  }
-
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const raw = await readBody(request)
-    const recorded = record(request, response, raw)
-    await play(response, queue.shift() ?? fallback, recorded)
-  }
-
-  const server = createServer((request, response) => {
-    // A broken connection is the client's affair, and on record.
-    response.on("error", () => {})
-    handle(request, response).catch(() => response.destroy())
-  })
-  server.keepAliveTimeout = 60_000
-  server.on("connection", (socket) => {
-    sockets.add(socket)
-    socket.on("error", () => {})
-    socket.once("close", () => sockets.delete(socket))
-  })
-
-  const listen = (port: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      server.once("error", reject)
-      server.listen(port, "127.0.0.1", () => {
-        server.off("error", reject)
-        resolve()
-      })
-    })
-  await listen(0)
-  const { port } = server.address() as AddressInfo
-
-  const down = (): Promise<void> =>
-    new Promise((resolve) => {
-      if (!server.listening) return resolve()
-      server.close(() => resolve())
-      for (const socket of sockets) socket.resetAndDestroy()
-    })
-
+  const scope = Effect.runSync(Scope.make())
+  const server = await Effect.runPromise(
+    ScriptedServer.make({ dialect: "openai", scripts: [scriptOf(options.default ?? answer())] }).pipe(
+      Scope.provide(scope)
+    )
+  )
+  const requests = new WeakMap<ScriptedCall, RecordedRequest>()
   return {
-    url: `http://127.0.0.1:${port}/v1`,
-    port,
+    url: server.url,
+    port: server.port,
     get requests() {
-      return requests
+      return server.calls().map((call) => {
+        const known = requests.get(call) ?? recorded(call)
+        requests.set(call, known)
+        return known
+      })
     },
-    enqueue: (...behaviours) => void queue.push(...behaviours),
-    setDefault: (behaviour) => {
-      fallback = behaviour
-    },
-    openConnections: () => [...sockets],
-    received: (count) =>
-      requests.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve })),
-    reset: () => {
-      requests = []
-      queue = []
-    },
-    down,
-    up: () => (server.listening ? Promise.resolve() : listen(port)),
-    close: down
+    enqueue: (...behaviours) => server.enqueue(...behaviours.map(scriptOf)),
+    setDefault: (behaviour) => server.setDefault(scriptOf(behaviour)),
+    openConnections: server.openConnections,
+    received: (count) => Effect.runPromise(server.received(count)),
+    reset: server.forget,
+    down: () => Effect.runPromise(server.down),
+    up: () => Effect.runPromise(server.up),
+    close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }

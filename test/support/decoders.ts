@@ -74,3 +74,90 @@ export const decoders: { readonly [family: string]: Decoder } = {
   standard: standardDecoder,
   line: lineDecoder
 }
+
+/** What a client's program is given in the end: its message, or what it throws. */
+export type ReadMessage =
+  | { readonly _tag: "Message"; readonly message: { readonly [field: string]: unknown } }
+  | { readonly _tag: "Thrown"; readonly error: unknown }
+
+type Json = { [field: string]: unknown }
+
+const countsOfUsage = [
+  "input_tokens",
+  "cache_creation_input_tokens",
+  "cache_read_input_tokens",
+  "server_tool_use",
+  "output_tokens_details"
+]
+
+/**
+ * `@anthropic-ai/sdk` 1.14, `core/streaming.ts` and `lib/MessageStream.ts`: events without a name and pings are passed
+ * over, `error` is thrown, a block is pushed as it begins and its deltas go to it by their index, a signature is replaced
+ * and not lengthened, and a message without `message_stop` is none.
+ */
+export const readAnthropicMessage = (text: string): ReadMessage => {
+  let message: Json | undefined
+  let stopped = false
+  const inputs = new Map<number, string>()
+  const thrown = (error: unknown): ReadMessage => ({ _tag: "Thrown", error })
+  for (const { data, event } of nodeDecoder(text)) {
+    if (event === undefined || event === "ping" || data === "") continue
+    const raw = JSON.parse(data) as Json
+    if (event === "error") return thrown(raw)
+    if (raw["type"] === "message_start") {
+      if (message !== undefined && !stopped) return thrown("Unexpected event order")
+      message = raw["message"] as Json
+      continue
+    }
+    if (message === undefined) continue
+    const content = message["content"] as Array<Json>
+    const usage = message["usage"] as Json
+    switch (raw["type"]) {
+      case "message_stop":
+        stopped = true
+        break
+      case "message_delta": {
+        const { container, ...delta } = raw["delta"] as Json
+        const said = raw["usage"] as Json
+        message["stop_reason"] = delta["stop_reason"]
+        message["stop_sequence"] = delta["stop_sequence"]
+        if (delta["stop_details"] !== undefined) message["stop_details"] = delta["stop_details"]
+        usage["output_tokens"] = said["output_tokens"]
+        if (container !== undefined && container !== null) message["container"] = container
+        for (const count of countsOfUsage) {
+          if (said[count] !== undefined && said[count] !== null) usage[count] = said[count]
+        }
+        break
+      }
+      case "content_block_start":
+        content.push({ ...(raw["content_block"] as Json) })
+        break
+      case "content_block_delta": {
+        const index = raw["index"] as number
+        const block = content.at(index)
+        const delta = raw["delta"] as Json
+        if (block === undefined) return thrown(`no block ${index}`)
+        if (delta["type"] === "text_delta" && block["type"] === "text") {
+          block["text"] = String(block["text"]) + String(delta["text"])
+        } else if (delta["type"] === "citations_delta" && block["type"] === "text") {
+          block["citations"] = [...((block["citations"] as Array<unknown> | null) ?? []), delta["citation"]]
+        } else if (delta["type"] === "input_json_delta" && String(block["type"]).endsWith("tool_use")) {
+          inputs.set(index, (inputs.get(index) ?? "") + String(delta["partial_json"]))
+          block["input"] = inputs.get(index) === "" ? {} : inputs.get(index)
+        } else if (delta["type"] === "thinking_delta" && block["type"] === "thinking") {
+          block["thinking"] = String(block["thinking"]) + String(delta["thinking"])
+        } else if (delta["type"] === "signature_delta" && block["type"] === "thinking") {
+          block["signature"] = delta["signature"]
+        }
+        break
+      }
+      case "content_block_stop": {
+        const block = content.at(raw["index"] as number)
+        if (block === undefined) return thrown("no block to stop")
+        if (typeof block["input"] === "string") block["input"] = JSON.parse(block["input"])
+      }
+    }
+  }
+  if (message === undefined) return thrown("request ended without sending any chunks")
+  return stopped ? { _tag: "Message", message } : thrown("stream ended without producing a Message with role=assistant")
+}

@@ -3,12 +3,15 @@
  */
 import { Effect, Exit, Metric, Result, Scope } from "effect"
 import { decodeConfiguration } from "#src/cli/index"
-import { serve } from "#src/server/index"
+import { type RelayParts, type RouteShown, serve } from "#src/server/index"
+import type { SettingsService } from "#src/settings/index"
 
 /** A relay that runs. */
 export interface RunningRelay {
   readonly url: string
   readonly port: number
+  readonly routes: ReadonlyArray<RouteShown>
+  readonly settings: SettingsService
   readonly shutdown: () => Promise<"clean" | "graceExpired">
   readonly close: () => Promise<void>
 }
@@ -23,11 +26,11 @@ export const channelOf = (id: string, baseUrl: string, more: object = {}) => ({
   ...more
 })
 
-/** Starts a relay on a free port; memory store and short clocks unless told otherwise. */
-export const startRelay = async (configuration: {
-  readonly channels: ReadonlyArray<object>
-  readonly [section: string]: unknown
-}): Promise<RunningRelay> => {
+/** Starts a relay on a free port; memory store and short clocks unless told otherwise. `parts` go in the place of ours. */
+export const startRelay = async (
+  configuration: { readonly channels: ReadonlyArray<object>; readonly [section: string]: unknown },
+  parts: Partial<RelayParts<never>> = {}
+): Promise<RunningRelay> => {
   const scope = Effect.runSync(Scope.make())
   const { server, ...rest } = configuration
   const decoded = decodeConfiguration(
@@ -42,8 +45,9 @@ export const startRelay = async (configuration: {
     "test"
   )
   if (Result.isFailure(decoded)) throw decoded.failure
+  const { settings } = decoded.success
   const running = await Effect.runPromise(
-    serve(decoded.success.options).pipe(
+    serve(settings, parts).pipe(
       Effect.provideService(Scope.Scope, scope),
       // A process has one registry of metrics; each relay of a test has its own.
       Effect.provideService(Metric.MetricRegistry, new Map())
@@ -53,6 +57,8 @@ export const startRelay = async (configuration: {
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    routes: running.routes,
+    settings,
     shutdown: () => Effect.runPromise(running.shutdown),
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }

@@ -43,15 +43,3 @@ export const askOf = (messages: ReadonlyArray<WireMessage>): Ask => {
   }
   return { kind: "new" }
 }
-
-/** The chunks that are left after a partial answer; all of them where the partial is not how the text begins. */
-export const remaining = (chunks: ReadonlyArray<string>, partial: string): ReadonlyArray<string> => {
-  if (!textOf(chunks).startsWith(partial)) return chunks
-  let skip = partial.length
-  const rest: Array<string> = []
-  for (const chunk of chunks) {
-    if (skip < chunk.length) rest.push(chunk.slice(skip))
-    skip = Math.max(0, skip - chunk.length)
-  }
-  return rest
-}

@@ -33,7 +33,11 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "BulkheadFull"]
  * ```
  */
-import { Clock, type Duration, Effect, type Exit, type Fiber, Random, Stream } from "effect"
+import type { Duration, Exit, Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import { BulkheadFull, stackless } from "../../errors/index.ts"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"

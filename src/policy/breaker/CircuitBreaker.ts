@@ -41,7 +41,15 @@
  * Effect 4.1 has a breaker in `persistence/CircuitBreaker`: it is unstable, has no time window, slow calls, probes or
  * handles, and costs 13 to 17 µs a call and 60 µs a rejection, where this one costs 0.4 µs and less than 1 µs.
  */
-import { Clock, Context, Duration, Effect, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
+import type { Scope } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import type { CircuitOpen } from "../../errors/index.ts"
 import { change, type CircuitBreaker, run, runStream, type Shared, type Transition } from "./BreakerCall.ts"
 import * as BreakerState from "./BreakerState.ts"

@@ -34,13 +34,17 @@
  * Effect.runSync(program) // => ["budget", 3, "down"]
  * ```
  */
-import { Context, type Duration, Effect, Layer } from "effect"
+import type { Duration } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 
 import { RetryBudgetExhausted, stackless } from "../../errors/index.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Failures from "../Failures.ts"
 import * as KeyRing from "../KeyRing.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
+import { notMade } from "../NotMade.ts"
 import * as State from "./RetryBudgetState.ts"
 
 const TypeId = "~effect-resilience/policy/RetryBudget"
@@ -63,7 +67,7 @@ export const isRetryBudget = (value: unknown): value is RetryBudget =>
 
 /** Throws `InvalidPolicyOption` for what is no budget, such as the effect that has yet to make one. */
 export const checked = (where: string, budget: RetryBudget): void => {
-  if (!isRetryBudget(budget)) Check.notMade(where, "budget", budget, "RetryBudget")
+  if (!isRetryBudget(budget)) notMade(where, "budget", budget, "RetryBudget")
 }
 
 const fromRule = <R extends State.Rule>(rule: R): RetryBudget & { readonly rule: R } => ({ [TypeId]: TypeId, rule })

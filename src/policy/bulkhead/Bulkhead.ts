@@ -34,7 +34,9 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "ran", "BulkheadFull"]
  * ```
  */
-import { type Duration, Effect, type Fiber, Stream } from "effect"
+import type { Duration, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { BulkheadFull, stackless } from "../../errors/index.ts"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
@@ -85,7 +87,7 @@ export const make = (options: Options = {}): Effect.Effect<Bulkhead> => {
     maxWaitMillis,
     running: 0,
     queue: WaitQueue.make(),
-    full: stackless(() => new BulkheadFull(key === undefined ? {} : { key }))
+    full: stackless(() => new BulkheadFull({ limit: concurrency, ...(key === undefined ? {} : { key }) }))
   }))
 }
 

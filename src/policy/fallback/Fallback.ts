@@ -22,9 +22,11 @@
  * Effect.runSync(call.pipe(Fallback.value("none"))) // => "none"
  * ```
  */
-import { Effect, type Fiber, Function, Stream } from "effect"
-import type { Blame, BlamedOn } from "../../errors/index.ts"
-import * as Failures from "../Failures.ts"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Function from "effect/Function"
+import * as Stream from "effect/Stream"
+import { type Blame, type BlamedOn, isBlamedOn, type Late, type NotBlamedOn } from "../../errors/index.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 
 /** Which error comes out when the fallback fails too. */
@@ -47,12 +49,6 @@ const attempt = <E, A2, E2, R2>(
     const other = fallback(error)
     return options?.fails === "fallback" ? other : Effect.mapError(other, (): E | E2 => error)
   })
-
-/**
- * `E`, which the compiler does not infer from a type that is asked for: in a pipe the errors are those of the effect, and
- * an annotation of the result has those that are handled no more. (`NoInfer` would stay in the result's type.)
- */
-type Late<E> = [E] extends [infer X] ? X : never
 
 /** Answers any error with a value; the error type becomes `never`. */
 export const value: {
@@ -107,14 +103,12 @@ export const effect: {
   ) => Effect.catch(self, (error) => attempt(error, fallback, options))
 )
 
-const blamed = (blames: ReadonlyArray<Blame>, error: unknown): boolean => {
-  const blame = Failures.blameOfUnknown(error)
-  return blame !== undefined && blames.includes(blame)
-}
-
 /**
- * Answers errors of these blames with another effect; the others stay in the type. If the fallback fails too, the first
- * error comes out.
+ * Answers errors of these blames with another effect; the others stay in the type. After a retry it goes by the last
+ * error. If the fallback fails too, the first error comes out.
+ *
+ * An error that does not say in its type whom it blames (`HttpClientError`, whose status decides) is given to the fallback
+ * if it is one of these, and stays in the type.
  */
 export const onBlame: {
   /** In a pipe. */
@@ -123,17 +117,13 @@ export const onBlame: {
     fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
   ): <A, R>(
     self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<
-    A | A2,
-    Exclude<Late<E>, BlamedOn<E, B>> | ([E2] extends [never] ? never : BlamedOn<Late<E>, B>),
-    R | R2
-  >
+  ) => Effect.Effect<A | A2, NotBlamedOn<Late<E>, B> | ([E2] extends [never] ? never : BlamedOn<Late<E>, B>), R | R2>
   /** As a call. */
   <A, E, R, const B extends Blame, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     blames: ReadonlyArray<B>,
     fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
-  ): Effect.Effect<A | A2, Exclude<E, BlamedOn<E, B>> | ([E2] extends [never] ? never : BlamedOn<E, B>), R | R2>
+  ): Effect.Effect<A | A2, NotBlamedOn<E, B> | ([E2] extends [never] ? never : BlamedOn<E, B>), R | R2>
 } = Function.dual(
   3,
   <A, E, R, B extends Blame, A2, E2, R2>(
@@ -141,10 +131,12 @@ export const onBlame: {
     blames: ReadonlyArray<B>,
     fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
   ) =>
-    Effect.catchIf(
+    Effect.catch(
       self,
-      (error): error is E & BlamedOn<E, B> => blamed(blames, error),
-      (error) => attempt<BlamedOn<E, B>, A2, E2, R2>(error, fallback, undefined)
+      (error): Effect.Effect<A2, unknown, R2> =>
+        isBlamedOn(error, blames)
+          ? attempt<BlamedOn<E, B>, A2, E2, R2>(error as BlamedOn<E, B>, fallback, undefined)
+          : Effect.fail(error)
     ) as never
 )
 

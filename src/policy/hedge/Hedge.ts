@@ -38,7 +38,12 @@
  * await Effect.runPromise(program) // => "attempt 1"
  * ```
  */
-import { type Cause, Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
+import type { Cause, Context } from "effect"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as DurationQuantile from "./DurationQuantile.ts"
 import { both } from "../Combinator.ts"
 import * as Deadline from "../deadline/Deadline.ts"
@@ -47,6 +52,7 @@ import * as HedgeState from "./HedgeState.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
+import { notMade } from "../NotMade.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import * as RetryBudget from "../budget/RetryBudget.ts"
 import * as RetryBudgetState from "../budget/RetryBudgetState.ts"
@@ -181,7 +187,7 @@ export const run = <A, E, R>(
   attempt: (number: number) => Effect.Effect<A, E, R>,
   options?: CallOptions<NoInfer<E>>
 ): Effect.Effect<A, E, R> => {
-  if (Effect.isEffect(hedge)) Check.notMade("Hedge.run", "hedge", hedge, "Hedge.make")
+  if (Effect.isEffect(hedge)) notMade("Hedge.run", "hedge", hedge, "Hedge.make")
   return Effect.withFiber((fiber) => race(hedge, options, attempt, fiber.context as Context.Context<R>, fiber))
 }
 

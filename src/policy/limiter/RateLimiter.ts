@@ -40,7 +40,15 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "Throttled"]
  * ```
  */
-import { Clock, Context, Duration, Effect, Exit, type Fiber, Function, Layer, Stream } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Function from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import { stackless, Throttled } from "../../errors/index.ts"
 import { both } from "../Combinator.ts"
 import * as Deadline from "../deadline/Deadline.ts"

@@ -33,7 +33,9 @@
  * await Effect.runPromise(program) // => ["a", "c"]
  * ```
  */
-import { type Duration, Effect, type Exit, type Fiber, Stream } from "effect"
+import type { Duration, Exit, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"

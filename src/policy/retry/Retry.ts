@@ -34,7 +34,14 @@
  * Effect.runSync(Effect.flip(Retry.retry(Effect.fail("down"), policy))).errors // => ["down", "down", "down"]
  * ```
  */
-import { Cause, Duration, Effect, Exit, type Fiber, Function, type Pull, Schedule, Stream } from "effect"
+import type { Fiber, Pull } from "effect"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Function from "effect/Function"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
@@ -45,6 +52,7 @@ import { asksAgain, type Exhausted, type Next, type Retry, Run, TypeId } from ".
 import * as RetrySchedule from "./RetrySchedule.ts"
 
 export type { Any, Exhausted, Retry } from "./RetryRun.ts"
+export { unwrapLast as unwrap } from "../../errors/index.ts"
 
 /** Options of `make`. `A` and `E`: what it can judge; unknown unless a function says otherwise. */
 export interface Options<in A = unknown, in E = unknown, out E2 extends E = never> {

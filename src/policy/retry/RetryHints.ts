@@ -5,6 +5,7 @@
  * as `6m0s`, seconds since 1970. What cannot be read is no hint, a time in the past is 0, and nothing is longer than an
  * hour: a hint of a day has frozen whole pools of keys.
  */
+import * as Duration from "effect/Duration"
 
 /** No hint is longer than this: one hour. */
 export const capMillis = 3_600_000
@@ -133,19 +134,36 @@ const first = (headers: HeaderFields, name: string): string | undefined => {
 export const later = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined ? b : b === undefined ? a : Math.max(a, b)
 
-const buckets = [
-  "x-ratelimit-*-requests",
-  "x-ratelimit-*-tokens",
-  "anthropic-ratelimit-requests-*",
-  "anthropic-ratelimit-tokens-*",
-  "anthropic-ratelimit-input-tokens-*",
-  "anthropic-ratelimit-output-tokens-*",
-  "x-ratelimit-*",
-  "ratelimit-*"
-].map((pattern) => ({ reset: pattern.replace("*", "reset"), remaining: pattern.replace("*", "remaining") }))
+/** A rate limit that headers tell of: when it is reset, and what is left until then. */
+export interface Bucket {
+  readonly reset: string
+  readonly remaining: string
+}
+
+/** The headers of a limit, by a pattern: `x-ratelimit-*` is `x-ratelimit-reset` and `x-ratelimit-remaining`. */
+export const bucket = (pattern: string): Bucket => ({
+  reset: pattern.replace("*", "reset"),
+  remaining: pattern.replace("*", "remaining")
+})
+
+/** Which headers hold hints, beside `retry-after`. A vendor's are rows beside these. */
+export interface HeaderNames {
+  /** Whole or broken milliseconds; the first that can be read counts. */
+  readonly millis: ReadonlyArray<string>
+  readonly buckets: ReadonlyArray<Bucket>
+}
+
+/** The headers that are nobody's own: `retry-after-ms`, `x-ratelimit-reset`, `ratelimit-reset`. */
+export const standard: HeaderNames = {
+  millis: ["retry-after-ms"],
+  buckets: [/*#__PURE__*/ bucket("x-ratelimit-*"), /*#__PURE__*/ bucket("ratelimit-*")]
+}
+
+// A limit's reset comes with every answer, and means nothing where no limit was the reason.
+const withoutResets: HeaderNames = { millis: standard.millis, buckets: [] }
 
 /** The latest reset of the buckets that are empty; of all, if none says that it is. */
-const latestReset = (headers: HeaderFields, now: number): number | undefined => {
+const latestReset = (headers: HeaderFields, now: number, buckets: ReadonlyArray<Bucket>): number | undefined => {
   let ofEmpty: number | undefined
   let ofAll: number | undefined
   for (const bucket of buckets) {
@@ -161,9 +179,9 @@ const latestReset = (headers: HeaderFields, now: number): number | undefined => 
 /**
  * How long a response's headers ask to wait, in milliseconds from `now`; `undefined` if they say nothing.
  *
- * The first that can be read: `retry-after-ms` (and Azure's `x-ms-retry-after-ms`), `retry-after`, then the rate limit
- * resets of OpenAI (`x-ratelimit-reset-requests`, `-tokens`), Anthropic (`anthropic-ratelimit-…-reset`), and everyone
- * else (`x-ratelimit-reset`, `ratelimit-reset`), of which the latest one counts whose bucket is empty.
+ * The first that can be read: the headers of milliseconds (`retry-after-ms`), `retry-after`, then the resets of rate limits
+ * (`x-ratelimit-reset`, `ratelimit-reset`), of which the latest one counts whose bucket is empty. `names` says which
+ * headers these are. Default: `standard`.
  *
  * Resets come with good responses too: ask this of refusals only.
  *
@@ -171,17 +189,22 @@ const latestReset = (headers: HeaderFields, now: number): number | undefined => 
  * import { RetryHints } from "effect-resilience/policy"
  *
  * RetryHints.fromHeaders({ "retry-after-ms": "120", "retry-after": "5" }, 0) // => 120
- * RetryHints.fromHeaders({ "x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "6m0s" }, 0) // => 360000
+ *
+ * const names = { millis: [], buckets: ["requests", "tokens"].map((what) => RetryHints.bucket(`x-ratelimit-*-${what}`)) }
+ * const headers = { "x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "6m0s" }
+ *
+ * RetryHints.fromHeaders(headers, 0, names) // => 360000
+ * RetryHints.fromHeaders(headers, 0) // => undefined
  * ```
  */
-export const fromHeaders = (headers: HeaderFields, now: number): number | undefined => {
-  for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
+export const fromHeaders = (headers: HeaderFields, now: number, names: HeaderNames = standard): number | undefined => {
+  for (const name of names.millis) {
     const text = first(headers, name)?.trim()
     if (text !== undefined && decimal.test(text)) return capped(Number(text))
   }
   const retryAfter = first(headers, "retry-after")
   const hint = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, now)
-  return hint ?? latestReset(headers, now)
+  return hint ?? latestReset(headers, now, names.buckets)
 }
 
 const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
@@ -217,4 +240,35 @@ export const fromBody = (body: unknown): number | undefined => {
   let hint: number | undefined
   for (const detail of details) hint = later(hint, retryDelayOf(detail))
   return hint
+}
+
+const objectAt = (value: unknown, name: string): { readonly [key: string]: unknown } | undefined => {
+  const found = isObject(value) ? value[name] : undefined
+  return isObject(found) ? found : undefined
+}
+
+const fromResponse = (response: { readonly [key: string]: unknown } | undefined, now: () => number) => {
+  const headers = objectAt(response, "headers")
+  const status = response?.["status"]
+  return headers === undefined || typeof status !== "number" || status < 400
+    ? undefined
+    : fromHeaders(headers as HeaderFields, now(), status === 429 ? standard : withoutResets)
+}
+
+/**
+ * How long an error of Effect asks to wait, in milliseconds: `retryAfter` or `resetAt` of its reason (`AiError`,
+ * `RateLimiterError`), or the headers of the response that it holds (`HttpClientError`).
+ */
+export const fromError = (error: unknown, now: () => number): number | undefined => {
+  const reason = objectAt(error, "reason") ?? error
+  if (!isObject(reason)) return undefined
+  const { resetAt, retryAfter } = reason
+  if (Duration.isDuration(retryAfter)) return capped(Duration.toMillis(retryAfter))
+  // A `DateTime`, which is much to load for one field.
+  if (isObject(resetAt) && typeof resetAt["epochMilliseconds"] === "number") {
+    return capped(resetAt["epochMilliseconds"] - now())
+  }
+  return (
+    fromResponse(objectAt(reason, "response"), now) ?? fromResponse(objectAt(objectAt(reason, "http"), "response"), now)
+  )
 }

@@ -5,7 +5,12 @@
  * A combinator of ours on a schedule of ours gives a plan again. On any other schedule it wraps its steps, and the result
  * is as good, only slower.
  */
-import { Cause, Duration, Effect, type Fiber, Random, Schedule } from "effect"
+import type { Fiber } from "effect"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import type { StopReason } from "../../errors/index.ts"
 import * as Deadline from "../deadline/Deadline.ts"
 import * as Check from "../InvalidPolicyOption.ts"

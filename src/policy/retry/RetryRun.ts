@@ -1,7 +1,12 @@
 /**
  * One call of a retry: what failed so far, and what comes next. `Retry` is made of it, for effects and for streams.
  */
-import { Clock, Duration, Effect, type Fiber, Pull, Schedule } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
 import { RetriesExhausted, type StopReason, stackless } from "../../errors/index.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
@@ -9,11 +14,8 @@ import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
 
-/** `RetriesExhausted` with the type of the errors that it holds. */
-export interface Exhausted<out E> extends RetriesExhausted {
-  readonly last: E
-  readonly errors: ReadonlyArray<E>
-}
+/** `RetriesExhausted`, of the errors that were retried. */
+export type Exhausted<E> = RetriesExhausted<E>
 
 export const TypeId = "~effect-resilience/policy/Retry"
 
@@ -202,9 +204,7 @@ export class Run<A, E, E2 extends E> {
       error: last,
       attributes: { reason, attempts: begun, elapsedMillis }
     }))
-    return stackless(
-      () => new RetriesExhausted({ reason, attempts: begun, elapsedMillis, last, errors })
-    ) as Exhausted<E>
+    return stackless(() => new RetriesExhausted<E>({ reason, attempts: begun, elapsedMillis, last: last as E, errors }))
   }
 
   /** Waits before the next attempt. */

@@ -31,7 +31,9 @@
  * calls // => 3
  * ```
  */
-import { type Duration, Function, Schedule } from "effect"
+import type { Duration } from "effect"
+import * as Function from "effect/Function"
+import * as Schedule from "effect/Schedule"
 import * as Backoff from "./Backoff.ts"
 import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"

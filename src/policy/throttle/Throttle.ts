@@ -34,7 +34,10 @@
  * await Effect.runPromise(program) // => { requests: 9, accepts: 0, chance: 0 }
  * ```
  */
-import { type Duration, Effect, type Fiber, Random, Stream } from "effect"
+import type { Duration, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import { stackless, Throttled } from "../../errors/index.ts"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"

@@ -1,5 +1,15 @@
-import { Redacted } from "effect"
-import type { BreakerOptions, Channel, Tried, Wanted } from "#src/channel/index"
+import { Layer, Redacted } from "effect"
+import {
+  type BreakerOptions,
+  BreakerSection,
+  type Channel,
+  type ChannelEvent,
+  Registry,
+  Selection,
+  type Tried,
+  type Wanted
+} from "#src/channel/index"
+import { Settings, settingsFile } from "#src/settings/index"
 
 /** A channel with the contract's defaults. */
 export const channel = (id: string, options: Partial<Channel> & { readonly keyCount?: number } = {}): Channel => {
@@ -21,11 +31,12 @@ export const channel = (id: string, options: Partial<Channel> & { readonly keyCo
     params: {},
     headers: {},
     timeouts: {},
+    enabled: true,
     ...rest
   }
 }
 
-/** The contract's defaults. */
+/** A circuit with round numbers. */
 export const breaker: BreakerOptions = {
   window: 30_000,
   minimum: 5,
@@ -44,3 +55,29 @@ export const tried = (
 ): Tried => ({ out: new Set(parts.out), failed: new Set(parts.failed), keys: new Set(parts.keys) })
 
 export const wanted = (options: Partial<Wanted> = {}): Wanted => ({ model: "m", tried: tried(), ...options })
+
+const millis = (value: number): string => `${value} millis`
+
+/** A selection over channels, with the registry and the settings that it stands on. */
+export const selectionOver = (
+  channels: ReadonlyArray<Channel>,
+  tell: (event: ChannelEvent) => void = () => {},
+  { cap, open, window, ...rest }: BreakerOptions = breaker
+): Layer.Layer<Selection | Registry | Settings> =>
+  Selection.layer({ tell }).pipe(
+    Layer.provideMerge(Registry.layerOf(channels)),
+    Layer.provideMerge(
+      Layer.orDie(
+        Settings.layer(settingsFile({ sections: [BreakerSection] }), {
+          breaker: { ...rest, window: millis(window), open: millis(open), cap: millis(cap) }
+        })
+      )
+    )
+  )
+
+/** Calls back with each change of a channel's state, as it is told. */
+export const onChange =
+  (changed: (id: string, from: string, to: string, blame: string | undefined) => void) =>
+  (event: ChannelEvent): void => {
+    if (event._tag === "ChannelChanged") changed(event.channel, event.from, event.to, event.blame)
+  }

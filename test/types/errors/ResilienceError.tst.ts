@@ -1,7 +1,9 @@
-import { Effect } from "effect"
+import { Data, Effect } from "effect"
+import type { HttpClientError } from "effect/http"
 import {
-  type Blame,
+  Blame,
   type BlamedOn,
+  blameOf,
   type ByBlame,
   type BulkheadFull,
   catalogue,
@@ -9,17 +11,21 @@ import {
   type CircuitOpen,
   type Code,
   codeOf,
+  type DeadlineExceeded,
   type DoRequestFailed,
   handleAll,
   match,
+  type NotBlamedOn,
   type ResilienceError,
+  RetriesExhausted,
   type Row,
   type Severity,
   type Tag,
   tagOf,
-  type Throttled,
+  Throttled,
   type Unauthorized
 } from "effect-resilience/errors"
+import { Deadline, Fallback, Retry } from "effect-resilience/policy"
 import { describe, expect, test } from "tstyche"
 
 declare const rejection: CircuitOpen | BulkheadFull
@@ -109,12 +115,123 @@ describe("catchBlame", () => {
         return Effect.void
       })
     )
-    expect<BlamedOn<ResilienceError, "transport">>().type.toBe<DoRequestFailed>()
-    expect<BlamedOn<{ readonly _tag: "Foreign" }, Blame>>().type.toBe<never>()
+    // What a retry of anything failed with may be it too.
+    expect<BlamedOn<ResilienceError, "transport">>().type.toBe<DoRequestFailed | RetriesExhausted>()
   })
 
   test("takes no blame that there is not", () => {
     expect(catchBlame).type.not.toBeCallableWith("nobody", () => Effect.void)
+  })
+})
+
+describe("catchBlame, of the errors of others", () => {
+  class Foreign extends Data.TaggedError("Foreign")<{}> {}
+  class Annotated extends Data.TaggedError("Annotated")<{}> {
+    readonly [Blame.of] = "transport"
+  }
+  class Unsure extends Data.TaggedError("Unsure")<{}> {
+    get [Blame.of](): "transport" | "caller" {
+      return "caller"
+    }
+  }
+
+  test("one that does not say in its type whom it blames may be it, and stays", () => {
+    expect<BlamedOn<Foreign, "transport">>().type.toBe<Foreign>()
+    expect<NotBlamedOn<Foreign, "transport">>().type.toBe<Foreign>()
+    expect<BlamedOn<Unsure, "transport">>().type.toBe<Unsure>()
+    expect<NotBlamedOn<Unsure, "transport">>().type.toBe<Unsure>()
+    expect<BlamedOn<Unsure, "storage">>().type.toBe<never>()
+    expect<NotBlamedOn<Unsure, "transport" | "caller">>().type.toBe<never>()
+  })
+
+  test("one that does is taken out, or left alone", () => {
+    expect<BlamedOn<Annotated, "transport">>().type.toBe<Annotated>()
+    expect<NotBlamedOn<Annotated, "transport">>().type.toBe<never>()
+    expect<BlamedOn<Annotated, "caller">>().type.toBe<never>()
+    expect(
+      ({} as Effect.Effect<string, Foreign | Annotated | HttpClientError.HttpClientError>).pipe(
+        catchBlame("transport", (error) => {
+          expect(error).type.toBe<Foreign | Annotated | HttpClientError.HttpClientError>()
+          return Effect.succeed(1)
+        })
+      )
+    ).type.toBe<Effect.Effect<string | number, Foreign | HttpClientError.HttpClientError>>()
+  })
+
+  test("blameOf is as exact as the type", () => {
+    expect(blameOf({} as DoRequestFailed | Unauthorized)).type.toBe<"transport" | "caller">()
+    expect(blameOf({} as Annotated)).type.toBe<"transport">()
+    expect(blameOf({} as Foreign)).type.toBe<Blame | undefined>()
+    expect(blameOf({} as unknown)).type.toBe<Blame | undefined>()
+    expect(blameOf({} as ResilienceError)).type.toBe<Blame>()
+  })
+})
+
+describe("P13: RetriesExhausted", () => {
+  const retried = call.pipe(Retry.retry(Retry.standard))
+
+  test("keeps the type of what was retried", () => {
+    expect(retried).type.toBe<Effect.Effect<string, RetriesExhausted<DoRequestFailed | Unauthorized | Throttled>>>()
+    expect(new RetriesExhausted({ reason: "attempts", attempts: 1, elapsedMillis: 1, last: 1, errors: [2] })).type.toBe<
+      RetriesExhausted<number>
+    >()
+    expect<RetriesExhausted<Unauthorized>>().type.toBeAssignableTo<ResilienceError>()
+  })
+
+  test("catchBlame narrows the last error, on both sides", () => {
+    const caught = retried.pipe(
+      catchBlame("transport", (error) => {
+        expect(error.last).type.toBe<DoRequestFailed>()
+        expect(error.errors).type.toBe<ReadonlyArray<DoRequestFailed | Unauthorized | Throttled>>()
+        return Effect.succeed(1)
+      })
+    )
+    expect<Effect.Error<typeof caught>["last"]>().type.toBe<Unauthorized | Throttled>()
+    const unreachable: Effect.Effect<string, DoRequestFailed> = Effect.fail({} as DoRequestFailed)
+    expect(
+      unreachable.pipe(
+        Retry.retry(Retry.standard),
+        catchBlame("transport", () => Effect.succeed(1))
+      )
+    ).type.toBe<Effect.Effect<string | number>>()
+    expect(retried.pipe(catchBlame("exhausted", () => Effect.succeed(1)))).type.toBe<Effect.Effect<string | number>>()
+  })
+
+  test("catchBlame of what the last error cannot be leaves it as it is", () => {
+    expect(
+      retried.pipe(
+        catchBlame("storage", (error) => {
+          expect(error).type.toBe<never>()
+          return Effect.succeed(1)
+        })
+      )
+    ).type.toBe<Effect.Effect<string | number, RetriesExhausted<DoRequestFailed | Unauthorized | Throttled>>>()
+  })
+
+  test("Fallback.onBlame does the same, in a pipe and as a call", () => {
+    const piped = retried.pipe(Fallback.onBlame(["transport", "rejected"], () => Effect.succeed("cached")))
+    expect<Effect.Error<typeof piped>["last"]>().type.toBe<Unauthorized>()
+    const called = Fallback.onBlame(retried, ["transport"], (error) => {
+      expect(error.last).type.toBe<DoRequestFailed>()
+      return Effect.succeed("cached")
+    })
+    expect<Effect.Error<typeof called>["last"]>().type.toBe<Unauthorized | Throttled>()
+  })
+
+  test("unwrap gives the last error back, beside what else there is", () => {
+    expect(retried.pipe(Retry.unwrap)).type.toBe<typeof call>()
+    expect(Retry.unwrap(retried)).type.toBe<typeof call>()
+    const limited = retried.pipe(Deadline.total("1 second"), Retry.unwrap)
+    expect<Effect.Error<typeof limited>>().type.toBe<DoRequestFailed | Unauthorized | Throttled | DeadlineExceeded>()
+  })
+})
+
+describe("values that win over the row", () => {
+  test("are options of every class", () => {
+    expect(Throttled).type.toBeConstructableWith({ retry: false, record: false, publicMessage: "Later." })
+    expect(Throttled).type.not.toBeConstructableWith({ retry: "no" })
+    expect(Throttled).type.not.toBeConstructableWith({ status: 429 })
+    expect(RetriesExhausted).type.not.toBeConstructableWith({ reason: "attempts" })
   })
 })
 

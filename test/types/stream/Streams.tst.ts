@@ -1,5 +1,12 @@
 import type { Stream } from "effect"
-import type { BadResponse, BadResponseBody, DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
+import type { HttpClientError } from "effect/http"
+import type {
+  BadResponse,
+  BadResponseBody,
+  DoRequestFailed,
+  ResilienceError,
+  StreamTruncated
+} from "effect-resilience/errors"
 import { type SseEvent, SseStream } from "effect-resilience/sse"
 import { type AnswerInterrupted, PartialContent, StreamClocks } from "effect-resilience/stream"
 import { describe, expect, test } from "tstyche"
@@ -41,13 +48,47 @@ describe("PartialContent", () => {
         text: (piece) => (typeof piece === "string" ? piece : piece.text),
         continueWith: () => rest
       })
-    ).type.toBe<Stream.Stream<Piece | string, PartialContent.Interrupted<StreamTruncated>, "Network" | "Backup">>()
+    ).type.toBe<
+      Stream.Stream<Piece | string, PartialContent.Interrupted<StreamTruncated, DoRequestFailed>, "Network" | "Backup">
+    >()
   })
 
-  test("takes no stream whose errors are not of the union", () => {
-    expect(PartialContent.keep).type.not.toBeCallableWith({} as Stream.Stream<string, "theirs">, {
-      text: (text: string) => text
-    })
+  test("P17: takes streams of any errors", () => {
+    const theirs = {} as Stream.Stream<string, HttpClientError.HttpClientError>
+    const text = (piece: string) => piece
+    expect(theirs.pipe(PartialContent.keep({ text }))).type.toBe<
+      Stream.Stream<string, AnswerInterrupted<HttpClientError.HttpClientError, never>>
+    >()
+    expect(PartialContent.keep({} as Stream.Stream<string, "theirs">, { text })).type.toBe<
+      Stream.Stream<string, AnswerInterrupted<"theirs", never>>
+    >()
+    expect(
+      theirs.pipe(
+        PartialContent.recover({
+          text,
+          continueWith: ({ reason }) => {
+            expect(reason).type.toBe<HttpClientError.HttpClientError | ResilienceError>()
+            return rest
+          }
+        })
+      )
+    ).type.toBe<Stream.Stream<string, AnswerInterrupted<HttpClientError.HttpClientError, DoRequestFailed>, "Backup">>()
+  })
+
+  test("P17: a terminator adds the failure of an answer that ends without it", () => {
+    const events = {} as Stream.Stream<SseEvent, "cut">
+    const text = (event: SseEvent) => event.data
+    expect(events.pipe(PartialContent.keep({ text, terminator: { data: "[DONE]" } }))).type.toBe<
+      Stream.Stream<SseEvent, AnswerInterrupted<"cut" | StreamTruncated, never>>
+    >()
+    expect(PartialContent.keep(events, { text, terminator: { event: "message_stop" } })).type.toBe<
+      Stream.Stream<SseEvent, AnswerInterrupted<"cut" | StreamTruncated, never>>
+    >()
+    expect(
+      PartialContent.recover(events, { text, terminator: (event) => event.data === "", continueWith: () => undefined })
+    ).type.toBe<Stream.Stream<SseEvent, AnswerInterrupted<"cut" | StreamTruncated, StreamTruncated>>>()
+    expect(PartialContent.keep).type.not.toBeCallableWith(events, { text, terminator: "[DONE]" })
+    expect(PartialContent.keep).type.not.toBeCallableWith(events, { text, terminator: { data: "a", event: "b" } })
   })
 
   test("stitch adds the refusal", () => {

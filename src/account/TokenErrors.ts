@@ -1,0 +1,40 @@
+/**
+ * How asking for tokens, and changing them, fails.
+ */
+import { Data } from "effect"
+import type { BooksError } from "../books/index.ts"
+
+/** Another token has this name, in the file or in the books. */
+export class TokenNameTaken extends Data.TaggedError("TokenNameTaken")<{ readonly name: string }> {
+  override get message(): string {
+    return `there is a token named ${JSON.stringify(this.name)} already`
+  }
+}
+
+/** No token has this name. */
+export class TokenNotFound extends Data.TaggedError("TokenNotFound")<{ readonly name: string }> {
+  override get message(): string {
+    return `there is no token named ${JSON.stringify(this.name)}`
+  }
+}
+
+/** The token is one of the configuration file, and is changed there. */
+export class TokenOfFile extends Data.TaggedError("TokenOfFile")<{ readonly name: string }> {
+  override get message(): string {
+    return `the token ${JSON.stringify(this.name)} is one of the configuration file, and is changed there`
+  }
+}
+
+/** There are no books: all tokens are those of the configuration file. */
+export class TokensWithoutBooks extends Data.TaggedError("TokensWithoutBooks") {
+  override get message(): string {
+    return "this relay has no books to keep tokens in: all are those of its configuration file"
+  }
+}
+
+/** The books could not be asked: whether a token is known, or was changed, cannot be said now. */
+export class TokensUnavailable extends Data.TaggedError("TokensUnavailable")<{ readonly reason: BooksError }> {
+  override get message(): string {
+    return this.reason.message
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The database below, as far as a statement must know it, and what a driver of one gives to the books.
+ */
+import type { Effect } from "effect"
+import type { BackupRefused, BooksError } from "./BooksErrors.ts"
+import { literally, type Row, type Sql } from "./Sql.ts"
+
+/** The few differences, by name. */
+export interface Engine {
+  readonly name: "sqlite" | "postgres"
+  /**
+   * Ends a `SELECT` whose rows nobody else may change before the transaction ends. SQLite has one writer at a time, so
+   * there it is nothing.
+   */
+  readonly forUpdate: Sql
+}
+
+/** SQLite, in a file or in memory. */
+export const sqlite: Engine = { name: "sqlite", forUpdate: literally("") }
+
+/** PostgreSQL. */
+export const postgres: Engine = { name: "postgres", forUpdate: literally(" FOR UPDATE") }
+
+/** What a driver gives: primitive operations and no logic. `BooksLive.ts` has all of that. */
+export interface Database {
+  readonly engine: Engine
+  /** What the books are called in a message: a path, or a host and a database. No secret. */
+  readonly place: string
+  readonly run: (statement: Sql) => Effect.Effect<ReadonlyArray<Row>, BooksError>
+  readonly transaction: <A, E, R>(body: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BooksError, R>
+  /** Taken first inside the transaction of a migration: until its end no other process migrates. */
+  readonly lockMigrations: Effect.Effect<void, BooksError>
+  /** Looks for what no statement would tell, such as a file that was deleted under us. */
+  readonly look: Effect.Effect<void, BooksError>
+  readonly backup: (file: string) => Effect.Effect<void, BackupRefused | BooksError>
+}

@@ -1,0 +1,163 @@
+/**
+ * The section `channels`: the upstreams, as they are written.
+ */
+import { Schema } from "effect"
+import { declare, Fields, keysInOrder, unique, valueAt } from "../settings/index.ts"
+import { type Continuation, upstreamDialectNames } from "../dialect/index.ts"
+import { BaseUrl } from "./BaseUrl.ts"
+import { ChannelTimeouts } from "./TimeoutsSection.ts"
+
+const {
+  choice,
+  flag,
+  list,
+  modelPattern,
+  notNegative,
+  number,
+  record,
+  required,
+  secret,
+  Secret,
+  secretText,
+  section,
+  someList,
+  someText,
+  text,
+  withDefault
+} = Fields
+
+/** Dialects that the contract knows and this version does not. */
+const laterDialects = ["responses", "gemini"].filter(
+  (name) => !(upstreamDialectNames as ReadonlyArray<string>).includes(name)
+)
+
+const mayMap = (status: number): boolean => status >= 100 && status <= 599 && (status < 200 || status > 299)
+const mappableStatus = "a status from 100 to 599 other than 2xx"
+
+/** Headers that the relay or HTTP itself must write: those of the contract, and the hop-by-hop ones. */
+const reservedHeaders = new Set([
+  "authorization",
+  "connection",
+  "content-length",
+  "host",
+  "keep-alive",
+  "length",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade"
+])
+const isHeaderName = (name: string): boolean =>
+  /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && !reservedHeaders.has(name.toLowerCase())
+
+/** One of `channels` */
+export const ChannelEntry = secret(
+  section(
+    {
+      id: required(
+        text("an id of a-z, 0-9 and -, 1 to 64 characters", (value) => /^[a-z0-9-]{1,64}$/.test(value), {
+          pattern: "^[a-z0-9-]{1,64}$"
+        }),
+        "Its name in events, logs and metrics."
+      ),
+      dialect: required(choice(upstreamDialectNames, laterDialects), "The wire format that it speaks."),
+      baseUrl: required(BaseUrl, "Where it is; /chat/completions is appended."),
+      keys: required(secret(list(Secret)), "Its keys. An empty list: no authorization is sent."),
+      keyMode: withDefault(choice(["polling", "random"]), "polling", "How a key is chosen."),
+      models: required(
+        someList(modelPattern, "a list of at least one model or pattern"),
+        "The models that it serves, as clients name them; * is any run of characters."
+      ),
+      modelMapping: withDefault(
+        record(someText, "a model or a pattern of models", (key) => key !== ""),
+        {},
+        "The name that the upstream is asked for; the first match in the order of the file, once."
+      ),
+      priority: withDefault(
+        number("a number", () => true),
+        0,
+        "Its tier; higher first."
+      ),
+      weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
+      group: withDefault(someText, "default", "Its group."),
+      continuation: withDefault(
+        choice(["auto", "prefill", "message", "none"], ["token"]),
+        "auto",
+        "How it goes on from a part of an answer."
+      ),
+      stream: withDefault(flag, true, "Whether it can stream."),
+      statusMapping: withDefault(
+        record(
+          number(mappableStatus, (value) => Number.isInteger(value) && mayMap(value), {
+            type: "integer",
+            minimum: 100,
+            maximum: 599
+          }),
+          mappableStatus,
+          (key) => /^\d{3}$/.test(key) && mayMap(Number(key)),
+          { pattern: "^[1345]\\d\\d$" }
+        ),
+        {},
+        "Statuses that mean another one here."
+      ),
+      params: withDefault(
+        record(Schema.Json.annotate({ expected: "a JSON value" }), "a field of the request"),
+        {},
+        "Merged deeply into each request; null removes a field."
+      ),
+      headers: withDefault(
+        secret(
+          record(
+            secretText("a header value of one line", (value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value)),
+            "the name of a header other than authorization, host, length and those of the connection",
+            isHeaderName
+          )
+        ),
+        {},
+        "Sent with each request."
+      ),
+      timeouts: withDefault(ChannelTimeouts, {}, "Over the general ones."),
+      enabled: withDefault(flag, true, "Whether it may be asked at all; switched off, it never is.")
+    },
+    ["affinity", "disable"]
+  )
+)
+
+type Entry = typeof ChannelEntry.Type
+
+/** One upstream, with its keys, models and rank. A plain record: which one serves a request is decided by `Selection`. */
+export interface Channel extends Omit<Entry, "continuation" | "modelMapping"> {
+  /** How it may go on from a partial answer. */
+  readonly continuation: Continuation
+  /** Pattern to the name asked of the upstream; the first match wins, once. */
+  readonly modelMapping: ReadonlyArray<readonly [pattern: string, model: string]>
+}
+
+// A plain object forgets the order of keys such as `"4"`; what was written knows it.
+const channelOf = (entry: Entry, written: unknown): Channel => {
+  const mapping = valueAt(written, ["modelMapping"])
+  const patterns = typeof mapping === "object" && mapping !== null ? keysInOrder(mapping) : []
+  return {
+    ...entry,
+    modelMapping: patterns.flatMap((pattern) => {
+      const model = entry.modelMapping[pattern]
+      return model === undefined ? [] : [[pattern, model] as const]
+    })
+  }
+}
+
+/** `channels` */
+export const ChannelSection = declare({
+  name: "channels",
+  description: "The upstreams.",
+  schema: someList(ChannelEntry, "a list of at least one channel"),
+  absent: undefined,
+  changes: { _tag: "AnyTime", fields: ["priority", "weight", "models", "enabled", "timeouts"] },
+  keyedBy: "id",
+  rules: [unique("channels", "id", section({ id: ChannelEntry.fields.id }))],
+  finish: (entries, written): ReadonlyArray<Channel> =>
+    entries.map((entry, index) => channelOf(entry, valueAt(written, [index])))
+})

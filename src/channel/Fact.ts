@@ -1,0 +1,36 @@
+/**
+ * What is known of a key or a channel and is as true for another relay as for this one: it may be kept, shared and
+ * learned again after a restart. Circuits are not: they are one process's own evidence, and asking somebody else for
+ * them would put a store on the way of every pick.
+ */
+
+/** Who switched something off: a person, until a person switches it on; or evidence, until a time (epoch milliseconds). */
+export type Disabler = { readonly by: "hand" } | { readonly by: "evidence"; readonly until: number }
+
+/**
+ * One fact. `key` is an index into the channel's keys as they are now; where it may be absent, the whole channel is
+ * meant.
+ */
+export type Fact =
+  /** An upstream asked to be left alone until then: with this key, for a model or (absent) for all. */
+  | {
+      readonly _tag: "Hinted"
+      readonly channel: string
+      readonly key: number
+      readonly model: string | undefined
+      readonly until: number
+    }
+  /** It is not asked. By hand that is for good; by evidence it is like a rest that ends. */
+  | {
+      readonly _tag: "Disabled"
+      readonly channel: string
+      readonly key: number | undefined
+      readonly disabler: Disabler
+    }
+  /** It may be asked again. By evidence only what evidence had switched off. */
+  | {
+      readonly _tag: "Enabled"
+      readonly channel: string
+      readonly key: number | undefined
+      readonly by: Disabler["by"]
+    }

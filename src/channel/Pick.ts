@@ -1,0 +1,84 @@
+/**
+ * What is asked of a selection, and what it gives: the words between it and the attempt loop.
+ */
+import type { Effect } from "effect"
+import type { ContinuationMode } from "../dialect/index.ts"
+import type { ChannelNoAvailableKey, GetChannelFailed, ModelNotFound, ResilienceError } from "../errors/index.ts"
+import type { Target } from "./Channel.ts"
+import type { ChannelEvent, ChannelStateName } from "./ChannelEvent.ts"
+import type { Fact } from "./Fact.ts"
+
+/** What one request has tried so far. */
+export interface Tried {
+  /** Channels out for this request: they failed as timeout, credential (with no key left), model or channel. */
+  readonly out: ReadonlySet<string>
+  /** Channels that failed otherwise: asked again only when nothing fresh is left. */
+  readonly failed: ReadonlySet<string>
+  /** Keys that failed in this request, as `channel#index`. */
+  readonly keys: ReadonlySet<string>
+}
+
+/** What is wanted of the next target. */
+export interface Wanted {
+  /** The model that the client named. */
+  readonly model: string
+  readonly tried: Tried
+  /**
+   * Only this channel will do: a retry on the same one. It gives a key that is usable now; in a pool in distress also one
+   * that rests for a mere guess; else it fails.
+   */
+  readonly only?: string | undefined
+  /** Only keys that are not in `tried.keys`: after a fault of the key itself. */
+  readonly otherKey?: boolean | undefined
+  /** The group whose channels may serve it. Default: `default`. */
+  readonly group?: string | undefined
+  /** Only channels for which this holds: those that can continue a partial answer, say. */
+  readonly suits?: ((target: Target) => boolean) | undefined
+}
+
+/** A target that was picked. `release` must be called once, with how the attempt ended: it feeds the target's health. */
+export interface Picked {
+  readonly target: Target
+  /** Nothing else is left for this request: its first-content clock does not cut it. */
+  readonly last: boolean
+  readonly release: (outcome: Outcome) => void
+}
+
+/** How an attempt ended, for the health of its target. */
+export type Outcome =
+  | { readonly _tag: "Success" }
+  /** `penalise` is false when this request has penalised this channel already. */
+  | { readonly _tag: "Failure"; readonly error: ResilienceError; readonly penalise: boolean }
+  /** It says nothing: it was cancelled, or replaced. */
+  | { readonly _tag: "Ignored" }
+
+/** How a channel does, for `relay_channel_state` and the banner. */
+export interface ChannelState {
+  readonly channel: string
+  readonly state: ChannelStateName
+}
+
+/** What `Selection` does. */
+export interface SelectionService {
+  /** The exact model names that channels list now, in file order. */
+  readonly models: () => ReadonlyArray<string>
+  /** Whether any channel names the model, switched off or not. */
+  readonly serves: (model: string) => boolean
+  /** The next target. Fails with the error that a client should see when there is none. */
+  readonly pick: (wanted: Wanted) => Effect.Effect<Picked, ModelNotFound | ChannelNoAvailableKey | GetChannelFailed>
+  /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
+  readonly usable: (wanted: Wanted) => boolean
+  /** How all channels do, in file order. */
+  readonly states: Effect.Effect<ReadonlyArray<ChannelState>>
+  /** Takes a fact that was found elsewhere, or before a restart, or by a person. One of a channel unknown is nothing. */
+  readonly learn: (fact: Fact) => void
+  /** The modes that a target has refused, remembered per channel and model. */
+  readonly refusedModes: (target: Target) => ReadonlySet<ContinuationMode>
+  readonly rememberRefusal: (target: Target, mode: ContinuationMode) => void
+}
+
+/** Who is told of what happens to channels. */
+export interface SelectionOptions {
+  /** Called at once, with each event. */
+  readonly tell?: ((event: ChannelEvent) => void) | undefined
+}

@@ -1,0 +1,33 @@
+/**
+ * Which channels name which model. Pure.
+ */
+import { isExactModel, mapModel, matchesAnyModel } from "../dialect/ModelPattern.ts"
+import type { Channel } from "./ChannelSection.ts"
+
+/** The group that a request belongs to when nothing says otherwise. */
+export const defaultGroup = "default"
+
+/** A channel that names a model, and what it is called there. */
+export interface Serving {
+  readonly channel: Channel
+  readonly model: string
+}
+
+/** The channels of a group that name a model, in file order. */
+export const serving = (
+  channels: ReadonlyArray<Channel>,
+  model: string,
+  group = defaultGroup
+): ReadonlyArray<Serving> =>
+  channels
+    .filter((channel) => channel.group === group && matchesAnyModel(channel.models, model))
+    .map((channel) => ({ channel, model: mapModel(channel.modelMapping, model) }))
+
+/** Whether any channel of a group names a model. */
+export const serves = (channels: ReadonlyArray<Channel>, model: string, group = defaultGroup): boolean =>
+  channels.some((channel) => channel.group === group && matchesAnyModel(channel.models, model))
+
+/** The exact names that the channels of a group list, in file order, each once. Patterns are no names. */
+export const exactModels = (channels: ReadonlyArray<Channel>, group = defaultGroup): ReadonlyArray<string> => [
+  ...new Set(channels.filter((channel) => channel.group === group).flatMap(({ models }) => models.filter(isExactModel)))
+]

@@ -1,0 +1,32 @@
+/**
+ * The configuration file of the relay, composed of its sections. Each is declared beside what it configures, and taken
+ * from its own file: who only checks a configuration loads no server.
+ */
+import { TokensSection } from "../account/TokensSection.ts"
+import { BreakerSection } from "../channel/BreakerSection.ts"
+import { ChannelSection } from "../channel/ChannelSection.ts"
+import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
+import { JournalSection } from "../journal/JournalSection.ts"
+import { StoreSection } from "../journal/StoreSection.ts"
+import { RecoverySection } from "../relay/RecoverySection.ts"
+import { RetrySection } from "../relay/RetrySection.ts"
+import { ChatSection } from "../server/ChatSection.ts"
+import { ServerSection } from "../server/ServerSection.ts"
+import { settingsFile } from "../settings/index.ts"
+
+/** The file of a relay. */
+export const relayFile = settingsFile({
+  sections: [
+    ServerSection,
+    ChatSection,
+    StoreSection,
+    JournalSection,
+    TimeoutsSection,
+    RetrySection,
+    RecoverySection,
+    BreakerSection,
+    TokensSection,
+    ChannelSection
+  ],
+  later: ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
+})

@@ -1,0 +1,34 @@
+/**
+ * How an answer can go on from what was shown of it.
+ */
+
+/**
+ * How a target goes on from a partial answer:
+ *
+ * - `prefill`: the partial is the beginning of its own answer, and it writes on;
+ * - `message`: it is shown the partial, and asked in words for the rest;
+ * - `token`: it gave a token before it broke, and goes on from there.
+ */
+export const continuationModes = ["prefill", "message", "token"] as const
+
+/** How a target goes on from a partial answer. */
+export type ContinuationMode = (typeof continuationModes)[number]
+
+/** How a channel may go on. `auto` takes what its dialect can, in the order of its promise. */
+export const continuations = ["auto", ...continuationModes, "none"] as const
+
+/** How a channel may go on. */
+export type Continuation = (typeof continuations)[number]
+
+/** What an attempt is asked to go on from. */
+export type ContinuationAsked =
+  | { readonly mode: "prefill"; readonly partial: string }
+  /** `prompt` is the text of the message; `{partial}` in it is replaced. */
+  | { readonly mode: "message"; readonly partial: string; readonly prompt: string }
+  | { readonly mode: "token"; readonly partial: string; readonly token: string }
+
+/** What a target has refused although no client had asked for it: it is left out from then on. */
+export type Refusal =
+  | { readonly _tag: "Mode"; readonly mode: ContinuationMode }
+  /** A field of the body, as its path: a hint that was carried over, or what the relay itself added. */
+  | { readonly _tag: "Field"; readonly path: string }

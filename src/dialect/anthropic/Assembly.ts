@@ -1,0 +1,118 @@
+/**
+ * A whole message, put together from the events of its stream by the rules of Anthropic's own SDKs.
+ */
+import type { Payload, View } from "../Dialect.ts"
+import { makePayloadReader } from "../Framing.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { mergeMessageUsage } from "./MessageUsage.ts"
+
+/** A block whose texts are collected apart: they grow with every event. */
+interface Growing {
+  readonly block: JsonObject
+  text: string
+  thinking: string
+  input: string
+}
+
+const textIn = (object: JsonObject, field: string): string => {
+  const value = object[field]
+  return typeof value === "string" ? value : ""
+}
+
+const grow = (growing: Growing, delta: JsonObject): void => {
+  const { block } = growing
+  switch (delta["type"]) {
+    case "text_delta":
+      growing.text += textIn(delta, "text")
+      return
+    case "thinking_delta":
+      growing.thinking += textIn(delta, "thinking")
+      return
+    case "signature_delta":
+      block["signature"] = delta["signature"]
+      return
+    case "input_json_delta":
+      growing.input += textIn(delta, "partial_json")
+      return
+    case "citations_delta": {
+      const before = Array.isArray(block["citations"]) ? (block["citations"] as ReadonlyArray<unknown>) : []
+      block["citations"] = [...before, delta["citation"]]
+      return
+    }
+    // What a later version adds is the last that was said of it.
+    default: {
+      const { type: _, ...fields } = delta
+      for (const [field, value] of Object.entries(fields)) if (field !== "__proto__") block[field] = value
+    }
+  }
+}
+
+const finished = ({ block, input, text, thinking }: Growing): JsonObject => {
+  // A call's input is an object: one that is no JSON has been told as it is in the stream, and has no place here.
+  const read = input === "" ? undefined : parseJson(input)
+  return {
+    ...block,
+    ...(block["type"] === "text" ? { text } : {}),
+    ...(block["type"] === "thinking" ? { thinking } : {}),
+    ...(input === "" ? {} : { input: isObject(read) ? read : {} })
+  }
+}
+
+/** Takes a message's events one by one. */
+class Assembly {
+  private message: JsonObject = {}
+  private usage: JsonObject = {}
+  private readonly blocks = new Map<unknown, Growing>()
+
+  push({ data }: Payload): void {
+    const raw = parseJson(data)
+    if (!isObject(raw)) return
+    switch (raw["type"]) {
+      case "message_start":
+        if (!isObject(raw["message"])) return
+        this.message = { ...raw["message"] }
+        this.usage = mergeMessageUsage({}, this.message["usage"])
+        return
+      case "content_block_start": {
+        const block = isObject(raw["content_block"]) ? { ...raw["content_block"] } : {}
+        this.blocks.set(raw["index"], {
+          block,
+          text: textIn(block, "text"),
+          thinking: textIn(block, "thinking"),
+          input: ""
+        })
+        return
+      }
+      case "content_block_delta": {
+        const growing = this.blocks.get(raw["index"])
+        if (growing !== undefined && isObject(raw["delta"])) grow(growing, raw["delta"])
+        return
+      }
+      case "message_delta": {
+        const { delta, type: _, usage, ...rest } = raw
+        this.message = { ...this.message, ...rest, ...(isObject(delta) ? delta : {}) }
+        this.usage = mergeMessageUsage(this.usage, usage)
+      }
+    }
+  }
+
+  result(): JsonObject {
+    return { ...this.message, content: [...this.blocks.values()].map(finished), usage: this.usage }
+  }
+}
+
+/** A whole message, as one body. */
+export const wholeMessage: View = {
+  contentType: "application/json",
+  make: () => {
+    const assembly = new Assembly()
+    const read = makePayloadReader((payload) => assembly.push(payload))
+    return {
+      push: (frames) => {
+        read(frames)
+        return ""
+      },
+      end: () => JSON.stringify(assembly.result())
+    }
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * An Anthropic upstream's answer, event by event or whole, as events of ours.
+ */
+import { BadResponse, BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
+import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
+import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { headerOf } from "../HttpAnswer.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { classify, classifyInBand } from "../upstream/Classify.ts"
+import type { Usage } from "../Usage.ts"
+import { messageEvents } from "./MessageEvents.ts"
+import { mergeMessageUsage, readMessageUsage } from "./MessageUsage.ts"
+import { readStopReason } from "./StopReason.ts"
+
+const done: UpstreamEvent = { _tag: "Done" }
+
+const failed = (error: ResilienceError): UpstreamEvent => ({ _tag: "Fault", error })
+
+const misshapen = (what: string): UpstreamEvent => failed(stackless(() => new BadResponseBody({ message: what })))
+
+const textIn = (object: JsonObject, field: string): string => {
+  const value = object[field]
+  return typeof value === "string" ? value : ""
+}
+
+/** A tool call that is under way. */
+interface Call {
+  readonly index: number
+  /** What its block began with: all of its input, where no more of it comes. */
+  readonly input: unknown
+  said: boolean
+}
+
+type Raw = NativeEvents["anthropic"]
+
+// Positional, since every event of every answer comes by here: an object of options would be one more allocation.
+const step = (
+  raw: Raw,
+  text = "",
+  reasoning = "",
+  pieces: ReadonlyArray<Piece> | undefined = undefined,
+  finish: Finish | undefined = undefined,
+  usage: Usage | undefined = undefined
+): UpstreamEvent => ({ _tag: "Delta", text, reasoning, pieces, finish, usage, from: "anthropic", raw })
+
+const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only])
+
+const signature = (value: string): Piece => ({ _tag: "Signature", by: "anthropic", value, of: "reasoning" })
+
+/** Reads one message. */
+class MessageDecoder implements EventDecoder {
+  private readonly names: Encoded["names"]
+  /** White space that the answer may begin with once more. */
+  private trimmed: string
+  /** Tool calls that are under way, by the index of their block. */
+  private readonly calls = new Map<unknown, Call>()
+  private called = 0
+  private usage: JsonObject = {}
+
+  constructor({ names, trimmed }: Encoded) {
+    this.names = names
+    this.trimmed = trimmed ?? ""
+  }
+
+  step(event: string, data: string): UpstreamEvent {
+    const raw = parseJson(data)
+    if (event === "error") return failed(classifyInBand(raw === undefined ? data : raw))
+    if (!isObject(raw)) {
+      // Other vendors' terminator says nothing here, where `message_stop` is one.
+      if (data.trim() === "" || data.trim() === "[DONE]") return nothing
+      return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
+    }
+    if (typeof raw["type"] !== "string") {
+      if (isObject(raw["error"])) return failed(classifyInBand(raw))
+      if (event === "" || event === "message") return misshapen("the upstream's event has no type")
+      raw["type"] = event
+    }
+    return this.read(raw as Raw)
+  }
+
+  /** A body that ends without `message_stop` is whole if its `stop_reason` has come, and cut if it has not. */
+  halt(): undefined {
+    return undefined
+  }
+
+  /** One `switch` over what `JSON.parse` gave, and one object: a schema would take longer than the parse. */
+  read(raw: Raw): UpstreamEvent {
+    switch (raw.type) {
+      case "content_block_delta":
+        return isObject(raw["delta"])
+          ? this.blockDelta(raw, raw["delta"])
+          : misshapen("the upstream's event has no delta")
+      case "content_block_start":
+        return isObject(raw["content_block"])
+          ? this.blockStart(raw, raw["content_block"])
+          : misshapen("the upstream's event has no content block")
+      case "content_block_stop":
+        return this.blockStop(raw)
+      case "message_start":
+        return isObject(raw["message"])
+          ? step(raw, "", "", undefined, undefined, this.count(raw["message"]["usage"], false))
+          : misshapen("the upstream's event has no message")
+      case "message_delta":
+        return step(raw, "", "", undefined, finishOf(raw["delta"]), this.count(raw["usage"], true))
+      case "message_stop":
+        return done
+      case "ping":
+        return nothing
+      case "error":
+        return failed(classifyInBand(raw))
+      default:
+        return step(raw)
+    }
+  }
+
+  private count(said: unknown, whole: boolean): Usage | undefined {
+    if (!isObject(said)) return undefined
+    this.usage = mergeMessageUsage(this.usage, said)
+    return readMessageUsage(this.usage, whole)
+  }
+
+  private blockStart(raw: Raw, block: JsonObject): UpstreamEvent {
+    switch (block["type"]) {
+      case "text":
+        return this.text(raw, block)
+      case "thinking": {
+        const signed = textIn(block, "signature")
+        return step(raw, "", textIn(block, "thinking"), signed === "" ? undefined : [signature(signed)])
+      }
+      case "redacted_thinking":
+        return piece(raw, { _tag: "SealedReasoning", by: "anthropic", value: textIn(block, "data") })
+      case "tool_use": {
+        const index = this.called++
+        this.calls.set(raw["index"], { index, input: block["input"], said: false })
+        const name = textIn(block, "name")
+        return piece(raw, { _tag: "ToolCall", index, id: textIn(block, "id"), name: this.names?.get(name) ?? name })
+      }
+      default:
+        return piece(raw, { _tag: "Native", what: textIn(block, "type") })
+    }
+  }
+
+  private blockDelta(raw: Raw, delta: JsonObject): UpstreamEvent {
+    switch (delta["type"]) {
+      case "text_delta":
+        return this.text(raw, delta)
+      case "thinking_delta":
+        return step(raw, "", textIn(delta, "thinking"))
+      case "signature_delta": {
+        const signed = textIn(delta, "signature")
+        return signed === "" ? step(raw) : piece(raw, signature(signed))
+      }
+      case "input_json_delta": {
+        const text = textIn(delta, "partial_json")
+        const call = this.calls.get(raw["index"])
+        if (text === "") return step(raw)
+        if (call === undefined) return piece(raw, { _tag: "Native", what: "input_json_delta" })
+        call.said = true
+        return piece(raw, { _tag: "ToolInput", index: call.index, text })
+      }
+      // Where the text has its words from is for its own dialect, and keeps nobody from going on with the text.
+      case "citations_delta":
+        return step(raw)
+      default:
+        return piece(raw, { _tag: "Native", what: textIn(delta, "type") })
+    }
+  }
+
+  private blockStop(raw: Raw): UpstreamEvent {
+    const call = this.calls.get(raw["index"])
+    if (call === undefined) return step(raw)
+    this.calls.delete(raw["index"])
+    if (call.said) return step(raw)
+    return piece(raw, { _tag: "ToolInput", index: call.index, text: JSON.stringify(call.input ?? {}) })
+  }
+
+  private text(raw: Raw, said: JsonObject): UpstreamEvent {
+    const text = textIn(said, "text")
+    if (this.trimmed === "" || text === "") return step(raw, text)
+    const rest = this.cut(text)
+    said["text"] = rest
+    return step(raw, rest)
+  }
+
+  /** Cuts what has come again of the white space that the target was not given. */
+  private cut(text: string): string {
+    let same = 0
+    while (same < text.length && same < this.trimmed.length && text[same] === this.trimmed[same]) same++
+    this.trimmed = same === text.length ? this.trimmed.slice(same) : ""
+    return text.slice(same)
+  }
+}
+
+const finishOf = (delta: unknown): Finish | undefined => {
+  const reason = isObject(delta) ? delta["stop_reason"] : undefined
+  return typeof reason === "string" && reason !== "" ? readStopReason(reason) : undefined
+}
+
+/** Reads one answer, one event after the other. */
+export const anthropicDecoder = (encoded: Encoded): EventDecoder => new MessageDecoder(encoded)
+
+const isJsonType = (type: string | undefined): boolean =>
+  type === undefined || /^[\w.+-]+\/([\w.-]+\+)?json\b/i.test(type)
+
+const isTokenCount = (body: JsonObject): boolean =>
+  body["type"] !== "message" && typeof body["input_tokens"] === "number"
+
+/** A count of tokens is one event that only its own dialect reads, and a usage. */
+const readCount = (body: JsonObject): ReadonlyArray<UpstreamEvent> => [
+  step(
+    { ...body, type: "count_tokens" },
+    "",
+    "",
+    [{ _tag: "Native", what: "count_tokens" }],
+    undefined,
+    readMessageUsage({ ...body, output_tokens: 0 }, true)
+  ),
+  done
+]
+
+/** Reads a whole message, or a count of tokens, as events: what its stream would have been, or the one fault that it is. */
+export const decodeWholeAnthropic = (answer: HttpAnswer, encoded: Encoded): ReadonlyArray<UpstreamEvent> => {
+  if (answer.status < 200 || answer.status > 299) return [failed(classify(answer).error)]
+  if (answer.body.trim() === "") return [failed(stackless(() => new EmptyResponse({})))]
+  const body = parseJson(answer.body)
+  if (isObject(body) && (isObject(body["error"]) || body["type"] === "error")) return [failed(classify(answer).error)]
+  if (!isJsonType(headerOf(answer.headers, "content-type"))) {
+    return [failed(stackless(() => new BadResponse({ message: "the upstream's answer has the wrong content type" })))]
+  }
+  if (!isObject(body)) return [misshapen("the upstream's answer is not a JSON object")]
+  if (isTokenCount(body)) return readCount(body)
+  if (!Array.isArray(body["content"])) return [misshapen("the upstream's answer has no content")]
+  const decoder = new MessageDecoder(encoded)
+  const events: Array<UpstreamEvent> = []
+  for (const raw of messageEvents(body, body["content"])) {
+    const event = decoder.read(raw)
+    if (event._tag === "Fault") return [event]
+    events.push(event)
+  }
+  return events
+}

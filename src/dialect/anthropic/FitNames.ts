@@ -1,0 +1,42 @@
+/**
+ * Names of tools and ids of their calls, as Anthropic takes them: letters, digits, `_` and `-`, at most 64 of them.
+ */
+
+const longest = 64
+const unfit = /[^a-zA-Z0-9_-]/g
+
+/** Makes names fit, and remembers what they were. The same name always becomes the same. */
+export interface FitNames {
+  readonly fit: (name: string) => string
+  /** What was changed: from what the target is told to what it was. `undefined` where nothing was. */
+  readonly changed: () => ReadonlyMap<string, string> | undefined
+}
+
+/** Begins with the names that are there: those which fit keep their name, whatever the others become. */
+export const makeFitNames = (names: Iterable<string>): FitNames => {
+  const fitted = new Map<string, string>()
+  const taken = new Set<string>()
+  const changed = new Map<string, string>()
+  const isFit = (name: string): boolean => name !== "" && name.length <= longest && name.search(unfit) < 0
+
+  const add = (name: string): string => {
+    const base = (name === "" ? "unnamed" : name.replace(unfit, "_")).slice(0, longest)
+    let made = base
+    for (let n = 2; taken.has(made); n++) {
+      const end = `_${n}`
+      made = base.slice(0, longest - end.length) + end
+    }
+    taken.add(made)
+    fitted.set(name, made)
+    if (made !== name) changed.set(made, name)
+    return made
+  }
+
+  const known = [...new Set(names)]
+  for (const name of known) if (isFit(name)) add(name)
+  for (const name of known) if (!isFit(name)) add(name)
+  return {
+    fit: (name) => fitted.get(name) ?? add(name),
+    changed: () => (changed.size === 0 ? undefined : changed)
+  }
+}

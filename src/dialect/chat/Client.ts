@@ -1,0 +1,170 @@
+/**
+ * Our own dialect: the events of `/chat`, which tell a person all that happens to an answer.
+ */
+import { describe, redactText, type ResilienceError } from "../../errors/index.ts"
+import { encodeComment, encodeJsonEvent } from "../../sse/index.ts"
+import type {
+  AnswerEncoder,
+  AnswerIdentity,
+  ClientDialect,
+  Failure,
+  ModelsAbout,
+  Payload,
+  Replayed,
+  View
+} from "../Dialect.ts"
+import type { Finish, FinishReason } from "../Event.ts"
+import { makePayloadReader } from "../Framing.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { errorAnswer, publicMessage } from "../../http/index.ts"
+import { codePoints } from "../Text.ts"
+import { parseChatRequest } from "./Request.ts"
+
+const event = (name: string, data: JsonObject): Payload => ({ event: name, data: JSON.stringify(data) })
+
+const content = (text: string): Payload => ({ event: undefined, data: `{"content":${JSON.stringify(text)}}` })
+
+/** A hint in whole seconds, at least 1. */
+export const retryAfterSeconds = (millis: number): number => Math.max(1, Math.ceil(millis / 1000))
+
+const extras = (error: ResilienceError): JsonObject =>
+  error._tag === "StreamCancelled" || error._tag === "StreamFault"
+    ? { fault: error.fault }
+    : error._tag === "BizError"
+      ? { biz: { code: error.status, message: publicMessage(error), extra: error.extra ?? {} } }
+      : {}
+
+const failed = (identity: AnswerIdentity, { error, partial, retryAfterMillis }: Failure): Payload => {
+  const { type, code, severity, recoverable } = describe(error)
+  const hint = retryAfterMillis ?? error.retryAfterMillis
+  return event("error", {
+    request_id: identity.requestId,
+    type,
+    code,
+    severity,
+    message: publicMessage(error),
+    recoverable,
+    ...(hint === undefined ? {} : { retry_after: retryAfterSeconds(hint) }),
+    partial_content: partial,
+    partial_length: codePoints(partial),
+    ...extras(error),
+    ...(identity.debug
+      ? { detail: redactText(error.message), traceback: redactText(error.stack ?? String(error)) }
+      : {})
+  })
+}
+
+const words: { readonly [R in FinishReason]: string | undefined } = {
+  stop: "stop",
+  length: "length",
+  "tool-calls": "tool_calls",
+  "content-filter": "content_filter",
+  error: undefined,
+  pause: "stop",
+  other: undefined,
+  unknown: undefined
+}
+
+/** The reason as `done` tells it; the upstream's own word where there is none of ours. */
+const finishWord = ({ native, reason }: Finish): string => words[reason] ?? native
+
+const contentIn = (data: string): string => {
+  const parsed = parseJson(data)
+  return isObject(parsed) && typeof parsed["content"] === "string" ? parsed["content"] : ""
+}
+
+const replay = (payloads: Iterable<Payload>): Replayed => {
+  let text = ""
+  let tokenCount = 0
+  let beside = 0
+  let begun = false
+  let ended = false
+  for (const { data, event } of payloads) {
+    if (event === "done" || event === "error") ended = true
+    else if (event === "reasoning") {
+      beside += contentIn(data).length
+      begun = true
+    } else if (event === undefined || event === "message") {
+      text += contentIn(data)
+      tokenCount += 1
+      begun = true
+    }
+  }
+  return { text, tokenCount, beside, begun, sealed: false, called: false, finish: undefined, ended }
+}
+
+const encoder = (identity: AnswerIdentity): AnswerEncoder => ({
+  // Nothing of what is written depends on what was.
+  resume: replay,
+  open: (model) => [
+    event("init", { request_id: identity.requestId, stream_id: identity.streamId, status: "started", model })
+  ],
+  attempt: ({ attempt, maxAttempts, delayMillis, reason, from, to }) => [
+    event("attempt", { attempt, max_attempts: maxAttempts, delay_ms: delayMillis, reason, from, to })
+  ],
+  begin: () => [],
+  delta: ({ text, reasoning }) => {
+    if (reasoning === "") return text === "" ? [] : [content(text)]
+    const thought: Payload = { event: "reasoning", data: `{"content":${JSON.stringify(reasoning)}}` }
+    return text === "" ? [thought] : [thought, content(text)]
+  },
+  text: (text) => (text === "" ? [] : [content(text)]),
+  failover: ({ from, to, reason, offset, dropped, seam }) => [
+    event("failover", { from, to, reason, offset, dropped, seam })
+  ],
+  complete: ({ finish, usage, fullContent, tokenCount, attempts }) => [
+    event("done", {
+      request_id: identity.requestId,
+      status: "completed",
+      token_count: tokenCount,
+      full_content: fullContent,
+      finish_reason: finishWord(finish),
+      usage: {
+        input_tokens: usage.inputTokens,
+        output_tokens: usage.outputTokens,
+        total_tokens: usage.inputTokens + usage.outputTokens,
+        estimated: usage.estimated
+      },
+      attempts
+    })
+  ],
+  fail: (failure) => [failed(identity, failure)]
+})
+
+/** A whole answer is its last event's data. */
+const whole: View = {
+  contentType: "application/json",
+  make: () => {
+    let last = ""
+    const read = makePayloadReader(({ data }) => {
+      last = data
+    })
+    return {
+      push: (frames) => {
+        read(frames)
+        return ""
+      },
+      end: () => last
+    }
+  }
+}
+
+const model = (name: string, { owner }: ModelsAbout): JsonObject => ({ id: name, owned_by: owner })
+
+/** The dialect of `/chat`. */
+export const chatClient: ClientDialect = {
+  name: "chat",
+  looksAt: [],
+  asksByQuery: (query) => query.has("message"),
+  parse: parseChatRequest,
+  encoder,
+  frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),
+  heartbeat: encodeComment("ping"),
+  views: { whole, list: undefined },
+  models: (names, about) => ({ data: names.map((name) => model(name, about)) }),
+  model,
+  failure: (error, { accept, ...about }) => errorAnswer(error, about, accept),
+  head: "atOnce",
+  leave: "asConfigured",
+  lettable: true
+}

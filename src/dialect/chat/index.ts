@@ -1,0 +1,2 @@
+export { chatClient } from "./Client.ts"
+export { parseChatRequest } from "./Request.ts"

@@ -1,0 +1,74 @@
+/**
+ * Writing an OpenAI chunk again under another id. Every token of every answer comes by here: put together by hand it
+ * takes half of the 2 µs that setting its fields and one `JSON.stringify` of the whole take.
+ */
+import { isExact, keepExact, printJson } from "../ExactNumbers.ts"
+import type { JsonObject } from "../Json.ts"
+
+/** How every chunk of an answer begins. */
+export const chunkHead = (id: string, created: number, model: string): string =>
+  `{"id":${JSON.stringify(id)},"object":"chat.completion.chunk","created":${created},"model":${JSON.stringify(model)}`
+
+// The text of a choice that has nothing else, as nearly all have; `undefined` if it has more.
+const onlyText = (choice: JsonObject): string | undefined => {
+  for (const field in choice) {
+    switch (field) {
+      case "index":
+        if (choice[field] !== 0) return undefined
+        break
+      case "logprobs":
+      case "finish_reason":
+        if (choice[field] !== null) return undefined
+        break
+      case "delta":
+        break
+      default:
+        return undefined
+    }
+  }
+  const delta = choice["delta"] as JsonObject | undefined
+  let text: string | undefined
+  for (const field in delta) {
+    const value = delta[field]
+    if (field !== "content" || typeof value !== "string") return undefined
+    text = value
+  }
+  return text
+}
+
+/** The choices of a chunk that says one text, as JSON. */
+export const textChoices = (text: string): string =>
+  `[{"index":0,"delta":{"content":${JSON.stringify(text)}},"logprobs":null,"finish_reason":null}]`
+
+const choicesText = (choices: unknown): string => {
+  if (!Array.isArray(choices)) return "[]"
+  const list = choices as ReadonlyArray<JsonObject>
+  const text = list.length === 1 ? onlyText(list[0]!) : undefined
+  return text === undefined ? printJson(list) : textChoices(text)
+}
+
+const memberText = (raw: JsonObject, field: string): string => {
+  if (!isExact(raw)) return `${JSON.stringify(field)}:${JSON.stringify(raw[field])}`
+  const member = { [field]: raw[field] }
+  keepExact(member, raw)
+  return printJson(member).slice(1, -1)
+}
+
+/** A chunk of an upstream under our head: its choices and unknown fields as they are, its usage left out. */
+export const rewriteChunk = (head: string, raw: JsonObject, tail: string): string => {
+  let text = head
+  for (const field in raw) {
+    switch (field) {
+      case "id":
+      case "object":
+      case "created":
+      case "model":
+      case "choices":
+      case "usage":
+        break
+      default:
+        text += `,${memberText(raw, field)}`
+    }
+  }
+  return `${text},"choices":${choicesText(raw["choices"])}${tail}`
+}

@@ -1,0 +1,238 @@
+/**
+ * An OpenAI upstream's answer, event by event or whole, as events.
+ */
+import { BadResponse, BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
+import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
+import { type Delta, type Finish, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { classify, classifyInBand } from "../upstream/Classify.ts"
+import { headerOf } from "../HttpAnswer.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import type { Usage } from "../Usage.ts"
+import { type Calls, makeCalls } from "./Calls.ts"
+import { reasoningOf, textOf } from "./Chunk.ts"
+import { failureOf, readFinish } from "./Finish.ts"
+import { type PieceReading, piecesOf } from "./Pieces.ts"
+
+const done: UpstreamEvent = { _tag: "Done" }
+
+const failed = (error: ResilienceError): UpstreamEvent => ({ _tag: "Fault", error })
+
+const misshapen = (what: string): UpstreamEvent => failed(stackless(() => new BadResponseBody({ message: what })))
+
+const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0
+
+const detail = (usage: JsonObject, details: string, field: string): number | undefined => {
+  const said = usage[details]
+  const count = isObject(said) ? said[field] : undefined
+  return isCount(count) ? count : undefined
+}
+
+/** The token counts of a `usage` object; what it does not say is 0, and the whole is then an estimate. */
+export const readUsage = (usage: unknown): Usage | undefined => {
+  if (!isObject(usage)) return undefined
+  const input = usage["prompt_tokens"]
+  const output = usage["completion_tokens"]
+  if (!isCount(input) && !isCount(output)) return undefined
+  return {
+    inputTokens: isCount(input) ? input : 0,
+    outputTokens: isCount(output) ? output : 0,
+    cacheReadTokens: detail(usage, "prompt_tokens_details", "cached_tokens"),
+    cacheWriteTokens: undefined,
+    reasoningTokens: detail(usage, "completion_tokens_details", "reasoning_tokens"),
+    estimated: !isCount(input) || !isCount(output),
+    native: { from: "openai", raw: usage }
+  }
+}
+
+/** What is known of an answer while it is read: the tool calls of each choice. */
+interface Reading {
+  /** How the pieces of a choice are read. */
+  readonly choice: (index: number) => PieceReading
+}
+
+const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
+  const choices = new Map<number, PieceReading>()
+  const make = (): PieceReading => {
+    let calls: Calls | undefined
+    return { names, calls: () => (calls ??= makeCalls(whole)) }
+  }
+  return {
+    choice: (index) => {
+      const known = choices.get(index)
+      if (known !== undefined) return known
+      const made = make()
+      choices.set(index, made)
+      return made
+    }
+  }
+}
+
+/** How a choice that broke is told: with the error beside its finish, if there is one. */
+const brokenBy = (end: string, code: string, error: unknown): UpstreamEvent =>
+  failed(classifyInBand(error ?? { code, message: `the upstream's answer ended with ${JSON.stringify(end)}` }))
+
+/**
+ * Reads the choices of a chunk, and writes in place what is not as the format says: an index that is missing, an empty
+ * text for a finish or a role, a `null` for a delta, the parts of tool calls.
+ */
+const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Reading): UpstreamEvent => {
+  let text = ""
+  let reasoning = ""
+  let pieces: Array<Piece> | undefined
+  let finish: Finish | undefined
+  for (const choice of list) {
+    if (!isObject(choice)) return misshapen("a choice of the upstream's event is not an object")
+    const delta = choice["delta"]
+    const index = (choice["index"] ??= 0)
+    if (typeof index !== "number") return misshapen("a choice of the upstream's event has no index")
+    if (isObject(delta)) {
+      if (delta["role"] === "") delete delta["role"]
+      const part = textOf(delta)
+      const thought = reasoningOf(delta)
+      const own = piecesOf(delta, reading.choice(index))
+      if (index === 0) {
+        text += part
+        reasoning += thought
+        if (own !== undefined) pieces = pieces === undefined ? own : [...pieces, ...own]
+      } else {
+        const content = part !== "" || thought !== "" || own !== undefined
+        ;(pieces ??= []).push({ _tag: "OtherChoice", index, content })
+      }
+    } else if (delta !== undefined && delta !== null)
+      return misshapen("a delta of the upstream's event is not an object")
+    else if (isObject(choice["message"])) return misshapen("the upstream's event has a message instead of a delta")
+    else choice["delta"] = {}
+    const end = choice["finish_reason"]
+    if (typeof end !== "string") continue
+    if (end === "") choice["finish_reason"] = null
+    else {
+      const code = failureOf(end)
+      if (code !== undefined) return brokenBy(end, code, choice["error"])
+      finish ??= readFinish(end)
+    }
+  }
+  return {
+    _tag: "Delta",
+    text,
+    reasoning,
+    pieces,
+    finish,
+    usage: raw["usage"] === undefined ? undefined : readUsage(raw["usage"]),
+    from: "openai",
+    raw
+  }
+}
+
+/** A step that says nothing but its usage and what only its own dialect reads. */
+const stepOf = (raw: JsonObject, usage: Usage | undefined): Delta => ({
+  _tag: "Delta",
+  text: "",
+  reasoning: "",
+  pieces: undefined,
+  finish: undefined,
+  usage,
+  from: "openai",
+  raw
+})
+
+const isBlank = (data: string): boolean => data.trim() === ""
+
+const readEvent = (event: string, data: string, reading: Reading): UpstreamEvent => {
+  if (data === "[DONE]") return done
+  const raw = parseJson(data)
+  if (event === "error") return failed(classifyInBand(raw === undefined ? data : raw))
+  if (!isObject(raw)) {
+    if (raw === undefined && isBlank(data)) return nothing
+    if (data.trim() === "[DONE]") return done
+    return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
+  }
+  if (raw["error"] !== undefined && raw["error"] !== null) return failed(classifyInBand(raw))
+  const list = raw["choices"]
+  if (Array.isArray(list)) return readChoices(raw, list as ReadonlyArray<unknown>, reading)
+  // A frame with nothing but usage, a ping, or an event of the vendor's own.
+  const usage = readUsage(raw["usage"])
+  const silent = event !== "" && event !== "message"
+  return (list === undefined || list === null) &&
+    (usage !== undefined || silent || raw["object"] === "chat.completion.chunk" || raw["type"] === "ping")
+    ? silent
+      ? { ...nothing, usage }
+      : stepOf(raw, usage)
+    : misshapen("the upstream's event has no choices")
+}
+
+/**
+ * Reads one answer, one event after the other: one `JSON.parse` and no schema (2.5 µs for an event of 230 bytes, of which
+ * the parse is 1.9). With several choices each one's finish is told.
+ */
+export const openaiDecoder = (encoded: Encoded): EventDecoder => {
+  const reading = makeReading(encoded, false)
+  return { step: (event, data) => readEvent(event, data, reading), halt: () => undefined }
+}
+
+// What is made up looks at what was shown: an agent does not run calls behind a `stop`.
+const ownFinish = (message: JsonObject): string => {
+  const { function_call: oldCall, tool_calls: calls } = message
+  return Array.isArray(calls) && calls.length > 0 ? "tool_calls" : isObject(oldCall) ? "function_call" : "stop"
+}
+
+const isBlankFinish = (finish: unknown): boolean => finish === undefined || finish === null || finish === ""
+
+// A whole choice is what its chunks would have been: all of its message at once, then its end.
+const chunksOf = (whole: JsonObject, choice: JsonObject): ReadonlyArray<JsonObject> => {
+  const { message, finish_reason: finish, error, ...rest } = choice
+  const { choices: _, usage: _usage, ...head } = whole
+  const delta = isObject(message) ? message : {}
+  const chunk = (choice: JsonObject): JsonObject => ({ ...head, object: "chat.completion.chunk", choices: [choice] })
+  return [
+    chunk({ ...rest, delta, finish_reason: null }),
+    chunk({
+      index: rest["index"] ?? 0,
+      delta: {},
+      logprobs: null,
+      ...(error === undefined ? {} : { error }),
+      finish_reason: isBlankFinish(finish) ? ownFinish(delta) : finish
+    })
+  ]
+}
+
+const readWhole = (whole: JsonObject, list: ReadonlyArray<unknown>, encoded: Encoded): ReadonlyArray<UpstreamEvent> => {
+  const reading = makeReading(encoded, true)
+  const events: Array<UpstreamEvent> = []
+  for (const choice of list) {
+    if (!isObject(choice) || !isObject(choice["message"])) {
+      return [misshapen("a choice of the upstream's answer has no message")]
+    }
+    for (const chunk of chunksOf(whole, choice)) {
+      const step = readChoices(chunk, chunk["choices"] as ReadonlyArray<unknown>, reading)
+      if (step._tag === "Fault") return [step]
+      events.push(step)
+    }
+  }
+  const usage = readUsage(whole["usage"])
+  if (usage !== undefined) {
+    const { choices: _, ...head } = whole
+    events.push(stepOf({ ...head, object: "chat.completion.chunk", choices: [] }, usage))
+  }
+  events.push(done)
+  return events
+}
+
+const isJsonType = (type: string | undefined): boolean =>
+  type === undefined || /^[\w.+-]+\/([\w.-]+\+)?json\b/i.test(type)
+
+/** Reads a whole `chat.completion` as events: what its stream would have been, or the one fault that it is. */
+export const decodeWholeOpenAI = (answer: HttpAnswer, encoded: Encoded): ReadonlyArray<UpstreamEvent> => {
+  if (answer.status < 200 || answer.status > 299) return [failed(classify(answer).error)]
+  if (isBlank(answer.body)) return [failed(stackless(() => new EmptyResponse({})))]
+  const whole = parseJson(answer.body)
+  if (isObject(whole) && whole["error"] !== undefined && whole["error"] !== null)
+    return [failed(classify(answer).error)]
+  if (!isJsonType(headerOf(answer.headers, "content-type"))) {
+    return [failed(stackless(() => new BadResponse({ message: "the upstream's answer has the wrong content type" })))]
+  }
+  if (!isObject(whole)) return [misshapen("the upstream's answer is not a JSON object")]
+  const list = whole["choices"]
+  if (!Array.isArray(list)) return [misshapen("the upstream's answer has no choices")]
+  if (list.length === 0) return [failed(stackless(() => new EmptyResponse({})))]
+  return readWhole(whole, list as ReadonlyArray<unknown>, encoded)
+}

@@ -1,0 +1,139 @@
+/**
+ * A request in the words of OpenAI's chat completions.
+ */
+import { Result } from "effect"
+import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
+import type { ContinuationAsked } from "../Continuation.ts"
+import type { Encoded, EncodeRequest } from "../Dialect.ts"
+import { printJson } from "../ExactNumbers.ts"
+import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
+import { estimateTokens } from "../Usage.ts"
+import { type Crossed, crossToOpenAI, unsaidByOpenAI } from "./Crossing.ts"
+
+/** A message of a conversation. `content` is text, or a list of parts. */
+export interface Message {
+  readonly role: string
+  readonly content?: unknown
+  readonly [field: string]: unknown
+}
+
+const joinContent = (content: unknown, partial: string): unknown => {
+  if (typeof content === "string") return content + partial
+  if (!Array.isArray(content)) return partial
+  const parts = content as ReadonlyArray<unknown>
+  const last = parts.at(-1)
+  return isObject(last) && last["type"] === "text" && typeof last["text"] === "string"
+    ? [...parts.slice(0, -1), { ...last, text: last["text"] + partial }]
+    : [...parts, { type: "text", text: partial }]
+}
+
+// Two assistant messages in a row are refused by many templates: the partial goes on the request's own last one.
+const withPartial = (messages: ReadonlyArray<Message>, partial: string): ReadonlyArray<Message> => {
+  const last = messages.at(-1)
+  return last?.role === "assistant"
+    ? [...messages.slice(0, -1), { ...last, content: joinContent(last.content, partial) }]
+    : [...messages, { role: "assistant", content: partial }]
+}
+
+const continued = (messages: ReadonlyArray<Message>, continuation: ContinuationAsked): ReadonlyArray<Message> => {
+  // Nothing was shown: there is nothing to go on from.
+  if (continuation.partial === "") return messages
+  const joined = withPartial(messages, continuation.partial)
+  return continuation.mode === "message"
+    ? [...joined, { role: "user", content: continuation.prompt.replaceAll("{partial}", () => continuation.partial) }]
+    : joined
+}
+
+const limits = ["max_tokens", "max_completion_tokens"] as const
+
+/**
+ * The body of a request. What an OpenAI client sent passes with all its fields; another client's request is put in
+ * OpenAI's words. `params` come over everything but `stream`, which says what will be read.
+ *
+ * A continuation may spend what the partial left: `max_tokens` and `max_completion_tokens` are reduced by
+ * `estimateTokens` of it, never below 1.
+ */
+export const encodeOpenAI = (options: EncodeRequest): Result.Result<Encoded, ConvertRequestFailed> => {
+  const { drop, request } = options
+  const unsaid = drop ? [] : unsaidByOpenAI(request)
+  if (unsaid.length > 0) return Result.fail(notSaid(unsaid))
+  const { body, dropped, names } = request.dialect === "openai" ? own(request.body) : crossToOpenAI(options)
+  return Result.succeed({ body: printJson(completed(body, options), request.body), dropped, names })
+}
+
+const notSaid = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
+  stackless(
+    () =>
+      new ConvertRequestFailed({
+        message: `a chat completion has no words for ${fields.join(", ")}`,
+        details: fields.map((field) => ({ field, message: "cannot be said in a chat completion", code: "unsupported" }))
+      })
+  )
+
+// What the relay gave the client to send back is for another dialect's upstreams.
+const withoutRelay = (extra: JsonObject): JsonObject | undefined => {
+  const { relay: _, ...rest } = extra
+  return Object.keys(rest).length === 0 ? undefined : rest
+}
+
+const unmarked = (value: JsonObject): JsonObject => {
+  const { extra_content: extra, ...rest } = value
+  if (!isObject(extra) || extra["relay"] === undefined) return value
+  const left = withoutRelay(extra)
+  return left === undefined ? rest : { ...rest, extra_content: left }
+}
+
+const isMarked = (value: unknown): boolean =>
+  isObject(value) && isObject(value["extra_content"]) && value["extra_content"]["relay"] !== undefined
+
+const unmarkedMessage = (message: unknown): unknown => {
+  if (!isObject(message)) return message
+  const calls = message["tool_calls"]
+  if (!Array.isArray(calls) || !calls.some(isMarked)) return unmarked(message)
+  const mended = (calls as ReadonlyArray<unknown>).map((call) => (isObject(call) ? unmarked(call) : call))
+  return { ...unmarked(message), tool_calls: mended }
+}
+
+/** A body of this dialect's own client: all of it. */
+const own = (body: JsonObject): Crossed => {
+  const messages = body["messages"]
+  return {
+    body: Array.isArray(messages)
+      ? { ...body, messages: (messages as ReadonlyArray<unknown>).map(unmarkedMessage) }
+      : body,
+    dropped: [],
+    names: undefined
+  }
+}
+
+const asksForUsage = (streamOptions: unknown, refused: ReadonlySet<string>): JsonObject | undefined => {
+  if (isObject(streamOptions)) return { ...streamOptions, include_usage: true }
+  return refused.has("stream_options") || refused.has("stream_options.include_usage")
+    ? undefined
+    : { include_usage: true }
+}
+
+const completed = (body: JsonObject, { continuation, model, params, refused, stream }: EncodeRequest): JsonObject => {
+  const { stream: _, stream_options: streamOptions, messages, ...rest } = body
+  const asked: JsonObject = {
+    ...rest,
+    model,
+    messages: continuation === undefined ? messages : continued(messages as ReadonlyArray<Message>, continuation)
+  }
+  const options = stream ? asksForUsage(streamOptions, refused) : undefined
+  if (options !== undefined) asked["stream_options"] = options
+  const merged = mergeDeep(asked, params)
+  if (stream) merged["stream"] = true
+  else {
+    delete merged["stream"]
+    delete merged["stream_options"]
+  }
+  if (continuation !== undefined) {
+    const used = estimateTokens(continuation.partial)
+    for (const limit of limits) {
+      const value = merged[limit]
+      if (typeof value === "number" && value > 0) merged[limit] = Math.max(1, value - used)
+    }
+  }
+  return merged
+}

@@ -1,0 +1,139 @@
+/**
+ * What an upstream's error body says, whatever its shape. Never throws: a body is anything at all.
+ */
+import type { UpstreamSaid } from "../../errors/index.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { truncate } from "../Text.ts"
+
+/** The most that is kept of an upstream's message, in UTF-16 units. */
+export const maxMessage = 2048
+
+/** An upstream's error in its own words. */
+export interface BodySaid {
+  readonly message: string | undefined
+  readonly code: string | undefined
+  readonly type: string | undefined
+  readonly param: string | null | undefined
+  /** A three-digit status inside the body. */
+  readonly status: number | undefined
+  /** Google's status word, such as `RESOURCE_EXHAUSTED`, and the reasons of its details. */
+  readonly words: ReadonlyArray<string>
+  /** The parsed body, for hints. */
+  readonly json: unknown
+}
+
+const silent: BodySaid = {
+  message: undefined,
+  code: undefined,
+  type: undefined,
+  param: undefined,
+  status: undefined,
+  words: [],
+  json: undefined
+}
+
+const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
+
+const textOf = (value: unknown): string | undefined =>
+  isText(value)
+    ? truncate(value.trim(), maxMessage)
+    : value === undefined || value === null || typeof value === "string"
+      ? undefined
+      : truncate(JSON.stringify(value), maxMessage)
+
+const at = (value: unknown, ...path: ReadonlyArray<string>): unknown => {
+  let found = value
+  for (const field of path) found = isObject(found) ? found[field] : undefined
+  return found
+}
+
+/** The places where a message is looked for, in this order. */
+const places: ReadonlyArray<(body: JsonObject) => unknown> = [
+  (body) => (isObject(body["error"]) ? (at(body, "error", "message") ?? undefined) : body["error"]),
+  (body) => body["message"],
+  (body) => body["msg"],
+  (body) => body["err"],
+  (body) => body["error_msg"],
+  (body) => body["detail"],
+  (body) => at(body, "header", "message"),
+  (body) => at(body, "response", "error", "message")
+]
+
+const messageOf = (body: JsonObject): string | undefined => {
+  for (const place of places) {
+    const text = textOf(place(body))
+    if (text !== undefined) return text
+  }
+  // An error object that names no message is shown as it is.
+  return isObject(body["error"]) && Object.keys(body["error"]).length > 0 ? textOf(body["error"]) : undefined
+}
+
+const codeOf = (value: unknown): string | undefined =>
+  isText(value) ? truncate(value.trim(), 256) : typeof value === "number" ? String(value) : undefined
+
+const statusOf = (...values: ReadonlyArray<unknown>): number | undefined => {
+  for (const value of values) {
+    const status = typeof value === "string" && /^\d{3}$/.test(value) ? Number(value) : value
+    if (typeof status === "number" && Number.isInteger(status) && status >= 400 && status <= 599) return status
+  }
+  return undefined
+}
+
+const wordsOf = (error: JsonObject): ReadonlyArray<string> => {
+  const words: Array<string> = []
+  const add = (value: unknown): void => {
+    if (isText(value)) words.push(value.trim())
+  }
+  add(error["status"])
+  add(at(error, "innererror", "code"))
+  add(at(error, "inner_error", "code"))
+  add(at(error, "details", "error_code"))
+  if (Array.isArray(error["details"])) {
+    for (const detail of error["details"] as ReadonlyArray<unknown>) {
+      add(at(detail, "reason"))
+      const violations = at(detail, "violations")
+      if (Array.isArray(violations)) {
+        for (const violation of violations as ReadonlyArray<unknown>) add(at(violation, "quotaId"))
+      }
+    }
+  }
+  return words
+}
+
+/** What a parsed body says. A list is read by its first element, as Gemini's errors come. */
+export const readSaid = (json: unknown): BodySaid => {
+  if (typeof json === "string") return { ...silent, message: textOf(json), json }
+  const body: unknown = Array.isArray(json) ? (json as ReadonlyArray<unknown>)[0] : json
+  if (!isObject(body)) return { ...silent, json: body }
+  const nested = at(body, "response", "error")
+  const error = isObject(body["error"]) ? body["error"] : isObject(nested) ? nested : body
+  const param = error["param"]
+  return {
+    message: messageOf(body),
+    code: codeOf(error["code"]) ?? codeOf(body["code"]),
+    // `{"type": "error", "error": {…}}` is Anthropic's envelope, not a type.
+    type: codeOf(error["type"] === "error" ? undefined : error["type"]),
+    param: isText(param) ? truncate(param.trim(), 256) : param === null ? null : undefined,
+    status: statusOf(error["code"], error["status"], error["status_code"], body["status"], body["status_code"]),
+    words: wordsOf(error),
+    json: body
+  }
+}
+
+const isHtml = (text: string): boolean => /^\s*<(!doctype|html|head|body|\?xml|[a-z]+[\s>])/i.test(text)
+
+/** What the text of a body says. A page of HTML says nothing; other text is the message itself. */
+export const readBody = (text: string): BodySaid => {
+  const json = parseJson(text)
+  if (json !== undefined) return readSaid(json)
+  return isHtml(text) ? silent : { ...silent, message: textOf(text) }
+}
+
+/** The part of it that errors keep. */
+export const saidOf = (said: BodySaid, status: number | undefined, redact: (text: string) => string): UpstreamSaid => ({
+  ...(status === undefined ? {} : { status }),
+  ...(said.code === undefined ? {} : { code: redact(said.code) }),
+  ...(said.type === undefined ? {} : { type: redact(said.type) }),
+  ...(said.param === undefined ? {} : { param: said.param === null ? null : redact(said.param) }),
+  ...(said.message === undefined ? {} : { message: truncate(redact(said.message), maxMessage) })
+})

@@ -1,0 +1,100 @@
+/**
+ * A stream as the store in memory holds it: the texts that were committed, and a number for each frame. An ended
+ * stream costs about its bytes; where a text has a character beyond Latin-1 the engine takes two bytes for each.
+ *
+ * (Bytes outside the collector's heap instead of texts cost 0.1 µs an event, and slabs that streams share are held by
+ * the longest of them.)
+ */
+import type { StreamId } from "./Cursor.ts"
+import { FramePage } from "./Frames.ts"
+import { type Frames, type NewRecord, pageRoom } from "./JournalStore.ts"
+
+/** A process that shares the place. */
+export interface MemoryWriter {
+  /** When others began to hold it for dead, or `undefined` while it lives. */
+  goneSince: number | undefined
+  /** Told of cancels of its streams. */
+  cancelled: ((id: StreamId, fault: string) => void) | undefined
+}
+
+/** How a stream ended. */
+export interface MemoryEnd {
+  readonly at: number
+  readonly outcome: string
+}
+
+/** One stream. */
+export class MemoryStream {
+  readonly id: StreamId
+  readonly dialect: string
+  readonly owner: string
+  readonly createdAt: number
+  request: string
+  note: string
+  epoch = 1
+  /** How many characters its frames have. */
+  size = 0
+  writer: MemoryWriter
+  end: MemoryEnd | undefined
+  forgotten = false
+  cancel: string | undefined
+  key: { readonly name: string; readonly bodyHash: string } | undefined
+  /** How many frames it has had. */
+  length = 0
+  private texts: Array<string> = []
+  /** The lengths of the frames of each text; a number where it is one frame, as it mostly is. */
+  private runs: Array<number | ReadonlyArray<number>> = []
+
+  constructor(record: NewRecord, writer: MemoryWriter) {
+    this.id = record.id
+    this.dialect = record.dialect
+    this.owner = record.owner
+    this.createdAt = record.createdAt
+    this.request = record.request
+    this.note = record.note
+    this.writer = writer
+  }
+
+  /** Whether it has ended, as a share is compared with it. */
+  get ended(): boolean {
+    return this.end !== undefined
+  }
+
+  append({ lengths, text }: Frames): void {
+    this.texts.push(text)
+    this.runs.push(lengths.length === 1 ? text.length : lengths)
+    this.length += lengths.length
+    this.size += text.length
+  }
+
+  finish(end: MemoryEnd): void {
+    this.end = end
+    this.request = ""
+    this.cancel = undefined
+  }
+
+  /** Forgets what it was, but not that it was. */
+  forget(): void {
+    this.texts = []
+    this.runs = []
+    this.note = ""
+    this.size = 0
+    this.forgotten = true
+  }
+
+  // Looks from the beginning: a page of the longest answers there are finds its first frame in some 20 µs.
+  page(after: number, limit: number): Frames | undefined {
+    const page = new FramePage(limit, pageRoom)
+    let first = 0
+    for (let n = 0; n < this.texts.length; n++) {
+      const run = this.runs[n]!
+      const count = typeof run === "number" ? 1 : run.length
+      if (first + count > after + 1) {
+        const lengths = typeof run === "number" ? [run] : run
+        if (!page.add({ text: this.texts[n]!, lengths }, Math.max(0, after + 1 - first))) break
+      }
+      first += count
+    }
+    return page.page
+  }
+}

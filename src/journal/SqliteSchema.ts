@@ -1,0 +1,146 @@
+/**
+ * The tables of the journal in SQLite, and how they grow old.
+ *
+ * - `stream`: what is known of a stream at any time. `ended` is its place in `ended`.
+ * - `live`: what matters only while it has no end: its request, and who writes it. The row is deleted with the terminal
+ *   event.
+ * - `piece`: what one commit appends to one stream, as one row. A log: rows come at its end, and there is no index on
+ *   it. (An index by stream took two thirds of a commit, since it is changed in as many places as streams have
+ *   appended. Where the rows of a stream are its writer knows; they are noted when it ends, and read out of the log
+ *   when its writer died.)
+ * - `ended`: the ends of streams in the order of their commits, each with its outcome and with the rows of its frames.
+ *   `state`: 2 its frames are kept, 1 they are being deleted, 0 they are gone.
+ */
+import type { Sweep } from "./JournalStore.ts"
+
+/** "ERJ1": the mark of our databases. */
+export const application = 0x4552_4a31
+
+/** The schema, one script a version. A script that has been released is never changed. */
+export const migrations: ReadonlyArray<string> = [
+  `CREATE TABLE stream (
+     key INTEGER PRIMARY KEY,
+     id TEXT NOT NULL UNIQUE,
+     dialect TEXT NOT NULL,
+     owner TEXT NOT NULL,
+     request TEXT NOT NULL,
+     note TEXT NOT NULL,
+     created_at INTEGER NOT NULL,
+     ended_at INTEGER,
+     epoch INTEGER NOT NULL,
+     swept INTEGER NOT NULL DEFAULT 0
+   ) STRICT;
+   CREATE INDEX stream_due ON stream (ended_at) WHERE swept = 0;
+   CREATE INDEX stream_swept ON stream (ended_at) WHERE swept = 1;
+   CREATE TABLE frame (stream INTEGER NOT NULL, seq INTEGER NOT NULL, data TEXT NOT NULL) STRICT;
+   CREATE UNIQUE INDEX frame_at ON frame (stream, seq);`,
+
+  `ALTER TABLE stream RENAME TO stream_1;
+   CREATE TABLE stream (
+     key INTEGER PRIMARY KEY,
+     id TEXT NOT NULL UNIQUE,
+     dialect TEXT NOT NULL,
+     owner TEXT NOT NULL,
+     note TEXT NOT NULL,
+     created_at INTEGER NOT NULL,
+     idempotency_key TEXT,
+     body_hash TEXT,
+     ended INTEGER
+   ) STRICT;
+   CREATE UNIQUE INDEX stream_key ON stream (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
+   CREATE TABLE live (
+     key INTEGER PRIMARY KEY,
+     request TEXT NOT NULL,
+     epoch INTEGER NOT NULL,
+     writer INTEGER NOT NULL,
+     first INTEGER NOT NULL,
+     cancel TEXT
+   ) STRICT;
+   CREATE TABLE piece (
+     position INTEGER PRIMARY KEY,
+     stream INTEGER NOT NULL,
+     last INTEGER NOT NULL,
+     lengths TEXT,
+     text TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE ended (
+     position INTEGER PRIMARY KEY,
+     key INTEGER NOT NULL,
+     at INTEGER NOT NULL,
+     state INTEGER NOT NULL,
+     length INTEGER NOT NULL,
+     bytes INTEGER NOT NULL,
+     pieces TEXT NOT NULL,
+     outcome TEXT
+   ) STRICT;
+   CREATE INDEX ended_kept ON ended (at, bytes) WHERE state = 2;
+   CREATE INDEX ended_condemned ON ended (position) WHERE state = 1;
+   CREATE INDEX ended_gone ON ended (at) WHERE state = 0;
+
+   INSERT INTO piece SELECT rowid, stream, seq, NULL, data FROM frame ORDER BY rowid;
+   INSERT INTO ended (key, at, state, length, bytes, pieces)
+     SELECT key, ended_at, CASE swept WHEN 0 THEN 2 ELSE 0 END,
+       coalesce((SELECT max(seq) + 1 FROM frame WHERE stream = key), 0),
+       coalesce((SELECT sum(octet_length(data)) FROM frame WHERE stream = key), 0),
+       coalesce((SELECT json_group_array(rowid ORDER BY seq) FROM frame WHERE stream = key), '[]')
+     FROM stream_1 WHERE ended_at IS NOT NULL ORDER BY ended_at, key;
+   INSERT INTO live SELECT key, request, 1, epoch, 1, NULL FROM stream_1 WHERE ended_at IS NULL;
+   INSERT INTO stream SELECT stream_1.key, id, dialect, owner, note, created_at, NULL, NULL, ended.position
+     FROM stream_1 LEFT JOIN ended ON ended.key = stream_1.key ORDER BY stream_1.key;
+   DROP TABLE frame;
+   DROP TABLE stream_1;`
+]
+
+/**
+ * The steps of a sweep, each a bounded piece of work, to be repeated until it changes nothing. No step touches a stream
+ * without an end; between any two of them, and if the process dies there, what is left is what a reader may find.
+ */
+export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: Sweep) => [
+  {
+    sql: `UPDATE ended SET state = 1 WHERE position IN
+            (SELECT position FROM ended WHERE state = 2 AND at < ? LIMIT 256)`,
+    params: [framesBefore]
+  },
+  {
+    // Counted from the newest: what is beyond the limit is what ended first.
+    sql: `UPDATE ended SET state = 1 WHERE (SELECT sum(bytes) FROM ended WHERE state = 2) > ?1 AND position IN
+            (SELECT position FROM
+               (SELECT position, sum(bytes) OVER (ORDER BY at DESC, position DESC) AS total FROM ended WHERE state = 2)
+             WHERE total > ?1 LIMIT 2048)`,
+    params: [maxBytes]
+  },
+  {
+    sql: `UPDATE stream SET note = '' WHERE note <> '' AND key IN (SELECT key FROM ended WHERE state = 1)`,
+    params: []
+  },
+  {
+    // A row's place may be used anew once it is gone, by another stream.
+    sql: `DELETE FROM piece WHERE position IN
+            (SELECT piece.position FROM ended, json_each(ended.pieces) AS place
+               JOIN piece ON piece.position = place.value AND piece.stream = ended.key
+             WHERE ended.state = 1 LIMIT 512)`,
+    params: []
+  },
+  {
+    sql: `UPDATE ended SET state = 0, bytes = 0, pieces = '[]' WHERE position IN
+            (SELECT position FROM ended WHERE state = 1 AND NOT EXISTS
+               (SELECT 1 FROM json_each(ended.pieces) AS place
+                  JOIN piece ON piece.position = place.value AND piece.stream = ended.key) LIMIT 256)`,
+    params: []
+  },
+  {
+    sql: `DELETE FROM stream WHERE key IN
+            (SELECT stream.key FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
+             WHERE ended.state = 0 AND ended.at < ?1 AND (stream.idempotency_key IS NULL OR ended.at < ?2) LIMIT 256)`,
+    params: [streamsBefore, keysBefore]
+  },
+  {
+    // The last one stays, so that no position is given twice.
+    sql: `DELETE FROM ended WHERE position IN
+            (SELECT position FROM ended WHERE state = 0 AND at < ?
+               AND position < (SELECT max(position) FROM ended)
+               AND NOT EXISTS (SELECT 1 FROM stream WHERE stream.key = ended.key AND stream.ended = ended.position)
+             LIMIT 256)`,
+    params: [streamsBefore]
+  }
+]

@@ -1,0 +1,58 @@
+/**
+ * The section `store`: where answers are kept.
+ */
+import { declare, Fields, readSection, type Rule, ruleFault, valueAt } from "../settings/index.ts"
+
+const { choice, optional, section, text, withDefault } = Fields
+
+const schema = section(
+  {
+    type: withDefault(choice(["sqlite", "memory"], ["redis"]), "sqlite", "Where answers are kept."),
+    path: optional(
+      text(
+        'the path of a file (for no file: type "memory")',
+        (value) => value !== ":memory:" && /^[^\0]+$/.test(value),
+        {
+          minLength: 1
+        }
+      ),
+      "The file of type sqlite. Default: .relay/relay.db"
+    )
+  },
+  ["url", "prefix"]
+)
+
+/** Where answers are kept. */
+export type StoreOptions = { readonly type: "sqlite"; readonly path: string } | { readonly type: "memory" }
+
+/** The file of a store of type sqlite when none is named. */
+const defaultPath = ".relay/relay.db"
+
+const storeOf = ({ path, type }: typeof schema.Type): StoreOptions => {
+  switch (type) {
+    case "memory":
+      return { type }
+    case "sqlite":
+      return { type, path: path ?? defaultPath }
+  }
+}
+
+/** Only a file has a path. */
+const pathOfFile: Rule = (written) => {
+  const path = ["store", "path"]
+  const type = readSection(section({ type: schema.fields.type }), written, ["store"])?.type
+  return type === "memory" && valueAt(written.value, path) !== undefined
+    ? [ruleFault(written, path, "nothing, as the store is of type memory")]
+    : []
+}
+
+/** `store` */
+export const StoreSection = declare({
+  name: "store",
+  description: "Where answers are kept.",
+  schema,
+  absent: {},
+  changes: { _tag: "Restart" },
+  rules: [pathOfFile],
+  finish: storeOf
+})

@@ -1,0 +1,169 @@
+/**
+ * The note of a stream's life: all that another process needs, beside the frames, to go on with an answer, to tell how it
+ * ended, or to answer for it. Here is its only reader and its only writer.
+ *
+ * It is versioned, because a database outlives an upgrade: what this version cannot read is told, and never guessed at.
+ */
+import { Option, Schema } from "effect"
+import { type Usage, upstreamDialectNames } from "../dialect/index.ts"
+import { blames, codes, type ResilienceError } from "../errors/index.ts"
+import * as Codec from "../errors/Codec.ts"
+import { type Pursuit, untried } from "./Pursuit.ts"
+import type { TrailEntry } from "./Trail.ts"
+import type { UsagePart } from "./UsageSum.ts"
+
+/** How an answer stands. */
+export type NoteStatus = "started" | "streaming" | "completed" | "error" | "cancelled"
+
+/** What there is to say of an answer's life. Times are epoch milliseconds, spans milliseconds. */
+export interface Note {
+  readonly status: NoteStatus
+  readonly requestId: string
+  readonly startedAt: number
+  readonly timeoutMillis: number
+  /** What happens when nobody reads. */
+  readonly leave: "cancel" | "detach"
+  readonly pursuit: Pursuit
+  /** The attempts that have ended. */
+  readonly trail: ReadonlyArray<TrailEntry>
+  /** The channel that is being asked. */
+  readonly open: string | undefined
+  /** Set at the commit point: what a head says. */
+  readonly shown: { readonly model: string; readonly dropped: ReadonlyArray<string> } | undefined
+  /** What the attempts that showed something of it cost. */
+  readonly costs: ReadonlyArray<UsagePart>
+  /** How it ended badly. */
+  readonly error: ResilienceError | undefined
+}
+
+/** The note of a request that was just accepted. */
+export const firstNote = (about: Pick<Note, "requestId" | "startedAt" | "timeoutMillis" | "leave">): Note => ({
+  ...about,
+  status: "started",
+  pursuit: untried,
+  trail: [],
+  open: undefined,
+  shown: undefined,
+  costs: [],
+  error: undefined
+})
+
+const Attempted = Schema.Struct({
+  attempt: Schema.Int,
+  channel: Schema.String,
+  key: Schema.Int,
+  model: Schema.String,
+  mode: Schema.optionalKey(Schema.Literals(["prefill", "message", "token", "restart"])),
+  status: Schema.optionalKey(Schema.Int),
+  blame: Schema.optionalKey(Schema.Literals(blames)),
+  code: Schema.optionalKey(Schema.Literals(codes)),
+  durationMillis: Schema.Finite
+})
+
+const Cost = Schema.Struct({
+  quarters: Schema.Int,
+  usage: Schema.optionalKey(
+    Schema.Struct({
+      inputTokens: Schema.Finite,
+      outputTokens: Schema.Finite,
+      cacheReadTokens: Schema.optionalKey(Schema.Finite),
+      cacheWriteTokens: Schema.optionalKey(Schema.Finite),
+      reasoningTokens: Schema.optionalKey(Schema.Finite),
+      estimated: Schema.Boolean,
+      native: Schema.optionalKey(
+        Schema.Struct({
+          from: Schema.Literals(upstreamDialectNames),
+          raw: Schema.Record(Schema.String, Schema.Unknown)
+        })
+      )
+    })
+  )
+})
+
+const Reason = Schema.Literals([...codes, "writer_lost"])
+
+const Tried = Schema.Struct({
+  attempts: Schema.Int,
+  continuations: Schema.Int,
+  out: Schema.Array(Schema.String),
+  failed: Schema.Array(Schema.String),
+  keys: Schema.Array(Schema.String),
+  penalised: Schema.Array(Schema.String),
+  askedAgain: Schema.Record(Schema.String, Schema.Int),
+  hints: Schema.Record(Schema.String, Schema.Finite),
+  first: Schema.optionalKey(Codec.ResilienceError),
+  previous: Schema.optionalKey(Schema.Struct({ channel: Schema.String, reason: Reason })),
+  broke: Schema.optionalKey(Schema.Struct({ error: Codec.ResilienceError, from: Schema.String, reason: Reason }))
+})
+
+/** The note as it is stored. A new version gets a new schema beside this one, and a way from this one to it. */
+const Version1 = Schema.Struct({
+  version: Schema.Literal(1),
+  status: Schema.Literals(["started", "streaming", "completed", "error", "cancelled"]),
+  requestId: Schema.String,
+  startedAt: Schema.Finite,
+  timeoutMillis: Schema.Finite,
+  leave: Schema.Literals(["cancel", "detach"]),
+  /** Absent: nothing was tried. */
+  pursuit: Schema.optionalKey(Tried),
+  trail: Schema.Array(Attempted),
+  open: Schema.optionalKey(Schema.String),
+  shown: Schema.optionalKey(Schema.Struct({ model: Schema.String, dropped: Schema.Array(Schema.String) })),
+  costs: Schema.Array(Cost),
+  error: Schema.optionalKey(Codec.ResilienceError)
+})
+
+const readVersion1 = Schema.decodeUnknownOption(Schema.toCodecJson(Version1))
+
+const errorJson = (error: ResilienceError | undefined): unknown =>
+  error === undefined ? undefined : Codec.encode(error)
+
+/**
+ * A note as text. By hand and not by its schema: it is written several times a request, and `JSON.stringify` leaves out
+ * what is `undefined`, as the schema has it.
+ */
+export const encodeNote = ({ error, pursuit, ...note }: Note): string =>
+  JSON.stringify({
+    version: 1,
+    ...note,
+    pursuit:
+      pursuit === untried
+        ? undefined
+        : {
+            ...pursuit,
+            first: errorJson(pursuit.first),
+            broke: pursuit.broke && { ...pursuit.broke, error: errorJson(pursuit.broke.error) }
+          },
+    error: errorJson(error)
+  })
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads a note; `undefined` for one of a newer version, of an older one that had none, or that is damaged. */
+export const decodeNote = (text: string): Note | undefined => {
+  const read = Option.getOrUndefined(readVersion1(parse(text)))
+  if (read === undefined) return undefined
+  const { costs, error, open, pursuit, shown, trail, version: _, ...plain } = read
+  return {
+    ...plain,
+    open,
+    shown,
+    error,
+    pursuit: pursuit === undefined ? untried : { first: undefined, previous: undefined, broke: undefined, ...pursuit },
+    trail: trail.map((entry) => ({ mode: undefined, status: undefined, blame: undefined, code: undefined, ...entry })),
+    costs: costs.map(({ quarters, usage }) => ({ quarters, usage: usage as Usage | undefined }))
+  }
+}
+
+/** How a stream stands, by its note, as `DELETE` tells it: also by a note that says nothing else to this version. */
+export const statusOfNote = (text: string): string => {
+  const note = parse(text)
+  const status = typeof note === "object" && note !== null && "status" in note ? note.status : undefined
+  return typeof status === "string" ? status : "completed"
+}

@@ -1,0 +1,290 @@
+/**
+ * What a request has tried so far, as plain data, and what comes next: pure. It can be put into a note and taken up by
+ * another process, which goes on as this one would have.
+ *
+ * `Decision` says what a failure means; here is remembered what was tried, and both together give the next step. Nothing
+ * of it is made before there is a failure.
+ */
+import {
+  blameOf,
+  type Code,
+  codeOf,
+  describe,
+  type ResilienceError,
+  stackless,
+  StreamTruncated,
+  withHint
+} from "../errors/index.ts"
+import { keyId, type Tried } from "../channel/index.ts"
+import type { ContinuationMode } from "../dialect/index.ts"
+import { decide, goesOn, ruleOf } from "./Decision.ts"
+import type { RecoveryOptions } from "./RecoverySection.ts"
+import type { RetryOptions } from "./RetrySection.ts"
+
+/** Why an answer moved or was broken: a failure's code, or that the process that wrote it is gone. */
+export type Reason = Code | "writer_lost"
+
+/** What a request has tried. */
+export interface Pursuit {
+  /** Attempts that were begun. */
+  readonly attempts: number
+  /** Continuations that were begun; one whose mode was refused counts once, in whatever mode it went on. */
+  readonly continuations: number
+  /** Channels that are out for the request. */
+  readonly out: ReadonlyArray<string>
+  /** Channels that failed otherwise: asked again only when nothing fresh is left. */
+  readonly failed: ReadonlyArray<string>
+  /** Keys that failed, as `channel#index`. */
+  readonly keys: ReadonlyArray<string>
+  /** Channels that were penalised: once is enough. */
+  readonly penalised: ReadonlyArray<string>
+  /** How often each channel was asked again for its own sake. */
+  readonly askedAgain: { readonly [channel: string]: number }
+  /** Until when each channel has asked to be left alone, epoch milliseconds. */
+  readonly hints: { readonly [channel: string]: number }
+  /** The failure that is shown in the end, if nothing was: the first one, unless a later one found the caller at fault. */
+  readonly first: ResilienceError | undefined
+  /** Where the last attempt was, and why it ended. */
+  readonly previous: { readonly channel: string; readonly reason: Reason } | undefined
+  /** Set once the answer was broken: its first failure; the channel that showed it last, and why that one broke. */
+  readonly broke: { readonly error: ResilienceError; readonly from: string; readonly reason: Reason } | undefined
+}
+
+/** Nothing was tried. */
+export const untried: Pursuit = {
+  attempts: 0,
+  continuations: 0,
+  out: [],
+  failed: [],
+  keys: [],
+  penalised: [],
+  askedAgain: {},
+  hints: {},
+  first: undefined,
+  previous: undefined,
+  broke: undefined
+}
+
+/** What `Selection` is told of it. */
+export const triedOf = ({ failed, keys, out }: Pursuit): Tried =>
+  out.length === 0 && failed.length === 0 && keys.length === 0
+    ? nothingTried
+    : { out: new Set(out), failed: new Set(failed), keys: new Set(keys) }
+
+const nothingTried: Tried = { out: new Set(), failed: new Set(), keys: new Set() }
+
+const adding = (list: ReadonlyArray<string>, one: string): ReadonlyArray<string> =>
+  list.includes(one) ? list : [...list, one]
+
+/** An attempt that failed. */
+export interface Failed {
+  readonly error: ResilienceError
+  readonly channel: string
+  /** -1 where the channel has none. */
+  readonly keyIndex: number
+  /** How many keys the channel has. */
+  readonly keyCount: number
+  /** It was asked to go on from what was shown. */
+  readonly continuing: boolean
+  /** It does not take the mode that it was asked in. */
+  readonly refusal: ContinuationMode | undefined
+  /** Whether `retry.statuses` takes this failure away. */
+  readonly statusForbids: boolean
+}
+
+/** What is known when an attempt has failed. The functions are asked at most once, and only where it matters. */
+export interface Facts {
+  readonly retry: Pick<RetryOptions, "times" | "sameChannel" | "waitUpTo">
+  readonly recovery: Pick<RecoveryOptions, "mode" | "maxContinuations">
+  readonly now: number
+  /** What is left of the request's time, in milliseconds. */
+  readonly remaining: number
+  /** The backoff that a retry would wait, in milliseconds. */
+  readonly backoff: number
+  /**
+   * `unseen`: nothing was shown · `shown`: it can go on · `joining`: as `shown`, and the attempt that failed had shown
+   * nothing of its own yet · `final`: what was shown cannot be spliced, or is as long as may be.
+   */
+  readonly phase: "unseen" | "shown" | "joining" | "final"
+  /** The target has another mode to go on in. */
+  readonly otherMode: boolean
+  /** Whether the channel could be asked again now. */
+  readonly usable: () => boolean
+  /** Whether the retry budget allows one more: asking takes it. */
+  readonly budget: () => boolean
+}
+
+/** What comes next. */
+export type Step =
+  /** The answer ends with this. */
+  | { readonly _tag: "GiveUp"; readonly error: ResilienceError }
+  /** Ask: one channel only, or whichever is best. `announced`: its client knows of it, or need not. */
+  | {
+      readonly _tag: "Ask"
+      readonly only: string | undefined
+      /** Only keys that were not tried. */
+      readonly otherKey: boolean
+      /** Announced, and slept, before it is asked. */
+      readonly delayMillis: number
+      readonly announced: boolean
+    }
+
+/** Whichever channel is best, now. */
+export const anybody: Step & { readonly _tag: "Ask" } = {
+  _tag: "Ask",
+  only: undefined,
+  otherKey: false,
+  delayMillis: 0,
+  announced: false
+}
+
+/** The failure that is told when the answer ends badly: what broke it, else what came first. */
+export const finalError = ({ broke, first }: Pursuit): ResilienceError | undefined => broke?.error ?? first
+
+/** Ends badly; where asking again may help, with the least wait over those that were asked. */
+export const giveUp = ({ hints }: Pursuit, error: ResilienceError, now: number): Step => {
+  const waits = Object.values(hints)
+    .map((until) => until - now)
+    .filter((wait) => wait > 0)
+  const hinted = waits.length > 0 && describe(error).recoverable
+  return { _tag: "GiveUp", error: hinted ? withHint(error, Math.min(...waits)) : error }
+}
+
+/** An attempt has failed: what was tried now, and what comes next. */
+export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
+  const { channel, error } = failed
+  if (failed.refusal !== undefined) {
+    // A refused mode is no failure: the same target is asked in the next mode, or another one is found.
+    return [pursuit, facts.otherMode ? { ...anybody, only: channel, announced: true } : anybody]
+  }
+  // The request's own end is what its client is told, whatever went before.
+  if (error._tag === "DeadlineExceeded") return [pursuit, { _tag: "GiveUp", error }]
+  const hint = error.retryAfterMillis
+  const known: Pursuit = {
+    ...pursuit,
+    penalised: adding(pursuit.penalised, channel),
+    hints:
+      hint === undefined
+        ? pursuit.hints
+        : { ...pursuit.hints, [channel]: Math.max(pursuit.hints[channel] ?? 0, facts.now + hint) },
+    previous: { channel, reason: codeOf(error) }
+  }
+  return facts.phase === "unseen" ? beforeCommit(known, failed, facts) : afterCommit(known, failed, facts)
+}
+
+const beside = (pursuit: Pursuit, { channel, error }: Failed): Pursuit =>
+  ruleOf(blameOf(error)).out
+    ? { ...pursuit, out: adding(pursuit.out, channel) }
+    : { ...pursuit, failed: adding(pursuit.failed, channel) }
+
+/** After the commit point each attempt is a continuation. */
+const afterCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
+  const { channel, error } = failed
+  const reason = codeOf(error)
+  const broke =
+    before.broke === undefined
+      ? { error, from: channel, reason }
+      : // It was joined before it broke: it is the one that the next continuation goes on from.
+        facts.phase === "joining"
+        ? before.broke
+        : { ...before.broke, from: channel, reason }
+  const pursuit = { ...beside(before, failed), broke }
+  const over =
+    facts.recovery.mode === "off" ||
+    facts.phase === "final" ||
+    pursuit.continuations >= facts.recovery.maxContinuations ||
+    !goesOn(blameOf(error), failed.continuing)
+  return over
+    ? [pursuit, giveUp(pursuit, broke.error, facts.now)]
+    : [{ ...pursuit, continuations: pursuit.continuations + 1 }, anybody]
+}
+
+/** Before it a failed attempt is replaced unseen. */
+const beforeCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
+  const { channel, error, keyCount, keyIndex } = failed
+  const blame = blameOf(error)
+  const first = before.first === undefined || blame === "caller" || blame === "content" ? error : before.first
+  const keys = keyIndex < 0 ? before.keys : adding(before.keys, keyId(channel, keyIndex))
+  const pursuit: Pursuit = { ...before, first, keys }
+  const otherKey = Array.from({ length: keyCount }, (_, at) => keyId(channel, at)).some((id) => !keys.includes(id))
+  const used = pursuit.askedAgain[channel] ?? 0
+  const decided = decide({
+    error,
+    statusForbids: failed.statusForbids,
+    attemptsLeft: facts.retry.times + 1 - pursuit.attempts,
+    sameChannelUsed: used,
+    sameChannelLimit: facts.retry.sameChannel,
+    otherKey,
+    waitUpTo: facts.retry.waitUpTo,
+    backoff: facts.backoff,
+    remaining: facts.remaining
+  })
+  switch (decided._tag) {
+    case "Stop":
+      return [pursuit, giveUp(pursuit, first, facts.now)]
+    case "OtherKey":
+      return [pursuit, { ...anybody, only: channel, otherKey: true }]
+    case "OtherChannel":
+      return [beside(pursuit, failed), anybody]
+    case "SameChannel": {
+      // What rests for another reason than its hint is not waited for, nor is a wait announced that leads nowhere.
+      const may = error.retryAfterMillis !== undefined || facts.usable()
+      if (!may || !facts.budget()) return [beside(pursuit, failed), anybody]
+      return [
+        {
+          ...pursuit,
+          askedAgain: { ...pursuit.askedAgain, [channel]: used + 1 },
+          // Asked again for its own sake, a channel may use the same key again.
+          keys: otherKey ? keys : keys.filter((id) => id !== keyId(channel, keyIndex))
+        },
+        { _tag: "Ask", only: channel, otherKey: false, delayMillis: decided.delayMillis, announced: false }
+      ]
+    }
+  }
+}
+
+/** Everything has been tried, and this channel is the best of what failed otherwise: it is asked again after a wait. */
+export const again = (
+  pursuit: Pursuit,
+  channel: string,
+  facts: Pick<Facts, "backoff" | "budget" | "now" | "remaining" | "retry">
+): Step => {
+  const hint = (pursuit.hints[channel] ?? 0) - facts.now
+  const delayMillis = Math.max(facts.backoff, hint)
+  return hint > facts.retry.waitUpTo || delayMillis >= facts.remaining || !facts.budget()
+    ? giveUp(pursuit, pursuit.first ?? lost(), facts.now)
+    : { _tag: "Ask", only: channel, otherKey: false, delayMillis, announced: false }
+}
+
+const lost = (): ResilienceError =>
+  stackless(() => new StreamTruncated({ message: "the process that wrote this stream is gone" }))
+
+/**
+ * The process that wrote the answer is gone, and another takes it up: that counts as one continuation, or as one attempt
+ * where nothing was shown, so that a request which kills its relay cannot do it for ever. `undefined` when nothing is left
+ * of what it may try. `from` is the channel that was asked last, if that is known.
+ */
+export const takenOver = (
+  pursuit: Pursuit,
+  options: {
+    readonly shown: boolean
+    readonly from: string
+    readonly retry: Pick<RetryOptions, "times">
+    readonly recovery: Pick<RecoveryOptions, "mode" | "maxContinuations">
+  }
+): Pursuit | undefined => {
+  const reason = "writer_lost"
+  const { from, recovery, retry, shown } = options
+  if (!shown) {
+    const attempts = pursuit.attempts + 1
+    if (attempts > retry.times) return undefined
+    return { ...pursuit, attempts, previous: { channel: from, reason } }
+  }
+  if (recovery.mode === "off" || pursuit.continuations >= recovery.maxContinuations) return undefined
+  return {
+    ...pursuit,
+    continuations: pursuit.continuations + 1,
+    previous: { channel: from, reason },
+    broke: { error: pursuit.broke?.error ?? lost(), from, reason }
+  }
+}

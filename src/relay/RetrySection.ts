@@ -1,0 +1,62 @@
+/**
+ * The section `retry`: what is tried again before anything was shown.
+ */
+import {
+  declare,
+  Fields,
+  following,
+  Millis,
+  notAbove,
+  statusMatcher,
+  StatusRanges,
+  valueAt
+} from "../settings/index.ts"
+
+const { choice, integer, notNegative, number, section, withDefault } = Fields
+
+const schema = section({
+  times: withDefault(integer(0), 3, "Further attempts after the first, before anything was shown."),
+  base: withDefault(Millis, "200 millis", "The first backoff."),
+  factor: withDefault(
+    number("a number of at least 1", (value) => value >= 1, { minimum: 1 }),
+    2,
+    "What each backoff is of the one before."
+  ),
+  cap: withDefault(Millis, "10 seconds", "The longest backoff; at least base."),
+  jitter: withDefault(choice(["none", "full", "equal", "proportional"]), "full", "How backoffs are spread."),
+  sameChannel: withDefault(integer(0), 1, "Retries of a passing fault on the channel where it happened."),
+  waitUpTo: withDefault(Millis, "3 seconds", "The longest wait that a channel may ask for before another is tried."),
+  statuses: withDefault(
+    StatusRanges,
+    "100-199,300-399,401-407,409-499,500-503,505-523,525-599",
+    "Statuses that may be retried when nothing else gave a failure its class."
+  ),
+  budget: withDefault(
+    section({
+      ratio: withDefault(notNegative, 0.2, "Retries for each request."),
+      minPerSecond: withDefault(notNegative, 10, "Retries a second that are always allowed.")
+    }),
+    {},
+    "What retries may add to the load."
+  )
+})
+
+/** The retry rules of the attempt loop. Times are milliseconds. */
+export interface RetryOptions extends Omit<typeof schema.Type, "statuses"> {
+  /** Whether a status may be retried at all, when nothing but the status gave the failure its class. */
+  readonly statuses: (status: number) => boolean
+}
+
+/** `retry` */
+export const RetrySection = declare({
+  name: "retry",
+  description: "What is tried again before anything was shown.",
+  schema,
+  absent: {},
+  changes: { _tag: "AnyTime", fields: "all" },
+  rules: [notAbove("retry", "base", "cap", section({ base: schema.fields.base, cap: schema.fields.cap }))],
+  finish: (decoded, written): RetryOptions => {
+    const [base, cap] = following(decoded.base, decoded.cap, valueAt(written, ["cap"]) !== undefined)
+    return { ...decoded, base, cap, statuses: statusMatcher(decoded.statuses) }
+  }
+})

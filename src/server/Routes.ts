@@ -1,0 +1,26 @@
+/**
+ * All routes of a relay.
+ */
+import { Effect } from "effect"
+import type { Selection } from "../channel/index.ts"
+import type { Journal } from "../journal/index.ts"
+import type { Relay } from "../relay/index.ts"
+import type { Settings } from "../settings/index.ts"
+import type { Metrics } from "../telemetry/index.ts"
+import type { Readers } from "./Readers.ts"
+import type { Route } from "./Route.ts"
+import { generateRoutes } from "./routes/Generate.ts"
+import { modelRoutes } from "./routes/Models.ts"
+import { operationRoutes } from "./routes/Operations.ts"
+import { pageRoutes } from "./routes/Page.ts"
+import { streamRoutes, type Streams } from "./routes/Streams.ts"
+
+/** The rows, in the order in which they are shown. */
+export const allRoutes: Effect.Effect<
+  ReadonlyArray<Route>,
+  never,
+  Journal | Metrics | Readers | Relay | Selection | Settings | Streams
+> = Effect.map(Effect.all([generateRoutes, modelRoutes, streamRoutes, operationRoutes]), (groups) => [
+  ...pageRoutes,
+  ...groups.flat()
+])

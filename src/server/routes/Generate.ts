@@ -1,0 +1,199 @@
+/**
+ * The routes that begin answers: one function for every client dialect. It reads the request, lets it in, begins the
+ * answer and puts a reader on it; from there on the journal writes to the connection and no fiber waits.
+ */
+import { Effect } from "effect"
+import type { Caller } from "../../account/index.ts"
+import { Selection, TimeoutsSection } from "../../channel/index.ts"
+import { type AnswerRequest, type Asking, type ClientDialect, clientDialects } from "../../dialect/index.ts"
+import type { ResilienceError } from "../../errors/index.ts"
+import { JournalSection } from "../../journal/JournalSection.ts"
+import { attemptsHeader, decodeNote, type Note, Relay } from "../../relay/index.ts"
+import { Settings } from "../../settings/index.ts"
+import { makeAdmission } from "../Admission.ts"
+import { ChatSection } from "../ChatSection.ts"
+import { type Exchange, respond } from "../Exchange.ts"
+import { answerFailure } from "../Failures.ts"
+import { checkMediaType } from "../MediaType.ts"
+import { parseRules } from "../ParseRules.ts"
+import { type First, Readers } from "../Readers.ts"
+import { ServerSection } from "../ServerSection.ts"
+import type { Route } from "../Route.ts"
+import { cursorOf, ownerOf, readCursor, streamHeaders, Streams } from "./Streams.ts"
+
+/** Parameters of a query that are not the request's own: a credential, and the cursor. */
+const notAsked = ["token", "key", "last_event_id"]
+
+const queryOf = (query: URLSearchParams): string => {
+  if (query.size === 0) return ""
+  const own = new URLSearchParams(query)
+  for (const name of notAsked) own.delete(name)
+  return own.toString()
+}
+
+const headersOf = (exchange: Exchange, names: ReadonlyArray<string>): Asking["headers"] => {
+  const headers: { [name: string]: string } = {}
+  for (const name of names) {
+    const value = exchange.header(name)
+    if (value !== undefined) headers[name] = value
+  }
+  return headers
+}
+
+type Text = string | undefined
+
+const noteOf = (text: Text): Note | undefined => (text === undefined ? undefined : decodeNote(text))
+
+/** Who was asked, and what the one that is shown could not be told. */
+const attemptHeaders = (note: Note | undefined): { readonly [name: string]: string } => ({
+  ...(note === undefined || (note.trail.length === 0 && note.open === undefined)
+    ? {}
+    : { "x-attempts": attemptsHeader(note.trail, note.open) }),
+  ...(note?.shown === undefined || note.shown.dropped.length === 0 ? {} : { "x-dropped": note.shown.dropped.join(",") })
+})
+
+/** The rows of all client dialects. */
+export const generateRoutes: Effect.Effect<
+  ReadonlyArray<Route>,
+  never,
+  Readers | Relay | Selection | Settings | Streams
+> = Effect.gen(function* () {
+  const settings = yield* Settings
+  const server = settings.of(ServerSection).current
+  const journal = settings.of(JournalSection).current
+  const chat = settings.of(ChatSection)
+  const timeouts = settings.of(TimeoutsSection)
+  const relay = yield* Relay
+  const readers = yield* Readers
+  const selection = yield* Selection
+  const streams = yield* Streams
+  const clock = yield* Effect.clockWith(Effect.succeed)
+  const admission = makeAdmission(selection)
+  const rules = parseRules(settings, selection)
+  const now = (): number => clock.currentTimeMillisUnsafe()
+
+  const parse = Effect.fnUntraced(function* (exchange: Exchange, dialect: ClientDialect, parameter: string) {
+    let body: string | undefined
+    if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
+      yield* checkMediaType(exchange, ["application/json"])
+      body = yield* exchange.body(server.maxBodyBytes)
+    }
+    return yield* Effect.fromResult(
+      dialect.parse(
+        { parameter, query: queryOf(exchange.query), headers: headersOf(exchange, dialect.looksAt), body },
+        rules()
+      )
+    )
+  })
+
+  /** What is sent before the frames, and how they are shown, once there is a first one. */
+  const first = (exchange: Exchange, dialect: ClientDialect, request: AnswerRequest, id: string, text: Text): First => {
+    if (request.delivery === "whole") return { _tag: "View", view: dialect.views.whole.make() }
+    if (dialect.head === "atOnce") exchange.head(200, streamHeaders(id))
+    else {
+      const note = noteOf(text)
+      if (note?.error !== undefined && note.shown === undefined) {
+        failed(exchange, dialect, id, note, note.error)
+        return { _tag: "Done" }
+      }
+      exchange.head(200, { ...streamHeaders(id), ...attemptHeaders(note) })
+    }
+    return { _tag: "Stream" }
+  }
+
+  const failed = (
+    exchange: Exchange,
+    dialect: ClientDialect,
+    id: string,
+    note: Note | undefined,
+    error: ResilienceError
+  ): void => answerFailure(exchange, error, dialect.failure, now(), { "x-stream-id": id, ...attemptHeaders(note) })
+
+  const follow = (exchange: Exchange, dialect: ClientDialect, request: AnswerRequest, id: string): void =>
+    readers.follow(exchange, {
+      id,
+      after: -1,
+      requestId: exchange.requestId,
+      heartbeat: dialect.heartbeat,
+      heartbeatMillis: server.heartbeat,
+      lettable: dialect.lettable,
+      eager: false,
+      envelope: dialect.failure,
+      onFirst: (note) => first(exchange, dialect, request, id, note),
+      onEnd: (whole, text) => {
+        const note = noteOf(text)
+        if (note?.error !== undefined) return failed(exchange, dialect, id, note, note.error)
+        respond(
+          exchange,
+          200,
+          { "content-type": dialect.views.whole.contentType, "x-stream-id": id, ...attemptHeaders(note) },
+          whole
+        )
+      }
+    })
+
+  const generate =
+    (dialect: ClientDialect): Route["handle"] =>
+    (exchange: Exchange, caller: Caller, parameter: string) =>
+      Effect.gen(function* () {
+        // A generating route that gets a cursor resumes that stream, and starts nothing.
+        const cursor = cursorOf(exchange)
+        if (cursor !== undefined)
+          return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor))
+        const request = yield* parse(exchange, dialect, parameter)
+        yield* admission.admit(caller, request)
+        const { total } = timeouts.current
+        yield* relay.start(
+          {
+            request,
+            dialect,
+            requestId: exchange.requestId,
+            owner: ownerOf(caller),
+            timeoutMillis: Math.min(
+              request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
+              total
+            ),
+            leave: dialect.leave === "cancel" ? "cancel" : journal.onDisconnect
+          },
+          ({ id }) => follow(exchange, dialect, request, id)
+        )
+      })
+
+  const { anthropic, chat: own, openai } = clientDialects
+  return [
+    {
+      method: "GET",
+      path: "/chat",
+      access: "token",
+      envelope: own.failure,
+      shows: "an answer as events, of `?message=&model=&timeout=`",
+      credentialInQuery: "token",
+      handle: generate(own)
+    },
+    {
+      method: "POST",
+      path: "/chat",
+      access: "token",
+      envelope: own.failure,
+      shows: "the same, of a JSON body",
+      credentialInQuery: "token",
+      handle: generate(own)
+    },
+    {
+      method: "POST",
+      path: "/v1/messages",
+      access: "token",
+      envelope: anthropic.failure,
+      shows: "the Anthropic dialect, streaming and not",
+      handle: generate(anthropic)
+    },
+    {
+      method: "POST",
+      path: "/v1/chat/completions",
+      access: "token",
+      envelope: openai.failure,
+      shows: "the OpenAI dialect, streaming and not",
+      handle: generate(openai)
+    }
+  ]
+})

@@ -1,0 +1,49 @@
+/**
+ * Where a SQLite database lies: its own file, whatever links lead to it, and who may read it.
+ */
+import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
+import { dirname } from "node:path"
+
+/** The place of a database. */
+export interface SqlitePlace {
+  /** The file itself: two paths to it are one. */
+  readonly file: string
+  /** The file beside it that is its lock. */
+  readonly lock: string
+}
+
+/** Which file a path leads to now, or `undefined`: two files are the same if these are. */
+export const identityOf = (file: string): string | undefined => {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`
+}
+
+/** How large a file is, in bytes; 0 if there is none. */
+export const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
+
+/**
+ * Makes the folder and the file if they are not there, and takes everybody else's rights to the file, as far as this
+ * process may: SQLite gives its log the rights of the file. Throws what the file system says.
+ */
+export const placeOf = (path: string): SqlitePlace => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  // Opened to append: nothing of what is there is touched. It may be the end of a link that leads to nothing yet.
+  closeSync(openSync(path, "a", 0o600))
+  const file = realpathSync(path)
+  for (const each of [file, `${file}-wal`, `${file}-shm`]) restrict(each)
+  const lock = `${file}.lock`
+  closeSync(openSync(lock, "a", 0o600))
+  restrict(lock)
+  return { file, lock }
+}
+
+/** Its owner's alone. Another's file, or a file system without modes, stays as it is. */
+const restrict = (file: string): void => {
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (found === undefined || (found.mode & 0o077) === 0) return
+  try {
+    chmodSync(file, found.mode & 0o700)
+  } catch {
+    // It is used all the same.
+  }
+}

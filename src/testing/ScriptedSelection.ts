@@ -1,0 +1,74 @@
+/**
+ * A scripted `Selection` for tests of what stands on it: it gives the targets of a list, in order, and writes down what
+ * it was asked and how each attempt ended.
+ */
+import { Context, Effect, Layer } from "effect"
+import { GetChannelFailed } from "../errors/index.ts"
+import { type ChannelState, type Outcome, Selection, type Target, type Wanted } from "../channel/index.ts"
+import type { ContinuationMode } from "../dialect/index.ts"
+
+/** What a scripted `Selection` was asked and told, oldest first. The arrays grow as it happens. */
+export class SelectionScript extends Context.Service<
+  SelectionScript,
+  {
+    readonly picks: ReadonlyArray<Wanted>
+    readonly releases: ReadonlyArray<{ readonly target: Target; readonly outcome: Outcome }>
+    readonly refusals: ReadonlyArray<{ readonly target: Target; readonly mode: ContinuationMode }>
+  }
+>()("effect-resilience/testing/SelectionScript") {}
+
+/**
+ * Gives the targets in order, then fails with `GetChannelFailed`. A target is `last` when it is the script's last one.
+ * It serves every model; every channel is `enabled`; a refused mode is remembered per channel and model.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect } from "effect"
+ * import { Selection } from "effect-resilience/channel"
+ * import { ScriptedSelection } from "effect-resilience/testing"
+ *
+ * const program = Effect.gen(function* () {
+ *   const selection = yield* Selection
+ *   const tried = { out: new Set<string>(), failed: new Set<string>(), keys: new Set<string>() }
+ *   const error = yield* Effect.flip(selection.pick({ model: "m", tried }))
+ *   const { picks } = yield* ScriptedSelection.SelectionScript
+ *   return [error._tag, picks.length]
+ * }).pipe(Effect.provide(ScriptedSelection.layer([])))
+ *
+ * await Effect.runPromise(program) // => ["GetChannelFailed", 1]
+ * ```
+ */
+export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | SelectionScript> =>
+  Layer.unwrap(
+    Effect.sync(() => {
+      const picks: Array<Wanted> = []
+      const releases: Array<{ readonly target: Target; readonly outcome: Outcome }> = []
+      const refusals: Array<{ readonly target: Target; readonly mode: ContinuationMode }> = []
+      const states = [...new Set(targets.map(({ channel }) => channel.id))].map(
+        (channel): ChannelState => ({ channel, state: "enabled" })
+      )
+      const selection = Layer.succeed(Selection, {
+        models: () => [...new Set(targets.map(({ model }) => model))],
+        serves: () => true,
+        usable: () => picks.length < targets.length,
+        learn: () => {},
+        pick: (wanted) =>
+          Effect.suspend(() => {
+            const target = targets[picks.length]
+            const last = picks.length === targets.length - 1
+            picks.push(wanted)
+            return target === undefined
+              ? Effect.fail(new GetChannelFailed({ model: wanted.model }))
+              : Effect.succeed({ target, last, release: (outcome) => void releases.push({ target, outcome }) })
+          }),
+        states: Effect.succeed(states),
+        refusedModes: ({ channel, model }) =>
+          new Set(
+            refusals
+              .filter(({ target }) => target.channel.id === channel.id && target.model === model)
+              .map(({ mode }) => mode)
+          ),
+        rememberRefusal: (target, mode) => void refusals.push({ target, mode })
+      })
+      return Layer.merge(selection, Layer.succeed(SelectionScript, { picks, releases, refusals }))
+    })
+  )

@@ -1,0 +1,6 @@
+export * as Script from "./Script.ts"
+export * as ScriptedSelection from "./ScriptedSelection.ts"
+export * as ScriptedServer from "./ScriptedServerNode.ts"
+export * as ScriptedUpstream from "./ScriptedUpstream.ts"
+export type { GoingOn } from "./GoingOn.ts"
+export type { Default, ScriptedCall, Scripts } from "./ScriptedCall.ts"

@@ -1,0 +1,181 @@
+import { describe, expect, it } from "vitest"
+import { anthropic, anthropicClient, openaiClient, type HttpAnswer, type UpstreamEvent } from "#src/dialect/index"
+import { readAnthropicMessage } from "../../support/decoders.ts"
+import { fixture, plainly, playEvents, wholeOf } from "./kit.ts"
+
+const step = (raw: unknown, event = ""): UpstreamEvent =>
+  anthropic.decoder(plainly).step(event, typeof raw === "string" ? raw : JSON.stringify(raw))
+
+const tagOf = (event: UpstreamEvent): string => (event._tag === "Fault" ? event.error._tag : event._tag)
+
+describe("an event of an Anthropic upstream's", () => {
+  it.each([
+    ["{nope", "", "BadResponseBody"],
+    ["[]", "", "BadResponseBody"],
+    ['"x"', "", "BadResponseBody"],
+    ['{"a":1}', "message", "BadResponseBody"],
+    ['{"type":"content_block_delta","index":0}', "", "BadResponseBody"],
+    ['{"type":"content_block_start","index":0,"content_block":1}', "", "BadResponseBody"],
+    ['{"type":"message_start"}', "", "BadResponseBody"],
+    ['{"error":{"message":"x","type":"server_error"}}', "", "BadResponseStatusCode"],
+    ['{"error":{"code":429,"message":"x","status":"RESOURCE_EXHAUSTED"}}', "", "ChannelRateLimited"],
+    ["out of order", "error", "BadResponseStatusCode"],
+    ['{"type":"message_stop"}', "message_stop", "Done"],
+    ['{"type":"ping"}', "ping", "Delta"],
+    ["", "", "Delta"],
+    ["[DONE]", "", "Delta"],
+    ['{"a":1}', "x_new_event", "Delta"]
+  ])("%j of %j is %s", (data, event, tag) => {
+    expect(tagOf(step(data, event))).toBe(tag)
+  })
+
+  it.each([
+    ["invalid_request_error", "InvalidRequest"],
+    ["authentication_error", "ChannelInvalidKey"],
+    ["billing_error", "ChannelQuotaExhausted"],
+    ["permission_error", "ChannelInvalidKey"],
+    ["not_found_error", "ModelNotFound"],
+    ["request_too_large", "PayloadTooLarge"],
+    ["rate_limit_error", "ChannelRateLimited"],
+    ["timeout_error", "ChannelResponseTimeExceeded"],
+    ["api_error", "BadResponseStatusCode"],
+    ["overloaded_error", "UpstreamOverloaded"],
+    ["x_new_error", "BadResponseStatusCode"]
+  ])("that is the error %s is %s", (type, tag) => {
+    expect(tagOf(step({ type: "error", error: { type, message: "m" } }, "error"))).toBe(tag)
+    expect(tagOf(step({ type: "error", error: { type, message: "m" } }))).toBe(tag)
+  })
+
+  it("without a type of its own has its name for one, as some who are like Anthropic send it", () => {
+    expect(step({ index: 0, delta: { type: "text_delta", text: "a" } }, "content_block_delta")).toMatchObject({
+      text: "a",
+      raw: { type: "content_block_delta" }
+    })
+  })
+
+  it("that shows nothing is no content, and what only Anthropic's clients read seals the answer", () => {
+    const block = (content_block: object) => step({ type: "content_block_start", index: 0, content_block })
+    expect(block({ type: "text", text: "" })).toMatchObject({ text: "", pieces: undefined })
+    expect(block({ type: "text", text: "a" })).toMatchObject({ text: "a" })
+    expect(block({ type: "server_tool_use" })).toMatchObject({ pieces: [{ _tag: "Native", what: "server_tool_use" }] })
+    const deltaOf = (delta: object) => step({ type: "content_block_delta", index: 0, delta })
+    expect(deltaOf({ type: "citations_delta", citation: {} })).toMatchObject({ pieces: undefined })
+    expect(deltaOf({ type: "input_json_delta", partial_json: "" })).toMatchObject({ pieces: undefined })
+    expect(deltaOf({ type: "input_json_delta", partial_json: "{" })).toMatchObject({
+      pieces: [{ _tag: "Native", what: "input_json_delta" }]
+    })
+    expect(deltaOf({ type: "x_delta" })).toMatchObject({ pieces: [{ _tag: "Native", what: "x_delta" }] })
+  })
+
+  it("that begins a call with all of its input says it when the call is over", () => {
+    const decoder = anthropic.decoder(plainly)
+    const tell = (raw: object) => decoder.step("", JSON.stringify(raw))
+    tell({
+      type: "content_block_start",
+      index: 4,
+      content_block: { type: "tool_use", id: "t", name: "n", input: { a: 1 } }
+    })
+    expect(tell({ type: "content_block_stop", index: 4 })).toMatchObject({
+      pieces: [{ _tag: "ToolInput", index: 0, text: '{"a":1}' }]
+    })
+    expect(tell({ type: "content_block_stop", index: 4 })).toMatchObject({ pieces: undefined })
+  })
+
+  it.each([
+    ["end_turn", "stop"],
+    ["stop_sequence", "stop"],
+    ["max_tokens", "length"],
+    ["model_context_window_exceeded", "length"],
+    ["tool_use", "tool-calls"],
+    ["pause_turn", "pause"],
+    ["refusal", "content-filter"],
+    ["constructor", "other"]
+  ])("that stops for %s ends the answer for %s", (native, reason) => {
+    expect(step({ type: "message_delta", delta: { stop_reason: native }, usage: { output_tokens: 1 } })).toMatchObject({
+      finish: { reason, native, from: "anthropic" }
+    })
+  })
+
+  it("that says its usage adds what caches had to the input, and later totals replace earlier ones", () => {
+    const decoder = anthropic.decoder(plainly)
+    const tell = (raw: object) => decoder.step("", JSON.stringify(raw))
+    const first = { input_tokens: 3, cache_read_input_tokens: 10, cache_creation_input_tokens: 5, output_tokens: 1 }
+    expect(tell({ type: "message_start", message: { usage: first } })).toMatchObject({
+      usage: { inputTokens: 18, outputTokens: 1, cacheReadTokens: 10, cacheWriteTokens: 5, estimated: true }
+    })
+    expect(
+      tell({
+        type: "message_delta",
+        delta: {},
+        usage: { input_tokens: null, output_tokens: 8, output_tokens_details: { thinking_tokens: 6 } }
+      })
+    ).toMatchObject({
+      usage: { inputTokens: 18, outputTokens: 8, reasoningTokens: 6, estimated: false, native: { from: "anthropic" } }
+    })
+    expect(tell({ type: "message_delta", delta: {} })).toMatchObject({ usage: undefined })
+  })
+})
+
+const answer = (body: string, more: Partial<HttpAnswer> = {}): HttpAnswer => ({
+  status: 200,
+  headers: { "content-type": "application/json" },
+  body,
+  now: 0,
+  ...more
+})
+
+describe("a whole answer of an Anthropic upstream's", () => {
+  const whole = (body: string, more: Partial<HttpAnswer> = {}) => anthropic.decodeWhole(answer(body, more), plainly)
+
+  it.each(["message.json", "message-tools.json"])("is what its stream would have been: %s", (name) => {
+    const sent = JSON.parse(fixture(name)) as { readonly [field: string]: unknown }
+    const { text, verdict } = playEvents(whole(fixture(name)), anthropicClient)
+    expect(verdict).toBe("Complete")
+    const content = (sent["content"] as ReadonlyArray<{ readonly [field: string]: unknown }>).map((block) => {
+      // A text without citations has none: the events have no word for `null`.
+      const { citations, ...rest } = block
+      return citations === null || citations === undefined ? rest : block
+    })
+    const ours = { ...sent, id: "msg_abcdefghijklmnopqrstuv", model: "asked-model", content }
+    expect(wholeOf(anthropicClient, text)).toEqual(ours)
+    expect(readAnthropicMessage(text)).toEqual({ _tag: "Message", message: ours })
+  })
+
+  it("is a chat completion for an OpenAI client", () => {
+    const { text } = playEvents(whole(fixture("message-tools.json")), openaiClient)
+    expect(wholeOf(openaiClient, text)).toMatchObject({
+      choices: [
+        {
+          message: {
+            content: "Let me look.",
+            reasoning_content: "The user wants the weather.",
+            tool_calls: [{ id: "toolu_03", function: { name: "get_weather", arguments: '{"location":"Bern"}' } }]
+          },
+          finish_reason: "tool_calls"
+        }
+      ],
+      usage: { prompt_tokens: 40, completion_tokens: 33 }
+    })
+  })
+
+  it("is a count of tokens", () => {
+    expect(whole(fixture("count.json"))).toMatchObject([
+      { usage: { inputTokens: 2095, outputTokens: 0, estimated: false }, pieces: [{ _tag: "Native" }] },
+      { _tag: "Done" }
+    ])
+  })
+
+  it.each([
+    ["", {}, "EmptyResponse"],
+    ["{nope", {}, "BadResponseBody"],
+    ["[]", {}, "BadResponseBody"],
+    ["{}", {}, "BadResponseBody"],
+    ['{"type":"message","content":[1]}', {}, "BadResponseBody"],
+    ['{"type":"message","content":[]}', { headers: { "content-type": "text/html" } }, "BadResponse"],
+    ['{"type":"error","error":{"type":"overloaded_error","message":"x"}}', {}, "UpstreamOverloaded"],
+    ['{"type":"error","error":{"type":"rate_limit_error","message":"x"}}', { status: 429 }, "ChannelRateLimited"],
+    ["Overloaded", { status: 529 }, "UpstreamOverloaded"]
+  ])("%j with %j is %s", (body, more, tag) => {
+    expect(whole(body, more).map(tagOf)).toEqual([tag])
+  })
+})

@@ -1,0 +1,278 @@
+/**
+ * The property that lets an answer be put down and taken up: for any events of any upstream and any cut between two of
+ * them, an encoder that has read what was written goes on as the one that wrote it would have.
+ */
+import * as fc from "fast-check"
+import { expect } from "vitest"
+import {
+  type AnswerEncoder,
+  type AnswerIdentity,
+  type ClientDialect,
+  type Delta,
+  type Finish,
+  isContent,
+  nothing,
+  type Payload,
+  type Piece,
+  seals,
+  type Usage,
+  type UpstreamDialect,
+  upstreamDialects
+} from "#src/dialect/index"
+import { StreamTruncated } from "effect-resilience/errors"
+
+/** One call of an encoder, as the relay makes them. */
+type Call = (encoder: AnswerEncoder) => ReadonlyArray<Payload>
+
+/** An answer as it is told: what is told at each step, and what a reader has then. */
+interface Told {
+  readonly call: Call
+  readonly text: string
+  readonly tokenCount: number
+  readonly sealed: boolean
+  readonly called: boolean
+  readonly ended: boolean
+}
+
+const word = fc.oneof(
+  fc.constantFrom("Hello", " world", "\n", '"', "\\", "😀", "\u2028", "{", "é"),
+  fc.string({ minLength: 1, maxLength: 8, unit: "grapheme" })
+)
+const id = fc.stringMatching(/^[a-zA-Z0-9_-]{1,12}$/)
+
+/** A part of an answer, in no vendor's words. */
+type Segment =
+  | { readonly _tag: "Text"; readonly words: ReadonlyArray<string> }
+  | { readonly _tag: "Reasoning"; readonly words: ReadonlyArray<string>; readonly signature: ReadonlyArray<string> }
+  | { readonly _tag: "Sealed"; readonly value: string }
+  | { readonly _tag: "Call"; readonly id: string; readonly name: string; readonly input: ReadonlyArray<string> }
+  | { readonly _tag: "Refusal"; readonly words: ReadonlyArray<string> }
+
+const words = fc.array(word, { minLength: 1, maxLength: 4 })
+const plainSegment: fc.Arbitrary<Segment> = fc.oneof(
+  { weight: 3, arbitrary: words.map((said): Segment => ({ _tag: "Text", words: said })) },
+  fc.record({
+    _tag: fc.constant("Reasoning" as const),
+    words,
+    signature: fc.array(id, { maxLength: 2 })
+  }),
+  fc.record({ _tag: fc.constant("Sealed" as const), value: id })
+)
+const anySegment: fc.Arbitrary<Segment> = fc.oneof(
+  { weight: 3, arbitrary: plainSegment },
+  fc.record({
+    _tag: fc.constant("Call" as const),
+    id,
+    name: id,
+    input: fc.array(word, { maxLength: 3 }).map((said) => ['{"x":', JSON.stringify(said.join("")), "}"])
+  }),
+  words.map((said): Segment => ({ _tag: "Refusal", words: said }))
+)
+
+// ---------------------------------------------------------------------------------------- told by nobody, or by a vendor
+
+/** Writes segments as canonical events of a vendor that has no raw events. */
+const canonical = (segments: ReadonlyArray<Segment>): ReadonlyArray<Delta> => {
+  let calls = 0
+  const piece = (...pieces: ReadonlyArray<Piece>): Delta => ({ ...nothing, pieces })
+  return segments.flatMap((segment): ReadonlyArray<Delta> => {
+    switch (segment._tag) {
+      case "Text":
+        return segment.words.map((text) => ({ ...nothing, text }))
+      case "Reasoning":
+        return [
+          ...segment.words.map((reasoning) => ({ ...nothing, reasoning })),
+          ...segment.signature.map((value) => piece({ _tag: "Signature", by: "openai", value, of: "reasoning" }))
+        ]
+      case "Sealed":
+        return [piece({ _tag: "SealedReasoning", by: "openai", value: segment.value })]
+      case "Call": {
+        const index = calls++
+        return [
+          piece({ _tag: "ToolCall", index, id: segment.id, name: segment.name }),
+          ...segment.input.map((text) => piece({ _tag: "ToolInput", index, text })),
+          piece({ _tag: "Signature", by: "openai", value: segment.id, of: { call: index } })
+        ]
+      }
+      case "Refusal":
+        return segment.words.map((text) => piece({ _tag: "Refusal", text }))
+    }
+  })
+}
+
+/** What a vendor's own decoder makes of its stream. */
+const decodedBy = (upstream: UpstreamDialect, events: ReadonlyArray<object>): ReadonlyArray<Delta> => {
+  const decoder = upstream.decoder({ body: "", dropped: [], names: undefined })
+  return events.flatMap((event) => {
+    const step = decoder.step("", JSON.stringify(event))
+    return step._tag === "Delta" ? [step] : []
+  })
+}
+
+const openaiStream = (segments: ReadonlyArray<Segment>): ReadonlyArray<object> => {
+  let calls = 0
+  const chunk = (delta: object) => ({ choices: [{ index: 0, delta, finish_reason: null }] })
+  return segments.flatMap((segment) => {
+    switch (segment._tag) {
+      case "Text":
+        return segment.words.map((content) => chunk({ content }))
+      case "Reasoning":
+        return segment.words.map((reasoning_content) => chunk({ reasoning_content }))
+      case "Sealed":
+        return [chunk({ reasoning_details: [{ type: "reasoning.encrypted", data: segment.value }] })]
+      case "Call": {
+        const index = calls++
+        return [
+          chunk({
+            tool_calls: [{ index, id: segment.id, type: "function", function: { name: segment.name, arguments: "" } }]
+          }),
+          ...segment.input.map((text) => chunk({ tool_calls: [{ index, function: { arguments: text } }] }))
+        ]
+      }
+      case "Refusal":
+        return segment.words.map((refusal) => chunk({ refusal }))
+    }
+  })
+}
+
+const anthropicStream = (segments: ReadonlyArray<Segment>): ReadonlyArray<object> => {
+  const block = (index: number, content_block: object, deltas: ReadonlyArray<object>) => [
+    { type: "content_block_start", index, content_block },
+    ...deltas.map((delta) => ({ type: "content_block_delta", index, delta })),
+    { type: "content_block_stop", index }
+  ]
+  return segments.flatMap((segment, index) => {
+    switch (segment._tag) {
+      case "Text":
+      case "Refusal":
+        return block(
+          index,
+          { type: "text", text: "" },
+          segment.words.map((text) => ({ type: "text_delta", text }))
+        )
+      case "Reasoning":
+        return block(index, { type: "thinking", thinking: "", signature: "" }, [
+          ...segment.words.map((thinking) => ({ type: "thinking_delta", thinking })),
+          ...segment.signature.slice(0, 1).map((signature) => ({ type: "signature_delta", signature }))
+        ])
+      case "Sealed":
+        return block(index, { type: "redacted_thinking", data: segment.value }, [])
+      case "Call":
+        return block(
+          index,
+          { type: "tool_use", id: segment.id, name: segment.name, input: {} },
+          segment.input.map((partial_json) => ({ type: "input_json_delta", partial_json }))
+        )
+    }
+  })
+}
+
+const speakers: ReadonlyArray<(segments: ReadonlyArray<Segment>) => ReadonlyArray<Delta>> = [
+  canonical,
+  (segments) => decodedBy(upstreamDialects.openai, openaiStream(segments)),
+  (segments) => decodedBy(upstreamDialects.anthropic, anthropicStream(segments))
+]
+const speaker = fc.constantFrom(...speakers)
+
+const finishes: ReadonlyArray<Finish> = [
+  { reason: "stop", native: "stop", from: "openai" },
+  { reason: "tool-calls", native: "tool_calls", from: "openai" },
+  { reason: "length", native: "max_tokens", from: undefined },
+  { reason: "content-filter", native: "content_filter", from: "openai" }
+]
+
+const usage: Usage = { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, estimated: false }
+
+/** An answer, as a list of what an encoder is told: perhaps from two upstreams, joined by a seam. */
+const answers: fc.Arbitrary<ReadonlyArray<Told>> = fc
+  .record({
+    first: speaker,
+    segments: fc.array(anySegment, { minLength: 1, maxLength: 5 }),
+    second: fc.option(fc.record({ speaker, released: word, segments: fc.array(anySegment, { maxLength: 3 }) })),
+    end: fc.oneof(fc.constantFrom(...finishes), fc.constant("failed" as const), fc.constant("shown" as const))
+  })
+  .map(({ end, first, second, segments }) => {
+    const told: Array<Told> = []
+    let text = ""
+    let tokenCount = 0
+    let sealed = false
+    let called = false
+    const tell = (call: Call, ended = false): void => void told.push({ call, text, tokenCount, sealed, called, ended })
+    const show = (deltas: ReadonlyArray<Delta>): void => {
+      for (const delta of deltas) {
+        text += delta.text
+        tokenCount += delta.text === "" ? 0 : 1
+        sealed ||= seals(delta)
+        called ||= delta.pieces?.some(({ _tag }) => _tag === "ToolCall") === true
+        // What is raw may be changed by who encodes it: each encoder is given its own.
+        const copy = JSON.stringify(delta)
+        tell((encoder) => encoder.delta({ ...nothing, ...(JSON.parse(copy) as Delta) }))
+      }
+    }
+    tell((encoder) => encoder.open("named"))
+    const deltas = first(segments)
+    const begins = deltas.findIndex(isContent)
+    const opening = begins < 0 ? deltas : deltas.slice(0, begins)
+    tell((encoder) => encoder.begin("asked", { usage, deltas: opening.filter(({ from }) => from !== undefined) }))
+    show(begins < 0 ? [] : deltas.slice(begins))
+    if (second !== null && !sealed && text !== "") {
+      tell((encoder) =>
+        encoder.failover({ from: "a", to: "b", reason: "stream_truncated", offset: 1, dropped: 0, seam: "exact" })
+      )
+      text += second.released
+      tokenCount++
+      tell((encoder) => encoder.text(second.released))
+      show(second.speaker(second.segments))
+    }
+    if (end === "failed") {
+      tell(
+        (encoder) => encoder.fail({ error: new StreamTruncated({}), partial: text, retryAfterMillis: undefined }),
+        true
+      )
+      return told
+    }
+    const finish = end === "shown" ? finishes[0]! : end
+    if (end === "shown") {
+      const raw = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }
+      tell((encoder) => encoder.delta({ ...nothing, finish, from: "openai", raw: { ...raw } }))
+    }
+    const completion = { finish, usage, fullContent: text, tokenCount, attempts: 1 }
+    tell((encoder) => encoder.complete(completion, end === "shown"), true)
+    return told
+  })
+
+const identity: AnswerIdentity = {
+  requestId: "req_1",
+  streamId: "abcdefghijklmnopqrstuv",
+  createdAt: 1_700_000_000_999,
+  includeUsage: true,
+  debug: false
+}
+
+/** Checks a client dialect: every cut of many answers. */
+export const checkResume = (client: ClientDialect, numRuns: number): void => {
+  fc.assert(
+    fc.property(answers, (told) => {
+      const whole = client.encoder(identity)
+      const written = told.map(({ call }) => call(whole))
+      for (let cut = 1; cut <= told.length; cut++) {
+        const encoder = client.encoder(identity)
+        // As they come back from the journal.
+        const before = written.slice(0, cut).flat()
+        const replayed = encoder.resume(before)
+        const at = told[cut - 1]!
+        expect(replayed.text).toBe(at.text)
+        expect(replayed.tokenCount).toBe(at.tokenCount)
+        expect(replayed.ended).toBe(at.ended)
+        if (client.name !== "chat") {
+          expect(replayed.begun).toBe(cut > 1)
+          expect(replayed.sealed).toBe(at.sealed)
+          expect(replayed.called).toBe(at.called)
+        }
+        const rest = told.slice(cut).map(({ call }) => call(encoder))
+        expect(rest).toEqual(written.slice(cut))
+      }
+    }),
+    { numRuns }
+  )
+}

@@ -1,0 +1,140 @@
+/**
+ * Databases of versions before: brought up to the newest schema, and read as they were.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { JournalStore, JournalStoreSqliteNode, makeStreamId, replied } from "#src/journal/index"
+import { claimed, ended, journalOn, makeTold, until } from "./kit.ts"
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "schema-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+const open = (path: string) =>
+  Effect.map(Layer.build(Layer.fresh(JournalStoreSqliteNode.layer({ path }))), (context) =>
+    Context.get(context, JournalStore)
+  )
+
+const { application, migrations } = JournalStoreSqliteNode
+const ids = {
+  whole: makeStreamId(),
+  second: makeStreamId(),
+  swept: makeStreamId(),
+  orphan: makeStreamId(),
+  bare: makeStreamId()
+}
+
+/** Writes a database as version 1 did: two streams that ended, one that was swept, one cut, one without any frame. */
+const writeVersion1 = (path: string): void => {
+  const database = new DatabaseSync(path)
+  database.exec("PRAGMA journal_mode = WAL")
+  database.exec(
+    "CREATE TABLE owner (epoch INTEGER NOT NULL, opened_at INTEGER NOT NULL) STRICT; INSERT INTO owner VALUES (7, 1000)"
+  )
+  database.exec(migrations[0] ?? "")
+  database.exec(`PRAGMA application_id = ${application}; PRAGMA user_version = 1`)
+  const stream = database.prepare("INSERT INTO stream VALUES (?, ?, 'chat', 'alice', ?, ?, ?, ?, ?, ?)")
+  stream.run(1, ids.whole, "asked by the first", "note 1", 1_000, 5_000, 6, 0)
+  stream.run(2, ids.second, "asked by the second", "note 2", 2_000, 4_000, 6, 0)
+  stream.run(3, ids.swept, "", "", 3_000, 3_500, 6, 1)
+  stream.run(4, ids.orphan, "asked by the orphan", "note 4", 3_000, null, 7, 0)
+  stream.run(5, ids.bare, "asked by the bare", "note 5", 3_000, null, 7, 0)
+  const frame = database.prepare("INSERT INTO frame VALUES (?, ?, ?)")
+  database.exec("BEGIN")
+  for (let seq = 0; seq < 600; seq++) {
+    frame.run(1, seq, `a${seq} \u{1f600}\n\n`)
+    if (seq < 3) frame.run(2, seq, `b${seq}`)
+    if (seq < 5) frame.run(4, seq, `d${seq}`)
+  }
+  database.exec("COMMIT")
+  database.close()
+}
+
+describe("a database of version 1", () => {
+  it.effect("is brought up: what it has is read to the byte, and what was cut is gone on with", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(10_000)
+      const path = join(yield* folder, "relay.db")
+      writeVersion1(path)
+      const journal = yield* Effect.flatMap(open(path), journalOn)
+      const { create, follow, frames, locate, orphans, outcomes } = journal
+      assert.deepStrictEqual(
+        yield* frames(ids.whole, -1),
+        Array.from({ length: 600 }, (_, seq) => `a${seq} \u{1f600}\n\n`)
+      )
+      for (const after of [0, 254, 255, 256, 597]) {
+        const told = makeTold()
+        follow(ids.whole, after, told)
+        yield* until(() => told.terminal)
+        assert.isTrue(told.text.startsWith(`a${after + 1} `))
+      }
+      assert.deepInclude(yield* locate(ids.second, `${ids.second}.2`), { state: "ended", after: 2, atEnd: true })
+      assert.deepInclude((yield* locate(ids.second, undefined)).record, { note: "note 2", endedAt: 4_000, length: 3 })
+      assert.strictEqual((yield* Effect.flip(locate(ids.swept, undefined)))._tag, "StreamExpired")
+      assert.deepStrictEqual(
+        (yield* orphans(9)).map(({ id, length, request, writer }) => [id, length, request, writer]),
+        [
+          [ids.orphan, 5, "asked by the orphan", "gone"],
+          [ids.bare, 0, "asked by the bare", "gone"]
+        ]
+      )
+      // It was written before there were outcomes.
+      assert.deepStrictEqual(yield* outcomes("", 9), [])
+
+      const fresh = create({ dialect: "chat", owner: "", request: "", note: "" })
+      fresh.append("new")
+      const lease = yield* claimed(journal, (yield* locate(ids.orphan, undefined)).record)
+      assert.strictEqual(lease.nextSeq(), 5)
+      lease.append("end")
+      lease.end(ended)
+      yield* lease.committed
+      assert.deepStrictEqual(yield* frames(ids.orphan, -1), ["d0", "d1", "d2", "d3", "d4", "end"])
+      assert.deepStrictEqual(yield* frames(fresh.id, -1), ["new"])
+      assert.deepStrictEqual(
+        (yield* outcomes("", 9)).map(({ id, outcome }) => [id, outcome]),
+        [[ids.orphan, "completed"]]
+      )
+    })
+  )
+
+  it.effect("loses nothing that is not due when it is swept", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(10_000)
+      const path = join(yield* folder, "relay.db")
+      writeVersion1(path)
+      const store = yield* open(path)
+      const { frames, locate } = yield* journalOn(store)
+      const due = { framesBefore: 4_500, streamsBefore: 3_600, keysBefore: 0, maxBytes: Number.MAX_SAFE_INTEGER }
+      yield* replied<void, unknown>((done) => store.sweep(due, done))
+      assert.strictEqual((yield* frames(ids.whole, -1)).length, 600)
+      assert.deepStrictEqual(yield* frames(ids.second, -1), [])
+      assert.strictEqual((yield* Effect.flip(locate(ids.second, undefined)))._tag, "StreamExpired")
+      assert.strictEqual((yield* Effect.flip(locate(ids.swept, undefined)))._tag, "StreamNotFound")
+      assert.strictEqual((yield* locate(ids.orphan, undefined)).state, "orphan")
+    })
+  )
+
+  it.effect("has no request of a stream that ended, once it is closed", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "relay.db")
+      writeVersion1(path)
+      yield* Effect.scoped(open(path))
+      const database = new DatabaseSync(path, { readOnly: true })
+      const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all()
+      assert.deepStrictEqual(
+        tables.map((table) => table["name"]),
+        ["ended", "live", "owner", "piece", "stream"]
+      )
+      database.close()
+      const bytes = readFileSync(path, "latin1")
+      assert.notInclude(bytes, "asked by the first")
+      assert.include(bytes, "asked by the orphan")
+    })
+  )
+})
