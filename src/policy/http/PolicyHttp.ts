@@ -67,7 +67,7 @@ import * as RateLimiter from "../limiter/RateLimiter.ts"
 import * as Retry from "../retry/Retry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetrySchedule from "../retry/RetrySchedule.ts"
-import * as RetryHints from "../RetryHints.ts"
+import * as RetryHints from "../retry/RetryHints.ts"
 
 /** What the policies themselves can fail with. */
 export type Rejection = BulkheadFull | ChannelResponseTimeExceeded | CircuitOpen | DeadlineExceeded | Throttled

@@ -59,6 +59,7 @@ import type * as Chaos from "../chaos/Chaos.ts"
 import * as Failures from "../Failures.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
+import { notMade } from "../NotMade.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type * as Retry from "../retry/Retry.ts"
 import {
@@ -185,6 +186,7 @@ const layersOf = (members: Members): ReadonlyArray<PolicyLayer> => {
   for (const part of order) {
     const value = members[part]
     // A pipeline with a chaos for streams is applied to no effect: its type does not let it.
+    if (Effect.isEffect(value)) notMade("Policy.make", part, value, "its constructor")
     if (value !== undefined) layers.push((parts[part].effect as Around<AroundEffect>)(value, judge))
   }
   if (name !== undefined) {

@@ -158,7 +158,7 @@ export const honourRetryAfter: {
     const hintOf = options?.hint ?? Failures.retryAfterMillisOf
     const floor = options?.floor === undefined ? 0 : Check.nonNegativeMillis(where, "floor", options.floor)
     const cap = options?.cap === undefined ? Math.max(60_000, floor) : Check.positiveMillis(where, "cap", options.cap)
-    Check.ordered(where, "floor", floor, "cap", cap)
+    Check.orderedMillis(where, "floor", floor, "cap", cap, { ...options })
     const stops = options?.beyondCap === "stop"
     const exactly = options?.mode === "exactly"
     const stage: RetryPlan.Stage<Input> = (delayMillis, at) => {

@@ -112,6 +112,7 @@ export const protect: {
   ): Effect.Effect<A, E | Throttled, R>
 } = both(
   Effect.isEffect,
+  { where: "Throttle.protect", option: "throttle", maker: "Throttle.make" },
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     throttle: Throttle,
@@ -148,6 +149,7 @@ export const protectStream: {
   ): Stream.Stream<A, E | Throttled, R>
 } = both(
   Stream.isStream,
+  { where: "Throttle.protectStream", option: "throttle", maker: "Throttle.make" },
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     throttle: Throttle,
