@@ -23,7 +23,7 @@ export class SelectionScript extends Context.Service<
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
- * import { Selection } from "effect-resilience/channel"
+ * import { Selection } from "effect-resilience/relay"
  * import { ScriptedSelection } from "effect-resilience/testing"
  *
  * const program = Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Refusals } from "#src/channel/index"
+import { Refusals } from "#src/channel/Refusals"
 import { channel } from "./kit/channels.ts"
 
 const target = (id: string, model = "m") => ({ channel: channel(id), keyIndex: 0, key: undefined, model })
