@@ -208,8 +208,8 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const onFates = (shares: ReadonlyArray<Gathered>, fates: ReadonlyArray<Fate>): void => {
     // First all lengths, then the readers: one of them may look at another stream of the same commit.
     for (let n = 0; n < shares.length; n++) {
-      const { end, frames, hub, note } = shares[n]!
       if (fates[n]?._tag !== "Committed") continue
+      const { end, frames, hub, note } = shares[n]!
       if (note !== undefined) hub.note = note
       hub.committed = (hub.committed ?? 0) + (frames?.lengths.length ?? 0)
       hub.ended = end !== undefined
@@ -237,6 +237,9 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
         return faultHub(hub, leaseLost(hub.id, "is written by another process"))
       case "Ended":
         return faultHub(hub, leaseLost(hub.id, "was ended by another process"))
+      default:
+        // It gives nothing back, so only this line tells who adds a fate.
+        return fate satisfies never
     }
   }
 

@@ -11,7 +11,7 @@ import { Effect, Layer } from "effect"
 import { type QueryDataError, stackless, UpdateDataError } from "../errors/index.ts"
 import { type Sqlite, open } from "../store/SqliteNode.ts"
 import type { StreamId } from "./Cursor.ts"
-import { FramePage, sliceFrames } from "./Frames.ts"
+import { FramePage } from "./Frames.ts"
 import {
   type Beginning,
   type ClaimReply,
@@ -338,9 +338,8 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
             const lengths = row.lengths === null ? [row.text.length] : row.lengths.split(",").map(Number)
             const skip = next - (row.last + 1 - lengths.length)
             if (skip < 0) break
-            const part = sliceFrames({ text: row.text, lengths }, skip, lengths.length)
             next = row.last + 1
-            if (part === undefined || !frames.add(part)) break
+            if (!frames.add({ text: row.text, lengths }, skip)) break
           }
           return frames.page
         })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type AnswerEncoder, type Delta, nothing, type Payload, type Seam } from "#src/dialect/index"
 import { DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
-import { Machine } from "#src/relay/index"
+import { Machine } from "#src/relay/Machine"
 import * as fc from "fast-check"
 
 interface Fields {

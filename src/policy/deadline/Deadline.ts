@@ -32,7 +32,14 @@
  * error.limitMillis // => 10
  * ```
  */
-import { Clock, Context, Duration, Effect, Fiber, Function, Scope, Stream } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Function from "effect/Function"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { ChannelResponseTimeExceeded, DeadlineExceeded, stackless } from "../../errors/index.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
@@ -159,12 +166,13 @@ const enforce = <A, E, R, X>(
   detach: boolean,
   expired: Expired<X>
 ): Effect.Effect<A, E | X, R> => {
-  const fail = (): Effect.Effect<never, X> => {
+  // In the call's own fiber: a sink that throws is its defect, and not the timer's.
+  const fail = Effect.suspend((): Effect.Effect<never, X> => {
     const error = expired(Math.round(MonotonicClock.millis(fiber) - startedAt))
     PolicyTelemetry.emit(fiber, "OnTimeout", () => ({ policy: "Deadline", error }))
     return Effect.fail(error)
-  }
-  if (bound.at <= startedAt) return fail()
+  })
+  if (bound.at <= startedAt) return fail
   const context = Context.add(fiber.context as Context.Context<R>, Enclosing, bound)
   const ended = () => {
     if (lives === "for this effect") bound.over = true
@@ -184,13 +192,13 @@ const enforce = <A, E, R, X>(
     child.addObserver((exit) => {
       ended()
       timer.interruptUnsafe(fiber.id)
-      resume(over ? fail() : exit)
+      resume(over ? fail : exit)
     })
     timer.addObserver((exit) => {
       if (exit._tag === "Failure" || child.pollUnsafe() !== undefined) return
       over = true
       child.interruptUnsafe(fiber.id)
-      if (detach) resume(fail())
+      if (detach) resume(fail)
     })
     // Interrupted from outside: nothing of ours goes on.
     return Effect.suspend(() => {

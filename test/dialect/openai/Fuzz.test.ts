@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { type Payload, openai, openaiClient, upstreamDialects } from "#src/dialect/index"
 import type { JsonObject } from "#src/dialect/Json"
-import { Machine } from "#src/relay/index"
+import { Machine } from "#src/relay/Machine"
 import { decodeWhole, identity, parse } from "./kit.ts"
 
 const odd = fc.jsonValue({ maxDepth: 2 })
