@@ -89,6 +89,11 @@ export const ChannelEntry = secret(
         "How it goes on from a part of an answer."
       ),
       stream: withDefault(flag, true, "Whether it can stream."),
+      onUnsupported: withDefault(
+        choice(["skip", "drop"]),
+        "skip",
+        "What happens to a request with a field that its dialect has no words for: it is not asked, or asked without the field."
+      ),
       statusMapping: withDefault(
         record(
           number(mappableStatus, (value) => Number.isInteger(value) && mayMap(value), {

@@ -237,6 +237,9 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
         return faultHub(hub, leaseLost(hub.id, "is written by another process"))
       case "Ended":
         return faultHub(hub, leaseLost(hub.id, "was ended by another process"))
+      default:
+        // It gives nothing back, so only this line tells who adds a fate.
+        return fate satisfies never
     }
   }
 

@@ -34,7 +34,7 @@ export class MemoryPlace {
   private kept = 0
   /** Streams that have ended and are out of `ends`, but whose key is bound. */
   private readonly bound = new Line<MemoryStream>()
-  /** How many characters the frames of those have. */
+  /** How many bytes the frames of those have. */
   private size = 0
   private readonly watchers = new Map<StreamId, Set<{ readonly by: MemoryWriter; readonly wake: () => void }>>()
 

@@ -25,7 +25,12 @@
  * names // => ["OnRetry", "OnRetriesExhausted"]
  * ```
  */
-import { Clock, Context, Effect, type Fiber, Layer, Metric } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 
 /** How loud an event is. */
 export type EventSeverity = "debug" | "info" | "warning" | "error"

@@ -95,6 +95,8 @@ const maxOpening = 32
 /** Finishes that end an answer even when it is empty. */
 const endsEmpty = ({ reason }: Finish): boolean => reason === "content-filter" || reason === "length"
 
+const isUnknown = (finish: Finish): boolean => finish.reason === "unknown"
+
 /** One answer's life. */
 export class Machine {
   /** Where it is. */
@@ -119,6 +121,8 @@ export class Machine {
   private pendingFinish: Delta | undefined
   private opening: Array<Delta> = []
   private finishes = 0
+  /** A finish that nobody knows: it may mean that the answer broke, and is believed only with the terminator behind it. */
+  private unproven: { readonly finish: Finish; readonly shown: boolean } | undefined
   /** A tool call was shown. */
   private called = false
   /** How many characters were shown beside the text. */
@@ -141,9 +145,11 @@ export class Machine {
     this.beside = replayed.beside
     this.committed = replayed.begun
     this.called = replayed.called
+    if (replayed.finish !== undefined) this.unproven = { finish: replayed.finish, shown: true }
     this.parts.push(...parts)
     if (replayed.ended) this.phase = { _tag: "Ended" }
-    else if (replayed.finish !== undefined) this.phase = { _tag: "Finishing", finish: replayed.finish, shown: true }
+    else if (replayed.finish !== undefined && !isUnknown(replayed.finish))
+      this.phase = { _tag: "Finishing", finish: replayed.finish, shown: true }
     else if (replayed.sealed || (replayed.begun && this.choices > 1)) this.phase = { _tag: "Sealed" }
     else if (replayed.begun) this.phase = { _tag: "Flowing" }
   }
@@ -154,6 +160,7 @@ export class Machine {
     this.parts.length = 0
     this.part = { quarters: 0, usage: undefined }
     this.pendingFinish = undefined
+    this.unproven = undefined
     this.opening = []
   }
 
@@ -162,6 +169,7 @@ export class Machine {
     // An attempt that showed nothing is not part of the answer; what it cost is in the trail.
     if (this.part.quarters > 0) this.parts.push(this.part)
     this.part = { quarters: 0, usage: undefined }
+    this.unproven = undefined
     this.phase = {
       _tag: "Joining",
       join,
@@ -300,9 +308,9 @@ export class Machine {
     if (delta.finish !== undefined && this.phase._tag === "Joining") {
       const settled = this.settle(stitcher, join)
       if (settled._tag === "Refused") return settled
-      this.phase = { _tag: "Finishing", finish: delta.finish, shown: false }
+      this.noteOwn(delta.finish, false)
     } else if (delta.finish !== undefined) {
-      this.phase = { _tag: "Finishing", finish: delta.finish, shown: this.phase._tag === "Sealed" }
+      this.noteOwn(delta.finish, this.phase._tag === "Sealed")
     }
     return going
   }
@@ -350,7 +358,19 @@ export class Machine {
   private noteFinish(delta: Delta): void {
     if (delta.finish === undefined) return
     this.finishes++
-    if (this.finishes >= this.choices) this.phase = { _tag: "Finishing", finish: delta.finish, shown: true }
+    if (isUnknown(delta.finish)) this.unproven = { finish: delta.finish, shown: true }
+    else if (this.finishes >= this.choices) this.phase = { _tag: "Finishing", finish: delta.finish, shown: true }
+  }
+
+  /** A continuation has its finish. */
+  private noteOwn(finish: Finish, shown: boolean): void {
+    if (isUnknown(finish)) this.unproven = { finish, shown }
+    else this.phase = { _tag: "Finishing", finish, shown }
+  }
+
+  /** The terminator has come, behind a finish that nobody knows, or behind none. */
+  private terminated(): Verdict {
+    return this.finish(this.unproven?.finish ?? this.ownFinish(), this.unproven?.shown ?? false)
   }
 
   private end(terminated: boolean): Verdict {
@@ -368,12 +388,12 @@ export class Machine {
       }
       case "Flowing":
       case "Sealed":
-        return terminated ? this.finish(this.ownFinish(), false) : truncated()
+        return terminated ? this.terminated() : truncated()
       case "Joining": {
         // A continuation that ends at once, with its terminator, completes the answer; one that just stops is a cut.
         if (!terminated) return truncated()
         const settled = this.settle(phase.stitcher, phase.join)
-        return settled._tag === "Refused" ? settled : this.finish(this.ownFinish(), false)
+        return settled._tag === "Refused" ? settled : this.terminated()
       }
       case "Finishing":
         return this.finish(phase.finish, phase.shown)

@@ -4,7 +4,7 @@
  */
 import { Clock, Context, Effect, Fiber, FiberMap, Layer, Semaphore, Stream } from "effect"
 import { Selection, Upstream } from "../channel/index.ts"
-import { clientDialectNamed, payloadsOf } from "../dialect/index.ts"
+import { type AnswerRequest, clientDialectNamed, payloadsOf } from "../dialect/index.ts"
 import {
   blameOf,
   ClientGone,
@@ -24,6 +24,7 @@ import type { Settings } from "../settings/index.ts"
 import { Answer, type AnswerContext, type AnswerStart, type Restored } from "./Answer.ts"
 import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
 import { runAttempts } from "./Attempts.ts"
+import { count, type Counted } from "./Count.ts"
 import { type Frames, frameStream } from "./FrameStream.ts"
 import { decodeNote, encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
@@ -55,6 +56,8 @@ export class Relay extends Context.Service<
      * fails with its error. Whoever stops reading cancels it.
      */
     readonly ask: (question: Question) => Stream.Stream<AnswerEvent, ResilienceError>
+    /** How many tokens a request would be: asked of a channel of its dialect, or else estimated. Starts no answer. */
+    readonly count: (request: AnswerRequest, timeoutMillis: number) => Effect.Effect<Counted, ResilienceError>
     /**
      * Cancels an answer with a fault, whoever writes it; gives `false` when it has ended. Succeeds once that is
      * committed, or the process that writes it was told.
@@ -381,6 +384,12 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   return Relay.of({
     start,
     ask,
+    count: (request, timeoutMillis) =>
+      Effect.suspend(() =>
+        stopping
+          ? Effect.fail(stackless(() => new ShuttingDown({})))
+          : Effect.provideService(count(request, timeoutMillis, context), Upstream, upstream)
+      ),
     cancel,
     adopt: (record) => adopt(record),
     active: () => answers.size,

@@ -46,7 +46,7 @@ export interface SettingsService {
  *
  * ```ts import.meta.vitest
  * import { Effect, Result } from "effect"
- * import { TimeoutsSection } from "effect-resilience/channel"
+ * import { TimeoutsSection } from "effect-resilience/relay"
  * import { Settings, settingsFile } from "effect-resilience/settings"
  *
  * const file = settingsFile({ sections: [TimeoutsSection] })

@@ -21,7 +21,7 @@ import {
   type ResilienceError,
   UpstreamOverloaded
 } from "effect-resilience/errors"
-import { continuationModes, decide, type Failed, type Next, refusesMode, ruleOf } from "#src/relay/index"
+import { continuationModes, decide, type Failed, type Next, refusesMode, ruleOf } from "#src/relay/Decision"
 
 const base: Failed = {
   error: new DoRequestFailed({}),

@@ -3,6 +3,7 @@
  */
 import type { Payload, View } from "../Dialect.ts"
 import { makePayloadReader } from "../Framing.ts"
+import { isExact, printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { mergeMessageUsage } from "./MessageUsage.ts"
 
@@ -63,10 +64,13 @@ class Assembly {
   private message: JsonObject = {}
   private usage: JsonObject = {}
   private readonly blocks = new Map<unknown, Growing>()
+  /** An event whose numbers are to be printed as they came. */
+  private exact: JsonObject | undefined
 
   push({ data }: Payload): void {
     const raw = parseJson(data)
     if (!isObject(raw)) return
+    if (isExact(raw)) this.exact = raw
     switch (raw["type"]) {
       case "message_start":
         if (!isObject(raw["message"])) return
@@ -96,8 +100,11 @@ class Assembly {
     }
   }
 
-  result(): JsonObject {
-    return { ...this.message, content: [...this.blocks.values()].map(finished), usage: this.usage }
+  /** The message so far, as JSON. */
+  result(): string {
+    const content = [...this.blocks.values()].map(finished)
+    const message = { ...this.message, content, usage: this.usage }
+    return printJson(message, this.exact ?? content.find(({ input }) => isExact(input))?.["input"])
   }
 }
 
@@ -112,7 +119,7 @@ export const wholeMessage: View = {
         read(frames)
         return ""
       },
-      end: () => JSON.stringify(assembly.result())
+      end: () => assembly.result()
     }
   }
 }

@@ -4,6 +4,7 @@
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { estimateTokens } from "../Usage.ts"
@@ -51,6 +52,11 @@ const without = (body: JsonObject, [field, ...rest]: ReadonlyArray<string>): Jso
   if (left === value) return body
   return Object.keys(left).length === 0 ? others : { ...body, [field]: left }
 }
+
+const refusable = ["metadata", "output_config.effort", "service_tier", "temperature", "thinking", "top_k", "top_p"]
+
+/** What a target may refuse of the body: hints of another dialect's client. */
+export const refusableByAnthropic = (request: AnswerRequest): ReadonlyArray<string> => (isOwn(request) ? [] : refusable)
 
 /** Leaves out what the target has refused, and tells of what a client had written. */
 const withoutRefused = (
@@ -114,7 +120,7 @@ export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, 
     else delete sent["stream"]
   }
   return Result.succeed({
-    body: JSON.stringify(sent),
+    body: printJson(sent, request.body),
     dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped])],
     names: said.names,
     trimmed: asked.trimmed

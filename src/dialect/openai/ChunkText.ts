@@ -40,11 +40,11 @@ const onlyText = (choice: JsonObject): string | undefined => {
 export const textChoices = (text: string): string =>
   `[{"index":0,"delta":{"content":${JSON.stringify(text)}},"logprobs":null,"finish_reason":null}]`
 
-const choicesText = (choices: unknown): string => {
-  if (!Array.isArray(choices)) return "[]"
-  const list = choices as ReadonlyArray<JsonObject>
+const choicesText = (raw: JsonObject): string => {
+  if (!Array.isArray(raw["choices"])) return "[]"
+  const list = raw["choices"] as ReadonlyArray<JsonObject>
   const text = list.length === 1 ? onlyText(list[0]!) : undefined
-  return text === undefined ? printJson(list) : textChoices(text)
+  return text === undefined ? printJson(list, raw) : textChoices(text)
 }
 
 const memberText = (raw: JsonObject, field: string): string => {
@@ -70,5 +70,5 @@ export const rewriteChunk = (head: string, raw: JsonObject, tail: string): strin
         text += `,${memberText(raw, field)}`
     }
   }
-  return `${text},"choices":${choicesText(raw["choices"])}${tail}`
+  return `${text},"choices":${choicesText(raw)}${tail}`
 }

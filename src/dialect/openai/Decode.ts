@@ -67,6 +67,8 @@ const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
   }
 }
 
+const isIndex = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0
+
 /** How a choice that broke is told: with the error beside its finish, if there is one. */
 const brokenBy = (end: string, code: string, error: unknown): UpstreamEvent =>
   failed(classifyInBand(error ?? { code, message: `the upstream's answer ended with ${JSON.stringify(end)}` }))
@@ -84,7 +86,7 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
     if (!isObject(choice)) return misshapen("a choice of the upstream's event is not an object")
     const delta = choice["delta"]
     const index = (choice["index"] ??= 0)
-    if (typeof index !== "number") return misshapen("a choice of the upstream's event has no index")
+    if (!isIndex(index)) return misshapen("a choice of the upstream's event has no index")
     if (isObject(delta)) {
       if (delta["role"] === "") delete delta["role"]
       const part = textOf(delta)

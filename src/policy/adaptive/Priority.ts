@@ -2,7 +2,8 @@
  * How much a request matters when not all can be served: the four criticalities of Google's SRE book (chapter 21). It
  * travels with the program, so that what a request calls is as important as the request.
  */
-import { Context, Effect } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 
 /** From what goes first to what stays. */

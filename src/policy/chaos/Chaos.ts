@@ -33,7 +33,12 @@
  * await Effect.runPromise(program) // => ["fine", "hurt"]
  * ```
  */
-import { Context, type Duration, Effect, type Fiber, Layer, Random, Stream } from "effect"
+import type { Duration, Fiber } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import { dual } from "effect/Function"
 import * as ChaosPlan from "./ChaosPlan.ts"
 import * as Check from "../InvalidPolicyOption.ts"

@@ -32,7 +32,14 @@
  * error.limitMillis // => 10
  * ```
  */
-import { Clock, Context, Duration, Effect, Fiber, Function, Scope, Stream } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Function from "effect/Function"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { ChannelResponseTimeExceeded, DeadlineExceeded, stackless } from "../../errors/index.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"

@@ -38,7 +38,12 @@
  * await Effect.runPromise(program) // => "attempt 1"
  * ```
  */
-import { type Cause, Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
+import type { Cause, Context } from "effect"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as DurationQuantile from "./DurationQuantile.ts"
 import { both } from "../Combinator.ts"
 import * as Deadline from "../deadline/Deadline.ts"
@@ -47,8 +52,9 @@ import * as HedgeState from "./HedgeState.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
+import { notMade } from "../NotMade.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
-import type { RetryBudget } from "../budget/RetryBudget.ts"
+import * as RetryBudget from "../budget/RetryBudget.ts"
 import * as RetryBudgetState from "../budget/RetryBudgetState.ts"
 
 /** After the quantile of past successes' durations. */
@@ -90,7 +96,7 @@ export interface Options {
    */
   readonly maxRetryAfter?: Duration.Input | undefined
   /** May refuse further attempts, shared with retries. Default: none. */
-  readonly budget?: RetryBudget | undefined
+  readonly budget?: RetryBudget.RetryBudget | undefined
 }
 
 /** What one hedged effect has to say of its own errors, in place of what the hedge was made with. */
@@ -123,6 +129,7 @@ export const make = (options: Options): Effect.Effect<Hedge> => {
   const maxHedges = Check.positiveInt(where, "maxHedges", options.maxHedges ?? 1)
   Check.between(where, "maxHedges", maxHedges, 1, 10)
   if ((options.idempotent as unknown) !== true) Check.refuse(where, "idempotent", "true", options.idempotent)
+  if (options.budget !== undefined) RetryBudget.checked(where, options.budget)
   const common = {
     maxHedges,
     maxRetryAfterMillis: Check.positiveMillis(where, "maxRetryAfter", options.maxRetryAfter ?? "30 seconds"),
@@ -135,7 +142,7 @@ export const make = (options: Options): Effect.Effect<Hedge> => {
     if (!(quantile > 0 && quantile < 1)) Check.refuse(where, "quantile", "above 0 and below 1", quantile)
     Check.positiveInt(where, "warmup", warmup)
     Check.positiveInt(where, "window", window)
-    Check.ordered(where, "warmup", warmup, "window", window)
+    Check.ordered(where, "warmup", warmup, "window", window, { ...when })
     const untilMillis = until === undefined ? undefined : Check.positiveMillis(where, "until", until)
     return Effect.sync(() => {
       const samples = DurationQuantile.make({ quantile, warmup, window })
@@ -168,8 +175,10 @@ export const hedged: {
   <E>(hedge: Hedge, options: CallOptions<NoInfer<E>>): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** As a call. */
   <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<NoInfer<E>>): Effect.Effect<A, E, R>
-} = both(Effect.isEffect, <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) =>
-  run(hedge, () => self, options)
+} = both(
+  Effect.isEffect,
+  { where: "Hedge.hedged", option: "hedge", maker: "Hedge.make" },
+  <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) => run(hedge, () => self, options)
 )
 
 /** Runs attempts that know their number, from 0, so that each may go another way. Adds nothing to their errors. */
@@ -177,8 +186,10 @@ export const run = <A, E, R>(
   hedge: Hedge,
   attempt: (number: number) => Effect.Effect<A, E, R>,
   options?: CallOptions<NoInfer<E>>
-): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => race(hedge, options, attempt, fiber.context as Context.Context<R>, fiber))
+): Effect.Effect<A, E, R> => {
+  if (Effect.isEffect(hedge)) notMade("Hedge.run", "hedge", hedge, "Hedge.make")
+  return Effect.withFiber((fiber) => race(hedge, options, attempt, fiber.context as Context.Context<R>, fiber))
+}
 
 /** An attempt has ended. */
 interface Ended<A, E> {

@@ -1,7 +1,8 @@
 /**
  * A hedge as plain data, for `PolicyConfig`.
  */
-import { type Effect, Schema } from "effect"
+import type { Effect } from "effect"
+import * as Schema from "effect/Schema"
 import type * as RetryBudget from "../budget/RetryBudget.ts"
 import { BudgetConfig } from "../budget/BudgetConfig.ts"
 import { accepted, Time } from "../OptionSchema.ts"

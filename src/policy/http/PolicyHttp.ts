@@ -41,7 +41,11 @@
  * sent // => 3
  * ```
  */
-import { Clock, type Duration, Effect, Layer, type Schedule, Stream } from "effect"
+import type { Duration, Schedule } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -63,7 +67,7 @@ import * as RateLimiter from "../limiter/RateLimiter.ts"
 import * as Retry from "../retry/Retry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetrySchedule from "../retry/RetrySchedule.ts"
-import * as RetryHints from "../RetryHints.ts"
+import * as RetryHints from "../retry/RetryHints.ts"
 
 /** What the policies themselves can fail with. */
 export type Rejection = BulkheadFull | ChannelResponseTimeExceeded | CircuitOpen | DeadlineExceeded | Throttled

@@ -1,7 +1,12 @@
 /**
  * One call of a retry: what failed so far, and what comes next. `Retry` is made of it, for effects and for streams.
  */
-import { Clock, Duration, Effect, type Fiber, Pull, Schedule } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
 import { RetriesExhausted, type StopReason, stackless } from "../../errors/index.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"

@@ -31,7 +31,9 @@
  * calls // => 3
  * ```
  */
-import { type Duration, Function, Schedule } from "effect"
+import type { Duration } from "effect"
+import * as Function from "effect/Function"
+import * as Schedule from "effect/Schedule"
 import * as Backoff from "./Backoff.ts"
 import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
@@ -156,7 +158,7 @@ export const honourRetryAfter: {
     const hintOf = options?.hint ?? Failures.retryAfterMillisOf
     const floor = options?.floor === undefined ? 0 : Check.nonNegativeMillis(where, "floor", options.floor)
     const cap = options?.cap === undefined ? Math.max(60_000, floor) : Check.positiveMillis(where, "cap", options.cap)
-    Check.ordered(where, "floor", floor, "cap", cap)
+    Check.orderedMillis(where, "floor", floor, "cap", cap, { ...options })
     const stops = options?.beyondCap === "stop"
     const exactly = options?.mode === "exactly"
     const stage: RetryPlan.Stage<Input> = (delayMillis, at) => {

@@ -154,6 +154,8 @@ describe("what an Anthropic upstream streams", () => {
         expect(verdict).toBe("Broken")
         expect(["EmptyResponse", "StreamTruncated"]).toContain(error?._tag)
       }
+      // A reason that nobody knows is no proof by itself.
+      if (name === "unknown") continue
       expect(play(`${blocks.slice(0, finish + 1).join("\n\n")}\n\n`, anthropicClient).verdict).toBe("Complete")
     }
   })

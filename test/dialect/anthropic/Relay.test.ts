@@ -27,7 +27,7 @@ import {
   openaiClient
 } from "#src/dialect/index"
 import { Journal } from "#src/journal/index"
-import { Relay } from "#src/relay/index"
+import { attemptsHeader, Relay } from "#src/relay/index"
 import { channel, options, passUntil, readerOf, relayOver } from "../../relay/virtual.ts"
 import { readAnthropicMessage } from "../../support/decoders.ts"
 import { least, messages, wholeOf } from "./kit.ts"
@@ -307,28 +307,119 @@ describe("Anthropic's dialect in a relay", () => {
     })
   )
 
-  it.effect("ends a request that no channel has words for, with the fields", () =>
-    Effect.gen(function* () {
-      const request = Result.getOrThrow(
+  describe("what a channel does not take", () => {
+    const openaiRequest = (fields: object): AnswerRequest =>
+      Result.getOrThrow(
         openaiClient.parse(
           {
             parameter: "",
             query: "",
             headers: {},
-            body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "Hi" }], x_unknown: 1 })
+            body: JSON.stringify({ model: "m", stream: true, messages: [{ role: "user", content: "Hi" }], ...fields })
           },
           { maxMessage: 0, defaultModel: "" }
         )
       )
-      const { answer, sent } = yield* ask(request, [claude], { claude: [speaks("never")] })
-      assert.deepStrictEqual(sent, [])
-      assert.strictEqual(answer.failure?._tag, "ConvertRequestFailed")
-      assert.deepStrictEqual(
-        answer.trail.map(({ channel }) => channel),
-        ["claude"]
-      )
-    })
-  )
+    const refuses = (message: string): Script =>
+      fails(400, { type: "error", error: { type: "invalid_request_error", message } })
+
+    it.effect("ends a request that no channel has words for, with the fields", () =>
+      Effect.gen(function* () {
+        const { answer, sent } = yield* ask(openaiRequest({ x_unknown: 1, logprobs: true }), [claude, other], {
+          claude: [speaks("never")],
+          other: [speaks("never")]
+        })
+        assert.deepStrictEqual(sent, [])
+        const { failure, trail } = answer
+        assert(failure?._tag === "ConvertRequestFailed")
+        assert.match(failure.message, /logprobs/)
+        assert.match(failure.message, /x_unknown/)
+        assert.deepStrictEqual(failure.details?.map(({ field }) => field).toSorted(), ["logprobs", "x_unknown"])
+        assert.deepStrictEqual(
+          trail.map(({ attempt, channel, code, fields }) => [attempt, channel, code, fields?.toSorted()]),
+          [
+            [0, "claude", "convert_request_failed", ["logprobs", "x_unknown"]],
+            [0, "other", "convert_request_failed", ["logprobs", "x_unknown"]]
+          ]
+        )
+      })
+    )
+
+    it.effect("passes over a channel without words, whatever its priority", () =>
+      Effect.gen(function* () {
+        const { answer, sent } = yield* ask(openaiRequest({ x_unknown: 1 }), [claude, gpt], {
+          claude: [speaks("never")],
+          gpt: [says(["Hello"])]
+        })
+        assert.deepStrictEqual(
+          sent.map(({ body }) => body["x_unknown"]),
+          [1]
+        )
+        assert.strictEqual(attemptsHeader(answer.trail), "gpt=200")
+        assert.deepStrictEqual(
+          answer.trail.map(({ attempt, channel }) => [attempt, channel]),
+          [
+            [0, "claude"],
+            [1, "gpt"]
+          ]
+        )
+      })
+    )
+
+    it.effect("asks a channel of `onUnsupported: drop` without the fields, and tells", () =>
+      Effect.gen(function* () {
+        const { answer, sent } = yield* ask(
+          openaiRequest({ x_unknown: 1 }),
+          [channel("claude", { dialect: "anthropic", onUnsupported: "drop" })],
+          { claude: [speaks("Hello")] }
+        )
+        assert.strictEqual("x_unknown" in sent[0]!.body, false)
+        assert.deepStrictEqual(answer.dropped, ["x_unknown"])
+        assert.deepStrictEqual(
+          answer.trail.map(({ attempt, fields }) => [attempt, fields]),
+          [[1, ["x_unknown"]]]
+        )
+      })
+    )
+
+    it.effect("drops a hint that the target refuses, asks again at once, and remembers it", () =>
+      Effect.gen(function* () {
+        const {
+          answer,
+          sent,
+          text: read
+        } = yield* ask(openaiRequest({ temperature: 0.5, top_p: 0.9 }), [channel("claude", { dialect: "anthropic" })], {
+          claude: [
+            refuses("`temperature` is deprecated for this model."),
+            refuses("top_p: Extra inputs are not permitted"),
+            speaks("Hello")
+          ]
+        })
+        assert.strictEqual(answer.failure, undefined)
+        assert.match(read, /Hello/)
+        assert.deepStrictEqual(
+          sent.map(({ body }) => ["temperature" in body, "top_p" in body]),
+          [
+            [true, true],
+            [false, true],
+            [false, false]
+          ]
+        )
+        assert.deepStrictEqual(answer.dropped.toSorted(), ["temperature", "top_p"])
+        assert.strictEqual(answer.attempts, 1)
+      })
+    )
+
+    it.effect("leaves what an Anthropic client says to Anthropic", () =>
+      Effect.gen(function* () {
+        const { answer, sent } = yield* ask(messages({ ...least, temperature: 0.5 }), [claude], {
+          claude: [refuses("temperature: Extra inputs are not permitted")]
+        })
+        assert.strictEqual(sent.length, 1)
+        assert.strictEqual(answer.failure?._tag, "InvalidRequest")
+      })
+    )
+  })
 })
 
 const textOf = (request: AnswerRequest, read: string): unknown => {

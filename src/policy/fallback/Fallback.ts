@@ -26,8 +26,8 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Function from "effect/Function"
 import * as Stream from "effect/Stream"
-import { type Blame, type BlamedOn, isBlamedOn, type Late, type NotBlamedOn } from "../errors/index.ts"
-import * as PolicyTelemetry from "./PolicyTelemetry.ts"
+import { type Blame, type BlamedOn, isBlamedOn, type Late, type NotBlamedOn } from "../../errors/index.ts"
+import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 
 /** Which error comes out when the fallback fails too. */
 export interface Options {
