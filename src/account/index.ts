@@ -1,6 +1,7 @@
 // What other floors take. How tokens are compared, cached and written is inside.
 export {
   type Caller,
+  countsAt,
   type FileToken,
   mayUse,
   type NewToken,

@@ -11,7 +11,19 @@ import type { UpstreamDialectName } from "./Names.ts"
 import type { Usage } from "./Usage.ts"
 
 /** Why an answer ended: the closed list of Effect's `ai/Response`, so that nobody learns two. */
-export type FinishReason = "stop" | "length" | "content-filter" | "tool-calls" | "error" | "pause" | "other" | "unknown"
+export const finishReasons = [
+  "stop",
+  "length",
+  "content-filter",
+  "tool-calls",
+  "error",
+  "pause",
+  "other",
+  "unknown"
+] as const
+
+/** Why an answer ended. */
+export type FinishReason = (typeof finishReasons)[number]
 
 /** How an answer ended: in our words, and in the upstream's own. */
 export interface Finish {

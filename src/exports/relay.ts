@@ -53,20 +53,25 @@ export { type ChatOptions, ChatSection, type ServerOptions, ServerSection } from
 export {
   type AdoptFault,
   type Answer,
+  type AnswerEvent,
   type AnswerOutcome,
   type AnswerStart,
+  type Counted,
   decodeNote,
   type Note,
   type NoteStatus,
+  type Question,
   Relay,
   type RelayOptions,
   statusOfNote,
   type TrailEntry
 } from "../relay/index.ts"
 export type {
+  AnswerRequest,
   ClientDialectName,
   Continuation,
   ContinuationMode,
+  Refusal,
   Seam,
   UpstreamDialectName,
   Usage
@@ -94,6 +99,8 @@ export {
   keyId,
   type Outcome,
   type Picked,
+  type PickError,
+  type Refused,
   Registry,
   type RegistryService,
   Selection,

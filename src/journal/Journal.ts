@@ -245,8 +245,10 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
 
   const group = makeGroupCommit({ commit: store.commit, pressure, turn, onFates, onFault: faultAll })
 
+  const letGo = (hub: Hub): void => faultHub(hub, leaseLost(hub.id, "was let go"))
+
   const lead = (hub: Hub, fresh: StreamRecord | undefined, epoch: number, next: number): Writer => {
-    const writer = new Writer({ hub, group, epoch, next, fresh, now, report })
+    const writer = new Writer({ hub, group, epoch, next, fresh, now, letGo, report })
     hub.writer = writer
     if (fresh !== undefined) hub.note = fresh.note
     pressure.tell(hub)

@@ -47,6 +47,11 @@ export interface Lease {
   readonly note: (note: string) => void
   /** The last frame that was appended is the terminal one. Ignored after a fault, and when called again. */
   readonly end: (end: LeaseEnd) => void
+  /**
+   * Gives the stream up without an end, after a failure: whoever claims it next goes on from what is committed. Its
+   * readers here are told that it is written no more. Ignored after `end` and after a fault.
+   */
+  readonly letGo: () => void
   /** Succeeds when all that was appended so far is committed. */
   readonly committed: Effect.Effect<void, JournalFault>
   /** How many readers follow now, in this process. */

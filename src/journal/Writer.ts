@@ -20,6 +20,8 @@ export interface WriterOptions {
   /** The record of a stream that the store does not know yet. */
   readonly fresh: StreamRecord | undefined
   readonly now: () => number
+  /** Gives the stream up: its writer and its readers are told. */
+  readonly letGo: (hub: Hub) => void
   readonly report: (error: QueryDataError) => void
 }
 
@@ -71,6 +73,10 @@ export class Writer implements HubWriter, Lease {
 
   end({ freesKey, outcome }: LeaseEnd): void {
     this.finish({ at: this.options.now(), outcome, freesKey })
+  }
+
+  letGo(): void {
+    if (this.state === "open") this.options.letGo(this.options.hub)
   }
 
   /** Ends a stream that nobody has claimed, as of when its writer was gone: it is not read again. */

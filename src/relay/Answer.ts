@@ -4,17 +4,23 @@
  * others must know of it stands in its note.
  */
 import type { Selection, Target } from "../channel/index.ts"
-import type { AnswerEncoder, AnswerRequest, ClientDialect, Payload } from "../dialect/index.ts"
-import { blameOf, type ResilienceError } from "../errors/index.ts"
+import {
+  type AnswerEncoder,
+  type AnswerRequest,
+  type ClientDialect,
+  parseJson,
+  type Payload
+} from "../dialect/index.ts"
+import { blameOf, LeaseLost, type ResilienceError, stackless } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
 import type { AnswerRef } from "./Events.ts"
 import { Machine } from "./Machine.ts"
-import { encodeNote, type Note, type NoteStatus } from "./Note.ts"
+import { encodeNote, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
-import { type Pursuit, type Reason, untried } from "./Pursuit.ts"
+import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
 import type { RelayEvents } from "./RelayEvents.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
-import type { TrailEntry } from "./Trail.ts"
+import { lostEntry, type TrailEntry } from "./Trail.ts"
 import type { Watchdog } from "./Watchdog.ts"
 
 /** What every answer of a relay shares. */
@@ -48,7 +54,9 @@ export interface Restored {
   /** What was tried, the take-over included. */
   readonly pursuit: Pursuit
   readonly payloads: ReadonlyArray<Payload>
-  /** Epoch milliseconds: how long it may go on, whatever its own time says. */
+  /** Since when its process has been gone, as far as that is known: epoch milliseconds. */
+  readonly goneSince: number
+  /** How long it may go on, whatever its own time says: epoch milliseconds. */
   readonly until: number
 }
 
@@ -76,7 +84,14 @@ export class Answer {
   /** What was tried. */
   pursuit: Pursuit = untried
   /** The attempt under way. */
-  current: { readonly target: Target; readonly number: number; readonly startedAt: number } | undefined
+  current:
+    | {
+        readonly target: Target
+        readonly number: number
+        readonly mode: TrailEntry["mode"]
+        readonly startedAt: number
+      }
+    | undefined
   /** What the target of the attempt under way has no words for and was not told. */
   dropped: ReadonlyArray<string> = []
   /** When it was asked for, when its clocks began here, and when it has to be over: epoch milliseconds. */
@@ -87,7 +102,6 @@ export class Answer {
   readonly ref: AnswerRef
   /** When the attempt under way was first shown, and the answer as a whole, epoch milliseconds. */
   attemptShownAt: number | undefined
-  private shownAt: number | undefined
   private state: State = running
   private shown: Note["shown"]
 
@@ -127,13 +141,16 @@ export class Answer {
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {
-          this.shownAt = this.attemptShownAt = context.now()
-          this.shown = { model: this.current?.target.model ?? start.request.model, dropped: this.dropped }
-          context.events.tell({ _tag: "Committed", answer: this.ref, afterMillis: this.shownAt - this.startedAt })
+          this.attemptShownAt = context.now()
+          const afterMillis = this.attemptShownAt - this.startedAt
+          const model = this.current?.target.model ?? start.request.model
+          this.shown = { model, dropped: this.dropped, afterMillis }
+          context.events.tell({ _tag: "Committed", answer: this.ref, afterMillis })
           this.note("streaming")
         },
         onSeam: (seam, mode) => {
           this.attemptShownAt = context.now()
+          this.pursuit = joined(this.pursuit, seam.to)
           context.events.tell({ _tag: "Continued", answer: this.ref, seam, mode })
           this.note("streaming")
         }
@@ -143,9 +160,13 @@ export class Answer {
     if (restored !== undefined) this.restore(restored)
   }
 
-  private restore({ note, payloads, pursuit }: Restored): void {
-    this.machine.restore(this.encoder.resume(payloads), note.costs)
+  private restore({ goneSince, note, payloads, pursuit }: Restored): void {
+    this.machine.restore(this.encoder.resume(payloads), note)
     this.trail.push(...note.trail)
+    if (note.open !== undefined) {
+      const error = stackless(() => new LeaseLost({}))
+      this.trail.push(lostEntry(note.open, error, Math.max(0, goneSince - note.open.startedAt)))
+    }
     this.pursuit = pursuit
     this.shown = note.shown
   }
@@ -200,9 +221,16 @@ export class Answer {
     this.context.events.tell({ _tag: "StreamAbandoned", answer: this.ref, durationMillis })
   }
 
-  /** Ends the answer well, once. */
+  /**
+   * Ends the answer well, once. JSON that was joined may come out as none: then it is not whole, and what broke it first
+   * is told.
+   */
   complete(): void {
     if (this.ended) return
+    const { broke } = this.pursuit
+    if (broke !== undefined && this.start.request.json && parseJson(this.machine.text) === undefined) {
+      return this.fail(broke.error)
+    }
     this.state = { _tag: "Ended", error: undefined }
     this.machine.complete(this.attempts)
     this.finish("completed", undefined)
@@ -230,20 +258,29 @@ export class Answer {
 
   /** The note as it would be written now. */
   noteText(status: NoteStatus, error: ResilienceError | undefined): string {
-    const { requestId, leave, timeoutMillis } = this.start
+    const { requestId, leave, request, timeoutMillis } = this.start
     return encodeNote({
       status,
       requestId,
+      model: request.model,
       startedAt: this.startedAt,
       timeoutMillis,
       leave,
       pursuit: this.pursuit,
       trail: this.trail,
-      open: this.current?.target.channel.id,
+      open: this.openAttempt(),
       shown: this.shown,
+      finish: this.machine.finishing,
       costs: this.machine.costs(),
       error
     })
+  }
+
+  private openAttempt(): OpenAttempt | undefined {
+    if (this.current === undefined) return undefined
+    const { mode, number, startedAt, target } = this.current
+    const { channel, keyIndex, model } = target
+    return { attempt: number, channel: channel.id, key: keyIndex, model, mode, startedAt }
   }
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
@@ -267,7 +304,7 @@ export class Answer {
   }
 
   private tellEnd(error: ResilienceError | undefined): void {
-    const { attempts, machine, ref, shownAt, startedAt, trail } = this
+    const { attempts, machine, ref, shown, startedAt, trail } = this
     this.context.events.tell({
       _tag: "StreamEnded",
       answer: ref,
@@ -276,7 +313,7 @@ export class Answer {
       usage: machine.usage(),
       attempts,
       trail,
-      firstContentMillis: shownAt === undefined ? undefined : shownAt - startedAt,
+      firstContentMillis: shown?.afterMillis,
       durationMillis: this.context.now() - startedAt
     })
   }

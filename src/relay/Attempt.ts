@@ -15,7 +15,7 @@ import {
   type UpstreamDialect
 } from "../dialect/index.ts"
 import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
-import { answered, content } from "../stream/index.ts"
+import { answered, content, hold, release } from "../stream/index.ts"
 import type { Machine, Verdict } from "./Machine.ts"
 import { type AttemptLimits, type Progress, startProgress, type Watchdog } from "./Watchdog.ts"
 
@@ -49,8 +49,10 @@ export interface AttemptOptions {
   readonly machine: Machine
   readonly limits: AttemptLimits
   readonly watchdog: Watchdog
-  /** Told of the call once it is opened: who writes what it gives may pause it. */
-  readonly onCall: (call: UpstreamCall) => void
+  /** Who writes what the call gives says when too much of it waits to be written, and when there is room again. */
+  readonly onPressure: (listener: (full: boolean) => void) => void
+  /** How the answer ends is known; told with the frames that were shown till then, and once. */
+  readonly onFinishing: () => void
 }
 
 /** Runs one attempt. It cannot fail: a failure is how it ended. Interrupting it closes the upstream's socket at once. */
@@ -107,7 +109,18 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
           sink
         )
         call = opened
-        options.onCall(opened)
+        options.onPressure((full) => {
+          if (ended !== undefined) return
+          const now = clock.currentTimeMillisUnsafe()
+          // What is not read because nobody can keep it is no silence of the upstream's.
+          if (full) {
+            hold(progress.clocks, now)
+            opened.pause()
+          } else {
+            release(progress.clocks, now)
+            opened.resume()
+          }
+        })
         if (ended !== undefined) letGo(opened, ended)
         return Effect.sync(() => {
           watch.stop()
@@ -145,6 +158,12 @@ const makeSink = (
     if (verdict._tag === "Going" || done) return
     done = true
     finish({ verdict, byStatus: false, status: progress.status })
+  }
+  const noteFinishing = (): void => {
+    if (finishing || machine.phase._tag !== "Finishing") return
+    finishing = true
+    options.onFinishing()
+    if (!done) sooner()
   }
   // A bug in a step must end the attempt, not the process: the socket's callback has nobody above it.
   const guarded =
@@ -190,6 +209,7 @@ const makeSink = (
       if (!done) settle(machine.step(event))
     }
     settle(machine.eof())
+    noteFinishing()
   }
 
   const sink: UpstreamSink = {
@@ -211,10 +231,7 @@ const makeSink = (
     onData: guarded((chunk) => {
       if (mode === "stream") {
         const overflow = frames.feed(chunk)
-        if (machine.phase._tag === "Finishing" && !finishing && !done) {
-          finishing = true
-          sooner()
-        }
+        noteFinishing()
         if (overflow !== undefined)
           settle(
             machine.loss(
@@ -243,6 +260,7 @@ const makeSink = (
         const halted = decoder.halt()
         if (halted !== undefined) settle(machine.step(halted))
         settle(machine.eof())
+        noteFinishing()
       }
     }),
     onError: guarded((error) => {

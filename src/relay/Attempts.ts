@@ -62,6 +62,11 @@ class Attempts {
       const picked = yield* this.pick()
       if (picked === undefined) continue
       const mode = this.prepare(picked)
+      if (mode !== undefined) {
+        // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
+        yield* Effect.ignore(answer.lease.committed)
+        if (answer.ended) return picked.release(ignored)
+      }
       const end = yield* this.ask(picked, mode)
       yield* this.conclude(picked, mode, end)
     }
@@ -173,17 +178,18 @@ class Attempts {
     if (previous !== undefined && previous.channel !== id) {
       context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: previous.channel, to: id })
     }
+    const modes =
+      broke === undefined
+        ? []
+        : continuationModes(answer.start.request, target, context.selection.refused(target).modes)
+    const mode =
+      broke === undefined ? undefined : answer.machine.text === "" ? "restart" : (modes[0] ?? ("message" as const))
     answer.pursuit = { ...answer.pursuit, attempts: attempts + 1 }
-    answer.current = { target, number: attempts + 1, startedAt: context.now() }
-    if (broke === undefined) {
-      answer.machine.begin(target.model)
-      return undefined
-    }
-    const modes = continuationModes(target, context.selection.refused(target).modes)
-    const mode = answer.machine.text === "" ? "restart" : (modes[0] ?? "message")
-    answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode })
-    // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
-    answer.note("streaming")
+    answer.current = { target, number: attempts + 1, mode, startedAt: context.now() }
+    if (broke === undefined || mode === undefined) answer.machine.begin(target.model)
+    else answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode })
+    // Who is asked is known to whoever takes the answer up.
+    answer.note(answer.machine.committed ? "streaming" : "started")
     return mode
   }
 
@@ -230,7 +236,8 @@ class Attempts {
         machine: answer.machine,
         limits: this.limits(picked),
         watchdog: context.watchdog,
-        onCall: (call) => answer.lease.onPressure((full) => (full ? call.pause() : call.resume()))
+        onPressure: (listener) => answer.lease.onPressure(listener),
+        onFinishing: () => answer.note("streaming")
       }),
       () =>
         Effect.sync(() => {
@@ -310,7 +317,8 @@ class Attempts {
         {
           ...(yield* this.facts(() => this.isUsable(target))),
           otherwise:
-            refusal?._tag === "Field" || continuationModes(target, context.selection.refused(target).modes).length > 0
+            refusal?._tag === "Field" ||
+            continuationModes(answer.start.request, target, context.selection.refused(target).modes).length > 0
         }
       )
       answer.pursuit = pursuit

@@ -112,14 +112,16 @@ export const decide = (failed: Failed): Next => {
 
 /**
  * The modes in which a target may go on from a partial answer, in the order in which they are tried: what its channel says,
- * as far as its dialect can.
+ * as far as its dialect can. JSON goes on as a prefill or not at all: who is asked for the rest in words writes a value of
+ * its own.
  */
 export const continuationModes = (
+  { json }: Pick<AnswerRequest, "json">,
   { channel, model }: Target,
   refused: ReadonlySet<ContinuationMode>
 ): ReadonlyArray<ContinuationMode> => {
   const can = upstreamDialectOf(channel.dialect).continuations(model)
-  return allowed(channel.continuation, can).filter((mode) => !refused.has(mode))
+  return allowed(channel.continuation, can).filter((mode) => !refused.has(mode) && (!json || mode === "prefill"))
 }
 
 const allowed = (continuation: Continuation, can: ReadonlyArray<ContinuationMode>): ReadonlyArray<ContinuationMode> => {
@@ -145,7 +147,7 @@ export const continuable = (
   request.choices === 1 &&
   (phase._tag === "Flowing" || phase._tag === "Joining") &&
   target.channel.stream &&
-  continuationModes(target, refused).length > 0
+  continuationModes(request, target, refused).length > 0
 
 // "This model does not support assistant message prefill", "a final `assistant` message must start with …"
 const namesPrefill = /\bprefill|\bfinal .?assistant\b/i

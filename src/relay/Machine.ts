@@ -29,6 +29,7 @@ import {
   StreamTruncated
 } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
+import type { Note } from "./Note.ts"
 import { quartersOf, sumUsage, type UsagePart } from "./UsageSum.ts"
 
 /** Where an answer is in its life. */
@@ -136,22 +137,33 @@ export class Machine {
   }
 
   /**
-   * Takes an answer up where its committed events left it. `parts` is what the attempts so far cost, as the note says it.
-   * Called once, before anything else.
+   * Takes an answer up where its committed events and its note left it. Called once, before anything else.
+   *
+   * What the lost attempt showed since the last note is counted by what its frames show.
    */
-  restore(replayed: Replayed, parts: ReadonlyArray<UsagePart>): void {
+  restore(replayed: Replayed, { costs, finish }: Pick<Note, "costs" | "finish">): void {
     this.text = replayed.text
     this.tokenCount = replayed.tokenCount
     this.beside = replayed.beside
     this.committed = replayed.begun
     this.called = replayed.called
-    if (replayed.finish !== undefined) this.unproven = { finish: replayed.finish, shown: true }
-    this.parts.push(...parts)
+    if (finish === undefined && replayed.finish !== undefined && isUnknown(replayed.finish)) {
+      this.unproven = { finish: replayed.finish, shown: true }
+    }
+    this.parts.push(...costs)
+    const counted = costs.reduce((sum, { quarters }) => sum + quarters, 0)
+    // Pieces are counted with their JSON: an answer that has some is not gone on with.
+    const lost = tokenQuarters(replayed.text) + (replayed.sealed ? 0 : replayed.beside) - counted
+    if (lost > 0 && finish === undefined) this.parts.push({ quarters: lost, usage: undefined })
     if (replayed.ended) this.phase = { _tag: "Ended" }
-    else if (replayed.finish !== undefined && !isUnknown(replayed.finish))
-      this.phase = { _tag: "Finishing", finish: replayed.finish, shown: true }
+    else if (finish !== undefined) this.phase = { _tag: "Finishing", finish, shown: replayed.finish !== undefined }
     else if (replayed.sealed || (replayed.begun && this.choices > 1)) this.phase = { _tag: "Sealed" }
     else if (replayed.begun) this.phase = { _tag: "Flowing" }
+  }
+
+  /** How the answer ends, once that is known. */
+  get finishing(): Finish | undefined {
+    return this.phase._tag === "Finishing" ? this.phase.finish : undefined
   }
 
   /** An attempt begins that nothing was shown of: on the model that its channel is asked for. */

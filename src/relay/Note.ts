@@ -5,7 +5,7 @@
  * It is versioned, because a database outlives an upgrade: what this version cannot read is told, and never guessed at.
  */
 import { Option, Schema } from "effect"
-import { type Usage, upstreamDialectNames } from "../dialect/index.ts"
+import { type Finish, finishReasons, parseJson, type Usage, upstreamDialectNames } from "../dialect/index.ts"
 import { blames, codes, type ResilienceError } from "../errors/index.ts"
 import * as Codec from "../errors/Codec.ts"
 import { type Pursuit, untried } from "./Pursuit.ts"
@@ -15,10 +15,18 @@ import type { UsagePart } from "./UsageSum.ts"
 /** How an answer stands. */
 export type NoteStatus = "started" | "streaming" | "completed" | "error" | "cancelled"
 
+/** An attempt under way. */
+export type OpenAttempt = Pick<TrailEntry, "attempt" | "channel" | "key" | "mode" | "model"> & {
+  /** Epoch milliseconds. */
+  readonly startedAt: number
+}
+
 /** What there is to say of an answer's life. Times are epoch milliseconds, spans milliseconds. */
 export interface Note {
   readonly status: NoteStatus
   readonly requestId: string
+  /** The model that the client named. */
+  readonly model: string
   readonly startedAt: number
   readonly timeoutMillis: number
   /** What happens when nobody reads. */
@@ -26,10 +34,17 @@ export interface Note {
   readonly pursuit: Pursuit
   /** The attempts that have ended. */
   readonly trail: ReadonlyArray<TrailEntry>
-  /** The channel that is being asked. */
-  readonly open: string | undefined
-  /** Set at the commit point: what a head says. */
-  readonly shown: { readonly model: string; readonly dropped: ReadonlyArray<string> } | undefined
+  /** The attempt under way. */
+  readonly open: OpenAttempt | undefined
+  /** Set at the commit point: what a head says, and how long after the request that was. */
+  readonly shown:
+    | { readonly model: string; readonly dropped: ReadonlyArray<string>; readonly afterMillis: number }
+    | undefined
+  /**
+   * How the answer ends, once that is known and nothing but its usage is missing. In its frames it need not stand yet, or
+   * it stands there and more of the answer comes: this is what counts.
+   */
+  readonly finish: Finish | undefined
   /** What the attempts that showed something of it cost. */
   readonly costs: ReadonlyArray<UsagePart>
   /** How it ended badly. */
@@ -37,23 +52,32 @@ export interface Note {
 }
 
 /** The note of a request that was just accepted. */
-export const firstNote = (about: Pick<Note, "requestId" | "startedAt" | "timeoutMillis" | "leave">): Note => ({
+export const firstNote = (
+  about: Pick<Note, "requestId" | "model" | "startedAt" | "timeoutMillis" | "leave">
+): Note => ({
   ...about,
   status: "started",
   pursuit: untried,
   trail: [],
   open: undefined,
   shown: undefined,
+  finish: undefined,
   costs: [],
   error: undefined
 })
 
-const Attempted = Schema.Struct({
+const asked = {
   attempt: Schema.Int,
   channel: Schema.String,
   key: Schema.Int,
   model: Schema.String,
-  mode: Schema.optionalKey(Schema.Literals(["prefill", "message", "token", "restart"])),
+  mode: Schema.optionalKey(Schema.Literals(["prefill", "message", "token", "restart"]))
+}
+
+const Open = Schema.Struct({ ...asked, startedAt: Schema.Finite })
+
+const Attempted = Schema.Struct({
+  ...asked,
   status: Schema.optionalKey(Schema.Int),
   blame: Schema.optionalKey(Schema.Literals(blames)),
   code: Schema.optionalKey(Schema.Literals(codes)),
@@ -102,14 +126,24 @@ const Version1 = Schema.Struct({
   version: Schema.Literal(1),
   status: Schema.Literals(["started", "streaming", "completed", "error", "cancelled"]),
   requestId: Schema.String,
+  model: Schema.String,
   startedAt: Schema.Finite,
   timeoutMillis: Schema.Finite,
   leave: Schema.Literals(["cancel", "detach"]),
   /** Absent: nothing was tried. */
   pursuit: Schema.optionalKey(Tried),
   trail: Schema.Array(Attempted),
-  open: Schema.optionalKey(Schema.String),
-  shown: Schema.optionalKey(Schema.Struct({ model: Schema.String, dropped: Schema.Array(Schema.String) })),
+  open: Schema.optionalKey(Open),
+  shown: Schema.optionalKey(
+    Schema.Struct({ model: Schema.String, dropped: Schema.Array(Schema.String), afterMillis: Schema.Finite })
+  ),
+  finish: Schema.optionalKey(
+    Schema.Struct({
+      reason: Schema.Literals(finishReasons),
+      native: Schema.String,
+      from: Schema.optionalKey(Schema.Literals(upstreamDialectNames))
+    })
+  ),
   costs: Schema.Array(Cost),
   error: Schema.optionalKey(Codec.ResilienceError)
 })
@@ -138,23 +172,16 @@ export const encodeNote = ({ error, pursuit, ...note }: Note): string =>
     error: errorJson(error)
   })
 
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
-}
-
 /** Reads a note; `undefined` for one of a newer version, of an older one that had none, or that is damaged. */
 export const decodeNote = (text: string): Note | undefined => {
-  const read = Option.getOrUndefined(readVersion1(parse(text)))
+  const read = Option.getOrUndefined(readVersion1(parseJson(text)))
   if (read === undefined) return undefined
-  const { costs, error, open, pursuit, shown, trail, version: _, ...plain } = read
+  const { costs, error, finish, open, pursuit, shown, trail, version: _, ...plain } = read
   return {
     ...plain,
-    open,
+    open: open && { mode: undefined, ...open },
     shown,
+    finish: finish && { from: undefined, ...finish },
     error,
     pursuit: pursuit === undefined ? untried : { first: undefined, previous: undefined, broke: undefined, ...pursuit },
     trail: trail.map((entry) => ({ mode: undefined, status: undefined, blame: undefined, code: undefined, ...entry })),
@@ -164,7 +191,7 @@ export const decodeNote = (text: string): Note | undefined => {
 
 /** How a stream stands, by its note, as `DELETE` tells it: also by a note that says nothing else to this version. */
 export const statusOfNote = (text: string): string => {
-  const note = parse(text)
+  const note = parseJson(text)
   const status = typeof note === "object" && note !== null && "status" in note ? note.status : undefined
   return typeof status === "string" ? status : "completed"
 }

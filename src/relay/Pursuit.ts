@@ -253,39 +253,49 @@ export const again = (
   const hint = (pursuit.hints[channel] ?? 0) - facts.now
   const delayMillis = Math.max(facts.backoff, hint)
   return hint > facts.retry.waitUpTo || delayMillis >= facts.remaining || !facts.budget()
-    ? giveUp(pursuit, pursuit.first ?? lost(), facts.now)
+    ? giveUp(pursuit, pursuit.first ?? writerLost(), facts.now)
     : { _tag: "Ask", only: channel, otherKey: false, delayMillis, announced: false }
 }
 
-const lost = (): ResilienceError =>
+/** The failure of an answer whose process is gone: asking again may help. */
+export const writerLost = (): ResilienceError =>
   stackless(() => new StreamTruncated({ message: "the process that wrote this stream is gone" }))
 
+/** The continuation that was begun has been joined: if it breaks too, the next one goes on from this channel. */
+export const joined = (pursuit: Pursuit, channel: string): Pursuit =>
+  pursuit.broke === undefined || pursuit.broke.from === channel
+    ? pursuit
+    : { ...pursuit, broke: { ...pursuit.broke, from: channel } }
+
 /**
- * The process that wrote the answer is gone, and another takes it up: that counts as one continuation, or as one attempt
- * where nothing was shown, so that a request which kills its relay cannot do it for ever. `undefined` when nothing is left
- * of what it may try. `from` is the channel that was asked last, if that is known.
+ * The process that wrote the answer is gone, and another takes it up: that counts as one continuation, or as one of
+ * `retry.times` where nothing was shown, so that a request which kills its relay cannot do it for ever. `undefined` when
+ * nothing is left of what it may try.
  */
 export const takenOver = (
   pursuit: Pursuit,
   options: {
     readonly shown: boolean
-    readonly from: string
+    /** The channel of the attempt that was under way: it is counted already. */
+    readonly open: string | undefined
     readonly retry: Pick<RetryOptions, "times">
     readonly recovery: Pick<RecoveryOptions, "mode" | "maxContinuations">
   }
 ): Pursuit | undefined => {
   const reason = "writer_lost"
-  const { from, recovery, retry, shown } = options
+  const { open, recovery, retry, shown } = options
+  const asked = open ?? pursuit.previous?.channel ?? ""
   if (!shown) {
-    const attempts = pursuit.attempts + 1
+    // Where none was under way this process may still have died of the request.
+    const attempts = open === undefined ? pursuit.attempts + 1 : pursuit.attempts
     if (attempts > retry.times) return undefined
-    return { ...pursuit, attempts, previous: { channel: from, reason } }
+    return { ...pursuit, attempts, first: pursuit.first ?? writerLost(), previous: { channel: asked, reason } }
   }
   if (recovery.mode === "off" || pursuit.continuations >= recovery.maxContinuations) return undefined
   return {
     ...pursuit,
     continuations: pursuit.continuations + 1,
-    previous: { channel: from, reason },
-    broke: { error: pursuit.broke?.error ?? lost(), from, reason }
+    previous: { channel: asked, reason },
+    broke: { error: pursuit.broke?.error ?? writerLost(), from: pursuit.broke?.from ?? asked, reason }
   }
 }

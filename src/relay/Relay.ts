@@ -2,45 +2,40 @@
  * The relay: begins answers, takes up those whose process is gone, owns their fibers, and ends them. A request starts an
  * answer and then only reads it from the journal, like anybody else who knows its id.
  */
-import { Clock, Context, Effect, Fiber, FiberMap, Layer, Semaphore, Stream } from "effect"
+import { Clock, Context, Effect, type Fiber, FiberMap, Layer, Stream } from "effect"
 import { Selection, Upstream } from "../channel/index.ts"
-import { type AnswerRequest, clientDialectNamed, payloadsOf } from "../dialect/index.ts"
+import type { AnswerRequest } from "../dialect/index.ts"
 import {
-  blameOf,
   ClientGone,
   InternalError,
   ModelNotFound,
-  QueryDataError,
   type ResilienceError,
   ShuttingDown,
   stackless,
   StreamCancelled,
-  type StreamFaultData,
-  type UpdateDataError
+  type StreamFaultData
 } from "../errors/index.ts"
 import { makeRequestId } from "../http/index.ts"
-import { Journal, type JournalFault, type Lease, type Position, type StreamRecord } from "../journal/index.ts"
+import { Journal, type JournalFault, type Position, type StreamRecord } from "../journal/index.ts"
 import type { Settings } from "../settings/index.ts"
-import { Answer, type AnswerContext, type AnswerStart, type Restored } from "./Answer.ts"
+import { type AdoptFault, makeAdoption } from "./Adoption.ts"
+import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
 import { runAttempts } from "./Attempts.ts"
 import { count, type Counted } from "./Count.ts"
 import { type Frames, frameStream } from "./FrameStream.ts"
-import { decodeNote, encodeNote, firstNote } from "./Note.ts"
+import { encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
 import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
-import { freesKey } from "./Outcome.ts"
-import { decodeRequest, encodeRequest } from "./Request.ts"
-import { decideTakeOver, writerLost } from "./TakeOver.ts"
+import { encodeRequest } from "./Request.ts"
 import { makeWatchdog } from "./Watchdog.ts"
+
+export type { AdoptFault } from "./Adoption.ts"
 
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
 
 const cancelled = (fault: StreamFaultData): ResilienceError =>
   stackless(() => new StreamCancelled({ fault, message: fault.message }))
-
-/** Why a stream could not be taken up. */
-export type AdoptFault = QueryDataError | UpdateDataError | JournalFault
 
 /** The relay. */
 export class Relay extends Context.Service<
@@ -92,11 +87,11 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const events = yield* RelayEvents
   const upstream = yield* Upstream
   const clock = yield* Clock.Clock
-  const fibers = yield* FiberMap.make<string, void, AdoptFault>()
+  const fibers = yield* FiberMap.make<string, unknown, AdoptFault>()
   const fork = yield* FiberMap.runtime(fibers)<Upstream>()
   const answers = new Map<string, Answer>()
   /** What waits for the grace of answers that nobody reads. */
-  const graces = new Map<string, Fiber.Fiber<void, AdoptFault>>()
+  const graces = new Map<string, Fiber.Fiber<unknown, AdoptFault>>()
   /** Who waits for the end of an answer. */
   const onOver = new Map<string, ReadonlyArray<() => void>>()
   const scope = yield* Effect.scope
@@ -156,6 +151,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     answers.set(answer.id, answer)
     lease.onReaders((readers) => onReaders(answer, readers))
     lease.onFault((fault) => {
+      // Where it is not another's by now, it goes on once the store can be written again.
+      if (!answer.ended && fault._tag !== "LeaseLost") adoption.again(answer.id)
       answer.abandon(fault)
       fork(`${answer.id}/end`, FiberMap.remove(fibers, answer.id))
     })
@@ -191,6 +188,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
         note: encodeNote(
           firstNote({
             requestId: begin.requestId,
+            model: begin.request.model,
             startedAt: context.now(),
             timeoutMillis: begin.timeoutMillis,
             leave: begin.leave
@@ -205,96 +203,29 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       return Effect.succeed(answer)
     })
 
-  /** Ends a stream of which too little is known to make an answer of it. */
-  const settle = (record: StreamRecord, lease: Lease, frames: ReadonlyArray<string>, error: ResilienceError): void => {
-    const dialect = clientDialectNamed(record.dialect)!
-    const note = decodeNote(record.note)
-    const encoder = dialect.encoder({
-      requestId: note?.requestId ?? "",
-      streamId: record.id,
-      createdAt: record.createdAt,
-      includeUsage: false,
-      debug: options.debug
+  /** Succeeds when an answer of this relay is over. */
+  const over = (id: string): Effect.Effect<void> =>
+    Effect.callback((resume) => {
+      if (!answers.has(id)) return resume(Effect.void)
+      const waiting = onOver.get(id) ?? []
+      onOver.set(id, [...waiting, () => resume(Effect.void)])
     })
-    const { text } = encoder.resume(payloadsOf(frames))
-    for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
-      lease.append(dialect.frame(payload, `${record.id}.${lease.nextSeq()}`))
-    }
-    const life = note ?? firstNote({ requestId: "", startedAt: record.createdAt, timeoutMillis: 0, leave: "detach" })
-    const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
-    lease.note(encodeNote({ ...life, status, error, open: undefined }))
-    lease.end({ outcome: "", freesKey: freesKey(error, false) })
-  }
 
-  /**
-   * Everything that can fail is done before the stream is claimed: who has claimed it goes on with it or ends it.
-   * `ending`: end it with this, whatever could be done.
-   */
-  const take = Effect.fnUntraced(function* (record: StreamRecord, ending: ResilienceError | undefined) {
-    const dialect = clientDialectNamed(record.dialect)
-    if (dialect === undefined) {
-      const message = `stream ${record.id} is of the dialect ${record.dialect}, which this version does not know`
-      return yield* Effect.fail(stackless(() => new QueryDataError({ message })))
-    }
-    const frames = yield* journal.frames(record.id, -1)
-    const claim = yield* journal.claim(record)
-    if (claim._tag !== "Claimed") return
-    const { lease } = claim
-    const note = decodeNote(record.note)
-    const stored = decodeRequest(record.dialect, record.request, options.rules())
-    const payloads = payloadsOf(frames)
-    const settings = context.snapshot()
-    const decided = decideTakeOver({
-      note,
-      request: stored?.request,
-      replayed: dialect.encoder(anonymous).resume(payloads),
-      retry: settings.retry,
-      recovery: settings.recovery
-    })
-    if (note === undefined || stored === undefined) {
-      return settle(record, lease, frames, ending ?? (decided._tag === "End" ? decided.error : writerLost()))
-    }
-    const now = context.now()
-    const restored: Restored = {
-      note,
-      pursuit: decided._tag === "End" ? note.pursuit : decided.pursuit,
-      payloads,
-      until: now + options.journal.resumeGrace
-    }
-    const answer = new Answer(
-      {
-        ...stored,
-        requestId: note.requestId,
-        owner: record.owner,
-        timeoutMillis: note.timeoutMillis,
-        leave: note.leave
-      },
-      lease,
-      context,
-      restored
-    )
-    own(answer)
-    events.tell({ _tag: "StreamTakenOver", answer: answer.ref, afterMillis: now - answer.startedAt })
-    const error =
-      ending ??
-      (decided._tag === "End" ? decided.error : options.journal.onRestart === "fail" ? writerLost() : undefined)
-    if (error !== undefined) answer.fail(error)
-    else if (decided._tag === "Complete") answer.complete()
-    if (answer.ended) return forget(answer.id)
-    // Counted before anybody is asked: a request that kills its relay cannot do it for ever.
-    answer.note(answer.machine.committed ? "streaming" : "started")
-    if (lease.readers() === 0) grace(answer)
-    fork(answer.id, live(answer))
+  const adoption = makeAdoption({
+    journal,
+    relay: options,
+    context,
+    isHere: (id) => answers.has(id),
+    own,
+    forget,
+    goOn: (answer) => {
+      if (answer.lease.readers() === 0) grace(answer)
+      fork(answer.id, live(answer))
+    },
+    over,
+    fork,
+    stopping: () => stopping
   })
-
-  /** Work that is the relay's own: who asked for it may leave. */
-  const adopt = (record: StreamRecord, ending?: ResilienceError): Effect.Effect<void, AdoptFault> =>
-    Effect.suspend(() => {
-      if (answers.has(record.id)) return Effect.void
-      return Fiber.join(
-        fork(`${record.id}/adopt`, Effect.uninterruptible(take(record, ending)), { onlyIfMissing: true })
-      )
-    })
 
   const cancel = ({ record, state }: Position, fault: StreamFaultData): Effect.Effect<boolean, AdoptFault> =>
     Effect.suspend(() => {
@@ -314,48 +245,23 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
         case "elsewhere":
           return journal.cancel(record.id, JSON.stringify(fault))
         case "orphan":
-          return Effect.as(adopt(record, cancelled(fault)), true)
+          return Effect.as(
+            Effect.andThen(
+              adoption.adopt(record, { _tag: "Ending", error: cancelled(fault) }),
+              Effect.suspend(() => {
+                // Somebody else may have taken it up at the same time, to go on with it.
+                const taken = answers.get(record.id)
+                if (taken !== undefined) end(taken, cancelled(fault))
+                const lease = journal.live(record.id)
+                return lease === undefined ? Effect.void : Effect.ignore(lease.committed)
+              })
+            ),
+            true
+          )
       }
     })
 
-  /** Succeeds when an answer of this relay is over. */
-  const over = (id: string): Effect.Effect<void> =>
-    Effect.callback((resume) => {
-      if (!answers.has(id)) return resume(Effect.void)
-      const waiting = onOver.get(id) ?? []
-      onOver.set(id, [...waiting, () => resume(Effect.void)])
-    })
-
-  const takeUpOne = (record: StreamRecord): Effect.Effect<void> =>
-    Effect.andThen(adopt(record), over(record.id)).pipe(Effect.catch(tellFault))
-
-  const tellFault = (error: AdoptFault): Effect.Effect<void> =>
-    Effect.sync(() => events.tell({ _tag: "RelayErred", requestId: undefined, error }))
-
-  /** Nobody but its client will come for it: where that does not come either, it ends. */
-  const awaitReader = (record: StreamRecord): Effect.Effect<void> =>
-    Effect.andThen(Effect.sleep(options.journal.detachGrace), adopt(record, gone())).pipe(Effect.catch(tellFault))
-
-  /** Takes up what the process before has left, oldest first, so many at once. */
-  const takeUp = Effect.gen(function* () {
-    const places = yield* Semaphore.make(options.journal.takeOverAtOnce)
-    const seen = new Set<string>()
-    for (;;) {
-      // Each has its request with it: a few at a time.
-      const found = yield* journal.orphans(seen.size + 2 * options.journal.takeOverAtOnce)
-      const fresh = found.filter(({ id }) => !seen.has(id))
-      if (fresh.length === 0 || stopping) return
-      for (const record of fresh) {
-        seen.add(record.id)
-        if (decodeNote(record.note)?.leave === "cancel") yield* Effect.forkIn(awaitReader(record), scope)
-        else {
-          yield* places.take(1)
-          yield* Effect.forkIn(Effect.ensuring(takeUpOne(record), places.release(1)), scope)
-        }
-      }
-    }
-  })
-  yield* Effect.forkIn(Effect.catch(takeUp, tellFault), scope)
+  yield* Effect.forkIn(adoption.all, scope)
 
   const ask = (question: Question): Stream.Stream<AnswerEvent, ResilienceError> =>
     Stream.unwrap(
@@ -391,7 +297,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
           : Effect.provideService(count(request, timeoutMillis, context), Upstream, upstream)
       ),
     cancel,
-    adopt: (record) => adopt(record),
+    adopt: (record) => Effect.asVoid(adoption.adopt(record, { _tag: "Asked" })),
     active: () => answers.size,
     stopping: () => stopping,
     stop: Effect.sync(() => {
@@ -409,6 +315,3 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     })
   })
 })
-
-/** What an encoder is told that only reads. */
-const anonymous = { requestId: "", streamId: "", createdAt: 0, includeUsage: false, debug: false }

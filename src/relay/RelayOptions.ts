@@ -3,6 +3,7 @@
  * to its end, whatever is changed meanwhile.
  */
 import { Effect, type Scope } from "effect"
+import type { QueryDataError } from "../errors/index.ts"
 import { type Timeouts, TimeoutsSection } from "../channel/index.ts"
 import type { ParseRules } from "../dialect/index.ts"
 import type { JournalOptions } from "../journal/JournalSection.ts"
@@ -21,6 +22,11 @@ export interface RelayOptions {
   readonly rules: () => ParseRules
   /** How long an answer to a question of this program may take that does not say it, in milliseconds. */
   readonly chatTimeout: () => number
+  /**
+   * Whether the token of this name may ask for a model now: an answer that goes on in another process is held to what
+   * tokens may there. `""` is nobody's.
+   */
+  readonly mayUse: (owner: string, model: string) => Effect.Effect<boolean, QueryDataError>
   /** Shows clients the details of errors. */
   readonly debug: boolean
 }

@@ -35,6 +35,7 @@ export const decodeRequest = (dialectName: string, text: string, rules: ParseRul
   const dialect = clientDialectNamed(dialectName)
   const stored = Option.getOrUndefined(read(text))
   if (dialect === undefined || stored === undefined) return undefined
-  const parsed = dialect.parse({ body: undefined, ...stored }, rules)
+  const { version: _, ...asking } = stored
+  const parsed = dialect.parse({ body: undefined, ...asking }, rules)
   return Result.isSuccess(parsed) ? { dialect, request: parsed.success } : undefined
 }

@@ -3,9 +3,10 @@
  * been; else it ends, and says so.
  */
 import type { AnswerRequest, Replayed } from "../dialect/index.ts"
-import { ClientGone, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
+import { ClientGone, type ResilienceError, stackless } from "../errors/index.ts"
+import type { JournalOptions } from "../journal/JournalSection.ts"
 import type { Note } from "./Note.ts"
-import { type Pursuit, takenOver } from "./Pursuit.ts"
+import { type Pursuit, takenOver, writerLost } from "./Pursuit.ts"
 import type { RecoveryOptions } from "./RecoverySection.ts"
 import type { RetryOptions } from "./RetrySection.ts"
 
@@ -16,34 +17,37 @@ export type TakeOver =
   /** It goes on, or begins anew where nothing was shown. */
   | { readonly _tag: "GoOn"; readonly pursuit: Pursuit }
   | { readonly _tag: "End"; readonly error: ResilienceError }
+  /** Nobody but its client may ask for it: it is left alone until that comes, or does not come in time. */
+  | { readonly _tag: "Wait" }
 
-/** What is known of the stream. `undefined` is what could not be read, or was not stored. */
+/** What is known of the stream. */
 export interface Orphan {
+  /** `undefined`: it could not be read. */
   readonly note: Note | undefined
+  /** `undefined`: it was not stored, is not to be used, or could not be read. */
   readonly request: AnswerRequest | undefined
   readonly replayed: Replayed
+  /** A reader asks for it; else it was found. */
+  readonly asked: boolean
+  /** Whether its owner may still ask for its model. */
+  readonly allowed: boolean
+  readonly onRestart: JournalOptions["onRestart"]
   readonly retry: Pick<RetryOptions, "times">
   readonly recovery: Pick<RecoveryOptions, "mode" | "maxContinuations">
 }
 
-/** The end of a stream that nobody can go on with: asking again may help. */
-export const writerLost = (): ResilienceError =>
-  stackless(() => new StreamTruncated({ message: "the process that wrote this stream is gone" }))
-
 const end = (error: ResilienceError): TakeOver => ({ _tag: "End", error })
 
-/** Decides, once, when the stream was claimed. */
-export const decideTakeOver = ({ note, recovery, replayed, request, retry }: Orphan): TakeOver => {
-  if (note === undefined || request === undefined) return end(writerLost())
+/** Decides what becomes of a stream as it was found. */
+export const decideTakeOver = (orphan: Orphan): TakeOver => {
+  const { allowed, asked, note, onRestart, recovery, replayed, request, retry } = orphan
+  if (note === undefined || request === undefined || onRestart === "fail" || !allowed) return end(writerLost())
   // Its client had one connection to get it by, and that is gone.
-  if (request.delivery === "whole" && note.leave === "cancel") return end(stackless(() => new ClientGone({})))
-  if (replayed.finish !== undefined) return { _tag: "Complete", pursuit: note.pursuit }
+  if (request.delivery === "whole") return end(stackless(() => new ClientGone({})))
+  if (note.leave === "cancel" && !asked) return { _tag: "Wait" }
+  if (note.finish !== undefined) return { _tag: "Complete", pursuit: note.pursuit }
   if (replayed.sealed || (replayed.begun && request.choices > 1)) return end(writerLost())
-  const pursuit = takenOver(note.pursuit, {
-    shown: replayed.begun,
-    from: note.open ?? note.trail.at(-1)?.channel ?? "",
-    retry,
-    recovery
-  })
+  const { begun: shown } = replayed
+  const pursuit = takenOver(note.pursuit, { shown, open: note.open?.channel, retry, recovery })
   return pursuit === undefined ? end(writerLost()) : { _tag: "GoOn", pursuit }
 }

@@ -62,14 +62,34 @@ export const passedOver = ({ channel, keyIndex, model }: Target, fields: Readonl
   fields
 })
 
+/** Records an attempt whose process died with it. `error` is told of it, and lays it to nobody else. */
+export const lostEntry = (
+  { attempt, channel, key, mode, model }: Pick<TrailEntry, "attempt" | "channel" | "key" | "model" | "mode">,
+  error: ResilienceError,
+  durationMillis: number
+): TrailEntry => ({
+  attempt,
+  channel,
+  key,
+  model,
+  mode,
+  status: undefined,
+  blame: blameOf(error),
+  code: codeOf(error),
+  durationMillis
+})
+
 const wasAsked = ({ attempt }: TrailEntry): boolean => attempt > 0
 
 /**
  * The `x-attempts` header: `primary=429,backup=200`; what had no status shows its blame, and what was not asked is
- * not there. `open` is the channel whose answer is being shown now.
+ * not there. `open` is the attempt whose answer is being shown now.
  */
-export const attemptsHeader = (trail: ReadonlyArray<TrailEntry>, open?: string | undefined): string =>
+export const attemptsHeader = (
+  trail: ReadonlyArray<TrailEntry>,
+  open?: Pick<TrailEntry, "channel"> | undefined
+): string =>
   [
     ...trail.filter(wasAsked).map((entry) => `${entry.channel}=${entry.status ?? entry.blame ?? "ok"}`),
-    ...(open === undefined ? [] : [`${open}=200`])
+    ...(open === undefined ? [] : [`${open.channel}=200`])
   ].join(",")

@@ -26,7 +26,6 @@ const errorBodyGrace = 1000
 /** What an attempt's callbacks tell its watchdog. */
 export interface Progress {
   readonly clocks: ClockState
-  readonly startedAt: number
   /** The upstream's status, once it has answered. */
   status: number | undefined
   /** The answer is a failure, and its body is being read since then. */
@@ -36,7 +35,6 @@ export interface Progress {
 /** The progress of an attempt that begins now. */
 export const startProgress = (now: number, limits: AttemptLimits): Progress => ({
   clocks: startClocks(now, limits.requestedAt),
-  startedAt: now,
   status: undefined,
   failedAt: undefined
 })
@@ -55,8 +53,10 @@ const look = (progress: Progress, limits: AttemptLimits, finishing: boolean, now
     const until = progress.failedAt + errorBodyGrace
     return now >= until ? { _tag: "Failed" } : until
   }
-  const attemptUntil = progress.startedAt + (limits.attemptMillis ?? Number.POSITIVE_INFINITY)
-  if (now >= attemptUntil) return attemptLate(limits.attemptMillis!, now - progress.startedAt)
+  const { heldAt, startedAt } = progress.clocks
+  const stood = heldAt === undefined ? 0 : now - heldAt
+  const attemptUntil = startedAt + stood + (limits.attemptMillis ?? Number.POSITIVE_INFINITY)
+  if (now >= attemptUntil) return attemptLate(limits.attemptMillis!, now - startedAt - stood)
   const { idleMillis } = limits.clocks
   const clocks = finishing
     ? { ...limits.clocks, idleMillis: Math.min(idleMillis ?? finishingGrace, finishingGrace) }

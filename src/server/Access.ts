@@ -1,9 +1,16 @@
 /**
  * Who may ask: tokens where there are any, and where there are none a guard against other people's pages.
  */
-import { Effect, Redacted } from "effect"
-import type { Caller, Tokens } from "../account/index.ts"
-import { AccessDenied, type ResilienceError, stackless, Throttled, Unauthorized } from "../errors/index.ts"
+import { Clock, Effect, Redacted } from "effect"
+import { type Caller, countsAt, mayUse, type Tokens } from "../account/index.ts"
+import {
+  AccessDenied,
+  QueryDataError,
+  type ResilienceError,
+  stackless,
+  Throttled,
+  Unauthorized
+} from "../errors/index.ts"
 import { bearerToken, originAllowed, requestAllowed } from "../http/index.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Route } from "./Route.ts"
@@ -68,6 +75,24 @@ export const admit = (
     }
   })
 }
+
+/** Whether the owner of an answer, by the name of its token, may ask for a model now; without tokens that is nobody. */
+export const ownerMayUse =
+  (tokens: Tokens["Service"], withTokens: () => boolean) =>
+  (owner: string, model: string): Effect.Effect<boolean, QueryDataError> =>
+    withTokens()
+      ? Effect.zipWith(
+          tokens.get(owner),
+          Clock.currentTimeMillis,
+          (token, now) => countsAt(token, now) && mayUse(token, model)
+        ).pipe(
+          Effect.catchTags({
+            TokenNotFound: () => Effect.succeed(false),
+            TokensUnavailable: () =>
+              Effect.fail(stackless(() => new QueryDataError({ message: "tokens cannot be looked up now" })))
+          })
+        )
+      : Effect.succeed(owner === "")
 
 /** Adds what lets a page of an allowed origin read the answer. */
 export const allowOrigin = (exchange: Exchange, options: AccessOptions): boolean => {

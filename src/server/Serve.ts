@@ -3,7 +3,7 @@
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
 import { Cause, Effect, Layer, Logger, type Scope } from "effect"
-import { type Tokens, TokensNode, TokensSection } from "../account/index.ts"
+import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
@@ -13,6 +13,7 @@ import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
 import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
+import { ownerMayUse } from "./Access.ts"
 import { ChatSection } from "./ChatSection.ts"
 import { parseRules } from "./ParseRules.ts"
 import { ServerSection } from "./ServerSection.ts"
@@ -87,11 +88,14 @@ const journalLayer = Layer.unwrap(
 const relayLayer = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Settings
+    const tokens = yield* Tokens
+    const listed = settings.of(TokensSection)
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
       rules: parseRules(settings, yield* Selection),
-      chatTimeout: () => settings.of(ChatSection).current.timeout
+      chatTimeout: () => settings.of(ChatSection).current.timeout,
+      mayUse: ownerMayUse(tokens, () => listed.current.length > 0)
     })
   })
 )

@@ -108,6 +108,7 @@ describe("decide, by the contract's table of classes", () => {
 })
 
 describe("continuationModes", () => {
+  const words = { json: false }
   it("auto is prefill, then a message, without what was refused", () => {
     const on = (continuation: Channel["continuation"]) => ({
       channel: channel("a", { continuation }),
@@ -115,11 +116,15 @@ describe("continuationModes", () => {
       key: undefined,
       model: "m"
     })
-    assert.deepStrictEqual(continuationModes(on("auto"), new Set()), ["prefill", "message"])
-    assert.deepStrictEqual(continuationModes(on("auto"), new Set(["prefill"] as const)), ["message"])
-    assert.deepStrictEqual(continuationModes(on("prefill"), new Set(["prefill"] as const)), [])
-    assert.deepStrictEqual(continuationModes(on("message"), new Set()), ["message"])
-    assert.deepStrictEqual(continuationModes(on("none"), new Set()), [])
+    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set()), ["prefill", "message"])
+    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set(["prefill"] as const)), ["message"])
+    assert.deepStrictEqual(continuationModes(words, on("prefill"), new Set(["prefill"] as const)), [])
+    assert.deepStrictEqual(continuationModes(words, on("message"), new Set()), ["message"])
+    assert.deepStrictEqual(continuationModes(words, on("none"), new Set()), [])
+    // JSON is never asked for in words.
+    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set()), ["prefill"])
+    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set(["prefill"] as const)), [])
+    assert.deepStrictEqual(continuationModes({ json: true }, on("message"), new Set()), [])
   })
 })
 

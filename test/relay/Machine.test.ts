@@ -275,7 +275,7 @@ describe("a finish that nobody knows", () => {
     const { finish } = strange
     machine.restore(
       { text: "a", tokenCount: 1, beside: 0, begun: true, sealed: false, called: false, finish, ended: false },
-      []
+      { costs: [], finish: undefined }
     )
     assert.strictEqual(machine.phase._tag, "Flowing")
     assert.strictEqual(machine.eof()._tag, "Broken")

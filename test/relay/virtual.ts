@@ -108,7 +108,8 @@ export const relayOver = <U>(
     takeOverAtOnce: 8
   } as const
   const rules = () => ({ maxMessage: 2000, defaultModel: "m" })
-  return Relay.layer({ journal: kept, debug: false, rules, chatTimeout: () => 300_000 }).pipe(
+  const mayUse = () => Effect.succeed(true)
+  return Relay.layer({ journal: kept, debug: false, rules, chatTimeout: () => 300_000, mayUse }).pipe(
     Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, RelayEvents.layerSilent)),
     Layer.provideMerge(Layer.orDie(Settings.layer(file, settings)))
   )

@@ -4,6 +4,7 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterEach, assert, describe, it } from "@effect/vitest"
+import { vi } from "vitest"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
 
 interface Asked {
@@ -153,11 +154,10 @@ describe("POST /v1/messages/count_tokens", () => {
     relay = await startRelay({ channels: [anthropic("a", url)] })
     const controller = new AbortController()
     const counting = count(question, "", controller.signal).catch(() => undefined)
-    for (let tries = 0; asked.length === 0 && tries < 200; tries++) await new Promise((r) => setTimeout(r, 10))
+    await vi.waitUntil(() => asked.length > 0, { timeout: 5000 })
     controller.abort()
     await counting
-    for (let tries = 0; aborted === 0 && tries < 200; tries++) await new Promise((r) => setTimeout(r, 10))
-    assert.strictEqual(aborted, 1)
+    await vi.waitUntil(() => aborted === 1, { timeout: 5000 })
   })
 
   it("ends with the time that it has", async () => {

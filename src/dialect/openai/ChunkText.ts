@@ -47,8 +47,7 @@ const choicesText = (raw: JsonObject): string => {
   return text === undefined ? printJson(list, raw) : textChoices(text)
 }
 
-const memberText = (raw: JsonObject, field: string): string => {
-  if (!isExact(raw)) return `${JSON.stringify(field)}:${JSON.stringify(raw[field])}`
+const exactMember = (raw: JsonObject, field: string): string => {
   const member = { [field]: raw[field] }
   keepExact(member, raw)
   return printJson(member).slice(1, -1)
@@ -57,6 +56,7 @@ const memberText = (raw: JsonObject, field: string): string => {
 /** A chunk of an upstream under our head: its choices and unknown fields as they are, its usage left out. */
 export const rewriteChunk = (head: string, raw: JsonObject, tail: string): string => {
   let text = head
+  const exact = isExact(raw)
   for (const field in raw) {
     switch (field) {
       case "id":
@@ -67,7 +67,7 @@ export const rewriteChunk = (head: string, raw: JsonObject, tail: string): strin
       case "usage":
         break
       default:
-        text += `,${memberText(raw, field)}`
+        text += exact ? `,${exactMember(raw, field)}` : `,${JSON.stringify(field)}:${JSON.stringify(raw[field])}`
     }
   }
   return `${text},"choices":${choicesText(raw)}${tail}`

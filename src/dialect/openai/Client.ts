@@ -112,7 +112,9 @@ const replay = (
     if (!isObject(chunk)) continue
     begun = true
     if (typeof chunk["model"] === "string") model = chunk["model"]
-    for (const choice of choicesOf(chunk)) {
+    const choices = choicesOf(chunk)
+    if (choices.length === 0) foreign.pause()
+    for (const choice of choices) {
       if (!isObject(choice)) continue
       const index = typeof choice["index"] === "number" ? choice["index"] : 0
       const delta = isObject(choice["delta"]) ? choice["delta"] : {}
@@ -180,12 +182,13 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
     if (delta.from !== "openai") return plain(delta)
     const { raw } = delta
     if (!isContent(delta) && saysNothing(delta, raw)) return []
-    if (delta.pieces !== undefined) {
+    if (delta.pieces === undefined) foreign.pause()
+    else {
       introduce(raw, introduced)
       identify(raw, identity.streamId)
-    }
-    for (const choice of choicesOf(raw)) {
-      if (isObject(choice) && choice["index"] === 0 && isObject(choice["delta"])) foreign.replay(choice["delta"])
+      for (const choice of choicesOf(raw)) {
+        if (isObject(choice) && choice["index"] === 0 && isObject(choice["delta"])) foreign.replay(choice["delta"])
+      }
     }
     return [payload(rewriteChunk(head, raw, tail))]
   }

@@ -69,6 +69,17 @@ const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
 
 const isIndex = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0
 
+// Nearly all deltas are like this. To look for everything else that there may be takes 0.1 µs more of each.
+const saysOnlyText = (delta: JsonObject): delta is { readonly content: string } => {
+  let says = false
+  for (const field in delta) {
+    const value = delta[field]
+    if (field === "content" && typeof value === "string") says = true
+    else if (value !== null) return false
+  }
+  return says
+}
+
 /** How a choice that broke is told: with the error beside its finish, if there is one. */
 const brokenBy = (end: string, code: string, error: unknown): UpstreamEvent =>
   failed(classifyInBand(error ?? { code, message: `the upstream's answer ended with ${JSON.stringify(end)}` }))
@@ -87,7 +98,9 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
     const delta = choice["delta"]
     const index = (choice["index"] ??= 0)
     if (!isIndex(index)) return misshapen("a choice of the upstream's event has no index")
-    if (isObject(delta)) {
+    if (index === 0 && isObject(delta) && saysOnlyText(delta)) {
+      text += delta.content
+    } else if (isObject(delta)) {
       if (delta["role"] === "") delete delta["role"]
       const part = textOf(delta)
       const thought = reasoningOf(delta)

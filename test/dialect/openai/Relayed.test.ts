@@ -4,7 +4,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import OpenAI from "openai"
+import OpenAI, { APIError } from "openai"
 import { keepLog } from "../../support/log.ts"
 import { channelOf, startRelay } from "../../support/relay.ts"
 import { contentOf, read } from "../../support/sse.ts"
@@ -97,7 +97,7 @@ describe("a finish that means a broken answer", () => {
       } catch (error) {
         failed = error
       }
-      assert.instanceOf(failed, OpenAI.APIError)
+      assert.instanceOf(failed, APIError)
     }))
 
   it.concurrent("R2: a word that nobody knows is passed on with its terminator, and is a cut without one", async () => {
@@ -181,7 +181,7 @@ describe("tool calls", () => {
         () => undefined,
         (error: unknown) => error
       )
-      assert.instanceOf(failed, OpenAI.APIError)
+      assert.instanceOf(failed, APIError)
     }))
 
   it.concurrent("R10: two calls under one index are two calls, whole and in the SDK's stream", () =>

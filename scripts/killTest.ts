@@ -1,0 +1,51 @@
+/**
+ * `npm run test:kill [-- KILLS [SEED]]`: kills a relay so often (1,000) while clients read from it, and prints what became
+ * of their answers. Exits with 1 if anything of any of them was lost, doubled or wrong.
+ */
+import { type KillReport, quantile, runKills } from "../test/kill/killing.ts"
+
+const [kills = 1000, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
+if (!Number.isSafeInteger(kills) || !Number.isSafeInteger(seed) || kills < 1) {
+  console.error("usage: npm run test:kill [-- KILLS [SEED]]: whole numbers")
+  process.exit(2)
+}
+
+const millis = (values: ReadonlyArray<number>): string =>
+  `median ${quantile(values, 0.5).toFixed(0)} ms, p99 ${quantile(values, 0.99).toFixed(0)} ms`
+
+const bad = ({ doubled, errors, generations, lost, otherwise, terminals, wrongTexts }: KillReport) => ({
+  lost,
+  doubled,
+  "not one terminal event": terminals,
+  "ended with an error": errors,
+  "wrong texts": wrongTexts,
+  "other when read again": otherwise,
+  "asked too often": generations
+})
+
+const began = performance.now()
+let told = 0
+console.log(`${kills} kills, seed ${seed}`)
+const report = await runKills({
+  kills,
+  seed,
+  worlds: 2,
+  onRound: (soFar) => {
+    for (const complaint of soFar.complaints.slice(told)) console.log(complaint)
+    told = soFar.complaints.length
+    const faults = Object.values(bad(soFar)).reduce((sum, count) => sum + count, 0)
+    const seconds = ((performance.now() - began) / 1000).toFixed(0)
+    console.log(`${seconds} s: ${soFar.kills} kills, ${soFar.answers} answers, ${soFar.hits} hit, ${faults} faults`)
+  }
+})
+
+console.table({
+  kills: report.kills,
+  answers: report.answers,
+  "under way when killed": report.hits,
+  "asked anew, without an id": report.askedAnew,
+  ...bad(report)
+})
+console.log(`from listening to the first new event: ${millis(report.toGoOn)} (${report.toGoOn.length})`)
+console.log(`from the kill to the terminal event:   ${millis(report.toEnd)} (${report.toEnd.length})`)
+process.exit(report.complaints.length === 0 ? 0 : 1)

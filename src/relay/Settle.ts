@@ -1,0 +1,72 @@
+/**
+ * The end of a stream of which too little is known to make an answer of it: its request was not stored, or its note means
+ * nothing to this version.
+ */
+import { type ClientDialect, type Payload, tokenQuarters } from "../dialect/index.ts"
+import { blameOf, type ResilienceError } from "../errors/index.ts"
+import type { Lease, StreamRecord } from "../journal/index.ts"
+import type { AnswerContext } from "./Answer.ts"
+import type { AnswerRef } from "./Events.ts"
+import { encodeNote, firstNote, type Note } from "./Note.ts"
+import { encodeOutcome, freesKey } from "./Outcome.ts"
+import { writerLost } from "./Pursuit.ts"
+import type { TakeOver } from "./TakeOver.ts"
+import { sumUsage } from "./UsageSum.ts"
+
+/** What is known of it. */
+export interface Settled {
+  readonly context: AnswerContext
+  readonly debug: boolean
+  readonly dialect: ClientDialect
+  readonly lease: Lease
+  readonly note: Note | undefined
+  readonly payloads: ReadonlyArray<Payload>
+  readonly record: StreamRecord
+  readonly decided: TakeOver
+}
+
+/** Ends it, and tells so. */
+export const settle = ({ context, debug, decided, dialect, lease, note, payloads, record }: Settled): void => {
+  const { createdAt, id, owner } = record
+  const error: ResilienceError = decided._tag === "End" ? decided.error : writerLost()
+  const life: Note =
+    note ?? firstNote({ requestId: "", model: "", startedAt: createdAt, timeoutMillis: 0, leave: "detach" })
+  const { model, pursuit, requestId, startedAt, trail } = life
+  const encoder = dialect.encoder({ requestId, streamId: id, createdAt, includeUsage: false, debug })
+  const { begun, beside, text, tokenCount } = encoder.resume(payloads)
+  for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
+    lease.append(dialect.frame(payload, `${id}.${lease.nextSeq()}`))
+  }
+  const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
+  const usage = sumUsage([{ quarters: tokenQuarters(text) + beside, usage: undefined }], () => 0)
+  const durationMillis = Math.max(0, context.now() - startedAt)
+  lease.note(encodeNote({ ...life, status, error, open: undefined }))
+  lease.end({
+    outcome: encodeOutcome({
+      requestId,
+      owner,
+      model,
+      status,
+      error,
+      usage,
+      attempts: pursuit.attempts,
+      trail,
+      startedAt,
+      durationMillis
+    }),
+    freesKey: freesKey(error, begun)
+  })
+  const answer: AnswerRef = { requestId, streamId: id, owner, model, dialect: dialect.name, delivery: "stream" }
+  context.events.tell({ _tag: "StreamTakenOver", answer, afterMillis: durationMillis })
+  context.events.tell({
+    _tag: "StreamEnded",
+    answer,
+    error,
+    tokenCount,
+    usage,
+    attempts: pursuit.attempts,
+    trail,
+    firstContentMillis: life.shown?.afterMillis,
+    durationMillis
+  })
+}

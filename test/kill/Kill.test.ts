@@ -1,0 +1,33 @@
+/**
+ * Answers outlive the process that writes them, whenever it is killed. `npm run test:kill` does the same for longer.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { quantile, runKills } from "./killing.ts"
+
+const seed = Number(process.env["KILL_SEED"] ?? Date.now() % 1_000_000)
+
+describe("kill -9 at any moment, a restart, and clients that come back", () => {
+  it(`50 kills: nothing lost, nothing doubled, one end, the whole text, one generation a life (seed ${seed})`, async () => {
+    const report = await runKills({ kills: 50, seed, worlds: 2 })
+    const { complaints, toEnd, toGoOn, ...counts } = report
+    assert.deepEqual(complaints, [])
+    assert.deepInclude(counts, {
+      lost: 0,
+      doubled: 0,
+      terminals: 0,
+      errors: 0,
+      wrongTexts: 0,
+      otherwise: 0,
+      generations: 0
+    })
+    assert.isAtLeast(counts.kills, 50)
+    // What was killed was under way: otherwise nothing is shown by all this.
+    assert.isAtLeast(counts.hits, 100)
+    assert.isAtLeast(toGoOn.length, 50)
+    console.info(
+      `seed ${seed}: ${counts.kills} kills, ${counts.answers} answers; first new event after listening: median ` +
+        `${quantile(toGoOn, 0.5).toFixed(0)} ms, p99 ${quantile(toGoOn, 0.99).toFixed(0)} ms; from kill to end: ` +
+        `median ${quantile(toEnd, 0.5).toFixed(0)} ms, p99 ${quantile(toEnd, 0.99).toFixed(0)} ms`
+    )
+  }, 300_000)
+})

@@ -1,0 +1,563 @@
+/**
+ * Kills a relay, again and again, while clients read from it, and judges what each of them has got in the end.
+ *
+ * A round is: some clients ask; the relay is killed (SIGKILL) when one of them has so many events, or its upstream so many
+ * calls; it is started again on the same database; the clients come back with what they have, until each has its terminal
+ * event. What is chosen is chosen by a seed, so that a round that went wrong can be played again, as far as processes can.
+ */
+import { createHash } from "node:crypto"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Effect, Exit, Scope } from "effect"
+import { Script, type ScriptedCall, ScriptedServer } from "effect-resilience/testing"
+import { channelOf } from "../support/relay.ts"
+import { type RelayProcess, startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
+import { open, read, type SseEvent } from "../support/sse.ts"
+
+/** What is done to the clients of a round. */
+export const scenes = ["anywhere", "failover", "twice", "finish", "unseen"] as const
+
+/**
+ * - `anywhere`: the relay is killed at some event;
+ * - `failover`: the first channel breaks at some word, and the relay is killed while the second is asked, or goes on;
+ * - `twice`: it is killed at some event, and again at some later one, or while the first continuation is asked;
+ * - `finish`: it is killed when the finish was said, and nothing after it;
+ * - `unseen`: it is killed before anything was shown.
+ */
+export type Scene = (typeof scenes)[number]
+
+/** What to do. */
+export interface KillOptions {
+  readonly seed: number
+  readonly kills: number
+  /** So many relays, each with a database and clients of its own, are killed side by side. */
+  readonly worlds: number
+  /** Called after each round. */
+  readonly onRound?: (soFar: KillReport) => void
+}
+
+/** What was seen. All counts but the first four are to be 0. */
+export interface KillReport {
+  readonly kills: number
+  readonly answers: number
+  /** How often an answer was under way when its relay was killed. */
+  readonly hits: number
+  /** How often a client had nothing to come back with, and asked anew. */
+  readonly askedAnew: number
+  /** Events that were never read. */
+  readonly lost: number
+  /** Events that were read twice. */
+  readonly doubled: number
+  /** Answers without a terminal event, with more than one, or with something after it. */
+  readonly terminals: number
+  /** Answers whose terminal event is an error. */
+  readonly errors: number
+  /** Answers whose text is not the upstream's. */
+  readonly wrongTexts: number
+  /** Answers that read otherwise from their beginning than their client had read them. */
+  readonly otherwise: number
+  /** Answers for which an upstream was asked more often in one life than they have broken in it, and once more. */
+  readonly generations: number
+  /** What went wrong, in words. */
+  readonly complaints: ReadonlyArray<string>
+  /** From the moment that a relay listens again to the first new event of an answer, in milliseconds. */
+  readonly toGoOn: ReadonlyArray<number>
+  /** From the kill to the terminal event. */
+  readonly toEnd: ReadonlyArray<number>
+}
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+type Counts = Mutable<Omit<KillReport, "complaints" | "toGoOn" | "toEnd">> & {
+  readonly complaints: Array<string>
+  readonly toGoOn: Array<number>
+  readonly toEnd: Array<number>
+}
+
+const nothing = (): Counts => ({
+  kills: 0,
+  answers: 0,
+  hits: 0,
+  askedAnew: 0,
+  lost: 0,
+  doubled: 0,
+  terminals: 0,
+  errors: 0,
+  wrongTexts: 0,
+  otherwise: 0,
+  generations: 0,
+  complaints: [],
+  toGoOn: [],
+  toEnd: []
+})
+
+/** The value below which a part of them are. */
+export const quantile = (values: ReadonlyArray<number>, part: number): number =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN
+
+/** Mulberry32: a number in [0, 1) from a seed. */
+const randomOf = (seed: number) => {
+  let state = seed >>> 0
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+  return { next, below: (limit: number): number => Math.floor(next() * limit) }
+}
+
+const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+const hash = (text: string): string => createHash("sha256").update(text).digest("hex")
+
+// ------------------------------------------------------------------------------------------------------ the upstream
+
+const words = 40
+/** Milliseconds between two words. */
+const pace = 6
+
+/** The answer to a question: no word of it comes twice, so that no overlap can be taken for another. */
+const textOf = (question: string): string => {
+  const random = randomOf(Array.from(question).reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7))
+  const list = Array.from({ length: words }, (_, at) => `w${at}-${random.below(1e6).toString(36)}`)
+  return `${list.join(" ")}.`
+}
+
+const questionOf = ({ request }: ScriptedCall): string => {
+  const messages = request?.body["messages"]
+  const first: unknown = Array.isArray(messages) ? messages[0] : undefined
+  const content = typeof first === "object" && first !== null && "content" in first ? first.content : ""
+  return typeof content === "string" ? content : ""
+}
+
+/** How the calls for a question go, counted from 0. */
+type Play = (answer: Script.Answer, call: number) => Script.Script
+
+const unharmed: Play = (answer) => answer
+
+/** All but the first call are good. */
+const onlyFirst =
+  (play: (answer: Script.Answer) => Script.Script): Play =>
+  (answer, call) =>
+    call === 0 ? play(answer) : answer
+
+/** What the upstreams were asked for one question. */
+interface Asked {
+  readonly play: Play
+  /** In which lives of the relay it was asked, call by call. */
+  readonly lives: Array<number>
+}
+
+// -------------------------------------------------------------------------------------------------------- the relay
+
+/** Where what Node has compiled is kept: a relay starts twice as fast with it. */
+const compiled = { NODE_COMPILE_CACHE: join(tmpdir(), "relay-compiled") }
+
+/** Who is killed keeps nothing: one that ends well does. */
+const compile = async (): Promise<void> => {
+  const folder = temporaryFolder()
+  const file = writeConfiguration(folder.path, {
+    server: { port: 0 },
+    store: { type: "memory" },
+    channels: [channelOf("a", "http://127.0.0.1:9/v1")]
+  })
+  const relay = await startRelayProcess(file, compiled)
+  relay.kill("SIGTERM")
+  await relay.ended
+  folder.remove()
+}
+
+/** A relay that is killed and started again, between its clients and two false upstreams. */
+class World {
+  readonly asked = new Map<string, Asked>()
+  /** How often it was started. */
+  life = 0
+  killedAt = 0
+  private relay: Promise<RelayProcess & { readonly since: number }> | undefined
+  private readonly scope = Effect.runSync(Scope.make())
+  private readonly folder = temporaryFolder()
+  private file = ""
+  private readonly calls: Array<() => void> = []
+
+  /** The relay that runs, or is being started. */
+  get running(): Promise<RelayProcess & { readonly since: number }> {
+    return this.relay ?? Promise.reject(new Error("no relay was started"))
+  }
+
+  async open(): Promise<void> {
+    const script = (call: ScriptedCall): Script.Script => {
+      const question = questionOf(call)
+      const asked = this.asked.get(question)
+      if (asked === undefined) return Script.status(500)
+      asked.lives.push(this.life)
+      for (const come of this.calls.splice(0)) come()
+      return asked.play(Script.answer(textOf(question)).pipe(Script.every(pace)), asked.lives.length - 1)
+    }
+    const [a, b] = await Promise.all(
+      ["a", "b"].map(() =>
+        Effect.runPromise(Scope.provide(ScriptedServer.make({ dialect: "openai", scripts: script }), this.scope))
+      )
+    )
+    this.file = writeConfiguration(this.folder.path, {
+      server: { port: 0 },
+      store: { type: "sqlite", path: `${this.folder.path}/relay.db` },
+      channels: [
+        channelOf("a", a!.url, { priority: 1, continuation: "prefill" }),
+        channelOf("b", b!.url, { continuation: "message" })
+      ],
+      // Nothing but the kills is tested: no answer ends for having been killed too often, no channel rests.
+      retry: { times: 100 },
+      recovery: { maxContinuations: 100 },
+      breaker: { minimum: 1_000_000 }
+    })
+    await this.start()
+  }
+
+  async start(): Promise<void> {
+    this.life++
+    this.relay = startRelayProcess(this.file, compiled).then((relay) => ({ ...relay, since: performance.now() }))
+    await this.relay
+  }
+
+  /** Kills the relay and starts it again. */
+  async kill(): Promise<void> {
+    const relay = await this.running
+    this.killedAt = performance.now()
+    relay.kill("SIGKILL")
+    // Nobody is sent to a dead one.
+    const { promise, reject, resolve } = Promise.withResolvers<RelayProcess & { readonly since: number }>()
+    this.relay = promise
+    await relay.ended
+    await this.start().then(
+      () => this.running.then(resolve),
+      (error: Error) => {
+        reject(error)
+        throw error
+      }
+    )
+  }
+
+  /** Waits until an upstream is asked again. */
+  call(): Promise<void> {
+    return new Promise((resolve) => this.calls.push(resolve))
+  }
+
+  async close(): Promise<void> {
+    const relay = await this.running
+    relay.kill("SIGKILL")
+    await relay.ended
+    await Effect.runPromise(Scope.close(this.scope, Exit.void))
+    this.folder.remove()
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------ the clients
+
+/** How a client asks, and comes back. */
+const kinds = ["chat", "streams", "openai"] as const
+type Kind = (typeof kinds)[number]
+
+const isTerminal = (kind: Kind, { data, event, json }: SseEvent): boolean =>
+  kind === "openai" ? data === "[DONE]" || json?.["error"] !== undefined : event === "done" || event === "error"
+
+const isError = (kind: Kind, { event, json }: SseEvent): boolean =>
+  kind === "openai" ? json?.["error"] !== undefined : event === "error"
+
+const textIn = (kind: Kind, { event, json }: SseEvent): string => {
+  if (kind !== "openai") return event === "message" && typeof json?.["content"] === "string" ? json["content"] : ""
+  const [choice] = (json?.["choices"] ?? []) as ReadonlyArray<{ readonly delta?: { readonly content?: unknown } }>
+  return typeof choice?.delta?.content === "string" ? choice.delta.content : ""
+}
+
+/** A client that comes back until it has its terminal event. */
+class Client {
+  readonly kind: Kind
+  /** All that it has read, over all its connections. */
+  readonly events: Array<SseEvent> = []
+  question: string
+  askedAnew = 0
+  endedAt = 0
+  /** For each life in which it came back: how long it took from its relay's listening to the first new event. */
+  readonly waits: Array<number> = []
+  private readonly world: World
+  private readonly play: Play
+  private readonly name: string
+  private readonly watching = new Set<() => void>()
+
+  constructor(world: World, kind: Kind, name: string, play: Play) {
+    this.world = world
+    this.kind = kind
+    this.play = play
+    this.name = name
+    this.question = this.ask()
+  }
+
+  private ask(): string {
+    const question = `${this.name} asks ${this.askedAnew}`
+    this.world.asked.set(question, { play: this.play, lives: [] })
+    return question
+  }
+
+  get ended(): boolean {
+    return this.events.some((event) => isTerminal(this.kind, event))
+  }
+
+  get streamId(): string {
+    const id = this.events.at(-1)?.id ?? ""
+    return id.slice(0, id.lastIndexOf("."))
+  }
+
+  /** Waits until it has so many events, or its last one. */
+  has(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.events.length < count && !this.ended) return
+        this.watching.delete(look)
+        resolve()
+      }
+      this.watching.add(look)
+      look()
+    })
+  }
+
+  async run(): Promise<void> {
+    while (!this.ended) {
+      const relay = await this.world.running
+      const before = this.events.length
+      try {
+        const live = await this.connect(relay.url)
+        if (live.status !== 200) throw new Error(`${this.question}: status ${live.status}: ${(await live.done).text}`)
+        let taken = 0
+        const take = (): void => {
+          for (; taken < live.events.length; taken++) this.events.push(live.events[taken]!)
+          for (const look of this.watching) look()
+        }
+        // Each event as it comes.
+        for (let read = 0; ; read++) {
+          const more = await live
+            .until(() => live.events.length > read)
+            .then(
+              () => true,
+              () => false
+            )
+          take()
+          if (!more) break
+          if (before > 0 && this.waits.length < this.world.life && read === 0) {
+            this.waits.push(live.events[0]!.at - relay.since)
+          }
+        }
+        if ((await live.done).ended === "complete" && !this.ended) {
+          throw new Error(`${this.question}: the answer ended without a terminal event`)
+        }
+      } catch (error) {
+        if (!isConnectionError(error)) throw error
+      }
+      if (this.ended) break
+      if (this.events.length === 0) {
+        // It has no id: nothing to come back with.
+        this.askedAnew++
+        this.question = this.ask()
+      }
+      // Until the next one listens it is of no use to ask.
+      while ((await this.world.running) === relay) await sleep(2)
+    }
+    this.endedAt = performance.now()
+  }
+
+  private connect(url: string): ReturnType<typeof open> {
+    const last = this.events.at(-1)?.id
+    const headers = last === undefined ? {} : { "last-event-id": last }
+    const chat = `${url}/chat?message=${encodeURIComponent(this.question)}`
+    switch (this.kind) {
+      case "chat":
+        return open(chat, { headers })
+      case "streams":
+        return last === undefined ? open(chat) : open(`${url}/streams/${this.streamId}`, { headers })
+      case "openai":
+        return open(`${url}/v1/chat/completions`, {
+          headers,
+          body: { model: "m", stream: true, messages: [{ role: "user", content: this.question }] }
+        })
+    }
+  }
+}
+
+const isConnectionError = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && ["ECONNREFUSED", "ECONNRESET", "EPIPE"].includes(String(error.code))
+
+// ---------------------------------------------------------------------------------------------------------- rounds
+
+const judge = async (world: World, client: Client, perLife: number, counts: Counts): Promise<void> => {
+  const { events, kind, question, streamId } = client
+  const complain = (what: string): void => void counts.complaints.push(`${question} (${kind}, ${streamId}): ${what}`)
+  counts.answers++
+  counts.askedAnew += client.askedAnew
+  const seqs = events.map(({ id }) => (id?.startsWith(`${streamId}.`) ? Number(id.slice(streamId.length + 1)) : -1))
+  const once = new Set(seqs)
+  const doubled = seqs.length - once.size
+  const lost = Math.max(...seqs) + 1 - once.size
+  counts.doubled += doubled
+  counts.lost += lost
+  if (doubled > 0 || lost > 0 || seqs.some((seq, at) => seq !== at)) {
+    complain(`lost ${lost}, doubled ${doubled}: ${seqs.join(" ")}`)
+  }
+  const terminal = events.filter((event) => isTerminal(kind, event))
+  if (terminal.length !== 1 || terminal[0] !== events.at(-1)) {
+    counts.terminals++
+    complain(`${terminal.length} terminal events`)
+  }
+  if (terminal[0] !== undefined && isError(kind, terminal[0])) {
+    counts.errors++
+    complain(`it ended with ${terminal[0].data}`)
+  }
+  const text = events.map((event) => textIn(kind, event)).join("")
+  if (hash(text) !== hash(textOf(question))) {
+    counts.wrongTexts++
+    complain(`its text is\n${text}\nand not\n${textOf(question)}`)
+  }
+  const { url } = await world.running
+  const again = await read(`${url}/streams/${streamId}`)
+  const said = (list: ReadonlyArray<SseEvent>): string => list.map(({ data, id }) => `${id} ${data}`).join("\n")
+  if (said(again.events) !== said(events)) {
+    counts.otherwise++
+    complain(`from its beginning it is\n${said(again.events)}\nand was\n${said(events)}`)
+  }
+  const { lives = [] } = world.asked.get(question) ?? {}
+  for (let life = 1; life <= world.life; life++) {
+    const calls = lives.filter((one) => one === life).length
+    if (calls <= (life === lives[0] ? perLife : 1)) continue
+    counts.generations++
+    complain(`an upstream was asked ${calls} times in life ${life}: ${lives.join(" ")}`)
+  }
+}
+
+/** What happens in a round: how the calls of each client go, and when the relay is killed. */
+interface Plan {
+  readonly kinds: ReadonlyArray<Kind>
+  readonly play: Play
+  /** How often an upstream may be asked in the first life. */
+  readonly perLife: number
+  /** Waits for each kill. */
+  readonly kills: ReadonlyArray<(clients: ReadonlyArray<Client>, world: World) => Promise<void>>
+}
+
+const planOf = (scene: Scene, random: ReturnType<typeof randomOf>): Plan => {
+  const all = [...kinds, ...kinds]
+  const at = random.below(words)
+  const who = random.below(all.length)
+  const later = random.next() * 8
+  const atEvent = (count: number) => async (clients: ReadonlyArray<Client>) => {
+    await clients[who % clients.length]!.has(count)
+    await sleep(later)
+  }
+  const afterMore = (more: number) => (clients: ReadonlyArray<Client>) =>
+    atEvent(clients[who % clients.length]!.events.length + more)(clients)
+  const atCall = async (_: ReadonlyArray<Client>, world: World) => {
+    await world.call()
+    await sleep(later)
+  }
+  switch (scene) {
+    case "anywhere":
+      return { kinds: all, play: unharmed, perLife: 1, kills: [atEvent(at + 1)] }
+    case "failover": {
+      const breaks = random.below(words - 5) + 1
+      const headers = random.below(30)
+      const play: Play = (answer, call) =>
+        call === 0
+          ? answer.pipe(Script.cutAfter(breaks, "reset"))
+          : call === 1
+            ? answer.pipe(Script.startsAfter(headers))
+            : answer
+      const whileAsked = async (clients: ReadonlyArray<Client>, world: World) => {
+        await atEvent(breaks)(clients)
+        await atCall(clients, world)
+      }
+      // There is one event before the first word, and one for each: what is more comes from the second channel.
+      const whileGoingOn = atEvent(breaks + 3 + random.below(6))
+      return { kinds: all, play, perLife: 2, kills: [random.below(2) === 0 ? whileGoingOn : whileAsked] }
+    }
+    case "twice":
+      return {
+        kinds: all,
+        play: unharmed,
+        perLife: 1,
+        kills: [atEvent(random.below(words / 2) + 1), random.below(2) === 0 ? atCall : afterMore(random.below(12))]
+      }
+    case "finish":
+      return {
+        kinds: all,
+        play: onlyFirst((answer) => answer.pipe(Script.ending("finishThenStall"))),
+        perLife: 1,
+        // One event for each word, one before them, and in the dialect the finish.
+        kills: [
+          async (clients) => {
+            await Promise.all(clients.map((client) => client.has(words + (client.kind === "openai" ? 2 : 1))))
+            await sleep(20 + later)
+          }
+        ]
+      }
+    case "unseen":
+      return {
+        // A client of the dialect has no id before its first content.
+        kinds: all.filter((kind) => kind !== "openai"),
+        play: onlyFirst((answer) => answer.pipe(Script.startsAfter(60_000))),
+        perLife: 1,
+        kills: [
+          async (clients, world) => {
+            await Promise.all(clients.map((client) => client.has(1)))
+            if (random.below(2) === 0) await sleep(later)
+            else
+              while ([...world.asked.values()].slice(-clients.length).some(({ lives }) => lives.length === 0))
+                await sleep(2)
+          }
+        ]
+      }
+  }
+}
+
+const round = async (world: World, name: string, plan: Plan, counts: Counts): Promise<void> => {
+  const clients = plan.kinds.map((kind, at) => new Client(world, kind, `${name}.${at}`, plan.play))
+  const running = clients.map((client) => client.run())
+  // A failure is told below.
+  for (const one of running) one.catch(() => {})
+  for (const comes of plan.kills) {
+    await Promise.race([comes(clients, world), ...running.map((one) => one.then(() => new Promise(() => {})))])
+    const hit = clients.filter(({ ended }) => !ended)
+    counts.kills++
+    counts.hits += hit.length
+    await world.kill()
+  }
+  const late = sleep(60_000).then(() => Promise.reject(new Error(`${name}: not every answer has ended after a minute`)))
+  await Promise.race([Promise.all(running), late])
+  late.catch(() => {})
+  for (const client of clients) {
+    counts.toGoOn.push(...client.waits)
+    if (client.endedAt > world.killedAt) counts.toEnd.push(client.endedAt - world.killedAt)
+    await judge(world, client, plan.perLife, counts)
+  }
+}
+
+/** Kills so often. */
+export const runKills = async ({ kills, onRound, seed, worlds }: KillOptions): Promise<KillReport> => {
+  const counts = nothing()
+  let planned = 0
+  const work = async (at: number): Promise<void> => {
+    const random = randomOf(seed + at * 7919)
+    const world = new World()
+    await world.open()
+    try {
+      for (let number = at; planned < kills; number++) {
+        const scene = scenes[number % scenes.length]!
+        const plan = planOf(scene, random)
+        planned += plan.kills.length
+        await round(world, `${scene} ${at}.${number}`, plan, counts)
+        onRound?.(counts)
+      }
+    } finally {
+      await world.close()
+    }
+  }
+  await compile()
+  await Promise.all(Array.from({ length: worlds }, (_, at) => work(at)))
+  return counts
+}

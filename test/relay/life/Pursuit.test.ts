@@ -1,0 +1,415 @@
+/**
+ * What a request has tried, and what comes next: as tables.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import {
+  type Code,
+  codes,
+  DeadlineExceeded,
+  DoRequestFailed,
+  InvalidRequest,
+  PromptBlocked,
+  RateLimited,
+  type ResilienceError,
+  StreamTruncated,
+  UpstreamOverloaded
+} from "effect-resilience/errors"
+import * as fc from "fast-check"
+import {
+  again,
+  anybody,
+  type Facts,
+  type Failed,
+  finalError,
+  giveUp,
+  joined,
+  next,
+  type Pursuit,
+  takenOver,
+  triedOf,
+  untried
+} from "#src/relay/Pursuit"
+import { sample } from "../../errors/samples.ts"
+import { anyError, pursuit } from "./notes.ts"
+
+const failed = (error: ResilienceError, more: Partial<Failed> = {}): Failed => ({
+  error,
+  channel: "a",
+  keyIndex: 0,
+  keyCount: 1,
+  continuing: false,
+  refusal: undefined,
+  statusForbids: false,
+  ...more
+})
+
+const facts = (more: Partial<Facts> = {}): Facts => ({
+  retry: { times: 3, sameChannel: 1, waitUpTo: 3000 },
+  recovery: { mode: "continue", maxContinuations: 2 },
+  now: 10_000,
+  remaining: 60_000,
+  backoff: 150,
+  phase: "unseen",
+  otherwise: false,
+  usable: () => true,
+  budget: () => true,
+  ...more
+})
+
+const asked = (attempts = 1, more: Partial<Pursuit> = {}): Pursuit => pursuit({ attempts, ...more })
+const reset = new DoRequestFailed({})
+const busy = new UpstreamOverloaded({})
+
+/** What comes next, in a line. */
+const said = ([, step]: ReturnType<typeof next>): string =>
+  step._tag === "GiveUp"
+    ? `ends: ${step.error._tag}`
+    : `asks ${step.only ?? "anybody"}${step.otherKey ? ", by another key" : ""}, after ${step.delayMillis}${step.announced ? ", announced" : ""}`
+
+describe("before anything was shown", () => {
+  it.each<readonly [string, Failed, Pursuit, Partial<Facts>, string]>([
+    ["a reset is asked again at once, once", failed(reset), asked(), {}, "asks a, after 0"],
+    ["and then elsewhere", failed(reset), asked(2, { askedAgain: { a: 1 } }), {}, "asks anybody, after 0"],
+    ["an overload is asked again after a backoff", failed(busy), asked(), {}, "asks a, after 150"],
+    [
+      "or after what it asks for, if that is longer",
+      failed(new UpstreamOverloaded({ retryAfterMillis: 2000 })),
+      asked(),
+      {},
+      "asks a, after 2000"
+    ],
+    [
+      "but not if that is too long",
+      failed(new UpstreamOverloaded({ retryAfterMillis: 3001 })),
+      asked(),
+      {},
+      "asks anybody, after 0"
+    ],
+    ["nor if the request's time is over by then", failed(busy), asked(), { remaining: 150 }, "asks anybody, after 0"],
+    ["what may not be asked again moves on", failed(reset), asked(), { usable: () => false }, "asks anybody, after 0"],
+    [
+      "unless it said itself when it may be",
+      failed(new UpstreamOverloaded({ retryAfterMillis: 200 })),
+      asked(),
+      { usable: () => false },
+      "asks a, after 200"
+    ],
+    ["without a budget it moves on", failed(reset), asked(), { budget: () => false }, "asks anybody, after 0"],
+    [
+      "a bad key is replaced by another",
+      failed(sample("channel:invalid_key"), { keyCount: 2 }),
+      asked(),
+      {},
+      "asks a, by another key, after 0"
+    ],
+    [
+      "while there is one",
+      failed(sample("channel:invalid_key"), { keyCount: 2 }),
+      asked(2, { keys: ["a#1"] }),
+      {},
+      "asks anybody, after 0"
+    ],
+    ["a caller's fault ends it", failed(new InvalidRequest({})), asked(), {}, "ends: InvalidRequest"],
+    ["a content's too", failed(new PromptBlocked({})), asked(), {}, "ends: PromptBlocked"],
+    [
+      "and a status that is not to be retried",
+      failed(busy, { statusForbids: true }),
+      asked(),
+      {},
+      "ends: UpstreamOverloaded"
+    ],
+    ["with the last attempt it ends", failed(reset), asked(4), {}, "ends: DoRequestFailed"],
+    ["with what came first", failed(reset), asked(4, { first: busy }), {}, "ends: UpstreamOverloaded"],
+    [
+      "unless the caller was found at fault",
+      failed(new InvalidRequest({})),
+      asked(4, { first: busy }),
+      {},
+      "ends: InvalidRequest"
+    ],
+    [
+      "out of time it ends as that, whatever was before",
+      failed(new DeadlineExceeded({})),
+      asked(2, { first: busy }),
+      {},
+      "ends: DeadlineExceeded"
+    ],
+    [
+      "without time left it ends with what came first",
+      failed(reset),
+      asked(1, { first: busy }),
+      { remaining: 0 },
+      "ends: UpstreamOverloaded"
+    ]
+  ])("%s", (_, failure, before, more, expected) => {
+    assert.strictEqual(said(next(before, failure, facts(more))), expected)
+  })
+
+  it("what was tried is remembered: channels that are out, that failed, keys, penalties, hints", () => {
+    const [once] = next(asked(), failed(new RateLimited({ retryAfterMillis: 60_000 })), facts())
+    assert.deepInclude(once, {
+      penalised: ["a"],
+      hints: { a: 70_000 },
+      previous: { channel: "a", reason: "rate_limited" }
+    })
+    const [twice] = next(
+      { ...once, attempts: 2 },
+      failed(sample("channel:response_time_exceeded"), { channel: "b" }),
+      facts()
+    )
+    assert.deepInclude(twice, { out: ["b"], penalised: ["a", "b"], hints: { a: 70_000 } })
+    const tried = triedOf({ ...twice, failed: ["c"], keys: ["a#0"] })
+    assert.deepStrictEqual([[...tried.out], [...tried.failed], [...tried.keys]], [["b"], ["c"], ["a#0"]])
+  })
+
+  it("a longer hint stays, a shorter one does not shorten it", () => {
+    const long = next(asked(), failed(new RateLimited({ retryAfterMillis: 9000 })), facts())[0]
+    assert.deepStrictEqual(next(long, failed(new RateLimited({ retryAfterMillis: 10 })), facts())[0].hints, {
+      a: 19_000
+    })
+  })
+
+  it("asked again for its own sake, a channel may use the same key again", () => {
+    assert.deepStrictEqual(next(asked(), failed(reset), facts())[0].keys, [])
+    assert.deepStrictEqual(next(asked(), failed(reset, { keyCount: 2 }), facts())[0].keys, ["a#0"])
+  })
+})
+
+describe("after something was shown", () => {
+  it.each<readonly [string, Failed, Pursuit, Partial<Facts>, string]>([
+    ["it goes on", failed(reset), asked(), { phase: "shown" }, "asks anybody, after 0"],
+    ["as often as it may", failed(reset), asked(3, { continuations: 1 }), { phase: "shown" }, "asks anybody, after 0"],
+    ["and no oftener", failed(reset), asked(3, { continuations: 2 }), { phase: "shown" }, "ends: DoRequestFailed"],
+    [
+      "never with recovery off",
+      failed(reset),
+      asked(),
+      { phase: "shown", recovery: { mode: "off", maxContinuations: 2 } },
+      "ends: DoRequestFailed"
+    ],
+    ["never where it cannot be spliced", failed(reset), asked(), { phase: "final" }, "ends: DoRequestFailed"],
+    ["a caller's fault ends it", failed(new InvalidRequest({})), asked(), { phase: "shown" }, "ends: InvalidRequest"],
+    [
+      "but not a continuation, which the caller did not ask for",
+      failed(new InvalidRequest({}), { continuing: true }),
+      asked(),
+      { phase: "joining" },
+      "asks anybody, after 0"
+    ],
+    [
+      "a refused mode is no failure: the next mode",
+      failed(reset, { continuing: true, refusal: { _tag: "Mode", mode: "prefill" } }),
+      asked(),
+      { phase: "joining", otherwise: true },
+      "asks a, after 0, announced"
+    ],
+    [
+      "or another channel, where there is none",
+      failed(reset, { continuing: true, refusal: { _tag: "Mode", mode: "message" } }),
+      asked(),
+      { phase: "joining" },
+      "asks anybody, after 0"
+    ],
+    [
+      "out of time it ends as that",
+      failed(new DeadlineExceeded({})),
+      asked(),
+      { phase: "shown" },
+      "ends: DeadlineExceeded"
+    ]
+  ])("%s", (_, failure, before, more, expected) => {
+    assert.strictEqual(said(next(before, failure, facts(more))), expected)
+  })
+
+  it("what broke it first is told in the end, and what broke last is gone on from", () => {
+    const [first] = next(asked(), failed(reset), facts({ phase: "shown" }))
+    assert.deepStrictEqual(first.broke, { error: reset, from: "a", reason: "do_request_failed" })
+    // b has shown nothing of its own: a is still the one that did.
+    const [unjoined] = next(first, failed(busy, { channel: "b", continuing: true }), facts({ phase: "joining" }))
+    assert.deepStrictEqual(unjoined.broke, { error: reset, from: "a", reason: "do_request_failed" })
+    const [second, step] = next(
+      joined(first, "b"),
+      failed(busy, { channel: "b", continuing: true }),
+      facts({ phase: "shown", recovery: { mode: "continue", maxContinuations: 1 } })
+    )
+    assert.deepStrictEqual(second.broke, { error: reset, from: "b", reason: "upstream_overloaded" })
+    assert.deepStrictEqual(step, { _tag: "GiveUp", error: reset })
+    assert.strictEqual(finalError(second), reset)
+  })
+
+  it("an attempt that is made again without a field that its target refused counts as none", () => {
+    const refusal = { _tag: "Field", path: "temperature" } as const
+    const [after, step] = next(asked(2), failed(reset, { refusal }), facts({ phase: "unseen", otherwise: true }))
+    assert.deepStrictEqual(after, asked(1))
+    assert.deepStrictEqual(step, {
+      _tag: "Ask",
+      only: "a",
+      otherKey: false,
+      delayMillis: 0,
+      announced: true
+    })
+  })
+
+  it("a refused mode changes nothing of what was tried", () => {
+    const before = asked(2, { continuations: 1 })
+    assert.strictEqual(
+      next(before, failed(reset, { refusal: { _tag: "Mode", mode: "prefill" } }), facts({ phase: "joining" }))[0],
+      before
+    )
+  })
+})
+
+describe("again: when all was tried", () => {
+  it.each<readonly [string, Pursuit, Partial<Facts>, string]>([
+    ["the best of what failed is asked after a backoff", asked(2, { first: busy }), {}, "asks b, after 150"],
+    ["or when it said that it may be", asked(2, { first: busy, hints: { b: 12_000 } }), {}, "asks b, after 2000"],
+    ["not if that is too far", asked(2, { first: busy, hints: { b: 13_001 } }), {}, "ends: UpstreamOverloaded"],
+    [
+      "not if the request's time is over by then",
+      asked(2, { first: busy }),
+      { remaining: 150 },
+      "ends: UpstreamOverloaded"
+    ],
+    ["not without a budget", asked(2, { first: busy }), { budget: () => false }, "ends: UpstreamOverloaded"],
+    ["and where nothing came first, as a cut", asked(2), { budget: () => false }, "ends: StreamTruncated"]
+  ])("%s", (_, before, more, expected) => {
+    assert.strictEqual(said([before, again(before, "b", facts(more))]), expected)
+  })
+})
+
+describe("giveUp", () => {
+  it.each<readonly [string, ResilienceError, Pursuit["hints"], number | undefined]>([
+    ["tells the least wait of those that were asked", busy, { a: 19_000, b: 15_000 }, 5000],
+    ["not one that is over", busy, { a: 9000 }, undefined],
+    ["nothing where nobody said any", busy, {}, undefined],
+    ["nothing where asking again does not help", new InvalidRequest({}), { a: 19_000 }, undefined]
+  ])("%s", (_, error, hints, expected) => {
+    const step = giveUp(pursuit({ hints }), error, 10_000)
+    if (step._tag !== "GiveUp") return assert.fail("it does not give up")
+    assert.strictEqual(step.error._tag, error._tag)
+    assert.strictEqual(step.error.retryAfterMillis, expected)
+  })
+})
+
+describe("takenOver: the process that wrote the answer is gone", () => {
+  const rules = { retry: { times: 3 }, recovery: { mode: "continue", maxContinuations: 2 } } as const
+  const unseen = { shown: false, open: "a", ...rules }
+  const seen = { shown: true, open: "a", ...rules }
+
+  it("nothing was shown: the attempt that was lost counts as it did, and comes first", () => {
+    assert.deepInclude(takenOver(asked(1), unseen), {
+      attempts: 1,
+      continuations: 0,
+      previous: { channel: "a", reason: "writer_lost" },
+      broke: undefined
+    })
+    assert.strictEqual(takenOver(asked(1), unseen)?.first?._tag, "StreamTruncated")
+    assert.strictEqual(takenOver(asked(2, { first: busy }), unseen)?.first, busy)
+  })
+
+  it("nothing was shown and nobody was asked: it counts all the same", () => {
+    assert.deepInclude(takenOver(untried, { ...unseen, open: undefined }), {
+      attempts: 1,
+      previous: { channel: "", reason: "writer_lost" }
+    })
+    const between = asked(2, { previous: { channel: "b", reason: "rate_limited" } })
+    assert.deepInclude(takenOver(between, { ...unseen, open: undefined }), {
+      attempts: 3,
+      previous: { channel: "b", reason: "writer_lost" }
+    })
+  })
+
+  it.each([
+    [0, 3, true],
+    [3, 3, true],
+    [4, 3, false],
+    [1, 0, false],
+    [1, 1, true]
+  ])("nothing was shown, %i attempts of %i further ones: goes on %s", (attempts, times, goes) => {
+    const pursuit = takenOver(asked(attempts), { ...unseen, retry: { times } })
+    assert.strictEqual(pursuit !== undefined, goes)
+  })
+
+  it.each([
+    [0, 2, true],
+    [1, 2, true],
+    [2, 2, false],
+    [0, 0, false]
+  ])("shown, %i continuations of %i: goes on %s, and counts one more", (continuations, maxContinuations, goes) => {
+    const taken = takenOver(asked(1, { continuations }), { ...seen, recovery: { mode: "continue", maxContinuations } })
+    assert.strictEqual(taken?.continuations, goes ? continuations + 1 : undefined)
+  })
+
+  it("shown, with recovery off: never", () => {
+    assert.strictEqual(takenOver(asked(1), { ...seen, recovery: { mode: "off", maxContinuations: 2 } }), undefined)
+  })
+
+  it("shown: it goes on from the channel that showed it last, and ends with what broke it first", () => {
+    const taken = takenOver(asked(1), seen)
+    assert.deepInclude(taken?.broke, { from: "a", reason: "writer_lost" })
+    assert.instanceOf(taken?.broke?.error, StreamTruncated)
+    // b was asked to go on, and had shown nothing of its own.
+    const broke = { error: reset, from: "a", reason: "do_request_failed" } as const
+    const joining = takenOver(asked(2, { continuations: 1, broke }), { ...seen, open: "b" })
+    assert.deepStrictEqual(joining?.broke, { error: reset, from: "a", reason: "writer_lost" })
+    assert.deepStrictEqual(joining?.previous, { channel: "b", reason: "writer_lost" })
+    // b had been joined.
+    const after = takenOver(joined(asked(2, { continuations: 1, broke }), "b"), { ...seen, open: "b" })
+    assert.deepInclude(after?.broke, { from: "b", reason: "writer_lost" })
+  })
+
+  it("a request that kills whoever serves it is served so often and no oftener", () => {
+    for (const shown of [false, true]) {
+      let lives = 0
+      let pursuit: Pursuit | undefined = untried
+      while (pursuit !== undefined && lives < 50) {
+        lives++
+        pursuit = takenOver({ ...pursuit, attempts: pursuit.attempts + 1 }, { ...rules, shown, open: "a" })
+      }
+      assert.strictEqual(lives, shown ? 1 + 2 : 1 + 3)
+    }
+  })
+})
+
+describe("next, for any failures", () => {
+  it("ends within its budgets, penalises nobody twice, and asks nobody who is out", () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(anyError, fc.constantFrom("a", "b", "c"), fc.boolean()), { minLength: 40, maxLength: 40 }),
+        fc.nat({ max: 3 }),
+        fc.nat({ max: 3 }),
+        (failures, times, maxContinuations) => {
+          let now = untried
+          let shown = false
+          for (const [error, channel, commits] of failures) {
+            now = { ...now, attempts: now.attempts + 1 }
+            shown ||= commits
+            const [after, step] = next(
+              now,
+              failed(error, { channel, continuing: now.broke !== undefined }),
+              facts({
+                retry: { times, sameChannel: 1, waitUpTo: 3000 },
+                recovery: { mode: "continue", maxContinuations },
+                phase: shown ? "shown" : "unseen"
+              })
+            )
+            assert.strictEqual(new Set(after.penalised).size, after.penalised.length)
+            if (step._tag === "GiveUp") return
+            if (step.only !== undefined) assert.notInclude(after.out, step.only)
+            assert.isAtMost(after.continuations, maxContinuations)
+            now = after
+          }
+          assert.fail("it never ends")
+        }
+      )
+    ))
+
+  it.each(codes)("%s is a step, whatever was shown", (code: Code) => {
+    for (const phase of ["unseen", "shown", "joining", "final"] as const) {
+      const [after, step] = next(asked(), failed(sample(code)), facts({ phase }))
+      assert.include(["GiveUp", "Ask"], step._tag)
+      if (step._tag === "Ask" && step.only === undefined) assert.deepStrictEqual(step, anybody)
+      assert.isAtMost(after.penalised.length, 1)
+    }
+  })
+})
