@@ -97,6 +97,8 @@ export interface UpstreamDialect {
    * another dialect's client, and what the relay itself adds. `encode` leaves out those that are in `refused`.
    */
   readonly refusable: (request: AnswerRequest) => ReadonlyArray<string>
+  /** The same of what stands in the conversation: that it was refused says nothing of the next request. Absent: nothing. */
+  readonly refusableOnce?: (request: AnswerRequest) => ReadonlyArray<string>
   readonly encode: (options: EncodeRequest) => Result.Result<Encoded, ConvertRequestFailed>
   /** Reads the number of tokens from the body of a count; `undefined` where it has none. Absent: it counts nothing. */
   readonly counted?: (body: string) => number | undefined

@@ -40,6 +40,8 @@ class Attempts {
   private readonly context: AnswerContext
   /** What comes next. */
   private step: Ask = Pursuit.anybody
+  /** What of this conversation was refused: for this request only, whoever is asked. */
+  private readonly refusedOnce = new Set<string>()
   /** The fields that each channel has no words for. */
   private readonly wordless = new Map<string, ReadonlyArray<string>>()
 
@@ -213,7 +215,7 @@ class Attempts {
       stream: target.channel.stream,
       continuation: this.continuation(mode),
       params: target.channel.params,
-      refused: context.selection.refused(target).fields,
+      refused: new Set([...context.selection.refused(target).fields, ...this.refusedOnce]),
       drop: target.channel.onUnsupported === "drop"
     })
     if (encoding._tag === "Failure") {
@@ -294,8 +296,11 @@ class Attempts {
         answer.settings.budget.success(context.now(), 0)
         return answer.complete()
       }
-      if (refusal !== undefined) context.selection.rememberRefusal(target, refusal)
-      else if (error === undefined) return
+      if (refusal !== undefined) {
+        if (!(refusal._tag === "Field" && this.refusedOnce.has(refusal.path))) {
+          context.selection.rememberRefusal(target, refusal)
+        }
+      } else if (error === undefined) return
       else if (error._tag !== "DeadlineExceeded") answer.settings.budget.failure(context.now())
       const [pursuit, step] = Pursuit.next(
         answer.pursuit,
@@ -334,12 +339,16 @@ class Attempts {
     if (verdict._tag === "Broken" && status === 400) {
       const { request } = this.answer.start
       const known = this.context.selection.refused(target).fields
-      const fields = upstreamDialectOf(target.channel.dialect).refusable(request)
+      const dialect = upstreamDialectOf(target.channel.dialect)
+      const once = dialect.refusableOnce?.(request) ?? []
+      // What is more exact comes first.
+      const fields = [...once, ...dialect.refusable(request)]
       const path = refusedField(
         verdict.error,
         status,
-        fields.filter((field) => !known.has(field))
+        fields.filter((field) => !known.has(field) && !this.refusedOnce.has(field))
       )
+      if (path !== undefined && once.includes(path)) this.refusedOnce.add(path)
       if (path !== undefined) return { _tag: "Field", path }
     }
     return mode !== undefined && mode !== "restart" && refusesMode(verdict, status) ? { _tag: "Mode", mode } : undefined

@@ -24,6 +24,19 @@ describe("the field that an upstream refuses", () => {
     ["a name at the end", { message: "we do not know top_p." }, "top_p"],
     ["a longer path", { message: "output_config.effort: not supported" }, "output_config.effort"],
     ["no part of a word", { message: "temperatures are users' own" }, undefined],
+    ["a word that is none", { message: "The conversation must end with a user message." }, undefined],
+    ["an argument", { message: "Unrecognized request argument supplied: user" }, "user"],
+    ["what is not supported", { message: "temperature is not supported with this model" }, "temperature"],
+    [
+      "the place where something else is wrong",
+      { message: "messages.1.content.0: Invalid `signature` in `thinking` block" },
+      undefined
+    ],
+    [
+      "the place itself",
+      { message: "tools.0.function.strict: Extra inputs are not permitted" },
+      "tools[].function.strict"
+    ],
     ["nothing", { message: "no" }, undefined],
     ["no words", {}, undefined]
   ]
@@ -32,6 +45,15 @@ describe("the field that an upstream refuses", () => {
       assert.strictEqual(found(upstream), expected)
     })
   }
+
+  it("is the part of a conversation that its place and its words name together", () => {
+    const message = "messages.1.content.0: `thinking` blocks in the latest assistant message cannot be modified."
+    const refused = new InvalidRequest({ upstream: { status: 400, message } })
+    assert.strictEqual(
+      refusedField(refused, 400, ["messages[].content[].thinking", "thinking"]),
+      "messages[].content[].thinking"
+    )
+  })
 
   it("is none with another status", () => {
     assert.strictEqual(found({ param: "temperature" }, 422), undefined)

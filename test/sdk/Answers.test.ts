@@ -103,6 +103,22 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    // As a relay behind this one writes it: the signature comes with the call's name, before its arguments.
+    name: "a call that was signed before its arguments",
+    question: { tools },
+    plays: () =>
+      Script.answer([
+        Script.reasoning("Hm."),
+        Script.signature("c2lnbmVk"),
+        Script.toolCall({ id: "call_1", name: "weather", input: ['{"city":', '"Oslo"}'] })
+      ]),
+    gives: {
+      reasoning: "Hm.",
+      calls: [{ id: "call_1", name: "weather", input: { city: "Oslo" } }],
+      finish: "tool-calls"
+    }
+  },
+  {
     name: "an answer that is as long as it may be",
     question: { maxTokens: 16 },
     plays: () => Script.answer("Once upon a").pipe(Script.finish("length")),

@@ -2,7 +2,7 @@
  * A relay in front of false upstreams that speak any dialect, over real sockets.
  */
 import { Effect, Exit, Scope } from "effect"
-import { type Script, ScriptedServer } from "effect-resilience/testing"
+import { ScriptedServer, type Scripts } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
 import { keepLog } from "../support/log.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
@@ -12,8 +12,13 @@ keepLog()
 /** An upstream: what it speaks, what it plays, and more of its channel. */
 export interface UpstreamOf {
   readonly dialect: UpstreamDialectName
-  readonly plays: ReadonlyArray<Script.Script>
+  readonly plays: Scripts
   readonly channel?: object
+}
+
+/** The upstreams by channel id. */
+export interface Upstreams {
+  readonly [channel: string]: UpstreamOf
 }
 
 /** A relay with its upstreams, by channel id; the first one is asked first. */
@@ -24,7 +29,7 @@ export interface World {
 
 /** Runs something with a relay of its own. */
 export const withWorld = async <A>(
-  upstreams: { readonly [channel: string]: UpstreamOf },
+  upstreams: Upstreams,
   configuration: { readonly [section: string]: unknown },
   run: (world: World) => Promise<A>
 ): Promise<A> => {

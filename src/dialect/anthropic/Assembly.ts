@@ -51,8 +51,11 @@ const grow = (growing: Growing, delta: JsonObject): void => {
 const finished = ({ block, input, text, thinking }: Growing): JsonObject => {
   // A call's input is an object: one that is no JSON has been told as it is in the stream, and has no place here.
   const read = input === "" ? undefined : parseJson(input)
+  // A stream may begin a text with `citations: null`; a whole answer leaves them out, and `ai` refuses one that does not.
+  const { citations, ...rest } = block
   return {
-    ...block,
+    ...rest,
+    ...(citations === undefined || citations === null ? {} : { citations }),
     ...(block["type"] === "text" ? { text } : {}),
     ...(block["type"] === "thinking" ? { thinking } : {}),
     ...(input === "" ? {} : { input: isObject(read) ? read : {} })

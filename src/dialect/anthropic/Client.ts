@@ -170,9 +170,10 @@ class MessageEncoder implements AnswerEncoder {
   }
 
   private close(out: Payloads, block: Block): void {
-    // Thoughts that were cut have no signature: marked so, they are not sent back to who would refuse them.
-    if (block.kind === "thinking" && block.signature === "") {
-      this.sign(out, block, signedFor({ by: "anthropic", value: "" }))
+    // Thoughts that were cut have no signature: marked so, they are not sent back to who would refuse them. Another vendor's
+    // mark stands where the block begins; `ai` looks for it in an event of its own, and without it forgets the thought.
+    if (block.kind === "thinking" && !block.signed) {
+      this.sign(out, block, block.signature === "" ? signedFor({ by: "anthropic", value: "" }) : block.signature)
     }
     endBlock(this.written, block)
     out.push(event("content_block_stop", { index: block.index }))

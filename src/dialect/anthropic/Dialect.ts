@@ -10,7 +10,7 @@ import type { AnswerRequest } from "../Request.ts"
 import { wholeMessage } from "./Assembly.ts"
 import { anthropicEncoder } from "./Client.ts"
 import { anthropicDecoder, decodeWholeAnthropic } from "./Decode.ts"
-import { encodeAnthropic, refusableByAnthropic, unsaidToAnthropic } from "./Encode.ts"
+import { encodeAnthropic, refusableByAnthropic, refusableOnceByAnthropic, unsaidToAnthropic } from "./Encode.ts"
 import { anthropicFailure } from "./Errors.ts"
 import { anthropicContinuations, modelInfo, modelList } from "./Models.ts"
 import { parseAnthropicRequest } from "./Request.ts"
@@ -63,6 +63,7 @@ export const anthropic: UpstreamDialect = {
   framing: sse,
   unsaid: unsaidToAnthropic,
   refusable: refusableByAnthropic,
+  refusableOnce: refusableOnceByAnthropic,
   encode: encodeAnthropic,
   counted: (body) => {
     const counted = parseJson(body)

@@ -58,6 +58,13 @@ const refusable = ["metadata", "output_config.effort", "service_tier", "temperat
 /** What a target may refuse of the body: hints of another dialect's client. */
 export const refusableByAnthropic = (request: AnswerRequest): ReadonlyArray<string> => (isOwn(request) ? [] : refusable)
 
+/** Reasoning that it has signed, and that its client has sent back otherwise than it was. */
+const signedReasoning = "messages[].content[].thinking"
+
+/** What it may refuse of a conversation that another dialect's client has kept. */
+export const refusableOnceByAnthropic = (request: AnswerRequest): ReadonlyArray<string> =>
+  isOwn(request) ? [] : [signedReasoning]
+
 /** Leaves out what the target has refused, and tells of what a client had written. */
 const withoutRefused = (
   body: JsonObject,
@@ -104,7 +111,7 @@ const withContinuation = ({ continuation, request }: EncodeRequest, messages: Re
  */
 export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, ConvertRequestFailed> => {
   const { continuation, drop, model, params, refused, request, stream } = options
-  const said = isOwn(request) ? own(request) : crossed(request.asked())
+  const said = isOwn(request) ? own(request) : crossed(request.asked(), !refused.has(signedReasoning))
   if (said.unsaid.length > 0 && !drop) return Result.fail(unsayable(said.unsaid))
   const { messages, ...body } = said.body
   const asked = withContinuation(options, messages as ReadonlyArray<Message>)

@@ -102,6 +102,7 @@ const replay = (
   let model: string | undefined
   const introduced = new Set<number>()
   const calls = makeCalls()
+  const held = { of: undefined, value: "" }
   for (const event of payloads) {
     if (event.data === terminator || isOpenAIError(event)) {
       ended = true
@@ -124,7 +125,7 @@ const replay = (
         continue
       }
       foreign.replay(delta)
-      const pieces = piecesOf(delta, { calls: () => calls, names: undefined })
+      const pieces = piecesOf(delta, { calls: () => calls, names: undefined, held })
       if (pieces !== undefined) {
         beside += event.data.length
         sealed ||= seals({ pieces })

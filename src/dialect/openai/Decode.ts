@@ -11,7 +11,7 @@ import type { Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import { reasoningOf, textOf } from "./Chunk.ts"
 import { failureOf, readFinish } from "./Finish.ts"
-import { type PieceReading, piecesOf } from "./Pieces.ts"
+import { type PieceReading, piecesOf, releaseSignature } from "./Pieces.ts"
 
 const done: UpstreamEvent = { _tag: "Done" }
 
@@ -54,7 +54,7 @@ const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
   const choices = new Map<number, PieceReading>()
   const make = (): PieceReading => {
     let calls: Calls | undefined
-    return { names, calls: () => (calls ??= makeCalls(whole)) }
+    return { names, held: { of: undefined, value: "" }, calls: () => (calls ??= makeCalls(whole)) }
   }
   return {
     choice: (index) => {
@@ -124,6 +124,8 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
       const code = failureOf(end)
       if (code !== undefined) return brokenBy(end, code, choice["error"])
       finish ??= readFinish(end)
+      const { held } = reading.choice(index)
+      if (index === 0 && held.of !== undefined) releaseSignature((pieces ??= []), held)
     }
   }
   return {

@@ -103,7 +103,8 @@ export const makeForeignPieces = (callId: (index: number) => string): ForeignPie
   const signCall = ({ by, value }: Signed, index: number): JsonObject | undefined => {
     if (value === "") return undefined
     const extra = extraOf(by === google ? { ...nobody, google: value } : { ...nobody, relay: signedFor({ by, value }) })
-    return { tool_calls: [{ index, extra_content: extra }] }
+    // `ai` takes no part of a call without a function.
+    return { tool_calls: [{ index, function: { arguments: "" }, extra_content: extra }] }
   }
 
   const sayOne = (piece: Piece, pieces: ReadonlyArray<Piece>, known: number): JsonObject | undefined => {
