@@ -167,22 +167,20 @@ const enforce = <A, E, R, X>(
   expired: Expired<X>
 ): Effect.Effect<A, E | X, R> => {
   // In the call's own fiber: a sink that throws is its defect, and not the timer's.
-  const fail = Effect.suspend((): Effect.Effect<never, X> => {
-    const error = expired(Math.round(MonotonicClock.millis(fiber) - startedAt))
-    PolicyTelemetry.emit(fiber, "OnTimeout", () => ({ policy: "Deadline", error }))
-    return Effect.fail(error)
-  })
-  if (bound.at <= startedAt) return fail
+  const fail = () =>
+    Effect.suspend((): Effect.Effect<never, X> => {
+      const error = expired(Math.round(MonotonicClock.millis(fiber) - startedAt))
+      PolicyTelemetry.emit(fiber, "OnTimeout", () => ({ policy: "Deadline", error }))
+      return Effect.fail(error)
+    })
+  if (bound.at <= startedAt) return fail()
   const context = Context.add(fiber.context as Context.Context<R>, Enclosing, bound)
-  const ended = () => {
-    if (lives === "for this effect") bound.over = true
-  }
   // All in one step: between starting the effect and being able to stop it no interruption can come.
   return Effect.callback((resume) => {
     const child = Effect.runForkWith(context)(self)
     const exit = child.pollUnsafe()
     if (exit !== undefined) {
-      ended()
+      if (lives === "for this effect") bound.over = true
       return resume(exit)
     }
     // It waits: now there is a timer, and whichever ends first stops the other.
@@ -190,15 +188,15 @@ const enforce = <A, E, R, X>(
     const clock = fiber.getRef(Clock.Clock)
     const timer = Effect.runForkWith(context)(clock.sleep(Duration.millis(bound.at - MonotonicClock.millis(fiber))))
     child.addObserver((exit) => {
-      ended()
+      if (lives === "for this effect") bound.over = true
       timer.interruptUnsafe(fiber.id)
-      resume(over ? fail : exit)
+      resume(over ? fail() : exit)
     })
     timer.addObserver((exit) => {
       if (exit._tag === "Failure" || child.pollUnsafe() !== undefined) return
       over = true
       child.interruptUnsafe(fiber.id)
-      if (detach) resume(fail)
+      if (detach) resume(fail())
     })
     // Interrupted from outside: nothing of ours goes on.
     return Effect.suspend(() => {
