@@ -53,7 +53,7 @@ import * as PolicyTelemetry from "../PolicyTelemetry.ts"
  * Everything inside heeds it, though only `total` cuts anything off. `total` and `attempt` do not set it: `remaining`
  * knows of them all.
  */
-export const Current = Context.Reference<number>("effect-resilience/Deadline/Current", {
+export const Current = /*#__PURE__*/ Context.Reference<number>("effect-resilience/Deadline/Current", {
   defaultValue: () => Number.POSITIVE_INFINITY
 })
 
@@ -69,7 +69,7 @@ interface Enforced {
   over: boolean
 }
 
-const Enclosing = Context.Reference<Enforced | undefined>("effect-resilience/Deadline/Enclosing", {
+const Enclosing = /*#__PURE__*/ Context.Reference<Enforced | undefined>("effect-resilience/Deadline/Enclosing", {
   defaultValue: () => undefined
 })
 
@@ -139,13 +139,16 @@ export const inherit: {
   (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** As a call. */
   <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E, R>
-} = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E, R> => {
-  const limitMillis = Check.nonNegativeMillis("Deadline.inherit", "limit", limit)
-  return Effect.withFiber((fiber) => {
-    const at = Math.min(MonotonicClock.millis(fiber) + limitMillis, fiber.getRef(Current))
-    return Effect.provideService(self, Current, at)
-  })
-})
+} = /*#__PURE__*/ Function.dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E, R> => {
+    const limitMillis = Check.nonNegativeMillis("Deadline.inherit", "limit", limit)
+    return Effect.withFiber((fiber) => {
+      const at = Math.min(MonotonicClock.millis(fiber) + limitMillis, fiber.getRef(Current))
+      return Effect.provideService(self, Current, at)
+    })
+  }
+)
 
 /** Makes the error of a time that ran out. */
 type Expired<E> = (elapsedMillis: number) => E
@@ -291,7 +294,7 @@ export const total: {
     limit: Duration.Input,
     options?: Options
   ): Effect.Effect<A, E | DeadlineExceeded, R>
-} = both(totalOf)
+} = /*#__PURE__*/ both(totalOf)
 
 /**
  * Bounds one attempt: fails with `ChannelResponseTimeExceeded` (phase `attempt`) when `limit` (above zero) is over. What
@@ -309,7 +312,7 @@ export const attempt: {
     limit: Duration.Input,
     options?: Options
   ): Effect.Effect<A, E | ChannelResponseTimeExceeded, R>
-} = both(attemptOf)
+} = /*#__PURE__*/ both(attemptOf)
 
 /**
  * Bounds a whole stream, from its first pull to its end, the consumer's own time included: fails with
@@ -328,7 +331,7 @@ export const totalStream: {
     limit: Duration.Input,
     options?: Options
   ): Stream.Stream<A, E | DeadlineExceeded, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
