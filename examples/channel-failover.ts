@@ -4,8 +4,7 @@
  *   node --conditions=effect-resilience-source examples/channel-failover.ts
  */
 import { Effect } from "effect"
-import { decodeConfiguration } from "effect-resilience/cli"
-import { serve } from "effect-resilience/server"
+import { decodeConfiguration, serve } from "effect-resilience/relay"
 import { answerTo } from "./simulated/Answer.ts"
 import { type Mood, startUpstream, steady } from "./simulated/Upstream.ts"
 

@@ -5,7 +5,7 @@
  *   PACE=100 npm start        words a second of the simulated models; 12 is a readable pace
  */
 import { Effect, Result } from "effect"
-import { decodeConfiguration, printErr, runMain, runRelay } from "effect-resilience/cli"
+import { decodeConfiguration, printErr, runMain, runRelay } from "effect-resilience/relay"
 import { startAimock } from "./simulated/Aimock.ts"
 import { moody, startUpstream, steady } from "./simulated/Upstream.ts"
 

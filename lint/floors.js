@@ -1,5 +1,6 @@
 // The floors rule: a file imports from its own folder or from a lower floor, never from a sibling folder or a higher
-// one; and what Effect marks unstable comes in only through `...Http.ts` and `...Node.ts`. See docs/decisions/0002.
+// one, and there by the folder's face: its `index.ts`. What Effect marks unstable comes in only through `...Http.ts` and
+// `...Node.ts`. See docs/decisions/0002 and 0015.
 import { relative, resolve, dirname, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -32,8 +33,23 @@ export const floors = {
   exports: 10
 }
 
-const unstable =
-  /^effect\/(http|http-api|persistence|sql|observability|cli|rpc|cluster|workflow|ai|reactivity|socket|eventlog)(\/|$)/
+/** The folders of Effect 4.1 in which nothing is marked stable; and what is built on them, or may not be installed. */
+export const unstable =
+  /^(effect\/(ai|cli|cluster|crypto|devtools|eventlog|graphql|http|http-api|net|observability|persistence|process|reactivity|rpc|schema|socket|sql|workers|workflow|encoding\/Sse)|@effect\/[^/]+)(\/|$)/
+
+/**
+ * What of a folder may be taken without its `index.ts`: sections, so that who checks a configuration loads no server;
+ * what needs Node, and what is unstable, so that an index loads neither; and one module that few need and that loads
+ * `Schema`.
+ */
+const besideIndex = /(^errors\/Codec|Section|Node|Http)\.ts$/
+
+/** Folders that end in bundles of others: esbuild keeps the whole of a namespace that comes out of Effect's barrel. */
+const bundled = new Set(["errors", "policy", "sse", "stream", "http"])
+
+/** Whether an import brings more than types. */
+const bringsValues = ({ importKind, specifiers = [] }) =>
+  importKind !== "type" && specifiers.some((specifier) => specifier.importKind !== "type")
 
 const folderOf = (file) => {
   const path = relative(src, file)
@@ -56,6 +72,9 @@ const check = (context, node) => {
       message: `${source} is unstable in Effect 4.1: import it in a ...Http.ts or ...Node.ts file`
     })
   }
+  if (source === "effect" && bundled.has(from) && bringsValues(node)) {
+    context.report({ node, message: 'take values from the module that has them: import * as X from "effect/X"' })
+  }
   if (!source.startsWith(".")) return
   const to = folderOf(resolve(dirname(file), source))
   if (to === undefined) {
@@ -72,11 +91,18 @@ const check = (context, node) => {
       context.report({ node, message: `what all dialects share may not import from the room dialect/${rooms[1]}` })
     }
   }
-  if (to !== from && !(floors[to] < floors[from])) {
+  if (to === from) return
+  if (!(floors[to] < floors[from])) {
     context.report({
       node,
       message: `src/${from} is on floor ${floors[from]} and may not import from src/${to} on floor ${floors[to]}`
     })
+  }
+  const path = relative(src, resolve(dirname(file), source))
+    .split(sep)
+    .join("/")
+  if (from !== "exports" && path !== `${to}/index.ts` && !besideIndex.test(path)) {
+    context.report({ node, message: `src/${from} imports ${source}: take it from ../${to}/index.ts` })
   }
 }
 

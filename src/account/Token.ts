@@ -2,7 +2,7 @@
  * A token that clients show: what it is set to, as it stands in the file and in the books.
  */
 import { type Redacted, Schema } from "effect"
-import { matchesAnyModel } from "../dialect/ModelPattern.ts"
+import { matchesAnyModel } from "../dialect/index.ts"
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
 

@@ -33,7 +33,7 @@ export type TokenChangeError = TokenNotFound | TokenOfFile | TokensUnavailable |
  *
  * ```ts import.meta.vitest
  * import { Effect, Redacted } from "effect"
- * import { Tokens, TokensNode } from "effect-resilience/account"
+ * import { Tokens, TokensNode } from "effect-resilience/relay"
  *
  * const alice = { name: "alice", key: Redacted.make("er-alice"), models: ["gpt-*"], admin: false }
  * const program = Effect.gen(function* () {
@@ -77,4 +77,4 @@ export class Tokens extends Context.Service<
       options?: { readonly grace?: Duration.Input | undefined }
     ) => Effect.Effect<TokenWithKey, TokenChangeError>
   }
->()("effect-resilience/account/Tokens") {}
+>()("effect-resilience/relay/Tokens") {}

@@ -1,6 +1,17 @@
-export * from "./FindTokenNode.ts"
-export * from "./Token.ts"
-export * from "./TokenErrors.ts"
-export * from "./Tokens.ts"
+// What other floors take. How tokens are compared, cached and written is inside.
+export {
+  type Caller,
+  countsAt,
+  type FileToken,
+  mayUse,
+  type NewToken,
+  type Token,
+  type TokenChange,
+  TokenQuota,
+  TokenRate,
+  TokenSettings
+} from "./Token.ts"
+export { TokenNameTaken, TokenNotFound, TokenOfFile, TokensUnavailable, TokensWithoutBooks } from "./TokenErrors.ts"
+export { type TokenChangeError, Tokens, type TokenWithKey } from "./Tokens.ts"
 export * as TokensNode from "./TokensNode.ts"
-export * from "./TokensSection.ts"
+export { TokensSection } from "./TokensSection.ts"

@@ -4,9 +4,6 @@
 import type { Redacted } from "effect"
 import type { Channel } from "./ChannelSection.ts"
 
-/** How a channel may go on from a partial answer. `auto` tries prefill, then a message. */
-export type Continuation = "auto" | "prefill" | "message" | "token" | "none"
-
 /** What is asked: a channel, one of its keys, and the model's name there. */
 export interface Target {
   readonly channel: Channel

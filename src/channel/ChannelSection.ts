@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { declare, Fields, keysInOrder, unique, valueAt } from "../settings/index.ts"
-import { upstreamDialectNames } from "../dialect/index.ts"
+import { type Continuation, upstreamDialectNames } from "../dialect/index.ts"
 import { BaseUrl } from "./BaseUrl.ts"
 import { ChannelTimeouts } from "./TimeoutsSection.ts"
 
@@ -89,6 +89,11 @@ export const ChannelEntry = secret(
         "How it goes on from a part of an answer."
       ),
       stream: withDefault(flag, true, "Whether it can stream."),
+      onUnsupported: withDefault(
+        choice(["skip", "drop"]),
+        "skip",
+        "What happens to a request with a field that its dialect has no words for: it is not asked, or asked without the field."
+      ),
       statusMapping: withDefault(
         record(
           number(mappableStatus, (value) => Number.isInteger(value) && mayMap(value), {
@@ -129,7 +134,9 @@ export const ChannelEntry = secret(
 type Entry = typeof ChannelEntry.Type
 
 /** One upstream, with its keys, models and rank. A plain record: which one serves a request is decided by `Selection`. */
-export interface Channel extends Omit<Entry, "modelMapping"> {
+export interface Channel extends Omit<Entry, "continuation" | "modelMapping"> {
+  /** How it may go on from a partial answer. */
+  readonly continuation: Continuation
   /** Pattern to the name asked of the upstream; the first match wins, once. */
   readonly modelMapping: ReadonlyArray<readonly [pattern: string, model: string]>
 }

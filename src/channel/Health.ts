@@ -25,7 +25,7 @@
  * What is true beyond this process comes out of `settle` as facts, and goes in by `learn`.
  */
 import { type Blame, blameOf, type ByBlame, type ResilienceError } from "../errors/index.ts"
-import * as BreakerState from "../policy/breaker/BreakerState.ts"
+import { BreakerState } from "../policy/index.ts"
 import type { BreakerOptions } from "./BreakerSection.ts"
 import type { Fact } from "./Fact.ts"
 import * as Gate from "./Gate.ts"

@@ -2,11 +2,18 @@
  * What is asked of a selection, and what it gives: the words between it and the attempt loop.
  */
 import type { Effect } from "effect"
-import type { ContinuationMode } from "../dialect/index.ts"
-import type { ChannelNoAvailableKey, GetChannelFailed, ModelNotFound, ResilienceError } from "../errors/index.ts"
+import type { Refusal } from "../dialect/index.ts"
+import type {
+  ChannelNoAvailableKey,
+  ConvertRequestFailed,
+  GetChannelFailed,
+  ModelNotFound,
+  ResilienceError
+} from "../errors/index.ts"
 import type { Target } from "./Channel.ts"
 import type { ChannelEvent, ChannelStateName } from "./ChannelEvent.ts"
 import type { Fact } from "./Fact.ts"
+import type { Refused } from "./Refusals.ts"
 
 /** What one request has tried so far. */
 export interface Tried {
@@ -34,7 +41,15 @@ export interface Wanted {
   readonly group?: string | undefined
   /** Only channels for which this holds: those that can continue a partial answer, say. */
   readonly suits?: ((target: Target) => boolean) | undefined
+  /**
+   * The fields of the request that a target has no words for. A channel that lacks any is not asked; where every channel
+   * does, the pick fails with `ConvertRequestFailed`.
+   */
+  readonly unsaid?: ((target: Target) => ReadonlyArray<string>) | undefined
 }
+
+/** Why there is no target: the error that a client should see. */
+export type PickError = ModelNotFound | ChannelNoAvailableKey | ConvertRequestFailed | GetChannelFailed
 
 /** A target that was picked. `release` must be called once, with how the attempt ended: it feeds the target's health. */
 export interface Picked {
@@ -64,17 +79,19 @@ export interface SelectionService {
   readonly models: () => ReadonlyArray<string>
   /** Whether any channel names the model, switched off or not. */
   readonly serves: (model: string) => boolean
-  /** The next target. Fails with the error that a client should see when there is none. */
-  readonly pick: (wanted: Wanted) => Effect.Effect<Picked, ModelNotFound | ChannelNoAvailableKey | GetChannelFailed>
+  /** The next target. */
+  readonly pick: (wanted: Wanted) => Effect.Effect<Picked, PickError>
+  /** Who `pick` would give now, by the same chance. It takes nothing and moves nobody's turn. */
+  readonly peek: (wanted: Wanted) => Effect.Effect<Target, PickError>
   /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
   readonly usable: (wanted: Wanted) => boolean
   /** How all channels do, in file order. */
   readonly states: Effect.Effect<ReadonlyArray<ChannelState>>
   /** Takes a fact that was found elsewhere, or before a restart, or by a person. One of a channel unknown is nothing. */
   readonly learn: (fact: Fact) => void
-  /** The modes that a target has refused, remembered per channel and model. */
-  readonly refusedModes: (target: Target) => ReadonlySet<ContinuationMode>
-  readonly rememberRefusal: (target: Target, mode: ContinuationMode) => void
+  /** What a target has refused within the last hour, remembered per channel and model. */
+  readonly refused: (target: Target) => Refused
+  readonly rememberRefusal: (target: Target, refusal: Refusal) => void
 }
 
 /** Who is told of what happens to channels. */

@@ -18,7 +18,7 @@ export interface RegistryService {
 
 /** The channels that there are now. */
 export class Registry extends Context.Service<Registry, RegistryService>()("effect-resilience/channel/Registry") {
-  /** The channels of the settings, as they change. */
+  /** The channels of the settings, as they change: a list that somebody put in their place lasts until they do. */
   static readonly layer: Layer.Layer<Registry, never, Settings> = Layer.effect(
     Registry,
     Effect.gen(function* () {

@@ -3,11 +3,11 @@
  * and owns what these are about. Everything is synchronous, so there are no locks.
  */
 import { Clock, Effect, Random, Redacted, type Scope } from "effect"
-import type { ContinuationMode } from "../dialect/index.ts"
 import {
   type Blame,
   blameOf,
   ChannelNoAvailableKey,
+  ConvertRequestFailed,
   GetChannelFailed,
   ModelNotFound,
   stackless
@@ -19,14 +19,10 @@ import type { ChannelStateName } from "./ChannelEvent.ts"
 import type { Channel } from "./ChannelSection.ts"
 import * as Choice from "./Choice.ts"
 import * as Health from "./Health.ts"
-import type { Outcome, Picked, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
+import type { Outcome, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
+import { Refusals } from "./Refusals.ts"
 import { Registry } from "./Registry.ts"
 import { exactModels, serves, serving, type Serving } from "./Serving.ts"
-
-const noModes: ReadonlySet<ContinuationMode> = new Set()
-
-/** Of so many channels and models the refused modes are remembered. */
-const refusalsRemembered = 1_000
 
 const verdictOf = (outcome: Outcome): Health.Verdict =>
   outcome._tag === "Success"
@@ -34,8 +30,6 @@ const verdictOf = (outcome: Outcome): Health.Verdict =>
     : outcome._tag === "Failure" && outcome.penalise
       ? Health.verdictOf(outcome.error)
       : Health.nothing
-
-type PickError = ModelNotFound | ChannelNoAvailableKey | GetChannelFailed
 
 /** What a pick comes to before anything is taken. */
 type Chosen =
@@ -60,7 +54,7 @@ export const make = ({
     const turns = new Map<string, number>()
     /** The request that is asking for a model in distress, and until when it alone may. */
     const asking = new Map<string, { readonly until: number }>()
-    const refusals = new Map<string, Set<ContinuationMode>>()
+    const refusals = new Refusals()
     /** Made when the channels change: it is read by many requests. */
     let models: ReadonlyArray<string> = []
 
@@ -91,7 +85,7 @@ export const make = ({
         if (ids.has(id)) continue
         known.delete(id)
         turns.delete(id)
-        forgetRefusals(id)
+        refusals.forget(id)
         Health.remove(health, id)
         tell({ _tag: "ChannelRemoved", channel: id })
       }
@@ -104,22 +98,19 @@ export const make = ({
         } else if (seen.channel !== channel) {
           const place = placeOf(seen.channel, channel)
           Health.change(health, id, keysBefore(seen.channel, channel), place)
-          if (place !== "same") forgetRefusals(id)
+          if (place !== "same") refusals.forget(id)
           seen.channel = channel
         }
         refresh(id, undefined, now, true)
       }
     }
 
-    const forgetRefusals = (id: string): void => {
-      for (const at of refusals.keys()) if (at.startsWith(`${id} `)) refusals.delete(at)
-    }
-
     const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number) => {
-      const { otherKey, suits, tried } = wanted
+      const { otherKey, suits, tried, unsaid } = wanted
       const options: Array<Choice.Option> = []
       for (const { channel, model } of serving) {
         if (!channel.enabled) continue
+        if (unsaid !== undefined && unsaid(targetOf(channel, 0, model)).length > 0) continue
         for (let key = 0; key < Math.max(channel.keys.length, 1); key++) {
           const id = keyId(channel.id, channel.keys.length === 0 ? -1 : key)
           const fitness = Health.fitness(health, { channel: channel.id, key, model }, now)
@@ -187,6 +178,8 @@ export const make = ({
         return { _tag: "None", error: () => new ChannelNoAvailableKey({ model }) }
       }
       const options = optionsOf(wanted, serving, now)
+      const wordless = options.length === 0 ? unsaidByAll(wanted, serving) : []
+      if (wordless.length > 0) return { _tag: "None", error: () => inconvertible(wordless) }
       const option = Choice.usableOption(options, draw)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
       if (Choice.inDistress(options) && mayAskInDistress(model, now)) {
@@ -202,16 +195,17 @@ export const make = ({
 
     const servingOf = ({ group, model }: Wanted): ReadonlyArray<Serving> => serving(registry.channels(), model, group)
 
+    const drawOf = (random: Random.Random): Choice.Draw => ({
+      next: () => random.nextDoubleUnsafe(),
+      turn: (channel) => turns.get(channel) ?? 0
+    })
+
     const pick = (wanted: Wanted, clock: Clock.Clock, random: Random.Random): Picked | PickError => {
       const now = clock.currentTimeMillisUnsafe()
       const serving = servingOf(wanted)
       // A rest ends by itself, and nothing tells when: it is seen here.
       for (const { channel } of serving) refresh(channel.id, undefined, now)
-      const draw: Choice.Draw = {
-        next: () => random.nextDoubleUnsafe(),
-        turn: (channel) => turns.get(channel) ?? 0
-      }
-      const chosen = choose(wanted, serving, draw, now)
+      const chosen = choose(wanted, serving, drawOf(random), now)
       switch (chosen._tag) {
         case "Usable":
           return take(chosen.option, chosen.last, clock, undefined)
@@ -237,6 +231,14 @@ export const make = ({
           const picked = pick(wanted, fiber.getRef(Clock.Clock), fiber.getRef(Random.Random))
           return "_tag" in picked ? Effect.fail(picked) : Effect.succeed(picked)
         }),
+      peek: (wanted) =>
+        Effect.withFiber((fiber) => {
+          const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+          const chosen = choose(wanted, servingOf(wanted), drawOf(fiber.getRef(Random.Random)), now)
+          if (chosen._tag === "None") return Effect.fail(stackless(chosen.error))
+          const { channel, key, model } = chosen.option
+          return Effect.succeed(targetOf(channel, key, model))
+        }),
       usable: (wanted) => choose(wanted, servingOf(wanted), noChance, clock.currentTimeMillisUnsafe())._tag !== "None",
       states: Effect.map(Clock.currentTimeMillis, (now) =>
         registry.channels().map(({ id }) => {
@@ -251,13 +253,8 @@ export const make = ({
         Health.learn(health, fact, now)
         refresh(fact.channel, undefined, now, true)
       },
-      refusedModes: ({ channel, model }) => refusals.get(`${channel.id} ${model}`) ?? noModes,
-      rememberRefusal: ({ channel, model }, mode) => {
-        const at = `${channel.id} ${model}`
-        const modes = refusals.get(at) ?? new Set()
-        refusals.set(at, modes.add(mode))
-        if (refusals.size > refusalsRemembered) refusals.delete(refusals.keys().next().value!)
-      }
+      refused: (target) => refusals.of(target, clock.currentTimeMillisUnsafe()),
+      rememberRefusal: (target, refusal) => refusals.remember(target, refusal, clock.currentTimeMillisUnsafe())
     }
   })
 
@@ -267,6 +264,29 @@ const targetOf = (channel: Channel, key: number, model: string): Target => ({
   key: channel.keys[key],
   model
 })
+
+/** The fields that stand in the way where no channel, however well, has words for the request. */
+const unsaidByAll = ({ unsaid }: Wanted, serving: ReadonlyArray<Serving>): ReadonlyArray<string> => {
+  if (unsaid === undefined) return []
+  const fields = new Set<string>()
+  for (const { channel, model } of serving) {
+    if (!channel.enabled) continue
+    const paths = unsaid(targetOf(channel, 0, model))
+    if (paths.length === 0) return []
+    for (const path of paths) fields.add(path)
+  }
+  return [...fields]
+}
+
+const inconvertible = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
+  new ConvertRequestFailed({
+    message: `no channel of this model has words for ${fields.join(", ")}`,
+    details: fields.map((field) => ({
+      field,
+      message: "cannot be said to any channel of this model",
+      code: "unsupported"
+    }))
+  })
 
 // Whether no other channel could be asked if this one failed. `only` and `otherKey` say nothing of other channels.
 const isLast = (wanted: Wanted, options: ReadonlyArray<Choice.Option>, chosen: Choice.Option): boolean =>

@@ -1,7 +1,7 @@
 /**
  * Which channels name which model. Pure.
  */
-import { isExactModel, mapModel, matchesAnyModel } from "../dialect/ModelPattern.ts"
+import { isExactModel, mapModel, matchesAnyModel } from "../dialect/index.ts"
 import type { Channel } from "./ChannelSection.ts"
 
 /** The group that a request belongs to when nothing says otherwise. */

@@ -1,11 +1,22 @@
-export * from "./BreakerSection.ts"
-export * from "./Channel.ts"
-export * from "./ChannelEvent.ts"
-export * from "./ChannelSection.ts"
-export * from "./Fact.ts"
-export * from "./Pick.ts"
-export * from "./Registry.ts"
-export * from "./Selection.ts"
-export * from "./TimeoutsSection.ts"
-export * from "./Upstream.ts"
+// What other floors take: the channels that there are, which of them is asked, and how.
+export { type BreakerOptions, BreakerSection } from "./BreakerSection.ts"
+export { keyId, type Target } from "./Channel.ts"
+export type { ChannelEvent, ChannelStateName } from "./ChannelEvent.ts"
+export { type Channel, ChannelSection } from "./ChannelSection.ts"
+export type { Disabler, Fact } from "./Fact.ts"
+export type {
+  ChannelState,
+  Outcome,
+  Picked,
+  PickError,
+  SelectionOptions,
+  SelectionService,
+  Tried,
+  Wanted
+} from "./Pick.ts"
+export type { Refused } from "./Refusals.ts"
+export { Registry, type RegistryService } from "./Registry.ts"
+export { Selection } from "./Selection.ts"
+export { type Timeouts, TimeoutsSection } from "./TimeoutsSection.ts"
+export { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamSink } from "./Upstream.ts"
 export * as UpstreamNode from "./UpstreamNode.ts"

@@ -92,7 +92,16 @@ export interface UpstreamDialect {
   readonly framing: Framing
   /** The fields that this dialect has no words for, by the paths of the client's body: such a channel is not asked. */
   readonly unsaid: (request: AnswerRequest, model: string) => ReadonlyArray<string>
+  /**
+   * Paths in the body, `[]` for any of a list, that a target may refuse although no client needs them said: hints of
+   * another dialect's client, and what the relay itself adds. `encode` leaves out those that are in `refused`.
+   */
+  readonly refusable: (request: AnswerRequest) => ReadonlyArray<string>
+  /** The same of what stands in the conversation: that it was refused says nothing of the next request. Absent: nothing. */
+  readonly refusableOnce?: (request: AnswerRequest) => ReadonlyArray<string>
   readonly encode: (options: EncodeRequest) => Result.Result<Encoded, ConvertRequestFailed>
+  /** Reads the number of tokens from the body of a count; `undefined` where it has none. Absent: it counts nothing. */
+  readonly counted?: (body: string) => number | undefined
   readonly decoder: (encoded: Encoded) => EventDecoder
   /** Reads a whole answer (of a channel that cannot stream) as events, or its fault. */
   readonly decodeWhole: (answer: HttpAnswer, encoded: Encoded) => ReadonlyArray<UpstreamEvent>
@@ -272,6 +281,8 @@ export interface ClientDialect {
   readonly views: { readonly whole: View; readonly list: View | undefined }
   readonly models: (names: ReadonlyArray<string>, about: ModelsAbout) => JsonObject
   readonly model: (name: string, about: ModelsAbout) => JsonObject
+  /** The header in which its clients look for the request's id, beside `x-request-id`. */
+  readonly idHeader?: string
   /** The answer to a request to count tokens; absent where the dialect has none. */
   readonly count?: (inputTokens: number) => JsonObject
   readonly failure: Envelope

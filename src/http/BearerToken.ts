@@ -1,7 +1,7 @@
 /**
  * The token of an `Authorization` header.
  */
-import { Redacted } from "effect"
+import * as Redacted from "effect/Redacted"
 
 /**
  * The token of `Authorization: Bearer <token>`; the scheme's case does not matter (RFC 9110). `undefined` for another

@@ -3,8 +3,7 @@
  * error's own words (an upstream's, if an upstream said it), redacted. Everywhere else it reads the catalogue's message,
  * which names no host, key, path or internal. An error's `publicMessage` is read as it is, whoever is to blame.
  */
-import { type ByBlame, describe, type Detail, type ResilienceError } from "../errors/index.ts"
-import { redactText } from "../errors/Redaction.ts"
+import { type ByBlame, describe, type Detail, redactText, type ResilienceError } from "../errors/index.ts"
 
 const showsOwnWords = {
   caller: true,

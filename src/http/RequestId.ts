@@ -1,7 +1,8 @@
 /**
  * The id that a request has in every answer, event and log line.
  */
-import { Effect, Random } from "effect"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 
 const allowed = /^[A-Za-z0-9._:-]{1,128}$/
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

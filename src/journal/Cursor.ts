@@ -42,7 +42,7 @@ export const makeStreamId = (): StreamId => {
  * The cursor of an event.
  *
  * ```ts import.meta.vitest
- * import { formatCursor } from "effect-resilience/journal"
+ * import { formatCursor } from "effect-resilience/relay"
  *
  * formatCursor("Zm9vYmFyYmF6cXV4MTIzNA", 7) // => "Zm9vYmFyYmF6cXV4MTIzNA.7"
  * ```
@@ -53,7 +53,7 @@ export const formatCursor = (stream: string, seq: number): string => `${stream}.
  * Reads a cursor, or gives `undefined` for what is none: nothing is trimmed, and no other form of a number is taken.
  *
  * ```ts import.meta.vitest
- * import { parseCursor } from "effect-resilience/journal"
+ * import { parseCursor } from "effect-resilience/relay"
  *
  * parseCursor("Zm9vYmFyYmF6cXV4MTIzNA.7") // => { stream: "Zm9vYmFyYmF6cXV4MTIzNA", seq: 7 }
  * parseCursor("Zm9vYmFyYmF6cXV4MTIzNA.07") // => undefined

@@ -41,16 +41,13 @@ export class FramePage {
     this.room = room
   }
 
-  /** Takes frames from the first on, and says whether more fit. */
-  add(frames: Frames): boolean {
+  /** Takes the frames of a run from one on (0 is the first), and says whether more fit. */
+  add(frames: Frames, first: number): boolean {
+    const { lengths } = frames
     let take = 0
     let size = 0
-    for (const length of frames.lengths) {
-      if (take === this.most || size >= this.room) break
-      take++
-      size += length
-    }
-    const part = sliceFrames(frames, 0, take)
+    while (first + take < lengths.length && take < this.most && size < this.room) size += lengths[first + take++] ?? 0
+    const part = sliceFrames(frames, first, take)
     if (part !== undefined) {
       this.text = this.text === "" ? part.text : this.text + part.text
       for (const length of part.lengths) this.lengths.push(length)

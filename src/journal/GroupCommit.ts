@@ -7,6 +7,7 @@
  * much again in the store).
  */
 import type { UpdateDataError } from "../errors/index.ts"
+import type { StreamId } from "./Cursor.ts"
 import type { Hub } from "./Hub.ts"
 import type { Done, End, Fate, NewRecord, Share } from "./JournalStore.ts"
 import type { JournalFault } from "./Lease.ts"
@@ -41,13 +42,51 @@ export interface GroupCommitOptions {
   readonly onFault: (fault: UpdateDataError) => void
 }
 
-/** The share of one stream, while it is gathered and after. */
-export interface Gathered extends Share {
+interface GatheredFrames {
+  text: string
+  lengths: Array<number>
+}
+
+/**
+ * The share of one stream, while it is gathered and until it has met its fate. A stream has two of them, in turns: a new
+ * one each time made the collector's work half as much again.
+ */
+export class Gathered implements Share {
   readonly hub: Hub
+  readonly id: StreamId
+  epoch = 0
+  from = 0
   begins: NewRecord | undefined
-  frames: { text: string; readonly lengths: Array<number> } | undefined
+  frames: GatheredFrames | undefined
   note: string | undefined
   end: End | undefined
+  private readonly own: GatheredFrames = { text: "", lengths: [] }
+
+  constructor(hub: Hub) {
+    this.hub = hub
+    this.id = hub.id
+  }
+
+  append(frame: string): void {
+    const { own } = this
+    if (this.frames === undefined) {
+      own.text = frame
+      // An array that is emptied and filled again gets room for sixteen.
+      own.lengths = [frame.length]
+      this.frames = own
+    } else {
+      own.text += frame
+      own.lengths.push(frame.length)
+    }
+  }
+
+  clear(): void {
+    this.begins = undefined
+    this.frames = undefined
+    this.note = undefined
+    this.end = undefined
+    this.own.text = ""
+  }
 }
 
 interface Waiter {
@@ -81,8 +120,13 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     closed?.()
   }
 
-  const letGo = ({ frames, hub }: Gathered): void => {
-    if (frames !== undefined) pressure.take(hub, frames.text.length)
+  /** A share is done with: what waited of it waits no longer, and the stream can use it again. */
+  const letGo = (share: Gathered): void => {
+    const { frames, hub } = share
+    const size = frames?.text.length ?? 0
+    share.clear()
+    hub.spare = share
+    if (size > 0) pressure.take(hub, size)
   }
 
   const flush = (): void => {
@@ -126,16 +170,10 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     if (hub.gathered !== undefined) return hub.gathered
     const { writer } = hub
     if (closed !== undefined || writer === undefined) return undefined
-    const share: Gathered = {
-      hub,
-      id: hub.id,
-      epoch: writer.epoch,
-      from: writer.next,
-      begins: undefined,
-      frames: undefined,
-      note: undefined,
-      end: undefined
-    }
+    const share = hub.spare ?? new Gathered(hub)
+    hub.spare = undefined
+    share.epoch = writer.epoch
+    share.from = writer.next
     hub.gathered = share
     shares.push(share)
     if (state === "idle") {
@@ -153,12 +191,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     append: (hub, frame) => {
       const share = gather(hub)
       if (share === undefined) return
-      const { frames } = share
-      if (frames === undefined) share.frames = { text: frame, lengths: [frame.length] }
-      else {
-        frames.text += frame
-        frames.lengths.push(frame.length)
-      }
+      share.append(frame)
       pressure.add(hub, frame.length)
     },
     note: (hub, note) => {

@@ -51,6 +51,8 @@ export interface Hub {
   gathered: Gathered | undefined
   /** Its share of the commit that is under way. */
   underWay: Gathered | undefined
+  /** A share to be used again. */
+  spare: Gathered | undefined
   /** How many characters this process has committed to it. */
   size: number
   /** How many characters wait to be committed, and whether its writer was asked to pause for them. */
@@ -76,6 +78,7 @@ export const makeHub = (id: StreamId, committed: number | undefined): Hub => ({
   readers: new Set(),
   gathered: undefined,
   underWay: undefined,
+  spare: undefined,
   size: 0,
   waiting: 0,
   full: false,

@@ -15,7 +15,7 @@ import type { Fate, NewRecord, Share } from "./Share.ts"
 
 /** The reply of an operation: its value, or the store's failure. */
 export type { Reply } from "../store/index.ts"
-export type { Frames } from "./Frames.ts"
+export { type Frames, splitFrames } from "./Frames.ts"
 export type { End, Fate, NewRecord, Share } from "./Share.ts"
 
 /** How an operation replies: once, at once or later. */
@@ -105,7 +105,8 @@ export class JournalStore extends Context.Service<
     readonly begin: (stream: NewRecord, key: IdempotencyKey, done: Done<Beginning, UpdateDataError>) => void
     /**
      * Commits shares of streams, at most one of each, and gives the fate of each. A share is written whole or not at
-     * all; shares stand each for itself. Called again only after it has replied.
+     * all; shares stand each for itself. Called again only after it has replied; until then the shares are the store's,
+     * and after it they must not be looked at.
      */
     readonly commit: (shares: ReadonlyArray<Share>, done: Done<ReadonlyArray<Fate>, UpdateDataError>) => void
     /**

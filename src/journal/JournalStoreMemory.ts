@@ -44,6 +44,7 @@ const message = "this process is dead"
 
 const makeOwner = (place: MemoryPlace, now: () => number, durable: boolean): Owner => {
   const me: MemoryWriter = { goneSince: undefined, cancelled: undefined }
+  const parts = place.parts(me)
   let dead = false
 
   // A dead process asks nothing. What is left of one in a test is told so, and can be closed.
@@ -57,7 +58,7 @@ const makeOwner = (place: MemoryPlace, now: () => number, durable: boolean): Own
 
   const store = JournalStore.of({
     begin: (record, key, done) => write(done, () => place.begin(me, record, key)),
-    commit: (shares, done) => write(done, () => place.commit(me, shares)),
+    commit: (shares, done) => write(done, () => place.commit(me, parts, shares)),
     claim: (id, epoch, done) => write(done, () => place.claim(me, id, epoch)),
     find: (id, done) => read(done, () => place.find(me, id)),
     page: (id, after, limit, done) => read(done, () => place.page(id, after, limit)),

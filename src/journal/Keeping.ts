@@ -25,7 +25,10 @@ export interface Keeping {
   readonly ended: (size: number) => void
 }
 
-/** When as much as this part of `maxBytes` has ended since the last sweep, there is another. */
+/**
+ * When as much as this part of `maxBytes` has ended since the last sweep, there is another, which makes as much room:
+ * so a store that sweeps at once never has more than `maxBytes`.
+ */
 const sweepShare = 1 / 16
 /** How many orphans are given up in one go. */
 const orphanPage = 64
@@ -75,7 +78,7 @@ export const makeKeeping = Effect.fnUntraced(function* ({
       // Now: a flood must not wait for the next time.
       sweeping = true
       ended = 0
-      store.sweep(due(), (reply) => {
+      store.sweep({ ...due(), maxBytes: maxBytes * (1 - sweepShare) }, (reply) => {
         sweeping = false
         if (!reply.ok) report(reply.error)
       })

@@ -34,7 +34,8 @@ export class MemoryPlace {
   private kept = 0
   /** Streams that have ended and are out of `ends`, but whose key is bound. */
   private readonly bound = new Line<MemoryStream>()
-  private bytes = 0
+  /** How many bytes the frames of those have. */
+  private size = 0
   private readonly watchers = new Map<StreamId, Set<{ readonly by: MemoryWriter; readonly wake: () => void }>>()
 
   begin(by: MemoryWriter, record: NewRecord, { bodyHash, freeBefore, key }: IdempotencyKey): Beginning {
@@ -51,8 +52,9 @@ export class MemoryPlace {
     return { _tag: "Begun", epoch: stream.epoch }
   }
 
-  commit(by: MemoryWriter, shares: ReadonlyArray<Share>): ReadonlyArray<Fate> {
-    const write: PartWriters<MemoryStream> = {
+  /** How an owner writes the parts of a share. */
+  parts(by: MemoryWriter): PartWriters<MemoryStream> {
+    return {
       begins: (record) => {
         const stream = new MemoryStream(record, by)
         this.streams.set(record.id, stream)
@@ -65,19 +67,26 @@ export class MemoryPlace {
       end: (stream, { at, freesKey, outcome }) => {
         if (freesKey) this.freeKey(stream)
         stream.finish({ at, outcome })
-        this.bytes += stream.bytes
+        this.size += stream.size
         this.ends.push(stream)
       }
     }
-    return shares.map((share): Fate => {
-      const stream = this.streams.get(share.id)
-      const refusal = refusalOf(share, stream)
-      if (refusal !== undefined) return { _tag: refusal }
-      const cancel = stream?.cancel
-      writeShare(write, share, stream)
-      this.wake(share.id, by)
-      return cancel === undefined ? committed : { _tag: "Committed", cancel }
-    })
+  }
+
+  commit(by: MemoryWriter, parts: PartWriters<MemoryStream>, shares: ReadonlyArray<Share>): ReadonlyArray<Fate> {
+    const fates: Array<Fate> = []
+    for (let n = 0; n < shares.length; n++) fates.push(this.commitShare(by, parts, shares[n]!))
+    return fates
+  }
+
+  private commitShare(by: MemoryWriter, parts: PartWriters<MemoryStream>, share: Share): Fate {
+    const stream = this.streams.get(share.id)
+    const refusal = refusalOf(share, stream)
+    if (refusal !== undefined) return { _tag: refusal }
+    const cancel = stream?.cancel
+    writeShare(parts, share, stream)
+    if (this.watchers.size > 0) this.wake(share.id, by)
+    return cancel === undefined ? committed : { _tag: "Committed", cancel }
   }
 
   claim(by: MemoryWriter, id: StreamId, epoch: number): ClaimReply {
@@ -148,8 +157,8 @@ export class MemoryPlace {
     for (; this.kept < this.ends.end; this.kept++) {
       const stream = this.ends.at(this.kept)
       if (stream?.end === undefined) continue
-      if (stream.end.at >= framesBefore && this.bytes <= maxBytes) break
-      this.bytes -= stream.bytes
+      if (stream.end.at >= framesBefore && this.size <= maxBytes) break
+      this.size -= stream.size
       stream.forget()
     }
     while (this.ends.start < this.kept) {

@@ -82,21 +82,23 @@ export const refusalOf = (share: Share, at: Standpoint | undefined): Exclude<Fat
 export const writeShare = <S>(write: PartWriters<S>, share: Share, at: S | undefined): S | undefined => {
   const stream = share.begins === undefined ? at : write.begins(share.begins)
   if (stream === undefined) return undefined
-  for (const part of later) writePart(write, stream, share, part)
+  // Nearly every share has frames, and few have anything else.
+  if (share.frames !== undefined) write.frames(stream, share.frames)
+  for (const part of rare) writePart(write, stream, share, part)
   return stream
 }
 
-type Later = Exclude<keyof Parts, "begins">
+type Rare = Exclude<keyof Parts, "begins" | "frames">
 
 // In this order: what a store does with an end may need all that came before it.
-const later = ["frames", "note", "end"] as const satisfies ReadonlyArray<Later>
-const everyPartIsWritten: [Later] extends [(typeof later)[number]] ? true : never = true
+const rare = ["note", "end"] as const satisfies ReadonlyArray<Rare>
+const everyPartIsWritten: [Rare] extends [(typeof rare)[number]] ? true : never = true
 void everyPartIsWritten
 
-const writePart = <S, P extends Later>(
-  write: { readonly [Q in Later]: (stream: S, part: Parts[Q]) => void },
+const writePart = <S, P extends Rare>(
+  write: { readonly [Q in Rare]: (stream: S, part: Parts[Q]) => void },
   stream: S,
-  share: { readonly [Q in Later]: Parts[Q] | undefined },
+  share: { readonly [Q in Rare]: Parts[Q] | undefined },
   part: P
 ): void => {
   const value = share[part]

@@ -28,6 +28,15 @@ export type StoreOptions = { readonly type: "sqlite"; readonly path: string } | 
 /** The file of a store of type sqlite when none is named. */
 const defaultPath = ".relay/relay.db"
 
+const storeOf = ({ path, type }: typeof schema.Type): StoreOptions => {
+  switch (type) {
+    case "memory":
+      return { type }
+    case "sqlite":
+      return { type, path: path ?? defaultPath }
+  }
+}
+
 /** Only a file has a path. */
 const pathOfFile: Rule = (written) => {
   const path = ["store", "path"]
@@ -45,6 +54,5 @@ export const StoreSection = declare({
   absent: {},
   changes: { _tag: "Restart" },
   rules: [pathOfFile],
-  finish: ({ path, type }): StoreOptions =>
-    type === "memory" ? { type: "memory" } : { type: "sqlite", path: path ?? defaultPath }
+  finish: storeOf
 })

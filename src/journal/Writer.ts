@@ -31,6 +31,8 @@ export class Writer implements HubWriter, Lease {
   readonly epoch: number
   next: number
   fresh: StreamRecord | undefined
+  private readonly hub: Hub
+  private readonly group: GroupCommit
   private readonly options: WriterOptions
   private state: "open" | "ended" | "faulted" = "open"
   private settled: JournalFault | undefined
@@ -42,6 +44,8 @@ export class Writer implements HubWriter, Lease {
   private pressureListener: ((full: boolean) => void) | undefined
 
   constructor(options: WriterOptions) {
+    this.hub = options.hub
+    this.group = options.group
     this.options = options
     this.id = options.hub.id
     this.epoch = options.epoch
@@ -59,12 +63,12 @@ export class Writer implements HubWriter, Lease {
 
   append(frame: string): void {
     if (this.state !== "open") return
-    this.options.group.append(this.options.hub, frame)
+    this.group.append(this.hub, frame)
     this.next++
   }
 
   note(note: string): void {
-    if (this.state === "open") this.options.group.note(this.options.hub, note)
+    if (this.state === "open") this.group.note(this.hub, note)
   }
 
   end({ freesKey, outcome }: LeaseEnd): void {
@@ -81,7 +85,7 @@ export class Writer implements HubWriter, Lease {
   }
 
   get committed(): Effect.Effect<void, JournalFault> {
-    const { group, hub } = this.options
+    const { group, hub } = this
     return Effect.callback((resume) => {
       const settle = (fault: JournalFault | undefined): void =>
         resume(fault === undefined ? Effect.void : Effect.fail(fault))
@@ -93,7 +97,7 @@ export class Writer implements HubWriter, Lease {
   }
 
   readers(): number {
-    return this.options.hub.readers.size
+    return this.hub.readers.size
   }
 
   onReaders(listener: (readers: number) => void): void {
@@ -144,7 +148,7 @@ export class Writer implements HubWriter, Lease {
 
   private finish(end: End): void {
     if (this.state !== "open") return
-    this.options.group.end(this.options.hub, end)
+    this.group.end(this.hub, end)
     this.state = "ended"
   }
 

@@ -18,7 +18,7 @@ import {
   type ResilienceError,
   toResilienceError as ours
 } from "../errors/index.ts"
-import * as RetryHints from "./RetryHints.ts"
+import * as RetryHints from "./retry/RetryHints.ts"
 
 /** Says of an error whether a policy should act on it. */
 export type Predicate<E = unknown> = (error: E) => boolean

@@ -2,7 +2,7 @@
  * A policy was made with an option that makes no sense. That is a programming error, so it is thrown when the policy is
  * made, never returned and never found out at the first failure in production.
  */
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 
 /** The longest wait that a timer of Node or a browser can keep, in milliseconds: 2^31 - 1, some 24.8 days. */
 export const longestMillis = 2_147_483_647
@@ -77,10 +77,35 @@ export const fraction = (where: string, option: string, value: number): number =
 export const positiveFraction = (where: string, option: string, value: number): number =>
   value > 0 && value <= 1 ? value : refuse(where, option, "a number above 0 and up to 1", value)
 
-/** A minimum that is not above its maximum. */
-export const ordered = (where: string, minName: string, min: number, maxName: string, max: number): void => {
-  if (!(min <= max)) refuse(where, minName, `at most "${maxName}" (${max})`, min)
+/**
+ * A minimum that is not above its maximum. `given` are the options as the caller wrote them: the message shows those
+ * values and blames an option that is among them, not one that was left to its default.
+ */
+export const ordered = (
+  where: string,
+  minName: string,
+  min: number,
+  maxName: string,
+  max: number,
+  given: { readonly [option: string]: unknown } = { [minName]: min, [maxName]: max },
+  show: (value: number) => string = String
+): void => {
+  if (min <= max) return
+  const { [maxName]: writtenMax, [minName]: writtenMin } = given
+  const maximum = writtenMax === undefined ? show(max) : shown(writtenMax)
+  if (writtenMin !== undefined) refuse(where, minName, `at most "${maxName}" (${maximum})`, writtenMin)
+  else refuse(where, maxName, `at least "${minName}" (${show(min)})`, writtenMax)
 }
+
+/** As `ordered`, of durations in milliseconds. */
+export const orderedMillis = (
+  where: string,
+  minName: string,
+  min: number,
+  maxName: string,
+  max: number,
+  given: { readonly [option: string]: unknown }
+): void => ordered(where, minName, min, maxName, max, given, (millis) => Duration.format(Duration.millis(millis)))
 
 const millisOf = (where: string, option: string, value: Duration.Input, expected: string): number => {
   // `Duration` reads NaN as zero, so a plain number is looked at before it becomes one.

@@ -10,8 +10,11 @@
  *
  * HOT: 60 ns, where `Date.now` takes 45.
  */
-import { Clock, type Fiber } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
+
+/** Now, by a clock. */
+export const read = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** Now, for a fiber. */
-export const millis = (fiber: Fiber.Fiber<unknown, unknown>): number =>
-  Number(fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()) / 1e6
+export const millis = (fiber: Fiber.Fiber<unknown, unknown>): number => read(fiber.getRef(Clock.Clock))

@@ -2,7 +2,8 @@
  * Options as plain data: what the schemas of the policies are made of. The rules stay where they are, in the policies: a
  * schema asks the constructor, and what that refuses is the fault.
  */
-import { Duration, Schema } from "effect"
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
 import * as Check from "./InvalidPolicyOption.ts"
 
 /** A check by a constructor: what it refuses, and where, is the fault. */

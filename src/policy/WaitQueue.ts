@@ -2,7 +2,8 @@
  * Those who wait for a place, first come first served. Whoever leaves, leaves at once, from anywhere in the queue: a
  * doubly linked list, so neither ten thousand waiters nor their cancellation cost a walk.
  */
-import { Effect, type Fiber } from "effect"
+import type { Fiber } from "effect"
+import * as Effect from "effect/Effect"
 import * as Deadline from "./deadline/Deadline.ts"
 
 /**

@@ -4,15 +4,22 @@
  * `Selection`; here they are put to work.
  */
 import { Effect, Random } from "effect"
-import type { Outcome, Picked, Target, Upstream } from "../channel/index.ts"
-import { type ContinuationAsked, type ContinuationMode, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
+import type { Outcome, Picked, Target, Upstream, Wanted } from "../channel/index.ts"
+import {
+  type ContinuationAsked,
+  type ContinuationMode,
+  type Encoded,
+  refusedField,
+  type Refusal,
+  upstreamDialectOf
+} from "../dialect/index.ts"
 import { BadResponse, ClientGone, DeadlineExceeded, type ResilienceError, stackless } from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { attempt, type AttemptEnd } from "./Attempt.ts"
 import { continuable, continuationModes, refusesMode } from "./Decision.ts"
 import * as Pursuit from "./Pursuit.ts"
-import { type TrailEntry, trailEntry } from "./Trail.ts"
+import { passedOver, type TrailEntry, trailEntry } from "./Trail.ts"
 import type { AttemptLimits } from "./Watchdog.ts"
 
 /** The prompt of a continuation by message. */
@@ -22,8 +29,6 @@ export const defaultPrompt =
 /** Runs the attempts of an answer. It cannot fail: a failure is how the answer ends. */
 export const runAttempts = (answer: Answer, context: AnswerContext): Effect.Effect<void, never, Upstream> =>
   Effect.suspend(() => new Attempts(answer, context).run())
-
-const noFields: ReadonlySet<string> = new Set()
 
 /** How the answer goes on from what was shown; `restart` when that was only reasoning. */
 type Mode = ContinuationMode | "restart"
@@ -35,6 +40,10 @@ class Attempts {
   private readonly context: AnswerContext
   /** What comes next. */
   private step: Ask = Pursuit.anybody
+  /** What of this conversation was refused: for this request only, whoever is asked. */
+  private readonly refusedOnce = new Set<string>()
+  /** The fields that each channel has no words for. */
+  private readonly wordless = new Map<string, ReadonlyArray<string>>()
 
   constructor(answer: Answer, context: AnswerContext) {
     this.answer = answer
@@ -47,7 +56,7 @@ class Attempts {
     while (!answer.ended) {
       if (this.remaining() <= 0) return answer.fail(this.deadline())
       // With nobody reading, what runs may end, and nothing is begun.
-      if (answer.left && answer.trail.length > 0) {
+      if (answer.left && answer.attempts > 0) {
         return void this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? new ClientGone({}), context.now()))
       }
       const picked = yield* this.pick()
@@ -91,19 +100,15 @@ class Attempts {
     const { answer, context, step } = this
     const { pursuit } = answer
     const { selection } = context
-    const { request } = answer.start
-    const continuing = pursuit.broke !== undefined && answer.machine.text !== ""
-    const choice = yield* Effect.result(
-      selection.pick({
-        model: request.model,
-        tried: Pursuit.triedOf(pursuit),
-        only: step.only,
-        otherKey: step.otherKey,
-        suits: (target) =>
-          upstreamDialectOf(target.channel.dialect).unsaid(request, target.model).length === 0 &&
-          (!continuing || continuable(request, answer.machine.phase, target, selection.refusedModes(target)))
-      })
-    )
+    const wanted = this.wanted(step)
+    const fresh = pursuit.broke !== undefined || pursuit.previous === undefined
+    if (!fresh && step.only === undefined && pursuit.failed.length > 0) {
+      const next = yield* Effect.option(selection.peek(wanted))
+      if (next._tag === "Some" && pursuit.failed.includes(next.value.channel.id)) {
+        return yield* this.pickAgain(next.value.channel.id)
+      }
+    }
+    const choice = yield* Effect.result(selection.pick(wanted))
     this.step = Pursuit.anybody
     if (choice._tag === "Failure") {
       if (step.only === undefined) {
@@ -112,18 +117,45 @@ class Attempts {
       return undefined
     }
     const picked = choice.success
-    const channel = picked.target.channel.id
-    if (pursuit.broke !== undefined || pursuit.previous === undefined) return picked
-    if (step.only === undefined && pursuit.failed.includes(channel)) return yield* this.pickAgain(picked)
-    if (!step.announced) this.announce(channel, 0)
+    if (!fresh && !step.announced) this.announce(picked.target.channel.id, 0)
     return picked
   })
 
-  /** Everything has been tried: what failed otherwise is asked again, after a wait, if the budget allows. */
-  private readonly pickAgain = Effect.fnUntraced({ self: this }, function* (this: Attempts, picked: Picked) {
+  private wanted({ only, otherKey }: Pick<Ask, "only" | "otherKey">): Wanted {
     const { answer, context } = this
-    const channel = picked.target.channel.id
-    picked.release(ignored)
+    const { machine, pursuit, start } = answer
+    const continuing = pursuit.broke !== undefined && machine.text !== ""
+    return {
+      model: start.request.model,
+      tried: Pursuit.triedOf(pursuit),
+      only,
+      otherKey,
+      suits: continuing
+        ? (target) => continuable(start.request, machine.phase, target, context.selection.refused(target).modes)
+        : undefined,
+      unsaid: this.unsaid
+    }
+  }
+
+  /** The fields that a target has no words for. Of a channel that is passed over for them the trail tells, once. */
+  private readonly unsaid = (target: Target): ReadonlyArray<string> => {
+    const { id, dialect, onUnsupported } = target.channel
+    if (onUnsupported === "drop") return []
+    const known = this.wordless.get(id)
+    if (known !== undefined) return known
+    const fields = upstreamDialectOf(dialect).unsaid(this.answer.start.request, target.model)
+    this.wordless.set(id, fields)
+    const { trail } = this.answer
+    if (fields.length > 0 && !trail.some(({ attempt, channel }) => attempt === 0 && channel === id)) {
+      trail.push(passedOver(target, fields))
+    }
+    return fields
+  }
+
+  /** Everything has been tried: what failed otherwise is asked again, after a wait, if the budget allows. */
+  private readonly pickAgain = Effect.fnUntraced({ self: this }, function* (this: Attempts, channel: string) {
+    const { answer, context } = this
+    this.step = Pursuit.anybody
     const decided = Pursuit.again(answer.pursuit, channel, yield* this.facts(() => true))
     if (decided._tag === "GiveUp") {
       this.take(decided)
@@ -131,13 +163,7 @@ class Attempts {
     }
     this.announce(channel, decided.delayMillis)
     yield* this.sleep(decided.delayMillis)
-    const again = yield* Effect.result(
-      context.selection.pick({
-        model: answer.start.request.model,
-        tried: Pursuit.triedOf(answer.pursuit),
-        only: channel
-      })
-    )
+    const again = yield* Effect.result(context.selection.pick(this.wanted({ only: channel, otherKey: false })))
     if (again._tag === "Success") return again.success
     this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? again.failure, context.now()))
     return undefined
@@ -153,7 +179,9 @@ class Attempts {
       context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: previous.channel, to: id })
     }
     const modes =
-      broke === undefined ? [] : continuationModes(answer.start.request, target, context.selection.refusedModes(target))
+      broke === undefined
+        ? []
+        : continuationModes(answer.start.request, target, context.selection.refused(target).modes)
     const mode =
       broke === undefined ? undefined : answer.machine.text === "" ? "restart" : (modes[0] ?? ("message" as const))
     answer.pursuit = { ...answer.pursuit, attempts: attempts + 1 }
@@ -170,24 +198,6 @@ class Attempts {
     const { target } = picked
     const dialect = upstreamDialectOf(target.channel.dialect)
     const { request } = answer.start
-    const encoding = dialect.encode({
-      request,
-      model: target.model,
-      stream: target.channel.stream,
-      continuation: this.continuation(mode),
-      params: target.channel.params,
-      refused: noFields,
-      drop: false
-    })
-    if (encoding._tag === "Failure") {
-      return Effect.succeed({
-        verdict: { _tag: "Broken", error: encoding.failure },
-        byStatus: false,
-        status: undefined
-      })
-    }
-    const encoded: Encoded = encoding.success
-    answer.dropped = encoded.dropped
     answer.attemptShownAt = undefined
     context.events.tell({
       _tag: "AttemptBegan",
@@ -198,6 +208,25 @@ class Attempts {
       model: target.model,
       mode
     })
+    answer.dropped = []
+    const encoding = dialect.encode({
+      request,
+      model: target.model,
+      stream: target.channel.stream,
+      continuation: this.continuation(mode),
+      params: target.channel.params,
+      refused: new Set([...context.selection.refused(target).fields, ...this.refusedOnce]),
+      drop: target.channel.onUnsupported === "drop"
+    })
+    if (encoding._tag === "Failure") {
+      return Effect.succeed({
+        verdict: { _tag: "Broken", error: encoding.failure },
+        byStatus: false,
+        status: undefined
+      })
+    }
+    const encoded: Encoded = encoding.success
+    answer.dropped = encoded.dropped
     return Effect.onInterrupt(
       attempt({
         target,
@@ -260,16 +289,18 @@ class Attempts {
       const { target } = picked
       const { channel, keyIndex } = target
       const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
-      const refusal =
-        mode !== undefined && mode !== "restart" && refusesMode(end.verdict, end.status) ? mode : undefined
+      const refusal = this.refusal(target, mode, end)
       picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined))
       answer.trail.push(this.entry(target, mode, end, error))
       if (end.verdict._tag === "Complete") {
         answer.settings.budget.success(context.now(), 0)
         return answer.complete()
       }
-      if (refusal !== undefined) context.selection.rememberRefusal(target, refusal)
-      else if (error === undefined) return
+      if (refusal !== undefined) {
+        if (!(refusal._tag === "Field" && this.refusedOnce.has(refusal.path))) {
+          context.selection.rememberRefusal(target, refusal)
+        }
+      } else if (error === undefined) return
       else if (error._tag !== "DeadlineExceeded") answer.settings.budget.failure(context.now())
       const [pursuit, step] = Pursuit.next(
         answer.pursuit,
@@ -285,7 +316,9 @@ class Attempts {
         },
         {
           ...(yield* this.facts(() => this.isUsable(target))),
-          otherMode: continuationModes(answer.start.request, target, context.selection.refusedModes(target)).length > 0
+          otherwise:
+            refusal?._tag === "Field" ||
+            continuationModes(answer.start.request, target, context.selection.refused(target).modes).length > 0
         }
       )
       answer.pursuit = pursuit
@@ -300,7 +333,28 @@ class Attempts {
     }
   )
 
-  private facts(usable: () => boolean): Effect.Effect<Omit<Pursuit.Facts, "otherMode">> {
+  /** What the target does not take although no client had asked for it: it is asked without, or otherwise. */
+  private refusal(target: Target, mode: Mode | undefined, end: AttemptEnd): Refusal | undefined {
+    const { verdict, status } = end
+    if (verdict._tag === "Broken" && status === 400) {
+      const { request } = this.answer.start
+      const known = this.context.selection.refused(target).fields
+      const dialect = upstreamDialectOf(target.channel.dialect)
+      const once = dialect.refusableOnce?.(request) ?? []
+      // What is more exact comes first.
+      const fields = [...once, ...dialect.refusable(request)]
+      const path = refusedField(
+        verdict.error,
+        status,
+        fields.filter((field) => !known.has(field) && !this.refusedOnce.has(field))
+      )
+      if (path !== undefined && once.includes(path)) this.refusedOnce.add(path)
+      if (path !== undefined) return { _tag: "Field", path }
+    }
+    return mode !== undefined && mode !== "restart" && refusesMode(verdict, status) ? { _tag: "Mode", mode } : undefined
+  }
+
+  private facts(usable: () => boolean): Effect.Effect<Omit<Pursuit.Facts, "otherwise">> {
     const { answer, context } = this
     const { machine, start } = answer
     const { phase } = machine
@@ -363,7 +417,15 @@ class Attempts {
     const { number, startedAt } = answer.current!
     answer.current = undefined
     const durationMillis = context.now() - startedAt
-    const entry = trailEntry({ attempt: number, target, mode, status: end.status, error, durationMillis })
+    const entry = trailEntry({
+      attempt: number,
+      target,
+      mode,
+      status: end.status,
+      error,
+      durationMillis,
+      dropped: answer.dropped
+    })
     const firstContentMillis = answer.attemptShownAt === undefined ? undefined : answer.attemptShownAt - startedAt
     context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, firstContentMillis })
     return entry

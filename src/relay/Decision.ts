@@ -149,10 +149,18 @@ export const continuable = (
   target.channel.stream &&
   continuationModes(request, target, refused).length > 0
 
-/** Whether an attempt's end means that the target does not take the mode it was asked in. */
+// "This model does not support assistant message prefill", "a final `assistant` message must start with …"
+const namesPrefill = /\bprefill|\bfinal .?assistant\b/i
+
+/**
+ * Whether an attempt's end means that the target does not take the mode it was asked in: it began the answer anew, or it
+ * refused the request, or it said so in words, with whatever status.
+ */
 export const refusesMode = (verdict: Verdict, status: number | undefined): boolean =>
   verdict._tag === "Refused" ||
-  (verdict._tag === "Broken" && status === 400 && codeOf(verdict.error) === "invalid_request")
+  (verdict._tag === "Broken" &&
+    ((status === 400 && codeOf(verdict.error) === "invalid_request") ||
+      namesPrefill.test(verdict.error.upstream?.message ?? "")))
 
 /** Whether an answer that was shown goes on after a failure. A continuation that is refused is not the caller's fault. */
 export const goesOn = (blame: Blame, continuing: boolean): boolean =>

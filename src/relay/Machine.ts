@@ -94,8 +94,9 @@ export const maxText = 8 * 1024 * 1024
 const maxOpening = 32
 
 /** Finishes that end an answer even when it is empty. */
-const endsEmpty = (finish: Finish | undefined): boolean =>
-  finish?.reason === "content-filter" || finish?.reason === "length"
+const endsEmpty = ({ reason }: Finish): boolean => reason === "content-filter" || reason === "length"
+
+const isUnknown = (finish: Finish): boolean => finish.reason === "unknown"
 
 /** One answer's life. */
 export class Machine {
@@ -117,9 +118,12 @@ export class Machine {
   private readonly parts: Array<UsagePart> = []
   private part: UsagePart = { quarters: 0, usage: undefined }
   private model = ""
-  private pendingFinish: Finish | undefined
+  /** The end of an answer of which nothing was shown. */
+  private pendingFinish: Delta | undefined
   private opening: Array<Delta> = []
   private finishes = 0
+  /** A finish that nobody knows: it may mean that the answer broke, and is believed only with the terminator behind it. */
+  private unproven: { readonly finish: Finish; readonly shown: boolean } | undefined
   /** A tool call was shown. */
   private called = false
   /** How many characters were shown beside the text. */
@@ -143,6 +147,9 @@ export class Machine {
     this.beside = replayed.beside
     this.committed = replayed.begun
     this.called = replayed.called
+    if (finish === undefined && replayed.finish !== undefined && isUnknown(replayed.finish)) {
+      this.unproven = { finish: replayed.finish, shown: true }
+    }
     this.parts.push(...costs)
     const counted = costs.reduce((sum, { quarters }) => sum + quarters, 0)
     // Pieces are counted with their JSON: an answer that has some is not gone on with.
@@ -165,6 +172,7 @@ export class Machine {
     this.parts.length = 0
     this.part = { quarters: 0, usage: undefined }
     this.pendingFinish = undefined
+    this.unproven = undefined
     this.opening = []
   }
 
@@ -173,6 +181,7 @@ export class Machine {
     // An attempt that showed nothing is not part of the answer; what it cost is in the trail.
     if (this.part.quarters > 0) this.parts.push(this.part)
     this.part = { quarters: 0, usage: undefined }
+    this.unproven = undefined
     this.phase = {
       _tag: "Joining",
       join,
@@ -278,7 +287,7 @@ export class Machine {
 
   private first(delta: Delta): Verdict {
     if (!isContent(delta)) {
-      if (delta.finish !== undefined) this.pendingFinish = delta.finish
+      if (delta.finish !== undefined) this.pendingFinish = delta
       else if (delta.from !== undefined && this.opening.length < maxOpening) this.opening.push(delta)
       return going
     }
@@ -311,9 +320,9 @@ export class Machine {
     if (delta.finish !== undefined && this.phase._tag === "Joining") {
       const settled = this.settle(stitcher, join)
       if (settled._tag === "Refused") return settled
-      this.phase = { _tag: "Finishing", finish: delta.finish, shown: false }
+      this.noteOwn(delta.finish, false)
     } else if (delta.finish !== undefined) {
-      this.phase = { _tag: "Finishing", finish: delta.finish, shown: this.phase._tag === "Sealed" }
+      this.noteOwn(delta.finish, this.phase._tag === "Sealed")
     }
     return going
   }
@@ -361,26 +370,42 @@ export class Machine {
   private noteFinish(delta: Delta): void {
     if (delta.finish === undefined) return
     this.finishes++
-    if (this.finishes >= this.choices) this.phase = { _tag: "Finishing", finish: delta.finish, shown: true }
+    if (isUnknown(delta.finish)) this.unproven = { finish: delta.finish, shown: true }
+    else if (this.finishes >= this.choices) this.phase = { _tag: "Finishing", finish: delta.finish, shown: true }
+  }
+
+  /** A continuation has its finish. */
+  private noteOwn(finish: Finish, shown: boolean): void {
+    if (isUnknown(finish)) this.unproven = { finish, shown }
+    else this.phase = { _tag: "Finishing", finish, shown }
+  }
+
+  /** The terminator has come, behind a finish that nobody knows, or behind none. */
+  private terminated(): Verdict {
+    return this.finish(this.unproven?.finish ?? this.ownFinish(), this.unproven?.shown ?? false)
   }
 
   private end(terminated: boolean): Verdict {
     const phase = this.phase
     switch (phase._tag) {
-      case "Unseen":
-        if (endsEmpty(this.pendingFinish)) {
-          this.commit()
-          return this.finish(this.pendingFinish!, false)
+      case "Unseen": {
+        const { pendingFinish } = this
+        if (pendingFinish?.finish === undefined || !endsEmpty(pendingFinish.finish)) {
+          return { _tag: "Broken", error: stackless(() => new EmptyResponse({})) }
         }
-        return { _tag: "Broken", error: stackless(() => new EmptyResponse({})) }
+        this.commit()
+        // As the upstream said it: why it has refused is often nowhere else.
+        this.show(pendingFinish)
+        return this.finish(pendingFinish.finish, true)
+      }
       case "Flowing":
       case "Sealed":
-        return terminated ? this.finish(this.ownFinish(), false) : truncated()
+        return terminated ? this.terminated() : truncated()
       case "Joining": {
         // A continuation that ends at once, with its terminator, completes the answer; one that just stops is a cut.
         if (!terminated) return truncated()
         const settled = this.settle(phase.stitcher, phase.join)
-        return settled._tag === "Refused" ? settled : this.finish(this.ownFinish(), false)
+        return settled._tag === "Refused" ? settled : this.terminated()
       }
       case "Finishing":
         return this.finish(phase.finish, phase.shown)

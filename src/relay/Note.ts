@@ -81,7 +81,8 @@ const Attempted = Schema.Struct({
   status: Schema.optionalKey(Schema.Int),
   blame: Schema.optionalKey(Schema.Literals(blames)),
   code: Schema.optionalKey(Schema.Literals(codes)),
-  durationMillis: Schema.Finite
+  durationMillis: Schema.Finite,
+  fields: Schema.optionalKey(Schema.Array(Schema.String))
 })
 
 const Cost = Schema.Struct({

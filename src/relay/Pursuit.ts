@@ -16,7 +16,7 @@ import {
   withHint
 } from "../errors/index.ts"
 import { keyId, type Tried } from "../channel/index.ts"
-import type { ContinuationMode } from "../dialect/index.ts"
+import type { Refusal } from "../dialect/index.ts"
 import { decide, goesOn, ruleOf } from "./Decision.ts"
 import type { RecoveryOptions } from "./RecoverySection.ts"
 import type { RetryOptions } from "./RetrySection.ts"
@@ -86,8 +86,8 @@ export interface Failed {
   readonly keyCount: number
   /** It was asked to go on from what was shown. */
   readonly continuing: boolean
-  /** It does not take the mode that it was asked in. */
-  readonly refusal: ContinuationMode | undefined
+  /** It does not take what no client had asked for: the mode that it was asked in, or a field of the body. */
+  readonly refusal: Refusal | undefined
   /** Whether `retry.statuses` takes this failure away. */
   readonly statusForbids: boolean
 }
@@ -106,8 +106,8 @@ export interface Facts {
    * nothing of its own yet · `final`: what was shown cannot be spliced, or is as long as may be.
    */
   readonly phase: "unseen" | "shown" | "joining" | "final"
-  /** The target has another mode to go on in. */
-  readonly otherMode: boolean
+  /** The target can be asked otherwise: in another mode, or without a field. */
+  readonly otherwise: boolean
   /** Whether the channel could be asked again now. */
   readonly usable: () => boolean
   /** Whether the retry budget allows one more: asking takes it. */
@@ -154,8 +154,9 @@ export const giveUp = ({ hints }: Pursuit, error: ResilienceError, now: number):
 export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
   const { channel, error } = failed
   if (failed.refusal !== undefined) {
-    // A refused mode is no failure: the same target is asked in the next mode, or another one is found.
-    return [pursuit, facts.otherMode ? { ...anybody, only: channel, announced: true } : anybody]
+    // It is no failure: the same target is asked otherwise, or another one is found.
+    const counted = failed.refusal._tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
+    return [counted, facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody]
   }
   // The request's own end is what its client is told, whatever went before.
   if (error._tag === "DeadlineExceeded") return [pursuit, { _tag: "GiveUp", error }]

@@ -2,22 +2,28 @@
  * The relay: begins answers, takes up those whose process is gone, owns their fibers, and ends them. A request starts an
  * answer and then only reads it from the journal, like anybody else who knows its id.
  */
-import { Clock, Context, Effect, type Fiber, FiberMap, Layer } from "effect"
+import { Clock, Context, Effect, type Fiber, FiberMap, Layer, Stream } from "effect"
 import { Selection, Upstream } from "../channel/index.ts"
+import type { AnswerRequest } from "../dialect/index.ts"
 import {
   ClientGone,
   InternalError,
+  ModelNotFound,
   type ResilienceError,
   ShuttingDown,
   stackless,
   StreamCancelled,
   type StreamFaultData
 } from "../errors/index.ts"
-import { Journal, type Position, type StreamRecord } from "../journal/index.ts"
+import { makeRequestId } from "../http/index.ts"
+import { Journal, type JournalFault, type Position, type StreamRecord } from "../journal/index.ts"
 import type { Settings } from "../settings/index.ts"
 import { type AdoptFault, makeAdoption } from "./Adoption.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
+import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
 import { runAttempts } from "./Attempts.ts"
+import { count, type Counted } from "./Count.ts"
+import { type Frames, frameStream } from "./FrameStream.ts"
 import { encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
 import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
@@ -41,6 +47,13 @@ export class Relay extends Context.Service<
      * answer from its first event. Fails while the relay shuts down.
      */
     readonly start: (start: AnswerStart, attach: (answer: Answer) => void) => Effect.Effect<Answer, ShuttingDown>
+    /**
+     * Asks a question from inside this program, and gives its answer as it comes, to its end; an answer that ended badly
+     * fails with its error. Whoever stops reading cancels it.
+     */
+    readonly ask: (question: Question) => Stream.Stream<AnswerEvent, ResilienceError>
+    /** How many tokens a request would be: asked of a channel of its dialect, or else estimated. Starts no answer. */
+    readonly count: (request: AnswerRequest, timeoutMillis: number) => Effect.Effect<Counted, ResilienceError>
     /**
      * Cancels an answer with a fault, whoever writes it; gives `false` when it has ended. Succeeds once that is
      * committed, or the process that writes it was told.
@@ -254,6 +267,30 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   yield* Effect.forkIn(adoption.all, scope)
 
+  const ask = (question: Question): Stream.Stream<AnswerEvent, ResilienceError> =>
+    Stream.unwrap(
+      Effect.gen(function* () {
+        const { dialect, request } = yield* Effect.fromResult(parseQuestion(question, options.rules()))
+        if (!selection.serves(request.model)) {
+          return yield* Effect.fail(stackless(() => new ModelNotFound({ model: request.model })))
+        }
+        const { total } = context.snapshot().timeouts
+        const begin: AnswerStart = {
+          request,
+          dialect,
+          requestId: question.requestId ?? makeRequestId(Math.random),
+          owner: question.owner ?? "",
+          timeoutMillis: Math.min(request.timeoutMillis ?? options.chatTimeout(), total),
+          leave: "cancel"
+        }
+        let frames: Stream.Stream<Frames, JournalFault> = Stream.empty
+        const answer = yield* start(begin, ({ id }) => {
+          frames = frameStream(journal, id, -1)
+        })
+        return answerEvents(answer.id, frames)
+      })
+    )
+
   /** Whether another process can go on with an answer, and somebody can come for it. */
   const canPark = (answer: Answer): boolean => {
     const { machine, settings, start } = answer
@@ -276,6 +313,13 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   return Relay.of({
     start,
+    ask,
+    count: (request, timeoutMillis) =>
+      Effect.suspend(() =>
+        stopping
+          ? Effect.fail(stackless(() => new ShuttingDown({})))
+          : Effect.provideService(count(request, timeoutMillis, context), Upstream, upstream)
+      ),
     cancel,
     adopt: (record) => Effect.asVoid(adoption.adopt(record, { _tag: "Asked" })),
     active: () => answers.size,

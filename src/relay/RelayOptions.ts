@@ -20,6 +20,8 @@ export interface RelayOptions {
   >
   /** How a request that was stored is read again. */
   readonly rules: () => ParseRules
+  /** How long an answer to a question of this program may take that does not say it, in milliseconds. */
+  readonly chatTimeout: () => number
   /**
    * Whether the token of this name may ask for a model now: an answer that goes on in another process is held to what
    * tokens may there. `""` is nobody's.

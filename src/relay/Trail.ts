@@ -6,8 +6,9 @@ import type { Target } from "../channel/index.ts"
 import type { ContinuationMode } from "../dialect/index.ts"
 import { type Blame, blameOf, type Code, codeOf, type ResilienceError } from "../errors/index.ts"
 
-/** One attempt, as it ended. */
+/** One attempt, as it ended; or a channel that was passed over because it has no words for the request. */
 export interface TrailEntry {
+  /** From 1; 0 for a channel that was not asked. */
   readonly attempt: number
   readonly channel: string
   /** The index of its key; -1 where the channel has none. */
@@ -21,6 +22,8 @@ export interface TrailEntry {
   readonly blame: Blame | undefined
   readonly code: Code | undefined
   readonly durationMillis: number
+  /** The client's fields that were left out; of a channel that was not asked, those that it has no words for. */
+  readonly fields?: ReadonlyArray<string> | undefined
 }
 
 /** Records an attempt. */
@@ -31,6 +34,7 @@ export const trailEntry = (options: {
   readonly status: number | undefined
   readonly error: ResilienceError | undefined
   readonly durationMillis: number
+  readonly dropped: ReadonlyArray<string>
 }): TrailEntry => ({
   attempt: options.attempt,
   channel: options.target.channel.id,
@@ -40,7 +44,22 @@ export const trailEntry = (options: {
   status: options.status,
   blame: options.error === undefined ? undefined : blameOf(options.error),
   code: options.error === undefined ? undefined : codeOf(options.error),
-  durationMillis: options.durationMillis
+  durationMillis: options.durationMillis,
+  ...(options.dropped.length === 0 ? {} : { fields: options.dropped })
+})
+
+/** Records that a channel was not asked. */
+export const passedOver = ({ channel, keyIndex, model }: Target, fields: ReadonlyArray<string>): TrailEntry => ({
+  attempt: 0,
+  channel: channel.id,
+  key: keyIndex,
+  model,
+  mode: undefined,
+  status: undefined,
+  blame: "caller",
+  code: "convert_request_failed",
+  durationMillis: 0,
+  fields
 })
 
 /** Records an attempt whose process died with it. `error` is told of it, and lays it to nobody else. */
@@ -60,15 +79,17 @@ export const lostEntry = (
   durationMillis
 })
 
+const wasAsked = ({ attempt }: TrailEntry): boolean => attempt > 0
+
 /**
- * The `x-attempts` header: `primary=429,backup=200`; what had no status shows its blame. `open` is the attempt whose
- * answer is being shown now.
+ * The `x-attempts` header: `primary=429,backup=200`; what had no status shows its blame, and what was not asked is
+ * not there. `open` is the attempt whose answer is being shown now.
  */
 export const attemptsHeader = (
   trail: ReadonlyArray<TrailEntry>,
   open?: Pick<TrailEntry, "channel"> | undefined
 ): string =>
   [
-    ...trail.map((entry) => `${entry.channel}=${entry.status ?? entry.blame ?? "ok"}`),
+    ...trail.filter(wasAsked).map((entry) => `${entry.channel}=${entry.status ?? entry.blame ?? "ok"}`),
     ...(open === undefined ? [] : [`${open.channel}=200`])
   ].join(",")

@@ -11,8 +11,10 @@ import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
-import { EventLog, EventLogNode, type EventLevel, Metrics } from "../telemetry/index.ts"
+import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
+import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
+import { ChatSection } from "./ChatSection.ts"
 import { parseRules } from "./ParseRules.ts"
 import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
@@ -92,6 +94,7 @@ const relayLayer = Layer.unwrap(
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
       rules: parseRules(settings, yield* Selection),
+      chatTimeout: () => settings.of(ChatSection).current.timeout,
       mayUse: ownerMayUse(tokens, () => listed.current.length > 0)
     })
   })

@@ -2,37 +2,22 @@
  * The relay's HTTP server on `node:http`: takes connections, runs each request through guard, route and handler, and
  * shuts down so that nobody is left with half an answer who could have had a whole one.
  */
-import { Cause, Clock, Context, Effect, Fiber, FiberSet, Layer, type Scope } from "effect"
+import { Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { Tokens, TokensSection } from "../account/index.ts"
 import { Selection } from "../channel/index.ts"
 import type { Envelope } from "../dialect/index.ts"
-import {
-  AccessDenied,
-  InternalError,
-  isResilienceError,
-  MethodNotAllowed,
-  NotFound,
-  type ResilienceError,
-  ShuttingDown,
-  stackless
-} from "../errors/index.ts"
+import { ShuttingDown, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
-import type { Journal } from "../journal/index.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
-import type { Metrics } from "../telemetry/index.ts"
-import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
+import { makeDispatcher, type Served } from "./Dispatch.ts"
 import type { Exchange } from "./Exchange.ts"
 import { makeExchange } from "./ExchangeNode.ts"
 import { answerFailure } from "./Failures.ts"
 import { answerGarbage, headFault, maxParsedBytes } from "./HeadFaultNode.ts"
-import { Readers } from "./Readers.ts"
-import { envelopeAt, envelopeOf, makeRouteTable, type Matched, type RouteShown, type RouteTable } from "./Route.ts"
-import { allRoutes } from "./Routes.ts"
+import type { RouteShown } from "./Route.ts"
 import { ServerSection } from "./ServerSection.ts"
-import { Streams } from "./routes/Streams.ts"
 
 /** How long readers that are let go wait before they come back, in milliseconds: spread, so that they do not come at once. */
 const comeBack = { least: 500, most: 3_000 }
@@ -70,57 +55,15 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
     })
   })
 
-const preflight = (exchange: Exchange, table: RouteTable, access: AccessOptions): boolean => {
-  if (exchange.method !== "OPTIONS" || exchange.header("access-control-request-method") === undefined) return false
-  const allowed = allowOrigin(exchange, access)
-  exchange.head(allowed ? 204 : 403, {
-    ...(allowed
-      ? {
-          "access-control-allow-methods": table.methods.join(", "),
-          "access-control-allow-headers": exchange.header("access-control-request-headers") ?? "*",
-          "access-control-max-age": "600"
-        }
-      : {}),
-    "content-length": "0"
-  })
-  exchange.end()
-  return true
-}
-
-const dispatch = (
-  table: RouteTable,
-  matched: Matched,
-  exchange: Exchange,
-  access: AccessOptions
-): Effect.Effect<void, ResilienceError> =>
-  Effect.suspend(() => {
-    if (preflight(exchange, table, access)) return Effect.void
-    allowOrigin(exchange, access)
-    if (!guarded(exchange, matched._tag === "NotFound" ? undefined : matched.route, access)) {
-      return Effect.fail(stackless(() => new AccessDenied({ message: "this host or origin may not ask here" })))
-    }
-    if (matched._tag === "NotFound") return Effect.fail(stackless(() => new NotFound({})))
-    if (matched._tag === "MethodNotAllowed") {
-      return Effect.fail(stackless(() => new MethodNotAllowed({ allow: matched.allow })))
-    }
-    const { parameter, route } = matched
-    return Effect.flatMap(admit(exchange, route, access), (caller) => route.handle(exchange, caller, parameter))
-  })
-
 /** Whether an answer on a connection has begun and is not over. Requests may wait behind it. */
 const answering = (responses: ReadonlySet<ServerResponse> | undefined): boolean =>
   responses !== undefined &&
   Array.from(responses).some((response) => response.headersSent && !response.writableFinished)
 
 /** Serves the relay of its services, by its settings. The server is closed with its scope. */
-export const serveHttp: Effect.Effect<
-  RunningServer,
-  ListenFailed,
-  Journal | Metrics | Relay | RelayEvents | Selection | Settings | Tokens | Scope.Scope
-> = Effect.gen(function* () {
+export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scope.Scope> = Effect.gen(function* () {
   const settings = yield* Settings
   const options = settings.of(ServerSection).current
-  const listed = settings.of(TokensSection)
   const selection = yield* Selection
   const clock = yield* Clock.Clock
   const relay = yield* Relay
@@ -130,18 +73,9 @@ export const serveHttp: Effect.Effect<
   const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly envelope: Envelope }>()
   /** The requests of each connection that are not over: several, where they are sent behind one another. */
   const answers = new WeakMap<Socket, Set<ServerResponse>>()
-  const services = yield* Layer.build(Layer.provideMerge(Streams.layer, Readers.layer))
-  const readers = Context.get(services, Readers)
-  const routes = yield* Effect.provideContext(allRoutes, services)
-  const table = makeRouteTable(routes)
   const now = (): number => clock.currentTimeMillisUnsafe()
   let port = options.port
-  const access: AccessOptions = {
-    withTokens: () => listed.current.length > 0,
-    tokens: yield* Tokens,
-    origins: options.origins,
-    port: () => port
-  }
+  const dispatcher = yield* makeDispatcher(() => port)
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
@@ -154,24 +88,8 @@ export const serveHttp: Effect.Effect<
       exchanges.delete(response)
     })
     const exchange = makeExchange(request, response, requestIdOf)
-    const fault = headFault(request)
-    const matched = table.match(exchange.method, exchange.path)
-    const envelope =
-      matched._tag === "NotFound" ? envelopeAt(exchange.path) : envelopeOf(matched.route, exchange.header)
-    const routed = fault === undefined ? dispatch(table, matched, exchange, access) : Effect.fail(fault)
-    const answered = routed.pipe(
-      Effect.catchCause((cause) =>
-        Effect.sync(() => {
-          if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()
-          const error = Cause.squash(cause)
-          if (isResilienceError(error)) return answerFailure(exchange, error, envelope, now())
-          const bug = new InternalError({ message: `the server failed: ${String(error)}` })
-          events.tell({ _tag: "RelayErred", requestId: exchange.requestId, error: bug })
-          answerFailure(exchange, bug, envelope, now())
-        })
-      )
-    )
-    const fiber = fork(answered)
+    const { answer, envelope } = dispatcher.route(exchange, headFault(request))
+    const fiber = fork(answer)
     pending.set(exchange, { fiber, envelope })
     fiber.addObserver(() => pending.delete(exchange))
     // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
@@ -203,7 +121,7 @@ export const serveHttp: Effect.Effect<
   events.tell({ _tag: "RelayStarted", port, channels: (yield* selection.states).length })
 
   const letGo = (): void =>
-    readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
+    dispatcher.readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
   const quiet = Effect.callback<void>((resume) => {
     const check = (): void => {
       if (exchanges.size === 0) resume(Effect.void)
@@ -240,5 +158,5 @@ export const serveHttp: Effect.Effect<
       return clean ? ("clean" as const) : ("graceExpired" as const)
     })
   )
-  return { address: { host: options.host, port }, routes, shutdown }
+  return { address: { host: options.host, port }, routes: dispatcher.routes, shutdown }
 })

@@ -22,7 +22,10 @@ export interface Cell<out A> {
 
 /** What `Settings` does. */
 export interface SettingsService {
-  /** The cell of a section, always the same one. A section that these settings do not have has its default for ever. */
+  /**
+   * The cell of a section, always the same one. A section that these settings do not have has its default for ever; one
+   * that must be written has none, and then to ask for it is a bug, which throws.
+   */
   readonly of: <A>(section: Section<A>) => Cell<A>
   /**
    * Changes values by path (`timeouts.idle`, `channels.primary.priority`), each as it would be written in the file. All
@@ -43,7 +46,7 @@ export interface SettingsService {
  *
  * ```ts import.meta.vitest
  * import { Effect, Result } from "effect"
- * import { TimeoutsSection } from "effect-resilience/channel"
+ * import { TimeoutsSection } from "effect-resilience/relay"
  * import { Settings, settingsFile } from "effect-resilience/settings"
  *
  * const file = settingsFile({ sections: [TimeoutsSection] })

@@ -2,7 +2,10 @@
  * Server-sent events as streams, over the same parser and encoder. Whole arrays go through at once: a chunk costs one
  * pull, however many events are in it.
  */
-import { Array as Arr, Effect, type Pull, Stream } from "effect"
+import type { Pull } from "effect"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { BadResponseBody } from "../errors/index.ts"
 import { encodeEvent, type SseEventFields } from "./SseEncoder.ts"
 import { makeSseParser, type SseEvent, type SseParserOptions } from "./SseParser.ts"

@@ -21,7 +21,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { Clock, type Duration, Effect, type Scope } from "effect"
 import { LeaseLost, type QueryDataError, stackless, type UpdateDataError } from "../errors/index.ts"
 import type { Reply } from "./Reply.ts"
-import { placeOf, sizeOf } from "./SqlitePlaceNode.ts"
+import { identityOf, placeOf, sizeOf } from "./SqlitePlaceNode.ts"
 import { describe, isBusy, openFault, queryFault, updateFault } from "./SqliteFault.ts"
 import { startUpkeep, type Upkeep } from "./SqliteUpkeepNode.ts"
 
@@ -113,6 +113,7 @@ export const open = Effect.fnUntraced(function* (
     Effect.sync(() =>
       startUpkeep({
         path: place.file,
+        identity: identityOf(place.file),
         onUp: () => database.isOpen && database.exec("PRAGMA wal_autocheckpoint = 0"),
         onDown: (message) => {
           // Until the thread is back the writer keeps the log in bounds itself.
@@ -120,6 +121,7 @@ export const open = Effect.fnUntraced(function* (
           warn(`the upkeep of the store at ${path} is started again: ${message}`)
         },
         onPlace: (found) => {
+          if (found === there) return
           there = found
           warn(`the store at ${path} ${found ? "is there again" : missing}`)
         }

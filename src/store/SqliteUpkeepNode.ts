@@ -16,6 +16,8 @@ export interface Upkeep {
 /** What the upkeep tells. */
 export interface UpkeepOptions {
   readonly path: string
+  /** Which file it is (`identityOf`): it is not kept in order, nor made, while another is in its place. */
+  readonly identity: string | undefined
   /** The thread runs now. */
   readonly onUp: () => void
   /** The thread is gone; it is started again after a pause. */
@@ -33,7 +35,7 @@ const thread = new URL(`./SqliteUpkeepThreadNode.${import.meta.url.endsWith(".ts
 const restartAfter = { first: 1_000, most: 60_000 }
 
 /** Starts the upkeep thread. It does not keep the process alive. */
-export const startUpkeep = ({ path, onUp, onDown, onPlace, renewEvery = 60_000 }: UpkeepOptions): Upkeep => {
+export const startUpkeep = ({ path, identity, onUp, onDown, onPlace, renewEvery = 60_000 }: UpkeepOptions): Upkeep => {
   let closing = false
   /** The thread has a connection, which it must close itself. */
   let up = false
@@ -44,7 +46,7 @@ export const startUpkeep = ({ path, onUp, onDown, onPlace, renewEvery = 60_000 }
   const spawn = (): Worker => {
     // The flags of this process (a loader, an inspector) are not the thread's.
     const worker = new Worker(thread, {
-      workerData: { path, renewEvery },
+      workerData: { path, identity, renewEvery },
       execArgv: ["--disable-warning=ExperimentalWarning"]
     })
     let fault = "it ended"

@@ -13,6 +13,8 @@ import { identityOf, sizeOf } from "./SqlitePlaceNode.ts"
 /** What the thread is started with. */
 export interface UpkeepData {
   readonly path: string
+  /** Which file it is (`identityOf`). */
+  readonly identity: string | undefined
   /** How often the log is begun anew at least, in milliseconds, so that nothing that was deleted stays in it. */
   readonly renewEvery: number
 }
@@ -44,53 +46,68 @@ const restartFrom = 64 * 1024 * 1024
 /** The pause between two steps of a deletion, in milliseconds. */
 const pause = 2
 
-const { path, renewEvery } = workerData as UpkeepData
-const database = new DatabaseSync(path)
-database.exec("PRAGMA busy_timeout = 2000; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0")
-database.exec("PRAGMA secure_delete = ON")
-
+const { identity, path, renewEvery } = workerData as UpkeepData
 const log = `${path}-wal`
+const tell = (message: UpkeepTell): void => parentPort?.postMessage(message, [])
+
+/** The connection, once the file has been seen: opening what is not there would make it. */
+let database: DatabaseSync | undefined
+/** The log was there once, and has to be from then on. */
+let logged = false
+let there: boolean | undefined
+
+const lookAtPlace = (): void => {
+  const hasLog = identityOf(log) !== undefined
+  const found = identityOf(path) === identity && (hasLog || !logged)
+  logged ||= found && hasLog
+  if (found !== there) tell({ _tag: "Place", there: found })
+  there = found
+}
+
+const open = (): DatabaseSync => {
+  const opened = new DatabaseSync(path)
+  opened.exec("PRAGMA busy_timeout = 2000; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0")
+  opened.exec("PRAGMA secure_delete = ON")
+  // A connection that cannot read is none: the thread dies of it, which is told.
+  opened.prepare("PRAGMA user_version").get()
+  tell({ _tag: "Ready" })
+  return opened
+}
+
 let renewed = performance.now()
 
-const copyBack = (): void => {
+const copyBack = (database: DatabaseSync): void => {
   const size = sizeOf(log)
-  if (size < copyFrom) {
-    if (size > 0 && performance.now() - renewed >= renewEvery) renew()
-    return
-  }
+  const due = performance.now() - renewed >= renewEvery
+  if (size === 0 || (size < copyFrom && !due)) return
+  // First beside the writer: what is left after it is little.
   database.exec("PRAGMA wal_checkpoint(PASSIVE)")
-  if (sizeOf(log) >= restartFrom) renew()
+  if (due || sizeOf(log) >= restartFrom) renew(database)
 }
 
 /** Copies all of the log back and begins it anew. Tried again at the next look if somebody is in the way. */
-const renew = (): void => {
+const renew = (database: DatabaseSync): void => {
   const busy = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"]
   if (busy === 0) renewed = performance.now()
 }
 
-const identity = identityOf(path)
-const logged = identityOf(log) !== undefined
-let there = true
-
-const lookAtPlace = (): void => {
-  const found = identity !== undefined && identityOf(path) === identity && (!logged || identityOf(log) !== undefined)
-  if (found === there) return
-  there = found
-  tell({ _tag: "Place", there })
+const look = (): void => {
+  lookAtPlace()
+  if (there !== true) return
+  if (database === undefined) database = open()
+  else copyBack(database)
 }
 
 const clean = async (steps: ReadonlyArray<Step>): Promise<void> => {
   for (const { sql, params } of steps) {
+    if (database === undefined) throw new Error("the file is not there")
     const statement = database.prepare(sql)
     while (Number(statement.run(...params).changes) > 0) await sleep(pause)
   }
 }
 
-const tell = (message: UpkeepTell): void => parentPort?.postMessage(message, [])
-const timer = setInterval(() => {
-  lookAtPlace()
-  if (there) copyBack()
-}, lookEvery)
+look()
+const timer = setInterval(look, lookEvery)
 
 /** One deletion at a time. */
 let last: Promise<void> = Promise.resolve()
@@ -106,7 +123,6 @@ parentPort?.on("message", (ask: UpkeepAsk) => {
     return
   }
   clearInterval(timer)
-  database.close()
+  database?.close()
   parentPort?.close()
 })
-tell({ _tag: "Ready" })

@@ -91,8 +91,9 @@ const never: ClockRunning = { _tag: "Running", checkAt: Infinity }
  * and content moves no timer.
  *
  * ```ts import.meta.vitest
- * import { answered, checkClocks, content, startClocks } from "effect-resilience/stream"
+ * import { ClockState } from "effect-resilience/stream"
  *
+ * const { answered, checkClocks, content, startClocks } = ClockState
  * const limits = { headersMillis: 1000, firstContentMillis: 3000, idleMillis: 500 }
  * const state = startClocks(0)
  * checkClocks(limits, state, 0) // => { _tag: "Running", checkAt: 500 }

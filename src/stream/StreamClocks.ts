@@ -2,10 +2,13 @@
  * The four clocks for a `Stream`: until anything is answered, until the first content, from one content to the next, and
  * until the end, each with its own typed error. The rules are in `ClockState`.
  */
-import { type Cause, type Duration, Effect, Queue, Stream } from "effect"
+import type { Cause, Duration } from "effect"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
 import { dual } from "effect/Function"
 import type { ChannelResponseTimeExceeded, DeadlineExceeded } from "../errors/index.ts"
-import { InvalidPolicyOption } from "../policy/index.ts"
+import { InvalidPolicyOption, MonotonicClock } from "../policy/index.ts"
 import {
   answered,
   checkClocks,
@@ -71,7 +74,15 @@ const limitsOf = (options: Options<never>): ClockLimits => {
  * ```
  */
 export const watch: {
+  /** In a pipe. */
+  (
+    options: Options<never> & { readonly isContent?: undefined }
+  ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ClockError, R>
+  /** In a pipe, with a predicate that knows its elements. */
+  <A>(options: Options<NoInfer<A>>): <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ClockError, R>
+  /** In a pipe, with a predicate that says which elements it takes. */
   <A>(options: Options<A>): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, E | ClockError, R>
+  /** As a call. */
   <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R>
 } = dual(2, <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R> => {
   const limits = limitsOf(options)
@@ -79,20 +90,23 @@ export const watch: {
   return Stream.callback<A, E | ClockError, R>(
     Effect.fnUntraced(function* (queue: Queue.Queue<A, E | ClockError | Cause.Done>) {
       const clock = yield* Effect.clockWith(Effect.succeed)
-      const state = startClocks(clock.currentTimeMillisUnsafe())
+      const state = startClocks(MonotonicClock.read(clock))
       const watchdog: Effect.Effect<void> = Effect.suspend(() => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = MonotonicClock.read(clock)
         const found = checkClocks(limits, state, now)
-        if (found._tag === "Expired") return Effect.asVoid(Queue.fail(queue, clockError(found)))
+        if (found._tag === "Expired") {
+          const elapsedMillis = Math.round(found.elapsedMillis)
+          return Effect.asVoid(Queue.fail(queue, clockError({ ...found, elapsedMillis })))
+        }
         return found.checkAt === Infinity ? Effect.void : Effect.andThen(Effect.sleep(found.checkAt - now), watchdog)
       })
       yield* Effect.forkScoped(watchdog)
       yield* Stream.runForEachArray(self, (elements) => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = MonotonicClock.read(clock)
         answered(state)
         if (isContent === undefined || elements.some(isContent)) content(state, now)
         hold(state, now)
-        return Effect.map(Queue.offerAll(queue, elements), () => release(state, clock.currentTimeMillisUnsafe()))
+        return Effect.map(Queue.offerAll(queue, elements), () => release(state, MonotonicClock.read(clock)))
       })
       yield* Queue.end(queue)
     }),

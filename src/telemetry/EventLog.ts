@@ -14,7 +14,7 @@
  * | `EventLog.layerSilent` | nowhere |
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { redactValue } from "../errors/Redaction.ts"
+import { redactValue } from "../errors/index.ts"
 
 /** How loud an event is. `warning`, `error` and `fatal` are the severities of errors. */
 export type EventLevel = "debug" | "info" | "warning" | "error" | "fatal"

@@ -1,3 +1,3 @@
+// What other floors take. What writes to a process' own streams is in `EventLogNode.ts`.
 export * from "./EventLog.ts"
-export * as EventLogNode from "./EventLogNode.ts"
 export * from "./Metrics.ts"

@@ -8,26 +8,8 @@ import type { Step } from "./Step.ts"
 /** What a request goes on from. */
 export interface GoingOn {
   readonly mode: Exclude<ContinuationMode, "token">
+  /** Never empty. */
   readonly partial: string
-}
-
-const isText = (part: unknown): part is { readonly text: string } =>
-  typeof part === "object" && part !== null && "text" in part && typeof part.text === "string"
-
-const textOf = (content: unknown): string => {
-  if (typeof content === "string") return content
-  return Array.isArray(content) ? content.map((part: unknown) => (isText(part) ? part.text : "")).join("") : ""
-}
-
-const messagesOf = ({ body }: AnswerRequest): ReadonlyArray<{ readonly role: unknown; readonly text: string }> => {
-  const messages = body["messages"]
-  return Array.isArray(messages)
-    ? messages.map((message: unknown) =>
-        typeof message === "object" && message !== null && "role" in message
-          ? { role: message.role, text: textOf("content" in message ? message.content : undefined) }
-          : { role: undefined, text: "" }
-      )
-    : []
 }
 
 /**
@@ -36,11 +18,12 @@ const messagesOf = ({ body }: AnswerRequest): ReadonlyArray<{ readonly role: unk
  * one says `anew`, or another text.
  */
 export const goingOnOf = (request: AnswerRequest): GoingOn | undefined => {
-  const messages = messagesOf(request)
-  const last = messages.at(-1)
-  const before = messages.at(-2)
-  if (last?.role === "assistant") return { mode: "prefill", partial: last.text }
-  return last?.role === "user" && before?.role === "assistant" ? { mode: "message", partial: before.text } : undefined
+  const turns = request.asked().turns.filter(({ role }) => role !== "system")
+  const mode = turns.at(-1)?.role === "assistant" ? "prefill" : "message"
+  const answered = turns.at(mode === "prefill" ? -1 : -2)
+  if (answered?.role !== "assistant") return undefined
+  const partial = answered.parts.map((part) => (part._tag === "Text" ? part.text : "")).join("")
+  return partial === "" ? undefined : { mode, partial }
 }
 
 /** How an answer takes it. */
@@ -50,7 +33,7 @@ export const takes = (answer: Answer, { mode }: GoingOn): Continuing =>
 /** The steps that are left after a part of the text; all where the part is not how the text begins. */
 export const stepsAfter = (steps: ReadonlyArray<Step>, partial: string): ReadonlyArray<Step> => {
   const whole = steps.map((step) => (step._tag === "Text" ? step.text : "")).join("")
-  if (partial === "" || !whole.startsWith(partial)) return steps
+  if (!whole.startsWith(partial)) return steps
   let skip = partial.length
   return steps.flatMap((step): ReadonlyArray<Step> => {
     if (step._tag !== "Text" || skip === 0) return [step]

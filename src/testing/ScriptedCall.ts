@@ -65,10 +65,12 @@ export class OpenCall implements ScriptedCall {
     this.body = incoming.body
     this.openedAt = openedAt
     this.closed = Deferred.await(this.over)
+    const { pathname, search } = new URL(incoming.url, "http://localhost")
     const parsed = clientDialects[dialect].parse(
       {
-        parameter: "",
-        query: new URL(incoming.url, "http://localhost").search.slice(1),
+        // What a path names, where it names anything, stands last in it.
+        parameter: pathname.slice(pathname.lastIndexOf("/") + 1),
+        query: search.slice(1),
         headers: incoming.headers,
         body: incoming.body
       },

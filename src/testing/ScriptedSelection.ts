@@ -5,7 +5,7 @@
 import { Context, Effect, Layer } from "effect"
 import { GetChannelFailed } from "../errors/index.ts"
 import { type ChannelState, type Outcome, Selection, type Target, type Wanted } from "../channel/index.ts"
-import type { ContinuationMode } from "../dialect/index.ts"
+import type { Refusal } from "../dialect/index.ts"
 
 /** What a scripted `Selection` was asked and told, oldest first. The arrays grow as it happens. */
 export class SelectionScript extends Context.Service<
@@ -13,17 +13,17 @@ export class SelectionScript extends Context.Service<
   {
     readonly picks: ReadonlyArray<Wanted>
     readonly releases: ReadonlyArray<{ readonly target: Target; readonly outcome: Outcome }>
-    readonly refusals: ReadonlyArray<{ readonly target: Target; readonly mode: ContinuationMode }>
+    readonly refusals: ReadonlyArray<{ readonly target: Target; readonly refusal: Refusal }>
   }
 >()("effect-resilience/testing/SelectionScript") {}
 
 /**
  * Gives the targets in order, then fails with `GetChannelFailed`. A target is `last` when it is the script's last one.
- * It serves every model; every channel is `enabled`; a refused mode is remembered per channel and model.
+ * It serves every model; every channel is `enabled`; a refusal is remembered per channel and model.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
- * import { Selection } from "effect-resilience/channel"
+ * import { Selection } from "effect-resilience/relay"
  * import { ScriptedSelection } from "effect-resilience/testing"
  *
  * const program = Effect.gen(function* () {
@@ -42,7 +42,7 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
     Effect.sync(() => {
       const picks: Array<Wanted> = []
       const releases: Array<{ readonly target: Target; readonly outcome: Outcome }> = []
-      const refusals: Array<{ readonly target: Target; readonly mode: ContinuationMode }> = []
+      const refusals: Array<{ readonly target: Target; readonly refusal: Refusal }> = []
       const states = [...new Set(targets.map(({ channel }) => channel.id))].map(
         (channel): ChannelState => ({ channel, state: "enabled" })
       )
@@ -61,13 +61,23 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
               : Effect.succeed({ target, last, release: (outcome) => void releases.push({ target, outcome }) })
           }),
         states: Effect.succeed(states),
-        refusedModes: ({ channel, model }) =>
-          new Set(
-            refusals
-              .filter(({ target }) => target.channel.id === channel.id && target.model === model)
-              .map(({ mode }) => mode)
-          ),
-        rememberRefusal: (target, mode) => void refusals.push({ target, mode })
+        peek: (wanted) =>
+          Effect.suspend(() => {
+            const target = targets[picks.length]
+            return target === undefined
+              ? Effect.fail(new GetChannelFailed({ model: wanted.model }))
+              : Effect.succeed(target)
+          }),
+        refused: ({ channel, model }) => {
+          const known = refusals
+            .filter(({ target }) => target.channel.id === channel.id && target.model === model)
+            .map(({ refusal }) => refusal)
+          return {
+            modes: new Set(known.flatMap((refusal) => (refusal._tag === "Mode" ? [refusal.mode] : []))),
+            fields: new Set(known.flatMap((refusal) => (refusal._tag === "Field" ? [refusal.path] : [])))
+          }
+        },
+        rememberRefusal: (target, refusal) => void refusals.push({ target, refusal })
       })
       return Layer.merge(selection, Layer.succeed(SelectionScript, { picks, releases, refusals }))
     })

@@ -121,7 +121,7 @@ class Playing {
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
- * import { Upstream } from "effect-resilience/channel"
+ * import { Upstream } from "effect-resilience/relay"
  * import { Script, ScriptedUpstream } from "effect-resilience/testing"
  *
  * const ask = JSON.stringify({ model: "m", messages: [{ role: "user", content: "Hello?" }], stream: true })

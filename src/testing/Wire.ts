@@ -319,6 +319,13 @@ function* statusOf({ body, ends, headers, status }: Status, client: ClientDialec
   yield* told(own === undefined ? failure : { ...failure, headers: own }, status, headers, ends)
 }
 
+// Who counts tokens is told those of the request, and no answer is made.
+function* counted(answer: Answer, request: AnswerRequest, client: ClientDialect): Generator<WireStep> {
+  yield head(200, "application/json", answer.headers)
+  yield data(JSON.stringify(client.count?.(usageOf(answer, request, []).inputTokens) ?? {}))
+  yield end
+}
+
 function* answered(answer: Answer, dialect: UpstreamDialectName, call: ScriptedCall): Generator<WireStep> {
   const client = clientDialects[dialect]
   const { fault, goesOn, request } = call
@@ -329,6 +336,7 @@ function* answered(answer: Answer, dialect: UpstreamDialectName, call: ScriptedC
   const steps = goesOn === undefined || how === "anew" ? answer.steps : stepsAfter(answer.steps, goesOn.partial)
   const play: Play = { answer, steps, client, voice: new Voice(dialect, answer, steps, request, call) }
   yield* wait(answer.startsAfter)
+  if (request.operation === "count") return yield* counted(answer, request, client)
   yield* request.delivery === "stream" ? streamed(play) : whole(play, call)
 }
 

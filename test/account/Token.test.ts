@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted } from "effect"
-import { type FileToken, findToken, mayUse } from "#src/account/index"
+import { type FileToken, mayUse } from "#src/account/index"
+import { findToken } from "#src/account/FindTokenNode"
 
 const token = (name: string, key: string, models: ReadonlyArray<string> = ["*"]): FileToken => ({
   name,

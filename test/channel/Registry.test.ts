@@ -121,12 +121,12 @@ describe("channels that are replaced", () => {
     Effect.gen(function* () {
       const selection = yield* Selection
       const { target } = yield* pick({ only: "a" })
-      selection.rememberRefusal(target, "prefill")
+      selection.rememberRefusal(target, { _tag: "Mode", mode: "prefill" })
       yield* trip("a")
       failed(yield* pick({ only: "b" }), new ChannelInvalidKey({}))
       yield* replace(channel("a", { baseUrl: "https://other.test/v1" }), channel("b"), channel("c"))
       assert.deepStrictEqual([yield* usable("a"), yield* usable("b")], [true, false])
-      assert.deepStrictEqual([...selection.refusedModes(target)], [])
+      assert.deepStrictEqual([...selection.refused(target).modes], [])
     }).pipe(over([channel("a"), channel("b"), channel("c")]))
   )
 

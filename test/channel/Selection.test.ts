@@ -223,7 +223,7 @@ describe("when nothing can be attempted", () => {
   it.effect("a model that nobody names is not found", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(pick({ model: "x" }))
-      assert.strictEqual(error._tag, "ModelNotFound")
+      assert(error._tag === "ModelNotFound")
       assert.strictEqual(error.model, "x")
     }).pipe(over([channel("a")]))
   )
@@ -457,12 +457,12 @@ describe("refused modes", () => {
       const selection = yield* Selection
       const a = (yield* pick({ only: "a" })).target
       const b = (yield* pick({ only: "b" })).target
-      selection.rememberRefusal(a, "prefill")
-      assert.deepStrictEqual([...selection.refusedModes(a)], ["prefill"])
-      assert.deepStrictEqual([...selection.refusedModes({ ...a, model: "other" })], [])
-      assert.deepStrictEqual([...selection.refusedModes(b)], [])
-      selection.rememberRefusal(a, "message")
-      assert.deepStrictEqual([...selection.refusedModes(a)], ["prefill", "message"])
+      selection.rememberRefusal(a, { _tag: "Mode", mode: "prefill" })
+      assert.deepStrictEqual([...selection.refused(a).modes], ["prefill"])
+      assert.deepStrictEqual([...selection.refused({ ...a, model: "other" }).modes], [])
+      assert.deepStrictEqual([...selection.refused(b).modes], [])
+      selection.rememberRefusal(a, { _tag: "Mode", mode: "message" })
+      assert.deepStrictEqual([...selection.refused(a).modes], ["prefill", "message"])
     }).pipe(over([channel("a"), channel("b")]))
   )
 })

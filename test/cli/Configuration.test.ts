@@ -64,6 +64,7 @@ describe("defaults", () => {
         group: "default",
         continuation: "auto",
         stream: true,
+        onUnsupported: "skip",
         statusMapping: {},
         params: {},
         headers: {},

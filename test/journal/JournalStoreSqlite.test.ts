@@ -3,10 +3,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { JournalStore, JournalStoreSqliteNode } from "#src/journal/index"
-import { ended, journalOn, makeTold, moment, stream } from "./kit.ts"
+import { ended, failable, journalOn, makeTold, moment, stream } from "./kit.ts"
 import { journalSuite } from "./suite.ts"
 
 const folder = Effect.acquireRelease(
@@ -22,7 +22,18 @@ const open = (path: string) =>
 journalSuite({
   name: "SQLite",
   runs: 25,
-  place: Effect.map(folder, (path) => ({ open: open(join(path, "relay.db")) }))
+  owners: "in turn",
+  place: Effect.map(folder, (path) => ({
+    owner: Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const close = Scope.close(scope, Exit.void)
+      yield* Effect.addFinalizer(() => close)
+      const store = yield* Scope.provide(Effect.orDie(open(join(path, "relay.db"))), scope)
+      const mortal = failable(store)
+      // Closing takes some turns, in which the dead write nothing.
+      return { store: mortal.store, die: Effect.andThen(Effect.sync(mortal.fail), close) }
+    })
+  }))
 })
 
 describe("a journal in SQLite", () => {

@@ -46,11 +46,13 @@ const writeVersion1 = (path: string): void => {
   stream.run(4, ids.orphan, "asked by the orphan", "note 4", 3_000, null, 7, 0)
   stream.run(5, ids.bare, "asked by the bare", "note 5", 3_000, null, 7, 0)
   const frame = database.prepare("INSERT INTO frame VALUES (?, ?, ?)")
+  database.exec("BEGIN")
   for (let seq = 0; seq < 600; seq++) {
     frame.run(1, seq, `a${seq} \u{1f600}\n\n`)
     if (seq < 3) frame.run(2, seq, `b${seq}`)
     if (seq < 5) frame.run(4, seq, `d${seq}`)
   }
+  database.exec("COMMIT")
   database.close()
 }
 

@@ -19,6 +19,52 @@ import {
 
 type Store = JournalStore["Service"]
 
+/** A process's part in a place. */
+export interface Owner {
+  readonly store: Store
+  /** It dies without a word: what it had not committed is lost, and nobody writes its streams. */
+  readonly die: Effect.Effect<void>
+}
+
+/** A place that survives its owners. */
+export interface Place {
+  /** Adds an owner, for as long as the scope is open. */
+  readonly owner: Effect.Effect<Owner, never, Scope.Scope>
+}
+
+/** A kind of store. */
+export interface Backend {
+  readonly name: string
+  readonly place: Effect.Effect<Place, never, Scope.Scope>
+  /** How its owners share a place: at once, or one after the other. */
+  readonly owners: "at once" | "in turn"
+  /** How many random schedules are tried. */
+  readonly runs: number
+}
+
+/** A store of its own. */
+export const freshStore = (backend: Backend): Effect.Effect<Store, never, Scope.Scope> =>
+  Effect.map(
+    Effect.flatMap(backend.place, ({ owner }) => owner),
+    ({ store }) => store
+  )
+
+/**
+ * Two owners of one place, each with a journal: the basic fixture. `second` adds the second one; where owners come in
+ * turn, the first one dies for it.
+ */
+export const twoOwners = Effect.fnUntraced(function* (backend: Backend, options?: Partial<JournalOptions>) {
+  const place = yield* backend.place
+  const owner = yield* place.owner
+  const first = yield* journalOn(owner.store, options)
+  const next = Effect.gen(function* () {
+    if (backend.owners === "in turn") yield* owner.die
+    const second = yield* place.owner
+    return { ...second, journal: yield* journalOn(second.store, options) }
+  })
+  return { first: { ...owner, journal: first }, next }
+})
+
 /** A journal on a store, for as long as the scope is open. */
 export const journalOn = (
   store: Store,

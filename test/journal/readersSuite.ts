@@ -5,24 +5,22 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import * as fc from "fast-check"
 import type { JournalStore } from "#src/journal/index"
-import { claimed, ended, failable, journalOn, late, makeTold, makeTurns, stream, type Told, until } from "./kit.ts"
+import {
+  type Backend,
+  claimed,
+  ended,
+  failable,
+  journalOn,
+  late,
+  makeTold,
+  makeTurns,
+  stream,
+  type Told,
+  until
+} from "./kit.ts"
 import { runSchedule, schedules } from "./schedules.ts"
 
 type Store = JournalStore["Service"]
-
-/** A place that survives the stores that are opened in it. */
-export interface Place {
-  /** Opens the store, for as long as the scope is open. */
-  readonly open: Effect.Effect<Store, unknown, Scope.Scope>
-}
-
-/** A kind of store. */
-export interface Backend {
-  readonly name: string
-  readonly place: Effect.Effect<Place, never, Scope.Scope>
-  /** How many random schedules are tried. */
-  readonly runs: number
-}
 
 /** Defines it for a kind of store; `fresh` opens one in a place of its own. */
 export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never, Scope.Scope>): void => {
@@ -198,14 +196,14 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
         const place = yield* backend.place
         const id = yield* Effect.scoped(
           Effect.gen(function* () {
-            const { create } = yield* journalOn(yield* place.open)
+            const { create } = yield* journalOn((yield* place.owner).store)
             const lease = create({ ...stream, note: "half" })
             for (const frame of ["a", "b"]) lease.append(frame)
             yield* lease.committed
             return lease.id
           })
         )
-        const journal = yield* journalOn(yield* place.open)
+        const journal = yield* journalOn((yield* place.owner).store)
         const { locate, follow, claim, frames } = journal
         const { record, state } = yield* locate(id, undefined)
         assert.deepStrictEqual([state, record.length, record.note], ["orphan", 2, "half"])

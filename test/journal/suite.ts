@@ -5,10 +5,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { formatCursor, type JournalStore } from "#src/journal/index"
-import { ended, journalOn, late, makeTold, makeTurns, moment, stream, until } from "./kit.ts"
-import { type Backend, readersSuite } from "./readersSuite.ts"
-
-export type { Backend, Place } from "./readersSuite.ts"
+import { type Backend, ended, freshStore, journalOn, late, makeTold, makeTurns, moment, stream, until } from "./kit.ts"
+import { keepingSuite } from "./keepingSuite.ts"
+import { readersSuite } from "./readersSuite.ts"
+import { sharedSuite } from "./sharedSuite.ts"
 
 type Store = JournalStore["Service"]
 
@@ -16,7 +16,7 @@ const day = 24 * 60 * 60 * 1000
 
 /** Defines the suite for a kind of store. */
 export const journalSuite = (backend: Backend): void => {
-  const fresh = Effect.flatMap(backend.place, (place) => Effect.orDie(place.open))
+  const fresh = freshStore(backend)
   const journal = Effect.flatMap(fresh, (store) => journalOn(store))
 
   describe(`a stream, on ${backend.name}`, () => {
@@ -362,4 +362,6 @@ export const journalSuite = (backend: Backend): void => {
   })
 
   readersSuite(backend, fresh)
+  sharedSuite(backend)
+  keepingSuite(backend)
 }

@@ -141,7 +141,7 @@ describe("Backoff: refused options", () => {
     [() => Backoff.constant({ delay: 2 ** 31 }), '"delay" must be a duration, zero or more'],
     [
       () => Backoff.exponential({ base: "2 seconds", cap: "1 second" }),
-      '"base" must be at most "cap" (1000), got 2000'
+      '"base" must be at most "cap" ("1 second"), got "2 seconds"'
     ],
     [() => Backoff.exponential({ factor: 0.5 }), '"factor" must be a finite number, 1 or more, got 0.5'],
     [() => Backoff.exponential({ factor: Number.POSITIVE_INFINITY }), '"factor" must be a finite number'],

@@ -114,6 +114,19 @@ describe("Deadline.total", () => {
     })
   )
 
+  it.effect("P1: a sink that throws is a defect of the call", () =>
+    Effect.gen(function* () {
+      for (const onExpiry of ["wait", "detach"] as const) {
+        const call = Deadline.total(Effect.never, "1 second", { onExpiry })
+        const bug = () => {
+          throw new Error("bug")
+        }
+        const { exit } = yield* timed(Effect.provideService(call, PolicyTelemetry.Sink, bug))
+        assert.isTrue(Exit.hasDies(exit))
+      }
+    })
+  )
+
   it.effect("tells of it", () =>
     Effect.gen(function* () {
       const names: Array<string> = []

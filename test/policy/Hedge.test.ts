@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import { DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
-import { Hedge, PolicyTelemetry, RetryBudget } from "effect-resilience/policy"
+import { type DeadlineExceeded, DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
+import { Deadline, Hedge, PolicyConfig, PolicyTelemetry, RetryBudget } from "effect-resilience/policy"
+import { seededDraws } from "#src/policy/chaos/SeededDraws"
 import * as DurationQuantile from "#src/policy/hedge/DurationQuantile"
 import * as HedgeState from "#src/policy/hedge/HedgeState"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
@@ -46,6 +47,156 @@ const play = (hedge: Hedge.Hedge, scripts: ReadonlyArray<Script>) =>
         )[0]
     return { result, at, began, interrupted }
   })
+
+describe("Hedge: what users wrote runs in the call", () => {
+  const bug = () => {
+    throw new Error("bug")
+  }
+  const late = Effect.delay(Effect.fail(new DoRequestFailed({ retryAfterMillis: 5 })), "10 millis")
+  const dies = (call: Effect.Effect<unknown, unknown>) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(Effect.exit(call))
+      yield* TestClock.adjust("1 minute")
+      const exit = yield* Fiber.join(fiber)
+      assert.deepStrictEqual(Exit.isFailure(exit) && exit.cause.reasons.map((reason) => reason._tag), ["Die"])
+    })
+
+  it.effect("P1: the call dies of an isRetryable or an isFailure that throws after a late failure", () =>
+    Effect.gen(function* () {
+      for (const options of [{ isRetryable: bug }, { isFailure: bug }]) {
+        yield* dies(Hedge.hedged(late, yield* make(options)))
+        yield* dies(Hedge.hedged(late, yield* make(), options))
+      }
+    })
+  )
+
+  it.effect("P1: of a budget's cost that throws, at once or when the time has come", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.quota({ cost: bug })
+      yield* dies(Hedge.hedged(late, yield* make({ budget })))
+      yield* dies(Hedge.hedged(Effect.never, yield* make({ budget, when: 100 })))
+    })
+  )
+
+  it.effect("P1: of a sink that throws; and then no attempt goes on", () =>
+    Effect.gen(function* () {
+      let running = 0
+      const counted = Effect.acquireUseRelease(
+        Effect.sync(() => void running++),
+        () => Effect.never,
+        () => Effect.sync(() => void running--)
+      )
+      const call = Hedge.hedged(counted, yield* make({ when: 100 }))
+      yield* dies(Effect.provideService(call, PolicyTelemetry.Sink, bug))
+      assert.strictEqual(running, 0)
+    })
+  )
+})
+
+describe("Hedge: what cannot help is not waited for", () => {
+  /** Fails at once and asks to be left alone for so long; gives when the call was over, and how many attempts it made. */
+  const asks = (
+    retryAfterMillis: number,
+    options: Omit<Hedge.Options, "idempotent">,
+    around: <A, E>(call: Effect.Effect<A, E>) => Effect.Effect<A, E | DeadlineExceeded> = (call) => call
+  ) =>
+    Effect.gen(function* () {
+      let attempts = 0
+      const target = Effect.suspend(() => {
+        attempts++
+        return Effect.fail({ retryAfterMillis })
+      })
+      const start = yield* Clock.currentTimeMillis
+      const hedge = yield* make(options)
+      const over = Effect.andThen(Effect.flip(around(Hedge.hedged(target, hedge))), Clock.currentTimeMillis)
+      const fiber = yield* Effect.forkChild(over)
+      yield* TestClock.adjust("2 days")
+      return [(yield* Fiber.join(fiber)) - start, attempts]
+    })
+
+  it.effect("P7: a target that asks for an hour, a day or for ever: the error at once", () =>
+    Effect.gen(function* () {
+      for (const millis of [3_600_000, 86_400_000, Number.POSITIVE_INFINITY, 30_001]) {
+        assert.deepStrictEqual(yield* asks(millis, {}), [0, 1], String(millis))
+      }
+      assert.deepStrictEqual(yield* asks(30_000, {}), [30_000, 2])
+    })
+  )
+
+  it.effect("P7: the cap is an option", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* asks(1001, { maxRetryAfter: "1 second" }), [0, 1])
+      assert.deepStrictEqual(yield* asks(3_600_000, { maxRetryAfter: "1 hour" }), [3_600_000, 2])
+      assert.throws(() => make({ maxRetryAfter: 0 }), 'Hedge.make: "maxRetryAfter" must be a duration above zero')
+      const configured = yield* PolicyConfig.load({ hedge: { idempotent: true, maxRetryAfter: "1 second" } })
+      assert.strictEqual(configured.members.hedge?.maxRetryAfterMillis, 1000)
+    })
+  )
+
+  it.effect("P7: more than the program has time", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* asks(5000, {}, Deadline.total("5 seconds")), [0, 1])
+      assert.deepStrictEqual(yield* asks(4999, {}, Deadline.total("5 seconds")), [4999, 2])
+    })
+  )
+
+  it.effect("P7: a budget that is spent is asked before the wait", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.window({ ratio: 0, minPerSecond: 0 })
+      assert.deepStrictEqual(yield* asks(5000, { budget }), [0, 1])
+    })
+  )
+
+  it.effect("P7: an attempt that runs is not ended by it", () =>
+    Effect.gen(function* () {
+      const { at, began, result } = yield* play(yield* make({ when: 100, maxHedges: 3 }), [
+        [500, "ok"],
+        [10, { retryAfterMillis: 3_600_000 }]
+      ])
+      assert.deepStrictEqual([result, at, began], [0, 500, [0, 100]])
+    })
+  )
+
+  it.effect("P7: a wait that was paid for and not needed is paid back", () =>
+    Effect.gen(function* () {
+      const quota = yield* RetryBudget.quota({ capacity: 10, cost: 5, refill: 0 })
+      const share = yield* RetryBudget.share({ minConcurrency: 1, maxShare: 0.01 })
+      for (const budget of [quota, share]) {
+        const { at, result } = yield* play(yield* make({ when: 100, maxHedges: 3, budget }), [
+          [500, "ok"],
+          [10, { retryAfterMillis: 20_000 }]
+        ])
+        assert.deepStrictEqual([result, at], [0, 500])
+      }
+      // The hedge that was made cost 5; the one that was to come, nothing.
+      assert.deepStrictEqual([yield* RetryBudget.balance(quota), yield* RetryBudget.balance(share)], [5, 1])
+    })
+  )
+})
+
+describe("Hedge: by a quantile", () => {
+  it.effect("P10: the share that the quantile says is hedged, and not two or three times as much", () =>
+    Effect.gen(function* () {
+      const random = seededDraws(7)
+      const hedge = yield* make({ when: { quantile: 0.95 } })
+      let hedged = 0
+      const calls = 4000
+      const attempt = (n: number) =>
+        Effect.suspend(() => {
+          if (n > 0) hedged++
+          // A tail as services have: one in twenty takes some 60 ms longer than the quickest.
+          return Effect.sleep(10 - 20 * Math.log(1 - random()))
+        })
+      const all = Effect.gen(function* () {
+        for (let i = 0; i < calls; i++) yield* Hedge.run(hedge, attempt)
+      })
+      const fiber = yield* Effect.forkChild(all)
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(fiber)
+      assert.closeTo(hedged / calls, 0.05, 0.012)
+    })
+  )
+})
 
 describe("Hedge", () => {
   const table: ReadonlyArray<{

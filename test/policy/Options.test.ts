@@ -1,6 +1,6 @@
 /** Every number of every policy, and what it refuses when the policy is made; the message names the option. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Duration, Effect, Stream } from "effect"
 import {
   AdaptiveLimit,
   Backoff,
@@ -106,6 +106,12 @@ const table: ReadonlyArray<
     (o) => RateLimiter.make({ limit: 1, window: 1, ...o }),
     { limit: "positiveInt", window: "duration", maxWait: "durationOrZero", maxWaiters: "wholeNumber" }
   ],
+  [
+    "RetryBudget.makeKeyed",
+    ({ maxKeys }) => RetryBudget.makeKeyed(RetryBudget.window(), { maxKeys: maxKeys as number }),
+    { maxKeys: "positiveInt" }
+  ],
+  ["Deadline.inherit", ({ limit }) => Deadline.inherit(Effect.void, limit as number), { limit: "durationOrZero" }],
   [
     "RateLimiter.makeKeyed",
     (o) => RateLimiter.makeKeyed({ limit: 1, window: 1, ...o }),
@@ -304,4 +310,103 @@ describe("a number that makes no sense is refused when the policy is made", () =
       }
     }
   })
+})
+
+describe("P16: a refusal says what its reader can act on", () => {
+  const cases: ReadonlyArray<readonly [make: () => unknown, message: string]> = [
+    // The option that was given is named, not the one that was left to its default.
+    [() => AdaptiveLimit.aimd({ max: 10 }), 'AdaptiveLimit.aimd: "max" must be at least "min" (20), got 10'],
+    [() => AdaptiveLimit.gradient2({ max: 10 }), 'AdaptiveLimit.gradient2: "max" must be at least "min" (20), got 10'],
+    [() => AdaptiveLimit.gradient2({ min: 1, max: 10 }), '"max" must be at least "initial" (20), got 10'],
+    [() => AdaptiveLimit.vegas({ max: 10 }), 'AdaptiveLimit.vegas: "max" must be at least "initial" (20), got 10'],
+    [() => AdaptiveLimit.make({ queue: { maxFactor: 1 } }), '"maxFactor" must be at least "freeFactor" (2), got 1'],
+    [
+      () => Hedge.make({ idempotent: true, when: { quantile: 0.9, window: 10 } }),
+      'Hedge.make: "window" must be at least "warmup" (20), got 10'
+    ],
+    [
+      () => OutlierEjection.make({ max: "10 seconds" }),
+      'OutlierEjection.make: "max" must be at least "base" (30s), got "10 seconds"'
+    ],
+    [
+      () => CircuitBreaker.make({ maxOpenFor: "10 seconds" }),
+      'CircuitBreaker.make: "maxOpenFor" must be at least "openFor" (1m), got "10 seconds"'
+    ],
+    [() => RetryBudget.quota({ capacity: 3 }), 'RetryBudget.quota: "capacity" must be at least "cost" (5), got 3'],
+    [
+      () => Bulkhead.make({ maxWait: "1 second" }),
+      'Bulkhead.make: "maxWait" must be with a "queue" above 0, in which one could wait, got "1 second"'
+    ],
+    [
+      () => CircuitBreaker.make({ window: CircuitBreaker.countWindow({ slowRate: 0.5 }) }),
+      'CircuitBreaker.make: "window" must be one without a slowRate, unless "slowerThan" is given, got 0.5'
+    ],
+    // In the words of the caller.
+    [
+      () => CircuitBreaker.make({ openFor: "1 minute", maxOpenFor: "10 seconds" }),
+      'CircuitBreaker.make: "openFor" must be at most "maxOpenFor" ("10 seconds"), got "1 minute"'
+    ],
+    [
+      () => Backoff.exponential({ base: Duration.seconds(2), cap: "1 second" }),
+      'Backoff.exponential: "base" must be at most "cap" ("1 second"), got 2s'
+    ],
+    [() => Policy.make({ attempt: { limit: "0 seconds" } }), 'Policy.make: "attempt" must be a duration above zero'],
+    // What is no policy at all.
+    [
+      () => CircuitBreaker.make({ window: 3 as never }),
+      'CircuitBreaker.make: "window" must be what consecutive, countWindow or timeWindow makes, got 3'
+    ],
+    [
+      () => AdaptiveLimit.make({ rule: "vegas" as never }),
+      'AdaptiveLimit.make: "rule" must be what vegas, gradient2 or aimd makes, got "vegas"'
+    ],
+    [() => Retry.make({ schedule: 3 as never }), 'Retry.make: "schedule" must be a Schedule, got 3'],
+    [
+      () => Retry.make({ budget: RetryBudget.window() as never }),
+      'Retry.make: "budget" must be what RetryBudget makes: write "yield*" before it, got an Effect'
+    ],
+    [
+      () => Hedge.make({ idempotent: true, budget: 3 as never }),
+      'Hedge.make: "budget" must be what RetryBudget makes, got 3'
+    ],
+    [
+      () => RetrySchedule.within(RetrySchedule.immediate, RetryBudget.window() as never),
+      'RetrySchedule.within: "budget" must be what RetryBudget makes: write "yield*" before it, got an Effect'
+    ],
+    [
+      () => RetryBudget.spend(RetryBudget.window() as never)(Effect.void),
+      'RetryBudget.spend: "budget" must be what RetryBudget makes: write "yield*" before it, got an Effect'
+    ],
+    [
+      () => Policy.make({ breaker: CircuitBreaker.make() as never }),
+      'Policy.make: "breaker" must be what its constructor makes: write "yield*" before it, got an Effect'
+    ],
+    [
+      () => Policy.make({ outlier: { ejection: OutlierEjection.make() as never, member: "a" } }),
+      '"outlier.ejection" must be what OutlierEjection.make makes: write "yield*" before it, got an Effect'
+    ]
+  ]
+  for (const [make, message] of cases) it(message, () => assert.throws(make, Invalid, message))
+
+  const unmade = {
+    CircuitBreaker: [CircuitBreaker.protect, CircuitBreaker.protectStream, CircuitBreaker.make()],
+    Bulkhead: [Bulkhead.protect, Bulkhead.protectStream, Bulkhead.make()],
+    RateLimiter: [RateLimiter.protect, RateLimiter.protectStream, RateLimiter.make({ limit: 1, window: 1 })],
+    AdaptiveLimit: [AdaptiveLimit.protect, AdaptiveLimit.protectStream, AdaptiveLimit.make()],
+    Throttle: [Throttle.protect, Throttle.protectStream, Throttle.make()],
+    OutlierEjection: [OutlierEjection.observe, OutlierEjection.observeStream, OutlierEjection.make()],
+    Hedge: [Hedge.hedged, undefined, Hedge.make({ idempotent: true })]
+  } as const
+  for (const [name, [around, aroundStream, policy]] of Object.entries(unmade)) {
+    it(`${name}.make that was not yielded, as a call and in a pipe`, () => {
+      const expected = new RegExp(`${name}\\.\\w+: "\\w+" must be what ${name}.make makes: write "yield\\*" before it`)
+      const call = around as (...args: ReadonlyArray<unknown>) => unknown
+      assert.throws(() => call(Effect.void, policy, "a"), Invalid, expected)
+      assert.throws(() => Effect.void.pipe(call(policy) as never), Invalid, expected)
+      const callStream = aroundStream as ((...args: ReadonlyArray<unknown>) => unknown) | undefined
+      if (callStream === undefined) return
+      assert.throws(() => callStream(Stream.empty, policy, "a"), Invalid, expected)
+      assert.throws(() => Stream.empty.pipe(callStream(policy) as never), Invalid, expected)
+    })
+  }
 })

@@ -107,6 +107,67 @@ describe("OutlierEjection (Envoy)", () => {
     })
   )
 
+  const ejectedFor = () =>
+    Effect.gen(function* () {
+      const waits: Array<unknown> = []
+      yield* Effect.gen(function* () {
+        const pool = yield* OutlierEjection.make({ members: names(10) })
+        for (let second = 0; second < 600; second++) {
+          if (!(yield* OutlierEjection.isEjected(pool, "m0"))) yield* calls(pool, "m0", 5, 5)
+          yield* TestClock.adjust("1 second")
+        }
+      }).pipe(
+        Effect.provideService(PolicyTelemetry.Sink, (event) => {
+          if (event.name === "OnOutlierEjected") waits.push(event.attributes["forMillis"])
+        })
+      )
+      return waits
+    })
+
+  it.effect("P8: a member that fails again at once is left out for longer and longer", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* ejectedFor()).slice(0, 4), [30_000, 60_000, 90_000, 120_000])
+    })
+  )
+
+  it("P8: whenever it returns in its interval", () => {
+    for (let offset = 0; offset < 10_000; offset += 500) {
+      const pool = OutlierState.make({
+        consecutive: 1,
+        intervalMillis: 10_000,
+        baseMillis: 30_000,
+        maxMillis: 300_000,
+        maxShare: 0.5,
+        minMembers: 5,
+        minVolume: 100,
+        factor: 0
+      })
+      OutlierState.setMembers(pool, names(2))
+      OutlierState.advance(pool, 0)
+      let now = offset
+      const waits: Array<number> = []
+      for (let i = 0; i < 3; i++) {
+        const [ejection] = OutlierState.record(pool, "m0", false, now).filter(({ what }) => what === "ejected")
+        waits.push(ejection!.forMillis)
+        for (let passed = 0; passed < ejection!.forMillis; passed += 250) OutlierState.advance(pool, (now += 250))
+      }
+      assert.deepStrictEqual(waits, [30_000, 60_000, 90_000], String(offset))
+    }
+  })
+
+  it.effect("P8: an hour in which nobody asked counts as the good intervals that it was", () =>
+    Effect.gen(function* () {
+      const pool = yield* OutlierEjection.make({ members: ["a", "b"], consecutive: 1, successRate: "off" })
+      for (const wait of ["30 seconds", "60 seconds", "1 hour", "29 seconds"] as const) {
+        yield* calls(pool, "a", 1, 1)
+        yield* TestClock.adjust(wait)
+      }
+      assert.isTrue(yield* OutlierEjection.isEjected(pool, "a"))
+      yield* TestClock.adjust("1 second")
+      assert.isFalse(yield* OutlierEjection.isEjected(pool, "a"))
+    })
+  )
+
   it.effect("follows its members, and counts nobody else", () =>
     Effect.gen(function* () {
       const pool = yield* OutlierEjection.make({ members: ["a", "b"], consecutive: 1 })

@@ -80,7 +80,7 @@ describe("PolicyConfig", () => {
       }
       assert.include(message, "concurency")
       assert.include(message, 'RateLimiter.make: "limit" must be a positive integer, got 0')
-      assert.include(message, '"base" must be at most "cap" (1000), got 2000')
+      assert.include(message, '"base" must be at most "cap" (1s), got 2s')
     })
   )
 

@@ -1,8 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { HttpBody, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { NodeHttpClient } from "@effect/platform-node"
+import { Clock, Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect"
+import {
+  FetchHttpClient,
+  HttpBody,
+  HttpClient,
+  HttpClientError,
+  HttpClientRequest,
+  HttpClientResponse
+} from "effect/http"
 import { CircuitBreaker, InvalidPolicyOption, PolicyHttp, RetryBudget, RetrySchedule } from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
+import { createServer, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { Readable } from "node:stream"
 
 const immediate = { retry: { schedule: RetrySchedule.immediate } }
 
@@ -153,6 +164,43 @@ describe("PolicyHttp: what may be sent twice", () => {
     })
   )
 
+  const text = () => new ReadableStream({ start: (controller) => (controller.enqueue("hello"), controller.close()) })
+  const lines = async function* () {
+    yield "hello"
+  }
+  const bodies: { readonly [what: string]: readonly [body: () => HttpBody.HttpBody, sent: number] } = {
+    "a raw ReadableStream": [() => HttpBody.raw(text()), 1],
+    "a raw stream of Node's": [() => HttpBody.raw(Readable.from(["hello"])), 1],
+    "a raw asynchronous iterable": [() => HttpBody.raw(lines()), 1],
+    "a raw something": [() => HttpBody.raw({}), 1],
+    "a raw text": [() => HttpBody.raw("hello"), 3],
+    "a raw Blob": [() => HttpBody.raw(new Blob(["hello"])), 3],
+    "raw bytes": [() => HttpBody.raw(new Uint8Array(1)), 3],
+    "a raw ArrayBuffer": [() => HttpBody.raw(new ArrayBuffer(1)), 3],
+    "raw parameters": [() => HttpBody.raw(new URLSearchParams({ a: "1" })), 3],
+    text: [() => HttpBody.text("hello"), 3],
+    "a form": [() => HttpBody.formData(new FormData()), 3]
+  }
+  for (const [what, [body, sent]] of Object.entries(bodies)) {
+    it.effect(`P3: ${what} is sent ${sent === 1 ? "once" : "again"}`, () =>
+      Effect.map(
+        sentBy((client) => client.put(url, { body: body() })),
+        (times) => assert.strictEqual(times, sent)
+      )
+    )
+  }
+
+  it.effect("an isIdempotent that throws is a defect of the call", () =>
+    Effect.gen(function* () {
+      const isIdempotent = () => {
+        throw new Error("bug")
+      }
+      const resilient = yield* PolicyHttp.make({ retry: { isIdempotent } })
+      const exit = yield* Effect.exit(resilient(server(() => status(200)).client).get(url))
+      assert.isTrue(Exit.hasDies(exit))
+    })
+  )
+
   it.effect("nothing without a retry", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* sentBy((client) => client.get(url), { retry: false }), 1)
@@ -198,6 +246,28 @@ describe("PolicyHttp: what comes out", () => {
         assert.isAtLeast(took, least)
         assert.isAtMost(took, least + 1000)
       }
+    })
+  )
+
+  const waited = (retry: PolicyHttp.RetryOptions, hint: string) =>
+    Effect.gen(function* () {
+      const { client } = server((n) => (n === 1 ? status(503, { "retry-after": hint }) : status(200)))
+      const resilient = yield* PolicyHttp.make({ retry })
+      return (yield* timed(resilient(client).get(url))).took
+    })
+
+  it.effect("P14: a hint is heeded on top of any schedule, unless it is told not to", () =>
+    Effect.gen(function* () {
+      const second = RetrySchedule.constant({ delay: "1 second" })
+      const foreign = Schedule.spaced("1 second")
+      for (const schedule of [second, foreign]) {
+        assert.strictEqual(yield* waited({ schedule }, "7"), 7000)
+        assert.strictEqual(yield* waited({ schedule }, "0"), 1000)
+        assert.strictEqual(yield* waited({ schedule }, "86400"), 30_000)
+        assert.strictEqual(yield* waited({ schedule, maxRetryAfter: "5 seconds" }, "7"), 5000)
+        assert.strictEqual(yield* waited({ schedule, maxRetryAfter: "ignore" }, "7"), 1000)
+      }
+      assert.isAtMost(yield* waited({ maxRetryAfter: "ignore" }, "7"), 1000)
     })
   )
 
@@ -256,6 +326,63 @@ describe("PolicyHttp: an origin's breaker and limit", () => {
       yield* resilient(client).get("http://b.test/1")
     })
   )
+})
+
+describe("PolicyHttp over a socket", () => {
+  /** A server that answers the n-th request as told; gives its URL and what it was sent. */
+  const listening = (answer: (n: number, response: ServerResponse) => void) =>
+    Effect.acquireRelease(
+      Effect.promise(async () => {
+        const bodies: Array<string> = []
+        const http = createServer(async (request, response) => {
+          let body = ""
+          for await (const chunk of request) body += String(chunk)
+          bodies.push(body)
+          answer(bodies.length, response)
+        })
+        await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve))
+        return { bodies, http, url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/` }
+      }),
+      ({ http }) =>
+        Effect.promise(() => {
+          http.closeAllConnections()
+          return new Promise((resolve) => http.close(resolve))
+        })
+    )
+  const clients = {
+    fetch: FetchHttpClient.layer,
+    undici: NodeHttpClient.layerUndici,
+    node: NodeHttpClient.layerNodeHttp
+  }
+
+  it.live("P3: a PUT of a stream is sent whole, and once", () =>
+    Effect.gen(function* () {
+      const { bodies, url } = yield* listening((n, response) => response.writeHead(n < 3 ? 503 : 200).end())
+      const resilient = yield* PolicyHttp.make(immediate)
+      const body = HttpBody.raw(new Blob(["hello"]).stream())
+      const client = resilient(yield* HttpClient.HttpClient)
+      const response = yield* client.put(url, { body })
+      assert.deepStrictEqual([response.status, bodies], [503, ["hello"]])
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+
+  for (const [name, client] of Object.entries(clients)) {
+    it.live(`P9: a failure whose body stalls holds up nobody: ${name}`, () =>
+      Effect.gen(function* () {
+        const { bodies, url } = yield* listening((n, response) => {
+          if (n < 3) response.writeHead(503, { "content-type": "text/plain" }).flushHeaders()
+          else response.end("hi")
+        })
+        const resilient = yield* PolicyHttp.make({ ...immediate, attempt: "10 seconds", breaker: false })
+        const start = performance.now()
+        const response = yield* resilient(yield* HttpClient.HttpClient).get(url)
+        assert.strictEqual(yield* response.text, "hi")
+        assert.strictEqual(bodies.length, 3)
+        // Two stalled bodies were given a second each.
+        assert.isBelow(performance.now() - start, 1900)
+      }).pipe(Effect.provide(client))
+    )
+  }
 })
 
 describe("PolicyHttp.layer", () => {

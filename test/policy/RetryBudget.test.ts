@@ -231,6 +231,21 @@ describe("RetryBudget", () => {
     })
   )
 
+  it("gives back what was paid for an attempt that is not made", () => {
+    for (const rule of [
+      tokenRatio({ maxTokens: 10, tokenRatio: 0.1 }),
+      window({ ratio: 0.5, minPerSecond: 1, ttlMillis: 10_000 }),
+      quota({ capacity: 10, costOf: () => 5, refill: 1 }),
+      share({ maxShare: 0.01, minConcurrency: 1 })
+    ]) {
+      const before = rule.balance(0)
+      const paid = rule.retry(0, "x")
+      assert.notStrictEqual(paid, refused)
+      rule.refund(0, paid)
+      assert.strictEqual(rule.balance(0), before, rule.kind)
+    }
+  })
+
   it.effect("one budget a key: the layer makes each once", () =>
     Effect.gen(function* () {
       const use = (key: string) =>

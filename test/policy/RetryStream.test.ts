@@ -66,6 +66,38 @@ describe("Retry.retryStream", () => {
     })
   )
 
+  it.effect("P6: its elapsed time starts over too: healthy for an hour, one cut, and it goes on", () =>
+    Effect.gen(function* () {
+      const schedule = second.pipe(RetrySchedule.upTo({ elapsed: "5 minutes" }))
+      let runs = 0
+      const healthy = Stream.fromEffectRepeat(Effect.delay(Effect.succeed("tick"), "1 minute")).pipe(Stream.take(60))
+      const stream = Stream.suspend(() => {
+        runs++
+        return runs === 2 ? Stream.make("the end") : Stream.concat(healthy, Stream.fail("cut"))
+      })
+      const resumed = Retry.retryStream(stream, { schedule }, { partial: "resume", resetAfter: 10 })
+      const fiber = yield* Effect.forkChild(collect(resumed))
+      yield* TestClock.adjust("2 hours")
+      const { exit, seen } = yield* Fiber.join(fiber)
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.deepStrictEqual([seen.length, seen.at(-1)], [61, "the end"])
+    })
+  )
+
+  it.effect("P6: and it ends so long after the last progress, as long as nothing comes any more", () =>
+    Effect.gen(function* () {
+      const schedule = second.pipe(RetrySchedule.upTo({ elapsed: "5 minutes" }))
+      let runs = 0
+      const hour = Stream.fromEffectRepeat(Effect.delay(Effect.succeed("tick"), "1 minute")).pipe(Stream.take(60))
+      const stream = Stream.suspend(() => Stream.concat(++runs === 1 ? hour : Stream.empty, Stream.fail("cut")))
+      const resumed = Retry.retryStream(stream, { schedule }, { partial: "resume", resetAfter: 10 })
+      const fiber = yield* Effect.forkChild(collect(resumed))
+      yield* TestClock.adjust("2 hours")
+      const { exit } = yield* Fiber.join(fiber)
+      assert.deepInclude({ ...failure(exit) }, { reason: "elapsed", elapsedMillis: 65 * 60_000, attempts: 301 })
+    })
+  )
+
   it.effect("waits between runs", () =>
     Effect.gen(function* () {
       const at: Array<number> = []

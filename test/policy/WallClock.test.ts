@@ -14,6 +14,7 @@ import {
   RetrySchedule,
   Throttle
 } from "effect-resilience/policy"
+import { StreamClocks } from "effect-resilience/stream"
 import { TestClock } from "effect/testing"
 import { failure } from "./kit/retries.ts"
 
@@ -136,6 +137,22 @@ for (const [direction, by] of [
           assert.deepStrictEqual(yield* Throttle.state(throttle), { requests: 1, accepts: 0, chance: 0 })
           assert.strictEqual(yield* RetryBudget.balance(budget), 1)
           assert.isTrue(yield* OutlierEjection.isEjected(pool, "a"))
+        })
+      )
+    )
+
+    it.effect("P11: the clocks of a stream stand where they stood", () =>
+      withSteps((step) =>
+        Effect.gen(function* () {
+          const stream = Stream.fromEffectRepeat(
+            Effect.delay(
+              Effect.sync(() => step(by)),
+              "1 second"
+            )
+          ).pipe(Stream.take(8), StreamClocks.watch({ headers: "5 seconds", idle: "5 seconds", total: "20 seconds" }))
+          const fiber = yield* Effect.forkChild(Stream.runDrain(stream))
+          yield* TestClock.adjust("10 seconds")
+          yield* Fiber.join(fiber)
         })
       )
     )

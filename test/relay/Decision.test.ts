@@ -21,7 +21,7 @@ import {
   type ResilienceError,
   UpstreamOverloaded
 } from "effect-resilience/errors"
-import { continuationModes, decide, type Failed, type Next, ruleOf } from "#src/relay/index"
+import { continuationModes, decide, type Failed, type Next, refusesMode, ruleOf } from "#src/relay/Decision"
 
 const base: Failed = {
   error: new DoRequestFailed({}),
@@ -125,5 +125,23 @@ describe("continuationModes", () => {
     assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set()), ["prefill"])
     assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set(["prefill"] as const)), [])
     assert.deepStrictEqual(continuationModes({ json: true }, on("message"), new Set()), [])
+  })
+})
+
+describe("refusesMode", () => {
+  const broken = (error: ResilienceError) => ({ _tag: "Broken", error }) as const
+  const says = (message: string) => broken(new UpstreamOverloaded({ upstream: { message } }))
+
+  it("by a beginning anew, by a request that is refused, or by what is said, with whatever status", () => {
+    assert.isTrue(refusesMode({ _tag: "Refused" }, 200))
+    assert.isTrue(refusesMode(broken(new InvalidRequest({})), 400))
+    assert.isTrue(refusesMode(says("This model does not support assistant message prefill."), 422))
+    assert.isTrue(refusesMode(says("a final `assistant` message must start with a thinking block"), 200))
+  })
+
+  it("by nothing else", () => {
+    assert.isFalse(refusesMode({ _tag: "Complete" }, 200))
+    assert.isFalse(refusesMode(broken(new InvalidRequest({})), 422))
+    assert.isFalse(refusesMode(says("Overloaded"), 529))
   })
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type AnswerEncoder, type Delta, nothing, type Payload, type Seam } from "#src/dialect/index"
 import { DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
-import { Machine } from "#src/relay/index"
+import { Machine } from "#src/relay/Machine"
 import * as fc from "fast-check"
 
 interface Fields {
@@ -234,5 +234,50 @@ describe("Machine", () => {
         assert.isTrue(shown.filter((one) => one.event === "begin").length <= 1)
       })
     )
+  })
+})
+
+describe("a finish that nobody knows", () => {
+  const strange: Delta = { ...nothing, finish: { reason: "unknown", native: "strange", from: "openai" } }
+  const shownBy = (run: (machine: Machine) => unknown) => {
+    const { machine, shown } = make()
+    const verdict = run(machine) as { readonly _tag: string }
+    if (verdict._tag === "Complete") machine.complete(1)
+    return { verdict: verdict._tag, done: shown.find((one) => one.event === "done")?.data }
+  }
+
+  it("R2: is believed with the terminator behind it, and is no end without", () => {
+    const said = shownBy((m) => (m.step(text("a")), m.step(strange), m.step(done)))
+    assert.strictEqual(said.verdict, "Complete")
+    assert.include(said.done, '"native":"strange"')
+    assert.strictEqual(shownBy((m) => (m.step(text("a")), m.step(strange), m.eof())).verdict, "Broken")
+    assert.strictEqual(shownBy((m) => (m.step(text("a")), m.step(strange), m.loss(cut))).verdict, "Broken")
+  })
+
+  it("R2: leaves the answer to be continued, whose own end then counts", () => {
+    const said = shownBy((m) => {
+      m.step(text(answer))
+      m.step(strange)
+      m.eof()
+      m.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
+      m.step(text(" And then it was morning."))
+      m.step(delta({ finish: "length" }))
+      return m.step(done)
+    })
+    assert.strictEqual(said.verdict, "Complete")
+    assert.include(said.done, '"native":"length"')
+  })
+
+  it("R2: a later one that is known counts, and what was restored with one is not whole", () => {
+    const known = shownBy((m) => (m.step(text("a")), m.step(strange), m.step(delta({ finish: "stop" })), m.eof()))
+    assert.strictEqual(known.verdict, "Complete")
+    const { machine } = make()
+    const { finish } = strange
+    machine.restore(
+      { text: "a", tokenCount: 1, beside: 0, begun: true, sealed: false, called: false, finish, ended: false },
+      { costs: [], finish: undefined }
+    )
+    assert.strictEqual(machine.phase._tag, "Flowing")
+    assert.strictEqual(machine.eof()._tag, "Broken")
   })
 })

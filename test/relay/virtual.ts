@@ -12,7 +12,8 @@ import {
   Registry,
   Selection,
   type Target,
-  TimeoutsSection
+  TimeoutsSection,
+  type Upstream
 } from "#src/channel/index"
 import { type AnswerRequest, chatClient } from "#src/dialect/index"
 import { Journal, JournalStoreMemory } from "#src/journal/index"
@@ -88,6 +89,32 @@ export const options = (
 
 const file = settingsFile({ sections: [TimeoutsSection, RetrySection, RecoverySection, BreakerSection] })
 
+/** A relay on virtual time over upstreams; `around` is put round its selection. */
+export const relayOver = <U>(
+  { channels, settings }: VirtualOptions,
+  upstream: Layer.Layer<Upstream | U>,
+  around: Layer.Layer<Selection, never, Selection> = Layer.effect(Selection, Selection)
+) => {
+  const selection = around.pipe(Layer.provide(Selection.layer()), Layer.provide(Registry.layerOf(channels)))
+  // Virtual time has no turns of the event loop: a commit comes as soon as what asks for it has returned.
+  const journal = Journal.layer({ retention: 600_000, turn: queueMicrotask }).pipe(
+    Layer.provideMerge(JournalStoreMemory.layer)
+  )
+  const kept = {
+    detachGrace: 60_000,
+    onRestart: "resume",
+    resumeGrace: 30_000,
+    storeRequests: true,
+    takeOverAtOnce: 8
+  } as const
+  const rules = () => ({ maxMessage: 2000, defaultModel: "m" })
+  const mayUse = () => Effect.succeed(true)
+  return Relay.layer({ journal: kept, debug: false, rules, chatTimeout: () => 300_000, mayUse }).pipe(
+    Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, RelayEvents.layerSilent)),
+    Layer.provideMerge(Layer.orDie(Settings.layer(file, settings)))
+  )
+}
+
 /** Everything of a virtual relay, and how each target's attempt was released. */
 export const virtualRelay = (
   { channels, settings }: VirtualOptions,
@@ -115,24 +142,8 @@ export const virtualRelay = (
           })
       })
     )
-  ).pipe(Layer.provide(Selection.layer()), Layer.provide(Registry.layerOf(channels)))
-  // Virtual time has no turns of the event loop: a commit comes as soon as what asks for it has returned.
-  const journal = Journal.layer({ retention: 600_000, turn: queueMicrotask }).pipe(
-    Layer.provideMerge(JournalStoreMemory.layer)
   )
-  const kept = {
-    detachGrace: 60_000,
-    onRestart: "resume",
-    resumeGrace: 30_000,
-    storeRequests: true,
-    takeOverAtOnce: 8
-  } as const
-  const rules = () => ({ maxMessage: 2000, defaultModel: "m" })
-  const mayUse = () => Effect.succeed(true)
-  const layer = Relay.layer({ journal: kept, debug: false, rules, mayUse }).pipe(
-    Layer.provideMerge(Layer.mergeAll(journal, selection, upstream, RelayEvents.layerSilent)),
-    Layer.provideMerge(Layer.orDie(Settings.layer(file, settings)))
-  )
+  const layer = relayOver({ channels, settings }, upstream, selection)
   return { calls, releases, picks: () => picks, layer }
 }
 

@@ -1,11 +1,23 @@
 import { spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { SqliteNode } from "#src/store/index"
 
@@ -40,6 +52,18 @@ const items = (path: string) => {
   database.close()
   return values
 }
+
+/** Waits until something is so, for at most 10 s of real time. */
+const until = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const end = performance.now() + 10_000
+    const look = (): void => {
+      if (holds()) resume(Effect.void)
+      else if (performance.now() > end) resume(Effect.die(new Error(`it never came: ${String(holds)}`)))
+      else setTimeout(look, 5)
+    }
+    look()
+  })
 
 const opener = fileURLToPath(new URL("opener.ts", import.meta.url))
 
@@ -283,6 +307,190 @@ describe("writing a SQLite store", () => {
       )
       const read = sqlite.read(() => sqlite.database.prepare("SELECT 1").get())
       assert.deepStrictEqual([answers, read.ok, sqlite.usable()], [["UpdateDataError"], false, false])
+    })
+  )
+})
+
+describe("waiting for a SQLite store", () => {
+  const waiting = (path: string, wait: "30 seconds" | "300 millis", told: Array<string>) =>
+    SqliteNode.open({ path, ...schema, wait, onWait: () => void told.push("waits") })
+
+  it.live("takes it the moment that the process which has it is killed, and tells once that it waits", () =>
+    Effect.gen(function* () {
+      const path = yield* place
+      const other = yield* openElsewhere(path, "hold")
+      const told: Array<string> = []
+      const fiber = yield* Effect.forkChild(waiting(path, "30 seconds", told), { startImmediately: true })
+      yield* Effect.sleep(200)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* other.kill
+      const free = performance.now()
+      const { epoch } = yield* Fiber.join(fiber)
+      assert.isBelow(performance.now() - free, 1_000)
+      assert.deepStrictEqual([told, epoch], [["waits"], 2])
+    })
+  )
+
+  it.effect("tells nothing where there is nothing to wait for", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      yield* waiting(yield* place, "30 seconds", told)
+      assert.deepStrictEqual(told, [])
+    })
+  )
+
+  it.effect("is over when the time is: in use, as without waiting", () =>
+    Effect.gen(function* () {
+      const path = yield* place
+      yield* open(path)
+      const told: Array<string> = []
+      const fiber = yield* Effect.forkChild(Effect.flip(Effect.scoped(waiting(path, "30 seconds", told))), {
+        startImmediately: true
+      })
+      yield* until(() => told.length === 1)
+      yield* TestClock.adjust("29 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber)).message, `the store at ${path} is in use by another process`)
+      assert.deepStrictEqual(told, ["waits"])
+    })
+  )
+
+  it.live("can be interrupted, and leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const path = yield* place
+      const told: Array<string> = []
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* open(path)
+          const fiber = yield* Effect.forkChild(Effect.scoped(waiting(path, "30 seconds", told)))
+          yield* until(() => told.length === 1)
+          const asked = performance.now()
+          yield* Fiber.interrupt(fiber)
+          assert.isBelow(performance.now() - asked, 500)
+        })
+      )
+      yield* Effect.scoped(open(path))
+    })
+  )
+})
+
+describe("who may read a SQLite store", () => {
+  const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
+
+  it.effect("S11: its owner alone: every file is 0600, a folder that was made 0700, whatever the umask", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      const before = process.umask(0)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.umask(before)))
+      const path = join(base, "made", "relay.db")
+      yield* Effect.flatMap(open(path), (sqlite) => insert(sqlite, "a secret"))
+      assert.strictEqual(modeOf(join(base, "made")), "700")
+      assert.deepStrictEqual(
+        readdirSync(join(base, "made")).map((name) => [name, modeOf(join(base, "made", name))]),
+        ["relay.db", "relay.db-shm", "relay.db-wal", "relay.db.lock"].map((name) => [name, "600"])
+      )
+    })
+  )
+
+  it.effect("S11: a database that others could read is theirs no longer", () =>
+    Effect.gen(function* () {
+      const path = yield* place
+      yield* Effect.scoped(open(path))
+      for (const file of [path, `${path}.lock`]) chmodSync(file, 0o644)
+      const sqlite = yield* open(path)
+      yield* insert(sqlite, "a secret")
+      for (const file of [path, `${path}-wal`, `${path}.lock`]) assert.strictEqual(modeOf(file), "600", file)
+    })
+  )
+
+  it.effect("S11: by whatever path: a link to a database that is in use is refused", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      const path = join(base, "relay.db")
+      mkdirSync(join(base, "elsewhere"))
+      symlinkSync(path, join(base, "elsewhere", "file.db"))
+      symlinkSync(base, join(base, "elsewhere", "folder"))
+      const links = [join(base, "elsewhere", "file.db"), join(base, "elsewhere", "folder", "relay.db")]
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* Effect.flatMap(open(path), (sqlite) => insert(sqlite, "kept"))
+          for (const link of links) {
+            assert.strictEqual((yield* refused(link)).message, `the store at ${link} is in use by another process`)
+          }
+        })
+      )
+      // The first of them may also be the one that makes the file.
+      rmSync(path)
+      for (const link of links) {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* open(link)
+            assert.include((yield* refused(path)).message, "in use by another process")
+          })
+        )
+      }
+      assert.isFalse(existsSync(join(base, "elsewhere", "file.db.lock")))
+    })
+  )
+
+  it.effect("S11: what was deleted is in no file once it is closed", () =>
+    Effect.gen(function* () {
+      const path = yield* place
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const sqlite = yield* open(path)
+          yield* insert(sqlite, `a secret ${"x".repeat(20_000)}`)
+          yield* insert(sqlite, "kept")
+          assert.include(readFileSync(`${path}-wal`, "latin1"), "a secret")
+          yield* Effect.callback<void>((resume) =>
+            sqlite.write(
+              () => void sqlite.database.exec("DELETE FROM item WHERE value LIKE 'a secret%'"),
+              () => resume(Effect.void)
+            )
+          )
+        })
+      )
+      const bytes = readFileSync(path, "latin1")
+      assert.notInclude(bytes, "a secret")
+      assert.notInclude(bytes, "xxxx")
+      assert.include(bytes, "kept")
+      assert.isFalse(existsSync(`${path}-wal`))
+    })
+  )
+})
+
+describe("a SQLite store whose file is gone", () => {
+  it.live("S9: is not usable and writes nothing, says so once, and goes on when the file is back", () =>
+    Effect.gen(function* () {
+      const path = yield* place
+      const said: Array<string> = []
+      const log = Logger.layer([Logger.make<unknown, void>(({ message }) => void said.push(String(message)))])
+      const sqlite = yield* open(path).pipe(Effect.provide(log))
+      yield* insert(sqlite, "before")
+      for (const gone of ["deleted", "moved"] as const) {
+        renameSync(path, `${path}.${gone}`)
+        yield* until(() => !sqlite.usable())
+        const error = yield* Effect.flip(insert(sqlite, "never"))
+        assert.strictEqual(
+          error.message,
+          `the store at ${path} has been deleted or moved away under the running process`
+        )
+        assert.isFalse(sqlite.usable())
+        renameSync(`${path}.${gone}`, path)
+        yield* until(() => sqlite.usable())
+      }
+      yield* insert(sqlite, "after")
+      assert.deepStrictEqual(said, [
+        `the store at ${path} has been deleted or moved away under the running process`,
+        `the store at ${path} is there again`,
+        `the store at ${path} has been deleted or moved away under the running process`,
+        `the store at ${path} is there again`
+      ])
+      // Another file of the same name is not the one.
+      rmSync(path)
+      writeFileSync(path, "")
+      yield* until(() => !sqlite.usable())
     })
   )
 })

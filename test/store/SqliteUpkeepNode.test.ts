@@ -1,11 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqliteNode } from "#src/store/index"
-import { startUpkeep } from "../../src/store/SqliteUpkeepNode.ts"
+import { identityOf } from "#src/store/SqlitePlaceNode"
+import { startUpkeep } from "#src/store/SqliteUpkeepNode"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "upkeep-"))),
@@ -73,13 +74,67 @@ describe("the upkeep of a SQLite store", () => {
     })
   )
 
-  it.live("is started again when it dies, and answers what it was asked meanwhile", () =>
+  it.live("begins the log anew in time, so that nothing that was deleted stays in it", () =>
     Effect.gen(function* () {
-      const base = yield* folder
-      const path = join(base, "later", "relay.db")
+      const path = join(yield* folder, "relay.db")
+      const database = new DatabaseSync(path)
+      database.exec("PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0")
+      database.exec(schema.migrations[0] ?? "")
+      const upkeep = startUpkeep({
+        path,
+        identity: identityOf(path),
+        onUp: () => {},
+        onDown: () => {},
+        onPlace: () => {},
+        renewEvery: 1_500
+      })
+      yield* Effect.addFinalizer(() => Effect.callback<void>((resume) => upkeep.close(() => resume(Effect.void))))
+      database.exec("INSERT INTO item VALUES ('a secret'); DELETE FROM item")
+      assert.include(readFileSync(`${path}-wal`, "latin1"), "a secret")
+      yield* until(() => statSync(`${path}-wal`).size === 0)
+      assert.notInclude(readFileSync(path, "latin1"), "a secret")
+      // And again.
+      database.exec("INSERT INTO item VALUES ('another')")
+      yield* until(() => statSync(`${path}-wal`).size === 0)
+      database.close()
+    })
+  )
+
+  it.live("neither makes the file nor looks after another in its place, and says where it is", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "relay.db")
+      new DatabaseSync(path).exec("PRAGMA journal_mode = WAL; CREATE TABLE item (value TEXT)")
+      const identity = identityOf(path)
+      renameSync(path, `${path}.moved`)
       const told: Array<string> = []
       const upkeep = startUpkeep({
         path,
+        identity,
+        onUp: () => void told.push("up"),
+        onDown: () => void told.push("down"),
+        onPlace: (there) => void told.push(there ? "there" : "gone")
+      })
+      yield* Effect.addFinalizer(() => Effect.callback<void>((resume) => upkeep.close(() => resume(Effect.void))))
+      yield* until(() => told.length === 1)
+      yield* Effect.sleep(600)
+      assert.isFalse(existsSync(path))
+      renameSync(`${path}.moved`, path)
+      yield* until(() => told.includes("up"))
+      assert.deepStrictEqual(told, ["gone", "there", "up"])
+    })
+  )
+
+  it.live("is started again when it dies, and answers what it was asked meanwhile", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      const path = join(base, "relay.db")
+      new DatabaseSync(path).exec("CREATE TABLE later (x)")
+      const sound = readFileSync(path)
+      writeFileSync(path, "this is not a database. ".repeat(500))
+      const told: Array<string> = []
+      const upkeep = startUpkeep({
+        path,
+        identity: identityOf(path),
         onUp: () => void told.push("up"),
         onDown: () => void told.push("down"),
         onPlace: () => {}
@@ -89,8 +144,7 @@ describe("the upkeep of a SQLite store", () => {
       yield* until(() => told.includes("down"))
       assert.strictEqual(asked.length, 1)
       assert.isString(asked[0])
-      mkdirSync(join(base, "later"))
-      new DatabaseSync(path).close()
+      writeFileSync(path, sound)
       yield* until(() => told.includes("up"))
       yield* Effect.callback<void>((resume) => upkeep.close(() => resume(Effect.void)))
       assert.deepStrictEqual(told, ["down", "up"])

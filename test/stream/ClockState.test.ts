@@ -1,17 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  answered,
-  checkClocks,
-  clockError,
-  type Clock,
-  type ClockExpired,
-  type ClockLimits,
-  content,
-  hold,
-  release,
-  startClocks
-} from "effect-resilience/stream"
+import { ClockState } from "effect-resilience/stream"
 import * as fc from "fast-check"
+
+const { answered, checkClocks, clockError, content, hold, release, startClocks } = ClockState
+type Clock = ClockState.Clock
+type ClockExpired = ClockState.ClockExpired
+type ClockLimits = ClockState.ClockLimits
 
 const limits = { headersMillis: 100, firstContentMillis: 300, idleMillis: 50, totalMillis: 1000 }
 const expired = (clock: Clock, limitMillis: number, elapsedMillis = limitMillis): ClockExpired => ({

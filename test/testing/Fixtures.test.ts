@@ -314,3 +314,56 @@ describe("what OpenAI writes, and those who speak as it does", () => {
     assert.strictEqual(read(playedTo(Script.status(429), "openai", questionOf("openai")).body), "ChannelRateLimited")
   })
 })
+
+describe("what Anthropic writes is what a script of the same says in its dialect", () => {
+  const recorded = (name: string): string =>
+    readFileSync(join(import.meta.dirname, "../dialect/anthropic/fixtures", name), "utf8")
+
+  const same: ReadonlyArray<readonly [file: string, script: Script.Answer, says: Partial<Summary>]> = [
+    ["text.sse", Script.answer(["Hello", Script.ping, "!"]).pipe(told(25, 15)), { text: "Hello!", finish: "stop" }],
+    [
+      "tools.sse",
+      Script.answer([
+        "Okay, let's check the weather",
+        " for San Francisco, CA:",
+        Script.toolCall({
+          id: "toolu_01T1x1fJ34qAmk2tNTrN7Up6",
+          name: "get_weather",
+          input: ['{"location":', ' "San Francisco, CA"}']
+        }),
+        Script.toolCall({ id: "toolu_02", name: "get_time", input: [] })
+      ]).pipe(told(472, 89)),
+      { text: "Okay, let's check the weather for San Francisco, CA:", finish: "tool-calls" }
+    ],
+    [
+      "thinking.sse",
+      Script.answer([
+        Script.reasoning("I need to find the GCD of 1071 and 462."),
+        Script.reasoning("\n1071 = 2 × 462 + 147"),
+        Script.signature("EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds"),
+        Script.sealedReasoning("EmwKAhgBEgy3va3pzix"),
+        "The greatest common divisor is **21**."
+      ]).pipe(told(30, 120, undefined, 90)),
+      {
+        reasoning: "I need to find the GCD of 1071 and 462.\n1071 = 2 × 462 + 147",
+        signatures: ["EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds"],
+        finish: "stop"
+      }
+    ],
+    [
+      "overloaded.sse",
+      Script.answer("Hello").pipe(told(25, 15), Script.ending(Script.errorFrame())),
+      { text: "Hello", fault: "UpstreamOverloaded" }
+    ]
+  ]
+
+  it.each(same)("%s", (file, script, says) => {
+    // How many tokens were spent when it broke is nobody's to say.
+    const read = ({ usage, usageDetails, ...summary }: Summary) =>
+      summary.fault === undefined ? { ...summary, usage, usageDetails } : summary
+    const vendors = read(summaryOf(eventsOf("anthropic", recorded(file))))
+    assert.deepInclude(vendors, says)
+    const played = playedTo(script, "anthropic", questionOf("anthropic"))
+    assert.deepStrictEqual(read(summaryOf(eventsOf("anthropic", played.body))), vendors)
+  })
+})

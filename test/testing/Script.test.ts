@@ -246,6 +246,14 @@ describe.each(upstreamDialectNames)("a script, played by an upstream of %s", (di
   })
 })
 
+it("who asks for a count of tokens is told those of the script's usage", () => {
+  const script = Script.answer(text).pipe(Script.usage({ inputTokens: 14, outputTokens: 7 }))
+  const url = "http://a/v1/messages/count_tokens"
+  const question = JSON.stringify({ model: "m", messages: [{ role: "user", content: "hi" }] })
+  const answer = playedTo(script, "anthropic", question, 10, url)
+  assert.deepInclude(answer, { status: 200, body: '{"input_tokens":14}', ends: "End" })
+})
+
 describe("what is left of an answer", () => {
   it("for any text, cut anywhere, the part and what is left are the whole", () => {
     fc.assert(

@@ -16,9 +16,9 @@ describe("the scripted selection", () => {
       assert.deepStrictEqual([a.target.channel.id, a.last, b.target.channel.id, b.last], ["a", false, "b", true])
       assert.strictEqual((yield* Effect.flip(selection.pick(wanted())))._tag, "GetChannelFailed")
       a.release({ _tag: "Success" })
-      selection.rememberRefusal(a.target, "prefill")
-      assert.deepStrictEqual([...selection.refusedModes(a.target)], ["prefill"])
-      assert.deepStrictEqual([...selection.refusedModes(b.target)], [])
+      selection.rememberRefusal(a.target, { _tag: "Mode", mode: "prefill" })
+      assert.deepStrictEqual([...selection.refused(a.target).modes], ["prefill"])
+      assert.deepStrictEqual([...selection.refused(b.target).modes], [])
       assert.strictEqual(script.picks[1]?.only, "b")
       assert.deepStrictEqual(
         script.releases.map(({ outcome, target }) => [target.channel.id, outcome._tag]),

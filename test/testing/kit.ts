@@ -163,9 +163,10 @@ export const playedTo = (
   script: Script.Script,
   dialect: UpstreamDialectName,
   question: string,
-  most = 1000
+  most = 1000,
+  url = "http://a/v1"
 ): Played => {
-  const call = new OpenCall(0, dialect, { method: "POST", url: "http://a/v1", headers: {}, body: question }, 0)
+  const call = new OpenCall(0, dialect, { method: "POST", url, headers: {}, body: question }, 0)
   let played: Played = { status: 0, contentType: "", headers: {}, body: "", ends: "open", millis: 0 }
   let steps = 0
   for (const step of wireOf(script, dialect, call)) {

@@ -4,6 +4,7 @@
 import { isObject, type JsonObject } from "../Json.ts"
 import type { Hint, Meaning, Part, Turn } from "../Request.ts"
 import { readSigned } from "../Signature.ts"
+import { inputText } from "./MessageEvents.ts"
 
 /** Whether a field was given: `null` is how many clients leave one out. */
 export const isGiven = (value: unknown): boolean => value !== undefined && value !== null
@@ -75,7 +76,7 @@ const toolCall = (block: JsonObject, path: string, found: Found): ReadonlyArray<
       path,
       id: textIn(block, "id"),
       name: textIn(block, "name"),
-      input: JSON.stringify(block["input"] ?? {}),
+      input: inputText(block["input"]),
       signed: undefined
     }
   ]

@@ -3,6 +3,7 @@
  */
 import type { Payload, View } from "../Dialect.ts"
 import { makePayloadReader } from "../Framing.ts"
+import { isExact, printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { mergeMessageUsage } from "./MessageUsage.ts"
 
@@ -50,8 +51,11 @@ const grow = (growing: Growing, delta: JsonObject): void => {
 const finished = ({ block, input, text, thinking }: Growing): JsonObject => {
   // A call's input is an object: one that is no JSON has been told as it is in the stream, and has no place here.
   const read = input === "" ? undefined : parseJson(input)
+  // A stream may begin a text with `citations: null`; a whole answer leaves them out, and `ai` refuses one that does not.
+  const { citations, ...rest } = block
   return {
-    ...block,
+    ...rest,
+    ...(citations === undefined || citations === null ? {} : { citations }),
     ...(block["type"] === "text" ? { text } : {}),
     ...(block["type"] === "thinking" ? { thinking } : {}),
     ...(input === "" ? {} : { input: isObject(read) ? read : {} })
@@ -63,10 +67,13 @@ class Assembly {
   private message: JsonObject = {}
   private usage: JsonObject = {}
   private readonly blocks = new Map<unknown, Growing>()
+  /** An event whose numbers are to be printed as they came. */
+  private exact: JsonObject | undefined
 
   push({ data }: Payload): void {
     const raw = parseJson(data)
     if (!isObject(raw)) return
+    if (isExact(raw)) this.exact = raw
     switch (raw["type"]) {
       case "message_start":
         if (!isObject(raw["message"])) return
@@ -96,8 +103,11 @@ class Assembly {
     }
   }
 
-  result(): JsonObject {
-    return { ...this.message, content: [...this.blocks.values()].map(finished), usage: this.usage }
+  /** The message so far, as JSON. */
+  result(): string {
+    const content = [...this.blocks.values()].map(finished)
+    const message = { ...this.message, content, usage: this.usage }
+    return printJson(message, this.exact ?? content.find(({ input }) => isExact(input))?.["input"])
   }
 }
 
@@ -112,7 +122,7 @@ export const wholeMessage: View = {
         read(frames)
         return ""
       },
-      end: () => JSON.stringify(assembly.result())
+      end: () => assembly.result()
     }
   }
 }

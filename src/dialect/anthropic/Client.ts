@@ -16,6 +16,7 @@ import type {
   Seam
 } from "../Dialect.ts"
 import { type Delta, type NativeEvents, type Piece } from "../Event.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import type { UpstreamDialectName } from "../Names.ts"
 import { signedFor } from "../Signature.ts"
@@ -37,9 +38,10 @@ import {
 type Raw = NativeEvents["anthropic"]
 type Payloads = Array<Payload>
 
-const event = (type: string, fields: JsonObject): Payload => ({
+/** `madeFrom` is the upstream's own event, where parts of it are in this one: its numbers are kept to the digit. */
+const event = (type: string, fields: JsonObject, madeFrom?: Raw): Payload => ({
   event: type,
-  data: JSON.stringify({ type, ...fields })
+  data: printJson({ type, ...fields }, madeFrom)
 })
 
 // Every token of every answer comes by here: by hand it takes half of what one `JSON.stringify` of the whole takes.
@@ -147,7 +149,7 @@ class MessageEncoder implements AnswerEncoder {
     }
     written.begun = true
     written.usage = mergeMessageUsage({}, message["usage"])
-    out.push(event("message_start", { ...raw, message }))
+    out.push(event("message_start", { ...raw, message }, raw))
   }
 
   private stop(out: Payloads, delta: JsonObject, usage: JsonObject): void {
@@ -168,9 +170,10 @@ class MessageEncoder implements AnswerEncoder {
   }
 
   private close(out: Payloads, block: Block): void {
-    // Thoughts that were cut have no signature: marked so, they are not sent back to who would refuse them.
-    if (block.kind === "thinking" && block.signature === "") {
-      this.sign(out, block, signedFor({ by: "anthropic", value: "" }))
+    // Thoughts that were cut have no signature: marked so, they are not sent back to who would refuse them. Another vendor's
+    // mark stands where the block begins; `ai` looks for it in an event of its own, and without it forgets the thought.
+    if (block.kind === "thinking" && !block.signed) {
+      this.sign(out, block, block.signature === "" ? signedFor({ by: "anthropic", value: "" }) : block.signature)
     }
     endBlock(this.written, block)
     out.push(event("content_block_stop", { index: block.index }))
@@ -299,7 +302,7 @@ class MessageEncoder implements AnswerEncoder {
       case "message_delta":
         return this.passMessageDelta(out, raw)
       default:
-        out.push({ event: raw.type, data: JSON.stringify(raw) })
+        out.push({ event: raw.type, data: printJson(raw) })
     }
   }
 
@@ -359,11 +362,11 @@ class MessageEncoder implements AnswerEncoder {
       this.written.stop = delta
     }
     this.written.usage = mergeMessageUsage(this.written.usage, raw["usage"])
-    out.push({ event: raw.type, data: JSON.stringify(raw) })
+    out.push({ event: raw.type, data: printJson(raw) })
   }
 
   private pass(out: Payloads, raw: Raw, { index }: Block): void {
-    out.push({ event: raw.type, data: JSON.stringify(raw["index"] === index ? raw : { ...raw, index }) })
+    out.push({ event: raw.type, data: printJson(raw["index"] === index ? raw : { ...raw, index }, raw) })
   }
 }
 

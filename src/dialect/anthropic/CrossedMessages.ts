@@ -149,8 +149,11 @@ const messageOf = (role: string, blocks: ReadonlyArray<JsonObject>): Message => 
   return { role, content: sorted.length === 1 && only["type"] === "text" ? only["text"] : sorted }
 }
 
-/** A conversation as messages that alternate: neighbours of one role are merged, and texts without a word left out. */
-export const crossedMessages = ({ system, toolChoice, tools, turns }: Asked): CrossedMessages => {
+/**
+ * A conversation as messages that alternate: neighbours of one role are merged, and texts without a word left out; without
+ * `reasoning`, all of that is, too.
+ */
+export const crossedMessages = ({ system, toolChoice, tools, turns }: Asked, reasoning: boolean): CrossedMessages => {
   const parts = turns.flatMap(({ parts }) => parts)
   const calls = parts.filter((part) => part._tag === "ToolCall")
   const sink: Sink = {
@@ -166,6 +169,7 @@ export const crossedMessages = ({ system, toolChoice, tools, turns }: Asked): Cr
   const runs: Array<{ readonly role: "user" | "assistant"; readonly blocks: Array<JsonObject> }> = []
   for (const turn of turns) {
     for (const part of turn.parts) {
+      if (part._tag === "Reasoning" && !reasoning) continue
       const role = roleOf(turn, part)
       const blocks = sayableBy(role, part, sink) ? blocksOf(part, sink) : []
       if (blocks.length === 0) continue

@@ -133,10 +133,10 @@ const unsaidOf = ({ format, meanings, stop }: Asked): ReadonlyArray<string> => [
   ...(stop?.sequences.some((sequence) => sequence.trim() === "") === true ? [stop.path] : [])
 ]
 
-/** Puts a request in Anthropic's words, as far as there are any. */
-export const crossed = (asked: Asked): Crossed => {
+/** Puts a request in Anthropic's words, as far as there are any; with the reasoning that it has signed, or without. */
+export const crossed = (asked: Asked, reasoning = true): Crossed => {
   const { effort, format, maxTokens, stop, tools } = asked
-  const { dropped, messages, names, system, unsaid } = crossedMessages(asked)
+  const { dropped, messages, names, system, unsaid } = crossedMessages(asked, reasoning)
   const thinking = thinkingOf(asked)
   const hints = hinted(asked.hints, thinking?.["type"] === "adaptive")
   const level = effort === undefined ? undefined : efforts[effort.level]

@@ -1,16 +1,15 @@
 /**
  * An Anthropic upstream's answer, event by event or whole, as events of ours.
  */
-import { BadResponse, BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
+import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
-import { headerOf } from "../HttpAnswer.ts"
-import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { depthOf, isObject, type JsonObject, parseJson } from "../Json.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
 import type { Usage } from "../Usage.ts"
-import { messageEvents } from "./MessageEvents.ts"
+import { inputText, messageEvents } from "./MessageEvents.ts"
 import { mergeMessageUsage, readMessageUsage } from "./MessageUsage.ts"
-import { readStopReason } from "./StopReason.ts"
+import { isFailure, readStopReason } from "./StopReason.ts"
 
 const done: UpstreamEvent = { _tag: "Done" }
 
@@ -47,6 +46,13 @@ const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only]
 
 const signature = (value: string): Piece => ({ _tag: "Signature", by: "anthropic", value, of: "reasoning" })
 
+/** How deep an event may be nested. */
+const deepest = 256
+
+/** Whether a body or an event is an error, in any vendor's shape. */
+const isError = (raw: JsonObject): boolean =>
+  isObject(raw["error"]) || raw["type"] === "error" || raw["object"] === "error"
+
 /** Reads one message. */
 class MessageDecoder implements EventDecoder {
   private readonly names: Encoded["names"]
@@ -70,8 +76,12 @@ class MessageDecoder implements EventDecoder {
       if (data.trim() === "" || data.trim() === "[DONE]") return nothing
       return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
     }
+    // What is nested deeper than any answer cannot be written again. A short event cannot be.
+    if (data.length > deepest && depthOf(raw, deepest) > deepest) {
+      return misshapen(`the upstream's event is nested deeper than ${deepest} levels`)
+    }
     if (typeof raw["type"] !== "string") {
-      if (isObject(raw["error"])) return failed(classifyInBand(raw))
+      if (isError(raw)) return failed(classifyInBand(raw))
       if (event === "" || event === "message") return misshapen("the upstream's event has no type")
       raw["type"] = event
     }
@@ -101,7 +111,9 @@ class MessageDecoder implements EventDecoder {
           ? step(raw, "", "", undefined, undefined, this.count(raw["message"]["usage"], false))
           : misshapen("the upstream's event has no message")
       case "message_delta":
-        return step(raw, "", "", undefined, finishOf(raw["delta"]), this.count(raw["usage"], true))
+        return this.messageDelta(raw)
+      case "message":
+        return Array.isArray(raw["content"]) ? this.wholeMessage(raw, raw["content"]) : step(raw)
       case "message_stop":
         return done
       case "ping":
@@ -117,6 +129,35 @@ class MessageDecoder implements EventDecoder {
     if (!isObject(said)) return undefined
     this.usage = mergeMessageUsage(this.usage, said)
     return readMessageUsage(this.usage, whole)
+  }
+
+  private messageDelta(raw: Raw): UpstreamEvent {
+    const finish = finishOf(raw["delta"])
+    if (finish === undefined || !isFailure(finish.native)) {
+      return step(raw, "", "", undefined, finish, this.count(raw["usage"], true))
+    }
+    const message = `the upstream's answer stopped with ${JSON.stringify(finish.native)}`
+    return failed(classifyInBand({ error: { code: finish.native, message } }))
+  }
+
+  /** A whole message in one event, from who was asked for a stream and has none: all of it at once, in our words. */
+  private wholeMessage(message: Raw, content: ReadonlyArray<unknown>): UpstreamEvent {
+    let text = ""
+    let reasoning = ""
+    const pieces: Array<Piece> = []
+    let finish: Finish | undefined
+    let usage: Usage | undefined
+    for (const raw of messageEvents(message, content)) {
+      const event = this.read(raw)
+      if (event._tag === "Fault") return event
+      if (event._tag === "Done") break
+      text += event.text
+      reasoning += event.reasoning
+      for (const piece of event.pieces ?? []) pieces.push(piece)
+      finish = event.finish ?? finish
+      usage = event.usage ?? usage
+    }
+    return { ...nothing, text, reasoning, pieces: pieces.length === 0 ? undefined : pieces, finish, usage }
   }
 
   private blockStart(raw: Raw, block: JsonObject): UpstreamEvent {
@@ -171,7 +212,7 @@ class MessageDecoder implements EventDecoder {
     if (call === undefined) return step(raw)
     this.calls.delete(raw["index"])
     if (call.said) return step(raw)
-    return piece(raw, { _tag: "ToolInput", index: call.index, text: JSON.stringify(call.input ?? {}) })
+    return piece(raw, { _tag: "ToolInput", index: call.index, text: inputText(call.input) })
   }
 
   private text(raw: Raw, said: JsonObject): UpstreamEvent {
@@ -199,9 +240,6 @@ const finishOf = (delta: unknown): Finish | undefined => {
 /** Reads one answer, one event after the other. */
 export const anthropicDecoder = (encoded: Encoded): EventDecoder => new MessageDecoder(encoded)
 
-const isJsonType = (type: string | undefined): boolean =>
-  type === undefined || /^[\w.+-]+\/([\w.-]+\+)?json\b/i.test(type)
-
 const isTokenCount = (body: JsonObject): boolean =>
   body["type"] !== "message" && typeof body["input_tokens"] === "number"
 
@@ -223,11 +261,12 @@ export const decodeWholeAnthropic = (answer: HttpAnswer, encoded: Encoded): Read
   if (answer.status < 200 || answer.status > 299) return [failed(classify(answer).error)]
   if (answer.body.trim() === "") return [failed(stackless(() => new EmptyResponse({})))]
   const body = parseJson(answer.body)
-  if (isObject(body) && (isObject(body["error"]) || body["type"] === "error")) return [failed(classify(answer).error)]
-  if (!isJsonType(headerOf(answer.headers, "content-type"))) {
-    return [failed(stackless(() => new BadResponse({ message: "the upstream's answer has the wrong content type" })))]
+  // The label is a hint: what it is, its bytes say.
+  if (!isObject(body) || isObject(body["error"])) return [failed(classify(answer).error)]
+  if (isError(body)) return [failed(classifyInBand(body))]
+  if (depthOf(body, deepest) > deepest) {
+    return [misshapen(`the upstream's answer is nested deeper than ${deepest} levels`)]
   }
-  if (!isObject(body)) return [misshapen("the upstream's answer is not a JSON object")]
   if (isTokenCount(body)) return readCount(body)
   if (!Array.isArray(body["content"])) return [misshapen("the upstream's answer has no content")]
   const decoder = new MessageDecoder(encoded)

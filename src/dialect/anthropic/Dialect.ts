@@ -4,12 +4,13 @@
 import { encodeEvent, encodeJsonEvent } from "../../sse/index.ts"
 import type { ClientDialect, UpstreamDialect } from "../Dialect.ts"
 import { endpointOf } from "../Endpoint.ts"
+import { isObject, parseJson } from "../Json.ts"
 import { sse } from "../Framing.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { wholeMessage } from "./Assembly.ts"
 import { anthropicEncoder } from "./Client.ts"
 import { anthropicDecoder, decodeWholeAnthropic } from "./Decode.ts"
-import { encodeAnthropic, unsaidToAnthropic } from "./Encode.ts"
+import { encodeAnthropic, refusableByAnthropic, refusableOnceByAnthropic, unsaidToAnthropic } from "./Encode.ts"
 import { anthropicFailure } from "./Errors.ts"
 import { anthropicContinuations, modelInfo, modelList } from "./Models.ts"
 import { parseAnthropicRequest } from "./Request.ts"
@@ -61,7 +62,13 @@ export const anthropic: UpstreamDialect = {
   }),
   framing: sse,
   unsaid: unsaidToAnthropic,
+  refusable: refusableByAnthropic,
+  refusableOnce: refusableOnceByAnthropic,
   encode: encodeAnthropic,
+  counted: (body) => {
+    const counted = parseJson(body)
+    return isObject(counted) && typeof counted["input_tokens"] === "number" ? counted["input_tokens"] : undefined
+  },
   decoder: anthropicDecoder,
   decodeWhole: decodeWholeAnthropic,
   continuations: anthropicContinuations
@@ -80,6 +87,7 @@ export const anthropicClient: ClientDialect = {
   views: { whole: wholeMessage, list: undefined },
   models: modelList,
   model: modelInfo,
+  idHeader: "request-id",
   count: (inputTokens) => ({ input_tokens: inputTokens }),
   failure: anthropicFailure,
   head: "atFirstContent",

@@ -4,6 +4,7 @@
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { estimateTokens } from "../Usage.ts"
@@ -52,6 +53,18 @@ const without = (body: JsonObject, [field, ...rest]: ReadonlyArray<string>): Jso
   return Object.keys(left).length === 0 ? others : { ...body, [field]: left }
 }
 
+const refusable = ["metadata", "output_config.effort", "service_tier", "temperature", "thinking", "top_k", "top_p"]
+
+/** What a target may refuse of the body: hints of another dialect's client. */
+export const refusableByAnthropic = (request: AnswerRequest): ReadonlyArray<string> => (isOwn(request) ? [] : refusable)
+
+/** Reasoning that it has signed, and that its client has sent back otherwise than it was. */
+const signedReasoning = "messages[].content[].thinking"
+
+/** What it may refuse of a conversation that another dialect's client has kept. */
+export const refusableOnceByAnthropic = (request: AnswerRequest): ReadonlyArray<string> =>
+  isOwn(request) ? [] : [signedReasoning]
+
 /** Leaves out what the target has refused, and tells of what a client had written. */
 const withoutRefused = (
   body: JsonObject,
@@ -98,7 +111,7 @@ const withContinuation = ({ continuation, request }: EncodeRequest, messages: Re
  */
 export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, ConvertRequestFailed> => {
   const { continuation, drop, model, params, refused, request, stream } = options
-  const said = isOwn(request) ? own(request) : crossed(request.asked())
+  const said = isOwn(request) ? own(request) : crossed(request.asked(), !refused.has(signedReasoning))
   if (said.unsaid.length > 0 && !drop) return Result.fail(unsayable(said.unsaid))
   const { messages, ...body } = said.body
   const asked = withContinuation(options, messages as ReadonlyArray<Message>)
@@ -114,7 +127,7 @@ export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, 
     else delete sent["stream"]
   }
   return Result.succeed({
-    body: JSON.stringify(sent),
+    body: printJson(sent, request.body),
     dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped])],
     names: said.names,
     trimmed: asked.trimmed

@@ -16,16 +16,20 @@ export interface FitNames {
 export const makeFitNames = (names: Iterable<string>): FitNames => {
   const fitted = new Map<string, string>()
   const taken = new Set<string>()
+  /** The next number behind each base: many names of one base must not be counted through for each of them. */
+  const next = new Map<string, number>()
   const changed = new Map<string, string>()
   const isFit = (name: string): boolean => name !== "" && name.length <= longest && name.search(unfit) < 0
 
   const add = (name: string): string => {
     const base = (name === "" ? "unnamed" : name.replace(unfit, "_")).slice(0, longest)
     let made = base
-    for (let n = 2; taken.has(made); n++) {
-      const end = `_${n}`
+    let n = next.get(base) ?? 2
+    while (taken.has(made)) {
+      const end = `_${n++}`
       made = base.slice(0, longest - end.length) + end
     }
+    next.set(base, n)
     taken.add(made)
     fitted.set(name, made)
     if (made !== name) changed.set(made, name)

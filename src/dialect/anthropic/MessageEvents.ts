@@ -2,9 +2,13 @@
  * A whole message as the events that its stream would have been.
  */
 import type { NativeEvents } from "../Event.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 
 type Raw = NativeEvents["anthropic"]
+
+/** The input of a call as JSON text, its numbers to the digit. */
+export const inputText = (input: unknown): string => (isObject(input) ? printJson(input) : JSON.stringify(input ?? {}))
 
 /** A block as it begins, and the deltas that make the rest of it. */
 const beginning = (block: JsonObject): { readonly start: JsonObject; readonly deltas: ReadonlyArray<JsonObject> } => {
@@ -31,7 +35,7 @@ const beginning = (block: JsonObject): { readonly start: JsonObject; readonly de
       const { input, ...rest } = block
       return {
         start: { ...rest, input: {} },
-        deltas: [{ type: "input_json_delta", partial_json: JSON.stringify(input ?? {}) }]
+        deltas: [{ type: "input_json_delta", partial_json: inputText(input) }]
       }
     }
     default:

@@ -15,6 +15,7 @@ import {
   makeComplaints,
   readObject
 } from "../RequestCheck.ts"
+import { codePoints } from "../Text.ts"
 import { askedOfAnthropic } from "./Asked.ts"
 import { messageTokens } from "./TokenEstimate.ts"
 
@@ -111,10 +112,19 @@ const checkToolChoice = (choice: unknown, complain: Complain): void => {
   if (choice["type"] === "tool") checkField(choice["name"], "tool_choice.name", "string", complain)
 }
 
+/** The longest name of a model, in code points: it is repeated in what is stored and written. */
+const longestModel = 256
+
+const checkModel = (model: string, complain: Complain): void => {
+  if (model === "") complain("model", "must not be empty", "too_short")
+  else if (model.length > longestModel && codePoints(model) > longestModel) {
+    complain("model", `must be at most ${longestModel} characters long`, "too_long")
+  }
+}
+
 const check = (body: JsonObject, counting: boolean, complain: Complain): void => {
   const { max_tokens: most, model, system } = body
-  if (checkField(model, "model", "string", complain) && model === "")
-    complain("model", "must not be empty", "too_short")
+  if (checkField(model, "model", "string", complain)) checkModel(model as string, complain)
   if (!counting && checkField(most, "max_tokens", "integer", complain) && (most as number) < 0) {
     complain("max_tokens", "must not be negative", "too_small")
   }

@@ -3,19 +3,35 @@
  */
 import type { Finish, FinishReason } from "../Event.ts"
 
-const reasons: { readonly [native: string]: FinishReason } = {
-  end_turn: "stop",
-  stop_sequence: "stop",
-  max_tokens: "length",
-  model_context_window_exceeded: "length",
-  tool_use: "tool-calls",
-  pause_turn: "pause",
-  refusal: "content-filter"
-}
+const reasons: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
+  ["end_turn", "stop"],
+  ["stop_sequence", "stop"],
+  ["max_tokens", "length"],
+  ["model_context_window_exceeded", "length"],
+  ["tool_use", "tool-calls"],
+  ["pause_turn", "pause"],
+  ["refusal", "content-filter"],
+  // Of those who put other vendors' answers in Anthropic's words, and leave this one as it was.
+  ["stop", "stop"],
+  ["length", "length"],
+  ["tool_calls", "tool-calls"],
+  ["content_filter", "content-filter"]
+])
 
-/** A `stop_reason` of an upstream's. */
+/** The words that say that the answer broke, whatever follows them. */
+const failures: ReadonlySet<string> = new Set(
+  (
+    "error abort aborted cancelled canceled failed interrupted truncated timeout network_error server_error " +
+    "internal_error api_error overloaded overloaded_error insufficient_system_resource"
+  ).split(" ")
+)
+
+/** Whether a `stop_reason` is no end: what was said before it is not whole. */
+export const isFailure = (native: string): boolean => failures.has(native.toLowerCase())
+
+/** A `stop_reason` of an upstream's. A word that nobody knows passes as it is. */
 export const readStopReason = (native: string): Finish => ({
-  reason: Object.hasOwn(reasons, native) ? reasons[native]! : "other",
+  reason: reasons.get(native) ?? "unknown",
   native,
   from: "anthropic"
 })

@@ -18,6 +18,8 @@ export interface Call {
   held: string
   /** The part that was placed last is the one that names it. */
   named: boolean
+  /** Its input is whole JSON. */
+  readonly whole: boolean
 }
 
 /** What a part says; `""` where it says nothing. */

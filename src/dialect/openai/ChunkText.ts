@@ -40,15 +40,14 @@ const onlyText = (choice: JsonObject): string | undefined => {
 export const textChoices = (text: string): string =>
   `[{"index":0,"delta":{"content":${JSON.stringify(text)}},"logprobs":null,"finish_reason":null}]`
 
-const choicesText = (choices: unknown): string => {
-  if (!Array.isArray(choices)) return "[]"
-  const list = choices as ReadonlyArray<JsonObject>
+const choicesText = (raw: JsonObject): string => {
+  if (!Array.isArray(raw["choices"])) return "[]"
+  const list = raw["choices"] as ReadonlyArray<JsonObject>
   const text = list.length === 1 ? onlyText(list[0]!) : undefined
-  return text === undefined ? printJson(list) : textChoices(text)
+  return text === undefined ? printJson(list, raw) : textChoices(text)
 }
 
-const memberText = (raw: JsonObject, field: string): string => {
-  if (!isExact(raw)) return `${JSON.stringify(field)}:${JSON.stringify(raw[field])}`
+const exactMember = (raw: JsonObject, field: string): string => {
   const member = { [field]: raw[field] }
   keepExact(member, raw)
   return printJson(member).slice(1, -1)
@@ -57,6 +56,7 @@ const memberText = (raw: JsonObject, field: string): string => {
 /** A chunk of an upstream under our head: its choices and unknown fields as they are, its usage left out. */
 export const rewriteChunk = (head: string, raw: JsonObject, tail: string): string => {
   let text = head
+  const exact = isExact(raw)
   for (const field in raw) {
     switch (field) {
       case "id":
@@ -67,8 +67,8 @@ export const rewriteChunk = (head: string, raw: JsonObject, tail: string): strin
       case "usage":
         break
       default:
-        text += `,${memberText(raw, field)}`
+        text += exact ? `,${exactMember(raw, field)}` : `,${JSON.stringify(field)}:${JSON.stringify(raw[field])}`
     }
   }
-  return `${text},"choices":${choicesText(raw["choices"])}${tail}`
+  return `${text},"choices":${choicesText(raw)}${tail}`
 }

@@ -102,6 +102,7 @@ const replay = (
   let model: string | undefined
   const introduced = new Set<number>()
   const calls = makeCalls()
+  const held = { of: undefined, value: "" }
   for (const event of payloads) {
     if (event.data === terminator || isOpenAIError(event)) {
       ended = true
@@ -111,7 +112,9 @@ const replay = (
     if (!isObject(chunk)) continue
     begun = true
     if (typeof chunk["model"] === "string") model = chunk["model"]
-    for (const choice of choicesOf(chunk)) {
+    const choices = choicesOf(chunk)
+    if (choices.length === 0) foreign.pause()
+    for (const choice of choices) {
       if (!isObject(choice)) continue
       const index = typeof choice["index"] === "number" ? choice["index"] : 0
       const delta = isObject(choice["delta"]) ? choice["delta"] : {}
@@ -122,7 +125,7 @@ const replay = (
         continue
       }
       foreign.replay(delta)
-      const pieces = piecesOf(delta, { calls: () => calls, names: undefined })
+      const pieces = piecesOf(delta, { calls: () => calls, names: undefined, held })
       if (pieces !== undefined) {
         beside += event.data.length
         sealed ||= seals({ pieces })
@@ -179,12 +182,13 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
     if (delta.from !== "openai") return plain(delta)
     const { raw } = delta
     if (!isContent(delta) && saysNothing(delta, raw)) return []
-    if (delta.pieces !== undefined) {
+    if (delta.pieces === undefined) foreign.pause()
+    else {
       introduce(raw, introduced)
       identify(raw, identity.streamId)
-    }
-    for (const choice of choicesOf(raw)) {
-      if (isObject(choice) && choice["index"] === 0 && isObject(choice["delta"])) foreign.replay(choice["delta"])
+      for (const choice of choicesOf(raw)) {
+        if (isObject(choice) && choice["index"] === 0 && isObject(choice["delta"])) foreign.replay(choice["delta"])
+      }
     }
     return [payload(rewriteChunk(head, raw, tail))]
   }

@@ -1,8 +1,9 @@
 /**
  * A request of another dialect's client in OpenAI's words.
  */
-import type { JsonObject } from "../Json.ts"
+import { isObject, type JsonObject } from "../Json.ts"
 import type { AnswerRequest, Asked, Hint, HintName, Part } from "../Request.ts"
+import { generally } from "../upstream/RefusedField.ts"
 import { messagesOf, unsaidPart } from "./CrossingMessages.ts"
 import { fitName, type Fitting, makeFitting } from "./Fit.ts"
 
@@ -103,15 +104,29 @@ export const unsaidByOpenAI = (request: AnswerRequest): ReadonlyArray<string> =>
   ]
 }
 
+const relaysOwn = ["stream_options", "stream_options.include_usage"]
+
+const crossed = [
+  ...Object.values(hints)
+    .filter(([, takes]) => takes !== never)
+    .map(([field]) => field),
+  "max_completion_tokens",
+  "messages[].reasoning_content",
+  "parallel_tool_calls",
+  "reasoning_effort",
+  "tools[].function.strict",
+  ...relaysOwn
+]
+
+/** What a target may refuse of the body. */
+export const refusableByOpenAI = (request: AnswerRequest): ReadonlyArray<string> =>
+  request.dialect !== "openai" ? crossed : isObject(request.body["stream_options"]) ? [] : relaysOwn
+
 /** How a request is put in OpenAI's words. */
 export interface CrossingOptions {
   readonly request: AnswerRequest
   readonly refused: ReadonlySet<string>
 }
-
-// An upstream says which one of a list it refused; whoever refuses one refuses each.
-const generally = (refused: ReadonlySet<string>): ReadonlySet<string> =>
-  refused.size === 0 ? refused : new Set([...refused].map((path) => path.replaceAll(/\[\d+\]|\.\d+(?=\.|$)/g, "[]")))
 
 /**
  * The body of a chat completion that asks what another client asks, but for `model`, `stream` and a continuation. What
@@ -119,7 +134,7 @@ const generally = (refused: ReadonlySet<string>): ReadonlySet<string> =>
  */
 export const crossToOpenAI = (options: CrossingOptions): Crossed => {
   const { request } = options
-  const refused = generally(options.refused)
+  const refused = new Set([...options.refused].map(generally))
   const asked = request.asked()
   const fitting = makeFitting()
   const tools = toolsOf(asked, fitting, refused)

@@ -11,7 +11,7 @@ import type { Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import { reasoningOf, textOf } from "./Chunk.ts"
 import { failureOf, readFinish } from "./Finish.ts"
-import { type PieceReading, piecesOf } from "./Pieces.ts"
+import { type PieceReading, piecesOf, releaseSignature } from "./Pieces.ts"
 
 const done: UpstreamEvent = { _tag: "Done" }
 
@@ -54,7 +54,7 @@ const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
   const choices = new Map<number, PieceReading>()
   const make = (): PieceReading => {
     let calls: Calls | undefined
-    return { names, calls: () => (calls ??= makeCalls(whole)) }
+    return { names, held: { of: undefined, value: "" }, calls: () => (calls ??= makeCalls(whole)) }
   }
   return {
     choice: (index) => {
@@ -65,6 +65,19 @@ const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
       return made
     }
   }
+}
+
+const isIndex = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0
+
+// Nearly all deltas are like this. To look for everything else that there may be takes 0.1 µs more of each.
+const saysOnlyText = (delta: JsonObject): delta is { readonly content: string } => {
+  let says = false
+  for (const field in delta) {
+    const value = delta[field]
+    if (field === "content" && typeof value === "string") says = true
+    else if (value !== null) return false
+  }
+  return says
 }
 
 /** How a choice that broke is told: with the error beside its finish, if there is one. */
@@ -84,8 +97,10 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
     if (!isObject(choice)) return misshapen("a choice of the upstream's event is not an object")
     const delta = choice["delta"]
     const index = (choice["index"] ??= 0)
-    if (typeof index !== "number") return misshapen("a choice of the upstream's event has no index")
-    if (isObject(delta)) {
+    if (!isIndex(index)) return misshapen("a choice of the upstream's event has no index")
+    if (index === 0 && isObject(delta) && saysOnlyText(delta)) {
+      text += delta.content
+    } else if (isObject(delta)) {
       if (delta["role"] === "") delete delta["role"]
       const part = textOf(delta)
       const thought = reasoningOf(delta)
@@ -109,6 +124,8 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
       const code = failureOf(end)
       if (code !== undefined) return brokenBy(end, code, choice["error"])
       finish ??= readFinish(end)
+      const { held } = reading.choice(index)
+      if (index === 0 && held.of !== undefined) releaseSignature((pieces ??= []), held)
     }
   }
   return {

@@ -9,7 +9,7 @@ import { makePayloadReader, sse } from "../Framing.ts"
 import { endpointOf } from "../Endpoint.ts"
 import { makeOpenAIAssembly } from "./Assembly.ts"
 import { openaiEncoder } from "./Client.ts"
-import { unsaidByOpenAI } from "./Crossing.ts"
+import { refusableByOpenAI, unsaidByOpenAI } from "./Crossing.ts"
 import { decodeWholeOpenAI, openaiDecoder } from "./Decode.ts"
 import { encodeOpenAI } from "./Encode.ts"
 import { openaiErrorBody } from "./Errors.ts"
@@ -22,6 +22,7 @@ export const openai: UpstreamDialect = {
   headers: (key) => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
   framing: sse,
   unsaid: unsaidByOpenAI,
+  refusable: refusableByOpenAI,
   encode: encodeOpenAI,
   decoder: openaiDecoder,
   decodeWhole: decodeWholeOpenAI,

@@ -70,7 +70,7 @@ const notSaid = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
       })
   )
 
-// What the relay gave the client to send back is for another dialect's upstreams.
+// What the relay gave the client to send back is for another dialect's upstreams, and so is what that one had thought.
 const withoutRelay = (extra: JsonObject): JsonObject | undefined => {
   const { relay: _, ...rest } = extra
   return Object.keys(rest).length === 0 ? undefined : rest
@@ -88,10 +88,11 @@ const isMarked = (value: unknown): boolean =>
 
 const unmarkedMessage = (message: unknown): unknown => {
   if (!isObject(message)) return message
-  const calls = message["tool_calls"]
-  if (!Array.isArray(calls) || !calls.some(isMarked)) return unmarked(message)
-  const mended = (calls as ReadonlyArray<unknown>).map((call) => (isObject(call) ? unmarked(call) : call))
-  return { ...unmarked(message), tool_calls: mended }
+  const calls = Array.isArray(message["tool_calls"]) ? (message["tool_calls"] as ReadonlyArray<unknown>) : []
+  const callsMarked = calls.some(isMarked)
+  if (!callsMarked && !isMarked(message)) return message
+  const { reasoning_content: _, ...rest } = unmarked(message)
+  return callsMarked ? { ...rest, tool_calls: calls.map((call) => (isObject(call) ? unmarked(call) : call)) } : rest
 }
 
 /** A body of this dialect's own client: all of it. */

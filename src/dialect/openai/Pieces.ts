@@ -28,14 +28,10 @@ export const sealOf = (native: JsonObject): string => {
   return `${JSON.stringify(rest)}\n`
 }
 
-const pushCall = (
-  pieces: Array<Piece>,
-  calls: Calls,
-  part: unknown,
-  names: ReadonlyMap<string, string> | undefined
-) => {
+const pushCall = (pieces: Array<Piece>, calls: Calls, part: unknown, { held, names }: PieceReading) => {
   const said = isObject(part) ? readCallPart(part) : undefined
   const call = said === undefined ? undefined : calls.place(said)
+  if (call?.place !== held.of?.call) releaseSignature(pieces, held)
   if (said === undefined || call === undefined || !isObject(part)) {
     pieces.push({ _tag: "Native", what: "tool_calls" })
     return
@@ -53,8 +49,25 @@ const pushCall = (
   }
   if (filled(part["extra_content"])) {
     const value = sealOf({ extra_content: part["extra_content"] })
-    pieces.push({ _tag: "Signature", by: "openai", value, of: { call: index } })
+    held.of = { call: index }
+    held.value += value
   }
+  // Who writes a call as one block ends it with its signature.
+  if (call.whole) releaseSignature(pieces, held)
+}
+
+/** What signs a call whose input has not come yet. */
+export interface HeldSignature {
+  of: { readonly call: number } | undefined
+  value: string
+}
+
+/** Says what signs a call, behind its input. */
+export const releaseSignature = (pieces: Array<Piece>, held: HeldSignature): void => {
+  if (held.of === undefined) return
+  pieces.push({ _tag: "Signature", by: "openai", value: held.value, of: held.of })
+  held.of = undefined
+  held.value = ""
 }
 
 const pushDetail = (pieces: Array<Piece>, detail: unknown): void => {
@@ -89,6 +102,7 @@ export interface PieceReading {
   readonly calls: () => Calls
   /** Names that were made fit, and what they were. */
   readonly names: ReadonlyMap<string, string> | undefined
+  readonly held: HeldSignature
 }
 
 /**
@@ -118,7 +132,7 @@ export const piecesOf = (delta: JsonObject, reading: PieceReading): Array<Piece>
         if (parts.length === 0) continue
         const calls = reading.calls()
         calls.event()
-        for (const part of parts) pushCall((pieces ??= []), calls, part, reading.names)
+        for (const part of parts) pushCall((pieces ??= []), calls, part, reading)
         continue
       }
       case "function_call": {
@@ -126,7 +140,7 @@ export const piecesOf = (delta: JsonObject, reading: PieceReading): Array<Piece>
         // The old form of the one call that there may be. It has no index, and is not mended.
         const calls = reading.calls()
         calls.event()
-        pushCall((pieces ??= []), calls, { index: 0, function: isObject(value) ? { ...value } : {} }, reading.names)
+        pushCall((pieces ??= []), calls, { index: 0, function: isObject(value) ? { ...value } : {} }, reading)
         continue
       }
       case "reasoning_details":

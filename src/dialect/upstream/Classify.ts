@@ -107,6 +107,7 @@ const statusByWord: ReadonlyMap<string, number> = new Map([
   // Anthropic
   ["permission_error", 403],
   ["not_found_error", 404],
+  ["conflict_error", 409],
   ["request_too_large", 413],
   ["timeout_error", 504],
   ["api_error", 500],

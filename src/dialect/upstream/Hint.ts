@@ -1,7 +1,7 @@
 /**
  * How long a failed answer asks to wait: by its headers, by its body, or in words.
  */
-import * as RetryHints from "../../policy/RetryHints.ts"
+import { RetryHints } from "../../policy/index.ts"
 import type { HttpAnswer } from "../Dialect.ts"
 import type { BodySaid } from "./Body.ts"
 

@@ -41,6 +41,10 @@ const codes: { readonly [N in Name]: ReadonlyArray<string> } = {
     "billing_hard_limit_reached", // OpenAI
     "billing_not_active", // OpenAI
     "billing_error", // Anthropic
+    "contract_spend_limit_reached", // Anthropic, a detail's error_code, and the next three
+    "enforced_spend_limit_reached",
+    "linked_organization_spend_limit_reached",
+    "linked_organization_billing_unavailable",
     "credit_balance_too_low",
     "insufficient_balance", // DeepSeek
     "insufficient_credits",
@@ -70,6 +74,9 @@ const codes: { readonly [N in Name]: ReadonlyArray<string> } = {
     "mismatched_project", // OpenAI
     "access_terminated", // OpenAI
     "authentication_error", // Anthropic, a type
+    "organization_on_hold", // Anthropic, a detail's error_code, and the next two
+    "claude_code_key_creator_not_member",
+    "cmek_key_disabled",
     "invalid_authentication_error", // Moonshot
     "unrecognizedclientexception", // AWS
     "invalidsignatureexception", // AWS

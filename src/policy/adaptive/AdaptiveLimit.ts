@@ -33,7 +33,11 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "BulkheadFull"]
  * ```
  */
-import { Clock, type Duration, Effect, type Exit, type Fiber, Random, Stream } from "effect"
+import type { Duration, Exit, Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import { BulkheadFull, stackless } from "../../errors/index.ts"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
@@ -91,11 +95,12 @@ export interface AdaptiveLimit {
 /** Makes an adaptive limit. Throws `InvalidPolicyOption` for options that make no sense. */
 export const make = (options: Options = {}): Effect.Effect<AdaptiveLimit> => {
   const where = "AdaptiveLimit.make"
-  const { key, queue } = options
+  const { key, queue, rule = vegas() } = options
+  if (typeof rule !== "function") Check.refuse(where, "rule", "what vegas, gradient2 or aimd makes", rule)
   const waiting = queue === undefined ? undefined : waitingOf(where, queue)
   return Effect.sync(() => ({
     key,
-    rule: (options.rule ?? vegas())(),
+    rule: rule(),
     waiting,
     judge: Judge.of(options),
     inFlight: 0,
@@ -112,7 +117,7 @@ export const make = (options: Options = {}): Effect.Effect<AdaptiveLimit> => {
 const waitingOf = (where: string, queue: Queue): Waiting => {
   const freeFactor = Check.nonNegative(where, "freeFactor", queue.freeFactor ?? 2)
   const maxFactor = Check.positive(where, "maxFactor", queue.maxFactor ?? 3)
-  Check.ordered(where, "freeFactor", freeFactor, "maxFactor", maxFactor)
+  Check.ordered(where, "freeFactor", freeFactor, "maxFactor", maxFactor, { ...queue })
   const maxWait = queue.maxWait
   return {
     freeFactor,
@@ -150,8 +155,9 @@ export const protect: {
     limit: AdaptiveLimit,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | BulkheadFull, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
+  { where: "AdaptiveLimit.protect", option: "limit", maker: "AdaptiveLimit.make" },
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     limit: AdaptiveLimit,
@@ -193,8 +199,9 @@ export const protectStream: {
     limit: AdaptiveLimit,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | BulkheadFull, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
+  { where: "AdaptiveLimit.protectStream", option: "limit", maker: "AdaptiveLimit.make" },
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     limit: AdaptiveLimit,

@@ -1,7 +1,8 @@
 /**
  * An adaptive limit as plain data, for `PolicyConfig`.
  */
-import { type Effect, Schema } from "effect"
+import type { Effect } from "effect"
+import * as Schema from "effect/Schema"
 import { accepted, Time } from "../OptionSchema.ts"
 import * as AdaptiveLimit from "./AdaptiveLimit.ts"
 

@@ -27,9 +27,9 @@ export const aimd = (options: Options = {}): MakeRule => {
   const min = Check.positiveInt(where, "min", options.min ?? 20)
   const max = Check.positiveInt(where, "max", options.max ?? 200)
   const initial = Check.positiveInt(where, "initial", options.initial ?? 20)
-  Check.ordered(where, "min", min, "max", max)
-  Check.ordered(where, "initial", initial, "max", max)
-  Check.ordered(where, "min", min, "initial", initial)
+  Check.ordered(where, "min", min, "max", max, { ...options })
+  Check.ordered(where, "initial", initial, "max", max, { ...options })
+  Check.ordered(where, "min", min, "initial", initial, { ...options })
   const backoff = options.backoff ?? 0.9
   if (!(backoff >= 0.5 && backoff < 1)) Check.refuse(where, "backoff", "a number from 0.5 and below 1", backoff)
   const timeoutMillis = Check.positiveMillis(where, "timeout", options.timeout ?? "5 seconds")

@@ -30,7 +30,7 @@ export const vegas = (options: Options = {}): MakeRule => {
   const where = "AdaptiveLimit.vegas"
   const max = Check.positiveInt(where, "max", options.max ?? 1000)
   const initial = Check.positiveInt(where, "initial", options.initial ?? 20)
-  Check.ordered(where, "initial", initial, "max", max)
+  Check.ordered(where, "initial", initial, "max", max, { ...options })
   const smoothing = Check.positiveFraction(where, "smoothing", options.smoothing ?? 1)
   const probeMultiplier = Check.positive(where, "probeMultiplier", options.probeMultiplier ?? 30)
 

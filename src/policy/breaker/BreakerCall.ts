@@ -6,7 +6,12 @@
  * breaker may be left without a finaliser because its admission holds nothing: a cancelled call counts for nothing, so
  * there is nothing to do for it. A probe holds a place, and is guarded.
  */
-import { Clock, Effect, Exit, type Fiber, PubSub, Stream } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
 import { CircuitOpen, stackless } from "../../errors/index.ts"
 import * as BreakerState from "./BreakerState.ts"
 import type { Breakers, MemoryBreakers } from "./CircuitBreakerStore.ts"

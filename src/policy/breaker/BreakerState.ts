@@ -128,7 +128,7 @@ export interface SettingsInput {
 export const settings = (input: SettingsInput = {}, where = "BreakerState.settings"): Settings => {
   const probes = Check.positiveInt(where, "probes", input.probes ?? 1)
   const probeSuccesses = Check.positiveInt(where, "probeSuccesses", input.probeSuccesses ?? probes)
-  Check.ordered(where, "probeSuccesses", probeSuccesses, "probes", probes)
+  Check.ordered(where, "probeSuccesses", probeSuccesses, "probes", probes, { ...input })
   return {
     window: BreakerWindow.checked(input.window ?? { _tag: "Consecutive", failures: 5 }, where),
     openMillis: input.openMillis ?? growing({ initialMillis: 60_000 }),

@@ -54,6 +54,13 @@ export interface Rates {
 /** What a breaker watches. */
 export type WindowRule = Consecutive | CountWindow | TimeWindow
 
+/** Whether a value is a rule at all. */
+export const isRule = (value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  "_tag" in value &&
+  (value._tag === "Consecutive" || value._tag === "Count" || value._tag === "Time")
+
 /** A rule whose numbers make sense, or `InvalidPolicyOption`, thrown. `where` is the constructor that it names. */
 export const checked = (rule: WindowRule, where: string): WindowRule => {
   if (rule._tag === "Consecutive") {
@@ -68,7 +75,7 @@ export const checked = (rule: WindowRule, where: string): WindowRule => {
   Check.positiveFraction(where, "failureRate", rule.failureRate)
   if (rule.slowRate !== undefined) Check.positiveFraction(where, "slowRate", rule.slowRate)
   if (rule._tag === "Count") {
-    Check.ordered(where, "minimum", rule.minimum, "size", rule.size)
+    Check.ordered(where, "minimum", rule.minimum, "size", rule.size, { ...rule })
   } else {
     Check.positive(where, "durationMillis", rule.durationMillis)
     Check.between(where, "slices", Check.positiveInt(where, "slices", rule.slices), 1, 1000)

@@ -41,12 +41,21 @@
  * Effect 4.1 has a breaker in `persistence/CircuitBreaker`: it is unstable, has no time window, slow calls, probes or
  * handles, and costs 13 to 17 µs a call and 60 µs a rejection, where this one costs 0.4 µs and less than 1 µs.
  */
-import { Clock, Context, Duration, Effect, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
+import type { Scope } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import type { CircuitOpen } from "../../errors/index.ts"
 import { change, type CircuitBreaker, run, runStream, type Shared, type Transition } from "./BreakerCall.ts"
 import * as BreakerState from "./BreakerState.ts"
 import * as BreakerWindow from "./BreakerWindow.ts"
 import { CircuitBreakerStore } from "./CircuitBreakerStore.ts"
+import { dual } from "effect/Function"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
@@ -165,8 +174,11 @@ const share = (options: KeyedOptions, where: string): Effect.Effect<Shared> => {
   const slowMillis =
     options.slowerThan === undefined ? undefined : Check.positiveMillis(where, "slowerThan", options.slowerThan)
   const window = options.window
+  if (window !== undefined && !BreakerWindow.isRule(window)) {
+    Check.refuse(where, "window", "what consecutive, countWindow or timeWindow makes", window)
+  }
   if (window !== undefined && "slowRate" in window && window.slowRate !== undefined && slowMillis === undefined) {
-    Check.refuse(where, "slowerThan", "given, because the window has a slowRate", undefined)
+    Check.refuse(where, "window", 'one without a slowRate, unless "slowerThan" is given', window.slowRate)
   }
   const millis = (name: "maxOpenFor" | "probeFor" | "idleFor") => {
     const value = options[name]
@@ -176,7 +188,7 @@ const share = (options: KeyedOptions, where: string): Effect.Effect<Shared> => {
   const openMillis = Schedule.isSchedule(openFor) ? undefined : Check.positiveMillis(where, "openFor", openFor)
   const maxOpenMillis = millis("maxOpenFor")
   if (openMillis !== undefined && maxOpenMillis !== undefined) {
-    Check.ordered(where, "openFor", openMillis, "maxOpenFor", maxOpenMillis)
+    Check.orderedMillis(where, "openFor", openMillis, "maxOpenFor", maxOpenMillis, { ...options })
   }
   const input = {
     window,
@@ -254,7 +266,11 @@ export const protect: {
     breaker: CircuitBreaker,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | CircuitOpen, R>
-} = both(Effect.isEffect, run)
+} = /*#__PURE__*/ both(
+  Effect.isEffect,
+  { where: "CircuitBreaker.protect", option: "breaker", maker: "CircuitBreaker.make" },
+  run
+)
 
 /**
  * Runs a stream if the breaker lets it. Admitted when it begins; counted by how it ends: an error as in `protect`, an
@@ -275,7 +291,11 @@ export const protectStream: {
     breaker: CircuitBreaker,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | CircuitOpen, R>
-} = both(Stream.isStream, runStream)
+} = /*#__PURE__*/ both(
+  Stream.isStream,
+  { where: "CircuitBreaker.protectStream", option: "breaker", maker: "CircuitBreaker.make" },
+  runStream
+)
 
 /** As `protect`, with the breaker of this key in the program's `CircuitBreakers`. */
 export const protectKey: {
@@ -292,8 +312,10 @@ export const protectKey: {
     key: string,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
-} = both(Effect.isEffect, <A, E, R>(self: Effect.Effect<A, E, R>, key: string, judge?: Judge.Judge<A, E>) =>
-  CircuitBreakers.use((breakers) => run(self, breakers.get(key), judge))
+} = /*#__PURE__*/ dual(
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(self: Effect.Effect<A, E, R>, key: string, judge?: Judge.Judge<A, E>) =>
+    CircuitBreakers.use((breakers) => run(self, breakers.get(key), judge))
 )
 
 /** How the breaker looks now. */

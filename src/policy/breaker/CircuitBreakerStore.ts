@@ -8,7 +8,8 @@
  * to it and writes it back if nobody else did in the meantime (the function may be applied again). When it cannot be
  * reached it logs that and applies the function to a fresh record: calls go through, uncounted, as without a breaker.
  */
-import { Context, type Effect } from "effect"
+import type { Effect } from "effect"
+import * as Context from "effect/Context"
 import * as BreakerState from "./BreakerState.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 
@@ -139,6 +140,9 @@ const mayBeForgotten = (breaker: BreakerState.Breaker, now: number): boolean =>
   breaker.state._tag !== "Open" || BreakerState.standing(breaker, now) === "due"
 
 /** Where breakers keep their state. Default: in memory. */
-export const CircuitBreakerStore = Context.Reference<Store>("effect-resilience/policy/CircuitBreakerStore", {
-  defaultValue: () => ({ open: memory })
-})
+export const CircuitBreakerStore = /*#__PURE__*/ Context.Reference<Store>(
+  "effect-resilience/policy/CircuitBreakerStore",
+  {
+    defaultValue: () => ({ open: memory })
+  }
+)

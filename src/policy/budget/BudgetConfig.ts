@@ -1,7 +1,8 @@
 /**
  * A retry budget as plain data, for `PolicyConfig`.
  */
-import { type Effect, Schema } from "effect"
+import type { Effect } from "effect"
+import * as Schema from "effect/Schema"
 import { accepted, Time } from "../OptionSchema.ts"
 import * as RetryBudget from "./RetryBudget.ts"
 

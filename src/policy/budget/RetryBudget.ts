@@ -34,13 +34,17 @@
  * Effect.runSync(program) // => ["budget", 3, "down"]
  * ```
  */
-import { Context, type Duration, Effect, Layer } from "effect"
+import type { Duration } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 
 import { RetryBudgetExhausted, stackless } from "../../errors/index.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Failures from "../Failures.ts"
 import * as KeyRing from "../KeyRing.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
+import { notMade } from "../NotMade.ts"
 import * as State from "./RetryBudgetState.ts"
 
 const TypeId = "~effect-resilience/policy/RetryBudget"
@@ -60,6 +64,11 @@ export interface Countable extends RetryBudget {
 /** Whether a value is a retry budget. */
 export const isRetryBudget = (value: unknown): value is RetryBudget =>
   typeof value === "object" && value !== null && TypeId in value
+
+/** Throws `InvalidPolicyOption` for what is no budget, such as the effect that has yet to make one. */
+export const checked = (where: string, budget: RetryBudget): void => {
+  if (!isRetryBudget(budget)) notMade(where, "budget", budget, "RetryBudget")
+}
 
 const fromRule = <R extends State.Rule>(rule: R): RetryBudget & { readonly rule: R } => ({ [TypeId]: TypeId, rule })
 
@@ -126,6 +135,9 @@ export const quota = (options?: Quota): Effect.Effect<Countable> => {
   const where = "RetryBudget.quota"
   const capacity = Check.positiveInt(where, "capacity", options?.capacity ?? 500)
   const cost = options?.cost ?? 5
+  if (options?.cost === undefined && capacity < 5) {
+    Check.refuse(where, "capacity", 'at least "cost" (5)', capacity)
+  }
   const fixed = typeof cost === "number" ? Check.between(where, "cost", cost, 0, capacity) : 0
   const refill = Check.nonNegative(where, "refill", options?.refill ?? 1)
   const costOf = typeof cost === "function" ? cost : () => fixed
@@ -165,8 +177,9 @@ export const balance = (budget: RetryBudget): Effect.Effect<number> =>
  */
 export const spend =
   (budget: RetryBudget, cause?: unknown) =>
-  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | RetryBudgetExhausted, R> =>
-    Effect.withFiber((fiber) => {
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | RetryBudgetExhausted, R> => {
+    checked("RetryBudget.spend", budget)
+    return Effect.withFiber((fiber) => {
       let paid = State.refused
       // The finaliser is there before anything is taken: an interruption in between would keep it for ever.
       const attempt = Effect.suspend((): Effect.Effect<A, E | RetryBudgetExhausted, R> => {
@@ -181,6 +194,7 @@ export const spend =
         return Effect.void
       })
     })
+  }
 
 /** Options of `makeKeyed`. */
 export interface KeyedOptions {

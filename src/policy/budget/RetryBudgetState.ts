@@ -21,6 +21,8 @@ export interface Rule {
   readonly request: (now: number) => void
   /** May one more attempt begin, after this error? What it was paid with, at once and in the rule's own unit; `refused` if not. */
   readonly retry: (now: number, error: unknown) => number
+  /** An attempt that was let through is not made after all; `paid` is what `retry` gave for it. */
+  readonly refund: (now: number, paid: number) => void
   /** An attempt succeeded; `paid` is what `retry` gave for it, 0 for a first attempt. */
   readonly success: (now: number, paid: number) => void
   /** An attempt failed in a way that says something of the dependency. */
@@ -57,6 +59,7 @@ export const tokenRatio = (options: { readonly maxTokens: number; readonly token
     tracksFlight: false,
     request: nothing,
     retry: () => (tokens * 2 > max ? 0 : refused),
+    refund: nothing,
     needs: "paid",
     success: () => {
       tokens = Math.min(max, tokens + gain)
@@ -121,6 +124,7 @@ export const window = (options: {
       add(now, -withdrawal)
       return withdrawal
     },
+    refund: add,
     needs: "nothing",
     success: nothing,
     failure: nothing,
@@ -157,6 +161,9 @@ export const quota = (options: {
       left = Math.max(0, left - cost)
       return cost
     },
+    refund: (_, paid) => {
+      left = Math.min(options.capacity, left + paid)
+    },
     needs: "paid",
     success: (_, paid) => {
       left = Math.min(options.capacity, left + (paid > 0 ? paid : options.refill))
@@ -187,6 +194,10 @@ export const share = (options: { readonly maxShare: number; readonly minConcurre
       retries++
       running++
       return 0
+    },
+    refund: () => {
+      retries--
+      running--
     },
     needs: "nothing",
     success: nothing,

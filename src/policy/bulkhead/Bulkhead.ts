@@ -34,9 +34,11 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "ran", "BulkheadFull"]
  * ```
  */
-import { type Duration, Effect, type Fiber, Stream } from "effect"
-import { dual } from "effect/Function"
+import type { Duration, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { BulkheadFull, stackless } from "../../errors/index.ts"
+import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import * as WaitQueue from "../WaitQueue.ts"
@@ -75,7 +77,9 @@ export const make = (options: Options = {}): Effect.Effect<Bulkhead> => {
   const queueSize = Check.nonNegativeInt(where, "queue", options.queue ?? 0)
   const maxWaitMillis =
     options.maxWait === undefined ? undefined : Check.positiveMillis(where, "maxWait", options.maxWait)
-  if (maxWaitMillis !== undefined && queueSize === 0) Check.refuse(where, "queue", "above 0 with a maxWait", queueSize)
+  if (maxWaitMillis !== undefined && queueSize === 0) {
+    Check.refuse(where, "maxWait", 'with a "queue" above 0, in which one could wait', options.maxWait)
+  }
   return Effect.sync(() => ({
     key,
     concurrency,
@@ -96,8 +100,9 @@ export const make = (options: Options = {}): Effect.Effect<Bulkhead> => {
 export const protect: {
   (bulkhead: Bulkhead): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BulkheadFull, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, bulkhead: Bulkhead): Effect.Effect<A, E | BulkheadFull, R>
-} = dual(
-  2,
+} = /*#__PURE__*/ both(
+  Effect.isEffect,
+  { where: "Bulkhead.protect", option: "bulkhead", maker: "Bulkhead.make" },
   <A, E, R>(self: Effect.Effect<A, E, R>, bulkhead: Bulkhead): Effect.Effect<A, E | BulkheadFull, R> =>
     Effect.withFiber((fiber) => {
       const seat: WaitQueue.Seat = { held: false }
@@ -112,8 +117,9 @@ export const protect: {
 export const protectStream: {
   (bulkhead: Bulkhead): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
   <A, E, R>(self: Stream.Stream<A, E, R>, bulkhead: Bulkhead): Stream.Stream<A, E | BulkheadFull, R>
-} = dual(
-  2,
+} = /*#__PURE__*/ both(
+  Stream.isStream,
+  { where: "Bulkhead.protectStream", option: "bulkhead", maker: "Bulkhead.make" },
   <A, E, R>(self: Stream.Stream<A, E, R>, bulkhead: Bulkhead): Stream.Stream<A, E | BulkheadFull, R> =>
     Stream.suspend(() => {
       const seat: WaitQueue.Seat = { held: false }

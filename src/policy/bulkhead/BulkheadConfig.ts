@@ -1,7 +1,7 @@
 /**
  * A bulkhead as plain data, for `PolicyConfig`.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { accepted, Time } from "../OptionSchema.ts"
 import * as Bulkhead from "./Bulkhead.ts"
 

@@ -1,7 +1,7 @@
 /**
  * A limit of time as plain data, for `PolicyConfig`.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { Time } from "../OptionSchema.ts"
 
 /** A time limit: a duration, or one with what happens to the uninterruptible (`Deadline.Options`). */

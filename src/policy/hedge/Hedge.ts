@@ -11,12 +11,13 @@
  *
  * - The first success wins; the other attempts are interrupted, and have ended before the answer is given.
  * - A failed attempt starts the next one at once, or when its target asked for (`retryAfterMillis`). A failure that
- *   asking again cannot help (`Failures.isRetryable`) ends the call with it.
+ *   asking again cannot help (`Failures.isRetryable`) ends the call with it. So does a wait that is longer than
+ *   `maxRetryAfter` or than the program has time, if no other attempt runs: it is not waited for.
  * - An attempt that another policy refuses (a full bulkhead, an open circuit), or that used up its own retries, is the
  *   last one begun, and those that run decide.
  * - If all fail, the error is the first attempt's. A late attempt's quick failure never beats an earlier one that still
  *   runs. (resilience4j's does.)
- * - A `RetryBudget` may refuse further attempts; then those that run decide.
+ * - A `RetryBudget` may refuse further attempts; then those that run decide. It is asked before a wait.
  *
  * **Gotchas**
  *
@@ -37,15 +38,23 @@
  * await Effect.runPromise(program) // => "attempt 1"
  * ```
  */
-import { type Cause, Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
+import type { Cause, Context } from "effect"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as DurationQuantile from "./DurationQuantile.ts"
 import { both } from "../Combinator.ts"
+import * as Deadline from "../deadline/Deadline.ts"
 import * as Failures from "../Failures.ts"
 import * as HedgeState from "./HedgeState.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
+import * as MonotonicClock from "../MonotonicClock.ts"
+import { notMade } from "../NotMade.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
-import type { RetryBudget } from "../budget/RetryBudget.ts"
+import * as RetryBudget from "../budget/RetryBudget.ts"
 import * as RetryBudgetState from "../budget/RetryBudgetState.ts"
 
 /** After the quantile of past successes' durations. */
@@ -81,8 +90,13 @@ export interface Options {
    * `Failures.isRetryable` says so.
    */
   readonly isRetryable?: Failures.Predicate | undefined
+  /**
+   * How long a target may ask to be left alone (`retryAfterMillis`) before it is asked again. One that asks for more is
+   * not asked again, nor is one that asks for more than the program has time (`Deadline`). Default: 30 seconds.
+   */
+  readonly maxRetryAfter?: Duration.Input | undefined
   /** May refuse further attempts, shared with retries. Default: none. */
-  readonly budget?: RetryBudget | undefined
+  readonly budget?: RetryBudget.RetryBudget | undefined
 }
 
 /** What one hedged effect has to say of its own errors, in place of what the hedge was made with. */
@@ -97,6 +111,7 @@ export interface CallOptions<in E = unknown> {
 export interface Hedge {
   readonly mode: () => HedgeState.Mode
   readonly maxHedges: number
+  readonly maxRetryAfterMillis: number
   readonly isFailure: Failures.Predicate | undefined
   readonly isRetryable: Failures.Predicate | undefined
   readonly budget: RetryBudgetState.Rule | undefined
@@ -114,8 +129,10 @@ export const make = (options: Options): Effect.Effect<Hedge> => {
   const maxHedges = Check.positiveInt(where, "maxHedges", options.maxHedges ?? 1)
   Check.between(where, "maxHedges", maxHedges, 1, 10)
   if ((options.idempotent as unknown) !== true) Check.refuse(where, "idempotent", "true", options.idempotent)
+  if (options.budget !== undefined) RetryBudget.checked(where, options.budget)
   const common = {
     maxHedges,
+    maxRetryAfterMillis: Check.positiveMillis(where, "maxRetryAfter", options.maxRetryAfter ?? "30 seconds"),
     isFailure: options.isFailure,
     isRetryable: options.isRetryable,
     budget: options.budget?.rule
@@ -125,7 +142,7 @@ export const make = (options: Options): Effect.Effect<Hedge> => {
     if (!(quantile > 0 && quantile < 1)) Check.refuse(where, "quantile", "above 0 and below 1", quantile)
     Check.positiveInt(where, "warmup", warmup)
     Check.positiveInt(where, "window", window)
-    Check.ordered(where, "warmup", warmup, "window", window)
+    Check.ordered(where, "warmup", warmup, "window", window, { ...when })
     const untilMillis = until === undefined ? undefined : Check.positiveMillis(where, "until", until)
     return Effect.sync(() => {
       const samples = DurationQuantile.make({ quantile, warmup, window })
@@ -158,8 +175,10 @@ export const hedged: {
   <E>(hedge: Hedge, options: CallOptions<NoInfer<E>>): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** As a call. */
   <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<NoInfer<E>>): Effect.Effect<A, E, R>
-} = both(Effect.isEffect, <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) =>
-  run(hedge, () => self, options)
+} = /*#__PURE__*/ both(
+  Effect.isEffect,
+  { where: "Hedge.hedged", option: "hedge", maker: "Hedge.make" },
+  <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) => run(hedge, () => self, options)
 )
 
 /** Runs attempts that know their number, from 0, so that each may go another way. Adds nothing to their errors. */
@@ -167,83 +186,97 @@ export const run = <A, E, R>(
   hedge: Hedge,
   attempt: (number: number) => Effect.Effect<A, E, R>,
   options?: CallOptions<NoInfer<E>>
-): Effect.Effect<A, E, R> =>
-  Effect.contextWith((context: Context.Context<R>) =>
-    Effect.withFiber((fiber) =>
-      Effect.callback<A, E>((resume) => race(hedge, options, attempt, context, fiber, resume))
-    )
-  )
+): Effect.Effect<A, E, R> => {
+  if (Effect.isEffect(hedge)) notMade("Hedge.run", "hedge", hedge, "Hedge.make")
+  return Effect.withFiber((fiber) => race(hedge, options, attempt, fiber.context as Context.Context<R>, fiber))
+}
 
+/** An attempt has ended. */
+interface Ended<A, E> {
+  readonly number: number
+  readonly exit: Exit.Exit<A, E>
+  readonly paid: number
+}
+
+/**
+ * The attempts tell what happened, and the call's own fiber decides: a predicate or a sink that throws is a defect of the
+ * call, and not of whatever ran just then.
+ */
 const race = <A, E, R>(
   hedge: Hedge,
   options: CallOptions<E> | undefined,
   attempt: (number: number) => Effect.Effect<A, E, R>,
   context: Context.Context<R>,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  resume: (effect: Effect.Effect<A, E>) => void
-): Effect.Effect<void> => {
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<A, E> => {
   const clock = fiber.getRef(Clock.Clock)
   const fork = Effect.runForkWith(context)
   const { budget } = hedge
+  // Most hedges need no time: then no clock is read.
+  const timed = budget !== undefined || hedge.samples !== undefined
+  const startedAt = timed ? MonotonicClock.millis(fiber) : 0
   const running = new Set<Fiber.Fiber<A, E>>()
+  const news: Array<Ended<A, E>> = []
   let timer: Fiber.Fiber<void> | undefined
+  let isDue = false
+  let wake = nothing
   let state: HedgeState.State
   let begun = 0
-  let done = false
+  /** What the budget took for an attempt that waits for its time. */
+  let prepaid: number | undefined
+  let over = false
   let first: Cause.Cause<E> | undefined
 
   const disarm = () => {
     timer?.interruptUnsafe()
     timer = undefined
-  }
-  const close = (): Effect.Effect<void> => {
-    if (!done) budget?.requestEnded()
-    done = true
-    disarm()
-    // Told at once, not when this fiber runs next: it may be interrupted before it does.
-    const losers = Array.from(running)
-    for (const loser of losers) loser.interruptUnsafe(fiber.id)
-    return Effect.asVoid(Fiber.awaitAll(losers))
-  }
-  const finish = (exit: Exit.Exit<A, E>) => {
-    if (!done) resume(Effect.andThen(close(), exit))
+    isDue = false
   }
 
-  const follow = (step: HedgeState.Step, error?: unknown): void => {
+  /** What follows from a step; the answer, if that is the end. */
+  const follow = (step: HedgeState.Step, error?: unknown): Exit.Exit<A, E> | undefined => {
     state = step.state
     // Whatever was armed belongs to the step before: an attempt that just began waits its own full delay.
     disarm()
-    for (let i = 0; i < step.start; i++) begin(error)
-    if (done) return
-    if (step.over) finish(Exit.failCause(first!))
-    else if (step.armMillis !== undefined && timer === undefined && state.left > 0) arm(step.armMillis)
+    for (let i = 0; i < step.start; i++) {
+      // An attempt that ended at once may have been the answer.
+      const answer = begin(error) ?? listen()
+      if (answer !== undefined) return answer
+    }
+    if (step.over) return Exit.failCause(first!)
+    if (step.armMillis !== undefined && timer === undefined && state.left > 0) arm(step.armMillis)
+    return undefined
   }
 
   const arm = (millis: number): void => {
     const sleeping = fork(clock.sleep(Duration.millis(millis)))
-    if (done) return sleeping.interruptUnsafe(fiber.id)
     timer = sleeping
     sleeping.addObserver((exit) => {
-      if (done || timer !== sleeping || exit._tag === "Failure") return
+      if (timer !== sleeping || exit._tag === "Failure") return
       timer = undefined
-      follow(HedgeState.due(state))
+      isDue = true
+      wake()
     })
   }
 
-  const begin = (error: unknown): void => {
-    // An attempt that ended at once may have been the answer.
-    if (done) return
+  /** Asks the budget, once for each further attempt: before it waits for its time, if it does. */
+  const pay = (error: unknown): number => {
+    if (budget === undefined) return 0
+    const paid = prepaid ?? budget.retry(MonotonicClock.millis(fiber), error)
+    prepaid = undefined
+    if (paid === RetryBudgetState.refused) {
+      PolicyTelemetry.emit(fiber, "OnRetryBudgetExhausted", () => ({ policy: "Hedge", error }))
+    }
+    return paid
+  }
+
+  const begin = (error: unknown): Exit.Exit<A, E> | undefined => {
     const number = begun
-    const start = clock.currentTimeMillisUnsafe()
     let paid = 0
-    if (number === 0) budget?.request(start)
-    else if (budget !== undefined) {
-      paid = budget.retry(start, error)
-      if (paid === RetryBudgetState.refused) {
-        PolicyTelemetry.emit(fiber, "OnRetryBudgetExhausted", () => ({ policy: "Hedge", error }))
-        follow(HedgeState.refused(state))
-        return
-      }
+    if (number === 0) budget?.request(startedAt)
+    else {
+      paid = pay(error)
+      if (paid === RetryBudgetState.refused) return follow(HedgeState.refused(state))
     }
     begun++
     if (number > 0) {
@@ -254,33 +287,91 @@ const race = <A, E, R>(
     one.addObserver((exit) => {
       running.delete(one)
       if (number > 0) budget?.retryEnded()
-      ended(number, exit, clock.currentTimeMillisUnsafe(), start, paid)
+      // The answer was another's: this one's is nobody's any more, but for what it had cost.
+      if (over) {
+        if (exit._tag === "Success") budget?.success(MonotonicClock.millis(fiber), paid)
+        return
+      }
+      news.push({ number, exit, paid })
+      wake()
     })
-    // It ran up to its first wait before it was known here; the call may have been cancelled in the meantime.
-    if (done) one.interruptUnsafe(fiber.id)
+    return undefined
   }
 
-  const ended = (number: number, exit: Exit.Exit<A, E>, now: number, start: number, paid: number): void => {
+  const ended = ({ exit, number, paid }: Ended<A, E>): Exit.Exit<A, E> | undefined => {
+    const now = timed ? MonotonicClock.millis(fiber) : 0
     if (exit._tag === "Success") {
       budget?.success(now, paid)
-      if (hedge.samples !== undefined && !done) DurationQuantile.add(hedge.samples, Math.max(0, now - start))
-      finish(exit)
-      return
+      // From the call's start: it took longer than the delay just if the first attempt did. Measured from the winner's
+      // own start, hedges would shorten the delay that makes them.
+      if (hedge.samples !== undefined) DurationQuantile.add(hedge.samples, now - startedAt)
+      return exit
     }
     const failed = Failures.errorOf(exit.cause)
     if (failed !== undefined && Judge.failed(failed.error, hedge, options)) budget?.failure(now)
-    if (done) return
     if (number === 0) first = exit.cause
-    // A refusal of ours says nothing of the request: it must not end an attempt that runs well.
-    if (failed !== undefined && isOurs(failed.error) && !asksAgain(failed.error, hedge, options)) {
-      follow(HedgeState.refused(state))
-      return
+    // A defect and an attempt that interrupted itself are the answer.
+    if (failed === undefined) return exit
+    if (!asksAgain(failed.error, hedge, options)) {
+      // A refusal of ours says nothing of the request: it must not end an attempt that runs well.
+      return isOurs(failed.error) ? follow(HedgeState.refused(state)) : exit
     }
-    // A defect, an attempt that interrupted itself and an error that asking again cannot help are the answer.
-    if (failed === undefined || !asksAgain(failed.error, hedge, options)) finish(exit)
-    else follow(HedgeState.failed(state, Failures.retryAfterMillisOf(failed.error)), failed.error)
+    return again(failed.error)
   }
 
-  follow(HedgeState.begin(hedge.mode(), hedge.maxHedges))
-  return Effect.suspend(close)
+  /** One more attempt after an error, unless nothing can come of it: that is decided before anything waits. */
+  const again = (error: E): Exit.Exit<A, E> | undefined => {
+    const hint = Failures.retryAfterMillisOf(error)
+    const step = HedgeState.failed(state, hint)
+    if (step.armMillis === undefined) return follow(step, error)
+    if (step.armMillis > hedge.maxRetryAfterMillis || step.armMillis >= Deadline.left(fiber)) {
+      return follow(HedgeState.refused(state))
+    }
+    const paid = pay(error)
+    if (paid === RetryBudgetState.refused) return follow(HedgeState.refused(state))
+    prepaid = paid
+    return follow(step, error)
+  }
+
+  /** Takes what has happened; the answer, if there is one. */
+  const listen = (): Exit.Exit<A, E> | undefined => {
+    for (let next = news.shift(); next !== undefined; next = news.shift()) {
+      const answer = ended(next)
+      if (answer !== undefined) return answer
+    }
+    return undefined
+  }
+
+  const happening = Effect.callback<void>((resume) => {
+    if (news.length > 0 || isDue) return resume(Effect.void)
+    wake = () => {
+      wake = nothing
+      resume(Effect.void)
+    }
+    return Effect.sync(() => {
+      wake = nothing
+    })
+  })
+  const on: Effect.Effect<A, E> = Effect.suspend(() => {
+    const answer = listen() ?? (isDue ? follow(HedgeState.due(state)) : undefined)
+    return answer ?? wait
+  })
+  const wait = Effect.flatMap(happening, () => on)
+
+  const close = (): Effect.Effect<void> => {
+    over = true
+    disarm()
+    if (prepaid !== undefined) budget?.refund(MonotonicClock.millis(fiber), prepaid)
+    if (begun > 0) budget?.requestEnded()
+    const losers = Array.from(running)
+    for (const loser of losers) loser.interruptUnsafe(fiber.id)
+    return losers.length === 0 ? Effect.void : Effect.asVoid(Fiber.awaitAll(losers))
+  }
+  // The guard is there before anything has begun: an interruption in between would leave attempts behind.
+  return Effect.onExit(
+    Effect.suspend(() => follow(HedgeState.begin(hedge.mode(), hedge.maxHedges)) ?? wait),
+    close
+  )
 }
+
+const nothing = (): void => {}

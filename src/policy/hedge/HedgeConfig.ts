@@ -1,7 +1,8 @@
 /**
  * A hedge as plain data, for `PolicyConfig`.
  */
-import { type Effect, Schema } from "effect"
+import type { Effect } from "effect"
+import * as Schema from "effect/Schema"
 import type * as RetryBudget from "../budget/RetryBudget.ts"
 import { BudgetConfig } from "../budget/BudgetConfig.ts"
 import { accepted, Time } from "../OptionSchema.ts"
@@ -25,11 +26,12 @@ export const HedgeConfig = Schema.Struct({
     ])
   ),
   maxHedges: optional(Schema.Finite),
+  maxRetryAfter: optional(Time),
   budget: optional(BudgetConfig)
 }).check(accepted((config) => hedgeOf(config, undefined)))
 
 /** Makes the hedge of a configuration, with the budget that it pays from. */
 export const hedgeOf = (
-  { idempotent, maxHedges, when }: typeof HedgeConfig.Type,
+  { idempotent, maxHedges, maxRetryAfter, when }: typeof HedgeConfig.Type,
   budget: RetryBudget.RetryBudget | undefined
-): Effect.Effect<Hedge.Hedge> => Hedge.make({ idempotent, maxHedges, when, budget })
+): Effect.Effect<Hedge.Hedge> => Hedge.make({ idempotent, maxHedges, maxRetryAfter, when, budget })

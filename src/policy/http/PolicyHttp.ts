@@ -1,19 +1,25 @@
 /**
  * Resilient HTTP for any Effect program: a pipeline around Effect's `HttpClient`, by combinator or by Layer.
  *
+ * **When to use**
+ *
+ * For a client of plain HTTP services, in place of `HttpClient.retryTransient`, which sends POST again, waits a day if
+ * told to, and makes 16 attempts of `times: 3`.
+ *
+ * **Details**
+ *
  * - Failures are asked again: transport errors, and answers 408, 429, 500, 502, 503 and 504. `Retry-After` (and its many
- *   relatives, see `RetryHints`) is heeded for up to 30 seconds; `x-should-retry: false` is too.
+ *   relatives, see `RetryHints`) is heeded for up to 30 seconds, whatever the schedule; `x-should-retry: false` is too.
  * - Only what may be sent twice: GET, HEAD, OPTIONS, PUT, DELETE, TRACE and QUERY, and any request with an
- *   `idempotency-key`; a request whose body is a stream is sent once.
+ *   `idempotency-key`; a request whose body can be read only once is sent once.
  * - Each origin has a breaker, and a rate limit if you give one. 429 does not trip the breaker: the server is well.
  * - When all attempts failed, what comes out is what came last: the response as it is, for `filterStatusOk` and the like,
- *   or the client's own error. A response that is asked for again is read to its end or cut off, never left behind.
+ *   or the client's own error. A response that is asked for again is read to its end or cut off, beside the next attempt.
  *
- * Limits of time are for the headers of the answer; its body comes after.
+ * **Gotchas**
  *
- * Effect's `retryTransient` sends POST again, waits a day if told to, and makes 16 attempts of `times: 3`.
- *
- * Built on `effect/http`, which Effect 4.1 marks unstable.
+ * - Limits of time are for the headers of the answer; its body comes after.
+ * - It is built on `effect/http`, which Effect 4.1 marks unstable.
  *
  * ```ts import.meta.vitest
  * import { Effect } from "effect"
@@ -35,7 +41,12 @@
  * sent // => 3
  * ```
  */
-import { Clock, type Duration, Effect, Layer, type Schedule, Stream } from "effect"
+import type { Duration, Schedule } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -55,7 +66,8 @@ import * as Check from "../InvalidPolicyOption.ts"
 import * as RateLimiter from "../limiter/RateLimiter.ts"
 import * as Retry from "../retry/Retry.ts"
 import type { RetryBudget } from "../budget/RetryBudget.ts"
-import * as RetryHints from "../RetryHints.ts"
+import * as RetrySchedule from "../retry/RetrySchedule.ts"
+import * as RetryHints from "../retry/RetryHints.ts"
 
 /** What the policies themselves can fail with. */
 export type Rejection = BulkheadFull | ChannelResponseTimeExceeded | CircuitOpen | DeadlineExceeded | Throttled
@@ -64,8 +76,13 @@ export type Rejection = BulkheadFull | ChannelResponseTimeExceeded | CircuitOpen
 export interface RetryOptions {
   /** How many attempts, the first included. Default 3. */
   readonly attempts?: number | undefined
-  /** How long to wait. Default: exponential from 1 s to 30 s, full jitter, heeding the server's hints. */
+  /** How long to wait. Default: exponential from 1 s to 30 s, full jitter. */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
+  /**
+   * How long a server may ask to be left alone (`Retry-After` and its relatives): the next attempt comes no earlier, and
+   * no later than this for the hint's sake. `"ignore"`: its hints are not heeded. Default 30 seconds.
+   */
+  readonly maxRetryAfter?: Duration.Input | "ignore" | undefined
   /** What pays for further attempts. Default: none. */
   readonly budget?: RetryBudget | undefined
   /** Whether a request may be sent twice. Default: by its method, or if it has an `idempotency-key`. */
@@ -124,15 +141,49 @@ const judge: CircuitBreaker.Judge<unknown, unknown> = {
 /** The origin of a URL, without the cost of parsing it; the whole text if it has none. */
 const originOf = (url: string): string => /^[a-z][a-z0-9+.-]*:\/\/[^/?#]+/i.exec(url)?.[0].toLowerCase() ?? url
 
-/** Reads a response that nobody will, at most its first bytes and for a second: an unread one holds its connection. */
-const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
-  Stream.runDrain(Stream.take(response.stream, 1)).pipe(Effect.timeoutOption("1 second"), Effect.ignoreCause)
+/**
+ * Reads a response that nobody will, at most its first bytes and for a second: an unread one holds its connection. It
+ * does so on nobody's time, for a body that stalls is no reason for the next request to wait.
+ */
+const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<unknown> =>
+  Stream.runDrain(Stream.take(response.stream, 1)).pipe(
+    Effect.timeoutOption("1 second"),
+    Effect.ignoreCause,
+    Effect.forkDetach({ startImmediately: true })
+  )
+
+/** Whether a body can be sent again: told by what it holds, since a raw one may be anything. */
+const isReplayable = (body: HttpBody.HttpBody): boolean => {
+  switch (body._tag) {
+    case "Empty":
+    case "Uint8Array":
+    case "FormData":
+      return true
+    case "Stream":
+      return false
+    case "Raw":
+      return isValue(body.body)
+  }
+}
+
+const isValue = (held: unknown): boolean =>
+  held === undefined ||
+  held === null ||
+  typeof held === "string" ||
+  held instanceof ArrayBuffer ||
+  ArrayBuffer.isView(held) ||
+  held instanceof Blob ||
+  held instanceof URLSearchParams ||
+  held instanceof FormData
 
 /** What stands around one request. */
 type Guard = <E, R>(
   attempt: Effect.Effect<HttpClientResponse.HttpClientResponse, E, R>,
   request: HttpClientRequest.HttpClientRequest
 ) => Effect.Effect<HttpClientResponse.HttpClientResponse, E | Rejection, R>
+
+const scheduleOf = ({ maxRetryAfter: cap = "30 seconds", schedule = RetrySchedule.exponential() }: RetryOptions) =>
+  cap === "ignore" ? schedule : RetrySchedule.honourRetryAfter(schedule, { cap })
 
 const makeGuard = (options: Options): Effect.Effect<Guard> => {
   const where = "PolicyHttp.make"
@@ -146,7 +197,7 @@ const makeGuard = (options: Options): Effect.Effect<Guard> => {
       ? undefined
       : Retry.make({
           attempts: retryOptions.attempts ?? 3,
-          schedule: retryOptions.schedule,
+          schedule: scheduleOf(retryOptions),
           budget: retryOptions.budget,
           while: isRetryable
         })
@@ -158,37 +209,38 @@ const makeGuard = (options: Options): Effect.Effect<Guard> => {
     const guarded = <E, R>(
       attempt: Effect.Effect<HttpClientResponse.HttpClientResponse, E, R>,
       request: HttpClientRequest.HttpClientRequest
-    ): Effect.Effect<HttpClientResponse.HttpClientResponse, E | Rejection, R> => {
-      const origin = originOf(request.url)
-      let failed: HttpClientResponse.HttpClientResponse | undefined
-      type Inside = Effect.Effect<HttpClientResponse.HttpClientResponse, E | FailedResponse | Rejection, R>
-      const judged: Inside = Effect.flatMap(attempt, (response): Inside => {
-        if (!transient.has(response.status)) return Effect.succeed(response)
-        failed = response
-        return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          Effect.fail(new FailedResponse(response, RetryHints.fromHeaders(response.headers, now)))
-        )
+    ): Effect.Effect<HttpClientResponse.HttpClientResponse, E | Rejection, R> =>
+      Effect.suspend(() => {
+        const origin = originOf(request.url)
+        let failed: HttpClientResponse.HttpClientResponse | undefined
+        type Inside = Effect.Effect<HttpClientResponse.HttpClientResponse, E | FailedResponse | Rejection, R>
+        const judged: Inside = Effect.flatMap(attempt, (response): Inside => {
+          if (!transient.has(response.status)) return Effect.succeed(response)
+          failed = response
+          return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            Effect.fail(new FailedResponse(response, RetryHints.fromHeaders(response.headers, now)))
+          )
+        })
+        // Only now, when it is sure that this attempt replaces it, may the response before be thrown away.
+        let inside: Inside = Effect.suspend((): Inside => {
+          if (failed === undefined) return judged
+          const before = failed
+          failed = undefined
+          return Effect.andThen(discard(before), judged)
+        })
+        inside = Deadline.attempt(inside, attemptMillis)
+        if (bulkhead !== undefined) inside = Bulkhead.protect(inside, bulkhead)
+        if (limiters !== undefined) inside = RateLimiter.protect(inside, limiters.get(origin))
+        if (breakers !== undefined) inside = CircuitBreaker.protect(inside, breakers.get(origin), judge)
+        if (retry !== undefined && isReplayable(request.body) && isIdempotent(request)) {
+          inside = Effect.mapError(Retry.retry(inside, retry), (exhausted) => exhausted.last)
+        }
+        if (deadlineMillis !== undefined) inside = Deadline.total(inside, deadlineMillis)
+        return Effect.catch(inside, (error) => {
+          if (error instanceof FailedResponse) return Effect.succeed(error.response)
+          return failed === undefined ? Effect.fail(error) : Effect.andThen(discard(failed), Effect.fail(error))
+        })
       })
-      // Only now, when it is sure that this attempt replaces it, may the response before be thrown away.
-      let inside: Inside = Effect.suspend((): Inside => {
-        if (failed === undefined) return judged
-        const before = failed
-        failed = undefined
-        return Effect.andThen(discard(before), judged)
-      })
-      inside = Deadline.attempt(inside, attemptMillis)
-      if (bulkhead !== undefined) inside = Bulkhead.protect(inside, bulkhead)
-      if (limiters !== undefined) inside = RateLimiter.protect(inside, limiters.get(origin))
-      if (breakers !== undefined) inside = CircuitBreaker.protect(inside, breakers.get(origin), judge)
-      if (retry !== undefined && request.body._tag !== "Stream" && isIdempotent(request)) {
-        inside = Effect.mapError(Retry.retry(inside, retry), (exhausted) => exhausted.last)
-      }
-      if (deadlineMillis !== undefined) inside = Deadline.total(inside, deadlineMillis)
-      return Effect.catch(inside, (error) => {
-        if (error instanceof FailedResponse) return Effect.succeed(error.response)
-        return failed === undefined ? Effect.fail(error) : Effect.andThen(discard(failed), Effect.fail(error))
-      })
-    }
     return guarded
   })
 }

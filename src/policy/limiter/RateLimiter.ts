@@ -40,8 +40,17 @@
  * await Effect.runPromise(program) // => ["ran", "ran", "Throttled"]
  * ```
  */
-import { Clock, Context, Duration, Effect, Exit, type Fiber, Function, Layer, Stream } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Function from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import { stackless, Throttled } from "../../errors/index.ts"
+import { both } from "../Combinator.ts"
 import * as Deadline from "../deadline/Deadline.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
@@ -168,8 +177,9 @@ export const protect: {
     limiter: RateLimiter,
     options?: ProtectOptions
   ): Effect.Effect<A, E | Throttled, R>
-} = Function.dual(
-  (args) => Effect.isEffect(args[0]),
+} = /*#__PURE__*/ both(
+  Effect.isEffect,
+  { where: "RateLimiter.protect", option: "limiter", maker: "RateLimiter.make" },
   <A, E, R>(self: Effect.Effect<A, E, R>, limiter: RateLimiter, options?: ProtectOptions) => {
     const permits =
       options?.permits === undefined ? 1 : Check.positiveInt("RateLimiter.protect", "permits", options.permits)
@@ -200,8 +210,9 @@ export const protectStream: {
     limiter: RateLimiter,
     options?: ProtectOptions
   ): Stream.Stream<A, E | Throttled, R>
-} = Function.dual(
-  (args) => Stream.isStream(args[0]),
+} = /*#__PURE__*/ both(
+  Stream.isStream,
+  { where: "RateLimiter.protectStream", option: "limiter", maker: "RateLimiter.make" },
   <A, E, R>(self: Stream.Stream<A, E, R>, limiter: RateLimiter, options?: ProtectOptions) =>
     Stream.unwrap(Effect.as(acquire(limiter, options), self))
 )
@@ -290,7 +301,7 @@ export const protectKey: {
     key: string,
     options?: ProtectOptions
   ): Effect.Effect<A, E | Throttled, R | RateLimiters>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Effect.isEffect(args[0]),
   <A, E, R>(self: Effect.Effect<A, E, R>, key: string, options?: ProtectOptions) =>
     RateLimiters.use((limiters) => protect(self, limiters.get(key), options))

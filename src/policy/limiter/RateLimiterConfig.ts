@@ -1,7 +1,7 @@
 /**
  * A rate limiter as plain data, for `PolicyConfig`.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { accepted, Time, TimeOrZero } from "../OptionSchema.ts"
 import * as RateLimiter from "./RateLimiter.ts"
 

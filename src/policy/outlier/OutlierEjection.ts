@@ -33,7 +33,9 @@
  * await Effect.runPromise(program) // => ["a", "c"]
  * ```
  */
-import { type Duration, Effect, type Exit, type Fiber, Stream } from "effect"
+import type { Duration, Exit, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
@@ -86,7 +88,7 @@ export const make = (options: Options = {}): Effect.Effect<OutlierEjection> => {
   const factor = options.successRate === "off" ? 0 : Check.positive(where, "factor", rate.factor ?? 1.9)
   const baseMillis = Check.positiveMillis(where, "base", options.base ?? "30 seconds")
   const maxMillis = Check.positiveMillis(where, "max", options.max ?? "300 seconds")
-  Check.ordered(where, "base", baseMillis, "max", maxMillis)
+  Check.orderedMillis(where, "base", baseMillis, "max", maxMillis, { ...options })
   const settings: OutlierState.Settings = {
     consecutive: Check.nonNegativeInt(where, "consecutive", options.consecutive ?? 5),
     intervalMillis: Check.positiveMillis(where, "interval", options.interval ?? "10 seconds"),
@@ -131,8 +133,9 @@ export const observe: {
     member: string,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
+  { where: "OutlierEjection.observe", option: "ejection", maker: "OutlierEjection.make" },
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     ejection: OutlierEjection,
@@ -159,8 +162,9 @@ export const observeStream: {
     member: string,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
+  { where: "OutlierEjection.observeStream", option: "ejection", maker: "OutlierEjection.make" },
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     ejection: OutlierEjection,

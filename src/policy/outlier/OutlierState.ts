@@ -6,7 +6,8 @@
  * - **Success rate**: after each `intervalMillis`, if at least `minMembers` members had `minVolume` calls in it, those
  *   whose success rate is below `mean - factor * deviation` are ejected (the deviation of the population).
  * - **How long**: `baseMillis` times how often the member was ejected, up to `maxMillis`. The number goes down by one
- *   for each interval that it goes through without being ejected.
+ *   for each whole interval in which it was not left out: not for the one in which it returned, or who fails again at
+ *   once would be left out no longer than before.
  * - **How many**: up to `maxShare` of the pool, or one if that is less than one, and never the last.
  *
  * An ejected member's results still count for its next interval, but it returns with its run of failures at zero.
@@ -36,6 +37,8 @@ export interface Member {
   ejections: number
   /** It is left out before this time. */
   ejectedUntil: number | undefined
+  /** It has been there since this time. */
+  backSince: number
 }
 
 /** A pool. */
@@ -80,12 +83,14 @@ export const setMembers = (pool: Pool, keys: Iterable<string>): ReadonlyArray<Ch
       calls: 0,
       successes: 0,
       ejections: 0,
-      ejectedUntil: undefined
+      ejectedUntil: undefined,
+      backSince: Number.NEGATIVE_INFINITY
     })
   }
   const out = ejected(pool).sort((a, b) => a.ejectedUntil! - b.ejectedUntil!)
   return out.slice(0, Math.max(0, out.length - ceiling(pool))).map((member): Change => {
-    comeBack(member)
+    // Before its time, which nobody knows here: its good intervals count from when it would have returned.
+    comeBack(member, member.ejectedUntil!)
     return { key: member.key, what: "returned", forMillis: 0, why: "ceiling" }
   })
 }
@@ -106,8 +111,9 @@ const eject = (pool: Pool, member: Member, why: Change["why"], now: number, chan
   changes.push({ key: member.key, what: "ejected", forMillis, why })
 }
 
-const comeBack = (member: Member): void => {
+const comeBack = (member: Member, at: number): void => {
   member.ejectedUntil = undefined
+  member.backSince = at
   member.failuresInARow = 0
 }
 
@@ -121,13 +127,14 @@ export const advance = (pool: Pool, now: number): ReadonlyArray<Change> => {
     // A clock that went back keeps nobody out for longer than the longest ejection.
     if (member.ejectedUntil === undefined) continue
     if (now < member.ejectedUntil && member.ejectedUntil - now <= pool.settings.maxMillis) continue
-    comeBack(member)
+    comeBack(member, Math.min(member.ejectedUntil, now))
     changes.push({ key: member.key, what: "returned", forMillis: 0, why: "time" })
   }
   const ends = (pool.intervalEnds ??= now + pool.settings.intervalMillis)
   if (now >= ends || ends - now > pool.settings.intervalMillis) {
     pool.intervalEnds = now + pool.settings.intervalMillis
     judge(pool, now, changes)
+    forgive(pool, ends - pool.settings.intervalMillis, now)
   }
   pool.checkedAt = now
   pool.dueAt = Math.min(pool.intervalEnds!, ...ejected(pool).map((member) => member.ejectedUntil!))
@@ -136,7 +143,6 @@ export const advance = (pool: Pool, now: number): ReadonlyArray<Change> => {
 
 const judge = (pool: Pool, now: number, changes: Array<Change>): void => {
   const { factor, minMembers, minVolume } = pool.settings
-  const before = new Set(ejected(pool))
   const judged = Array.from(pool.members.values()).filter((member) => member.calls >= minVolume)
   if (factor > 0 && judged.length > 0 && judged.length >= minMembers) {
     const threshold = successThreshold(
@@ -152,7 +158,15 @@ const judge = (pool: Pool, now: number, changes: Array<Change>): void => {
   for (const member of pool.members.values()) {
     member.calls = 0
     member.successes = 0
-    if (member.ejectedUntil === undefined && !before.has(member)) member.ejections = Math.max(0, member.ejections - 1)
+  }
+}
+
+/** Takes off an ejection for each whole interval since `start`, or since it returned, in which a member was there. */
+const forgive = (pool: Pool, start: number, now: number): void => {
+  for (const member of pool.members.values()) {
+    if (member.ejectedUntil !== undefined || member.ejections === 0) continue
+    const good = Math.floor((now - Math.max(start, member.backSince)) / pool.settings.intervalMillis)
+    member.ejections = Math.max(0, member.ejections - Math.max(0, good))
   }
 }
 

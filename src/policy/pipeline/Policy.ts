@@ -51,11 +51,15 @@
  * await Effect.runPromise(program) // => "found"
  * ```
  */
-import { Effect, type Fiber, Function, Stream } from "effect"
+import type { Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Function from "effect/Function"
+import * as Stream from "effect/Stream"
 import type * as Chaos from "../chaos/Chaos.ts"
 import * as Failures from "../Failures.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
+import { notMade } from "../NotMade.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
 import type * as Retry from "../retry/Retry.ts"
 import {
@@ -168,7 +172,7 @@ export const apply: {
     self: Effect.Effect<A, E, R>,
     policy: Policy<M>
   ): Effect.Effect<A | InjectedResult<M>, Errors<E, M>, R>
-} = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy<EffectMembers>) => {
+} = /*#__PURE__*/ Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy<EffectMembers>) => {
   let out: Effect.Effect<unknown, unknown, R> = self
   for (const layer of policy.layers) out = layer(out)
   return out
@@ -182,6 +186,7 @@ const layersOf = (members: Members): ReadonlyArray<PolicyLayer> => {
   for (const part of order) {
     const value = members[part]
     // A pipeline with a chaos for streams is applied to no effect: its type does not let it.
+    if (Effect.isEffect(value)) notMade("Policy.make", part, value, "its constructor")
     if (value !== undefined) layers.push((parts[part].effect as Around<AroundEffect>)(value, judge))
   }
   if (name !== undefined) {
@@ -249,7 +254,7 @@ export const applyStream: {
     policy: Policy<M>,
     options?: Retry.StreamOptions
   ): Stream.Stream<A, Errors<E, M>, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(
     self: Stream.Stream<A, E, R>,

@@ -31,7 +31,8 @@
  * await Effect.runPromise(Effect.map(program, (error) => error._tag)) // => "RetriesExhausted"
  * ```
  */
-import { Effect, Schema } from "effect"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { type Blame, blames } from "../../errors/index.ts"
 import { AdaptiveLimitConfig, adaptiveLimitOf } from "../adaptive/AdaptiveLimitConfig.ts"
 import { BreakerConfig, breakerOf } from "../breaker/BreakerConfig.ts"

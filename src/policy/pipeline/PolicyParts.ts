@@ -6,7 +6,8 @@
  * one of them alone the others do not compile; everything else (which errors a pipeline adds, what a stream's pipeline
  * may have, the layers, the keys and types of a configuration) follows from them.
  */
-import type { Duration, Effect, Stream } from "effect"
+import type { Duration, Stream } from "effect"
+import * as Effect from "effect/Effect"
 import type {
   BulkheadFull,
   ChannelResponseTimeExceeded,
@@ -22,6 +23,7 @@ import * as Deadline from "../deadline/Deadline.ts"
 import * as Hedge from "../hedge/Hedge.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as Judge from "../Judge.ts"
+import { notMade } from "../NotMade.ts"
 import * as RateLimiter from "../limiter/RateLimiter.ts"
 import * as OutlierEjection from "../outlier/OutlierEjection.ts"
 import * as Retry from "../retry/Retry.ts"
@@ -163,6 +165,7 @@ export const parts = {
   },
   outlier: {
     effect: ({ ejection, member }, judge) => {
+      if (Effect.isEffect(ejection)) notMade("Policy.make", "outlier.ejection", ejection, "OutlierEjection.make")
       const told = Judge.orElse(ejection.judge, judge)
       return (self) => OutlierEjection.observe(self, ejection, member, told)
     },

@@ -95,7 +95,7 @@ const baseAndCap = (where: string, base: Duration.Input | undefined, cap: Durati
   const baseMillis = base === undefined ? 1000 : Check.positiveMillis(where, "base", base)
   if (cap === undefined) return { baseMillis, capMillis: Math.max(defaultCap, baseMillis) }
   const capMillis = capOf(where, cap)
-  if (base !== undefined) Check.ordered(where, "base", baseMillis, "cap", capMillis)
+  if (base !== undefined) Check.orderedMillis(where, "base", baseMillis, "cap", capMillis, { base, cap })
   return { baseMillis: Math.min(baseMillis, capMillis), capMillis }
 }
 

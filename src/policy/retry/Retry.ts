@@ -34,12 +34,19 @@
  * Effect.runSync(Effect.flip(Retry.retry(Effect.fail("down"), policy))).errors // => ["down", "down", "down"]
  * ```
  */
-import { Cause, Duration, Effect, Exit, type Fiber, Function, type Pull, Schedule, Stream } from "effect"
+import type { Fiber, Pull } from "effect"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Function from "effect/Function"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
-import type { RetryBudget } from "../budget/RetryBudget.ts"
+import * as RetryBudget from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
 import { asksAgain, type Exhausted, type Next, type Retry, Run, TypeId } from "./RetryRun.ts"
 import * as RetrySchedule from "./RetrySchedule.ts"
@@ -54,7 +61,7 @@ export interface Options<in A = unknown, in E = unknown, out E2 extends E = neve
   /** How long to wait, and until when. Default: exponential from 1 s to 30 s, full jitter, heeding `retryAfterMillis`. */
   readonly schedule?: Schedule.Schedule<unknown, E> | undefined
   /** What pays for the further attempts. Default: none. */
-  readonly budget?: RetryBudget | undefined
+  readonly budget?: RetryBudget.RetryBudget | undefined
   /**
    * Which errors are failures at all, as in every policy that counts: no other is asked again, unless `while` says so.
    * Default `Failures.isFailure`.
@@ -91,6 +98,8 @@ export interface InPlace<in A, in E, out E2> extends Omit<Options<A, E>, "failOn
 export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: Options<A, E, E2>): Retry<A, E, E2> => {
   const where = "Retry.make"
   const schedule = options?.schedule ?? backoff
+  if (!Schedule.isSchedule(schedule)) Check.refuse(where, "schedule", "a Schedule", schedule)
+  if (options?.budget !== undefined) RetryBudget.checked(where, options.budget)
   const plan = RetryPlan.planOf(schedule)
   const unlimited = options?.schedule === undefined ? 3 : Number.POSITIVE_INFINITY
   return {
@@ -110,7 +119,7 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
   }
 }
 
-const needsOf = (budgets: ReadonlyArray<RetryBudget>): "nothing" | "paid" | "time" => {
+const needsOf = (budgets: ReadonlyArray<RetryBudget.RetryBudget>): "nothing" | "paid" | "time" => {
   if (budgets.every(({ rule }) => rule.needs === "nothing")) return "nothing"
   return budgets.every(({ rule }) => rule.needs !== undefined) ? "paid" : "time"
 }
@@ -160,7 +169,7 @@ export const retry: {
     self: Effect.Effect<A, E, R>,
     options: InPlace<NoInfer<A>, NoInfer<E | E2>, E2>
   ): Effect.Effect<A, Exhausted<E | E2>, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   2,
   <A, E, R, E2 extends E>(
     self: Effect.Effect<A, E, R>,
@@ -246,7 +255,7 @@ export type StreamOptions =
   | {
       /** Run the stream again even after it delivered: for a stream that goes on where it was. */
       readonly partial: "resume"
-      /** After so many elements since the last failure, attempts and delays start over. Default: never. */
+      /** After so many elements since the last failure, attempts, delays and elapsed time start over. Default: never. */
       readonly resetAfter?: number | undefined
     }
 
@@ -280,7 +289,7 @@ export const retryStream: {
     policy: InPlace<never, NoInfer<E>, never>,
     options?: StreamOptions
   ): Stream.Stream<A, Exhausted<E>, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
@@ -301,7 +310,7 @@ export const retryStream: {
         const step = (_: number, error: E): Pull.Pull<[void, Duration.Duration]> =>
           Effect.withFiber((fiber) => {
             const partial = delivered > 0 && !resumes
-            if (delivered >= resetAfter) run.reset()
+            if (delivered >= resetAfter) run.reset(MonotonicClock.millis(fiber))
             delivered = 0
             if (partial) {
               run.giveUp(error)

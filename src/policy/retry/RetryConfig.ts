@@ -1,7 +1,7 @@
 /**
  * A retry as plain data, for `PolicyConfig`.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import type * as RetryBudget from "../budget/RetryBudget.ts"
 import { BudgetConfig } from "../budget/BudgetConfig.ts"
 import { accepted, Time, TimeOrZero } from "../OptionSchema.ts"

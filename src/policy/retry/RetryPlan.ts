@@ -5,12 +5,17 @@
  * A combinator of ours on a schedule of ours gives a plan again. On any other schedule it wraps its steps, and the result
  * is as good, only slower.
  */
-import { Cause, Duration, Effect, type Fiber, Random, Schedule } from "effect"
+import type { Fiber } from "effect"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import type { StopReason } from "../../errors/index.ts"
 import * as Deadline from "../deadline/Deadline.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
-import type { Countable } from "../budget/RetryBudget.ts"
+import * as RetryBudget from "../budget/RetryBudget.ts"
 
 /** Where a retry is, when a step is asked what comes next. One object per run, changed in place. */
 export interface At<out Input = unknown> {
@@ -41,7 +46,7 @@ export type Stage<in Input> = (delayMillis: number, at: At<Input>) => Outcome
 export interface Plan<in Input> {
   readonly start: () => First<Input>
   /** The budgets that are to be told of each request. */
-  readonly budgets: ReadonlyArray<Countable>
+  readonly budgets: ReadonlyArray<RetryBudget.Countable>
 }
 
 const PlanKey: unique symbol = Symbol.for("effect-resilience/policy/RetryPlan")
@@ -112,7 +117,7 @@ export const toSchedule = <Input>(plan: Plan<Input>): Schedule.Schedule<Duration
 }
 
 // A schedule hears of failures only, so a request counts as a success when it begins. `Retry` keeps exact books.
-const open = (budget: Countable, now: number): void => {
+const open = (budget: RetryBudget.Countable, now: number): void => {
   budget.rule.request(now)
   budget.rule.success(now, 0)
 }
@@ -160,7 +165,7 @@ export const withStage = <Output, Input, Error, Env>(
 }
 
 /** A failure is booked whatever comes of it, unless it says nothing of the target; a retry only if all else allows it. */
-const spend = (budget: Countable, index: number, outcome: Outcome, at: At): Outcome => {
+const spend = (budget: RetryBudget.Countable, index: number, outcome: Outcome, at: At): Outcome => {
   if (outcome === "notRecoverable") return outcome
   budget.rule.failure(at.now)
   const settled = settle(outcome, at)
@@ -174,8 +179,9 @@ const spend = (budget: Countable, index: number, outcome: Outcome, at: At): Outc
 /** A schedule whose retries are paid for by a budget. */
 export const withBudget = <Output, Input, Error, Env>(
   self: Schedule.Schedule<Output, Input, Error, Env>,
-  budget: Countable
+  budget: RetryBudget.Countable
 ): Schedule.Schedule<Output, Input, Error, Env> => {
+  RetryBudget.checked("RetrySchedule.within", budget)
   const plan = planOf(self)
   if (plan !== undefined) {
     const start = (): First<Input> => {

@@ -1,7 +1,12 @@
 /**
  * One call of a retry: what failed so far, and what comes next. `Retry` is made of it, for effects and for streams.
  */
-import { Clock, Duration, Effect, type Fiber, Pull, Schedule } from "effect"
+import type { Fiber } from "effect"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
 import { RetriesExhausted, type StopReason, stackless } from "../../errors/index.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
@@ -51,6 +56,8 @@ const atOnce: Next = { _tag: "Retry", delayMillis: 0 }
 export class Run<A, E, E2 extends E> {
   readonly policy: Retry<A, E, E2>
   readonly startedAt: number
+  /** Since when the schedule counts. */
+  private countsFrom: number
   /** Attempts that have begun, those that cost nothing included. */
   begun = 1
   /** Attempts that failed and count. */
@@ -72,6 +79,7 @@ export class Run<A, E, E2 extends E> {
   constructor(policy: Retry<A, E, E2>, startedAt: number) {
     this.policy = policy
     this.startedAt = startedAt
+    this.countsFrom = startedAt
   }
 
   /** Tells the budgets that a request begins. */
@@ -105,8 +113,12 @@ export class Run<A, E, E2 extends E> {
     this.open = false
   }
 
-  /** Begins anew after progress: the attempts and the schedule start over; what was paid stays paid. */
-  reset(): void {
+  /**
+   * Begins anew after progress: the attempts and the schedule start over, its elapsed time from this failure on; what was
+   * paid stays paid.
+   */
+  reset(now: number): void {
+    this.countsFrom = now
     this.failed = 0
     this.free = 0
     this.at = undefined
@@ -152,7 +164,7 @@ export class Run<A, E, E2 extends E> {
       if (policy.plan !== undefined) for (const budget of policy.plan.budgets) budget.rule.failure(now)
       return go(this.stop("attempts"))
     }
-    const at = (this.at ??= RetryPlan.begin<E>(fiber, this.startedAt))
+    const at = (this.at ??= RetryPlan.begin<E>(fiber, this.countsFrom))
     if (policy.plan !== undefined) {
       RetryPlan.advance(at, fiber, error, now)
       return go(this.pay((this.first ??= policy.plan.start())(at), at))

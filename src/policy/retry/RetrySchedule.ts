@@ -31,7 +31,9 @@
  * calls // => 3
  * ```
  */
-import { type Duration, Function, Schedule } from "effect"
+import type { Duration } from "effect"
+import * as Function from "effect/Function"
+import * as Schedule from "effect/Schedule"
 import * as Backoff from "./Backoff.ts"
 import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
@@ -102,7 +104,7 @@ export const whileRecoverable: {
     self: Schedule.Schedule<Output, Input, Error, Env>,
     predicate?: Failures.Predicate<E>
   ): Schedule.Schedule<Output, Input & E, Error, Env>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   dataFirst,
   <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
@@ -146,7 +148,7 @@ export const honourRetryAfter: {
     self: Schedule.Schedule<Output, Input, Error, Env>,
     options?: HonourRetryAfter<E>
   ): Schedule.Schedule<Output, Input & E, Error, Env>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   dataFirst,
   <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
@@ -156,7 +158,7 @@ export const honourRetryAfter: {
     const hintOf = options?.hint ?? Failures.retryAfterMillisOf
     const floor = options?.floor === undefined ? 0 : Check.nonNegativeMillis(where, "floor", options.floor)
     const cap = options?.cap === undefined ? Math.max(60_000, floor) : Check.positiveMillis(where, "cap", options.cap)
-    Check.ordered(where, "floor", floor, "cap", cap)
+    Check.orderedMillis(where, "floor", floor, "cap", cap, { ...options })
     const stops = options?.beyondCap === "stop"
     const exactly = options?.mode === "exactly"
     const stage: RetryPlan.Stage<Input> = (delayMillis, at) => {
@@ -204,7 +206,7 @@ export const upTo: {
     self: Schedule.Schedule<Output, Input, Error, Env>,
     options: UpTo
   ): Schedule.Schedule<Output, Input, Error, Env>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   2,
   <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
@@ -247,7 +249,7 @@ export const within: {
     self: Schedule.Schedule<Output, Input, Error, Env>,
     budget: Countable
   ): Schedule.Schedule<Output, Input, Error, Env>
-} = Function.dual(2, RetryPlan.withBudget)
+} = /*#__PURE__*/ Function.dual(2, RetryPlan.withBudget)
 
 /**
  * What to use when nothing is known: 3 attempts, 1 second, doubled, at most 30 seconds, full jitter. It stops at errors

@@ -34,7 +34,10 @@
  * await Effect.runPromise(program) // => { requests: 9, accepts: 0, chance: 0 }
  * ```
  */
-import { type Duration, Effect, type Fiber, Random, Stream } from "effect"
+import type { Duration, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import { stackless, Throttled } from "../../errors/index.ts"
 import { both } from "../Combinator.ts"
 import * as Check from "../InvalidPolicyOption.ts"
@@ -107,8 +110,9 @@ export const protect: {
     throttle: Throttle,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | Throttled, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
+  { where: "Throttle.protect", option: "throttle", maker: "Throttle.make" },
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     throttle: Throttle,
@@ -143,8 +147,9 @@ export const protectStream: {
     throttle: Throttle,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | Throttled, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
+  { where: "Throttle.protectStream", option: "throttle", maker: "Throttle.make" },
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     throttle: Throttle,

@@ -1,7 +1,7 @@
 /**
  * A throttle as plain data, for `PolicyConfig`.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { accepted, Time } from "../OptionSchema.ts"
 import * as Throttle from "./Throttle.ts"
 

@@ -5,7 +5,13 @@
 import { Effect } from "effect"
 import type { Caller } from "../../account/index.ts"
 import { Selection, TimeoutsSection } from "../../channel/index.ts"
-import { type AnswerRequest, type Asking, type ClientDialect, clientDialects } from "../../dialect/index.ts"
+import {
+  type AnswerRequest,
+  type Asking,
+  type ClientDialect,
+  clientDialects,
+  countTokens
+} from "../../dialect/index.ts"
 import type { ResilienceError } from "../../errors/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
 import { attemptsHeader, decodeNote, type Note, Relay } from "../../relay/index.ts"
@@ -46,7 +52,7 @@ const noteOf = (text: Text): Note | undefined => (text === undefined ? undefined
 
 /** Who was asked, and what the one that is shown could not be told. */
 const attemptHeaders = (note: Note | undefined): { readonly [name: string]: string } => ({
-  ...(note === undefined || (note.trail.length === 0 && note.open === undefined)
+  ...(note === undefined || (!note.trail.some(({ attempt }) => attempt > 0) && note.open === undefined)
     ? {}
     : { "x-attempts": attemptsHeader(note.trail, note.open) }),
   ...(note?.shown === undefined || note.shown.dropped.length === 0 ? {} : { "x-dropped": note.shown.dropped.join(",") })
@@ -73,6 +79,7 @@ export const generateRoutes: Effect.Effect<
   const now = (): number => clock.currentTimeMillisUnsafe()
 
   const parse = Effect.fnUntraced(function* (exchange: Exchange, dialect: ClientDialect, parameter: string) {
+    if (dialect.idHeader !== undefined) exchange.setHeader(dialect.idHeader, exchange.requestId)
     let body: string | undefined
     if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
       yield* checkMediaType(exchange, ["application/json"])
@@ -159,6 +166,26 @@ export const generateRoutes: Effect.Effect<
         )
       })
 
+  const gone = (exchange: Exchange): Effect.Effect<never> =>
+    Effect.callback((resume) => exchange.onClose(() => resume(Effect.interrupt)))
+
+  const counting =
+    (dialect: ClientDialect, parameter: string): Route["handle"] =>
+    (exchange: Exchange, caller: Caller) =>
+      Effect.gen(function* () {
+        const request = yield* parse(exchange, dialect, parameter)
+        yield* admission.admit(caller, request)
+        const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total), gone(exchange))
+        const asked = attemptsHeader(counted.trail)
+        const headers = {
+          "content-type": "application/json",
+          ...(asked === "" ? {} : { "x-attempts": asked })
+        }
+        if (counted._tag === "Counted") return respond(exchange, 200, headers, counted.body)
+        const body = JSON.stringify(dialect.count?.(counted.inputTokens))
+        respond(exchange, 200, { ...headers, "x-estimated": "true" }, body)
+      })
+
   const { anthropic, chat: own, openai } = clientDialects
   return [
     {
@@ -186,6 +213,14 @@ export const generateRoutes: Effect.Effect<
       envelope: anthropic.failure,
       shows: "the Anthropic dialect, streaming and not",
       handle: generate(anthropic)
+    },
+    {
+      method: "POST",
+      path: "/v1/messages/count_tokens",
+      access: "token",
+      envelope: anthropic.failure,
+      shows: "how many tokens such a request is",
+      handle: counting(anthropic, countTokens)
     },
     {
       method: "POST",

@@ -27,6 +27,7 @@ export const channel = (id: string, options: Partial<Channel> & { readonly keyCo
     group: "default",
     continuation: "auto",
     stream: true,
+    onUnsupported: "skip",
     statusMapping: {},
     params: {},
     headers: {},

@@ -163,6 +163,8 @@ describe("another upstream's answer in Anthropic's words", () => {
       delta(2, { type: "thinking_delta", thinking: "Hm" })
     ])
     expect(through(encoder, says({ _tag: "SealedReasoning", by: "openai", value: "xyz" }))).toEqual([
+      // `ai` forgets a thought that no event of its own signs.
+      delta(2, { type: "signature_delta", signature: "er1.openai." }),
       end(2),
       start(3, { type: "redacted_thinking", data: "er1.openai.xyz" })
     ])

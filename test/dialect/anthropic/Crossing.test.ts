@@ -356,6 +356,22 @@ describe("tools in Anthropic's words", () => {
   })
 })
 
+describe("S3: what is large", () => {
+  it("takes time by its size: calls, results, and names that are all to be made fit", () => {
+    const many = Array.from(
+      { length: 30_000 },
+      (_, i) => String.fromCodePoint(0x4e00 + (i % 20_000)) + "é".repeat(i % 7)
+    )
+    const turns = [
+      turn("assistant", ...many.map((id) => call(id, id, "{}"))),
+      turn("user", ...many.map((id) => result(id, "x")))
+    ]
+    const started = performance.now()
+    encoded(asking({ turns }))
+    expect(performance.now() - started).toBeLessThan(3000)
+  })
+})
+
 describe("what is asked of an answer, in Anthropic's words", () => {
   it("has a number of tokens", () => {
     expect(encoded(asking({ maxTokens: 7 })).body["max_tokens"]).toBe(7)

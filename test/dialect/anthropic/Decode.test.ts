@@ -46,6 +46,64 @@ describe("an event of an Anthropic upstream's", () => {
     expect(tagOf(step({ type: "error", error: { type, message: "m" } }))).toBe(tag)
   })
 
+  it.each(["error", "abort", "ABORTED", "network_error", "overloaded", "insufficient_system_resource", "timeout"])(
+    "R2: that stops for %s is no end, but a failure",
+    (reason) => {
+      const event = step({ type: "message_delta", delta: { stop_reason: reason }, usage: { output_tokens: 1 } })
+      expect(event._tag).toBe("Fault")
+    }
+  )
+
+  it("R7: that is a whole message is the answer, and one that is an error is that error", () => {
+    const { text, verdict } = playEvents([step(fixture("message-tools.json"))], anthropicClient)
+    expect(verdict).toBe("Complete")
+    expect(wholeOf(anthropicClient, text)).toMatchObject({
+      content: [
+        { type: "thinking", thinking: "The user wants the weather." },
+        { type: "text", text: "Let me look." },
+        {},
+        {},
+        { type: "tool_use", id: "toolu_03", name: "get_weather", input: { location: "Bern" } }
+      ],
+      stop_reason: "tool_use",
+      usage: { input_tokens: 40, output_tokens: 33 }
+    })
+    expect(tagOf(step({ object: "error", message: "x", code: 429 }))).toBe("ChannelRateLimited")
+    expect(tagOf(step({ error: { message: "x", type: "rate_limit_error" } }, "message"))).toBe("ChannelRateLimited")
+  })
+
+  it("S13: that is nested deeper than can be written again is not understood", () => {
+    const nested = `${"[".repeat(5000)}${"]".repeat(5000)}`
+    expect(tagOf(step(`{"type":"x_unknown","x":${nested}}`))).toBe("BadResponseBody")
+  })
+
+  it("R12: that holds a number of many digits passes with all of them", () => {
+    const big = "9007199254740993"
+    const { text } = playEvents(
+      [
+        step(`{"type":"message_start","x":${big},"message":{"x":${big},"usage":{"input_tokens":1}}}`),
+        step(`{"type":"content_block_start","index":0,"content_block":{"type":"x_block","x":${big}}}`),
+        step(
+          `{"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"t","name":"n","input":{}}}`
+        ),
+        step(
+          JSON.stringify({
+            type: "content_block_delta",
+            index: 3,
+            delta: { type: "input_json_delta", partial_json: `{"n":${big}}` }
+          })
+        ),
+        step(`{"type":"message_delta","x":${big},"delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":1}}`)
+      ],
+      anthropicClient
+    )
+    expect(text.split(big).length - 1).toBe(5)
+    const view = anthropicClient.views.whole.make()
+    view.push(text)
+    // The message's own, which the last event says again; the block's; and the input's.
+    expect(view.end().split(big).length - 1).toBe(3)
+  })
+
   it("without a type of its own has its name for one, as some who are like Anthropic send it", () => {
     expect(step({ index: 0, delta: { type: "text_delta", text: "a" } }, "content_block_delta")).toMatchObject({
       text: "a",
@@ -89,7 +147,7 @@ describe("an event of an Anthropic upstream's", () => {
     ["tool_use", "tool-calls"],
     ["pause_turn", "pause"],
     ["refusal", "content-filter"],
-    ["constructor", "other"]
+    ["constructor", "unknown"]
   ])("that stops for %s ends the answer for %s", (native, reason) => {
     expect(step({ type: "message_delta", delta: { stop_reason: native }, usage: { output_tokens: 1 } })).toMatchObject({
       finish: { reason, native, from: "anthropic" }
@@ -167,11 +225,13 @@ describe("a whole answer of an Anthropic upstream's", () => {
 
   it.each([
     ["", {}, "EmptyResponse"],
-    ["{nope", {}, "BadResponseBody"],
+    ["{nope", {}, "BadResponse"],
     ["[]", {}, "BadResponseBody"],
     ["{}", {}, "BadResponseBody"],
     ['{"type":"message","content":[1]}', {}, "BadResponseBody"],
-    ['{"type":"message","content":[]}', { headers: { "content-type": "text/html" } }, "BadResponse"],
+    ["<html>no</html>", { headers: { "content-type": "text/html" } }, "BadResponse"],
+    ['{"object":"error","message":"x","code":429}', {}, "ChannelRateLimited"],
+    [`{"type":"message","content":[],"x":${"[".repeat(5000)}${"]".repeat(5000)}}`, {}, "BadResponseBody"],
     ['{"type":"error","error":{"type":"overloaded_error","message":"x"}}', {}, "UpstreamOverloaded"],
     ['{"type":"error","error":{"type":"rate_limit_error","message":"x"}}', { status: 429 }, "ChannelRateLimited"],
     ["Overloaded", { status: 529 }, "UpstreamOverloaded"]

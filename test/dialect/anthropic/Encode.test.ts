@@ -1,6 +1,6 @@
 import { Result } from "effect"
 import { describe, expect, it } from "vitest"
-import { anthropic, chatClient, openaiClient } from "#src/dialect/index"
+import { anthropic, anthropicClient, chatClient, openaiClient } from "#src/dialect/index"
 import { encoded, encoding, least, messages, prefill } from "./kit.ts"
 
 const endpoint = (baseUrl: string, request = messages(least)) =>
@@ -104,6 +104,22 @@ describe("an Anthropic client's body for an Anthropic channel", () => {
     expect(encoded(messages(body), { stream: false }).body).toEqual({ ...rest, model: "claude-opus-4-5" })
     expect(anthropic.unsaid(messages(body), "m")).toEqual([])
     expect(encoded(messages(body))).toMatchObject({ dropped: [], names: undefined, trimmed: "" })
+  })
+
+  it("R12: passes numbers to the digit", () => {
+    const text = `{"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"tool_use","id":"t","name":"n","input":{"n":9007199254740993}}]}],"x":0.12345678901234567890}`
+    const request = Result.getOrThrow(
+      anthropicClient.parse({ parameter: "", query: "", headers: {}, body: text }, { maxMessage: 0, defaultModel: "" })
+    )
+    const { body } = Result.getOrThrow(anthropic.encode(encoding(request)))
+    expect(body).toContain('{"n":9007199254740993}')
+    expect(body).toContain('"x":0.12345678901234567890')
+    expect(request.asked().turns[0]!.parts[0]).toMatchObject({ input: '{"n":9007199254740993}' })
+    const asked = request.asked()
+    const crossed = Result.getOrThrow(
+      anthropic.encode(encoding({ ...request, dialect: "openai", asked: () => asked }, { drop: true }))
+    )
+    expect(crossed.body).toContain('"input":{"n":9007199254740993}')
   })
 
   it("takes the channel's parameters over it, and null removes", () => {

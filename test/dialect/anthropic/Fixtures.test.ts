@@ -52,7 +52,12 @@ describe("what an Anthropic upstream streams", () => {
     expect(whole).toMatchObject({ ...read.message, content: expect.anything() as unknown })
     const content = whole["content"] as ReadonlyArray<Json>
     expect(content.filter(({ type }) => type !== "compaction")).toEqual(
-      (read.message["content"] as ReadonlyArray<Json>).filter(({ type }) => type !== "compaction")
+      (read.message["content"] as ReadonlyArray<Json>)
+        .filter(({ type }) => type !== "compaction")
+        // A stream begins a text with `null` where a whole answer has none, and `ai` takes none there.
+        .map(({ citations, ...block }) =>
+          citations === null ? block : { ...block, ...(citations === undefined ? {} : { citations }) }
+        )
     )
   })
 
@@ -132,6 +137,18 @@ describe("what an Anthropic upstream streams", () => {
     })
   })
 
+  it("says why it has refused, although it has said nothing else", () => {
+    const refusal = fixture("cached.sse").replace(/event: content_block[^]*?(?=event: message_delta)/, "")
+    const { text, verdict } = play(refusal, anthropicClient)
+    expect(verdict).toBe("Complete")
+    expect(readAnthropicMessage(text)).toMatchObject({
+      message: { content: [], stop_reason: "refusal", stop_details: { category: "cyber" } }
+    })
+    expect(wholeOf(openaiClient, play(refusal, openaiClient).text)).toMatchObject({
+      choices: [{ message: { content: null }, finish_reason: "content_filter" }]
+    })
+  })
+
   it("is cut, and no success, wherever its stream stops before it has said why", () => {
     for (const name of streams) {
       const text = fixture(`${name}.sse`)
@@ -142,6 +159,8 @@ describe("what an Anthropic upstream streams", () => {
         expect(verdict).toBe("Broken")
         expect(["EmptyResponse", "StreamTruncated"]).toContain(error?._tag)
       }
+      // A reason that nobody knows is no proof by itself.
+      if (name === "unknown") continue
       expect(play(`${blocks.slice(0, finish + 1).join("\n\n")}\n\n`, anthropicClient).verdict).toBe("Complete")
     }
   })

@@ -111,6 +111,13 @@ describe("a request for a message", () => {
     expect(faultsOf(body)).toEqual([fault])
   })
 
+  it("S6: with a name of a model longer than any is refused", () => {
+    expect(faultsOf({ ...least, model: "m".repeat(257) })).toEqual([
+      "model too_long: must be at most 256 characters long"
+    ])
+    expect(faultsOf({ ...least, model: "\u{1F600}".repeat(256) })).toEqual([])
+  })
+
   it("takes what it does not know, and null for what is left out", () => {
     for (const body of [
       { ...least, x_unknown: 1, system: null, tools: null, temperature: null, thinking: null },

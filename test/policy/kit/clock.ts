@@ -29,6 +29,7 @@ const budget = (rule: RetryBudgetState.Rule): RetryBudgetState.Rule => ({
   ...rule,
   request: (now) => rule.request(at(now)),
   retry: (now, error) => rule.retry(at(now), error),
+  refund: (now, paid) => rule.refund(at(now), paid),
   success: (now, paid) => rule.success(at(now), paid),
   failure: (now) => rule.failure(at(now)),
   balance: (now) => rule.balance(at(now))

@@ -50,7 +50,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   remaining: 60_000,
   backoff: 150,
   phase: "unseen",
-  otherMode: false,
+  otherwise: false,
   usable: () => true,
   budget: () => true,
   ...more
@@ -198,14 +198,14 @@ describe("after something was shown", () => {
     ],
     [
       "a refused mode is no failure: the next mode",
-      failed(reset, { continuing: true, refusal: "prefill" }),
+      failed(reset, { continuing: true, refusal: { _tag: "Mode", mode: "prefill" } }),
       asked(),
-      { phase: "joining", otherMode: true },
+      { phase: "joining", otherwise: true },
       "asks a, after 0, announced"
     ],
     [
       "or another channel, where there is none",
-      failed(reset, { continuing: true, refusal: "message" }),
+      failed(reset, { continuing: true, refusal: { _tag: "Mode", mode: "message" } }),
       asked(),
       { phase: "joining" },
       "asks anybody, after 0"
@@ -237,9 +237,25 @@ describe("after something was shown", () => {
     assert.strictEqual(finalError(second), reset)
   })
 
+  it("an attempt that is made again without a field that its target refused counts as none", () => {
+    const refusal = { _tag: "Field", path: "temperature" } as const
+    const [after, step] = next(asked(2), failed(reset, { refusal }), facts({ phase: "unseen", otherwise: true }))
+    assert.deepStrictEqual(after, asked(1))
+    assert.deepStrictEqual(step, {
+      _tag: "Ask",
+      only: "a",
+      otherKey: false,
+      delayMillis: 0,
+      announced: true
+    })
+  })
+
   it("a refused mode changes nothing of what was tried", () => {
     const before = asked(2, { continuations: 1 })
-    assert.strictEqual(next(before, failed(reset, { refusal: "prefill" }), facts({ phase: "joining" }))[0], before)
+    assert.strictEqual(
+      next(before, failed(reset, { refusal: { _tag: "Mode", mode: "prefill" } }), facts({ phase: "joining" }))[0],
+      before
+    )
   })
 })
 

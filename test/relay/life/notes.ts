@@ -6,7 +6,8 @@ import { blames, codes, type ResilienceError } from "effect-resilience/errors"
 import { finishReasons, upstreamDialectNames, type Usage } from "#src/dialect/index"
 import { firstNote, type Note, type OpenAttempt } from "#src/relay/Note"
 import { type Pursuit, untried } from "#src/relay/Pursuit"
-import type { TrailEntry, UsagePart } from "#src/relay/index"
+import type { TrailEntry } from "#src/relay/Trail"
+import type { UsagePart } from "#src/relay/UsageSum"
 import { sample } from "../../errors/samples.ts"
 
 /** The note of an answer that nothing has happened to. */

@@ -1,6 +1,7 @@
 import type { Effect, Stream } from "effect"
 import type { BulkheadFull, CircuitOpen, DoRequestFailed, Throttled } from "effect-resilience/errors"
 import { AdaptiveLimit, CircuitBreaker, Hedge, OutlierEjection, Retry, Throttle } from "effect-resilience/policy"
+import { StreamClocks } from "effect-resilience/stream"
 import { describe, expect, test } from "tstyche"
 
 declare const call: Effect.Effect<number, DoRequestFailed, "Network">
@@ -13,7 +14,7 @@ declare const hedge: Hedge.Hedge
 
 type With<E> = Effect.Effect<number, DoRequestFailed | E, "Network">
 
-describe("a judge written in place knows the errors and results of the pipe", () => {
+describe("P15: a judge written in place knows the errors and results of the pipe", () => {
   const seesError = (error: DoRequestFailed) => error.details === undefined
   const seesValue = (value: number) => value > 500
 
@@ -73,7 +74,7 @@ describe("a judge written in place knows the errors and results of the pipe", ()
   })
 })
 
-describe("Retry with options in place", () => {
+describe("P15: Retry with options in place", () => {
   test("its predicates know the errors and results of the pipe", () => {
     const retried = call.pipe(
       Retry.retry({
@@ -103,5 +104,27 @@ describe("Retry with options in place", () => {
       })
     )
     expect(retried).type.toBe<Stream.Stream<number, Retry.Exhausted<DoRequestFailed>, "Network">>()
+  })
+})
+
+describe("P15: StreamClocks", () => {
+  test("isContent written in place knows the elements of the pipe", () => {
+    const watched = answer.pipe(
+      StreamClocks.watch({
+        idle: "1 second",
+        isContent: (element) => {
+          expect(element).type.toBe<number>()
+          return element > 0
+        }
+      })
+    )
+    expect(watched).type.toBe<Stream.Stream<number, DoRequestFailed | StreamClocks.ClockError, "Network">>()
+  })
+
+  test("put aside, it keeps the type of what it watches", () => {
+    const idle = StreamClocks.watch({ idle: "1 second" })
+    expect(idle(answer)).type.toBe<Stream.Stream<number, DoRequestFailed | StreamClocks.ClockError, "Network">>()
+    const positive = StreamClocks.watch({ isContent: (element: number) => element > 0 })
+    expect(positive(answer)).type.toBe<Stream.Stream<number, DoRequestFailed | StreamClocks.ClockError, "Network">>()
   })
 })

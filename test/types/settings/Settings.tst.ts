@@ -1,4 +1,4 @@
-import { BreakerSection, ChannelSection, type Channel, TimeoutsSection } from "effect-resilience/channel"
+import { BreakerSection, ChannelSection, type Channel, TimeoutsSection } from "effect-resilience/relay"
 import { type Cell, declare, Fields, Millis, type Section, type SettingsService } from "effect-resilience/settings"
 import { describe, expect, test } from "tstyche"
 

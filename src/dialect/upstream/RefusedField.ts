@@ -1,0 +1,53 @@
+/**
+ * Which field of the body an upstream has refused. It names one in `param`, or only in words.
+ */
+import type { ResilienceError } from "../../errors/index.ts"
+
+/** An upstream says which one of a list it refused; whoever refuses one refuses each. */
+export const generally = (path: string): string => path.replaceAll(/\[\d+\]|\.\d+(?=\.|$)/g, "[]")
+
+const before = String.raw`(?:^|[\s'"\`(])`
+const after = String.raw`(?=$|[\s'"\`),:;]|\.(?:\s|$))`
+
+const escaped = (path: string): string => path.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+
+// `user` and `store` are words, too: alone they say nothing, as in "must end with a user message".
+const asName = (word: string): string =>
+  [
+    `['"\`]${word}['"\`]`,
+    `^${word}:`,
+    `\\b(?:argument|field|input|key|parameter|property)s?\\b(?: supplied)?:? ${word}${after}`,
+    `${before}${word} (?:is|are|does|may|can|must) ?(?:not|n't|no longer|deprecated|unsupported)\\b`
+  ].join("|")
+
+const names = (words: string, path: string): boolean =>
+  new RegExp(/^[a-z]+$/.test(path) ? asName(path) : before + escaped(path) + after, "i").test(words)
+
+/**
+ * The one of `fields` that a failure names; `undefined` where it names none, or is no refusal of the request.
+ *
+ * @param status The upstream's own.
+ * @param fields Paths in the body, `[]` for any of a list.
+ */
+export const refusedField = (
+  error: ResilienceError,
+  status: number | undefined,
+  fields: ReadonlyArray<string>
+): string | undefined => {
+  if (status !== 400 || fields.length === 0) return undefined
+  const { message, param } = error.upstream ?? {}
+  if (param !== undefined && param !== null && param !== "") {
+    const path = generally(param)
+    return fields.find((field) => field === path || path.startsWith(`${field}.`))
+  }
+  if (message === undefined) return undefined
+  const [, place, words] = /^([\w[\].]+): (.+)$/s.exec(message) ?? []
+  return place === undefined || !/[.[]/.test(place)
+    ? fields.find((field) => names(generally(message), field))
+    : within(generally(place), words ?? "", fields)
+}
+
+/** Who says where it is wrong is believed: `messages.1.content.0: … in thinking block` is not about `thinking`. */
+const within = (path: string, words: string, fields: ReadonlyArray<string>): string | undefined =>
+  fields.find((field) => field === path || path.startsWith(`${field}.`)) ??
+  fields.find((field) => field.startsWith(`${path}.`) && names(words, field.slice(path.length + 1)))

@@ -1,0 +1,5 @@
+/**
+ * `effect-resilience/router`: the relay's routes on Effect's `HttpRouter`, beside routes of your own. Its services are
+ * those of `layerFrom` in `effect-resilience/relay`. It is built on `effect/http`, which Effect 4.1 marks unstable.
+ */
+export * as RelayRouter from "../server/RelayRouterHttp.ts"

@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { refusedField } from "#src/dialect/index"
+import { InvalidRequest } from "#src/errors/index"
+
+const fields = ["temperature", "top_p", "thinking", "output_config.effort", "tools[].function.strict", "user"]
+const found = (upstream: { readonly message?: string; readonly param?: string | null }, status: number = 400) =>
+  refusedField(new InvalidRequest({ upstream: { status, ...upstream } }), status, fields)
+
+describe("the field that an upstream refuses", () => {
+  const cases: ReadonlyArray<readonly [string, { message?: string; param?: string | null }, string | undefined]> = [
+    ["a parameter", { param: "temperature" }, "temperature"],
+    ["a parameter within one", { param: "output_config.effort" }, "output_config.effort"],
+    ["a parameter below one", { param: "thinking.budget_tokens" }, "thinking"],
+    ["a parameter of a list", { param: "tools[3].function.strict" }, "tools[].function.strict"],
+    ["a parameter of a list, as Anthropic writes it", { param: "tools.3.function.strict" }, "tools[].function.strict"],
+    ["another parameter, whatever is said", { param: "messages", message: "temperature is wrong" }, undefined],
+    ["a name before a colon", { message: "top_p: Extra inputs are not permitted" }, "top_p"],
+    [
+      "a name in quotes",
+      { message: "Unsupported parameter: 'temperature' is not supported", param: null },
+      "temperature"
+    ],
+    ["a name in backticks", { message: "`thinking` may not be set." }, "thinking"],
+    ["a name at the end", { message: "we do not know top_p." }, "top_p"],
+    ["a longer path", { message: "output_config.effort: not supported" }, "output_config.effort"],
+    ["no part of a word", { message: "temperatures are users' own" }, undefined],
+    ["a word that is none", { message: "The conversation must end with a user message." }, undefined],
+    ["an argument", { message: "Unrecognized request argument supplied: user" }, "user"],
+    ["what is not supported", { message: "temperature is not supported with this model" }, "temperature"],
+    [
+      "the place where something else is wrong",
+      { message: "messages.1.content.0: Invalid `signature` in `thinking` block" },
+      undefined
+    ],
+    [
+      "the place itself",
+      { message: "tools.0.function.strict: Extra inputs are not permitted" },
+      "tools[].function.strict"
+    ],
+    ["nothing", { message: "no" }, undefined],
+    ["no words", {}, undefined]
+  ]
+  for (const [name, upstream, expected] of cases) {
+    it(name, () => {
+      assert.strictEqual(found(upstream), expected)
+    })
+  }
+
+  it("is the part of a conversation that its place and its words name together", () => {
+    const message = "messages.1.content.0: `thinking` blocks in the latest assistant message cannot be modified."
+    const refused = new InvalidRequest({ upstream: { status: 400, message } })
+    assert.strictEqual(
+      refusedField(refused, 400, ["messages[].content[].thinking", "thinking"]),
+      "messages[].content[].thinking"
+    )
+  })
+
+  it("is none with another status", () => {
+    assert.strictEqual(found({ param: "temperature" }, 422), undefined)
+  })
+})

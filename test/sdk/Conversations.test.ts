@@ -1,0 +1,155 @@
+/**
+ * What an SDK assembled goes back with the next question, as that SDK would send it: calls with their results, and
+ * reasoning with what signed it, to whom it came from and to nobody else.
+ */
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { Script, type ScriptedCall } from "effect-resilience/testing"
+import type { UpstreamDialectName } from "#src/dialect/index"
+import { openaiSdk } from "./openaiSdk.ts"
+import type { Question } from "./question.ts"
+import { clients, type Place, places, showsReasoning } from "./sdks.ts"
+import { faultsOf, type Judged } from "./vendorTypes.ts"
+import { type Body, bodiesOf, type Upstreams, withWorld } from "./world.ts"
+
+const weather = {
+  name: "weather",
+  description: "The weather of a city",
+  schema: { type: "object", properties: { city: { type: "string" } } }
+}
+const asks: Question = { tools: [weather], effort: "medium" }
+const thought = "Hm, the weather. I had better look."
+const signature = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds"
+
+const thinks = (dialect: UpstreamDialectName): Script.Script =>
+  Script.answer([
+    ...Script.inWords(thought).map(Script.reasoning),
+    ...(dialect === "anthropic" ? [Script.signature(signature)] : []),
+    "I look ",
+    "it up.",
+    Script.toolCall({ id: "call_1", name: "weather", input: ['{"city":', '"Oslo"}'] }),
+    Script.toolCall({ id: "call_2", name: "weather", input: ['{"city":"Rome"}'] })
+  ])
+
+const answers: Question = {
+  ...asks,
+  turns: [
+    {
+      role: "user",
+      says: [
+        { result: "sunny", id: "call_1", name: "weather" },
+        { result: "rain", id: "call_2", name: "weather" }
+      ]
+    }
+  ]
+}
+
+const block = (fields: object) => ({ type: "tool_use", name: "weather", ...fields })
+const call = (id: string, city: string) => ({
+  id,
+  type: "function",
+  function: { name: "weather", arguments: JSON.stringify({ city }) }
+})
+
+const messagesIn = (body: Body | undefined): ReadonlyArray<Body> => body?.["messages"] as ReadonlyArray<Body>
+
+const judged: Array<Judged> = []
+
+/** Its vendor takes back what it has signed as it was, or not at all. */
+const strict = (call: ScriptedCall): Script.Script => {
+  if (call.number === 0) return thinks("anthropic")
+  const blocks = messagesIn(JSON.parse(call.body) as Body).flatMap(({ content }) =>
+    Array.isArray(content) ? (content as ReadonlyArray<Body>) : []
+  )
+  const altered = blocks.some(({ thinking, type }) => type === "thinking" && thinking !== thought)
+  const message = "messages.1.content.0: `thinking` blocks in the latest assistant message cannot be modified."
+  return altered
+    ? Script.status(400, { body: { type: "error", error: { type: "invalid_request_error", message } } })
+    : Script.answer("Sunny.")
+}
+
+// The helper of `openai` keeps the last piece of a field that it does not know: its program cannot send back the thought.
+const forgets = ({ client, delivery }: Place): boolean => client === openaiSdk && delivery === "stream"
+
+describe("reasoning and calls go back to whom they came from", () => {
+  it.each(places)("$where", (place) => {
+    const { client, delivery, dialect, where } = place
+    return withWorld(
+      { a: { dialect, plays: dialect === "anthropic" ? strict : [thinks(dialect), Script.answer("Sunny.")] } },
+      {},
+      async ({ relay, upstreams }) => {
+        const ask = { url: relay.url, delivery }
+        const { history, raised: first } = await client.ask({ ...ask, question: asks })
+        assert.isUndefined(first, first?.message)
+        const { raised, text } = await client.ask({ ...ask, question: answers, history })
+        assert.isUndefined(raised, raised?.message)
+        assert.strictEqual(text, "Sunny.")
+        const body = bodiesOf(upstreams["a"]!).at(-1)
+        const [, assistant, ...results] = messagesIn(body)
+        if (dialect === "anthropic") {
+          const thinking = { type: "thinking", thinking: thought, signature }
+          assert.deepStrictEqual(assistant?.["content"], [
+            ...(showsReasoning(client) && !forgets(place) ? [thinking] : []),
+            { type: "text", text: "I look it up." },
+            block({ id: "call_1", input: { city: "Oslo" } }),
+            block({ id: "call_2", input: { city: "Rome" } })
+          ])
+          assert.deepStrictEqual(
+            results.map(({ content }) => content),
+            [
+              [
+                { type: "tool_result", tool_use_id: "call_1", content: "sunny" },
+                { type: "tool_result", tool_use_id: "call_2", content: "rain" }
+              ]
+            ]
+          )
+        } else {
+          assert.deepInclude(assistant, {
+            role: "assistant",
+            content: "I look it up.",
+            tool_calls: [call("call_1", "Oslo"), call("call_2", "Rome")]
+          })
+          if (client.dialect === "anthropic") assert.strictEqual(assistant?.["reasoning_content"], thought)
+          assert.deepStrictEqual(results, [
+            { role: "tool", tool_call_id: "call_1", content: "sunny" },
+            { role: "tool", tool_call_id: "call_2", content: "rain" }
+          ])
+        }
+        // What goes through as it is are the SDK's own words: its helper leaves a field of its own in its messages.
+        if (client.dialect !== dialect)
+          judged.push({ name: where, dialect, body: upstreams["a"]!.calls().at(-1)!.body })
+      }
+    )
+  })
+})
+
+describe("reasoning of one vendor's is not given to another's", () => {
+  const rows = clients.flatMap((client) =>
+    (["openai", "anthropic"] as const).map((from) => ({ client, from, name: client.name }))
+  )
+  it.each(rows)("$name, from $from", ({ client, from, name }) => {
+    const to = from === "openai" ? "anthropic" : "openai"
+    const upstreams: Upstreams = {
+      a: { dialect: from, plays: [thinks(from), Script.status(500)] },
+      b: { dialect: to, plays: [Script.answer("Sunny.")] }
+    }
+    return withWorld(upstreams, {}, async ({ relay, upstreams: { b } }) => {
+      // Whole, so that all that was thought could go on.
+      const ask = { url: relay.url, delivery: "whole" } as const
+      const { history, raised: first } = await client.ask({ ...ask, question: asks })
+      assert.isUndefined(first, first?.message)
+      const { raised, text } = await client.ask({ ...ask, question: answers, history })
+      assert.isUndefined(raised, raised?.message)
+      assert.strictEqual(text, "Sunny.")
+      const [call] = b!.calls()
+      assert.notInclude(call?.body, thought)
+      assert.notInclude(call?.body, signature)
+      assert.notInclude(call?.body, "er1.")
+      assert.include(call?.body, "I look it up.")
+      judged.push({ name: `${name}, from ${from}`, dialect: to, body: call!.body })
+    })
+  })
+})
+
+afterAll(() => {
+  assert.deepStrictEqual(faultsOf(judged), [], "what the vendors' types have against these bodies")
+})

@@ -1,0 +1,203 @@
+/**
+ * An answer that is cut at each kind of event, as every SDK sees it: what was begun in one dialect goes on in the other or
+ * in the same, an answer whose end is known is whole, and what cannot be spliced is raised and never looks whole.
+ */
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { Script } from "effect-resilience/testing"
+import type { UpstreamDialectName } from "#src/dialect/index"
+import { aiAnthropic } from "./aiSdk.ts"
+import type { Ask, Client, Question } from "./question.ts"
+import { clients, dialects, showsReasoning } from "./sdks.ts"
+import { faultsOf, type Judged } from "./vendorTypes.ts"
+import { type Upstreams, withWorld, type World } from "./world.ts"
+
+const text = "Once upon a time."
+const weather = {
+  name: "weather",
+  description: "The weather of a city",
+  schema: { type: "object", properties: { city: { type: "string" } } }
+}
+const question: Question = { tools: [weather], effort: "medium" }
+
+/** Its steps: two thoughts, four words, and a call with its input in two parts. */
+const story = Script.answer([
+  Script.reasoning("Hm, "),
+  Script.reasoning("well."),
+  "Once ",
+  "upon ",
+  "a ",
+  "time.",
+  Script.toolCall({ id: "call_1", name: "weather", input: ['{"city":', '"Oslo"}'] })
+])
+const calls = [{ id: "call_1", name: "weather", input: { city: "Oslo" } }]
+
+/** What an SDK gives, and how often the first and the second upstream were asked. */
+type Ends =
+  | { readonly _tag: "Whole"; readonly reasoning: string; readonly asked: readonly [number, number] }
+  /** `code`: what broke the answer, by the dialect in which it was told. */
+  | { readonly _tag: "Raised"; readonly code: CodeOf; readonly asked: readonly [number, number] }
+
+type CodeOf = { readonly [D in UpstreamDialectName]: "stream_truncated" | "do_request_failed" | Told }
+type Told = "bad_response_status_code" | "upstream_overloaded"
+
+interface Case {
+  readonly name: string
+  /** After so many steps; absent: after all of them. */
+  readonly after?: number
+  readonly ending: Script.Ending
+  readonly ends: Ends
+}
+
+const whole = (reasoning: string, asked: readonly [number, number]): Ends => ({ _tag: "Whole", reasoning, asked })
+const raised = (openai: CodeOf["openai"], anthropic = openai): Ends => ({
+  _tag: "Raised",
+  code: { openai, anthropic },
+  asked: [1, 0]
+})
+
+const statusOf = (code: CodeOf["openai"], client: Client): number =>
+  code !== "upstream_overloaded" ? 502 : client.dialect === "anthropic" ? 529 : 503
+
+/** Cut before, in or behind the words: the answer goes on, or is asked for anew. */
+const rescued: ReadonlyArray<Case> = [
+  { name: "a reset in the words", after: 4, ending: "reset", ends: whole("Hm, well.", [1, 1]) },
+  { name: "a clean end in the words", after: 4, ending: "end", ends: whole("Hm, well.", [1, 1]) },
+  { name: "an end inside an event", after: 4, ending: "insideEvent", ends: whole("Hm, well.", [1, 1]) },
+  { name: "an end inside a chunk", after: 4, ending: "insideChunk", ends: whole("Hm, well.", [1, 1]) },
+  { name: "an error in the words", after: 4, ending: Script.errorFrame(), ends: whole("Hm, well.", [1, 1]) },
+  { name: "an event that is not JSON", after: 4, ending: "garbageFrame", ends: whole("Hm, well.", [1, 1]) },
+  { name: "a silence in the words", after: 4, ending: "stall", ends: whole("Hm, well.", [1, 1]) },
+  { name: "a reset behind the words", after: 6, ending: "reset", ends: whole("Hm, well.", [1, 1]) }
+]
+
+/** Cut elsewhere: the second upstream's dialect does not matter. */
+const others: ReadonlyArray<Case> = [
+  { name: "a reset before anything", after: 0, ending: "reset", ends: whole("Hm, well.", [2, 1]) },
+  { name: "a clean end before anything", after: 0, ending: "end", ends: whole("Hm, well.", [2, 1]) },
+  { name: "an error before anything", after: 0, ending: Script.errorFrame(), ends: whole("Hm, well.", [2, 1]) },
+  { name: "a reset in a thought", after: 1, ending: "reset", ends: whole("Hm, ", [1, 1]) },
+  { name: "a clean end behind the thoughts", after: 2, ending: "end", ends: whole("Hm, well.", [1, 1]) },
+  { name: "a reset once a call has begun", after: 7, ending: "reset", ends: raised("do_request_failed") },
+  { name: "a clean end in the input of a call", after: 8, ending: "end", ends: raised("stream_truncated") },
+  {
+    name: "an error in the input of a call",
+    after: 8,
+    ending: Script.errorFrame(),
+    ends: raised("bad_response_status_code", "upstream_overloaded")
+  },
+  { name: "a clean end behind a call", after: 9, ending: "end", ends: raised("stream_truncated") },
+  { name: "an end without the terminator", ending: "withoutTerminator", ends: whole("Hm, well.", [1, 0]) },
+  { name: "a terminator without the end", ending: "withoutFinish", ends: whole("Hm, well.", [1, 0]) },
+  { name: "a reset behind the end", ending: "finishThenReset", ends: whole("Hm, well.", [1, 0]) },
+  { name: "a silence behind the end", ending: "finishThenStall", ends: whole("Hm, well.", [1, 0]) }
+]
+
+interface Row {
+  readonly client: Client
+  readonly from: UpstreamDialectName
+  readonly to: UpstreamDialectName
+  readonly delivery: Ask["delivery"]
+  readonly where: string
+}
+
+const rowsOf = (delivery: Ask["delivery"], pairs: ReadonlyArray<readonly [UpstreamDialectName, UpstreamDialectName]>) =>
+  clients.flatMap((client) =>
+    pairs.map(
+      ([from, to]): Row => ({ client, from, to, delivery, where: `${client.name}, ${delivery}, ${from} to ${to}` })
+    )
+  )
+
+const across = [
+  ["openai", "anthropic"],
+  ["anthropic", "openai"]
+] as const
+const everyPair = dialects.flatMap((from) => dialects.map((to) => [from, to] as const))
+
+const judged: Array<Judged> = []
+
+const judge = ({ to, where }: Row, { upstreams }: World): void => {
+  for (const { body } of upstreams["b"]!.calls()) judged.push({ name: where, dialect: to, body })
+}
+
+const check = async ({ after, ending, ends }: Case, row: Row): Promise<void> => {
+  const { client, delivery, from, to } = row
+  const broken = after === undefined ? story.pipe(Script.ending(ending)) : story.pipe(Script.cutAfter(after, ending))
+  const upstreams: Upstreams = { a: { dialect: from, plays: [broken] }, b: { dialect: to, plays: [story] } }
+  await withWorld(upstreams, {}, async (world) => {
+    const answer = await client.ask({ url: world.relay.url, delivery, question })
+    const asked = ["a", "b"].map((id) => world.upstreams[id]!.calls().length)
+    assert.deepStrictEqual(asked, [...ends.asked], answer.raised?.message)
+    if (ends._tag === "Whole") {
+      assert.isUndefined(answer.raised, answer.raised?.message)
+      assert.deepInclude(answer, { text, calls, finish: "tool-calls" })
+      if (showsReasoning(client)) assert.strictEqual(answer.reasoning, ends.reasoning)
+      assert.isAbove(answer.usage.output ?? 0, 0)
+    } else {
+      assert.isDefined(answer.raised)
+      // The provider of messages for `ai` keeps no more of an error in a stream than its type and its message.
+      if (client !== aiAnthropic || delivery === "whole") assert.strictEqual(answer.raised?.code, ends.code[from])
+      assert.match(answer.raised?.message ?? "", /\(request id: req_\w{24}\)/)
+      assert.strictEqual(answer.raised?.status, delivery === "whole" ? statusOf(ends.code[from], client) : undefined)
+      if (delivery === "stream") assert.strictEqual(answer.text, text)
+    }
+    judge(row, world)
+  })
+}
+
+describe.each(rescued)("$name", (row) => {
+  it.each(rowsOf("stream", everyPair))("$where", (where) => check(row, where))
+})
+
+describe.each(others)("$name", (row) => {
+  it.each(rowsOf("stream", across))("$where", (where) => check(row, where))
+})
+
+describe.each([rescued[0]!, others[1]!, others[7]!, others[10]!])("$name, asked for whole", (row) => {
+  it.each(rowsOf("whole", across))("$where", (where) => check(row, where))
+})
+
+describe("what a continuation is asked", () => {
+  it.each(rowsOf("stream", everyPair))("the beginning of its own answer: $where", (row) => {
+    const upstreams: Upstreams = {
+      a: { dialect: row.from, plays: [story.pipe(Script.cutAfter(4, "reset"))] },
+      b: { dialect: row.to, plays: [story] }
+    }
+    return withWorld(upstreams, {}, async ({ relay, upstreams: { b } }) => {
+      await row.client.ask({ url: relay.url, delivery: "stream", question })
+      // Anthropic takes no white space at its end.
+      const partial = row.to === "anthropic" ? "Once upon" : "Once upon "
+      assert.deepStrictEqual(b!.calls()[0]!.goesOn, { mode: "prefill", partial })
+    })
+  })
+
+  it.each(rowsOf("stream", everyPair))("in words, where a model takes no beginning: $where", (row) => {
+    const stubborn = story.pipe(Script.continuing({ prefill: Script.prefillRefused }))
+    const upstreams: Upstreams = {
+      a: { dialect: row.from, plays: [story.pipe(Script.cutAfter(4, "reset"))] },
+      b: { dialect: row.to, plays: [stubborn] }
+    }
+    return withWorld(upstreams, {}, async (world) => {
+      const {
+        calls: called,
+        raised,
+        text: said
+      } = await row.client.ask({
+        url: world.relay.url,
+        delivery: "stream",
+        question
+      })
+      assert.isUndefined(raised, raised?.message)
+      assert.strictEqual(said, text)
+      assert.deepStrictEqual(called, calls)
+      assert.deepStrictEqual(
+        world.upstreams["b"]!.calls().map(({ goesOn }) => goesOn?.mode),
+        ["prefill", "message"]
+      )
+      judge(row, world)
+    })
+  })
+})
+
+afterAll(() => {
+  assert.deepStrictEqual(faultsOf(judged), [], "what the vendors' types have against these bodies")
+})

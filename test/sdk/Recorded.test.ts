@@ -1,0 +1,181 @@
+/**
+ * What every SDK assembles of what vendors truly write: recorded streams, and the answers of somebody else's mock. So the relay is not held against its own encoders.
+ */
+import { LLMock } from "@copilotkit/aimock"
+import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { Script } from "effect-resilience/testing"
+import type { UpstreamDialectName } from "#src/dialect/index"
+import { channelOf, startRelay } from "../support/relay.ts"
+import { aiAnthropic } from "./aiSdk.ts"
+import type { Answer, Client, Question } from "./question.ts"
+import { clients, deliveries, places, showsReasoning } from "./sdks.ts"
+import { withWorld } from "./world.ts"
+
+const folders: { readonly [D in UpstreamDialectName]: string } = {
+  openai: join(import.meta.dirname, "../fixtures/openai"),
+  anthropic: join(import.meta.dirname, "../dialect/anthropic/fixtures")
+}
+
+interface Row {
+  readonly dialect: UpstreamDialectName
+  readonly file: string
+  readonly question?: Question
+  readonly gives: Partial<Pick<Answer, "text" | "reasoning" | "calls" | "finish">> & {
+    readonly usage?: Partial<Answer["usage"]>
+  }
+  /** Who is told an error, and its code. */
+  readonly raises?: string
+  /** SDKs that stumble over what their own vendor writes, whoever passes it on. */
+  readonly butNot?: Client
+}
+
+const tool = (name: string) => ({ name, description: name, schema: { type: "object", properties: {} } })
+const oslo = { id: "call_aAA1", name: "get_weather", input: { location: "Oslo" } }
+const time = { id: "call_bBB2", name: "get_time", input: { zone: "Europe/Oslo" } }
+const tools = [tool("get_weather"), tool("get_time")]
+
+const rows: ReadonlyArray<Row> = [
+  { dialect: "openai", file: "text.sse", gives: { text: 'The capital of Norway is "Oslo".\n— 🚀', finish: "stop" } },
+  {
+    dialect: "openai",
+    file: "usage.sse",
+    gives: { text: "Hi there.", finish: "stop", usage: { input: 2006, output: 3, cacheRead: 1920 } }
+  },
+  {
+    dialect: "openai",
+    file: "tools.sse",
+    question: { tools },
+    gives: {
+      calls: [{ id: "call_DdmO9pD3xa9XTPNJ32zg2hcA", name: "get_weather", input: { location: "Paris, France" } }],
+      finish: "tool-calls"
+    }
+  },
+  {
+    dialect: "openai",
+    file: "parallelTools.sse",
+    question: { tools },
+    gives: { text: "I look both up.", calls: [oslo, time], finish: "tool-calls" }
+  },
+  {
+    dialect: "openai",
+    file: "reasoning.sse",
+    gives: {
+      reasoning: "Norway, so Oslo.",
+      text: "Oslo.",
+      finish: "stop",
+      usage: { input: 12, output: 9, reasoning: 6 }
+    }
+  },
+  { dialect: "openai", file: "length.sse", gives: { text: "Once upon a", finish: "length" } },
+  { dialect: "openai", file: "contentFilter.sse", gives: { text: "First, you", finish: "content-filter" } },
+  { dialect: "openai", file: "azure.sse", gives: { text: "The capital is Oslo.", finish: "stop" } },
+  { dialect: "openai", file: "error.sse", gives: { text: "Once upon" }, raises: "bad_response_status_code" },
+  {
+    dialect: "anthropic",
+    file: "text.sse",
+    gives: { text: "Hello!", finish: "stop", usage: { input: 25, output: 15 } }
+  },
+  {
+    dialect: "anthropic",
+    file: "tools.sse",
+    question: { tools },
+    gives: {
+      text: "Okay, let's check the weather for San Francisco, CA:",
+      calls: [
+        { id: "toolu_01T1x1fJ34qAmk2tNTrN7Up6", name: "get_weather", input: { location: "San Francisco, CA" } },
+        { id: "toolu_02", name: "get_time", input: {} }
+      ],
+      finish: "tool-calls",
+      usage: { input: 472, output: 89 }
+    }
+  },
+  {
+    dialect: "anthropic",
+    file: "thinking.sse",
+    gives: {
+      reasoning: "I need to find the GCD of 1071 and 462.\n1071 = 2 × 462 + 147",
+      text: "The greatest common divisor is **21**.",
+      finish: "stop",
+      usage: { input: 30, output: 120, reasoning: 90 }
+    }
+  },
+  {
+    dialect: "anthropic",
+    file: "cached.sse",
+    gives: { text: "First, take", finish: "content-filter", usage: { input: 1230, output: 22, cacheRead: 1000 } }
+  },
+  { dialect: "anthropic", file: "overloaded.sse", gives: { text: "Hello" }, raises: "upstream_overloaded" },
+  {
+    dialect: "anthropic",
+    file: "unknown.sse",
+    gives: { text: "Hi" },
+    // Its schema knows no event that was added later, and it takes a summary for text.
+    butNot: aiAnthropic
+  }
+]
+
+const streamOf = ({ dialect, file }: Row): Script.Script =>
+  Script.status(200, {
+    body: readFileSync(join(folders[dialect], file), "utf8"),
+    headers: { "content-type": "text/event-stream" }
+  })
+
+describe.each(rows)("$dialect, $file", (row) => {
+  const where = places.filter(({ client, dialect }) => dialect === row.dialect && client !== row.butNot)
+  it.each(where)("$where", ({ client, delivery, dialect }) => {
+    const upstreams = { a: { dialect, plays: [streamOf(row)] } }
+    return withWorld(upstreams, { recovery: { mode: "off" } }, async ({ relay }) => {
+      const answer = await client.ask({ url: relay.url, delivery, question: row.question ?? {} })
+      const { usage, ...said } = row.gives
+      if (row.raises !== undefined) {
+        assert.isDefined(answer.raised)
+        if (client !== aiAnthropic || delivery === "whole") assert.strictEqual(answer.raised?.code, row.raises)
+        if (delivery === "stream") assert.strictEqual(answer.text, said.text)
+        return
+      }
+      assert.isUndefined(answer.raised, answer.raised?.message)
+      const reasoning = said.reasoning === undefined || showsReasoning(client) ? {} : { reasoning: "" }
+      assert.deepInclude(answer, { ...said, ...reasoning })
+      if (usage !== undefined) assert.deepInclude(answer.usage, usage)
+    })
+  })
+})
+
+describe("aimock", () => {
+  const cases = clients.flatMap((client) =>
+    deliveries.flatMap((delivery) =>
+      (["openai", "anthropic"] as const).map((dialect) => ({ client, delivery, dialect, name: client.name }))
+    )
+  )
+  it.each(cases)("$name, $delivery, over $dialect", async ({ client, delivery, dialect }) => {
+    const mock = new LLMock({ port: 0, host: "127.0.0.1", logLevel: "silent" })
+    const call = { id: "call_mock", name: "get_weather", arguments: '{"location":"Oslo"}' }
+    mock.onMessage("weather?", { toolCalls: [call] })
+    mock.onMessage("think", { content: "Yes.", reasoning: "Hm, well." })
+    mock.onMessage("hello", { content: "Once upon a time there was a mock." })
+    await mock.start()
+    const relay = await startRelay({
+      channels: [channelOf("mock", `${mock.url}/v1`, { dialect, models: ["*"] })]
+    })
+    try {
+      const ask = (says: string, question: Question = {}) =>
+        client.ask({ url: relay.url, delivery, question: { ...question, turns: [{ role: "user", says: [says] }] } })
+      const said = await ask("hello")
+      assert.isUndefined(said.raised, said.raised?.message)
+      assert.deepInclude(said, { text: "Once upon a time there was a mock.", finish: "stop" })
+      const called = await ask("weather?", { tools })
+      assert.isUndefined(called.raised, called.raised?.message)
+      assert.deepInclude(called, { finish: "tool-calls", text: "" })
+      assert.deepInclude(called.calls[0], { name: "get_weather", input: { location: "Oslo" } })
+      const thought = await ask("think")
+      assert.isUndefined(thought.raised, thought.raised?.message)
+      assert.deepInclude(thought, { text: "Yes.", reasoning: showsReasoning(client) ? "Hm, well." : "" })
+      assert.lengthOf(mock.getRequests(), 3)
+    } finally {
+      await relay.close()
+      await mock.stop()
+    }
+  })
+})

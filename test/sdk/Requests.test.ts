@@ -1,0 +1,599 @@
+/**
+ * What an upstream is sent when an SDK asks: the words of its own vendor, as that vendor's types take them. What it has no
+ * words for is told as dropped if it is a hint, and else it is not asked at all.
+ */
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { Script } from "effect-resilience/testing"
+import type { UpstreamDialectName } from "#src/dialect/index"
+import type { Client, Question, Turn } from "./question.ts"
+import { clients, dialects } from "./sdks.ts"
+import { faultsOf, type Judged } from "./vendorTypes.ts"
+import { type Body, bodiesOf, modelOf, withWorld } from "./world.ts"
+
+interface Case {
+  readonly name: string
+  readonly question: Question
+  /** Fields of the body, by the channel's dialect; the same whoever asks. */
+  readonly sends: { readonly [D in UpstreamDialectName]: Body }
+  /** What is told as dropped where a client of the other dialect asks a channel of this one. */
+  readonly dropped?: { readonly [D in UpstreamDialectName]?: string }
+  /** Who can ask it: SDKs leave out what they have no words for. */
+  readonly by?: (client: Client) => boolean
+}
+
+const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+const pdf = "JVBERi0xLjQKJSVFT0YK"
+const schema = {
+  type: "object",
+  properties: { city: { type: "string" } },
+  required: ["city"],
+  additionalProperties: false
+}
+const weather = { name: "weather", description: "The weather of a city", schema }
+const clock = { name: "clock", description: "The time", schema: { type: "object", properties: {} } }
+const call = { call: "weather", id: "call_1", input: { city: "Oslo" } } as const
+const result = { id: "call_1", name: "weather" } as const
+
+const user = (...says: Turn["says"]): Turn => ({ role: "user", says })
+const assistant = (...says: Turn["says"]): Turn => ({ role: "assistant", says })
+
+const openaiTool = ({ description, name, schema }: typeof weather | typeof clock) => ({
+  type: "function",
+  function: { name, description, parameters: schema }
+})
+const anthropicTool = ({ description, name, schema }: typeof weather | typeof clock) => ({
+  name,
+  description,
+  input_schema: schema
+})
+const openaiCall = { id: "call_1", type: "function", function: { name: "weather", arguments: '{"city":"Oslo"}' } }
+const anthropicCall = { type: "tool_use", id: "call_1", name: "weather", input: { city: "Oslo" } }
+
+const speaks =
+  (dialect: Client["dialect"]) =>
+  (client: Client): boolean =>
+    client.dialect === dialect
+const isPlain = ({ name }: Client): boolean => !name.startsWith("ai ")
+
+const cases: ReadonlyArray<Case> = [
+  {
+    name: "a text of the system",
+    question: { system: ["Be kind."] },
+    sends: {
+      openai: {
+        messages: [
+          { role: "system", content: "Be kind." },
+          { role: "user", content: "hello" }
+        ]
+      },
+      anthropic: { system: "Be kind.", messages: [{ role: "user", content: "hello" }] }
+    }
+  },
+  {
+    name: "turns, and a later text of the system",
+    by: (client) => speaks("openai")(client),
+    question: { turns: [user("one"), assistant("two"), { role: "system", says: ["Be brief."] }, user("three")] },
+    sends: {
+      openai: {
+        messages: [
+          { role: "user", content: "one" },
+          { role: "assistant", content: "two" },
+          { role: "system", content: "Be brief." },
+          { role: "user", content: "three" }
+        ]
+      },
+      anthropic: {
+        messages: [
+          { role: "user", content: "one" },
+          { role: "assistant", content: "two" },
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "Be brief." },
+              { type: "text", text: "three" }
+            ]
+          }
+        ]
+      }
+    }
+  },
+  {
+    name: "tools, of which the model may choose",
+    question: { tools: [weather, clock], toolChoice: "auto" },
+    sends: {
+      openai: { tools: [weather, clock].map(openaiTool), tool_choice: "auto" },
+      anthropic: { tools: [weather, clock].map(anthropicTool), tool_choice: { type: "auto" } }
+    }
+  },
+  {
+    name: "tools, of which the model must choose one",
+    question: { tools: [weather, clock], toolChoice: "required", oneCallAtATime: true },
+    sends: {
+      openai: { tool_choice: "required", parallel_tool_calls: false },
+      anthropic: { tool_choice: { type: "any", disable_parallel_tool_use: true } }
+    }
+  },
+  {
+    name: "one tool, which the model must use",
+    question: { tools: [weather, clock], toolChoice: { name: "weather" } },
+    sends: {
+      openai: { tool_choice: { type: "function", function: { name: "weather" } } },
+      anthropic: { tool_choice: { type: "tool", name: "weather" } }
+    }
+  },
+  {
+    name: "tools, of which the model may use none now",
+    question: { tools: [weather], toolChoice: "none" },
+    sends: { openai: { tool_choice: "none" }, anthropic: { tool_choice: { type: "none" } } }
+  },
+  {
+    name: "tools, of which the model may use one at a time",
+    question: { tools: [weather], oneCallAtATime: true },
+    sends: {
+      openai: { parallel_tool_calls: false },
+      anthropic: { tool_choice: { type: "auto", disable_parallel_tool_use: true } }
+    }
+  },
+  {
+    name: "a call, and its result before more words",
+    question: {
+      tools: [weather],
+      turns: [user("weather?"), assistant("I look.", call), user({ ...result, result: "sunny" }, "and?")]
+    },
+    sends: {
+      openai: {
+        messages: [
+          { role: "user", content: "weather?" },
+          { role: "assistant", content: "I look.", tool_calls: [openaiCall] },
+          { role: "tool", tool_call_id: "call_1", content: "sunny" },
+          { role: "user", content: "and?" }
+        ]
+      },
+      anthropic: {
+        messages: [
+          { role: "user", content: "weather?" },
+          { role: "assistant", content: [{ type: "text", text: "I look." }, anthropicCall] },
+          {
+            role: "user",
+            content: [
+              { type: "tool_result", tool_use_id: "call_1", content: "sunny" },
+              { type: "text", text: "and?" }
+            ]
+          }
+        ]
+      }
+    }
+  },
+  {
+    name: "the result of a call that failed",
+    // The provider of chat completions for `ai` does not say that it did.
+    by: ({ name }) => name !== "ai + @ai-sdk/openai",
+    question: {
+      tools: [weather],
+      turns: [user("weather?"), assistant(call), user({ ...result, result: "no net", failed: true })]
+    },
+    sends: {
+      openai: {
+        messages: [
+          { role: "user", content: "weather?" },
+          { role: "assistant", content: null, tool_calls: [openaiCall] },
+          { role: "tool", tool_call_id: "call_1", content: "Error: no net" }
+        ]
+      },
+      anthropic: {
+        messages: [
+          { role: "user", content: "weather?" },
+          { role: "assistant", content: [anthropicCall] },
+          {
+            role: "user",
+            content: [{ type: "tool_result", tool_use_id: "call_1", content: "no net", is_error: true }]
+          }
+        ]
+      }
+    }
+  },
+  {
+    name: "an image",
+    question: { turns: [user("What is it?", { image: png, mediaType: "image/png" })] },
+    sends: {
+      openai: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "What is it?" },
+              { type: "image_url", image_url: { url: `data:image/png;base64,${png}` } }
+            ]
+          }
+        ]
+      },
+      anthropic: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "What is it?" },
+              { type: "image", source: { type: "base64", media_type: "image/png", data: png } }
+            ]
+          }
+        ]
+      }
+    }
+  },
+  {
+    name: "an image that is elsewhere",
+    question: { turns: [user({ imageUrl: "https://images.example/cat.png" }, "What is it?")] },
+    sends: {
+      openai: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "image_url", image_url: { url: "https://images.example/cat.png" } },
+              { type: "text", text: "What is it?" }
+            ]
+          }
+        ]
+      },
+      anthropic: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "image", source: { type: "url", url: "https://images.example/cat.png" } },
+              { type: "text", text: "What is it?" }
+            ]
+          }
+        ]
+      }
+    }
+  },
+  {
+    name: "a PDF",
+    question: { turns: [user({ pdf, name: "paper.pdf" }, "Sum up.")] },
+    sends: {
+      openai: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              {
+                type: "file",
+                file: { filename: "paper.pdf", file_data: `data:application/pdf;base64,${pdf}` }
+              },
+              { type: "text", text: "Sum up." }
+            ]
+          }
+        ]
+      },
+      anthropic: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              {
+                type: "document",
+                source: { type: "base64", media_type: "application/pdf", data: pdf },
+                title: "paper.pdf"
+              },
+              { type: "text", text: "Sum up." }
+            ]
+          }
+        ]
+      }
+    }
+  },
+  {
+    name: "the most tokens",
+    by: ({ name }) => name !== "ai + @ai-sdk/openai",
+    question: { maxTokens: 77 },
+    sends: { openai: { max_completion_tokens: 77 }, anthropic: { max_tokens: 77 } }
+  },
+  {
+    name: "no word of the most tokens",
+    by: speaks("openai"),
+    question: {},
+    sends: { openai: {}, anthropic: { max_tokens: 8192 } }
+  },
+  {
+    name: "stop sequences",
+    question: { stop: ["END", "FIN"] },
+    sends: { openai: { stop: ["END", "FIN"] }, anthropic: { stop_sequences: ["END", "FIN"] } }
+  },
+  {
+    name: "JSON by a schema",
+    question: { schema },
+    sends: { openai: {}, anthropic: { output_config: { format: { type: "json_schema", schema } } } }
+  },
+  {
+    name: "an effort of a client of chat completions",
+    by: speaks("openai"),
+    question: { effort: "low" },
+    sends: {
+      openai: { reasoning_effort: "low" },
+      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } }
+    }
+  },
+  {
+    name: "an effort of a client of messages",
+    by: speaks("anthropic"),
+    question: { effort: "high" },
+    sends: {
+      openai: { reasoning_effort: "high" },
+      anthropic: { output_config: { effort: "high" }, thinking: { type: "adaptive" } }
+    }
+  },
+  {
+    name: "a temperature, and who it is for",
+    question: { temperature: 0.5, user: "u1" },
+    sends: {
+      openai: { temperature: 0.5, user: "u1" },
+      anthropic: { temperature: 0.5, metadata: { user_id: "u1" } }
+    }
+  },
+  {
+    name: "a temperature that only OpenAI has",
+    by: speaks("openai"),
+    question: { temperature: 1.5 },
+    sends: { openai: { temperature: 1.5 }, anthropic: {} },
+    dropped: { anthropic: "temperature" }
+  },
+  {
+    name: "hints of a client of chat completions",
+    by: (client) => speaks("openai")(client) && isPlain(client),
+    question: {
+      topP: 0.9,
+      seed: 7,
+      fields: { frequency_penalty: 0.5, logit_bias: { "50256": -100 }, service_tier: "flex", verbosity: "low" }
+    },
+    sends: {
+      openai: { top_p: 0.9, seed: 7, frequency_penalty: 0.5, logit_bias: { "50256": -100 }, verbosity: "low" },
+      anthropic: { top_p: 0.9 }
+    },
+    dropped: { anthropic: "seed,frequency_penalty,logit_bias,service_tier,verbosity" }
+  },
+  {
+    name: "hints of a client of messages",
+    by: (client) => speaks("anthropic")(client) && isPlain(client),
+    question: {
+      topK: 7,
+      topP: 0.9,
+      fields: { cache_control: { type: "ephemeral" }, service_tier: "standard_only" }
+    },
+    sends: {
+      openai: { top_p: 0.9 },
+      anthropic: { top_k: 7, top_p: 0.9, cache_control: { type: "ephemeral" }, service_tier: "standard_only" }
+    },
+    dropped: { openai: "top_k,cache_control,service_tier" }
+  },
+  {
+    name: "hints that `ai` takes from every program",
+    by: (client) => speaks("anthropic")(client) && !isPlain(client),
+    question: { topK: 7, temperature: 0.5 },
+    sends: { openai: { temperature: 0.5 }, anthropic: { temperature: 0.5, top_k: 7 } },
+    dropped: { openai: "top_k" }
+  }
+]
+
+const answerTo = ({ schema, toolChoice }: Question): Script.Script => {
+  if (toolChoice === "required" || typeof toolChoice === "object") {
+    return Script.answer([Script.toolCall({ id: "call_2", name: "weather", input: ['{"city":"Oslo"}'] })])
+  }
+  return Script.answer(schema === undefined ? "yes" : '{"city":"Oslo"}')
+}
+
+// `ai` writes a single text as a list, where its vendor takes both.
+const plainText = (content: unknown): unknown => {
+  const [only, ...more] = Array.isArray(content)
+    ? (content as ReadonlyArray<{ readonly [field: string]: unknown }>)
+    : []
+  return only !== undefined && more.length === 0 && only["type"] === "text" ? only["text"] : content
+}
+
+const plain = (body: Body): Body => ({
+  ...body,
+  ...(body["system"] === undefined ? {} : { system: plainText(body["system"]) }),
+  messages: (body["messages"] as ReadonlyArray<Body>).map(({ content, ...message }) => ({
+    ...message,
+    content: plainText(content)
+  }))
+})
+
+const judged: Array<Judged> = []
+
+describe.each(cases)("$name", ({ by, dropped, question, sends }) => {
+  const asked = clients.filter((client) => by === undefined || by(client))
+  const rows = asked.flatMap((client) => dialects.map((dialect) => ({ client, dialect, name: client.name })))
+  it.each(rows)("$name, over $dialect", ({ client, dialect, name }) =>
+    withWorld({ a: { dialect, plays: [answerTo(question)] } }, {}, async ({ relay, upstreams }) => {
+      const answer = await client.ask({ url: relay.url, delivery: "whole", question })
+      assert.isUndefined(answer.raised, answer.raised?.message)
+      const bodies = bodiesOf(upstreams["a"]!)
+      assert.lengthOf(bodies, 1)
+      assert.deepInclude(plain(bodies[0]!), { ...sends[dialect], model: modelOf[dialect], stream: true })
+      const told = client.dialect === dialect ? undefined : dropped?.[dialect]
+      assert.strictEqual(answer.headers["x-dropped"], told)
+      judged.push({ name, dialect, body: upstreams["a"]!.calls()[0]!.body })
+    })
+  )
+})
+
+interface Unsaid {
+  readonly name: string
+  readonly client: Client["dialect"]
+  readonly question: Question
+  readonly paths: ReadonlyArray<string>
+}
+
+const unsaid: ReadonlyArray<Unsaid> = [
+  { name: "two answers at once", client: "openai", question: { fields: { n: 2 } }, paths: ["n"] },
+  {
+    name: "log probabilities and any JSON",
+    client: "openai",
+    question: { fields: { logprobs: true, response_format: { type: "json_object" } } },
+    paths: ["logprobs", "response_format"]
+  },
+  {
+    name: "a prediction, and a field that nobody knows",
+    client: "openai",
+    question: { fields: { prediction: { type: "content", content: "x" }, x_new: 1 } },
+    paths: ["prediction", "x_new"]
+  },
+  {
+    name: "a tool of the vendor's own",
+    client: "anthropic",
+    question: {
+      fields: {
+        tools: [
+          { name: "clock", input_schema: { type: "object" } },
+          { type: "web_search_20250305", name: "web_search" }
+        ]
+      }
+    },
+    paths: ["tools[1]"]
+  },
+  {
+    name: "an image in the result of a call",
+    client: "anthropic",
+    question: {
+      tools: [weather],
+      turns: [user("weather?"), assistant(call), user({ ...result, result: "see", image: png })]
+    },
+    paths: ["messages[2].content[0].content[1]"]
+  },
+  {
+    name: "more stop sequences than four",
+    client: "anthropic",
+    question: { stop: ["a", "b", "c", "d", "e"] },
+    paths: ["stop_sequences"]
+  },
+  { name: "servers of tools", client: "anthropic", question: { fields: { mcp_servers: [] } }, paths: ["mcp_servers"] }
+]
+
+describe.each(unsaid)("what cannot be said: $name", ({ client: dialect, paths, question }) => {
+  const other = dialect === "openai" ? "anthropic" : "openai"
+  const who = clients.filter((client) => client.dialect === dialect && isPlain(client))
+
+  it.each(who)("$name is told the paths, and no upstream is asked", (client) =>
+    withWorld({ a: { dialect: other, plays: [Script.answer("yes")] } }, {}, async ({ relay, upstreams }) => {
+      const { headers, raised } = await client.ask({ url: relay.url, delivery: "stream", question })
+      assert.deepInclude(raised, { code: "convert_request_failed", status: 400, type: "invalid_request_error" })
+      for (const path of paths) assert.include(raised?.message, path)
+      assert.strictEqual(headers["x-should-retry"], "false")
+      assert.lengthOf(upstreams["a"]!.calls(), 0)
+    })
+  )
+
+  it.each(who)("$name is answered by a channel that can say it", (client) =>
+    withWorld(
+      { a: { dialect: other, plays: [Script.answer("no")] }, b: { dialect, plays: [Script.answer("yes")] } },
+      {},
+      async ({ relay, upstreams }) => {
+        const { headers, raised, text } = await client.ask({ url: relay.url, delivery: "stream", question })
+        assert.isUndefined(raised, raised?.message)
+        assert.strictEqual(text, "yes")
+        assert.strictEqual(headers["x-attempts"], "b=200")
+        assert.lengthOf(upstreams["a"]!.calls(), 0)
+      }
+    )
+  )
+})
+
+describe("onUnsupported: drop", () => {
+  it.each(clients.filter(isPlain))("asks without what cannot be said, and tells it: $name", (client) => {
+    const { paths, question } = unsaid.find(({ client: dialect }) => dialect === client.dialect)!
+    const dialect = client.dialect === "openai" ? "anthropic" : "openai"
+    const upstream = { dialect, plays: [Script.answer("yes")], channel: { onUnsupported: "drop" } } as const
+    return withWorld({ a: upstream }, {}, async ({ relay, upstreams }) => {
+      const { headers, raised, text } = await client.ask({ url: relay.url, delivery: "stream", question })
+      assert.isUndefined(raised, raised?.message)
+      assert.strictEqual(text, "yes")
+      assert.strictEqual(headers["x-dropped"], paths.join(","))
+      judged.push({ name: client.name, dialect, body: upstreams["a"]!.calls()[0]!.body })
+    })
+  })
+})
+
+interface Refused {
+  readonly client: Client["dialect"]
+  readonly question: Question
+  /** How the vendor of the channel refuses it. */
+  readonly says: object
+  readonly field: string
+  readonly dropped: string
+}
+
+const refused: ReadonlyArray<Refused> = [
+  {
+    client: "openai",
+    question: { temperature: 0.5 },
+    says: {
+      type: "error",
+      error: { type: "invalid_request_error", message: "`temperature` is deprecated for this model." }
+    },
+    field: "temperature",
+    dropped: "temperature"
+  },
+  {
+    client: "anthropic",
+    question: { effort: "low" },
+    says: {
+      error: {
+        message: "Unrecognized request argument supplied: reasoning_effort",
+        type: "invalid_request_error",
+        param: null,
+        code: null
+      }
+    },
+    field: "reasoning_effort",
+    dropped: "output_config.effort"
+  }
+]
+
+describe.each(refused)("a model that refuses $field", ({ client: dialect, dropped, field, question, says }) => {
+  const who = clients.filter((client) => client.dialect === dialect)
+  it.each(who)("is asked without it, and from then on: $name", (client) => {
+    const plays = [Script.status(400, { body: says }), Script.answer("yes")]
+    const channel = dialect === "openai" ? "anthropic" : "openai"
+    return withWorld({ a: { dialect: channel, plays } }, {}, async ({ relay, upstreams }) => {
+      for (const asked of [2, 3]) {
+        const { headers, raised, text } = await client.ask({ url: relay.url, delivery: "stream", question })
+        assert.isUndefined(raised, raised?.message)
+        assert.strictEqual(text, "yes")
+        assert.strictEqual(headers["x-dropped"], dropped)
+        assert.lengthOf(upstreams["a"]!.calls(), asked)
+      }
+      const [first, ...others] = bodiesOf(upstreams["a"]!)
+      assert.property(first, field)
+      for (const body of others) assert.notProperty(body, field)
+    })
+  })
+})
+
+describe("an image in the result of a call", () => {
+  it.each(clients.filter(speaks("anthropic")))("goes to who can take it: $name", (client) =>
+    withWorld({ a: { dialect: "anthropic", plays: [Script.answer("yes")] } }, {}, async ({ relay, upstreams }) => {
+      const question = {
+        tools: [weather],
+        turns: [user("weather?"), assistant(call), user({ ...result, result: "see", image: png })]
+      }
+      const { raised } = await client.ask({ url: relay.url, delivery: "whole", question })
+      assert.isUndefined(raised, raised?.message)
+      const [, , last] = bodiesOf(upstreams["a"]!)[0]!["messages"] as ReadonlyArray<Body>
+      assert.deepStrictEqual(last?.["content"], [
+        {
+          type: "tool_result",
+          tool_use_id: "call_1",
+          content: [
+            { type: "text", text: "see" },
+            { type: "image", source: { type: "base64", media_type: "image/png", data: png } }
+          ]
+        }
+      ])
+    })
+  )
+})
+
+afterAll(() => {
+  assert.deepStrictEqual(faultsOf(judged), [], "what the vendors' types have against these bodies")
+})

@@ -1,0 +1,36 @@
+/**
+ * All clients, all dialects of channels, both ways to take an answer: what each case is put to.
+ */
+import type { UpstreamDialectName } from "#src/dialect/index"
+import { aiAnthropic, aiOpenai } from "./aiSdk.ts"
+import { anthropicSdk } from "./anthropicSdk.ts"
+import { openaiSdk } from "./openaiSdk.ts"
+import type { Ask, Client } from "./question.ts"
+
+/** The SDKs. */
+export const clients: ReadonlyArray<Client> = [openaiSdk, aiOpenai, anthropicSdk, aiAnthropic]
+
+/** What channels speak. */
+export const dialects: ReadonlyArray<UpstreamDialectName> = ["openai", "anthropic"]
+
+/** How an answer is taken. */
+export const deliveries: ReadonlyArray<Ask["delivery"]> = ["whole", "stream"]
+
+/** One place of the matrix. */
+export interface Place {
+  readonly client: Client
+  readonly dialect: UpstreamDialectName
+  readonly delivery: Ask["delivery"]
+  /** How a test is named. */
+  readonly where: string
+}
+
+/** Every client over every channel, whole and streamed. */
+export const places: ReadonlyArray<Place> = clients.flatMap((client) =>
+  dialects.flatMap((dialect) =>
+    deliveries.map((delivery) => ({ client, dialect, delivery, where: `${client.name}, ${delivery}, over ${dialect}` }))
+  )
+)
+
+/** Whether a client shows its program what is thought: the provider of chat completions for `ai` has no words for it. */
+export const showsReasoning = ({ name }: Client): boolean => name !== aiOpenai.name
