@@ -44,6 +44,13 @@ export const unstable =
  */
 const besideIndex = /(^errors\/Codec|Section|Node|Http)\.ts$/
 
+/** Folders that end in bundles of others: esbuild keeps the whole of a namespace that comes out of Effect's barrel. */
+const bundled = new Set(["errors", "policy", "sse", "stream", "http"])
+
+/** Whether an import brings more than types. */
+const bringsValues = ({ importKind, specifiers = [] }) =>
+  importKind !== "type" && specifiers.some((specifier) => specifier.importKind !== "type")
+
 const folderOf = (file) => {
   const path = relative(src, file)
   return path.startsWith("..") || !path.includes(sep) ? undefined : path.split(sep)[0]
@@ -64,6 +71,9 @@ const check = (context, node) => {
       node,
       message: `${source} is unstable in Effect 4.1: import it in a ...Http.ts or ...Node.ts file`
     })
+  }
+  if (source === "effect" && bundled.has(from) && bringsValues(node)) {
+    context.report({ node, message: 'take values from the module that has them: import * as X from "effect/X"' })
   }
   if (!source.startsWith(".")) return
   const to = folderOf(resolve(dirname(file), source))

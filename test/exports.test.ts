@@ -30,7 +30,7 @@ const listed = (): string => {
   })
   const inner = [...namespaces]
     .sort(([, one], [, other]) => (one < other ? -1 : 1))
-    .map(([file, name]) => [`namespace ${name} (src/${file})`, ...namesOf(`src/${file}`).map(print)].join("\n"))
+    .map(([file, name]) => [`namespace ${name}`, ...namesOf(`src/${file}`).map(print)].join("\n"))
   return `${[...blocks, ...inner].join("\n\n")}\n`
 }
 

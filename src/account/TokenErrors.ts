@@ -3,9 +3,12 @@
  */
 import { Data } from "effect"
 import type { BooksError } from "../books/index.ts"
+import { Blame } from "../errors/index.ts"
 
 /** Another token has this name, in the file or in the books. */
 export class TokenNameTaken extends Data.TaggedError("TokenNameTaken")<{ readonly name: string }> {
+  readonly [Blame.of] = "caller"
+
   override get message(): string {
     return `there is a token named ${JSON.stringify(this.name)} already`
   }
@@ -13,6 +16,8 @@ export class TokenNameTaken extends Data.TaggedError("TokenNameTaken")<{ readonl
 
 /** No token has this name. */
 export class TokenNotFound extends Data.TaggedError("TokenNotFound")<{ readonly name: string }> {
+  readonly [Blame.of] = "caller"
+
   override get message(): string {
     return `there is no token named ${JSON.stringify(this.name)}`
   }
@@ -20,6 +25,8 @@ export class TokenNotFound extends Data.TaggedError("TokenNotFound")<{ readonly 
 
 /** The token is one of the configuration file, and is changed there. */
 export class TokenOfFile extends Data.TaggedError("TokenOfFile")<{ readonly name: string }> {
+  readonly [Blame.of] = "caller"
+
   override get message(): string {
     return `the token ${JSON.stringify(this.name)} is one of the configuration file, and is changed there`
   }
@@ -27,6 +34,8 @@ export class TokenOfFile extends Data.TaggedError("TokenOfFile")<{ readonly name
 
 /** There are no books: all tokens are those of the configuration file. */
 export class TokensWithoutBooks extends Data.TaggedError("TokensWithoutBooks") {
+  readonly [Blame.of] = "caller"
+
   override get message(): string {
     return "this relay has no books to keep tokens in: all are those of its configuration file"
   }
@@ -34,6 +43,8 @@ export class TokensWithoutBooks extends Data.TaggedError("TokensWithoutBooks") {
 
 /** The books could not be asked: whether a token is known, or was changed, cannot be said now. */
 export class TokensUnavailable extends Data.TaggedError("TokensUnavailable")<{ readonly reason: BooksError }> {
+  readonly [Blame.of] = "storage"
+
   override get message(): string {
     return this.reason.message
   }

@@ -5,18 +5,25 @@
  * of a statement.
  */
 import { Data } from "effect"
+import { Blame } from "../errors/index.ts"
 
 /** The database cannot be reached, written or read now: the same may succeed when it is back. */
-export class BooksAway extends Data.TaggedError("BooksAway")<{ readonly message: string }> {}
+export class BooksAway extends Data.TaggedError("BooksAway")<{ readonly message: string }> {
+  readonly [Blame.of] = "storage"
+}
 
 /** The database is well, but others were in the way (a lock, a deadlock): the same may succeed at once. */
-export class BooksBusy extends Data.TaggedError("BooksBusy")<{ readonly message: string }> {}
+export class BooksBusy extends Data.TaggedError("BooksBusy")<{ readonly message: string }> {
+  readonly [Blame.of] = "storage"
+}
 
 /**
  * What was asked cannot be done, now or later: a statement that the database does not take, a value that does not fit.
  * A mistake of ours, or a schema that is not ours.
  */
-export class BooksBroken extends Data.TaggedError("BooksBroken")<{ readonly message: string }> {}
+export class BooksBroken extends Data.TaggedError("BooksBroken")<{ readonly message: string }> {
+  readonly [Blame.of] = "storage"
+}
 
 /**
  * A row with the same unique value is there already. Which constraint it was is spelled by each database in its own

@@ -51,9 +51,9 @@ const isBefore = (unit: number): boolean =>
 const shortest = 16
 
 /**
- * Whether a text may hold a number that would be rounded. It looks at every sixteenth character: 20 ns for an event, some
- * 15 µs for a body of 160 kB, where a regular expression takes 0.3 and 400 µs, and a reviver for each parse six times the
- * parse.
+ * Whether a text may hold a number that would be rounded. It looks at every sixteenth character: 0.05 to 0.08 µs for an
+ * event that takes 1 to parse, 35 µs for a body of 160 kB that takes 100; a regular expression takes 0.2 and 190, and a
+ * reviver makes each parse six times as long.
  */
 const mayLose = (text: string): boolean => {
   for (let i = shortest - 1; i < text.length; i += shortest) {

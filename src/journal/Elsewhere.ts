@@ -3,6 +3,7 @@
  * whenever the store says that something has changed. Their readers then read pages, as in a replay.
  */
 import { QueryDataError, stackless } from "../errors/index.ts"
+import type { StreamId } from "./Cursor.ts"
 import type { Hub } from "./Hub.ts"
 import type { JournalStore, StreamRecord } from "./JournalStore.ts"
 import type { JournalFault } from "./Lease.ts"
@@ -20,6 +21,8 @@ export interface ElsewhereOptions {
   readonly store: JournalStore["Service"]
   readonly turn: (run: () => void) => void
   readonly fault: (hub: Hub, fault: JournalFault) => void
+  /** What ended then can be read no more. */
+  readonly over: (endedAt: number) => boolean
 }
 
 /** A hub is known to be this long, and to have ended or not: its readers are told. */
@@ -35,8 +38,12 @@ export const learn = (hub: Hub, { endedAt, length, note }: Pick<StreamRecord, "e
   else if (more) for (const reader of Array.from(hub.readers)) reader.grown()
 }
 
+/** What a reader of a stream is told that is not in the store, or no more. */
+export const notThere = (id: StreamId) =>
+  stackless(() => new QueryDataError({ message: `stream ${id} is not in the store` }))
+
 /** Makes it. */
-export const makeElsewhere = ({ fault, store, turn }: ElsewhereOptions): Elsewhere => {
+export const makeElsewhere = ({ fault, over, store, turn }: ElsewhereOptions): Elsewhere => {
   const look = (hub: Hub): void => {
     const sight = (hub.sight ??= { state: "idle", stop: undefined })
     if (sight.state === "looking") {
@@ -49,11 +56,9 @@ export const makeElsewhere = ({ fault, store, turn }: ElsewhereOptions): Elsewhe
       if (hub.sight !== sight) return
       if (!reply.ok) return fault(hub, reply.error)
       const record = reply.value
-      if (record === undefined || (record.forgotten && hub.committed === undefined)) {
-        return fault(
-          hub,
-          stackless(() => new QueryDataError({ message: `stream ${hub.id} is not in the store` }))
-        )
+      // An orphan that was given up has no terminal event: whoever waited for one must not take this for its end.
+      if (record === undefined || record.forgotten || (record.endedAt !== null && over(record.endedAt))) {
+        return fault(hub, notThere(hub.id))
       }
       const again = sight.state === "again"
       sight.state = "idle"

@@ -8,17 +8,9 @@
  * the way of an event is an Effect: a frame is appended, committed and shown by plain calls.
  */
 import { Clock, Context, Duration, Effect, Layer } from "effect"
-import {
-  InvalidCursor,
-  LeaseLost,
-  type QueryDataError,
-  stackless,
-  StreamExpired,
-  StreamNotFound,
-  UpdateDataError
-} from "../errors/index.ts"
-import { isStreamId, makeStreamId, parseCursor, type StreamId } from "./Cursor.ts"
-import { learn, makeElsewhere } from "./Elsewhere.ts"
+import { LeaseLost, type QueryDataError, stackless, StreamExpired, UpdateDataError } from "../errors/index.ts"
+import { isStreamId, makeStreamId, type StreamId } from "./Cursor.ts"
+import { learn, makeElsewhere, notThere } from "./Elsewhere.ts"
 import { makeFollower, pageFrames } from "./Follower.ts"
 import { splitFrames } from "./Frames.ts"
 import { type Gathered, makeGroupCommit } from "./GroupCommit.ts"
@@ -35,28 +27,15 @@ import {
   type StreamRecord
 } from "./JournalStore.ts"
 import { makeKeeping } from "./Keeping.ts"
+import { type Locate, makeLocate, type Position } from "./Locate.ts"
 import type { JournalFault, KeyedStream, Lease, NewStream } from "./Lease.ts"
 import { Pressure } from "./Pressure.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
-import { standingOf } from "./Standing.ts"
 import { Writer } from "./Writer.ts"
 
 export type { JournalFault, KeyedStream, Lease, LeaseEnd, NewStream } from "./Lease.ts"
+export type { Position } from "./Locate.ts"
 export type { Reader, ReaderSink } from "./Reader.ts"
-
-/** Where a reader would begin, and how the stream stands. */
-export interface Position {
-  readonly record: StreamRecord
-  /** Frames with a greater seq are read; -1 is all. */
-  readonly after: number
-  /**
-   * `live`: written by this process. `elsewhere`: written by another that lives; it is followed like any other, and
-   * nobody else may end it. `orphan`: its writer is gone and it has no end.
-   */
-  readonly state: "live" | "elsewhere" | "ended" | "orphan"
-  /** The cursor is the terminal event's: there is nothing to read, ever. */
-  readonly atEnd: boolean
-}
 
 /** A stream was begun under a key, or the key has one. */
 export type Begun =
@@ -108,11 +87,7 @@ export class Journal extends Context.Service<
      * another owner is not found. A cursor that is garbled, of another stream or ahead of what is committed is an
      * `InvalidCursor`; a stream past its retention is `StreamExpired`, and later `StreamNotFound`.
      */
-    readonly locate: (
-      id: string,
-      cursor: string | undefined,
-      owner?: string
-    ) => Effect.Effect<Position, InvalidCursor | StreamNotFound | StreamExpired | QueryDataError>
+    readonly locate: Locate
     /**
      * Follows a stream, whoever writes it: replays what is committed after `after`, then what comes, to the terminal
      * event. `after` comes from `locate`. An orphan is followed into the hands of the one who claims it.
@@ -142,6 +117,8 @@ export class Journal extends Context.Service<
      * kept). A projection keeps the position that it has come to beside what it makes of it.
      */
     readonly outcomes: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Outcome>, QueryDataError>
+    /** Whether what is committed outlives this process: another one can go on with it. */
+    readonly durable: boolean
     /** Whether appends can be committed, as far as is known: for readiness. */
     readonly usable: () => boolean
   }
@@ -174,6 +151,8 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const hubs = new Map<StreamId, Hub>()
   let closed: UpdateDataError | undefined
 
+  const over = (endedAt: number): boolean => now() - endedAt > retention
+
   const open = (id: StreamId, committed: number | undefined): Hub => {
     const known = hubs.get(id)
     if (known !== undefined) return known
@@ -203,7 +182,8 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   }
 
   const pressure = new Pressure(() => hubs.values())
-  const elsewhere = makeElsewhere({ store, turn, fault: faultHub })
+  const locate = makeLocate({ store, hubs, now, retention, tombstone })
+  const elsewhere = makeElsewhere({ store, turn, fault: faultHub, over })
 
   const onFates = (shares: ReadonlyArray<Gathered>, fates: ReadonlyArray<Fate>): void => {
     // First all lengths, then the readers: one of them may look at another stream of the same commit.
@@ -230,7 +210,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
         }
         if (fate.cancel !== undefined) hub.writer?.cancelled(fate.cancel)
         hub.size += frames?.text.length ?? 0
-        if (terminal) keeping.ended(hub.size)
+        if (terminal) finished(hub)
         return release(hub)
       }
       case "Stale":
@@ -241,6 +221,14 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
         // It gives nothing back, so only this line tells who adds a fate.
         return fate satisfies never
     }
+  }
+
+  /** The end of a stream is committed. */
+  const finished = (hub: Hub): void => {
+    keeping.ended(hub.size)
+    const others = hubs.get(hub.id)
+    // They wait for a stream that was given up.
+    if (others !== undefined && others !== hub) faultHub(others, notThere(hub.id))
   }
 
   const group = makeGroupCommit({ commit: store.commit, pressure, turn, onFates, onFault: faultAll })
@@ -341,45 +329,6 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     return follower
   }
 
-  const position = (
-    found: StreamRecord,
-    cursor: number | undefined,
-    owner: string | undefined
-  ): Effect.Effect<Position, InvalidCursor | StreamNotFound | StreamExpired> => {
-    const hub = hubs.get(found.id)
-    const live = hub?.writer !== undefined
-    // What readers have not been told yet has not happened yet.
-    const record = live ? { ...found, endedAt: null, length: hub.committed ?? found.length } : found
-    const state = standingOf(record, { now: now(), live, retention, tombstone })
-    if (state === "forgotten" || (owner !== undefined && owner !== record.owner)) return notFound
-    if (state === "expired") return Effect.fail(stackless(() => new StreamExpired({})))
-    if (cursor !== undefined && cursor >= record.length) return badCursor("it is ahead of what is stored")
-    return Effect.succeed({
-      record,
-      after: cursor ?? -1,
-      state,
-      atEnd: state === "ended" && cursor === record.length - 1
-    })
-  }
-
-  const locate: Journal["Service"]["locate"] = (id, cursor, owner) =>
-    Effect.suspend(() => {
-      const parsed = cursor === undefined ? undefined : parseCursor(cursor)
-      if (cursor !== undefined && parsed === undefined) return badCursor("it is not one")
-      if (parsed !== undefined && parsed.stream !== id) return badCursor("it is of another stream")
-      if (!isStreamId(id)) return notFound
-      const writer = hubs.get(id)?.writer
-      if (writer?.fresh !== undefined) return position(writer.fresh, parsed?.seq, owner)
-      return Effect.flatMap(
-        replied<StreamRecord | undefined, QueryDataError>((done) => store.find(id, done)),
-        (record) => {
-          // It began or ended while a slow store was looking: what was found is of before.
-          if (hubs.get(id)?.writer !== writer) return locate(id, cursor, owner)
-          return record === undefined ? notFound : position(record, parsed?.seq, owner)
-        }
-      )
-    })
-
   const frames: Journal["Service"]["frames"] = Effect.fnUntraced(function* (id, after) {
     const all: Array<string> = []
     while (true) {
@@ -425,7 +374,10 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       Effect.suspend(() => {
         if (hubs.has(orphan.id)) return Effect.void
         return Effect.map(claimed(orphan), (claim) => {
-          if (claim._tag === "Claimed") adopt(claim.record).giveUp(at)
+          if (claim._tag !== "Claimed") return
+          // In a hub of its own: nobody is to take this for the end that readers wait for.
+          const { id, epoch, length } = claim.record
+          lead(makeHub(id, length), undefined, epoch, length).giveUp(at)
         })
       }),
     report
@@ -443,6 +395,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     unended: (limit) => replied((done) => store.live(limit, done)),
     cancel,
     outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),
+    durable: store.durable,
     usable: () => closed === undefined && store.usable()
   })
 })
@@ -465,8 +418,3 @@ const freshRecord = (record: NewRecord): StreamRecord => ({
 })
 
 const leaseLost = (id: StreamId, why: string) => stackless(() => new LeaseLost({ message: `stream ${id} ${why}` }))
-
-const badCursor = (why: string) =>
-  Effect.fail(stackless(() => new InvalidCursor({ message: `The cursor is not one of this stream: ${why}.` })))
-
-const notFound = Effect.suspend(() => Effect.fail(stackless(() => new StreamNotFound({}))))

@@ -15,7 +15,7 @@ import type { Fate, NewRecord, Share } from "./Share.ts"
 
 /** The reply of an operation: its value, or the store's failure. */
 export type { Reply } from "../store/index.ts"
-export type { Frames } from "./Frames.ts"
+export { type Frames, splitFrames } from "./Frames.ts"
 export type { End, Fate, NewRecord, Share } from "./Share.ts"
 
 /** How an operation replies: once, at once or later. */
@@ -146,6 +146,8 @@ export class JournalStore extends Context.Service<
      * that has no end.
      */
     readonly sweep: (due: Sweep, done: Done<void, UpdateDataError>) => void
+    /** Whether what it keeps outlives this process: another one can go on with it. */
+    readonly durable: boolean
     /** Whether the store answers: for readiness. */
     readonly usable: () => boolean
   }

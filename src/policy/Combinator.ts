@@ -29,7 +29,7 @@ export const both = <Forms>(
 ): Forms => {
   const { maker, option, where } = takes
   const call = body as Body
-  // HOT: the policy that was looked at last is most often the one that comes again.
+  // HOT: the policy that was looked at last is most often the one that comes again, and then nothing is asked.
   let known: unknown
   const check = (policy: unknown): void => {
     if (typeof policy !== "object" || policy === null || Effect.isEffect(policy)) {
@@ -38,8 +38,9 @@ export const both = <Forms>(
     known = policy
   }
   const forms = (first: unknown, second: unknown, third: unknown, fourth: unknown) => {
-    if (isSelf(first) && second !== undefined) {
-      if (second !== known) check(second)
+    if (second !== undefined && second === known) return call(first, second, third, fourth)
+    if (second !== undefined && isSelf(first)) {
+      check(second)
       return call(first, second, third, fourth)
     }
     if (first !== known) check(first)

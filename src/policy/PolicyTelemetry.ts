@@ -85,7 +85,7 @@ export interface Event {
 export type Sink = (event: Event, fiber: Fiber.Fiber<unknown, unknown>) => void
 
 /** A sink of your own, beside what the Layers turn on: for tests, or to feed another system. Default: none. */
-export const Sink = Context.Reference<Sink | undefined>("effect-resilience/PolicyTelemetry/Sink", {
+export const Sink = /*#__PURE__*/ Context.Reference<Sink | undefined>("effect-resilience/PolicyTelemetry/Sink", {
   defaultValue: () => undefined
 })
 
@@ -97,9 +97,12 @@ const LogSink = reference("LogSink")
 const SpanSink = reference("SpanSink")
 
 /** The name of the pipeline that is running. Set by a named pipeline, and only while somebody listens. */
-export const PipelineName = Context.Reference<string | undefined>("effect-resilience/PolicyTelemetry/PipelineName", {
-  defaultValue: () => undefined
-})
+export const PipelineName = /*#__PURE__*/ Context.Reference<string | undefined>(
+  "effect-resilience/PolicyTelemetry/PipelineName",
+  {
+    defaultValue: () => undefined
+  }
+)
 
 /** What `emit` needs beside the name. */
 export interface Emission {

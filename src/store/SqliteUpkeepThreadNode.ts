@@ -78,12 +78,11 @@ let renewed = performance.now()
 
 const copyBack = (database: DatabaseSync): void => {
   const size = sizeOf(log)
-  if (size < copyFrom) {
-    if (size > 0 && performance.now() - renewed >= renewEvery) renew(database)
-    return
-  }
+  const due = performance.now() - renewed >= renewEvery
+  if (size === 0 || (size < copyFrom && !due)) return
+  // First beside the writer: what is left after it is little.
   database.exec("PRAGMA wal_checkpoint(PASSIVE)")
-  if (sizeOf(log) >= restartFrom) renew(database)
+  if (due || sizeOf(log) >= restartFrom) renew(database)
 }
 
 /** Copies all of the log back and begins it anew. Tried again at the next look if somebody is in the way. */

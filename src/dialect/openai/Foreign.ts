@@ -59,7 +59,9 @@ export const makeForeignPieces = (callId: (index: number) => string): ForeignPie
   let images = 0
   let calls = 0
 
-  const sign = ({ by, value }: Signed): JsonObject => {
+  const sign = ({ by, value }: Signed): JsonObject | undefined => {
+    // Empty it says at most whose it is, which is said already, or which Google has no mark for.
+    if (value === "" && (by === google || open === "relay")) return undefined
     if (by === google) {
       pending = { ...pending, google: open === "google" ? pending.google + value : value }
       open = "google"
@@ -98,7 +100,8 @@ export const makeForeignPieces = (callId: (index: number) => string): ForeignPie
   }
 
   // Of a call that was begun by an earlier event.
-  const signCall = ({ by, value }: Signed, index: number): JsonObject => {
+  const signCall = ({ by, value }: Signed, index: number): JsonObject | undefined => {
+    if (value === "") return undefined
     const extra = extraOf(by === google ? { ...nobody, google: value } : { ...nobody, relay: signedFor({ by, value }) })
     // `ai` takes no part of a call without a function.
     return { tool_calls: [{ index, function: { arguments: "" }, extra_content: extra }] }

@@ -155,7 +155,7 @@ export const protect: {
     limit: AdaptiveLimit,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | BulkheadFull, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
   { where: "AdaptiveLimit.protect", option: "limit", maker: "AdaptiveLimit.make" },
   <A, E, R>(
@@ -199,7 +199,7 @@ export const protectStream: {
     limit: AdaptiveLimit,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | BulkheadFull, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
   { where: "AdaptiveLimit.protectStream", option: "limit", maker: "AdaptiveLimit.make" },
   <A, E, R>(

@@ -24,7 +24,7 @@ export const shares = {
 } as const satisfies { readonly [P in Priority]: number }
 
 /** The priority of the running program. Default: `critical`. */
-export const Current = Context.Reference<Priority>("effect-resilience/policy/Priority/Current", {
+export const Current = /*#__PURE__*/ Context.Reference<Priority>("effect-resilience/policy/Priority/Current", {
   defaultValue: () => "critical"
 })
 
@@ -32,6 +32,6 @@ export const Current = Context.Reference<Priority>("effect-resilience/policy/Pri
 export const at: {
   (priority: Priority): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, priority: Priority): Effect.Effect<A, E, R>
-} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, priority: Priority) =>
+} = /*#__PURE__*/ dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, priority: Priority) =>
   Effect.provideService(self, Current, priority)
 )

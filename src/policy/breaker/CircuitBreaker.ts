@@ -266,7 +266,11 @@ export const protect: {
     breaker: CircuitBreaker,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | CircuitOpen, R>
-} = both(Effect.isEffect, { where: "CircuitBreaker.protect", option: "breaker", maker: "CircuitBreaker.make" }, run)
+} = /*#__PURE__*/ both(
+  Effect.isEffect,
+  { where: "CircuitBreaker.protect", option: "breaker", maker: "CircuitBreaker.make" },
+  run
+)
 
 /**
  * Runs a stream if the breaker lets it. Admitted when it begins; counted by how it ends: an error as in `protect`, an
@@ -287,7 +291,7 @@ export const protectStream: {
     breaker: CircuitBreaker,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | CircuitOpen, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
   { where: "CircuitBreaker.protectStream", option: "breaker", maker: "CircuitBreaker.make" },
   runStream
@@ -308,7 +312,7 @@ export const protectKey: {
     key: string,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
-} = dual(
+} = /*#__PURE__*/ dual(
   (args) => Effect.isEffect(args[0]),
   <A, E, R>(self: Effect.Effect<A, E, R>, key: string, judge?: Judge.Judge<A, E>) =>
     CircuitBreakers.use((breakers) => run(self, breakers.get(key), judge))

@@ -140,6 +140,9 @@ const mayBeForgotten = (breaker: BreakerState.Breaker, now: number): boolean =>
   breaker.state._tag !== "Open" || BreakerState.standing(breaker, now) === "due"
 
 /** Where breakers keep their state. Default: in memory. */
-export const CircuitBreakerStore = Context.Reference<Store>("effect-resilience/policy/CircuitBreakerStore", {
-  defaultValue: () => ({ open: memory })
-})
+export const CircuitBreakerStore = /*#__PURE__*/ Context.Reference<Store>(
+  "effect-resilience/policy/CircuitBreakerStore",
+  {
+    defaultValue: () => ({ open: memory })
+  }
+)

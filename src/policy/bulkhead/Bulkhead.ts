@@ -100,7 +100,7 @@ export const make = (options: Options = {}): Effect.Effect<Bulkhead> => {
 export const protect: {
   (bulkhead: Bulkhead): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BulkheadFull, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, bulkhead: Bulkhead): Effect.Effect<A, E | BulkheadFull, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
   { where: "Bulkhead.protect", option: "bulkhead", maker: "Bulkhead.make" },
   <A, E, R>(self: Effect.Effect<A, E, R>, bulkhead: Bulkhead): Effect.Effect<A, E | BulkheadFull, R> =>
@@ -117,7 +117,7 @@ export const protect: {
 export const protectStream: {
   (bulkhead: Bulkhead): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
   <A, E, R>(self: Stream.Stream<A, E, R>, bulkhead: Bulkhead): Stream.Stream<A, E | BulkheadFull, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
   { where: "Bulkhead.protectStream", option: "bulkhead", maker: "Bulkhead.make" },
   <A, E, R>(self: Stream.Stream<A, E, R>, bulkhead: Bulkhead): Stream.Stream<A, E | BulkheadFull, R> =>

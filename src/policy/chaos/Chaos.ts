@@ -89,7 +89,7 @@ export interface StreamChaos<E = never> extends Switch {
 }
 
 /** Whether a program may be hurt. Default: no. */
-export const Allowed = Context.Reference<boolean>("effect-resilience/policy/Chaos/Allowed", {
+export const Allowed = /*#__PURE__*/ Context.Reference<boolean>("effect-resilience/policy/Chaos/Allowed", {
   defaultValue: () => false
 })
 
@@ -158,7 +158,7 @@ const tell = (fiber: AnyFiber, name: PolicyTelemetry.EventName): void =>
 export const inject: {
   <A2, E2>(chaos: Chaos<A2, E2>): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E | E2, R>
   <A, E, R, A2, E2>(self: Effect.Effect<A, E, R>, chaos: Chaos<A2, E2>): Effect.Effect<A | A2, E | E2, R>
-} = dual(
+} = /*#__PURE__*/ dual(
   2,
   <A, E, R, A2, E2>(self: Effect.Effect<A, E, R>, chaos: Chaos<A2, E2>): Effect.Effect<A | A2, E | E2, R> =>
     Effect.withFiber((fiber): Effect.Effect<A | A2, E | E2, R> => {
@@ -181,7 +181,7 @@ export const inject: {
 export const injectStream: {
   <E2>(chaos: StreamChaos<E2>): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | E2, R>
   <A, E, R, E2>(self: Stream.Stream<A, E, R>, chaos: StreamChaos<E2>): Stream.Stream<A, E | E2, R>
-} = dual(
+} = /*#__PURE__*/ dual(
   2,
   <A, E, R, E2>(self: Stream.Stream<A, E, R>, chaos: StreamChaos<E2>): Stream.Stream<A, E | E2, R> =>
     Stream.unwrap(

@@ -53,7 +53,7 @@ import * as PolicyTelemetry from "../PolicyTelemetry.ts"
  * Everything inside heeds it, though only `total` cuts anything off. `total` and `attempt` do not set it: `remaining`
  * knows of them all.
  */
-export const Current = Context.Reference<number>("effect-resilience/Deadline/Current", {
+export const Current = /*#__PURE__*/ Context.Reference<number>("effect-resilience/Deadline/Current", {
   defaultValue: () => Number.POSITIVE_INFINITY
 })
 
@@ -69,7 +69,7 @@ interface Enforced {
   over: boolean
 }
 
-const Enclosing = Context.Reference<Enforced | undefined>("effect-resilience/Deadline/Enclosing", {
+const Enclosing = /*#__PURE__*/ Context.Reference<Enforced | undefined>("effect-resilience/Deadline/Enclosing", {
   defaultValue: () => undefined
 })
 
@@ -139,13 +139,16 @@ export const inherit: {
   (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** As a call. */
   <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E, R>
-} = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E, R> => {
-  const limitMillis = Check.nonNegativeMillis("Deadline.inherit", "limit", limit)
-  return Effect.withFiber((fiber) => {
-    const at = Math.min(MonotonicClock.millis(fiber) + limitMillis, fiber.getRef(Current))
-    return Effect.provideService(self, Current, at)
-  })
-})
+} = /*#__PURE__*/ Function.dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E, R> => {
+    const limitMillis = Check.nonNegativeMillis("Deadline.inherit", "limit", limit)
+    return Effect.withFiber((fiber) => {
+      const at = Math.min(MonotonicClock.millis(fiber) + limitMillis, fiber.getRef(Current))
+      return Effect.provideService(self, Current, at)
+    })
+  }
+)
 
 /** Makes the error of a time that ran out. */
 type Expired<E> = (elapsedMillis: number) => E
@@ -167,22 +170,20 @@ const enforce = <A, E, R, X>(
   expired: Expired<X>
 ): Effect.Effect<A, E | X, R> => {
   // In the call's own fiber: a sink that throws is its defect, and not the timer's.
-  const fail = Effect.suspend((): Effect.Effect<never, X> => {
-    const error = expired(Math.round(MonotonicClock.millis(fiber) - startedAt))
-    PolicyTelemetry.emit(fiber, "OnTimeout", () => ({ policy: "Deadline", error }))
-    return Effect.fail(error)
-  })
-  if (bound.at <= startedAt) return fail
+  const fail = () =>
+    Effect.suspend((): Effect.Effect<never, X> => {
+      const error = expired(Math.round(MonotonicClock.millis(fiber) - startedAt))
+      PolicyTelemetry.emit(fiber, "OnTimeout", () => ({ policy: "Deadline", error }))
+      return Effect.fail(error)
+    })
+  if (bound.at <= startedAt) return fail()
   const context = Context.add(fiber.context as Context.Context<R>, Enclosing, bound)
-  const ended = () => {
-    if (lives === "for this effect") bound.over = true
-  }
   // All in one step: between starting the effect and being able to stop it no interruption can come.
   return Effect.callback((resume) => {
     const child = Effect.runForkWith(context)(self)
     const exit = child.pollUnsafe()
     if (exit !== undefined) {
-      ended()
+      if (lives === "for this effect") bound.over = true
       return resume(exit)
     }
     // It waits: now there is a timer, and whichever ends first stops the other.
@@ -190,15 +191,15 @@ const enforce = <A, E, R, X>(
     const clock = fiber.getRef(Clock.Clock)
     const timer = Effect.runForkWith(context)(clock.sleep(Duration.millis(bound.at - MonotonicClock.millis(fiber))))
     child.addObserver((exit) => {
-      ended()
+      if (lives === "for this effect") bound.over = true
       timer.interruptUnsafe(fiber.id)
-      resume(over ? fail : exit)
+      resume(over ? fail() : exit)
     })
     timer.addObserver((exit) => {
       if (exit._tag === "Failure" || child.pollUnsafe() !== undefined) return
       over = true
       child.interruptUnsafe(fiber.id)
-      if (detach) resume(fail)
+      if (detach) resume(fail())
     })
     // Interrupted from outside: nothing of ours goes on.
     return Effect.suspend(() => {
@@ -293,7 +294,7 @@ export const total: {
     limit: Duration.Input,
     options?: Options
   ): Effect.Effect<A, E | DeadlineExceeded, R>
-} = both(totalOf)
+} = /*#__PURE__*/ both(totalOf)
 
 /**
  * Bounds one attempt: fails with `ChannelResponseTimeExceeded` (phase `attempt`) when `limit` (above zero) is over. What
@@ -311,7 +312,7 @@ export const attempt: {
     limit: Duration.Input,
     options?: Options
   ): Effect.Effect<A, E | ChannelResponseTimeExceeded, R>
-} = both(attemptOf)
+} = /*#__PURE__*/ both(attemptOf)
 
 /**
  * Bounds a whole stream, from its first pull to its end, the consumer's own time included: fails with
@@ -330,7 +331,7 @@ export const totalStream: {
     limit: Duration.Input,
     options?: Options
   ): Stream.Stream<A, E | DeadlineExceeded, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(
     self: Stream.Stream<A, E, R>,

@@ -56,7 +56,7 @@ export const value: {
   <A2>(fallback: A2): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, never, R>
   /** As a call. */
   <A, E, R, A2>(self: Effect.Effect<A, E, R>, fallback: A2): Effect.Effect<A | A2, never, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   2,
   <A, E, R, A2>(self: Effect.Effect<A, E, R>, fallback: A2): Effect.Effect<A | A2, never, R> =>
     Effect.catch(self, (error) =>
@@ -94,7 +94,7 @@ export const effect: {
     fallback: (error: E) => Effect.Effect<A2, E2, R2>,
     options?: { readonly fails?: "first" | undefined }
   ): Effect.Effect<A | A2, [E2] extends [never] ? never : E, R | R2>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Effect.isEffect(args[0]),
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
@@ -124,7 +124,7 @@ export const onBlame: {
     blames: ReadonlyArray<B>,
     fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
   ): Effect.Effect<A | A2, NotBlamedOn<E, B> | ([E2] extends [never] ? never : BlamedOn<E, B>), R | R2>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   3,
   <A, E, R, B extends Blame, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
@@ -154,7 +154,7 @@ export const stream: {
     self: Stream.Stream<A, E, R>,
     fallback: (error: E) => Stream.Stream<A2, E2, R2>
   ): Stream.Stream<A | A2, E | E2, R | R2>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   2,
   <A, E, R, A2, E2, R2>(
     self: Stream.Stream<A, E, R>,

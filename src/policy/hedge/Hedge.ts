@@ -175,7 +175,7 @@ export const hedged: {
   <E>(hedge: Hedge, options: CallOptions<NoInfer<E>>): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** As a call. */
   <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<NoInfer<E>>): Effect.Effect<A, E, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
   { where: "Hedge.hedged", option: "hedge", maker: "Hedge.make" },
   <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<E>) => run(hedge, () => self, options)

@@ -177,7 +177,7 @@ export const protect: {
     limiter: RateLimiter,
     options?: ProtectOptions
   ): Effect.Effect<A, E | Throttled, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
   { where: "RateLimiter.protect", option: "limiter", maker: "RateLimiter.make" },
   <A, E, R>(self: Effect.Effect<A, E, R>, limiter: RateLimiter, options?: ProtectOptions) => {
@@ -210,7 +210,7 @@ export const protectStream: {
     limiter: RateLimiter,
     options?: ProtectOptions
   ): Stream.Stream<A, E | Throttled, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
   { where: "RateLimiter.protectStream", option: "limiter", maker: "RateLimiter.make" },
   <A, E, R>(self: Stream.Stream<A, E, R>, limiter: RateLimiter, options?: ProtectOptions) =>
@@ -301,7 +301,7 @@ export const protectKey: {
     key: string,
     options?: ProtectOptions
   ): Effect.Effect<A, E | Throttled, R | RateLimiters>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Effect.isEffect(args[0]),
   <A, E, R>(self: Effect.Effect<A, E, R>, key: string, options?: ProtectOptions) =>
     RateLimiters.use((limiters) => protect(self, limiters.get(key), options))

@@ -133,7 +133,7 @@ export const observe: {
     member: string,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
   { where: "OutlierEjection.observe", option: "ejection", maker: "OutlierEjection.make" },
   <A, E, R>(
@@ -162,7 +162,7 @@ export const observeStream: {
     member: string,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
   { where: "OutlierEjection.observeStream", option: "ejection", maker: "OutlierEjection.make" },
   <A, E, R>(

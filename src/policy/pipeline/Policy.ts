@@ -172,7 +172,7 @@ export const apply: {
     self: Effect.Effect<A, E, R>,
     policy: Policy<M>
   ): Effect.Effect<A | InjectedResult<M>, Errors<E, M>, R>
-} = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy<EffectMembers>) => {
+} = /*#__PURE__*/ Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy<EffectMembers>) => {
   let out: Effect.Effect<unknown, unknown, R> = self
   for (const layer of policy.layers) out = layer(out)
   return out
@@ -254,7 +254,7 @@ export const applyStream: {
     policy: Policy<M>,
     options?: Retry.StreamOptions
   ): Stream.Stream<A, Errors<E, M>, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(
     self: Stream.Stream<A, E, R>,

@@ -169,7 +169,7 @@ export const retry: {
     self: Effect.Effect<A, E, R>,
     options: InPlace<NoInfer<A>, NoInfer<E | E2>, E2>
   ): Effect.Effect<A, Exhausted<E | E2>, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   2,
   <A, E, R, E2 extends E>(
     self: Effect.Effect<A, E, R>,
@@ -289,7 +289,7 @@ export const retryStream: {
     policy: InPlace<never, NoInfer<E>, never>,
     options?: StreamOptions
   ): Stream.Stream<A, Exhausted<E>, R>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(
     self: Stream.Stream<A, E, R>,

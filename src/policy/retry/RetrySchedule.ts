@@ -104,7 +104,7 @@ export const whileRecoverable: {
     self: Schedule.Schedule<Output, Input, Error, Env>,
     predicate?: Failures.Predicate<E>
   ): Schedule.Schedule<Output, Input & E, Error, Env>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   dataFirst,
   <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
@@ -148,7 +148,7 @@ export const honourRetryAfter: {
     self: Schedule.Schedule<Output, Input, Error, Env>,
     options?: HonourRetryAfter<E>
   ): Schedule.Schedule<Output, Input & E, Error, Env>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   dataFirst,
   <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
@@ -206,7 +206,7 @@ export const upTo: {
     self: Schedule.Schedule<Output, Input, Error, Env>,
     options: UpTo
   ): Schedule.Schedule<Output, Input, Error, Env>
-} = Function.dual(
+} = /*#__PURE__*/ Function.dual(
   2,
   <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
@@ -249,7 +249,7 @@ export const within: {
     self: Schedule.Schedule<Output, Input, Error, Env>,
     budget: Countable
   ): Schedule.Schedule<Output, Input, Error, Env>
-} = Function.dual(2, RetryPlan.withBudget)
+} = /*#__PURE__*/ Function.dual(2, RetryPlan.withBudget)
 
 /**
  * What to use when nothing is known: 3 attempts, 1 second, doubled, at most 30 seconds, full jitter. It stops at errors

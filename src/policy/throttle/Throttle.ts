@@ -110,7 +110,7 @@ export const protect: {
     throttle: Throttle,
     judge?: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): Effect.Effect<A, E | Throttled, R>
-} = both(
+} = /*#__PURE__*/ both(
   Effect.isEffect,
   { where: "Throttle.protect", option: "throttle", maker: "Throttle.make" },
   <A, E, R>(
@@ -147,7 +147,7 @@ export const protectStream: {
     throttle: Throttle,
     judge?: Judge.ErrorJudge<NoInfer<E>>
   ): Stream.Stream<A, E | Throttled, R>
-} = both(
+} = /*#__PURE__*/ both(
   Stream.isStream,
   { where: "Throttle.protectStream", option: "throttle", maker: "Throttle.make" },
   <A, E, R>(
