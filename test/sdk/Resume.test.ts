@@ -136,6 +136,26 @@ describe("an answer under way", () => {
   )
 })
 
+describe("a relay that stops", () => {
+  it.each(clients)("lets who came back on a vendor's route read on to the end: $name", (client) =>
+    withWorld(
+      { a: { dialect: "openai", plays: [Script.answer(text).pipe(Script.every(40))] } },
+      {},
+      async ({ relay }) => {
+        const first = await open(`${relay.url}${paths[client.dialect]}`, { body: bodies[client.dialect] })
+        const { id } = await first.until(() => true)
+        const coming = rests.get(client)!(relay.url, id!)
+        await first.until((event) => textOf(event).includes("time"))
+        const stopping = relay.shutdown()
+        const rest = await coming
+        assert.isUndefined(rest.raised)
+        assert.strictEqual(rest.text, text)
+        assert.strictEqual(await stopping, "clean")
+      }
+    )
+  )
+})
+
 describe("a cursor that leads nowhere", () => {
   const raisedOf = (rest: Rest): object => (rest.raised ?? {}) as object
 
