@@ -39,6 +39,7 @@ const report = await runKills({
   }
 })
 
+for (const complaint of report.complaints.slice(told)) console.log(complaint)
 console.table({
   kills: report.kills,
   answers: report.answers,

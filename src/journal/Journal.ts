@@ -117,6 +117,8 @@ export class Journal extends Context.Service<
      * kept). A projection keeps the position that it has come to beside what it makes of it.
      */
     readonly outcomes: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Outcome>, QueryDataError>
+    /** Whether what is committed outlives this process: another one can go on with it. */
+    readonly durable: boolean
     /** Whether appends can be committed, as far as is known: for readiness. */
     readonly usable: () => boolean
   }
@@ -393,6 +395,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     unended: (limit) => replied((done) => store.live(limit, done)),
     cancel,
     outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),
+    durable: store.durable,
     usable: () => closed === undefined && store.usable()
   })
 })

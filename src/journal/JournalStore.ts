@@ -146,6 +146,8 @@ export class JournalStore extends Context.Service<
      * that has no end.
      */
     readonly sweep: (due: Sweep, done: Done<void, UpdateDataError>) => void
+    /** Whether what it keeps outlives this process: another one can go on with it. */
+    readonly durable: boolean
     /** Whether the store answers: for readiness. */
     readonly usable: () => boolean
   }

@@ -29,22 +29,20 @@ export interface Place {
 /** A place in memory, empty. Time is the fiber's `Clock`. */
 export const place: Effect.Effect<Place> = Effect.map(Clock.Clock, (clock): Place => {
   const shared = new MemoryPlace()
-  const owner = Effect.sync(() => makeOwner(shared, () => clock.currentTimeMillisUnsafe()))
+  // What one owner leaves, the others have.
+  const owner = Effect.sync(() => makeOwner(shared, () => clock.currentTimeMillisUnsafe(), true))
   return { owner: Effect.acquireRelease(owner, ({ lapse }) => Effect.sync(lapse)) }
 })
 
 /** A store in memory, of one owner. It never fails. */
 export const layer: Layer.Layer<JournalStore> = Layer.effect(
   JournalStore,
-  Effect.map(
-    Effect.flatMap(place, ({ owner }) => owner),
-    ({ store }) => store
-  )
+  Effect.map(Clock.Clock, (clock) => makeOwner(new MemoryPlace(), () => clock.currentTimeMillisUnsafe(), false).store)
 )
 
 const message = "this process is dead"
 
-const makeOwner = (place: MemoryPlace, now: () => number): Owner => {
+const makeOwner = (place: MemoryPlace, now: () => number, durable: boolean): Owner => {
   const me: MemoryWriter = { goneSince: undefined, cancelled: undefined }
   const parts = place.parts(me)
   let dead = false
@@ -76,6 +74,7 @@ const makeOwner = (place: MemoryPlace, now: () => number): Owner => {
     },
     outcomes: (after, limit, done) => read(done, () => place.outcomes(after, limit)),
     sweep: (due, done) => write(done, () => place.sweep(due)),
+    durable,
     usable: () => !dead
   })
 

@@ -241,6 +241,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
             : { ok: false, error: stackless(() => new UpdateDataError({ message: fault })) }
         )
       ),
+    durable: true,
     usable: sqlite.usable
   }
 }

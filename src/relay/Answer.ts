@@ -253,13 +253,13 @@ export class Answer {
 
   /** Says in the journal's note how the answer stands. */
   note(status: NoteStatus): void {
-    this.lease.note(this.noteText(status, undefined))
+    this.lease.note(encodeNote(this.asNote(status, undefined)))
   }
 
-  /** The note as it would be written now. */
-  noteText(status: NoteStatus, error: ResilienceError | undefined): string {
+  /** What there is to say of it now. */
+  asNote(status: NoteStatus, error: ResilienceError | undefined): Note {
     const { requestId, leave, request, timeoutMillis } = this.start
-    return encodeNote({
+    return {
       status,
       requestId,
       model: request.model,
@@ -273,7 +273,7 @@ export class Answer {
       finish: this.machine.finishing,
       costs: this.machine.costs(),
       error
-    })
+    }
   }
 
   private openAttempt(): OpenAttempt | undefined {
@@ -285,7 +285,7 @@ export class Answer {
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
     const { owner, request, requestId } = this.start
-    this.lease.note(this.noteText(status, error))
+    this.lease.note(encodeNote(this.asNote(status, error)))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,

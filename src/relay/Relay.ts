@@ -28,6 +28,7 @@ import { encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
 import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
 import { encodeRequest } from "./Request.ts"
+import { decideTakeOver } from "./TakeOver.ts"
 import { makeWatchdog } from "./Watchdog.ts"
 
 export type { AdoptFault } from "./Adoption.ts"
@@ -70,8 +71,11 @@ export class Relay extends Context.Service<
     readonly stop: Effect.Effect<void>
     /** Succeeds when no answer is under way. */
     readonly drained: Effect.Effect<void>
-    /** Ends what is still under way: dialect streams with `shutting_down`; the rest without a terminal event. */
-    readonly abort: Effect.Effect<void>
+    /**
+     * Gives up what is still under way. What another process can go on with is left to it, without a terminal event; the
+     * rest ends with `shutting_down`. Succeeds with whether all of it was left.
+     */
+    readonly abort: Effect.Effect<boolean>
   }
 >()("effect-resilience/relay/Relay") {
   /** The relay of some options. It takes up what the process before it has left, once it is built. */
@@ -287,6 +291,26 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       })
     )
 
+  /** Whether another process can go on with an answer, and somebody can come for it. */
+  const canPark = (answer: Answer): boolean => {
+    const { machine, settings, start } = answer
+    const { onRestart, storeRequests } = options.journal
+    if (!journal.durable || !storeRequests) return false
+    // Who has read nothing of it has no id to come back with, unless it was told one at once.
+    if (!start.dialect.lettable && !machine.committed) return false
+    const decided = decideTakeOver({
+      note: answer.asNote("streaming", undefined),
+      request: start.request,
+      replayed: { begun: machine.committed, sealed: machine.phase._tag === "Sealed" },
+      asked: true,
+      allowed: true,
+      onRestart,
+      retry: settings.retry,
+      recovery: settings.recovery
+    })
+    return decided._tag !== "End"
+  }
+
   return Relay.of({
     start,
     ask,
@@ -308,10 +332,13 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       else onDrained.push(() => resume(Effect.void))
     }),
     abort: Effect.suspend(() => {
+      let all = true
       for (const answer of answers.values()) {
-        if (!answer.start.dialect.lettable) answer.fail(stackless(() => new ShuttingDown({})))
+        if (canPark(answer)) continue
+        all = false
+        answer.fail(stackless(() => new ShuttingDown({})))
       }
-      return FiberMap.clear(fibers)
+      return Effect.as(FiberMap.clear(fibers), all)
     })
   })
 })

@@ -26,7 +26,7 @@ export interface Orphan {
   readonly note: Note | undefined
   /** `undefined`: it was not stored, is not to be used, or could not be read. */
   readonly request: AnswerRequest | undefined
-  readonly replayed: Replayed
+  readonly replayed: Pick<Replayed, "begun" | "sealed">
   /** A reader asks for it; else it was found. */
   readonly asked: boolean
   /** Whether its owner may still ask for its model. */

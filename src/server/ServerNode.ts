@@ -145,15 +145,14 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       }
       letGo()
       server.closeIdleConnections()
-      const clean = yield* Effect.andThen(relay.drained, quiet).pipe(
+      const drained = yield* Effect.andThen(relay.drained, quiet).pipe(
         Effect.timeoutOption(options.shutdownGrace),
         Effect.map((ended) => ended._tag === "Some")
       )
-      if (!clean) {
-        yield* relay.abort
-        // One turn for the last frames to be committed and written.
-        yield* Effect.sleep(50)
-      }
+      // What another process goes on with is cut off from its readers and from nothing else.
+      const clean = drained || (relay.active() > 0 && (yield* relay.abort))
+      // One turn for the last frames to be committed and written.
+      if (!drained) yield* Effect.sleep(50)
       server.closeAllConnections()
       events.tell({ _tag: "RelayStopped", clean })
       return clean ? ("clean" as const) : ("graceExpired" as const)

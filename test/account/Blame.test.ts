@@ -1,12 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BooksAway, BooksBroken, BooksBusy } from "#src/books/index"
-import {
-  TokenNameTaken,
-  TokenNotFound,
-  TokenOfFile,
-  TokensUnavailable,
-  TokensWithoutBooks
-} from "#src/account/index"
+import { TokenNameTaken, TokenNotFound, TokenOfFile, TokensUnavailable, TokensWithoutBooks } from "#src/account/index"
 import { blameOf } from "#src/errors/index"
 
 describe("who is to blame for books and tokens", () => {

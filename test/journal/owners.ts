@@ -14,10 +14,10 @@ import {
   type Lease,
   type Outcome,
   type Reader,
-  splitFrames,
   type StreamId,
   type StreamRecord
 } from "#src/journal/index"
+import { splitFrames } from "#src/journal/Frames"
 import { journalOn, late, makeTold, makeTurns, type Place, type Told } from "./kit.ts"
 
 /** One step. Owners, streams, leases and readers are named by any number, taken modulo how many there are. */

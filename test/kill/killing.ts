@@ -12,6 +12,7 @@ import { Effect, Exit, Scope } from "effect"
 import { Script, type ScriptedCall, ScriptedServer } from "effect-resilience/testing"
 import { channelOf } from "../support/relay.ts"
 import { type RelayProcess, startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
+import type { Ended } from "../support/spawnNode.ts"
 import { open, read, type SseEvent } from "../support/sse.ts"
 
 /** What is done to the clients of a round. */
@@ -170,6 +171,8 @@ const compile = async (): Promise<void> => {
 /** A relay that is killed and started again, between its clients and two false upstreams. */
 class World {
   readonly asked = new Map<string, Asked>()
+  /** The streams that there are complaints of. */
+  readonly complained = new Set<string>()
   /** How often it was started. */
   life = 0
   killedAt = 0
@@ -178,6 +181,8 @@ class World {
   private readonly folder = temporaryFolder()
   private file = ""
   private readonly calls: Array<() => void> = []
+  /** What its lives have logged, life by life, of streams that there are complaints of. */
+  private readonly logs: Array<string> = []
 
   /** The relay that runs, or is being started. */
   get running(): Promise<RelayProcess & { readonly since: number }> {
@@ -227,7 +232,7 @@ class World {
     // Nobody is sent to a dead one.
     const { promise, reject, resolve } = Promise.withResolvers<RelayProcess & { readonly since: number }>()
     this.relay = promise
-    await relay.ended
+    this.keep(await relay.ended)
     await this.start().then(
       () => this.running.then(resolve),
       (error: Error) => {
@@ -242,10 +247,21 @@ class World {
     return new Promise((resolve) => this.calls.push(resolve))
   }
 
+  private keep({ stderr }: Ended): void {
+    this.logs.push(stderr)
+  }
+
+  /** What was logged of a stream. */
+  logOf(id: string): ReadonlyArray<string> {
+    return this.logs.flatMap((log, life) =>
+      log.split("\n").flatMap((line) => (line.includes(id) ? [`  life ${life + 1}: ${line}`] : []))
+    )
+  }
+
   async close(): Promise<void> {
     const relay = await this.running
     relay.kill("SIGKILL")
-    await relay.ended
+    this.keep(await relay.ended)
     await Effect.runPromise(Scope.close(this.scope, Exit.void))
     this.folder.remove()
   }
@@ -389,7 +405,10 @@ const isConnectionError = (error: unknown): boolean =>
 
 const judge = async (world: World, client: Client, perLife: number, counts: Counts): Promise<void> => {
   const { events, kind, question, streamId } = client
-  const complain = (what: string): void => void counts.complaints.push(`${question} (${kind}, ${streamId}): ${what}`)
+  const complain = (what: string): void => {
+    counts.complaints.push(`${question} (${kind}, ${streamId}): ${what}`)
+    world.complained.add(streamId)
+  }
   counts.answers++
   counts.askedAnew += client.askedAnew
   const seqs = events.map(({ id }) => (id?.startsWith(`${streamId}.`) ? Number(id.slice(streamId.length + 1)) : -1))
@@ -555,6 +574,7 @@ export const runKills = async ({ kills, onRound, seed, worlds }: KillOptions): P
       }
     } finally {
       await world.close()
+      for (const id of world.complained) counts.complaints.push(`the log of ${id}:`, ...world.logOf(id))
     }
   }
   await compile()

@@ -15,7 +15,7 @@ import {
   writeConfiguration
 } from "../support/relayProcess.ts"
 import { runNode } from "../support/spawnNode.ts"
-import { contentOf, open, read } from "../support/sse.ts"
+import { contentOf, open, read, type SseEvent } from "../support/sse.ts"
 import { completion, sleep, streamIdOf } from "./kit.ts"
 import { whole } from "./matrix.ts"
 
@@ -56,6 +56,15 @@ const withProcess = async (sections: object, run: (stage: Stage) => Promise<void
 }
 
 const slow = answer({ delay: 40 })
+
+/** The text of a stream of the dialect. */
+const saidIn = (events: ReadonlyArray<SseEvent>): string =>
+  events
+    .map(({ json }) => {
+      const [choice] = (json?.["choices"] ?? []) as ReadonlyArray<{ readonly delta: { readonly content?: string } }>
+      return choice?.delta.content ?? ""
+    })
+    .join("")
 
 const refusedConnection = (url: string): Promise<string> =>
   read(url).then(
@@ -133,38 +142,73 @@ describe("SIGTERM", () => {
       assert.lengthOf(server.requests, 2)
     }))
 
-  it.concurrent("after the grace dialect readers get the error frame, and the exit code is 1", () =>
+  it.concurrent("after the grace what another process can go on with is left to it: cut off, and the exit code is 0", () =>
     withProcess({ server: { port: 0, shutdownGrace: "600 millis" } }, async ({ relay, server, again }) => {
       server.setDefault(cut(5, "stall"))
       const chat = await open(`${relay.url}/chat?message=hello`)
       const dialect = await open(`${relay.url}/v1/chat/completions`, { body: completion() })
       await Promise.all([chat.until(() => chat.events.length >= 6), dialect.until(() => dialect.events.length >= 6)])
-      server.setDefault(silence)
-      const waiting = read(`${relay.url}/v1/chat/completions`, { body: completion() })
-      await server.received(3)
       const told = performance.now()
       relay.kill("SIGTERM")
-      const framed = await dialect.done
+      const broken = await dialect.done
       assert.isAtLeast(performance.now() - told, 580)
-      assert.strictEqual(framed.ended, "complete")
-      assert.include(framed.events.at(-1)?.data, '"code":"shutting_down"')
-      assert.notInclude(framed.text, "[DONE]")
-      const { headers, status, text } = await waiting
-      assert.strictEqual(status, 503)
-      assert.include(text, '"code":"shutting_down"')
-      assert.strictEqual(headers["x-should-retry"], "true")
-      assert.strictEqual((await relay.ended).code, 1)
+      assert.strictEqual(broken.ended, "broken")
+      assert.notMatch(broken.text, /\[DONE\]|"error"/)
+      assert.strictEqual((await relay.ended).code, 0)
       assert.isBelow(performance.now() - told, 2500)
 
       const left = await chat.done
       assert.isDefined(left.retry)
-      // What was not done in time is not lost: the next process goes on with it.
       server.setDefault(answer())
       const next = await again()
       const rest = await read(`${next.url}/streams/${streamIdOf(left.events)}`)
       assert.strictEqual(rest.events.at(-1)?.event, "done")
       assert.strictEqual(contentOf(rest.events), whole)
+      const back = await read(`${next.url}/v1/chat/completions`, {
+        body: completion(),
+        headers: { "last-event-id": broken.events.at(-1)!.id! }
+      })
+      assert.strictEqual(back.events.at(-1)?.data, "[DONE]")
+      assert.strictEqual(saidIn([...broken.events, ...back.events]), whole)
     }))
+
+  it.concurrent("what nobody can go on with, or come back for, is told so, and the exit code is 1", () =>
+    withProcess({ server: { port: 0, shutdownGrace: "600 millis" } }, async ({ relay, server }) => {
+      server.setDefault(cut(3, "stall"))
+      // Two answers at once are not joined to others.
+      const several = await open(`${relay.url}/v1/chat/completions`, { body: completion({ n: 2 }) })
+      await several.until(() => several.events.length >= 3)
+      server.setDefault(silence)
+      const waiting = read(`${relay.url}/v1/chat/completions`, { body: completion() })
+      const wholly = read(`${relay.url}/v1/chat/completions`, { body: completion({ stream: false }) })
+      await server.received(3)
+      relay.kill("SIGTERM")
+      const framed = await several.done
+      assert.strictEqual(framed.ended, "complete")
+      assert.include(framed.events.at(-1)?.data, '"code":"shutting_down"')
+      assert.notInclude(framed.text, "[DONE]")
+      for (const { headers, status, text } of await Promise.all([waiting, wholly])) {
+        assert.strictEqual(status, 503)
+        assert.include(text, '"code":"shutting_down"')
+        assert.strictEqual(headers["x-should-retry"], "true")
+      }
+      assert.strictEqual((await relay.ended).code, 1)
+    }))
+
+  it.concurrent("where the store does not outlive it, each gets the error frame", () =>
+    withProcess(
+      { server: { port: 0, shutdownGrace: "600 millis" }, store: { type: "memory" } },
+      async ({ relay, server }) => {
+        server.setDefault(cut(5, "stall"))
+        const dialect = await open(`${relay.url}/v1/chat/completions`, { body: completion() })
+        await dialect.until(() => dialect.events.length >= 6)
+        relay.kill("SIGTERM")
+        const framed = await dialect.done
+        assert.strictEqual(framed.ended, "complete")
+        assert.include(framed.events.at(-1)?.data, '"code":"shutting_down"')
+        assert.strictEqual((await relay.ended).code, 1)
+      }
+    ))
 
   it.concurrent("with nothing under way it ends at once", () =>
     withProcess({}, async ({ relay }) => {

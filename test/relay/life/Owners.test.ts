@@ -10,7 +10,7 @@ import * as fc from "fast-check"
 import { type ClientDialectName, clientDialects } from "#src/dialect/index"
 import { type JournalStore, JournalStoreMemory } from "#src/journal/index"
 import { late } from "../../journal/kit.ts"
-import { readerOf, wholeText } from "../virtual.ts"
+import { type readerOf, wholeText } from "../virtual.ts"
 import { ask, comeBack, judge, type Life, type LifeOptions, passing, recordOf, startLife, virtually } from "./lives.ts"
 
 const parts = wholeText.match(/.{1,9}/gs)!

@@ -5,7 +5,7 @@
 import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Script, type ScriptedCall, ScriptedUpstream } from "effect-resilience/testing"
+import { type Script, type ScriptedCall, ScriptedUpstream } from "effect-resilience/testing"
 import { BreakerSection, type Channel, Registry, Selection, TimeoutsSection } from "#src/channel/index"
 import {
   type AnswerRequest,
@@ -15,7 +15,7 @@ import {
   payloadsOf,
   type UpstreamDialectName
 } from "#src/dialect/index"
-import { Journal, JournalStore, JournalStoreMemory, type StreamRecord } from "#src/journal/index"
+import { Journal, JournalStore, type JournalStoreMemory, type StreamRecord } from "#src/journal/index"
 import {
   type Answer,
   makeListeners,
@@ -96,6 +96,7 @@ export const startLife = Effect.fnUntraced(function* (
       },
       debug: false,
       rules: () => rules,
+      chatTimeout: () => 300_000,
       mayUse: mayUse ?? (() => Effect.succeed(true))
     }).pipe(
       Layer.provideMerge(
