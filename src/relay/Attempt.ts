@@ -51,7 +51,7 @@ export interface AttemptOptions {
   readonly watchdog: Watchdog
   /** Who writes what the call gives says when too much of it waits to be written, and when there is room again. */
   readonly onPressure: (listener: (full: boolean) => void) => void
-  /** How the answer ends is known; told with the frames that were shown till then, and once. */
+  /** How the answer ends is known, or is so no longer; told with the frames that were shown till then. */
   readonly onFinishing: () => void
 }
 
@@ -160,8 +160,9 @@ const makeSink = (
     finish({ verdict, byStatus: false, status: progress.status })
   }
   const noteFinishing = (): void => {
-    if (finishing || machine.phase._tag !== "Finishing") return
-    finishing = true
+    if (finishing === (machine.phase._tag === "Finishing")) return
+    // Content may follow what was taken for the end: then whoever takes the answer up must not think it whole.
+    finishing = !finishing
     options.onFinishing()
     if (!done) sooner()
   }
