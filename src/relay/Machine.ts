@@ -54,6 +54,8 @@ export interface Join {
   /** The code of the failure that broke the answer. */
   readonly reason: string
   readonly mode: ContinuationMode | "restart"
+  /** Nobody has said that the target takes the text as its own beginning. */
+  readonly unproven?: boolean | undefined
 }
 
 /** How an attempt ends, as far as its content says. */
@@ -222,7 +224,12 @@ export class Machine {
       join,
       stitcher: makeStitcher({
         committed: this.text,
-        mode: join.mode === "prefill" || join.mode === "token" ? "prefill" : "message"
+        mode:
+          join.mode === "message" || join.mode === "restart"
+            ? "message"
+            : join.unproven === true
+              ? "unproven"
+              : "prefill"
       })
     }
   }
