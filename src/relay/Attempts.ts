@@ -188,7 +188,10 @@ class Attempts {
     answer.pursuit = { ...answer.pursuit, attempts: attempts + 1 }
     answer.current = { target, number: attempts + 1, mode, startedAt: context.now() }
     if (broke === undefined || mode === undefined) answer.machine.begin(target.model)
-    else answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode })
+    else {
+      const unproven = mode === "prefill" && target.channel.continuation === "auto"
+      answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode, unproven })
+    }
     // Who is asked is known to whoever takes the answer up.
     answer.note(answer.machine.committed ? "streaming" : "started")
     return mode

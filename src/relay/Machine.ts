@@ -54,6 +54,8 @@ export interface Join {
   /** The code of the failure that broke the answer. */
   readonly reason: string
   readonly mode: ContinuationMode | "restart"
+  /** Nobody has said that the target takes the text as its own beginning. */
+  readonly unproven?: boolean | undefined
 }
 
 /** How an attempt ends, as far as its content says. */
@@ -86,10 +88,18 @@ export interface MachineOptions {
   readonly choices: number
   /** An estimate of the tokens in the request, for when no upstream says. */
   readonly inputEstimate: () => number
+  /**
+   * Whether nothing is shown before an attempt has said all: what its reader gets as one body, and what cannot be put
+   * together from parts, is begun anew while nobody has seen any of it. Default: what comes is shown.
+   */
+  readonly atOnce?: boolean | undefined
 }
 
 /** The longest answer that is relayed, in characters, with its reasoning and tool calls: its memory is bounded. */
 export const maxText = 8 * 1024 * 1024
+
+/** What a piece counts for while it waits, in characters: most are shorter. */
+const pieceSize = 256
 
 /** How many events are kept that come before the first content: they are shown with it. */
 const maxOpening = 32
@@ -145,6 +155,10 @@ export class Machine {
   private model = ""
   /** The end of an answer of which nothing was shown. */
   private pendingFinish: Delta | undefined
+  /** What the attempt has said so far, where it is shown at once, and about how long that is. */
+  private waiting: Array<Delta> | undefined
+  private waitingSize = 0
+  private readonly atOnce: boolean
   private opening: Array<Delta> = []
   private finishes = 0
   private said: Said | undefined
@@ -164,6 +178,7 @@ export class Machine {
     this.output = options.output
     this.choices = options.choices
     this.inputEstimate = options.inputEstimate
+    this.atOnce = options.atOnce === true
   }
 
   /**
@@ -203,6 +218,8 @@ export class Machine {
     this.parts.length = 0
     this.part = { quarters: 0, usage: undefined }
     this.pendingFinish = undefined
+    this.waiting = this.atOnce ? [] : undefined
+    this.waitingSize = 0
     this.said = undefined
     this.ran = false
     this.barren = undefined
@@ -222,7 +239,12 @@ export class Machine {
       join,
       stitcher: makeStitcher({
         committed: this.text,
-        mode: join.mode === "prefill" || join.mode === "token" ? "prefill" : "message"
+        mode:
+          join.mode === "message" || join.mode === "restart"
+            ? "message"
+            : join.unproven === true
+              ? "unproven"
+              : "prefill"
       })
     }
   }
@@ -231,8 +253,9 @@ export class Machine {
   step(event: UpstreamEvent): Verdict {
     switch (event._tag) {
       case "Delta":
-        return this.delta(event)
+        return this.waiting === undefined ? this.delta(event) : this.wait(this.waiting, event)
       case "Done":
+        this.unwait()
         return this.end(true)
       case "Fault":
         return this.loss(event.error)
@@ -241,6 +264,10 @@ export class Machine {
 
   /** The attempt's body ended by its framing, without the dialect's terminator. */
   eof(): Verdict {
+    if (this.waiting?.some(isContent) === true && !this.waiting.some(({ finish }) => finish !== undefined)) {
+      return truncated()
+    }
+    this.unwait()
     return this.end(false)
   }
 
@@ -283,6 +310,25 @@ export class Machine {
         shown
       )
     )
+  }
+
+  private wait(waiting: Array<Delta>, delta: Delta): Verdict {
+    waiting.push(delta)
+    this.waitingSize += delta.text.length + delta.reasoning.length + (delta.pieces === undefined ? 1 : pieceSize)
+    // Its end is known; or it is longer than any answer, which is for `delta` to say.
+    const ends = delta.finish !== undefined && !isUnknown(delta.finish) && !isContent(delta) && waiting.some(isContent)
+    return ends || this.waitingSize > maxText ? this.unwait() : going
+  }
+
+  /** Shows what has waited. */
+  private unwait(): Verdict {
+    const waiting = this.waiting ?? []
+    this.waiting = undefined
+    for (const delta of waiting) {
+      const verdict = this.delta(delta)
+      if (verdict._tag !== "Going") return verdict
+    }
+    return going
   }
 
   private delta(delta: Delta): Verdict {

@@ -231,6 +231,64 @@ describe("Machine", () => {
     })
   })
 
+  describe("R19: what is one body and cannot be put together waits until all of it is there", () => {
+    const waiting = () => {
+      const shown: Array<Payload> = []
+      const machine = new Machine({
+        encoder,
+        choices: 1,
+        inputEstimate: () => 7,
+        atOnce: true,
+        output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: () => {} }
+      })
+      machine.begin("m")
+      return { machine, shown }
+    }
+
+    it("a cut leaves nothing, and another attempt begins anew", () => {
+      for (const lose of [(m: Machine) => m.eof(), (m: Machine) => m.loss(cut)]) {
+        const { machine, shown } = waiting()
+        machine.step(text('{"a":'))
+        assert.strictEqual(lose(machine)._tag, "Broken")
+        assert.deepStrictEqual([shown, machine.committed, machine.phase._tag], [[], false, "Unseen"])
+        machine.begin("n")
+        machine.step(text('{"b":2'))
+        machine.step(text("}"))
+        machine.step(delta({ finish: "stop" }))
+        assert.strictEqual(machine.step(done)._tag, "Complete")
+        machine.complete(2)
+        assert.strictEqual(machine.text, '{"b":2}')
+        assert.strictEqual(shown[0]?.data, "n")
+      }
+    })
+
+    it("what is whole is shown at its end, whichever it is", () => {
+      const ends: ReadonlyArray<(m: Machine) => { readonly _tag: string }> = [
+        (m) => m.step(done),
+        (m) => (m.step(delta({ finish: "stop" })), m.loss(cut)),
+        (m) => (m.step(delta({ text: "}", finish: "stop" })), m.eof())
+      ]
+      for (const end of ends) {
+        const { machine, shown } = waiting()
+        machine.step(text("{"))
+        assert.deepStrictEqual(shown, [])
+        assert.strictEqual(end(machine)._tag, "Complete")
+        assert.isTrue(machine.committed)
+      }
+      const empty = waiting().machine
+      empty.step(delta({ finish: "stop" }))
+      assert.strictEqual(empty.step(done)._tag, "Broken")
+    })
+
+    it("what is longer than any answer ends", () => {
+      const { machine } = waiting()
+      const piece = text("x".repeat(1024 * 1024))
+      let verdict = "Going"
+      for (let i = 0; i < 20 && verdict === "Going"; i++) verdict = machine.step(piece)._tag
+      assert.deepStrictEqual([verdict, machine.full], ["Broken", true])
+    })
+  })
+
   describe("R3: the last finish counts, once nothing can follow it", () => {
     const stop = (words: string) => delta({ text: words, finish: "stop" })
     const finishOf = (shown: ReadonlyArray<Payload>) => JSON.parse(shown.at(-1)!.data).finish.native
