@@ -194,7 +194,8 @@ class World {
       const question = questionOf(call)
       const asked = this.asked.get(question)
       if (asked === undefined) return Script.status(500)
-      asked.lives.push(this.life)
+      // By whom it was asked, and not when: what a relay sends last may be read after its death.
+      asked.lives.push(Number(call.headers["x-life"]))
       for (const come of this.calls.splice(0)) come()
       return asked.play(Script.answer(textOf(question)).pipe(Script.every(pace)), asked.lives.length - 1)
     }
@@ -203,12 +204,13 @@ class World {
         Effect.runPromise(Scope.provide(ScriptedServer.make({ dialect: "openai", scripts: script }), this.scope))
       )
     )
+    const life = { "x-life": "${LIFE}" }
     this.file = writeConfiguration(this.folder.path, {
       server: { port: 0 },
       store: { type: "sqlite", path: `${this.folder.path}/relay.db` },
       channels: [
-        channelOf("a", a!.url, { priority: 1, continuation: "prefill" }),
-        channelOf("b", b!.url, { continuation: "message" })
+        channelOf("a", a!.url, { priority: 1, continuation: "prefill", headers: life }),
+        channelOf("b", b!.url, { continuation: "message", headers: life })
       ],
       // Nothing but the kills is tested: no answer ends for having been killed too often, no channel rests.
       retry: { times: 100 },
@@ -220,7 +222,10 @@ class World {
 
   async start(): Promise<void> {
     this.life++
-    this.relay = startRelayProcess(this.file, compiled).then((relay) => ({ ...relay, since: performance.now() }))
+    this.relay = startRelayProcess(this.file, { ...compiled, LIFE: String(this.life) }).then((relay) => ({
+      ...relay,
+      since: performance.now()
+    }))
     await this.relay
   }
 
