@@ -116,11 +116,15 @@ export const walls: ReadonlyArray<Wall> = [
     edits: [
       {
         file: "src/dialect/Event.ts",
-        find: 'export type FinishReason = "stop"',
-        put: 'export type FinishReason = "walls" | "stop"'
+        find: "export const finishReasons = [",
+        put: 'export const finishReasons = ["walls", '
       }
     ],
-    complain: { "src/dialect/chat/Client.ts": 1, "src/dialect/openai/Finish.ts": 1 }
+    complain: {
+      "src/dialect/anthropic/StopReason.ts": 1,
+      "src/dialect/chat/Client.ts": 1,
+      "src/dialect/openai/Finish.ts": 1
+    }
   },
   {
     name: "event of an upstream",
@@ -131,7 +135,7 @@ export const walls: ReadonlyArray<Wall> = [
         put: 'export type UpstreamEvent =\n  | { readonly _tag: "Walls" }\n'
       }
     ],
-    complain: { "src/relay/Machine.ts": 1 }
+    complain: { "src/dialect/anthropic/Decode.ts": 1, "src/relay/Machine.ts": 1 }
   },
   {
     name: "piece of an answer",
@@ -299,7 +303,7 @@ export const walls: ReadonlyArray<Wall> = [
         put: 'export type Step =\n  | { readonly _tag: "Walls" }\n'
       }
     ],
-    complain: { "src/relay/Attempts.ts": 1 }
+    complain: { "src/relay/Attempts.ts": 1, "src/relay/Count.ts": 1 }
   },
 
   // ------------------------------------------------------------------------------------------------------ settings

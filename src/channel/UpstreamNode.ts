@@ -5,7 +5,9 @@
 import * as Http from "node:http"
 import * as Https from "node:https"
 import { Effect, Layer } from "effect"
+import type { Readable, Transform } from "node:stream"
 import { DoRequestFailed, stackless } from "../errors/index.ts"
+import { codingsOf, decodersOf } from "./InflateNode.ts"
 import { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamSink } from "./Upstream.ts"
 
 /** How the sockets are kept. */
@@ -82,6 +84,9 @@ class Call implements UpstreamCall {
   private phase: Phase = "connecting"
   private client: Http.ClientRequest | undefined
   private answer: Http.IncomingMessage | undefined
+  /** What the answer is read from: itself, or what unpacks it. */
+  private body: Readable | undefined
+  private decoders: ReadonlyArray<Transform> = []
 
   constructor(pool: Pool, request: UpstreamRequest, sink: UpstreamSink) {
     this.pool = pool
@@ -106,17 +111,22 @@ class Call implements UpstreamCall {
     if (this.ended) return
     this.ended = true
     // What a destroyed request still has to say goes nowhere.
+    this.destroy()
+  }
+
+  private destroy(): void {
     this.client?.destroy()
+    for (const decoder of this.decoders) decoder.destroy()
   }
 
   readonly pause = (): void => {
     this.paused = true
-    this.answer?.pause()
+    this.body?.pause()
   }
 
   readonly resume = (): void => {
     this.paused = false
-    this.answer?.resume()
+    this.body?.resume()
   }
 
   // Nobody is called back before `open` has returned.
@@ -129,7 +139,7 @@ class Call implements UpstreamCall {
     if (this.ended) return
     const error = broken(reason, this.phase)
     this.ended = true
-    this.client?.destroy()
+    this.destroy()
     this.sink.onError(error)
   }
 
@@ -148,7 +158,7 @@ class Call implements UpstreamCall {
         accept: "text/event-stream, application/json",
         "content-type": "application/json",
         ...this.request.headers,
-        // What is compressed comes late, and nothing here would inflate it.
+        // What is compressed comes late; what comes so all the same is unpacked.
         "accept-encoding": "identity",
         "content-length": body.length
       }
@@ -190,14 +200,45 @@ class Call implements UpstreamCall {
     this.answer = answer
     this.phase = "reading the answer"
     answer.on("error", (error) => this.fail(reasonOf(error)))
-    answer.on("end", () => (answer.complete ? this.end() : this.fail("the answer was cut off")))
-    answer.on("close", () => this.fail("the answer was cut off"))
+    answer.on("end", () => {
+      if (!answer.complete) this.fail("the answer was cut off")
+      // What unpacks it has its own end.
+      else if (this.decoders.length === 0) this.end()
+    })
+    answer.on("close", () => {
+      if (this.decoders.length === 0 || !answer.complete) this.fail("the answer was cut off")
+    })
     this.sink.onHead(answer.statusCode ?? 0, answer.headers)
     if (this.ended) return
-    answer.on("data", (chunk: Uint8Array) => {
+    const coded = codingsOf(answer.headers["content-encoding"])
+    if (coded === undefined) return this.flow(answer)
+    answer.once("data", (first: Uint8Array) => {
+      if (this.ended) return
+      answer.pause()
+      answer.unshift(first)
+      this.unpack(answer, decodersOf(coded, first))
+    })
+  }
+
+  /** Each unpacks for the next; what does not fit its label is a broken answer. */
+  private unpack(answer: Http.IncomingMessage, decoders: ReadonlyArray<Transform>): void {
+    this.decoders = decoders
+    let from: Readable = answer
+    for (const decoder of decoders) {
+      decoder.on("error", () => this.fail("the answer's compression is broken"))
+      from = from.pipe(decoder)
+    }
+    if (from !== answer) from.on("end", () => this.end())
+    this.flow(from)
+  }
+
+  private flow(body: Readable): void {
+    this.body = body
+    body.on("data", (chunk: Uint8Array) => {
       if (!this.ended) this.sink.onData(chunk)
     })
-    if (this.paused) answer.pause()
+    if (this.paused) body.pause()
+    else body.resume()
   }
 
   private end(): void {

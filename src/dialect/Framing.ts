@@ -3,6 +3,7 @@
  */
 import { makeSseParser } from "../sse/index.ts"
 import type { Payload } from "./Dialect.ts"
+import { isObject, parseJson } from "./Json.ts"
 
 /** A frame came that is larger than may be. */
 export interface Overflow {
@@ -20,10 +21,17 @@ export interface Framing {
   }
 }
 
-/** Server-sent events. */
+// A server that closes at once behind its last line has said all of it, if that line is whole.
+const isWhole = ({ data }: { readonly data: string }): boolean => data.trim() === "[DONE]" || isObject(parseJson(data))
+
+/** Server-sent events, with an upstream's last one even where no blank line ends it. */
 export const sse: Framing = {
   make: ({ maxEventBytes, onFrame }) => {
-    const parser = makeSseParser({ maxEventBytes, onEvent: ({ data, event }) => onFrame(event, data) })
+    const parser = makeSseParser({
+      maxEventBytes,
+      onEvent: ({ data, event }) => onFrame(event, data),
+      isWholeAtEnd: isWhole
+    })
     return { feed: (chunk) => parser.feed(chunk), end: () => parser.end() }
   }
 }

@@ -138,6 +138,7 @@ export class Answer {
       encoder: this.encoder,
       choices: start.request.choices,
       inputEstimate: start.request.inputEstimate,
+      atOnce: start.request.json && start.request.delivery === "whole",
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {

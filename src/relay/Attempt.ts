@@ -16,6 +16,7 @@ import {
 } from "../dialect/index.ts"
 import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
 import { answered, content, hold, release } from "../stream/index.ts"
+import { bodyKind } from "./BodyKind.ts"
 import type { Machine, Verdict } from "./Machine.ts"
 import { type AttemptLimits, type Progress, startProgress, type Watchdog } from "./Watchdog.ts"
 
@@ -30,6 +31,9 @@ export interface AttemptEnd {
 
 /** The largest body of an answer that is not a stream, in bytes. */
 const maxWholeBody = 8 * 1024 * 1024
+
+/** How much of a good answer's body is looked at to see what it is, in bytes. */
+const sniffed = 1024
 
 /** How much of a failed answer's body is read, in bytes. */
 const maxErrorBody = 64 * 1024
@@ -51,7 +55,7 @@ export interface AttemptOptions {
   readonly watchdog: Watchdog
   /** Who writes what the call gives says when too much of it waits to be written, and when there is room again. */
   readonly onPressure: (listener: (full: boolean) => void) => void
-  /** How the answer ends is known; told with the frames that were shown till then, and once. */
+  /** How the answer ends is known, or is so no longer; told with the frames that were shown till then. */
   readonly onFinishing: () => void
 }
 
@@ -150,6 +154,7 @@ const makeSink = (
   let mode: "unknown" | "stream" | "whole" | "error" = "unknown"
   let answer: HttpAnswer = { status: 0, headers: {}, body: "", now: 0 }
   let size = 0
+  let labelled = false
   let done = false
   let finishing = false
   const chunks: Array<Uint8Array> = []
@@ -160,8 +165,9 @@ const makeSink = (
     finish({ verdict, byStatus: false, status: progress.status })
   }
   const noteFinishing = (): void => {
-    if (finishing || machine.phase._tag !== "Finishing") return
-    finishing = true
+    if (finishing === (machine.phase._tag === "Finishing")) return
+    // Content may follow what was taken for the end: then whoever takes the answer up must not think it whole.
+    finishing = !finishing
     options.onFinishing()
     if (!done) sooner()
   }
@@ -212,6 +218,18 @@ const makeSink = (
     noteFinishing()
   }
 
+  const feed = (chunk: Uint8Array): void => {
+    if (done) return
+    const overflow = frames.feed(chunk)
+    noteFinishing()
+    if (overflow === undefined) return
+    settle(
+      machine.loss(
+        stackless(() => new BadResponse({ message: `an event of more than ${overflow.maxEventBytes} bytes` }))
+      )
+    )
+  }
+
   const sink: UpstreamSink = {
     onHead: guarded((status, headers) => {
       const now = clock.currentTimeMillisUnsafe()
@@ -220,27 +238,24 @@ const makeSink = (
       progress.status = mapped
       answer = { status: mapped, headers, body: "", now }
       const success = mapped >= 200 && mapped <= 299
-      const type = (headerOf(headers, "content-type") ?? "").toLowerCase()
+      labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
       if (!success) {
         mode = "error"
         progress.failedAt = now
         sooner()
-      } else if (type.includes("text/event-stream")) mode = "stream"
-      else mode = "whole"
+      }
     }),
     onData: guarded((chunk) => {
-      if (mode === "stream") {
-        const overflow = frames.feed(chunk)
-        noteFinishing()
-        if (overflow !== undefined)
-          settle(
-            machine.loss(
-              stackless(() => new BadResponse({ message: `an event of more than ${overflow.maxEventBytes} bytes` }))
-            )
-          )
+      if (mode === "stream") return feed(chunk)
+      size += chunk.length
+      if (mode === "unknown") {
+        chunks.push(chunk)
+        mode = bodyKind(Buffer.concat(chunks).toString("utf8", 0, sniffed), labelled)
+        if (mode === "unknown" && size >= sniffed) mode = "whole"
+        if (mode === "whole") content(progress.clocks, clock.currentTimeMillisUnsafe())
+        if (mode === "stream") for (const held of chunks.splice(0)) feed(held)
         return
       }
-      size += chunk.length
       if (mode === "error") {
         if (size <= maxErrorBody) chunks.push(chunk)
         else failed()
@@ -254,7 +269,8 @@ const makeSink = (
     }),
     onEnd: guarded(() => {
       if (mode === "error") failed()
-      else if (mode === "whole") readWhole()
+      // Nothing has come of a stream: it is cut, or empty.
+      else if (mode === "whole" || (mode === "unknown" && (size > 0 || !labelled))) readWhole()
       else {
         frames.end()
         const halted = decoder.halt()

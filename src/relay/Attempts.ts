@@ -17,7 +17,7 @@ import { BadResponse, ClientGone, DeadlineExceeded, type ResilienceError, stackl
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { attempt, type AttemptEnd } from "./Attempt.ts"
-import { continuable, continuationModes, refusesMode } from "./Decision.ts"
+import { continuable, continuationModes, refusesForGood, refusesMode, splices } from "./Decision.ts"
 import * as Pursuit from "./Pursuit.ts"
 import { passedOver, type TrailEntry, trailEntry } from "./Trail.ts"
 import type { AttemptLimits } from "./Watchdog.ts"
@@ -42,8 +42,12 @@ class Attempts {
   private step: Ask = Pursuit.anybody
   /** What of this conversation was refused: for this request only, whoever is asked. */
   private readonly refusedOnce = new Set<string>()
+  /** The body of the attempt under way. */
+  private sent = ""
   /** The fields that each channel has no words for. */
   private readonly wordless = new Map<string, ReadonlyArray<string>>()
+  /** The modes in which targets did not go on from this answer: from another one they may. */
+  private readonly declined = new Map<string, ReadonlyArray<ContinuationMode>>()
 
   constructor(answer: Answer, context: AnswerContext) {
     this.answer = answer
@@ -122,16 +126,16 @@ class Attempts {
   })
 
   private wanted({ only, otherKey }: Pick<Ask, "only" | "otherKey">): Wanted {
-    const { answer, context } = this
-    const { machine, pursuit, start } = answer
+    const { machine, pursuit, start } = this.answer
     const continuing = pursuit.broke !== undefined && machine.text !== ""
+    const spliced = continuing && splices(start.request, machine.text)
     return {
       model: start.request.model,
       tried: Pursuit.triedOf(pursuit),
       only,
       otherKey,
       suits: continuing
-        ? (target) => continuable(start.request, machine.phase, target, context.selection.refused(target).modes)
+        ? (target) => spliced && continuable(start.request, machine.phase, target, this.refusedModes(target))
         : undefined,
       unsaid: this.unsaid
     }
@@ -178,16 +182,16 @@ class Attempts {
     if (previous !== undefined && previous.channel !== id) {
       context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: previous.channel, to: id })
     }
-    const modes =
-      broke === undefined
-        ? []
-        : continuationModes(answer.start.request, target, context.selection.refused(target).modes)
+    const modes = broke === undefined ? [] : continuationModes(answer.start.request, target, this.refusedModes(target))
     const mode =
       broke === undefined ? undefined : answer.machine.text === "" ? "restart" : (modes[0] ?? ("message" as const))
     answer.pursuit = { ...answer.pursuit, attempts: attempts + 1 }
     answer.current = { target, number: attempts + 1, mode, startedAt: context.now() }
     if (broke === undefined || mode === undefined) answer.machine.begin(target.model)
-    else answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode })
+    else {
+      const unproven = mode === "prefill" && target.channel.continuation === "auto"
+      answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode, unproven })
+    }
     // Who is asked is known to whoever takes the answer up.
     answer.note(answer.machine.committed ? "streaming" : "started")
     return mode
@@ -226,6 +230,7 @@ class Attempts {
       })
     }
     const encoded: Encoded = encoding.success
+    this.sent = encoded.body
     answer.dropped = encoded.dropped
     return Effect.onInterrupt(
       attempt({
@@ -297,9 +302,7 @@ class Attempts {
         return answer.complete()
       }
       if (refusal !== undefined) {
-        if (!(refusal._tag === "Field" && this.refusedOnce.has(refusal.path))) {
-          context.selection.rememberRefusal(target, refusal)
-        }
+        if (!(refusal._tag === "Field" && this.refusedOnce.has(refusal.path))) this.remember(target, refusal, end)
       } else if (error === undefined) return
       else if (error._tag !== "DeadlineExceeded") answer.settings.budget.failure(context.now())
       const [pursuit, step] = Pursuit.next(
@@ -318,7 +321,7 @@ class Attempts {
           ...(yield* this.facts(() => this.isUsable(target))),
           otherwise:
             refusal?._tag === "Field" ||
-            continuationModes(answer.start.request, target, context.selection.refused(target).modes).length > 0
+            continuationModes(answer.start.request, target, this.refusedModes(target)).length > 0
         }
       )
       answer.pursuit = pursuit
@@ -333,6 +336,20 @@ class Attempts {
     }
   )
 
+  private remember(target: Target, refusal: Refusal, { verdict }: AttemptEnd): void {
+    if (refusal._tag === "Field" || refusesForGood(verdict)) {
+      return this.context.selection.rememberRefusal(target, refusal)
+    }
+    const known = this.declined.get(declinedKey(target)) ?? []
+    this.declined.set(declinedKey(target), [...known, refusal.mode])
+  }
+
+  private refusedModes(target: Target): ReadonlySet<ContinuationMode> {
+    const { modes } = this.context.selection.refused(target)
+    const declined = this.declined.get(declinedKey(target))
+    return declined === undefined ? modes : new Set([...modes, ...declined])
+  }
+
   /** What the target does not take although no client had asked for it: it is asked without, or otherwise. */
   private refusal(target: Target, mode: Mode | undefined, end: AttemptEnd): Refusal | undefined {
     const { verdict, status } = end
@@ -346,12 +363,13 @@ class Attempts {
       const path = refusedField(
         verdict.error,
         status,
-        fields.filter((field) => !known.has(field) && !this.refusedOnce.has(field))
+        fields.filter((field) => !known.has(field) && !this.refusedOnce.has(field)),
+        this.sent
       )
       if (path !== undefined && once.includes(path)) this.refusedOnce.add(path)
       if (path !== undefined) return { _tag: "Field", path }
     }
-    return mode !== undefined && mode !== "restart" && refusesMode(verdict, status) ? { _tag: "Mode", mode } : undefined
+    return mode !== undefined && mode !== "restart" && refusesMode(verdict) ? { _tag: "Mode", mode } : undefined
   }
 
   private facts(usable: () => boolean): Effect.Effect<Omit<Pursuit.Facts, "otherwise">> {
@@ -438,6 +456,8 @@ class Attempts {
     return { _tag: "Failure", error, penalise: !this.answer.pursuit.penalised.includes(channel) }
   }
 }
+
+const declinedKey = ({ channel, model }: Target): string => `${channel.id} ${model}`
 
 const ignored: Outcome = { _tag: "Ignored" }
 

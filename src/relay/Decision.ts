@@ -149,19 +149,57 @@ export const continuable = (
   target.channel.stream &&
   continuationModes(request, target, refused).length > 0
 
-// "This model does not support assistant message prefill", "a final `assistant` message must start with …"
-const namesPrefill = /\bprefill|\bfinal .?assistant\b/i
+// What is asked for that a joint would break: a grammar or a choice begins at its beginning again, a prediction is of the
+// whole, and sound has no partial.
+const wholeOnly = /^(guided_(?!json)|grammar|regex|ebnf|prediction\b|audio\b)/
+// Other words for a grammar, where it is none for JSON.
+const formats = /^(response_format|structured_outputs)\b/
 
 /**
- * Whether an attempt's end means that the target does not take the mode it was asked in: it began the answer anew, or it
- * refused the request, or it said so in words, with whatever status.
+ * Whether what is asked for can be put together from two parts at all, at this place. A stop sequence is looked for in what
+ * an upstream writes itself: one that the partial holds, or ends inside of, would be overrun.
  */
-export const refusesMode = (verdict: Verdict, status: number | undefined): boolean =>
+export const splices = ({ asked, json }: Pick<AnswerRequest, "asked" | "json">, partial: string): boolean => {
+  const { meanings, stop } = asked()
+  if (meanings.some(({ path }) => wholeOnly.test(path) || (!json && formats.test(path)))) return false
+  return (stop?.sequences ?? []).every((sequence) => sequence === "" || !holds(partial, sequence))
+}
+
+const holds = (text: string, sequence: string): boolean => {
+  if (text.includes(sequence)) return true
+  for (let length = Math.min(sequence.length - 1, text.length); length > 0; length--) {
+    if (text.endsWith(sequence.slice(0, length))) return true
+  }
+  return false
+}
+
+// "This model does not support assistant message prefill", "a final `assistant` message must start with …", "Expected last
+// role User or Tool", "roles must alternate", "Cannot set add_generation_prompt to True when the last message is from …".
+const namesTurn =
+  /\bprefill|\bassistant.? (message|turn|role)|\b(last|final) .?(assistant|message|role|turn)|\broles? (must|should) alternate|\bend(s|ing)? with an? .?(user|assistant)|add_generation_prompt|continue_final_message/i
+
+/**
+ * Whether an attempt's end means that the target does not take the mode that it was asked in: it began the answer anew, it
+ * said nothing, it blamed the request, or it named the added turn. The same request went well before the turn was added, so
+ * that nobody else's fault can be meant, whatever the status.
+ */
+export const refusesMode = (verdict: Verdict): boolean => {
+  if (verdict._tag === "Refused") return true
+  if (verdict._tag !== "Broken") return false
+  const { error } = verdict
+  const blame = blameOf(error)
+  return blame === "caller" || blame === "content" || codeOf(error) === "empty_response" || refusesForGood(verdict)
+}
+
+/**
+ * Whether the target will not take the mode from others either. What is said of this answer (too long, not allowed, nothing
+ * to add) holds for this answer.
+ */
+export const refusesForGood = (verdict: Verdict): boolean =>
   verdict._tag === "Refused" ||
   (verdict._tag === "Broken" &&
-    ((status === 400 && codeOf(verdict.error) === "invalid_request") ||
-      namesPrefill.test(verdict.error.upstream?.message ?? "")))
+    (codeOf(verdict.error) === "invalid_request" || namesTurn.test(verdict.error.upstream?.message ?? "")))
 
 /** Whether an answer that was shown goes on after a failure. A continuation that is refused is not the caller's fault. */
 export const goesOn = (blame: Blame, continuing: boolean): boolean =>
-  ruleOf(blame).move || (blame === "caller" && continuing)
+  ruleOf(blame).move || ((blame === "caller" || blame === "content") && continuing)

@@ -19,7 +19,8 @@ import {
   seals,
   tokenQuarters,
   type UpstreamEvent,
-  type Usage
+  type Usage,
+  withoutFinish
 } from "../dialect/index.ts"
 import {
   EmptyResponse,
@@ -53,6 +54,8 @@ export interface Join {
   /** The code of the failure that broke the answer. */
   readonly reason: string
   readonly mode: ContinuationMode | "restart"
+  /** Nobody has said that the target takes the text as its own beginning. */
+  readonly unproven?: boolean | undefined
 }
 
 /** How an attempt ends, as far as its content says. */
@@ -85,10 +88,18 @@ export interface MachineOptions {
   readonly choices: number
   /** An estimate of the tokens in the request, for when no upstream says. */
   readonly inputEstimate: () => number
+  /**
+   * Whether nothing is shown before an attempt has said all: what its reader gets as one body, and what cannot be put
+   * together from parts, is begun anew while nobody has seen any of it. Default: what comes is shown.
+   */
+  readonly atOnce?: boolean | undefined
 }
 
 /** The longest answer that is relayed, in characters, with its reasoning and tool calls: its memory is bounded. */
 export const maxText = 8 * 1024 * 1024
+
+/** What a piece counts for while it waits, in characters: most are shorter. */
+const pieceSize = 256
 
 /** How many events are kept that come before the first content: they are shown with it. */
 const maxOpening = 32
@@ -97,6 +108,30 @@ const maxOpening = 32
 const endsEmpty = ({ reason }: Finish): boolean => reason === "content-filter" || reason === "length"
 
 const isUnknown = (finish: Finish): boolean => finish.reason === "unknown"
+
+/** The finish that was said last, and what must come behind it for it to be believed. */
+interface Said {
+  readonly finish: Finish
+  /**
+   * `known`: nothing more, it came alone · `end`: a clean end of the body, or the terminator: it came beside content, or
+   * after one that content had followed · `terminator`: nobody knows it, or content has followed.
+   */
+  readonly trust: "known" | "end" | "terminator"
+  /** The step that says it, where it was not shown. A finish is held until nothing can follow it. */
+  readonly held: Delta | undefined
+  readonly shown: boolean
+}
+
+const isBlank = (text: string): boolean => text.trim() === ""
+
+// A sentence that is over, with what may close behind it; or a fence, table or heading that stands closed.
+const closed = /[.!?\u2026\u3002\uff01\uff1f\u061f\u0964]["'\u201d\u2019\u00bb)\]}*_`]*$|^\s*(```|~~~)$/mu
+
+/** Whether a text ends as texts end: its last sentence is closed, and so is its last fence. */
+const endsLikeAnEnd = (text: string): boolean => {
+  const end = text.trimEnd()
+  return (end.match(/^\s*(```|~~~)/gm) ?? []).length % 2 === 0 && closed.test(end.slice(end.lastIndexOf("\n") + 1))
+}
 
 /** One answer's life. */
 export class Machine {
@@ -120,12 +155,21 @@ export class Machine {
   private model = ""
   /** The end of an answer of which nothing was shown. */
   private pendingFinish: Delta | undefined
+  /** What the attempt has said so far, where it is shown at once, and about how long that is. */
+  private waiting: Array<Delta> | undefined
+  private waitingSize = 0
+  private readonly atOnce: boolean
   private opening: Array<Delta> = []
   private finishes = 0
-  /** A finish that nobody knows: it may mean that the answer broke, and is believed only with the terminator behind it. */
-  private unproven: { readonly finish: Finish; readonly shown: boolean } | undefined
+  private said: Said | undefined
+  /** Content has followed a finish of this attempt: none that comes alone is believed either. */
+  private ran = false
+  /** What was joined, and has said nothing new so far. */
+  private barren: Join | undefined
   /** A tool call was shown. */
   private called = false
+  /** Something was shown that cannot be spliced. */
+  private sealed = false
   /** How many characters were shown beside the text. */
   private beside = 0
 
@@ -134,6 +178,7 @@ export class Machine {
     this.output = options.output
     this.choices = options.choices
     this.inputEstimate = options.inputEstimate
+    this.atOnce = options.atOnce === true
   }
 
   /**
@@ -147,8 +192,9 @@ export class Machine {
     this.beside = replayed.beside
     this.committed = replayed.begun
     this.called = replayed.called
+    this.sealed = replayed.sealed || this.choices > 1
     if (finish === undefined && replayed.finish !== undefined && isUnknown(replayed.finish)) {
-      this.unproven = { finish: replayed.finish, shown: true }
+      this.said = { finish: replayed.finish, trust: "terminator", held: undefined, shown: true }
     }
     this.parts.push(...costs)
     const counted = costs.reduce((sum, { quarters }) => sum + quarters, 0)
@@ -172,7 +218,11 @@ export class Machine {
     this.parts.length = 0
     this.part = { quarters: 0, usage: undefined }
     this.pendingFinish = undefined
-    this.unproven = undefined
+    this.waiting = this.atOnce ? [] : undefined
+    this.waitingSize = 0
+    this.said = undefined
+    this.ran = false
+    this.barren = undefined
     this.opening = []
   }
 
@@ -181,13 +231,20 @@ export class Machine {
     // An attempt that showed nothing is not part of the answer; what it cost is in the trail.
     if (this.part.quarters > 0) this.parts.push(this.part)
     this.part = { quarters: 0, usage: undefined }
-    this.unproven = undefined
+    this.said = undefined
+    this.ran = false
+    this.barren = undefined
     this.phase = {
       _tag: "Joining",
       join,
       stitcher: makeStitcher({
         committed: this.text,
-        mode: join.mode === "prefill" || join.mode === "token" ? "prefill" : "message"
+        mode:
+          join.mode === "message" || join.mode === "restart"
+            ? "message"
+            : join.unproven === true
+              ? "unproven"
+              : "prefill"
       })
     }
   }
@@ -196,8 +253,9 @@ export class Machine {
   step(event: UpstreamEvent): Verdict {
     switch (event._tag) {
       case "Delta":
-        return this.delta(event)
+        return this.waiting === undefined ? this.delta(event) : this.wait(this.waiting, event)
       case "Done":
+        this.unwait()
         return this.end(true)
       case "Fault":
         return this.loss(event.error)
@@ -206,6 +264,10 @@ export class Machine {
 
   /** The attempt's body ended by its framing, without the dialect's terminator. */
   eof(): Verdict {
+    if (this.waiting?.some(isContent) === true && !this.waiting.some(({ finish }) => finish !== undefined)) {
+      return truncated()
+    }
+    this.unwait()
     return this.end(false)
   }
 
@@ -238,13 +300,35 @@ export class Machine {
     const phase = this.phase
     this.phase = { _tag: "Ended" }
     const finish = phase._tag === "Finishing" ? phase.finish : this.ownFinish()
-    const shown = phase._tag === "Finishing" && phase.shown
+    const held = phase._tag === "Finishing" && !phase.shown ? this.said?.held : undefined
+    // As the upstream said it: what stands beside a finish is often nowhere else.
+    if (held !== undefined) this.show(held)
+    const shown = held !== undefined || (phase._tag === "Finishing" && phase.shown)
     this.output.show(
       this.encoder.complete(
         { finish, usage: this.usage(), fullContent: this.text, tokenCount: this.tokenCount, attempts },
         shown
       )
     )
+  }
+
+  private wait(waiting: Array<Delta>, delta: Delta): Verdict {
+    waiting.push(delta)
+    this.waitingSize += delta.text.length + delta.reasoning.length + (delta.pieces === undefined ? 1 : pieceSize)
+    // Its end is known; or it is longer than any answer, which is for `delta` to say.
+    const ends = delta.finish !== undefined && !isUnknown(delta.finish) && !isContent(delta) && waiting.some(isContent)
+    return ends || this.waitingSize > maxText ? this.unwait() : going
+  }
+
+  /** Shows what has waited. */
+  private unwait(): Verdict {
+    const waiting = this.waiting ?? []
+    this.waiting = undefined
+    for (const delta of waiting) {
+      const verdict = this.delta(delta)
+      if (verdict._tag !== "Going") return verdict
+    }
+    return going
   }
 
   private delta(delta: Delta): Verdict {
@@ -260,16 +344,35 @@ export class Machine {
         return this.joining(delta, this.phase.stitcher, this.phase.join)
       case "Flowing":
       case "Sealed":
-        this.show(delta)
-        if (seals(delta)) this.phase = { _tag: "Sealed" }
-        this.noteFinish(delta)
-        return going
+        return this.flowing(delta)
       case "Finishing":
-        if (isContent(delta)) this.show(delta)
-        return going
+        if (!isContent(delta)) return this.noteFinish(delta)
+        // It was not the end.
+        this.phase = { _tag: this.sealed ? "Sealed" : "Flowing" }
+        return this.flowing(delta)
       case "Ended":
         return going
     }
+  }
+
+  private flowing(delta: Delta): Verdict {
+    if (isContent(delta)) {
+      this.follow()
+      this.show(this.choices > 1 ? delta : withoutFinish(delta))
+      if (seals(delta)) {
+        this.barren = undefined
+        this.sealed = true
+        this.phase = { _tag: "Sealed" }
+      }
+    } else if (delta.finish === undefined || this.choices > 1) this.show(delta)
+    return this.noteFinish(delta)
+  }
+
+  /** Content comes: a finish that was said before it was not the end. */
+  private follow(): void {
+    if (this.said === undefined) return
+    this.ran = true
+    this.said = { ...this.said, trust: "terminator", held: undefined }
   }
 
   private commit(): void {
@@ -292,10 +395,9 @@ export class Machine {
       return going
     }
     this.commit()
-    this.phase = seals(delta) || this.choices > 1 ? { _tag: "Sealed" } : { _tag: "Flowing" }
-    this.show(delta)
-    this.noteFinish(delta)
-    return going
+    this.sealed = seals(delta) || this.choices > 1
+    this.phase = { _tag: this.sealed ? "Sealed" : "Flowing" }
+    return this.flowing(delta)
   }
 
   private joining(delta: Delta, stitcher: Stitcher, join: Join): Verdict {
@@ -309,36 +411,51 @@ export class Machine {
         this.release(released)
       }
     }
+    if (isContent(delta)) this.follow()
     if (seals(delta)) {
       if (this.phase._tag === "Joining") {
-        const settled = this.settle(stitcher, join)
-        if (settled._tag === "Refused") return settled
+        const rest = stitcher.end()
+        if (stitcher.decision?.refused === true) return refused
+        this.joined(join, stitcher.decision?.seam ?? "exact", stitcher.decision?.dropped ?? 0)
+        this.release(rest)
       }
+      this.barren = undefined
+      this.sealed = true
       this.phase = { _tag: "Sealed" }
-      this.show(delta)
+      // Its text went through the stitcher.
+      const rest = withoutFinish(delta)
+      this.show(delta.text === "" ? rest : { ...rest, text: "", from: undefined, raw: undefined })
     }
-    if (delta.finish !== undefined && this.phase._tag === "Joining") {
-      const settled = this.settle(stitcher, join)
-      if (settled._tag === "Refused") return settled
-      this.noteOwn(delta.finish, false)
-    } else if (delta.finish !== undefined) {
-      this.noteOwn(delta.finish, this.phase._tag === "Sealed")
-    }
-    return going
+    return this.noteFinish(delta)
   }
 
   /** A continuation ended while it was held: what is sure now is all that there will be. */
-  private settle(stitcher: Stitcher, join: Join): Verdict {
+  private settle(stitcher: Stitcher, join: Join, finish: Finish): Verdict {
     const rest = stitcher.end()
     const decision = stitcher.decision
     if (decision?.refused === true) return refused
-    this.joined(join, decision?.seam ?? "exact", decision?.dropped ?? 0)
+    const empty = isBlank(rest) && decision?.seam !== "restart"
+    if (empty && !this.mayBeEmpty(join, finish)) return emptyAnswer()
+    this.joined(join, empty ? "ambiguous" : (decision?.seam ?? "exact"), decision?.dropped ?? 0)
     this.release(rest)
+    this.barren = undefined
     return going
+  }
+
+  /**
+   * Whether a continuation that says nothing new may end the answer. It proves nothing: who does not know how to go on says
+   * nothing either. Only whoever wrote the text itself and was given it as its own beginning may mean that it was all.
+   */
+  private mayBeEmpty(join: Join, finish: Finish): boolean {
+    return join.mode === "restart"
+      ? endsEmpty(finish)
+      : join.mode === "prefill" && join.from === join.to && finish.reason === "stop" && endsLikeAnEnd(this.text)
   }
 
   private joined(join: Join, seam: Seam["seam"], dropped: number): void {
     this.phase = { _tag: "Flowing" }
+    // A target that has written all of the text by itself has said something, though nothing of it is new.
+    this.barren = seam === "restart" ? undefined : join
     const at = { from: join.from, to: join.to, reason: join.reason, offset: codePoints(this.text), dropped, seam }
     this.output.onSeam(at, join.mode)
     this.output.show(this.encoder.failover(at))
@@ -346,6 +463,7 @@ export class Machine {
 
   private release(text: string): void {
     if (text === "") return
+    if (!isBlank(text)) this.barren = undefined
     this.text += text
     this.part.quarters += tokenQuarters(text)
     this.tokenCount++
@@ -354,6 +472,7 @@ export class Machine {
 
   private show(delta: Delta): void {
     if (delta.text !== "") {
+      if (this.barren !== undefined && !isBlank(delta.text)) this.barren = undefined
       this.text += delta.text
       this.tokenCount++
     }
@@ -367,22 +486,50 @@ export class Machine {
     if (payloads.length > 0) this.output.show(payloads)
   }
 
-  private noteFinish(delta: Delta): void {
-    if (delta.finish === undefined) return
+  private noteFinish(delta: Delta): Verdict {
+    const { finish } = delta
+    const content = isContent(delta)
+    if (finish === undefined) {
+      // Usage behind a finish says that it was the end.
+      const proves = delta.usage !== undefined && !content && !this.ran && this.said?.trust === "end"
+      if (proves && this.phase._tag !== "Finishing") return this.believe({ ...this.said!, trust: "known" })
+      return going
+    }
     this.finishes++
-    if (isUnknown(delta.finish)) this.unproven = { finish: delta.finish, shown: true }
-    else if (this.finishes >= this.choices) this.phase = { _tag: "Finishing", finish: delta.finish, shown: true }
+    const every = this.finishes >= this.choices
+    if (!every && !isUnknown(finish)) return going
+    const ended = this.phase._tag === "Finishing"
+    const trust = isUnknown(finish) && !ended ? "terminator" : content || this.ran ? "end" : "known"
+    const shown = this.choices > 1
+    const said: Said = { finish, trust, held: content || shown ? undefined : delta, shown }
+    // The last one counts.
+    if (trust === "known") return this.believe(said)
+    this.said = said
+    return going
   }
 
-  /** A continuation has its finish. */
-  private noteOwn(finish: Finish, shown: boolean): void {
-    if (isUnknown(finish)) this.unproven = { finish, shown }
-    else this.phase = { _tag: "Finishing", finish, shown }
+  /** The end is known, but for the usage. */
+  private believe(said: Said): Verdict {
+    const { phase } = this
+    this.said = said
+    if (phase._tag === "Joining") {
+      const settled = this.settle(phase.stitcher, phase.join, said.finish)
+      if (settled._tag !== "Going") return settled
+      // It was written with other words before it: what joins it says its finish itself.
+      this.said = { ...said, held: undefined }
+    } else if (this.barren !== undefined && !this.mayBeEmpty(this.barren, said.finish)) return emptyAnswer()
+    this.phase = { _tag: "Finishing", finish: said.finish, shown: said.shown }
+    return going
   }
 
-  /** The terminator has come, behind a finish that nobody knows, or behind none. */
-  private terminated(): Verdict {
-    return this.finish(this.unproven?.finish ?? this.ownFinish(), this.unproven?.shown ?? false)
+  /** The body has ended, with its terminator or without. */
+  private ends(terminated: boolean): Verdict {
+    const { said } = this
+    if (!terminated && (said === undefined || said.trust === "terminator")) return truncated()
+    const verdict = this.believe(
+      said ?? { finish: this.ownFinish(), trust: "terminator", held: undefined, shown: false }
+    )
+    return verdict._tag === "Going" ? complete : verdict
   }
 
   private end(terminated: boolean): Verdict {
@@ -391,7 +538,7 @@ export class Machine {
       case "Unseen": {
         const { pendingFinish } = this
         if (pendingFinish?.finish === undefined || !endsEmpty(pendingFinish.finish)) {
-          return { _tag: "Broken", error: stackless(() => new EmptyResponse({})) }
+          return emptyAnswer()
         }
         this.commit()
         // As the upstream said it: why it has refused is often nowhere else.
@@ -400,13 +547,8 @@ export class Machine {
       }
       case "Flowing":
       case "Sealed":
-        return terminated ? this.terminated() : truncated()
-      case "Joining": {
-        // A continuation that ends at once, with its terminator, completes the answer; one that just stops is a cut.
-        if (!terminated) return truncated()
-        const settled = this.settle(phase.stitcher, phase.join)
-        return settled._tag === "Refused" ? settled : this.terminated()
-      }
+      case "Joining":
+        return this.ends(terminated)
       case "Finishing":
         return this.finish(phase.finish, phase.shown)
       case "Ended":
@@ -419,5 +561,7 @@ export class Machine {
     return complete
   }
 }
+
+const emptyAnswer = (): Verdict => ({ _tag: "Broken", error: stackless(() => new EmptyResponse({})) })
 
 const truncated = (): Verdict => ({ _tag: "Broken", error: stackless(() => new StreamTruncated({})) })

@@ -26,6 +26,12 @@ export interface SseParserOptions {
   readonly onComment?: ((text: string) => void) | undefined
   /** A valid `retry:` field, in milliseconds. */
   readonly onRetry?: ((millis: number) => void) | undefined
+  /**
+   * Whether an event that the end of the stream cuts off, with no blank line behind it, is whole all the same. Default:
+   * none is, as the standard says; a server that ends so is read in full by lenient clients only. A line that was itself
+   * cut is part of what is asked about.
+   */
+  readonly isWholeAtEnd?: ((event: SseEvent) => boolean) | undefined
   /** The most bytes of UTF-8 in one event, field names included, or in one line. Default 1,048,576. */
   readonly maxEventBytes?: number | undefined
 }
@@ -38,7 +44,7 @@ export interface SseParser {
    */
   readonly feed: (chunk: Uint8Array | string) => SseOverflow | undefined
   /**
-   * The stream is over: an event that no blank line ended is dropped, and so is its id. The parser is ready for the next
+   * The stream is over: an event that no blank line ended is dropped, and so is its id, but for `isWholeAtEnd`. The parser is ready for the next
    * stream; the last event id and the reconnection time stay.
    */
   readonly end: () => void
@@ -127,7 +133,7 @@ const fieldAt = (text: string, at: number): "data" | "event" | "id" | undefined 
  * ```
  */
 export const makeSseParser = (options: SseParserOptions): SseParser => {
-  const { onEvent, onComment, onRetry } = options
+  const { isWholeAtEnd, onEvent, onComment, onRetry } = options
   const maxEventBytes = options.maxEventBytes ?? 1_048_576
   // The buffers hold the part before a truncated character, so that a decoder in streaming mode, which costs half as
   // much again for each chunk, is not needed. `ignoreBOM` keeps the mark: Node's decoder may drop a second one.
@@ -326,7 +332,16 @@ export const makeSseParser = (options: SseParserOptions): SseParser => {
       }
       return overflow
     },
-    end: forget,
+    end: () => {
+      if (isWholeAtEnd !== undefined && overflow === undefined) {
+        // Of any other line that was cut nothing is believed.
+        if (truncated === undefined && pending !== "" && fieldAt(pending, 0) === "data")
+          line(pending, 0, pending.length)
+        if (data !== undefined && isWholeAtEnd({ event: type === "" ? "message" : type, data, id: idBuffer }))
+          dispatch()
+      }
+      forget()
+    },
     reset: () => {
       lastEventId = ""
       retryMillis = undefined

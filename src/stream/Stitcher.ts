@@ -5,7 +5,8 @@
  *
  * A repetition at the seam is sure when it is long (`minOverlap`), not periodic (its smallest period is more than half
  * of it) and nowhere else in the text: refrains, lists and repeated code are none of these. Texts are compared by code
- * points, exactly: nothing is normalised. What cannot be seen this way stays: an added space, a preamble ("Sure, here is
+ * points, exactly: nothing is normalised, but white space at the seam is compared apart: what is repeated behind a space or
+ * a newline is repeated all the same. What cannot be seen this way stays: a preamble ("Sure, here is
  * the rest"), quotes in another style.
  *
  * The longest overlap is found with the automaton of Knuth, Morris and Pratt, the continuation being the pattern and the
@@ -38,9 +39,10 @@ export interface StitcherOptions {
   readonly committed: string
   /**
    * `message`: the target was asked to go on, and may repeat. `prefill`: the text was given to it as the beginning of its
-   * own answer, so that what looks like an overlap is none; a restart means that it does not know prefill.
+   * own answer, so that what looks like an overlap is none; a restart means that it does not know prefill. `unproven`: it
+   * was given so, to a target of which nobody knows whether it takes it: a restart means the same, an overlap is one.
    */
-  readonly mode: "prefill" | "message"
+  readonly mode: "prefill" | "message" | "unproven"
   /** The longest overlap that is looked for, and how much of the text shows a restart in mode `prefill`. Default 2000. */
   readonly maxOverlap?: number | undefined
   /** The shortest overlap that is dropped, in code points. Default 24. */
@@ -106,30 +108,33 @@ const fromCodePoints = (points: ReadonlyArray<number>, from: number): string => 
 
 const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
 
-/**
- * Makes the joint of one continuation.
- *
- * ```ts import.meta.vitest
- * import { makeStitcher } from "effect-resilience/stream"
- *
- * const stitcher = makeStitcher({ committed: "It was a bright cold day in April, and the clocks", mode: "message" })
- *
- * stitcher.push("a bright cold day in April, ") // => ""
- * stitcher.push("and the clocks were striking") // => " were striking"
- * stitcher.decision // => { seam: "overlap", dropped: 42, refused: false }
- * ```
- */
-export const makeStitcher = (options: StitcherOptions): Stitcher => {
+const isSpace = (point: number): boolean => /\s/u.test(String.fromCodePoint(point))
+
+/** A repetition that is shorter than this is chance, where none was to be expected, in code points. */
+const leastSign = 3
+
+/** How a continuation begins, compared with a text as it stands. */
+interface Comparison {
+  /** Takes one code point; not after the decision. */
+  readonly take: (point: number) => void
+  /** No more will come: a candidate that is not complete is none, but neither is the seam exact. */
+  readonly end: () => void
+  readonly decision: StitchDecision | undefined
+  /** How many code points have looked like a repetition when it was decided. */
+  readonly signs: number
+}
+
+const compare = (text: ReadonlyArray<number>, options: Omit<StitcherOptions, "committed">): Comparison => {
   const { mode } = options
   const maxOverlap = options.maxOverlap ?? 2000
   const minOverlap = options.minOverlap ?? 24
-  const minRestart = options.minRestart ?? (mode === "prefill" ? 8 : 16)
+  const minRestart = options.minRestart ?? (mode === "message" ? 16 : 8)
 
-  let committed = codePoints(options.committed)
+  let committed = text
   /** What is searched for overlaps. */
   let tail = mode === "prefill" ? [] : committed.slice(Math.max(0, committed.length - maxOverlap))
   /** How much of the text must come again to be a restart. */
-  const whole = mode === "prefill" ? Math.min(committed.length, maxOverlap) : committed.length
+  const whole = mode === "message" ? committed.length : Math.min(committed.length, maxOverlap)
 
   /** The continuation so far, its borders, and how far it has been searched for in the tail. */
   let pattern: Array<number> = []
@@ -141,13 +146,14 @@ export const makeStitcher = (options: StitcherOptions): Stitcher => {
   let restarting = true
 
   let decision: StitchDecision | undefined
-  let surrogate = ""
+  let signs = 0
 
-  const decide = (seam: Seam, dropped: number, refused = false): string => {
-    decision = { seam, dropped, refused }
-    const shown = refused ? "" : fromCodePoints(pattern, dropped)
+  const decide = (seam: Seam, dropped: number, refused = false): void => {
+    signs = Math.max(matched, repeated === whole || repeated >= minRestart ? repeated : 0)
+    // As the beginning of its own answer a target need not repeat anything.
+    const chance = mode === "unproven" && seam === "ambiguous" && signs < leastSign
+    decision = { seam: chance ? "exact" : seam, dropped, refused }
     committed = tail = pattern = borders = []
-    return shown
   }
 
   /** Searches on in the tail, until it needs more of the pattern or the tail is at its end. */
@@ -162,15 +168,14 @@ export const makeStitcher = (options: StitcherOptions): Stitcher => {
   }
 
   /** The tail is searched: `matched` is the longest overlap. `unsure` is for other signs of a repetition. */
-  const decideOverlap = (unsure: boolean): string => {
+  const decideOverlap = (unsure: boolean): void => {
     if (matched === 0) return decide(unsure ? "ambiguous" : "exact", 0)
     const sure =
       matched >= minOverlap && !isPeriodic(borders, matched) && !occursEarlier(committed, pattern, borders, matched)
     return sure ? decide("overlap", matched) : decide("ambiguous", 0)
   }
 
-  /** Takes one code point. Gives what to show once it is decided. */
-  const take = (point: number): string | undefined => {
+  const take = (point: number): void => {
     restarting &&= point === committed[pattern.length]
     if (restarting) repeated++
     pattern.push(point)
@@ -178,25 +183,102 @@ export const makeStitcher = (options: StitcherOptions): Stitcher => {
     search()
     if (repeated === whole) {
       if (whole < minRestart || isPeriodic(borders, whole)) return decide("ambiguous", 0)
-      return decide("restart", whole, mode === "prefill")
+      return decide("restart", whole, mode !== "message")
     }
-    if (restarting || searched < tail.length) return undefined
+    if (restarting || searched < tail.length) return
     // A beginning that came again and then went its own way: no sure restart, nor does it just go on.
-    return decideOverlap(repeated >= minRestart)
+    decideOverlap(repeated >= minRestart)
   }
 
-  /** No more will come: a candidate that is not complete is none, but neither is the seam exact. */
-  const decideAtEnd = (): string => {
+  const end = (): void => {
     if (pattern.length === 0) return decide("exact", 0)
     const begun = searched < tail.length && matched > 0
     while (searched < tail.length) {
       search()
       if (searched < tail.length) matched = borders[matched - 1]!
     }
-    return decideOverlap(begun || repeated >= minRestart)
+    decideOverlap(begun || repeated >= minRestart)
   }
 
   if (whole === 0) decide("exact", 0)
+
+  return {
+    take,
+    end: () => {
+      if (decision === undefined) end()
+    },
+    get decision() {
+      return decision
+    },
+    get signs() {
+      return signs
+    }
+  }
+}
+
+const isSure = ({ seam }: StitchDecision): boolean => seam === "overlap" || seam === "restart"
+
+/**
+ * Makes the joint of one continuation.
+ *
+ * ```ts import.meta.vitest
+ * import { makeStitcher } from "effect-resilience/stream"
+ *
+ * const stitcher = makeStitcher({ committed: "It was a bright cold day in April, and the clocks", mode: "message" })
+ *
+ * stitcher.push("a bright cold day in April, ") // => ""
+ * stitcher.push("and the clocks were striking") // => " were striking"
+ * stitcher.decision // => { seam: "overlap", dropped: 42, refused: false }
+ * ```
+ */
+export const makeStitcher = (options: StitcherOptions): Stitcher => {
+  const committed = codePoints(options.committed)
+  const firstWord = committed.findIndex((point) => !isSpace(point))
+  const asItIs = compare(committed, options)
+  /** The same without the white space at the beginning of either. */
+  const apart = compare(committed.slice(Math.max(firstWord, 0)), options)
+
+  /** The continuation so far, and how much of its beginning is white space; `-1` while there is nothing else. */
+  let held: Array<number> = []
+  let spaces = -1
+  let decision: StitchDecision | undefined = asItIs.decision
+  let surrogate = ""
+
+  const decide = (decided: StitchDecision): string => {
+    decision = decided
+    const shown = decided.refused ? "" : fromCodePoints(held, decided.dropped)
+    held = []
+    return shown
+  }
+
+  /** Gives what to show once it is decided. What is sure is believed at once, the text as it is first. */
+  const decided = (): string | undefined => {
+    if (asItIs.decision !== undefined && isSure(asItIs.decision)) return decide(asItIs.decision)
+    if (spaces <= 0 && firstWord <= 0) {
+      // Nothing but white space may still be the beginning of a repetition.
+      return asItIs.decision === undefined || spaces < 0 ? undefined : decide(asItIs.decision)
+    }
+    const other = apart.decision
+    if (other !== undefined && isSure(other)) return decide({ ...other, dropped: other.dropped + Math.max(spaces, 0) })
+    if (asItIs.decision === undefined || other === undefined) return undefined
+    const unsure = other.seam === "ambiguous" && apart.signs >= leastSign
+    return decide(unsure ? other : asItIs.decision)
+  }
+
+  const take = (point: number): string | undefined => {
+    if (spaces < 0 && !isSpace(point)) spaces = held.length
+    held.push(point)
+    if (asItIs.decision === undefined) asItIs.take(point)
+    if (spaces >= 0 && apart.decision === undefined) apart.take(point)
+    return decided()
+  }
+
+  const decideAtEnd = (): string => {
+    asItIs.end()
+    if (spaces < 0) return decide(asItIs.decision!)
+    apart.end()
+    return decided() ?? decide(asItIs.decision!)
+  }
 
   return {
     push: (text) => {
@@ -228,7 +310,7 @@ export const makeStitcher = (options: StitcherOptions): Stitcher => {
       return decision
     },
     get holding() {
-      return decision === undefined && pattern.length > 0
+      return decision === undefined && held.length > 0
     }
   }
 }

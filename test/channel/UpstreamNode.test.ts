@@ -1,5 +1,6 @@
 import * as Http from "node:http"
 import * as Net from "node:net"
+import * as Zlib from "node:zlib"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { Upstream, UpstreamNode, type UpstreamCall } from "../../src/channel/index.ts"
@@ -583,6 +584,130 @@ describe("UpstreamNode", () => {
     await after.ended
     expect(after.error?._tag).toBe("DoRequestFailed")
     expect(server.state.connections).toBe(1)
+  })
+
+  describe("R11: compressed although nobody asked for it", () => {
+    const packers = {
+      gzip: () => Zlib.createGzip(),
+      "x-gzip": () => Zlib.createGzip(),
+      deflate: () => Zlib.createDeflate(),
+      "deflate ": () => Zlib.createDeflateRaw(),
+      br: () => Zlib.createBrotliCompress(),
+      zstd: () => Zlib.createZstdCompress()
+    }
+    const serve = async (play: (response: Http.ServerResponse) => void): Promise<string> => {
+      const server = Http.createServer((request, response) => {
+        response.on("error", () => {})
+        request.resume()
+        request.on("end", () => play(response))
+      })
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      cleanups.push(() => new Promise((resolve) => (server.close(resolve), server.closeAllConnections())))
+      return `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}/`
+    }
+    const serveBytes = (status: number, coding: string, bytes: Uint8Array): Promise<string> =>
+      serve((response) => {
+        response.writeHead(status, { "content-encoding": coding })
+        response.end(bytes)
+      })
+
+    it.each(Object.entries(packers))(
+      "%s: each event is there when it was sent, and an error is read",
+      async (coding, make) => {
+        const upstream = await open()
+        let packer: Zlib.Gzip | Zlib.BrotliCompress | Zlib.ZstdCompress | undefined
+        const url = await serve((response) => {
+          response.writeHead(200, { "content-encoding": coding.trim(), "content-type": "text/event-stream" })
+          packer = make()
+          packer.pipe(response)
+          packer.write("data: 1\n\n")
+          packer.flush()
+        })
+        const one = send(upstream, url)
+        await until(() => one.body === "data: 1\n\n")
+        packer!.write("data: 2\n\n")
+        packer!.flush()
+        await until(() => one.body === "data: 1\n\ndata: 2\n\n")
+        packer!.end("data: 3\n\n")
+        await one.ended
+        expect([one.body, one.events.at(-1)]).toEqual(["data: 1\n\ndata: 2\n\ndata: 3\n\n", "end"])
+        const failed = send(upstream, await serveBytes(429, "gzip", Zlib.gzipSync('{"error":"slow"}')))
+        await failed.ended
+        expect([failed.status, failed.body]).toEqual([429, '{"error":"slow"}'])
+      }
+    )
+
+    it.each([
+      ["twice", "gzip, br", Zlib.brotliCompressSync(Zlib.gzipSync("hello"))],
+      ["under a label that stayed behind", "gzip", Buffer.from("hello")],
+      ["under no label of ours", "identity", Buffer.from("hello")],
+      ["under a label that nobody knows", "rot13", Buffer.from("hello")]
+    ] as const)("%s", async (_name, coding, bytes) => {
+      const one = send(await open(), await serveBytes(200, coding, bytes))
+      await one.ended
+      expect([one.body, one.events.at(-1)]).toEqual(["hello", "end"])
+    })
+
+    it.each([
+      ["cut", "gzip", Zlib.gzipSync("hello hello hello").subarray(0, 20)],
+      ["broken", "br", Buffer.from("this is no brotli at all, and never was")],
+      ["broken inside", "zstd", Buffer.concat([Zlib.zstdCompressSync("hello").subarray(0, 8), Buffer.alloc(40, 7)])]
+    ] as const)("%s, it is a broken answer, told once", async (_name, coding, bytes) => {
+      const one = send(await open(), await serveBytes(200, coding, bytes))
+      await one.ended
+      await wait(20)
+      expect(one.events.filter((event) => event === "error" || event === "end")).toEqual(["error"])
+      expect(one.error?._tag).toBe("DoRequestFailed")
+    })
+
+    it("may be empty, and may be left", async () => {
+      const upstream = await open()
+      const empty = send(upstream, await serveBytes(200, "gzip", Buffer.alloc(0)))
+      await empty.ended
+      expect([empty.body, empty.events.at(-1)]).toEqual(["", "end"])
+      const bomb = Zlib.gzipSync(Buffer.alloc(64 * 1024 * 1024))
+      const url = await serveBytes(200, "gzip", bomb)
+      let bytes = 0
+      const one = upstream.open(
+        { url, headers: {}, body: "{}" },
+        {
+          onHead: () => {},
+          onData: (chunk) => {
+            bytes += chunk.length
+            if (bytes > 1_000_000) one.abort()
+          },
+          onEnd: () => {},
+          onError: () => {}
+        }
+      )
+      await until(() => bytes > 1_000_000)
+      await wait(50)
+      expect(bytes).toBeLessThan(1_200_000)
+    })
+
+    it("waits while it is paused", async () => {
+      const url = await serveBytes(200, "gzip", Zlib.gzipSync(Buffer.alloc(8 * 1024 * 1024)))
+      let bytes = 0
+      let ended = false
+      const call = (await open()).open(
+        { url, headers: {}, body: "{}" },
+        {
+          onHead: () => {},
+          onData: (chunk) => {
+            if (bytes === 0) call.pause()
+            bytes += chunk.length
+          },
+          onEnd: () => (ended = true),
+          onError: () => {}
+        }
+      )
+      await until(() => bytes > 0)
+      await wait(50)
+      expect(bytes).toBeLessThan(1_000_000)
+      call.resume()
+      await until(() => ended)
+      expect(bytes).toBe(8 * 1024 * 1024)
+    })
   })
 
   it("works with a real server, many at once", async () => {

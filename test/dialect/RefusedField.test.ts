@@ -3,8 +3,11 @@ import { refusedField } from "#src/dialect/index"
 import { InvalidRequest } from "#src/errors/index"
 
 const fields = ["temperature", "top_p", "thinking", "output_config.effort", "tools[].function.strict", "user"]
+/** A body with all of them. */
+const sent = JSON.stringify(Object.fromEntries(fields.map((field) => [field.slice(field.lastIndexOf(".") + 1), 1])))
+
 const found = (upstream: { readonly message?: string; readonly param?: string | null }, status: number = 400) =>
-  refusedField(new InvalidRequest({ upstream: { status, ...upstream } }), status, fields)
+  refusedField(new InvalidRequest({ upstream: { status, ...upstream } }), status, fields, sent)
 
 describe("the field that an upstream refuses", () => {
   const cases: ReadonlyArray<readonly [string, { message?: string; param?: string | null }, string | undefined]> = [
@@ -50,9 +53,14 @@ describe("the field that an upstream refuses", () => {
     const message = "messages.1.content.0: `thinking` blocks in the latest assistant message cannot be modified."
     const refused = new InvalidRequest({ upstream: { status: 400, message } })
     assert.strictEqual(
-      refusedField(refused, 400, ["messages[].content[].thinking", "thinking"]),
+      refusedField(refused, 400, ["messages[].content[].thinking", "thinking"], '{"thinking":{}}'),
       "messages[].content[].thinking"
     )
+  })
+
+  it("is none that was not sent", () => {
+    const refused = new InvalidRequest({ upstream: { status: 400, param: "temperature" } })
+    assert.strictEqual(refusedField(refused, 400, fields, '{"model":"m"}'), undefined)
   })
 
   it("is none with another status", () => {

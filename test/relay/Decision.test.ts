@@ -11,17 +11,31 @@ import {
   ChannelResponseTimeExceeded,
   CircuitOpen,
   ClientGone,
+  ContextLengthExceeded,
   DeadlineExceeded,
   DoRequestFailed,
+  EmptyResponse,
   InternalError,
   InvalidRequest,
   ModelNotFound,
+  PayloadTooLarge,
   PromptBlocked,
   QueryDataError,
   type ResilienceError,
   UpstreamOverloaded
 } from "effect-resilience/errors"
-import { continuationModes, decide, type Failed, type Next, refusesMode, ruleOf } from "#src/relay/Decision"
+import {
+  continuationModes,
+  decide,
+  type Failed,
+  type Next,
+  refusesForGood,
+  refusesMode,
+  ruleOf,
+  splices
+} from "#src/relay/Decision"
+import { parseOpenAIRequest } from "#src/dialect/index"
+import { Result } from "effect"
 
 const base: Failed = {
   error: new DoRequestFailed({}),
@@ -133,15 +147,79 @@ describe("refusesMode", () => {
   const says = (message: string) => broken(new UpstreamOverloaded({ upstream: { message } }))
 
   it("by a beginning anew, by a request that is refused, or by what is said, with whatever status", () => {
-    assert.isTrue(refusesMode({ _tag: "Refused" }, 200))
-    assert.isTrue(refusesMode(broken(new InvalidRequest({})), 400))
-    assert.isTrue(refusesMode(says("This model does not support assistant message prefill."), 422))
-    assert.isTrue(refusesMode(says("a final `assistant` message must start with a thinking block"), 200))
+    assert.isTrue(refusesMode({ _tag: "Refused" }))
+    assert.isTrue(refusesMode(broken(new InvalidRequest({}))))
+    assert.isTrue(refusesMode(says("This model does not support assistant message prefill.")))
+    assert.isTrue(refusesMode(says("a final `assistant` message must start with a thinking block")))
+  })
+
+  it.each([
+    new InvalidRequest({ upstream: { status: 422 } }),
+    new ContextLengthExceeded({}),
+    new PayloadTooLarge({}),
+    new PromptBlocked({})
+  ])("R23: any refusal of the added turn counts, whatever its status: %s", (error) => {
+    assert.isTrue(refusesMode(broken(error)))
+  })
+
+  it.each([
+    "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant",
+    "Conversation roles must alternate user/assistant/user/assistant/...",
+    "Cannot set add_generation_prompt to True when the last message is from the assistant.",
+    "The conversation must end with a user message."
+  ])("R23: so do other words, behind a status that blames the upstream: %s", (message) => {
+    assert.isTrue(refusesMode(says(message)))
+    assert.isTrue(refusesForGood(says(message)))
+  })
+
+  it("R18: an empty continuation counts, for this answer", () => {
+    assert.isTrue(refusesMode(broken(new EmptyResponse({}))))
+    assert.isFalse(refusesForGood(broken(new EmptyResponse({}))))
+    assert.isFalse(refusesForGood(broken(new ContextLengthExceeded({}))))
+    assert.isTrue(refusesForGood(broken(new InvalidRequest({}))))
   })
 
   it("by nothing else", () => {
-    assert.isFalse(refusesMode({ _tag: "Complete" }, 200))
-    assert.isFalse(refusesMode(broken(new InvalidRequest({})), 422))
-    assert.isFalse(refusesMode(says("Overloaded"), 529))
+    assert.isFalse(refusesMode({ _tag: "Complete" }))
+    assert.isFalse(refusesMode(says("Overloaded")))
+    assert.isFalse(refusesMode(broken(new ChannelInvalidKey({}))))
+  })
+})
+
+describe("splices", () => {
+  const request = (more: object) =>
+    Result.getOrThrow(
+      parseOpenAIRequest({
+        parameter: "",
+        query: "",
+        headers: {},
+        body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "q" }], ...more })
+      })
+    )
+
+  it.each([
+    { guided_regex: "a+" },
+    { guided_choice: ["a", "b"] },
+    { guided_grammar: "root ::= x" },
+    { grammar: "root ::= x" },
+    { structured_outputs: { regex: "a+" } },
+    { response_format: { type: "grammar", value: "x" } },
+    { prediction: { type: "content", content: "a" } },
+    { audio: { voice: "x", format: "wav" } }
+  ])("R19: what is only whole at once is not put together: %j", (more) => {
+    assert.isFalse(splices(request(more), "a"))
+  })
+
+  it.each([{}, { response_format: { type: "json_object" } }, { guided_json: { type: "object" } }, { stop: ["END"] }])(
+    "R19: all else is: %j",
+    (more) => {
+      assert.isTrue(splices(request(more), "Some text"))
+    }
+  )
+
+  it("R19: a stop sequence that the partial holds, or ends inside of, would be overrun", () => {
+    assert.isFalse(splices(request({ stop: "END" }), "a END b"))
+    assert.isFalse(splices(request({ stop: ["x", "END"] }), "and so EN"))
+    assert.isTrue(splices(request({ stop: "END" }), "EN and so on"))
   })
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type AnswerEncoder, type Delta, nothing, type Payload, type Seam } from "#src/dialect/index"
-import { DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
+import { type AnswerEncoder, type Delta, nothing, openaiClient, type Payload, type Seam } from "#src/dialect/index"
+import { DoRequestFailed, EmptyResponse, StreamTruncated } from "effect-resilience/errors"
 import { Machine } from "#src/relay/Machine"
 import * as fc from "fast-check"
 
@@ -148,17 +148,248 @@ describe("Machine", () => {
     assert.isTrue(last.usage.estimated)
   })
 
-  it("a continuation that stops at once completes the answer; one that just ends does not", () => {
-    const whole = make()
-    whole.machine.step(text("All there is."))
-    whole.machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
-    whole.machine.step(delta({ finish: "stop" }))
-    assert.strictEqual(whole.machine.step(done)._tag, "Complete")
-    const half = make()
-    half.machine.step(text("Half of"))
-    half.machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "prefill" })
-    const verdict = half.machine.eof()
-    assert.isTrue(verdict._tag === "Broken" && verdict.error instanceof StreamTruncated)
+  describe("R18: a continuation that says nothing proves nothing", () => {
+    const ends: ReadonlyArray<readonly [string, (m: Machine) => { readonly _tag: string }]> = [
+      ["a stop", (m) => settled(m, delta({ finish: "stop" }))],
+      ["the terminator alone", (m) => settled(m)],
+      ["white space and a stop", (m) => settled(m, text(" \n"), text("\n"), delta({ finish: "stop" }))],
+      ["thoughts and a stop", (m) => settled(m, delta({ reasoning: "Hm." }), delta({ finish: "stop" }))],
+      ["a length", (m) => settled(m, delta({ finish: "length" }))],
+      ["a content filter", (m) => settled(m, delta({ finish: "content_filter" }))],
+      ["what is an overlap, and a stop", (m) => settled(m, text(answer.slice(20, 90)), delta({ finish: "stop" }))]
+    ]
+    // Till the first event that decides.
+    const settled = (m: Machine, ...events: ReadonlyArray<Delta>) => {
+      for (const one of events) {
+        const verdict = m.step(one)
+        if (verdict._tag !== "Going") return verdict
+      }
+      return m.step(done)
+    }
+    const joined = (partial: string, mode: "prefill" | "message" | "restart", to = "b") => {
+      const made = make()
+      made.machine.step(partial === "" ? delta({ reasoning: "r" }) : text(partial))
+      made.machine.join({ from: "a", to, reason: "stream_truncated", mode })
+      return made
+    }
+
+    it.each(ends)("%s", (_name, run) => {
+      for (const mode of ["message", "prefill"] as const) {
+        const { machine, shown } = joined(answer.slice(0, 90), mode)
+        const verdict = run(machine)
+        // As a prefill what looks like an overlap is none.
+        if (_name.includes("overlap") && mode === "prefill") return
+        assert.isTrue(verdict._tag === "Broken" && "error" in verdict && verdict.error instanceof EmptyResponse, mode)
+        assert.notInclude(["Ended", "Finishing"], machine.phase._tag)
+        assert.isUndefined(shown.find(({ event }) => event === "done"))
+      }
+    })
+
+    it("only who was given its own text as its beginning may mean that it was all, and the seam is not sure", () => {
+      const whole = "All there is.\n```ts\nconst a = 1\n```\n"
+      for (const partial of ["All there is.", 'He said "no!"', whole]) {
+        const { machine, seams, shown } = joined(partial, "prefill", "a")
+        assert.strictEqual(settled(machine, delta({ finish: "stop" }))._tag === "Complete", true, partial)
+        machine.complete(2)
+        assert.strictEqual(seams[0]?.seam, "ambiguous")
+        assert.strictEqual(JSON.parse(shown.at(-1)!.data).fullContent, partial)
+      }
+    })
+
+    it.each(["Half of", "A list:", "One. Two,", "See:\n```ts\nconst a = 1.", "- one\n- two"])(
+      "a text that does not end is not all: %j",
+      (partial) => {
+        assert.strictEqual(settled(joined(partial, "prefill", "a").machine, delta({ finish: "stop" }))._tag, "Broken")
+      }
+    )
+
+    it("nor is it all where another was asked, or in words", () => {
+      const stop = delta({ finish: "stop" })
+      assert.strictEqual(settled(joined("All there is.", "prefill", "b").machine, stop)._tag, "Broken")
+      assert.strictEqual(settled(joined("All there is.", "message", "a").machine, stop)._tag, "Broken")
+      assert.strictEqual(
+        settled(joined("All there is.", "prefill", "a").machine, delta({ finish: "length" }))._tag,
+        "Broken"
+      )
+    })
+
+    it("who writes all of it again and stops there has said it all", () => {
+      const { machine, words } = joined(answer, "message")
+      assert.strictEqual(settled(machine, text(answer), delta({ finish: "stop" }))._tag, "Complete")
+      assert.strictEqual(words().join(""), answer)
+    })
+
+    it("an answer of thoughts alone is none", () => {
+      assert.strictEqual(settled(joined("", "restart").machine, delta({ finish: "stop" }))._tag, "Broken")
+      assert.strictEqual(settled(joined("", "restart").machine, delta({ finish: "content_filter" }))._tag, "Complete")
+    })
+
+    it("a cut is none either", () => {
+      const { machine } = joined("Half of", "prefill")
+      const verdict = machine.eof()
+      assert.isTrue(verdict._tag === "Broken" && verdict.error instanceof StreamTruncated)
+    })
+  })
+
+  describe("R19: what is one body and cannot be put together waits until all of it is there", () => {
+    const waiting = () => {
+      const shown: Array<Payload> = []
+      const machine = new Machine({
+        encoder,
+        choices: 1,
+        inputEstimate: () => 7,
+        atOnce: true,
+        output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: () => {} }
+      })
+      machine.begin("m")
+      return { machine, shown }
+    }
+
+    it("a cut leaves nothing, and another attempt begins anew", () => {
+      for (const lose of [(m: Machine) => m.eof(), (m: Machine) => m.loss(cut)]) {
+        const { machine, shown } = waiting()
+        machine.step(text('{"a":'))
+        assert.strictEqual(lose(machine)._tag, "Broken")
+        assert.deepStrictEqual([shown, machine.committed, machine.phase._tag], [[], false, "Unseen"])
+        machine.begin("n")
+        machine.step(text('{"b":2'))
+        machine.step(text("}"))
+        machine.step(delta({ finish: "stop" }))
+        assert.strictEqual(machine.step(done)._tag, "Complete")
+        machine.complete(2)
+        assert.strictEqual(machine.text, '{"b":2}')
+        assert.strictEqual(shown[0]?.data, "n")
+      }
+    })
+
+    it("what is whole is shown at its end, whichever it is", () => {
+      const ends: ReadonlyArray<(m: Machine) => { readonly _tag: string }> = [
+        (m) => m.step(done),
+        (m) => (m.step(delta({ finish: "stop" })), m.loss(cut)),
+        (m) => (m.step(delta({ text: "}", finish: "stop" })), m.eof())
+      ]
+      for (const end of ends) {
+        const { machine, shown } = waiting()
+        machine.step(text("{"))
+        assert.deepStrictEqual(shown, [])
+        assert.strictEqual(end(machine)._tag, "Complete")
+        assert.isTrue(machine.committed)
+      }
+      const empty = waiting().machine
+      empty.step(delta({ finish: "stop" }))
+      assert.strictEqual(empty.step(done)._tag, "Broken")
+    })
+
+    it("what is longer than any answer ends", () => {
+      const { machine } = waiting()
+      const piece = text("x".repeat(1024 * 1024))
+      let verdict = "Going"
+      for (let i = 0; i < 20 && verdict === "Going"; i++) verdict = machine.step(piece)._tag
+      assert.deepStrictEqual([verdict, machine.full], ["Broken", true])
+    })
+  })
+
+  describe("R3: the last finish counts, once nothing can follow it", () => {
+    const stop = (words: string) => delta({ text: words, finish: "stop" })
+    const finishOf = (shown: ReadonlyArray<Payload>) => JSON.parse(shown.at(-1)!.data).finish.native
+
+    it("one on every step, with a pause in between: all of it, and the last one", () => {
+      const { machine, shown, words } = make()
+      for (const word of ["a ", "b ", "c"]) {
+        assert.strictEqual(machine.step(stop(word))._tag, "Going")
+        // A pause is judged by this.
+        assert.strictEqual(machine.phase._tag, "Flowing")
+      }
+      machine.step(delta({ sealed: true, finish: "length" }))
+      assert.strictEqual(machine.phase._tag, "Sealed")
+      assert.strictEqual(machine.step(done)._tag, "Complete")
+      machine.complete(1)
+      assert.strictEqual(words().join(""), "a b c")
+      assert.strictEqual(finishOf(shown), "length")
+    })
+
+    it("a reset behind one that came with words is a cut; a clean end is an end", () => {
+      const cutOff = make().machine
+      cutOff.step(stop("a"))
+      assert.strictEqual(cutOff.loss(cut)._tag, "Broken")
+      const whole = make().machine
+      whole.step(stop("a"))
+      assert.strictEqual(whole.eof()._tag, "Complete")
+    })
+
+    it("usage behind it says that it was the end", () => {
+      const { machine } = make()
+      machine.step(stop("a"))
+      machine.step(delta({ usage: { inputTokens: 1, outputTokens: 1, estimated: false } as Delta["usage"] }))
+      assert.strictEqual(machine.loss(cut)._tag, "Complete")
+    })
+
+    it("one that came alone is the end, until content follows it: then none is", () => {
+      const { machine, words } = make()
+      machine.step(text("a"))
+      machine.step(delta({ finish: "stop" }))
+      assert.strictEqual(machine.phase._tag, "Finishing")
+      machine.step(text("b"))
+      assert.strictEqual(machine.phase._tag, "Flowing")
+      assert.strictEqual(machine.eof()._tag, "Broken")
+      machine.step(delta({ finish: "stop" }))
+      assert.strictEqual(machine.phase._tag, "Flowing")
+      assert.strictEqual(machine.loss(cut)._tag, "Broken")
+      assert.strictEqual(machine.eof()._tag, "Complete")
+      assert.strictEqual(words().join(""), "ab")
+    })
+
+    it("a later one that comes alone replaces the first", () => {
+      const { machine, shown } = make()
+      machine.step(text("a"))
+      machine.step(delta({ finish: "stop" }))
+      machine.step(delta({ finish: "length" }))
+      machine.step(done)
+      machine.complete(1)
+      assert.strictEqual(finishOf(shown), "length")
+    })
+
+    it("of a continuation: it is joined where its words say, not at its first finish", () => {
+      const { machine, seams, words } = make()
+      machine.step(text(answer.slice(0, 60)))
+      machine.join({ from: "a", to: "b", reason: "x", mode: "message" })
+      for (let i = 20; i < answer.length; i += 4) machine.step(stop(answer.slice(i, i + 4)))
+      assert.strictEqual(machine.step(done)._tag, "Complete")
+      assert.strictEqual(words().join(""), answer)
+      assert.strictEqual(seams[0]?.seam, "overlap")
+    })
+
+    it("no client reads a finish before it is the end", () => {
+      const told: Array<string> = []
+      const openai = openaiClient.encoder({
+        requestId: "r",
+        streamId: "s",
+        createdAt: 0,
+        includeUsage: false,
+        debug: false
+      })
+      const machine = new Machine({
+        encoder: openai,
+        choices: 1,
+        inputEstimate: () => 1,
+        output: {
+          show: (payloads) => told.push(...payloads.map(({ data }) => data)),
+          onCommit: () => {},
+          onSeam: () => {}
+        }
+      })
+      machine.begin("m")
+      for (const content of ["a", "b"]) {
+        const raw = { choices: [{ index: 0, delta: { content }, finish_reason: "stop" }] }
+        machine.step({ ...stop(content), from: "openai", raw } as Delta)
+      }
+      machine.step(done)
+      machine.complete(1)
+      const finishes = told
+        .filter((data) => data.startsWith("{"))
+        .map((data) => (JSON.parse(data) as { choices: [{ finish_reason: string | null }] }).choices[0].finish_reason)
+      assert.deepStrictEqual(finishes, [null, null, null, "stop"])
+    })
   })
 
   it("a prefill that begins the answer anew is cut off unseen", () => {

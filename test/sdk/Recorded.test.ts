@@ -116,6 +116,16 @@ const rows: ReadonlyArray<Row> = [
   }
 ]
 
+/** The arguments of two calls by turns, as some who speak as OpenAI does send them. */
+const byTurns = [
+  [{ index: 0, id: "a", type: "function", function: { name: "get_weather", arguments: "" } }],
+  [{ index: 1, id: "b", type: "function", function: { name: "get_time", arguments: "" } }],
+  [{ index: 0, function: { arguments: '{"location":' } }],
+  [{ index: 1, function: { arguments: '{"zone":' } }],
+  [{ index: 0, function: { arguments: '"Oslo"}' } }],
+  [{ index: 1, function: { arguments: '"UTC"}' } }]
+]
+
 const streamOf = ({ dialect, file }: Row): Script.Script =>
   Script.status(200, {
     body: readFileSync(join(folders[dialect], file), "utf8"),
@@ -139,6 +149,35 @@ describe.each(rows)("$dialect, $file", (row) => {
       const reasoning = said.reasoning === undefined || showsReasoning(client) ? {} : { reasoning: "" }
       assert.deepInclude(answer, { ...said, ...reasoning })
       if (usage !== undefined) assert.deepInclude(answer.usage, usage)
+    })
+  })
+})
+
+describe("two calls whose arguments come by turns", () => {
+  const chunk = (delta: object, finish: string | null) =>
+    `data: ${JSON.stringify({
+      id: "x",
+      object: "chat.completion.chunk",
+      created: 1,
+      model: "m",
+      choices: [{ index: 0, delta, finish_reason: finish }]
+    })}\n\n`
+  const body = [
+    ...byTurns.map((calls) => chunk({ tool_calls: calls }, null)),
+    chunk({}, "tool_calls"),
+    "data: [DONE]\n\n"
+  ].join("")
+  const where = places.filter(({ dialect }) => dialect === "openai")
+  it.each(where)("$where", ({ client, delivery, dialect }) => {
+    const plays = [Script.status(200, { body, headers: { "content-type": "text/event-stream" } })]
+    return withWorld({ a: { dialect, plays } }, {}, async ({ relay }) => {
+      const { calls, finish, raised } = await client.ask({ url: relay.url, delivery, question: { tools } })
+      assert.isUndefined(raised, raised?.message)
+      assert.deepStrictEqual(calls, [
+        { id: "a", name: "get_weather", input: { location: "Oslo" } },
+        { id: "b", name: "get_time", input: { zone: "UTC" } }
+      ])
+      assert.strictEqual(finish, "tool-calls")
     })
   })
 })

@@ -279,7 +279,7 @@ describe("methods and paths", () => {
       "/v1/nothing",
       "/v1/models/%zz",
       "/v1/chat/completions/",
-      "/v1/messages",
+      "/v1/messages/nothing",
       "/v1/responses",
       "/v1/embeddings",
       "/v1beta/models/x:generateContent",
@@ -294,6 +294,11 @@ describe("methods and paths", () => {
       assert.match(headers["x-request-id"] ?? "", /^req_/)
       notLeaking(raw, server.port)
       const { error } = JSON.parse(body) as { readonly error: { readonly [field: string]: unknown } }
+      if (path.startsWith("/v1/messages")) {
+        assert.strictEqual(error["type"], "not_found_error", path)
+        assert.deepStrictEqual(error["details"], { error_code: "not_found" })
+        continue
+      }
       const inDialect = path === "/v1" || path.startsWith("/v1/")
       assert.strictEqual(error[inDialect ? "code" : "reason"], "not_found", path)
       if (inDialect) assert.strictEqual(error["type"], "not_found_error")

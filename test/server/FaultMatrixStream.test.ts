@@ -148,10 +148,11 @@ const terminators: ReadonlyArray<Case> = [
     ends: { model: "model-a", estimated: true }
   },
   {
-    name: "neither [DONE] nor a finish is a cut, even after the last word",
+    // The second one has nothing to add, neither as its own beginning nor in words: that proves nothing.
+    name: "R18: neither [DONE] nor a finish is a cut, even after the last word",
     upstreams: { a: [cut(99, "close")], b: ["good"] },
-    attempts: ["a=200", "b=200"],
-    ends: joined("stream_truncated", { offset: Array.from(whole).length }, estimateTokens(whole))
+    attempts: ["a=200", "b=200", "b=200", "a=200", "a=200"],
+    ends: { ...truncated, partial: whole }
   },
   {
     name: "a content filter is a finish, and an end",

@@ -390,3 +390,30 @@ describe("for every stream and every split into chunks", () => {
     )
   })
 })
+
+describe("R4: an event that the end of the stream cuts off", () => {
+  const read = (chunks: ReadonlyArray<string>, isWholeAtEnd?: (event: SseEvent) => boolean) => {
+    const events: Array<string> = []
+    const parser = makeSseParser({ onEvent: ({ data, event }) => events.push(`${event} ${data}`), isWholeAtEnd })
+    for (const chunk of chunks) parser.feed(chunk)
+    parser.end()
+    return events
+  }
+  const always = () => true
+
+  it("is dropped, as the standard says, unless it is said to be whole", () => {
+    assert.deepStrictEqual(read(["data: a\n\ndata: b\n"]), ["message a"])
+    assert.deepStrictEqual(
+      read(["data: a\n\ndata: b\n"], () => false),
+      ["message a"]
+    )
+    assert.deepStrictEqual(read(["data: a\n\ndata: b\n"], always), ["message a", "message b"])
+  })
+
+  it("is asked about with its last line, though no line end came", () => {
+    assert.deepStrictEqual(read(["event: x\ndata: b\ndata: ", "c"], always), ["x b\nc"])
+    assert.deepStrictEqual(read(["data: b\nevent: x"], always), ["message b"])
+    assert.deepStrictEqual(read(["event: x\n"], always), [])
+    assert.deepStrictEqual(read([""], always), [])
+  })
+})

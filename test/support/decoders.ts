@@ -19,10 +19,18 @@ interface Pending {
   retry: string | undefined
 }
 
-const decodeLines = (text: string, dispatches: (pending: Pending) => boolean): ReadonlyArray<Dispatched> => {
+const decodeLines = (
+  text: string,
+  dispatches: (pending: Pending) => boolean,
+  atEnd: "dropped" | "dispatched" = "dropped"
+): ReadonlyArray<Dispatched> => {
   const events: Array<Dispatched> = []
   const pending: Pending = { event: undefined, data: [], id: undefined, retry: undefined }
-  for (const line of text.split(/\r\n|\n|\r/).slice(0, -1)) {
+  const lines = text.split(/\r\n|\n|\r/)
+  const last = lines.pop()
+  // What was begun and not ended by a blank line.
+  if (atEnd === "dispatched") lines.push(last ?? "", "")
+  for (const line of lines) {
     if (line === "") {
       if (dispatches(pending)) events.push({ event: pending.event, data: pending.data.join("\n") })
       pending.event = undefined
@@ -42,22 +50,32 @@ const decodeLines = (text: string, dispatches: (pending: Pending) => boolean): R
   return events
 }
 
+const isSaid = (text: string | undefined): boolean => text !== undefined && text !== ""
+
 /**
  * `openai` for Python, `_streaming.py`: a blank line dispatches whatever is pending, and an id, which is never cleared,
- * counts as pending. So after the first id any blank line is an event. `anthropic` for Python and `openai-go` do the same.
+ * counts as pending. So after the first id any blank line is an event. `anthropic` for Python has the same lines.
  */
 export const pythonDecoder: Decoder = (text) =>
   decodeLines(
     text,
-    ({ data, event, id, retry }) =>
-      (event !== undefined && event !== "") || data.length > 0 || (id !== undefined && id !== "") || retry !== undefined
+    ({ data, event, id, retry }) => isSaid(event) || data.length > 0 || isSaid(id) || retry !== undefined
   )
 
-/** `openai` and `@anthropic-ai/sdk` for Node, `core/streaming.ts`: a blank line dispatches where there is an event or data. */
-export const nodeDecoder: Decoder = (text) =>
-  decodeLines(text, ({ data, event }) => (event !== undefined && event !== "") || data.length > 0)
+/** `@anthropic-ai/sdk`, `core/streaming.ts`: a blank line dispatches where there is an event or data. */
+export const nodeDecoder: Decoder = (text) => decodeLines(text, ({ data, event }) => isSaid(event) || data.length > 0)
 
-/** The standard (HTML, 9.2.6), as browsers and the `eventsource` package read: without data nothing is dispatched. */
+/** `openai` for Node, `core/streaming.ts`: the same, and the end of the body is a blank line. */
+export const openaiNodeDecoder: Decoder = (text) =>
+  decodeLines(text, ({ data, event }) => isSaid(event) || data.length > 0, "dispatched")
+
+/** `openai-go` as it was, `ssestream.go`: every blank line dispatches, whatever is pending. */
+export const oldGoDecoder: Decoder = (text) => decodeLines(text, () => true)
+
+/**
+ * The standard (HTML, 9.2.6), as browsers and the `eventsource` package read, and `eventsource-parser`, which `ai` has;
+ * `openai-go` of today, too: without data nothing is dispatched.
+ */
 export const standardDecoder: Decoder = (text) => decodeLines(text, ({ data }) => data.length > 0)
 
 /** A program that reads line by line and looks only at what begins with `data:`. */
@@ -71,8 +89,105 @@ export const lineDecoder: Decoder = (text) =>
 export const decoders: { readonly [family: string]: Decoder } = {
   python: pythonDecoder,
   node: nodeDecoder,
+  "openai-node": openaiNodeDecoder,
+  "old openai-go": oldGoDecoder,
   standard: standardDecoder,
   line: lineDecoder
+}
+
+/** What a client speaks: `/chat` is our own. */
+export type Spoken = "openai" | "anthropic" | "chat"
+
+/** A family of clients: how it finds events, and what it does with them. */
+export interface Family {
+  readonly name: string
+  readonly speaks: ReadonlyArray<Spoken>
+  readonly decode: Decoder
+  /** Looks at events of these names only; absent: at all. */
+  readonly names?: (event: string | undefined) => boolean
+}
+
+const messageEvents: ReadonlySet<string | undefined> = new Set([
+  "message_start",
+  "message_delta",
+  "message_stop",
+  "content_block_start",
+  "content_block_delta",
+  "content_block_stop",
+  "error"
+])
+
+/** The families that `docs/clients.md` tells of. Who uses one of them (LangChain JS, say) reads as it does. */
+export const families: ReadonlyArray<Family> = [
+  { name: "openai-node", speaks: ["openai"], decode: openaiNodeDecoder },
+  { name: "openai-python", speaks: ["openai"], decode: pythonDecoder },
+  { name: "openai-go", speaks: ["openai"], decode: standardDecoder },
+  { name: "openai-go, older", speaks: ["openai"], decode: oldGoDecoder },
+  {
+    name: "@anthropic-ai/sdk",
+    speaks: ["anthropic"],
+    decode: nodeDecoder,
+    names: (event) => event !== undefined && event !== "" && event !== "ping"
+  },
+  {
+    name: "anthropic-python",
+    speaks: ["anthropic"],
+    decode: pythonDecoder,
+    names: (event) => messageEvents.has(event)
+  },
+  { name: "ai", speaks: ["openai", "anthropic"], decode: standardDecoder },
+  { name: "EventSource", speaks: ["chat", "openai", "anthropic"], decode: standardDecoder },
+  { name: "bare lines", speaks: ["chat", "openai", "anthropic"], decode: lineDecoder }
+]
+
+/** What a program is given: the text, and how it ended. */
+export interface Told {
+  readonly text: string
+  /** `whole`: the end was told · `raised`: an error was told, or what cannot be read · `ends`: nothing more came. */
+  readonly end: "whole" | "raised" | "ends"
+}
+
+const isRecord = (value: unknown): value is { readonly [field: string]: unknown } =>
+  typeof value === "object" && value !== null
+
+const parsed = (data: string): unknown => {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return undefined
+  }
+}
+
+const textIn = (json: { readonly [field: string]: unknown }): string => {
+  const { choices, content, delta } = json as {
+    readonly choices?: ReadonlyArray<{ readonly delta?: { readonly content?: string | null } }>
+    readonly content?: unknown
+    readonly delta?: { readonly text?: string }
+  }
+  return choices?.[0]?.delta?.content ?? delta?.text ?? (typeof content === "string" ? content : "")
+}
+
+const endsWell = ({ data, event }: Dispatched, json: unknown): boolean =>
+  data === "[DONE]" ||
+  event === "done" ||
+  (isRecord(json) && (json["type"] === "message_stop" || json["status"] === "completed"))
+
+// `/chat` names its error, and has a code in its data; the other two have an object of that name in it.
+const isError = ({ event }: Dispatched, json: unknown): boolean =>
+  event === "error" || (isRecord(json) && ("error" in json || ("partial_content" in json && "code" in json)))
+
+/** What a program of a family is told by a stream. */
+export const toldTo = ({ decode, names }: Family, stream: string): Told => {
+  let text = ""
+  for (const event of decode(stream)) {
+    if (names?.(event.event) === false) continue
+    const json = parsed(event.data)
+    if (endsWell(event, json)) return { text, end: "whole" }
+    // The programs parse what they are given: what is none of ours is an error to them.
+    if (!isRecord(json) || isError(event, json)) return { text, end: "raised" }
+    text += textIn(json)
+  }
+  return { text, end: "ends" }
 }
 
 /** What a client's program is given in the end: its message, or what it throws. */

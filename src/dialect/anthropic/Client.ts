@@ -3,7 +3,8 @@
  * from the same events.
  *
  * An Anthropic upstream's events pass with every field, under our id and model and with our numbers of blocks. What other
- * upstreams say is put into blocks: one is open at a time, and ends when the next one begins or the message does.
+ * upstreams say is put into blocks: one is open at a time, and ends when the next one begins or the message does. Only
+ * calls whose inputs come by turns are open together: clients read a call's input when its block ends.
  */
 import type {
   AnswerEncoder,
@@ -18,6 +19,7 @@ import type {
 import { type Delta, type NativeEvents, type Piece } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
+import { scanJson } from "../JsonScan.ts"
 import type { UpstreamDialectName } from "../Names.ts"
 import { signedFor } from "../Signature.ts"
 import type { Usage } from "../Usage.ts"
@@ -184,7 +186,9 @@ class MessageEncoder implements AnswerEncoder {
   }
 
   private begins(out: Payloads, kind: BlockKind, content: JsonObject): Block {
-    this.closeAll(out)
+    for (const block of this.written.open) {
+      if (kind !== "tool" || block.kind !== "tool" || block.whole) this.close(out, block)
+    }
     const block = beginBlock(this.written, kind, content)
     const mark = kind === "refusal" ? { refusal: true } : {}
     out.push(event("content_block_start", { index: block.index, content_block: content, ...mark }))
@@ -232,6 +236,7 @@ class MessageEncoder implements AnswerEncoder {
       case "ToolInput": {
         const block = this.written.calls[piece.index] ?? this.written.calls.at(-1)
         if (block !== undefined && piece.text !== "") {
+          scanJson(block, piece.text)
           out.push(blockDelta(block.index, { type: "input_json_delta", partial_json: piece.text }))
         }
         return
@@ -329,6 +334,7 @@ class MessageEncoder implements AnswerEncoder {
     }
     if (block === undefined) return
     if (delta["type"] === "thinking_delta") block.thought = true
+    if (typeof delta["partial_json"] === "string") scanJson(block, delta["partial_json"])
     if (delta["type"] === "signature_delta") {
       block.signature = typeof delta["signature"] === "string" ? delta["signature"] : ""
       block.signed = true

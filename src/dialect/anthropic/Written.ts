@@ -4,14 +4,15 @@
  */
 import type { Payload, Replayed } from "../Dialect.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { type JsonScan, nothingScanned, scanJson } from "../JsonScan.ts"
 import { mergeMessageUsage } from "./MessageUsage.ts"
 import { readStopReason } from "./StopReason.ts"
 
 /** What a content block of ours holds, as far as it matters. */
 export type BlockKind = "text" | "refusal" | "thinking" | "tool" | "other"
 
-/** A content block. */
-export interface Block {
+/** A content block, and how far its input has come if it is a tool call. */
+export interface Block extends JsonScan {
   readonly index: number
   readonly kind: BlockKind
   /** The block before it, where that is a tool call: a signature in an otherwise empty block is that call's. */
@@ -70,7 +71,8 @@ export const beginBlock = (written: Written, kind: BlockKind, content: JsonObjec
     id: typeof id === "string" ? id : "",
     signature: typeof signature === "string" ? signature : "",
     signed: false,
-    thought: typeof thinking === "string" && thinking !== ""
+    thought: typeof thinking === "string" && thinking !== "",
+    ...nothingScanned()
   }
   written.last = block
   written.open.push(block)
@@ -169,6 +171,7 @@ class Replay {
         return
       case "input_json_delta":
         this.beside += size
+        if (block !== undefined) scanJson(block, textIn(delta, "partial_json"))
         return
       case "citations_delta":
         return

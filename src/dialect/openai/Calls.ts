@@ -5,6 +5,7 @@
  * whole. Calls are numbered from 0 in the order in which they begin.
  */
 import { isObject, type JsonObject } from "../Json.ts"
+import { type JsonScan, nothingScanned, scanJson } from "../JsonScan.ts"
 
 /** A tool call of a stream, as far as it has come. */
 export interface Call {
@@ -43,31 +44,10 @@ export const readCallPart = ({ custom, function: said, id, index }: JsonObject):
   }
 }
 
-interface Tracked extends Call {
-  /** How deep the input is nested at its end, and whether it ends in a string. */
-  depth: number
-  quoted: boolean
-  escaped: boolean
-  /** The input is whole JSON. */
+interface Tracked extends Call, JsonScan {
   whole: boolean
   /** The event that its last part came with. */
   event: number
-}
-
-const scan = (call: Tracked, input: string): void => {
-  for (let i = 0; i < input.length; i++) {
-    const unit = input[i]
-    if (call.escaped) call.escaped = false
-    else if (call.quoted) {
-      if (unit === "\\") call.escaped = true
-      else if (unit === '"') call.quoted = false
-    } else if (unit === '"') call.quoted = true
-    else if (unit === "{" || unit === "[") call.depth += 1
-    else if (unit === "}" || unit === "]") {
-      call.depth -= 1
-      if (call.depth === 0) call.whole = true
-    }
-  }
 }
 
 /** The calls of one choice. */
@@ -92,10 +72,7 @@ export const makeCalls = (whole = false): Calls => {
     name: "",
     held: "",
     named: false,
-    depth: 0,
-    quoted: false,
-    escaped: false,
-    whole: false,
+    ...nothingScanned(),
     event: 0
   })
 
@@ -137,7 +114,7 @@ export const makeCalls = (whole = false): Calls => {
       call.named = call.name === "" && part.name !== ""
       if (call.named) call.name = part.name
       call.event = event
-      scan(call, part.input)
+      scanJson(call, part.input)
       last = call
       return call
     }

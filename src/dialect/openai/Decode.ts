@@ -1,11 +1,11 @@
 /**
  * An OpenAI upstream's answer, event by event or whole, as events.
  */
-import { BadResponse, BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
+import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
-import { type Delta, type Finish, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { type Delta, type Finish, isContent, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
-import { headerOf } from "../HttpAnswer.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import type { Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
@@ -48,6 +48,8 @@ export const readUsage = (usage: unknown): Usage | undefined => {
 interface Reading {
   /** How the pieces of a choice are read. */
   readonly choice: (index: number) => PieceReading
+  /** Content was read. */
+  said: boolean
 }
 
 const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
@@ -63,7 +65,8 @@ const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
       const made = make()
       choices.set(index, made)
       return made
-    }
+    },
+    said: false
   }
 }
 
@@ -140,6 +143,24 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
   }
 }
 
+/**
+ * A whole completion in one event, from who was asked for a stream and has none: all of it at once. Behind deltas it says
+ * again what they have said, and is only the end.
+ */
+const readMessages = (
+  raw: JsonObject,
+  list: ReadonlyArray<unknown>,
+  encoded: Encoded,
+  said: boolean
+): UpstreamEvent => {
+  const choices = list.map((choice): unknown => {
+    if (!isObject(choice) || !isObject(choice["message"])) return choice
+    const { finish_reason: finish, message, ...rest } = choice
+    return { ...rest, delta: said ? {} : message, finish_reason: isBlankFinish(finish) ? ownFinish(message) : finish }
+  })
+  return readChoices({ ...raw, object: "chat.completion.chunk", choices }, choices, makeReading(encoded, true))
+}
+
 /** A step that says nothing but its usage and what only its own dialect reads. */
 const stepOf = (raw: JsonObject, usage: Usage | undefined): Delta => ({
   _tag: "Delta",
@@ -154,7 +175,14 @@ const stepOf = (raw: JsonObject, usage: Usage | undefined): Delta => ({
 
 const isBlank = (data: string): boolean => data.trim() === ""
 
-const readEvent = (event: string, data: string, reading: Reading): UpstreamEvent => {
+const isMessage = (choice: unknown): boolean =>
+  isObject(choice) && isObject(choice["message"]) && !isObject(choice["delta"])
+
+// Asked of every event: to look at all that an error may be takes longer.
+const mayBeError = (raw: JsonObject): boolean =>
+  raw["error"] !== undefined || raw["base_resp"] !== undefined || raw["object"] === "error" || raw["type"] === "error"
+
+const readEvent = (event: string, data: string, encoded: Encoded, reading: Reading): UpstreamEvent => {
   if (data === "[DONE]") return done
   const raw = parseJson(data)
   if (event === "error") return failed(classifyInBand(raw === undefined ? data : raw))
@@ -163,9 +191,14 @@ const readEvent = (event: string, data: string, reading: Reading): UpstreamEvent
     if (data.trim() === "[DONE]") return done
     return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
   }
-  if (raw["error"] !== undefined && raw["error"] !== null) return failed(classifyInBand(raw))
   const list = raw["choices"]
-  if (Array.isArray(list)) return readChoices(raw, list as ReadonlyArray<unknown>, reading)
+  if (mayBeError(raw) && isErrorBody(raw, true)) return failed(classifyInBand(raw))
+  if (Array.isArray(list)) {
+    const all = list as ReadonlyArray<unknown>
+    const step = isMessage(all[0]) ? readMessages(raw, all, encoded, reading.said) : readChoices(raw, all, reading)
+    if (!reading.said && step._tag === "Delta") reading.said = isContent(step)
+    return step
+  }
   // A frame with nothing but usage, a ping, or an event of the vendor's own.
   const usage = readUsage(raw["usage"])
   const silent = event !== "" && event !== "message"
@@ -174,7 +207,9 @@ const readEvent = (event: string, data: string, reading: Reading): UpstreamEvent
     ? silent
       ? { ...nothing, usage }
       : stepOf(raw, usage)
-    : misshapen("the upstream's event has no choices")
+    : isErrorBody(raw, false)
+      ? failed(classifyInBand(raw))
+      : misshapen("the upstream's event has no choices")
 }
 
 /**
@@ -183,7 +218,7 @@ const readEvent = (event: string, data: string, reading: Reading): UpstreamEvent
  */
 export const openaiDecoder = (encoded: Encoded): EventDecoder => {
   const reading = makeReading(encoded, false)
-  return { step: (event, data) => readEvent(event, data, reading), halt: () => undefined }
+  return { step: (event, data) => readEvent(event, data, encoded, reading), halt: () => undefined }
 }
 
 // What is made up looks at what was shown: an agent does not run calls behind a `stop`.
@@ -234,22 +269,16 @@ const readWhole = (whole: JsonObject, list: ReadonlyArray<unknown>, encoded: Enc
   return events
 }
 
-const isJsonType = (type: string | undefined): boolean =>
-  type === undefined || /^[\w.+-]+\/([\w.-]+\+)?json\b/i.test(type)
-
 /** Reads a whole `chat.completion` as events: what its stream would have been, or the one fault that it is. */
 export const decodeWholeOpenAI = (answer: HttpAnswer, encoded: Encoded): ReadonlyArray<UpstreamEvent> => {
   if (answer.status < 200 || answer.status > 299) return [failed(classify(answer).error)]
   if (isBlank(answer.body)) return [failed(stackless(() => new EmptyResponse({})))]
   const whole = parseJson(answer.body)
-  if (isObject(whole) && whole["error"] !== undefined && whole["error"] !== null)
-    return [failed(classify(answer).error)]
-  if (!isJsonType(headerOf(answer.headers, "content-type"))) {
-    return [failed(stackless(() => new BadResponse({ message: "the upstream's answer has the wrong content type" })))]
-  }
-  if (!isObject(whole)) return [misshapen("the upstream's answer is not a JSON object")]
+  // The label is a hint: what it is, its bytes say.
+  if (whole === undefined && /^\s*[[{]/.test(answer.body)) return [misshapen("the upstream's answer is not JSON")]
+  if (!isObject(whole)) return [failed(classify(answer).error)]
   const list = whole["choices"]
-  if (!Array.isArray(list)) return [misshapen("the upstream's answer has no choices")]
+  if (!Array.isArray(list) || isErrorBody(whole, true)) return [failed(classify(answer).error)]
   if (list.length === 0) return [failed(stackless(() => new EmptyResponse({})))]
   return readWhole(whole, list as ReadonlyArray<unknown>, encoded)
 }

@@ -56,7 +56,8 @@ const places: ReadonlyArray<(body: JsonObject) => unknown> = [
   (body) => body["error_msg"],
   (body) => body["detail"],
   (body) => at(body, "header", "message"),
-  (body) => at(body, "response", "error", "message")
+  (body) => at(body, "response", "error", "message"),
+  (body) => at(body, "base_resp", "status_msg")
 ]
 
 const messageOf = (body: JsonObject): string | undefined => {
@@ -100,22 +101,54 @@ const wordsOf = (error: JsonObject): ReadonlyArray<string> => {
   return words
 }
 
+// MiniMax's numbers, as words that others use too.
+const minimax: ReadonlyMap<unknown, string> = new Map([
+  [1001, "timeout"],
+  [1002, "rate_limit_exceeded"],
+  [1004, "invalid_api_key"],
+  [1008, "insufficient_quota"],
+  [1026, "content_filter"],
+  [1027, "content_filter"],
+  [1039, "rate_limit_exceeded"],
+  [2013, "invalid_request_error"],
+  [2049, "invalid_api_key"]
+])
+
+const first = (json: unknown): unknown => (Array.isArray(json) ? (json as ReadonlyArray<unknown>)[0] : json)
+
+const isSaid = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== "" && value !== false && value !== 0
+
+const resultOf = (body: JsonObject): unknown => at(body, "base_resp", "status_code")
+
+/**
+ * Whether a body, or an event, that came with a good status is an error, in any vendor's shape. What holds an answer is
+ * one whatever else it says; `isAnswer` is asked where an error is not named as one.
+ */
+export const isErrorBody = (json: unknown, isAnswer: boolean): boolean => {
+  const body = first(json)
+  if (!isObject(body)) return false
+  if (isSaid(body["error"]) || body["object"] === "error" || body["type"] === "error") return true
+  if (isSaid(resultOf(body)) || isSaid(at(body, "response", "error"))) return true
+  return !isAnswer && messageOf(body) !== undefined
+}
+
 /** What a parsed body says. A list is read by its first element, as Gemini's errors come. */
 export const readSaid = (json: unknown): BodySaid => {
   if (typeof json === "string") return { ...silent, message: textOf(json), json }
-  const body: unknown = Array.isArray(json) ? (json as ReadonlyArray<unknown>)[0] : json
+  const body = first(json)
   if (!isObject(body)) return { ...silent, json: body }
   const nested = at(body, "response", "error")
   const error = isObject(body["error"]) ? body["error"] : isObject(nested) ? nested : body
   const param = error["param"]
   return {
     message: messageOf(body),
-    code: codeOf(error["code"]) ?? codeOf(body["code"]),
+    code: codeOf(error["code"]) ?? codeOf(body["code"]) ?? codeOf(resultOf(body)),
     // `{"type": "error", "error": {…}}` is Anthropic's envelope, not a type.
     type: codeOf(error["type"] === "error" ? undefined : error["type"]),
     param: isText(param) ? truncate(param.trim(), 256) : param === null ? null : undefined,
     status: statusOf(error["code"], error["status"], error["status_code"], body["status"], body["status_code"]),
-    words: wordsOf(error),
+    words: [...wordsOf(error), ...(minimax.has(resultOf(body)) ? [minimax.get(resultOf(body))!] : [])],
     json: body
   }
 }

@@ -23,9 +23,9 @@ import {
   UpstreamOverloaded
 } from "../../errors/index.ts"
 import type { Classified, HttpAnswer } from "../Dialect.ts"
-import { isObject, parseJson } from "../Json.ts"
+import { parseJson } from "../Json.ts"
 import { hintOf } from "./Hint.ts"
-import { type BodySaid, readBody, readSaid, saidOf } from "./Body.ts"
+import { type BodySaid, isErrorBody, readBody, readSaid, saidOf } from "./Body.ts"
 import { type Name, nameOf } from "./Names.ts"
 
 interface Fields {
@@ -167,7 +167,7 @@ const classifySuccess = (answer: HttpAnswer): Classified => {
   const unnamed = (error: ResilienceError): Classified => ({ error, byStatus: false })
   if (answer.body.trim() === "") return unnamed(stackless(() => new EmptyResponse({ upstream })))
   const json = parseJson(answer.body)
-  if (isObject(json) && json["error"] !== undefined && json["error"] !== null) {
+  if (isErrorBody(json, false)) {
     return unnamed(inBand(readSaid(json), answer))
   }
   return unnamed(

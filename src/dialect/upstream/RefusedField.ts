@@ -23,18 +23,24 @@ const asName = (word: string): string =>
 const names = (words: string, path: string): boolean =>
   new RegExp(/^[a-z]+$/.test(path) ? asName(path) : before + escaped(path) + after, "i").test(words)
 
+/** Whether a body holds a field: of what it does not, leaving it out would change nothing. */
+const holds = (body: string, path: string): boolean => body.includes(`"${path.slice(path.lastIndexOf(".") + 1)}"`)
+
 /**
- * The one of `fields` that a failure names; `undefined` where it names none, or is no refusal of the request.
+ * The one of `refusable` that a failure names; `undefined` where it names none, or is no refusal of the request.
  *
  * @param status The upstream's own.
- * @param fields Paths in the body, `[]` for any of a list.
+ * @param refusable Paths in the body, `[]` for any of a list.
+ * @param body What it was sent.
  */
 export const refusedField = (
   error: ResilienceError,
   status: number | undefined,
-  fields: ReadonlyArray<string>
+  refusable: ReadonlyArray<string>,
+  body: string
 ): string | undefined => {
-  if (status !== 400 || fields.length === 0) return undefined
+  if (status !== 400 || refusable.length === 0) return undefined
+  const fields = refusable.filter((field) => holds(body, field))
   const { message, param } = error.upstream ?? {}
   if (param !== undefined && param !== null && param !== "") {
     const path = generally(param)

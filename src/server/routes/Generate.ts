@@ -146,7 +146,7 @@ export const generateRoutes: Effect.Effect<
         // A generating route that gets a cursor resumes that stream, and starts nothing.
         const cursor = cursorOf(exchange)
         if (cursor !== undefined)
-          return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor))
+          return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
         const request = yield* parse(exchange, dialect, parameter)
         yield* admission.admit(caller, request)
         const { total } = timeouts.current

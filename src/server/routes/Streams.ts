@@ -3,7 +3,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import type { Caller } from "../../account/index.ts"
-import { clientDialectNamed, clientDialects, readObject } from "../../dialect/index.ts"
+import { type ClientDialect, clientDialectNamed, clientDialects, readObject } from "../../dialect/index.ts"
 import {
   type BadRequestBody,
   InvalidCursor,
@@ -45,6 +45,9 @@ export const readCursor = (cursor: string): Effect.Effect<string, InvalidCursor>
   return dot <= 0 ? Effect.fail(stackless(() => new InvalidCursor({}))) : Effect.succeed(cursor.slice(0, dot))
 }
 
+/** How a stream is read on a route: by the dialect of the route, whatever the stream's own is. */
+export type ReadAs = Pick<ClientDialect, "failure" | "lettable">
+
 /** Reads streams on connections. */
 export class Streams extends Context.Service<
   Streams,
@@ -54,7 +57,8 @@ export class Streams extends Context.Service<
       exchange: Exchange,
       caller: Caller,
       id: string,
-      cursor: string | undefined
+      cursor: string | undefined,
+      as: ReadAs
     ) => Effect.Effect<void, ResilienceError>
     readonly cancel: (exchange: Exchange, caller: Caller, id: string) => Effect.Effect<void, ResilienceError>
   }
@@ -75,7 +79,7 @@ const make = Effect.gen(function* () {
   // Another's stream is none.
   const locate = (caller: Caller, id: string, cursor: string | undefined) => journal.locate(id, cursor, ownerOf(caller))
 
-  const read = (exchange: Exchange, caller: Caller, id: string, cursor: string | undefined) =>
+  const read = (exchange: Exchange, caller: Caller, id: string, cursor: string | undefined, as: ReadAs) =>
     Effect.gen(function* () {
       const position = yield* locate(caller, id, cursor)
       if (position.state === "orphan") yield* relay.adopt(position.record)
@@ -86,9 +90,10 @@ const make = Effect.gen(function* () {
         requestId: exchange.requestId,
         heartbeat: (clientDialectNamed(position.record.dialect) ?? clientDialects.chat).heartbeat,
         heartbeatMillis: server.heartbeat,
-        lettable: true,
+        // Clients of a vendor's dialect do not come back by themselves: they would take the end for the answer's.
+        lettable: as.lettable,
         eager: true,
-        envelope: clientDialects.chat.failure,
+        envelope: as.failure,
         onFirst: () => {
           exchange.head(200, streamHeaders(id))
           // There may be nothing to read yet, and the reader wants to know that it is connected.
@@ -151,7 +156,7 @@ export const streamRoutes: Effect.Effect<ReadonlyArray<Route>, never, Streams> =
     envelope: clientDialects.chat.failure,
     shows: "a stream, from its beginning or after `Last-Event-ID`",
     credentialInQuery: "token",
-    handle: (exchange, caller, id) => streams.read(exchange, caller, id, cursorOf(exchange))
+    handle: (exchange, caller, id) => streams.read(exchange, caller, id, cursorOf(exchange), clientDialects.chat)
   },
   {
     method: "DELETE",

@@ -1,0 +1,68 @@
+/**
+ * Bodies that came compressed, though nobody asked for it: proxies do it all the same.
+ */
+import type { Transform } from "node:stream"
+import * as Zlib from "node:zlib"
+
+type Coding = "gzip" | "deflate" | "br" | "zstd"
+
+const codings: ReadonlyMap<string, Coding> = new Map([
+  ["gzip", "gzip"],
+  ["x-gzip", "gzip"],
+  ["deflate", "deflate"],
+  ["br", "br"],
+  ["zstd", "zstd"]
+])
+
+// Of two things that are called deflate one has a head: its method is 8, and its two bytes are a multiple of 31.
+const hasHead = (bytes: Uint8Array): boolean =>
+  (bytes[0]! & 15) === 8 && (bytes.length < 2 || (bytes[0]! * 256 + bytes[1]!) % 31 === 0)
+
+const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && (bytes.length < 2 || bytes[1] === 0x8b)
+
+const decoderOf = (coding: Coding, first: Uint8Array): Transform | undefined => {
+  switch (coding) {
+    case "gzip":
+      // Who has unpacked a body may have left its label.
+      return isGzip(first) ? Zlib.createGunzip() : undefined
+    case "deflate":
+      return hasHead(first) ? Zlib.createInflate() : Zlib.createInflateRaw()
+    case "br":
+      return Zlib.createBrotliDecompress()
+    case "zstd":
+      return Zlib.createZstdDecompress()
+  }
+}
+
+/** The codings of a body in the order in which they were applied; `undefined` where it has none that can be undone. */
+export const codingsOf = (header: string | undefined): ReadonlyArray<Coding> | undefined => {
+  if (header === undefined) return undefined
+  const named = header
+    .split(",")
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "" && name !== "identity")
+  const known = named.flatMap((name) => codings.get(name) ?? [])
+  return known.length === 0 || known.length < named.length || known.length > maxCodings ? undefined : known
+}
+
+/** A body that was packed more often than this is no answer. */
+const maxCodings = 3
+
+/** What unpacks a body, as its first bytes say; each unpacks for the next. Empty where the body is not packed after all. */
+export const decodersOf = (coded: ReadonlyArray<Coding>, first: Uint8Array): ReadonlyArray<Transform> => {
+  const decoders: Array<Transform> = []
+  for (const coding of coded.toReversed()) {
+    // Only the outermost can be looked at.
+    const decoder = decoders.length === 0 ? decoderOf(coding, first) : decoderOf(coding, whole[coding])
+    if (decoder !== undefined) decoders.push(decoder)
+  }
+  return decoders
+}
+
+// First bytes as they should be.
+const whole: { readonly [C in Coding]: Uint8Array } = {
+  gzip: Uint8Array.of(0x1f, 0x8b),
+  deflate: Uint8Array.of(0x78, 0x9c),
+  br: Uint8Array.of(),
+  zstd: Uint8Array.of()
+}

@@ -1,0 +1,35 @@
+/**
+ * What the body of a good answer is, by its first bytes. Its label is a hint: proxies stream under any label, and tell
+ * errors under the label of a stream.
+ */
+
+/** Events, one value at its end (JSON, or what is neither), or not known yet. */
+export type BodyKind = "stream" | "whole" | "unknown"
+
+const fields = ["data", "event", "id", "retry"]
+
+const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13) || code === 0xfeff
+
+/** How far a field's name may go before its colon, in characters. */
+const longestName = 64
+
+/**
+ * The kind of a body that begins so.
+ *
+ * @param start As much as has come; a byte that is no character may stand in it as any other one.
+ * @param labelled Whether its label says that it is a stream: then any field may come first, as events allow.
+ */
+export const bodyKind = (start: string, labelled: boolean): BodyKind => {
+  let at = 0
+  while (at < start.length && isSpace(start.charCodeAt(at))) at++
+  const first = start[at]
+  if (first === undefined) return "unknown"
+  if (first === ":") return "stream"
+  const rest = start.slice(at, at + longestName)
+  const name = /^[\w-]*/.exec(rest)![0]
+  const next = rest[name.length]
+  if (next === undefined && rest.length < longestName) {
+    return name !== "" && (labelled || fields.some((field) => field.startsWith(name))) ? "unknown" : "whole"
+  }
+  return next === ":" && (labelled || fields.includes(name)) ? "stream" : "whole"
+}
