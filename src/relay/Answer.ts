@@ -105,7 +105,8 @@ export class Answer {
   private state: State = running
   private shown: Note["shown"]
 
-  private readonly restored: boolean
+  /** Its process died: nobody has left it before somebody has come. */
+  private forsaken: boolean
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
 
@@ -157,7 +158,7 @@ export class Answer {
         }
       }
     })
-    this.restored = restored !== undefined
+    this.forsaken = restored !== undefined
     if (restored !== undefined) this.restore(restored)
   }
 
@@ -182,9 +183,13 @@ export class Answer {
     return this.state._tag === "Left"
   }
 
-  /** Readers have left, or one has come back. Whose process died is not left by its readers: it goes on for its grace. */
+  /**
+   * Readers have left, or one has come back. Whose process died is not left by its readers: until one has come it goes on
+   * for its grace.
+   */
   setLeft(isLeft: boolean): void {
-    if (!this.ended && !this.restored) this.state = isLeft ? left : running
+    if (!isLeft) this.forsaken = false
+    if (!this.ended && !this.forsaken) this.state = isLeft ? left : running
   }
 
   /** How it ended badly. */

@@ -452,6 +452,35 @@ describe("whose client may come back", () => {
       })
     ))
 
+  it("of nobody who has come yet it is not left: what breaks is gone on with", () =>
+    virtually(
+      Effect.gen(function* () {
+        const { id, life } = yield* twoLives({
+          first: one(slow),
+          then: one(slow.pipe(Script.cutAfter(3, "reset")), slow)
+        })
+        const { state, text } = yield* ended(life, id)
+        assert.deepStrictEqual([state, text], ["whole", wholeText])
+        assert.lengthOf(life.calls(), 2)
+      })
+    ))
+
+  it("but one that has come and left again has left it: nothing is begun for nobody", () =>
+    virtually(
+      Effect.gen(function* () {
+        const { id, life } = yield* twoLives({
+          first: one(slow),
+          then: one(slow.pipe(Script.cutAfter(8, "reset")), slow)
+        })
+        const reader = yield* comeBack(life, id)
+        yield* passing(() => false, 200)
+        reader.close()
+        const { state } = yield* ended(life, id)
+        assert.strictEqual(state, "error")
+        assert.lengthOf(life.calls(), 1)
+      })
+    ))
+
   it("and one that comes in that time keeps it going", () =>
     virtually(
       Effect.gen(function* () {
