@@ -60,10 +60,12 @@ interface Seen {
   readonly calls: readonly [number, number]
 }
 
+const other = says(event(chunk({ content: "Other." })) + event(stop) + event("[DONE]"))
+
 /** Asks a relay of two upstreams, of which the second is well, and gives what its client reads. */
-const ask = async (first: Play, stream = true): Promise<Seen> => {
+const ask = async (first: Play, stream = true, second: Play = other, more: object = {}): Promise<Seen> => {
   const a = await upstream(first)
-  const b = await upstream(says(event(chunk({ content: "Other." })) + event(stop) + event("[DONE]")))
+  const b = await upstream(second)
   const relay = await startRelay({
     timeouts: { headers: "5 seconds", firstContent: "5 seconds", idle: "10 seconds", total: "20 seconds" },
     channels: [channelOf("a", a.url, { priority: 1, continuation: "none" }), channelOf("b", b.url)]
@@ -72,7 +74,7 @@ const ask = async (first: Play, stream = true): Promise<Seen> => {
     const response = await fetch(`${relay.url}/v1/chat/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ model: "m", stream, messages: [{ role: "user", content: "hi" }] })
+      body: JSON.stringify({ ...more, model: "m", stream, messages: [{ role: "user", content: "hi" }] })
     })
     const text = await response.text()
     const calls = [a.calls(), b.calls()] as const
@@ -172,6 +174,47 @@ describe("R7: what is in a good status", () => {
     const limited = { base_resp: { status_code: 1002, status_msg: "rate limit" } }
     const { calls, content } = await ask(says(JSON.stringify(limited), "application/json"))
     assert.deepStrictEqual({ calls, content }, { calls: [1, 1], content: "Other." })
+  })
+})
+
+describe("R19: JSON that was cut", () => {
+  const json = { response_format: { type: "json_object" } }
+  const cut = says(event(chunk({ content: '{"city":"Os' })))
+  const plays = (content: string) => says(event(chunk({ content })) + event(stop) + event("[DONE]"))
+
+  it("goes on where the rest fits", async () => {
+    const { content, error, finish } = await ask(cut, true, plays('lo"}'), json)
+    assert.deepStrictEqual({ content, error, finish }, { content: '{"city":"Oslo"}', error: undefined, finish: "stop" })
+  })
+
+  it("is never told as whole where another value was glued on", async () => {
+    const { error, finish } = await ask(cut, true, plays('{"city":"Bergen"}'), json)
+    assert.strictEqual(error?.code, "stream_truncated")
+    assert.isUndefined(finish)
+  })
+
+  it("as one body it is begun anew, since nobody has seen any of it", async () => {
+    const { calls, content, status } = await ask(cut, false, plays('{"city":"Bergen"}'), json)
+    assert.deepStrictEqual(
+      { calls: calls[1], content, status },
+      { calls: 1, content: '{"city":"Bergen"}', status: 200 }
+    )
+  })
+})
+
+describe("R18: a continuation that says nothing", () => {
+  const half = says(event(chunk({ content: "Half of" })))
+  it.each([
+    ["a stop", event(chunk({ content: "" })) + event(stop) + event("[DONE]")],
+    ["the terminator", event("[DONE]")]
+  ])("%s: the answer ends with its error", async (_name, body) => {
+    const { calls, content, error, finish } = await ask(half, true, says(body))
+    assert.deepStrictEqual(
+      { content, finish, code: error?.code },
+      { content: "Half of", finish: undefined, code: "stream_truncated" }
+    )
+    // As its own beginning, and in words.
+    assert.strictEqual(calls[1], 2)
   })
 })
 
