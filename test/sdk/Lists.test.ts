@@ -3,7 +3,7 @@
  */
 import Anthropic, { NotFoundError as AnthropicNotFound } from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import OpenAI, { NotFoundError } from "openai"
+import OpenAI, { NotFoundError as OpenAINotFound } from "openai"
 import { Script } from "effect-resilience/testing"
 import { bodiesOf, type Upstreams, withWorld } from "./world.ts"
 
@@ -28,7 +28,7 @@ describe("the models", () => {
       )
       assert.deepInclude(await models.retrieve("small"), { id: "small", object: "model" })
       const error: unknown = await models.retrieve("none").catch((raised: unknown) => raised)
-      assert.instanceOf(error, NotFoundError)
+      assert.instanceOf(error, OpenAINotFound)
       assert.propertyVal(error, "code", "model_not_found")
     }))
 
