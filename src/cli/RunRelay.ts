@@ -1,9 +1,9 @@
 /**
  * The relay as a command: started, shown, stopped by a signal.
  */
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import { createServer } from "node:net"
-import { serve, type ServeError, type ServerOptions, ServerSection } from "../server/index.ts"
+import { serve, type ServeError, type ServerOptions, ServerSection, storeLayer } from "../server/index.ts"
 import { banner } from "./Banner.ts"
 import type { Configuration } from "./Configuration.ts"
 import { packageVersion, printErr, printOut, stopSignal } from "./Process.ts"
@@ -27,14 +27,36 @@ const reasons = (error: ServeError, server: ServerOptions): Effect.Effect<string
       )
 
 /**
- * Runs a relay until a signal stops it, and gives the exit code: 0 when it was stopped in time, 1 when it could not
- * start (said on stderr) or its grace ran out. `notes` are printed after the banner.
+ * Serves, and where another relay has the store says so and waits for it. Its port is what a person looks for, and is not
+ * free by waiting: that is told at once.
+ */
+const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration) {
+  const { settings } = configuration
+  const address = settings.of(ServerSection).current
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const taken = yield* Deferred.make<never, ServeError>()
+  const onWait = (path: string): void => {
+    const inUse = `the store at ${path} is in use by another process`
+    const message = `port ${address.port} on ${address.host} is taken\n${inUse}`
+    fork(
+      Effect.flatMap(isTaken(address), (isTaken) =>
+        isTaken ? Deferred.fail(taken, { _tag: "ListenFailed", message }) : printErr(`${inUse}: waiting for it`)
+      )
+    )
+  }
+  return yield* Effect.raceFirst(serve(settings, { store: storeLayer(onWait) }), Deferred.await(taken))
+})
+
+/**
+ * Runs a relay until a signal stops it, and gives the exit code: 0 when it was stopped in time, or while it waited for its
+ * store; 1 when it could not start (said on stderr) or its grace ran out. `notes` are printed after the banner.
  */
 export const runRelay = (configuration: Configuration, notes: ReadonlyArray<string> = []): Effect.Effect<number> =>
   Effect.scoped(
     Effect.gen(function* () {
       const signal = yield* stopSignal
-      const server = yield* serve(configuration.settings)
+      const server = yield* Effect.raceFirst(serveInTurn(configuration), Effect.as(signal, undefined))
+      if (server === undefined) return 0
       yield* printOut(
         [
           banner(configuration, { version: packageVersion(), address: server.address, routes: server.routes }),

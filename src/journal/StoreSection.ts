@@ -1,7 +1,7 @@
 /**
  * The section `store`: where answers are kept.
  */
-import { declare, Fields, readSection, type Rule, ruleFault, valueAt } from "../settings/index.ts"
+import { declare, Fields, Millis, readSection, type Rule, ruleFault, valueAt } from "../settings/index.ts"
 
 const { choice, optional, section, text, withDefault } = Fields
 
@@ -17,33 +17,39 @@ const schema = section(
         }
       ),
       "The file of type sqlite. Default: .relay/relay.db"
-    )
+    ),
+    wait: withDefault(Millis, "30 seconds", "How long a file is waited for that another relay has.")
   },
   ["url", "prefix"]
 )
 
-/** Where answers are kept. */
-export type StoreOptions = { readonly type: "sqlite"; readonly path: string } | { readonly type: "memory" }
+/** Where answers are kept. `wait` is milliseconds. */
+export type StoreOptions =
+  | { readonly type: "sqlite"; readonly path: string; readonly wait: number }
+  | { readonly type: "memory" }
 
 /** The file of a store of type sqlite when none is named. */
 const defaultPath = ".relay/relay.db"
 
-const storeOf = ({ path, type }: typeof schema.Type): StoreOptions => {
+const storeOf = ({ path = defaultPath, type, wait }: typeof schema.Type): StoreOptions => {
   switch (type) {
     case "memory":
       return { type }
     case "sqlite":
-      return { type, path: path ?? defaultPath }
+      return { type, path, wait }
   }
 }
 
-/** Only a file has a path. */
-const pathOfFile: Rule = (written) => {
-  const path = ["store", "path"]
+/** Only a file has a path, and can be another's. */
+const onlyOfFile: Rule = (written) => {
   const type = readSection(section({ type: schema.fields.type }), written, ["store"])?.type
-  return type === "memory" && valueAt(written.value, path) !== undefined
-    ? [ruleFault(written, path, "nothing, as the store is of type memory")]
-    : []
+  if (type !== "memory") return []
+  return ["path", "wait"].flatMap((field) => {
+    const path = ["store", field]
+    return valueAt(written.value, path) === undefined
+      ? []
+      : [ruleFault(written, path, "nothing, as the store is of type memory")]
+  })
 }
 
 /** `store` */
@@ -53,6 +59,6 @@ export const StoreSection = declare({
   schema,
   absent: {},
   changes: { _tag: "Restart" },
-  rules: [pathOfFile],
+  rules: [onlyOfFile],
   finish: storeOf
 })

@@ -40,12 +40,25 @@ export interface RelayParts<E> {
   readonly store: Layer.Layer<JournalStore, E, EventLog | Settings>
 }
 
-const storeLayer = Layer.unwrap(
-  Effect.map(Settings, (settings) => {
-    const store = settings.of(StoreSection).current
-    return store.type === "memory" ? JournalStoreMemory.layer : JournalStoreSqliteNode.layer({ path: store.path })
-  })
-)
+/**
+ * The store of the settings. A file that another relay has is waited for, as long as `store.wait` says; `onWait` is told
+ * that it is, once: by default the log.
+ */
+export const storeLayer = (
+  onWait?: (path: string) => void
+): Layer.Layer<JournalStore, QueryDataError | UpdateDataError, EventLog | Settings> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const store = (yield* Settings).of(StoreSection).current
+      if (store.type === "memory") return JournalStoreMemory.layer
+      const { path, wait } = store
+      const log = yield* EventLog
+      const tell =
+        onWait ??
+        (() => log.emit("warning", "relay_log", { error: `the store at ${path} is in use: it is waited for` }))
+      return JournalStoreSqliteNode.layer({ path, wait, onWait: () => tell(path) })
+    })
+  )
 
 /** The parts of a relay that runs by its settings alone: on stderr, over sockets, in memory or in a file. */
 export const defaultParts: RelayParts<QueryDataError | UpdateDataError> = {
@@ -58,7 +71,7 @@ export const defaultParts: RelayParts<QueryDataError | UpdateDataError> = {
   registry: Registry.layer,
   selection: Layer.unwrap(Effect.map(RelayEvents, ({ tell }) => Selection.layer({ tell }))),
   upstream: UpstreamNode.layer,
-  store: storeLayer
+  store: storeLayer()
 }
 
 const levels: { readonly [level: string]: EventLevel } = {

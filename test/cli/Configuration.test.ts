@@ -20,7 +20,7 @@ describe("defaults", () => {
         debug: false
       },
       chat: { model: null, maxMessage: 2000, timeout: 300_000 },
-      store: { type: "sqlite", path: ".relay/relay.db" },
+      store: { type: "sqlite", path: ".relay/relay.db", wait: 30_000 },
       journal: {
         retention: 600_000,
         onDisconnect: "detach",

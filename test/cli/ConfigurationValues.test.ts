@@ -45,6 +45,7 @@ describe("values", () => {
     ["chat.timeout", duration, ["1 minute"]],
     ["store", [5, [], "sqlite"], [{ type: "memory" }, { path: "x.db" }]],
     ["store.path", ["", ":memory:", 5, "a\0b"], ["/a/b"]],
+    ["store.wait", duration, ["1 second"]],
     ["journal.retention", ["0 seconds", 5, "Infinity"], ["30 days", "52 weeks"]],
     ["journal.onDisconnect", ["abort", true], ["cancel", "detach"]],
     ["journal.detachGrace", duration, ["1 second"]],

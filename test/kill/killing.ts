@@ -131,7 +131,7 @@ const questionOf = ({ request }: ScriptedCall): string => {
   return typeof content === "string" ? content : ""
 }
 
-/** How the calls for a question go, counted from 0. */
+/** How the calls for a question go, counted from 0, of the relay that it was put to. All others are good. */
 type Play = (answer: Script.Answer, call: number) => Script.Script
 
 const unharmed: Play = (answer) => answer
@@ -145,6 +145,8 @@ const onlyFirst =
 /** What the upstreams were asked for one question. */
 interface Asked {
   readonly play: Play
+  /** The life of the relay that it was put to. */
+  readonly life: number
   /** In which lives of the relay it was asked, call by call. */
   readonly lives: Array<number>
 }
@@ -194,10 +196,12 @@ class World {
       const question = questionOf(call)
       const asked = this.asked.get(question)
       if (asked === undefined) return Script.status(500)
-      // By whom it was asked, and not when: what a relay sends last may be read after its death.
-      asked.lives.push(Number(call.headers["x-life"]))
+      // By whom it was asked, and not when: what a relay sends last may be read after its death, or never.
+      const life = Number(call.headers["x-life"])
+      asked.lives.push(life)
       for (const come of this.calls.splice(0)) come()
-      return asked.play(Script.answer(textOf(question)).pipe(Script.every(pace)), asked.lives.length - 1)
+      const good = Script.answer(textOf(question)).pipe(Script.every(pace))
+      return life === asked.life ? asked.play(good, asked.lives.length - 1) : good
     }
     const [a, b] = await Promise.all(
       ["a", "b"].map(() =>
@@ -315,7 +319,7 @@ class Client {
 
   private ask(): string {
     const question = `${this.name} asks ${this.askedAnew}`
-    this.world.asked.set(question, { play: this.play, lives: [] })
+    this.world.asked.set(question, { play: this.play, life: this.world.life, lives: [] })
     return question
   }
 

@@ -45,7 +45,7 @@ const withRestarts = async (
   }
 }
 
-describe("kill -9 in the middle of answers, and a restart", () => {
+describe("kill -9 in the middle of answers, and a restart", { timeout: 90_000 }, () => {
   it("each goes on where it was, and is whole in the end; what was whole stays whole", () =>
     withRestarts({}, async ({ server, start }) => {
       const first = await start()

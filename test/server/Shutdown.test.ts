@@ -33,7 +33,7 @@ const withProcess = async (sections: object, run: (stage: Stage) => Promise<void
   const server = await startFaultServer()
   const file = writeConfiguration(folder.path, {
     server: { port: 0, shutdownGrace: "5 seconds" },
-    store: { type: "sqlite", path: `${folder.path}/relay.db` },
+    store: { type: "sqlite", path: `${folder.path}/relay.db`, wait: "2 seconds" },
     channels: [channelOf("a", server.url)],
     ...sections
   })
@@ -83,7 +83,8 @@ const askOn = (agent: Agent, url: string): Promise<number | string> =>
     asked.end()
   })
 
-describe("SIGTERM", () => {
+// Each is several processes, and all run side by side.
+describe("SIGTERM", { timeout: 90_000 }, () => {
   it.concurrent("readers of /chat are let go at an event, dialect readers get all, and the exit code is 0", () =>
     withProcess({}, async ({ relay, server, again }) => {
       server.setDefault(slow)
@@ -241,7 +242,7 @@ describe("SIGTERM", () => {
     }))
 })
 
-describe("a relay that cannot start", () => {
+describe("a relay that cannot start", { timeout: 90_000 }, () => {
   it.concurrent("on a port that another relay has, or on its store, says so plainly and exits with 1", () =>
     withProcess({}, async ({ relay, file }) => {
       const other = temporaryFolder()

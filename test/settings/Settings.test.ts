@@ -231,7 +231,8 @@ describe("another reading of the file", () => {
       "server.host: can only be changed by a restart",
       "server.port: can only be changed by a restart",
       "store.path: can only be changed by a restart",
-      "store.type: can only be changed by a restart"
+      "store.type: can only be changed by a restart",
+      "store.wait: can only be changed by a restart"
     ])
     assert.strictEqual(settings.of(TimeoutsSection).current.idle, 60_000)
     // A default that is written out is what it was.

@@ -21,6 +21,8 @@ export interface Running {
   readonly kill: (signal: NodeJS.Signals) => void
   /** Waits until stdout holds a text; fails when the process ends without it. */
   readonly printed: (text: string) => Promise<string>
+  /** What it has written to stderr so far. */
+  readonly said: () => string
   readonly ended: Promise<Ended>
 }
 
@@ -50,6 +52,7 @@ export const startNode = (
   return {
     pid: child.pid ?? -1,
     kill: (signal) => void child.kill(signal),
+    said: () => stderr,
     printed: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
