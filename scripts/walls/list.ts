@@ -172,7 +172,7 @@ export const walls: ReadonlyArray<Wall> = [
     ],
     complain: {
       "src/journal/GroupCommit.ts": 1,
-      "src/journal/JournalStoreSqliteNode.ts": 1,
+      "src/journal/SqliteLiveNode.ts": 1,
       "src/journal/MemoryPlace.ts": 1,
       "src/journal/Share.ts": 1
     }

@@ -180,6 +180,8 @@ export interface Replayed {
   readonly tokenCount: number
   /** Characters that were shown beside the text: reasoning, tool calls. */
   readonly beside: number
+  /** Of them, those of reasoning that can be read: what was paid for it is estimated by them. */
+  readonly reasoning: number
   /** Anything was shown: the commit point has passed. */
   readonly begun: boolean
   /** Something was shown that cannot be spliced. */

@@ -68,7 +68,9 @@ class Attempts {
       const mode = this.prepare(picked)
       if (mode !== undefined) {
         // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
-        yield* Effect.ignore(answer.lease.committed)
+        yield* Effect.ignore(answer.lease.committed).pipe(
+          Effect.onInterrupt(() => Effect.sync(() => picked.release(ignored)))
+        )
         if (answer.ended) return picked.release(ignored)
       }
       const end = yield* this.ask(picked, mode)
@@ -219,7 +221,7 @@ class Attempts {
       stream: target.channel.stream,
       continuation: this.continuation(mode),
       params: target.channel.params,
-      refused: new Set([...context.selection.refused(target).fields, ...this.refusedOnce]),
+      refused: this.refusedFields(target),
       drop: target.channel.onUnsupported === "drop"
     })
     if (encoding._tag === "Failure") {
@@ -344,6 +346,14 @@ class Attempts {
     this.declined.set(declinedKey(target), [...known, refusal.mode])
   }
 
+  /** What of a body this target does not take: of what its own dialect's client wrote, nothing is taken away. */
+  private refusedFields(target: Target): ReadonlySet<string> {
+    const { fields } = this.context.selection.refused(target)
+    if (fields.size === 0) return this.refusedOnce
+    const refusable = upstreamDialectOf(target.channel.dialect).refusable(this.answer.start.request)
+    return new Set([...refusable.filter((field) => fields.has(field)), ...this.refusedOnce])
+  }
+
   private refusedModes(target: Target): ReadonlySet<ContinuationMode> {
     const { modes } = this.context.selection.refused(target)
     const declined = this.declined.get(declinedKey(target))
@@ -360,14 +370,16 @@ class Attempts {
       const once = dialect.refusableOnce?.(request) ?? []
       // What is more exact comes first.
       const fields = [...once, ...dialect.refusable(request)]
-      const path = refusedField(
-        verdict.error,
-        status,
-        fields.filter((field) => !known.has(field) && !this.refusedOnce.has(field)),
-        this.sent
-      )
-      if (path !== undefined && once.includes(path)) this.refusedOnce.add(path)
-      if (path !== undefined) return { _tag: "Field", path }
+      const left = fields.filter((field) => !known.has(field) && !this.refusedOnce.has(field))
+      const named = (among: ReadonlyArray<string>) => refusedField(verdict.error, status, among, this.sent)
+      const path = named(left)
+      if (path !== undefined) {
+        // Of two that exclude each other, each is taken alone.
+        const param = verdict.error.upstream?.param ?? ""
+        const together = param === "" && named(left.filter((field) => field !== path)) !== undefined
+        if (together || once.includes(path)) this.refusedOnce.add(path)
+        return { _tag: "Field", path }
+      }
     }
     return mode !== undefined && mode !== "restart" && refusesMode(verdict) ? { _tag: "Mode", mode } : undefined
   }

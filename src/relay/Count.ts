@@ -24,6 +24,7 @@ export type Counted =
   /** `body` is the upstream's answer as it came. */
   | { readonly _tag: "Counted"; readonly body: string; readonly trail: ReadonlyArray<TrailEntry> }
   | { readonly _tag: "Estimated"; readonly inputTokens: number; readonly trail: ReadonlyArray<TrailEntry> }
+  | { readonly _tag: "Failed"; readonly error: ResilienceError; readonly trail: ReadonlyArray<TrailEntry> }
 
 /** The largest answer that is read, in bytes: a count is a few. */
 const maxBody = 64 * 1024
@@ -43,7 +44,7 @@ export const count = (
   request: AnswerRequest,
   timeoutMillis: number,
   context: Pick<AnswerContext, "now" | "selection" | "snapshot">
-): Effect.Effect<Counted, ResilienceError, Upstream> =>
+): Effect.Effect<Counted, never, Upstream> =>
   Effect.gen(function* () {
     const { now, selection } = context
     const settings = context.snapshot()
@@ -55,13 +56,17 @@ export const count = (
     for (;;) {
       const remaining = startedAt + timeoutMillis - now()
       if (remaining <= 0) {
-        return yield* Effect.fail(
-          stackless(() => new DeadlineExceeded({ limitMillis: timeoutMillis, elapsedMillis: now() - startedAt }))
-        )
+        const elapsedMillis = now() - startedAt
+        const error = stackless(() => new DeadlineExceeded({ limitMillis: timeoutMillis, elapsedMillis }))
+        return { _tag: "Failed", error, trail } as const
       }
       const wanted = {
         model: request.model,
-        tried: Pursuit.triedOf(pursuit),
+        // Each is asked once; what may be asked again at once, or after a wait, was decided when it failed.
+        tried:
+          step.only === undefined
+            ? Pursuit.triedOf({ ...pursuit, out: [...pursuit.out, ...pursuit.failed] })
+            : Pursuit.triedOf(pursuit),
         only: step.only,
         otherKey: step.otherKey,
         suits: ({ channel }: Target) => channel.dialect === request.dialect
@@ -70,7 +75,7 @@ export const count = (
       if (choice._tag === "Failure") {
         const error = Pursuit.finalError(pursuit)
         if (step.only !== undefined) pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
-        else if (error !== undefined) return yield* Effect.fail(error)
+        else if (error !== undefined) return { _tag: "Failed", error, trail } as const
         else return { _tag: "Estimated", inputTokens: request.inputEstimate(), trail } as const
         step = Pursuit.anybody
         continue
@@ -128,7 +133,7 @@ export const count = (
         }
       )
       pursuit = after
-      if (next._tag === "GiveUp") return yield* Effect.fail(next.error)
+      if (next._tag === "GiveUp") return { _tag: "Failed", error: next.error, trail } as const
       step = next
       if (next.delayMillis > 0) yield* Effect.sleep(next.delayMillis)
     }
@@ -201,7 +206,10 @@ const post = (
       let size = 0
       let head: Pick<HttpAnswer, "headers" | "status"> = { status: 0, headers: {} }
       const finish = (asked: Asked): void => resume(Effect.succeed(asked))
+      let over = false
       const read = (): void => {
+        if (over) return
+        over = true
         const answer = { ...head, body: Buffer.concat(chunks).toString("utf8"), now: now() }
         const { status } = answer
         if (status < 200 || status > 299) {
@@ -234,15 +242,22 @@ const post = (
             head = { status: channel.statusMapping[status] ?? status, headers }
           },
           onData: (chunk) => {
+            if (over) return
             size += chunk.length
             if (size <= maxBody) return void chunks.push(chunk)
-            const message = "the upstream's answer is too large"
-            finish(
-              failed(
-                stackless(() => new ReadResponseBodyFailed({ message })),
-                head.status
+            // What an error said so far says what it is.
+            if (head.status < 200 || head.status > 299) read()
+            else {
+              over = true
+              const message = "the upstream's answer is too large"
+              finish(
+                failed(
+                  stackless(() => new ReadResponseBodyFailed({ message })),
+                  head.status
+                )
               )
-            )
+            }
+            call.abort()
           },
           onEnd: read,
           onError: (error) => finish(failed(error, head.status === 0 ? undefined : head.status))

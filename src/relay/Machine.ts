@@ -198,8 +198,8 @@ export class Machine {
     }
     this.parts.push(...costs)
     const counted = costs.reduce((sum, { quarters }) => sum + quarters, 0)
-    // Pieces are counted with their JSON: an answer that has some is not gone on with.
-    const lost = tokenQuarters(replayed.text) + (replayed.sealed ? 0 : replayed.beside) - counted
+    // Signatures and what else stands beside is not what was paid for.
+    const lost = tokenQuarters(replayed.text) + replayed.reasoning - counted
     if (lost > 0 && finish === undefined) this.parts.push({ quarters: lost, usage: undefined })
     if (replayed.ended) this.phase = { _tag: "Ended" }
     else if (finish !== undefined) this.phase = { _tag: "Finishing", finish, shown: replayed.finish !== undefined }

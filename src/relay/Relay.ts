@@ -53,7 +53,7 @@ export class Relay extends Context.Service<
      */
     readonly ask: (question: Question) => Stream.Stream<AnswerEvent, ResilienceError>
     /** How many tokens a request would be: asked of a channel of its dialect, or else estimated. Starts no answer. */
-    readonly count: (request: AnswerRequest, timeoutMillis: number) => Effect.Effect<Counted, ResilienceError>
+    readonly count: (request: AnswerRequest, timeoutMillis: number) => Effect.Effect<Counted, ShuttingDown>
     /**
      * Cancels an answer with a fault, whoever writes it; gives `false` when it has ended. Succeeds once that is
      * committed, or the process that writes it was told.

@@ -33,12 +33,12 @@ export const settle = ({ context, debug, decided, dialect, lease, note, payloads
     note ?? firstNote({ requestId: "", model: "", startedAt: createdAt, timeoutMillis: 0, leave: "detach" })
   const { model, pursuit, requestId, startedAt, trail } = life
   const encoder = dialect.encoder({ requestId, streamId: id, createdAt, includeUsage: false, debug })
-  const { begun, beside, text, tokenCount } = encoder.resume(payloads)
+  const { begun, beside, reasoning, sealed, text, tokenCount } = encoder.resume(payloads)
   for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
     lease.append(dialect.frame(payload, `${id}.${lease.nextSeq()}`))
   }
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
-  const usage = sumUsage([{ quarters: tokenQuarters(text) + beside, usage: undefined }], () => 0)
+  const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)
   const durationMillis = Math.max(0, context.now() - startedAt)
   lease.note(encodeNote({ ...life, status, error, open: undefined }))
   lease.end({

@@ -182,6 +182,7 @@ describe("chatClient", () => {
       text: "Hello",
       tokenCount: 2,
       beside: 2,
+      reasoning: 2,
       begun: true,
       ended: false
     })

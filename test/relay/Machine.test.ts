@@ -30,6 +30,7 @@ const encoder: AnswerEncoder = {
     text: "",
     tokenCount: 0,
     beside: 0,
+    reasoning: 0,
     begun: false,
     sealed: false,
     called: false,
@@ -499,13 +500,42 @@ describe("a finish that nobody knows", () => {
     assert.include(said.done, '"native":"length"')
   })
 
+  it("counts what was read of a lost attempt, and not what stands beside: a signature is long", () => {
+    const { machine } = make()
+    machine.restore(
+      {
+        text: "a".repeat(40),
+        tokenCount: 1,
+        beside: 2_000,
+        reasoning: 8,
+        begun: true,
+        sealed: false,
+        called: false,
+        finish: undefined,
+        ended: false
+      },
+      { costs: [], finish: undefined }
+    )
+    assert.strictEqual(machine.usage().outputTokens, 12)
+  })
+
   it("R2: a later one that is known counts, and what was restored with one is not whole", () => {
     const known = shownBy((m) => (m.step(text("a")), m.step(strange), m.step(delta({ finish: "stop" })), m.eof()))
     assert.strictEqual(known.verdict, "Complete")
     const { machine } = make()
     const { finish } = strange
     machine.restore(
-      { text: "a", tokenCount: 1, beside: 0, begun: true, sealed: false, called: false, finish, ended: false },
+      {
+        text: "a",
+        tokenCount: 1,
+        beside: 0,
+        reasoning: 0,
+        begun: true,
+        sealed: false,
+        called: false,
+        finish,
+        ended: false
+      },
       { costs: [], finish: undefined }
     )
     assert.strictEqual(machine.phase._tag, "Flowing")

@@ -144,12 +144,16 @@ const check = async ({ after, ending, ends }: Case, row: Row): Promise<void> => 
   })
 }
 
+// Those that wait for a clock wait together.
+const eachOf = ({ ending }: Case, rows: ReadonlyArray<Row>) =>
+  ending === "stall" || ending === "finishThenStall" ? it.concurrent.each(rows) : it.each(rows)
+
 describe.each(rescued)("$name", (row) => {
-  it.each(rowsOf("stream", everyPair))("$where", (where) => check(row, where))
+  eachOf(row, rowsOf("stream", everyPair))("$where", (where) => check(row, where))
 })
 
 describe.each(others)("$name", (row) => {
-  it.each(rowsOf("stream", across))("$where", (where) => check(row, where))
+  eachOf(row, rowsOf("stream", across))("$where", (where) => check(row, where))
 })
 
 describe.each([rescued[0]!, others[1]!, others[7]!, others[10]!])("$name, asked for whole", (row) => {

@@ -220,7 +220,9 @@ const checkRaised = (raised: Raised | undefined, place: Place, row: Case): void 
 }
 
 describe.each(cases)("$name", (row) => {
-  it.each(places)("$where", (place) => {
+  // Those that wait for a clock wait together.
+  const each = row.plays === Script.silence ? it.concurrent.each(places) : it.each(places)
+  each("$where", (place) => {
     const { client, delivery, dialect } = place
     const script = typeof row.plays === "function" ? row.plays(dialect) : row.plays
     return withWorld({ a: { dialect, plays: [script] } }, {}, async ({ relay, upstreams }) => {

@@ -1,9 +1,9 @@
 /**
  * What SDKs ask beside answers: the models there are, and how many tokens a request is.
  */
-import Anthropic from "@anthropic-ai/sdk"
+import Anthropic, { NotFoundError as AnthropicNotFound } from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import OpenAI from "openai"
+import OpenAI, { NotFoundError as OpenAINotFound } from "openai"
 import { Script } from "effect-resilience/testing"
 import { bodiesOf, type Upstreams, withWorld } from "./world.ts"
 
@@ -28,7 +28,7 @@ describe("the models", () => {
       )
       assert.deepInclude(await models.retrieve("small"), { id: "small", object: "model" })
       const error: unknown = await models.retrieve("none").catch((raised: unknown) => raised)
-      assert.instanceOf(error, OpenAI.NotFoundError)
+      assert.instanceOf(error, OpenAINotFound)
       assert.propertyVal(error, "code", "model_not_found")
     }))
 
@@ -40,7 +40,7 @@ describe("the models", () => {
       assert.deepStrictEqual(ids, ["model large", "model small"])
       assert.deepInclude(await models.retrieve("small"), { id: "small", type: "model", display_name: "small" })
       const error: unknown = await models.retrieve("none").catch((raised: unknown) => raised)
-      assert.instanceOf(error, Anthropic.NotFoundError)
+      assert.instanceOf(error, AnthropicNotFound)
       assert.propertyVal(error, "errorCode", "model_not_found")
     }))
 })

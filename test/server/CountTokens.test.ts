@@ -121,6 +121,22 @@ describe("POST /v1/messages/count_tokens", () => {
     )
   })
 
+  it("asks a channel that fails no more often than an answer would, and keeps the class of a long error", async () => {
+    const long = { type: "error", error: { type: "authentication_error", message: "x".repeat(100_000) } }
+    const url = await upstreams({
+      a: Array.from({ length: 6 }, () => ({ status: 503, body: {} })),
+      b: [{ status: 401, body: long }]
+    })
+    relay = await startRelay({ channels: [anthropic("a", url)], retry: { times: 5 } })
+    assert.strictEqual((await count()).status, 529)
+    assert.isAtMost(asked.length, 2)
+    await relay.close()
+    relay = await startRelay({ channels: [anthropic("b", url)] })
+    const response = await count()
+    assert.match(response.headers.get("x-attempts") ?? "", /^b=401$/)
+    assert.strictEqual(asked.filter(({ url }) => url.startsWith("/b/")).length, 1)
+  })
+
   it("gives the upstream's word on a bad request in the dialect's envelope", async () => {
     const url = await upstreams({
       a: [

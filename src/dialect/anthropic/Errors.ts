@@ -5,6 +5,7 @@ import { describe, type ResilienceError } from "../../errors/index.ts"
 import { publicDetails, publicMessage, retryHeaders, shouldRetryHeader, withRequestId } from "../../http/index.ts"
 import type { Envelope } from "../Dialect.ts"
 import type { JsonObject } from "../Json.ts"
+import { threadUnsupported } from "./Thread.ts"
 
 /** The `type` of an Anthropic error, by its HTTP status. */
 export const anthropicErrorType = (status: number): string => {
@@ -52,13 +53,16 @@ export const anthropicErrorBody = (error: ResilienceError, requestId: string): A
   const { blame, code } = describe(error)
   const said = blame === "caller" || blame === "content" ? error.upstream : undefined
   const fields = publicDetails(error)
+  const threaded = fields?.some((field) => field.code === threadUnsupported) === true
   return {
     type: "error",
     error: {
       type: anthropicErrorType(anthropicStatus(error)),
       message: withRequestId(publicMessage(error), requestId),
       details: {
-        error_code: code,
+        // The one code that is not ours: its SDK goes by it.
+        error_code: threaded ? threadUnsupported : code,
+        ...(threaded ? { unsupported: ["thread"] } : {}),
         ...(said?.code === undefined ? {} : { upstream_code: said.code }),
         ...(fields === undefined ? {} : { fields })
       }

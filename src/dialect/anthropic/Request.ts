@@ -17,6 +17,7 @@ import {
 } from "../RequestCheck.ts"
 import { codePoints } from "../Text.ts"
 import { askedOfAnthropic } from "./Asked.ts"
+import { checkThread } from "./Thread.ts"
 import { messageTokens } from "./TokenEstimate.ts"
 
 /** What `Asking.parameter` is on the route that counts tokens; it is empty on the one that answers. */
@@ -135,6 +136,7 @@ const check = (body: JsonObject, counting: boolean, complain: Complain): void =>
   checkToolChoice(body["tool_choice"], complain)
   checkSequences(body["stop_sequences"], complain)
   checkThinking(body["thinking"], complain)
+  checkThread(body, complain)
   const output = body["output_config"]
   if (isObject(output)) {
     checkOptionalFields(output, { effort: "string", format: "object" }, "output_config.", complain)

@@ -97,6 +97,7 @@ class Replay {
   private text = ""
   private tokenCount = 0
   private beside = 0
+  private reasoning = 0
   private sealed = false
   private ended = false
 
@@ -113,6 +114,7 @@ class Replay {
       text: this.text,
       tokenCount: this.tokenCount,
       beside: this.beside,
+      reasoning: this.reasoning,
       begun: this.written.begun,
       sealed: this.sealed,
       called: calls.length > 0,
@@ -137,7 +139,7 @@ class Replay {
         const block = beginBlock(written, kind, content)
         if (kind === "refusal" || kind === "tool" || kind === "other") this.besides(kind, content, size)
         this.said(block, textIn(content, "text"))
-        this.beside += textIn(content, "thinking").length
+        this.thought(textIn(content, "thinking"))
         return
       }
       case "content_block_delta":
@@ -160,7 +162,7 @@ class Replay {
       case "text_delta":
         return this.said(block, textIn(delta, "text"))
       case "thinking_delta":
-        this.beside += textIn(delta, "thinking").length
+        this.thought(textIn(delta, "thinking"))
         if (block !== undefined) block.thought = true
         return
       case "signature_delta":
@@ -179,6 +181,11 @@ class Replay {
         this.sealed = true
         this.beside += size
     }
+  }
+
+  private thought(text: string): void {
+    this.beside += text.length
+    this.reasoning += text.length
   }
 
   private besides(kind: BlockKind, content: JsonObject, size: number): void {

@@ -90,7 +90,7 @@ const replay = (payloads: Iterable<Payload>): Replayed => {
       begun = true
     }
   }
-  return { text, tokenCount, beside, begun, sealed: false, called: false, finish: undefined, ended }
+  return { text, tokenCount, beside, reasoning: beside, begun, sealed: false, called: false, finish: undefined, ended }
 }
 
 const encoder = (identity: AnswerIdentity): AnswerEncoder => ({

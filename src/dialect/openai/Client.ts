@@ -94,6 +94,7 @@ const replay = (
   let text = ""
   let tokenCount = 0
   let beside = 0
+  let reasoning = 0
   let begun = false
   let sealed = false
   let called = false
@@ -136,11 +137,13 @@ const replay = (
         text += part
         tokenCount++
       }
-      beside += reasoningOf(delta).length
+      const thought = reasoningOf(delta).length
+      beside += thought
+      reasoning += thought
       if (typeof choice["finish_reason"] === "string") finish = readFinish(choice["finish_reason"])
     }
   }
-  return { replayed: { text, tokenCount, beside, begun, sealed, called, finish, ended }, model, introduced }
+  return { replayed: { text, tokenCount, beside, reasoning, begun, sealed, called, finish, ended }, model, introduced }
 }
 
 /** Writes an answer as chunks of a chat completion. */

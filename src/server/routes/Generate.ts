@@ -50,12 +50,32 @@ type Text = string | undefined
 
 const noteOf = (text: Text): Note | undefined => (text === undefined ? undefined : decodeNote(text))
 
+/** A header that clients take. */
+const maxDropped = 4096
+
+/** A client may name its fields as it likes: what a header cannot hold is percent-encoded, and what is too much is cut. */
+const droppedHeader = (paths: ReadonlyArray<string>): string => {
+  let text = ""
+  for (const path of paths) {
+    const shown = path.replaceAll(/[^\x21-\x2b\x2d-\x7e]/gu, (character) =>
+      [...new TextEncoder().encode(character)]
+        .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`)
+        .join("")
+    )
+    if (text.length + shown.length >= maxDropped) return text === "" ? "..." : `${text},...`
+    text += text === "" ? shown : `,${shown}`
+  }
+  return text
+}
+
 /** Who was asked, and what the one that is shown could not be told. */
 const attemptHeaders = (note: Note | undefined): { readonly [name: string]: string } => ({
   ...(note === undefined || (!note.trail.some(({ attempt }) => attempt > 0) && note.open === undefined)
     ? {}
     : { "x-attempts": attemptsHeader(note.trail, note.open) }),
-  ...(note?.shown === undefined || note.shown.dropped.length === 0 ? {} : { "x-dropped": note.shown.dropped.join(",") })
+  ...(note?.shown === undefined || note.shown.dropped.length === 0
+    ? {}
+    : { "x-dropped": droppedHeader(note.shown.dropped) })
 })
 
 /** The rows of all client dialects. */
@@ -78,8 +98,11 @@ export const generateRoutes: Effect.Effect<
   const rules = parseRules(settings, selection)
   const now = (): number => clock.currentTimeMillisUnsafe()
 
+  const tellId = (exchange: Exchange, { idHeader }: ClientDialect): void => {
+    if (idHeader !== undefined) exchange.setHeader(idHeader, exchange.requestId)
+  }
+
   const parse = Effect.fnUntraced(function* (exchange: Exchange, dialect: ClientDialect, parameter: string) {
-    if (dialect.idHeader !== undefined) exchange.setHeader(dialect.idHeader, exchange.requestId)
     let body: string | undefined
     if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
       yield* checkMediaType(exchange, ["application/json"])
@@ -143,6 +166,7 @@ export const generateRoutes: Effect.Effect<
     (dialect: ClientDialect): Route["handle"] =>
     (exchange: Exchange, caller: Caller, parameter: string) =>
       Effect.gen(function* () {
+        tellId(exchange, dialect)
         // A generating route that gets a cursor resumes that stream, and starts nothing.
         const cursor = cursorOf(exchange)
         if (cursor !== undefined)
@@ -173,14 +197,14 @@ export const generateRoutes: Effect.Effect<
     (dialect: ClientDialect, parameter: string): Route["handle"] =>
     (exchange: Exchange, caller: Caller) =>
       Effect.gen(function* () {
+        tellId(exchange, dialect)
         const request = yield* parse(exchange, dialect, parameter)
         yield* admission.admit(caller, request)
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total), gone(exchange))
-        const asked = attemptsHeader(counted.trail)
-        const headers = {
-          "content-type": "application/json",
-          ...(asked === "" ? {} : { "x-attempts": asked })
-        }
+        const attempts = attemptsHeader(counted.trail)
+        const asked: { readonly [name: string]: string } = attempts === "" ? {} : { "x-attempts": attempts }
+        if (counted._tag === "Failed") return answerFailure(exchange, counted.error, dialect.failure, now(), asked)
+        const headers = { "content-type": "application/json", ...asked }
         if (counted._tag === "Counted") return respond(exchange, 200, headers, counted.body)
         const body = JSON.stringify(dialect.count?.(counted.inputTokens))
         respond(exchange, 200, { ...headers, "x-estimated": "true" }, body)

@@ -112,6 +112,28 @@ const ask = (
   }).pipe(Effect.provide(services))
 }
 
+/** Asks one channel, one request after the other, and says which bodies it was sent. */
+const askInTurn = (requests: ReadonlyArray<AnswerRequest>, scripts: ReadonlyArray<Script>) =>
+  Effect.gen(function* () {
+    const relay = yield* Relay
+    const { calls } = yield* ScriptedCalls
+    for (const request of requests) {
+      const dialect: ClientDialect = clientDialects[request.dialect]
+      const begin = {
+        request,
+        dialect,
+        requestId: "req_test",
+        owner: "",
+        timeoutMillis: 300_000,
+        leave: "detach"
+      } as const
+      const answer = yield* relay.start(begin, () => {})
+      yield* passUntil(() => answer.ended)
+      assert.strictEqual(answer.failure, undefined)
+    }
+    return calls().map(({ request }) => JSON.parse(request.body) as Json)
+  }).pipe(Effect.provide(relayOver(options([claude]), scripted({ "http://claude/v1": scripts }))))
+
 const messageOf = (read: string): Json => {
   const result = readAnthropicMessage(read)
   if (result._tag === "Thrown") throw new Error(JSON.stringify(result.error))
@@ -407,6 +429,37 @@ describe("Anthropic's dialect in a relay", () => {
         )
         assert.deepStrictEqual(answer.dropped.toSorted(), ["temperature", "top_p"])
         assert.strictEqual(answer.attempts, 1)
+      })
+    )
+
+    it.effect("takes nothing away from an Anthropic client for what another one's was refused", () =>
+      Effect.gen(function* () {
+        const sent = yield* askInTurn(
+          [openaiRequest({ temperature: 0.5 }), messages({ ...least, temperature: 0.5 })],
+          [refuses("temperature: Extra inputs are not permitted"), speaks("Hello"), speaks("Hello")]
+        )
+        assert.deepStrictEqual(
+          sent.map((body) => body["temperature"]),
+          [0.5, undefined, 0.5]
+        )
+      })
+    )
+
+    it.effect("takes each of two hints again that were refused together", () =>
+      Effect.gen(function* () {
+        const both = "`temperature` and `top_p` cannot both be specified for this model"
+        const sent = yield* askInTurn(
+          [openaiRequest({ temperature: 0.5, top_p: 0.9 }), openaiRequest({ temperature: 0.5 })],
+          [refuses(both), speaks("Hello"), speaks("Hello")]
+        )
+        assert.deepStrictEqual(
+          sent.map((body) => [body["temperature"], body["top_p"]]),
+          [
+            [0.5, 0.9],
+            [undefined, 0.9],
+            [0.5, undefined]
+          ]
+        )
       })
     )
 

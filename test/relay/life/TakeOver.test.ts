@@ -31,6 +31,7 @@ const replayed = (more: Partial<Replayed> = {}): Replayed => ({
   text: "",
   tokenCount: 0,
   beside: 0,
+  reasoning: 0,
   begun: false,
   sealed: false,
   called: false,
