@@ -49,7 +49,7 @@ const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration) {
 
 /**
  * Runs a relay until a signal stops it, and gives the exit code: 0 when it was stopped in time, or while it waited for its
- * store; 1 when it could not start (said on stderr) or its grace ran out. `notes` are printed after the banner.
+ * store; 1 when it could not start (said on stderr), its grace ran out, or another process has its store. `notes` are printed after the banner.
  */
 export const runRelay = (configuration: Configuration, notes: ReadonlyArray<string> = []): Effect.Effect<number> =>
   Effect.scoped(
@@ -63,7 +63,12 @@ export const runRelay = (configuration: Configuration, notes: ReadonlyArray<stri
           ...notes
         ].join("\n")
       )
-      yield* signal
+      const stopped = yield* Effect.raceFirst(Effect.as(signal, true), Effect.as(server.lost, false))
+      if (!stopped) {
+        // What its clients are told of it is written first.
+        yield* Effect.sleep("100 millis")
+        return 1
+      }
       return (yield* server.shutdown) === "clean" ? 0 : 1
     })
   ).pipe(

@@ -119,6 +119,8 @@ export class Journal extends Context.Service<
     readonly outcomes: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Outcome>, QueryDataError>
     /** Whether what is committed outlives this process: another one can go on with it. */
     readonly durable: boolean
+    /** Whether another process has the whole store: nothing can be written here any more. */
+    readonly lost: () => boolean
     /** Whether appends can be committed, as far as is known: for readiness. */
     readonly usable: () => boolean
   }
@@ -396,6 +398,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     cancel,
     outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),
     durable: store.durable,
+    lost: store.lost,
     usable: () => closed === undefined && store.usable()
   })
 })

@@ -148,6 +148,8 @@ export class JournalStore extends Context.Service<
     readonly sweep: (due: Sweep, done: Done<void, UpdateDataError>) => void
     /** Whether what it keeps outlives this process: another one can go on with it. */
     readonly durable: boolean
+    /** Whether another process has the whole of it: nothing can be written here any more. */
+    readonly lost: () => boolean
     /** Whether the store answers: for readiness. */
     readonly usable: () => boolean
   }

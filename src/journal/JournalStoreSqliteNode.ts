@@ -242,6 +242,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
         )
       ),
     durable: true,
+    lost: sqlite.lost,
     usable: sqlite.usable
   }
 }

@@ -9,7 +9,8 @@ import { Selection } from "../channel/index.ts"
 import type { Envelope } from "../dialect/index.ts"
 import { ShuttingDown, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
-import { Relay, RelayEvents } from "../relay/index.ts"
+import { Journal } from "../journal/index.ts"
+import { Relay, type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import { makeDispatcher, type Served } from "./Dispatch.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -33,6 +34,8 @@ export interface RunningServer {
   readonly address: { readonly host: string; readonly port: number }
   /** What it serves, in the order in which it is shown. */
   readonly routes: ReadonlyArray<RouteShown>
+  /** Succeeds when another process has the store, and this one has learned of it: it can write nothing any more. */
+  readonly lost: Effect.Effect<void>
   /** Stops taking work and ends what there is, in time or not. Once; later calls give the first one's answer. */
   readonly shutdown: Effect.Effect<"clean" | "graceExpired">
 }
@@ -67,6 +70,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const selection = yield* Selection
   const clock = yield* Clock.Clock
   const relay = yield* Relay
+  const journal = yield* Journal
   const events = yield* RelayEvents
   const exchanges = new Set<ServerResponse>()
   /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
@@ -120,6 +124,13 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   port = address.port
   events.tell({ _tag: "RelayStarted", port, channels: (yield* selection.states).length })
 
+  const lost = Effect.callback<void>((resume) => {
+    const look = (event: RelayEvent): void => {
+      if (event._tag === "StreamEnded" && event.error?._tag === "LeaseLost" && journal.lost()) resume(Effect.void)
+    }
+    const remove = events.add("store", sinkOf(look))
+    return Effect.sync(remove)
+  })
   const letGo = (): void =>
     dispatcher.readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
   const quiet = Effect.callback<void>((resume) => {
@@ -158,5 +169,5 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       return clean ? ("clean" as const) : ("graceExpired" as const)
     })
   )
-  return { address: { host: options.host, port }, routes: dispatcher.routes, shutdown }
+  return { address: { host: options.host, port }, routes: dispatcher.routes, lost, shutdown }
 })

@@ -62,6 +62,8 @@ export interface Sqlite {
   readonly clean: Upkeep["clean"]
   /** Whether writes can be expected to succeed. After one has failed this tries one, at most once a second. */
   readonly usable: () => boolean
+  /** Whether another process has followed this one: nothing can be written here any more. */
+  readonly lost: () => boolean
 }
 
 /** For how long a write is tried while the database is busy, in milliseconds. */
@@ -201,7 +203,8 @@ export const open = Effect.fnUntraced(function* (
         if (attempt(() => database.exec(fillProbe))?.ok === true) attempt(() => database.exec("DROP TABLE probe"))
       }
       return state === "sound"
-    }
+    },
+    lost: () => state === "lost"
   }
 })
 
