@@ -12,10 +12,13 @@ export const checkMediaType = (
 ): Effect.Effect<void, UnsupportedMediaType> => {
   const type = exchange.header("content-type")?.split(";")[0]?.trim().toLowerCase()
   const encoding = exchange.header("content-encoding")?.trim().toLowerCase()
-  const ok =
-    (type === undefined || allowed.includes(type) || type.endsWith("+json")) &&
-    (encoding === undefined || encoding === "" || encoding === "identity")
-  return ok
+  const refused = (message: string) => Effect.fail(stackless(() => new UnsupportedMediaType({ message })))
+  if (type !== undefined && !allowed.includes(type) && !type.endsWith("+json")) {
+    return refused(`the body must be ${allowed.join(" or ")}, and content-type says ${shown(type)}`)
+  }
+  return encoding === undefined || encoding === "" || encoding === "identity"
     ? Effect.void
-    : Effect.fail(stackless(() => new UnsupportedMediaType({ message: `send ${allowed.join(" or ")}, not encoded` })))
+    : refused(`the body must not be encoded, and content-encoding says ${shown(encoding)}`)
 }
+
+const shown = (value: string): string => (value.length > 80 ? `${value.slice(0, 80)}...` : value)

@@ -107,6 +107,16 @@ describe("bodies", () => {
       )
     )
   )
+  it("of another media type, or encoded, are told which header is wrong", async () => {
+    const form = await read(`${relay.url}/chat`, text("message=x", "application/x-www-form-urlencoded"))
+    assert.match(form.text, /must be application\/json, and content-type says application\/x-www-form-urlencoded/)
+    const zipped = await fetch(`${relay.url}/chat`, {
+      method: "POST",
+      body: "x",
+      headers: { "content-type": "application/json", "content-encoding": "gzip" }
+    })
+    assert.match(await zipped.text(), /must not be encoded, and content-encoding says gzip/)
+  })
   it("of JSON by any of its names are read", async () => {
     for (const type of ["application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.x+json"]) {
       const { status } = await read(`${relay.url}/chat`, text('{"message":"x","model":"unknown"}', type))
