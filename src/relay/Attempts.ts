@@ -5,19 +5,13 @@
  */
 import { Effect, Random } from "effect"
 import type { Outcome, Picked, Target, Upstream, Wanted } from "../channel/index.ts"
-import {
-  type ContinuationAsked,
-  type ContinuationMode,
-  type Encoded,
-  refusedField,
-  type Refusal,
-  upstreamDialectOf
-} from "../dialect/index.ts"
+import { type ContinuationAsked, type ContinuationMode, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
 import { BadResponse, ClientGone, DeadlineExceeded, type ResilienceError, stackless } from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { attempt, type AttemptEnd } from "./Attempt.ts"
-import { continuable, continuationModes, refusesForGood, refusesMode, splices } from "./Decision.ts"
+import { continuable, continuationModes, splices } from "./Decision.ts"
+import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
 import { passedOver, type TrailEntry, trailEntry } from "./Trail.ts"
 import type { AttemptLimits } from "./Watchdog.ts"
@@ -40,18 +34,17 @@ class Attempts {
   private readonly context: AnswerContext
   /** What comes next. */
   private step: Ask = Pursuit.anybody
-  /** What of this conversation was refused: for this request only, whoever is asked. */
-  private readonly refusedOnce = new Set<string>()
+  /** What targets do not take. */
+  private readonly learned: Learned
   /** The body of the attempt under way. */
   private sent = ""
   /** The fields that each channel has no words for. */
   private readonly wordless = new Map<string, ReadonlyArray<string>>()
-  /** The modes in which targets did not go on from this answer: from another one they may. */
-  private readonly declined = new Map<string, ReadonlyArray<ContinuationMode>>()
 
   constructor(answer: Answer, context: AnswerContext) {
     this.answer = answer
     this.context = context
+    this.learned = new Learned(answer.start.request, context.selection)
   }
 
   readonly run = Effect.fnUntraced({ self: this }, function* (this: Attempts) {
@@ -137,7 +130,7 @@ class Attempts {
       only,
       otherKey,
       suits: continuing
-        ? (target) => spliced && continuable(start.request, machine.phase, target, this.refusedModes(target))
+        ? (target) => spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))
         : undefined,
       unsaid: this.unsaid
     }
@@ -184,7 +177,7 @@ class Attempts {
     if (previous !== undefined && previous.channel !== id) {
       context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: previous.channel, to: id })
     }
-    const modes = broke === undefined ? [] : continuationModes(answer.start.request, target, this.refusedModes(target))
+    const modes = broke === undefined ? [] : continuationModes(answer.start.request, target, this.learned.modes(target))
     const mode =
       broke === undefined ? undefined : answer.machine.text === "" ? "restart" : (modes[0] ?? ("message" as const))
     answer.pursuit = { ...answer.pursuit, attempts: attempts + 1 }
@@ -221,7 +214,7 @@ class Attempts {
       stream: target.channel.stream,
       continuation: this.continuation(mode),
       params: target.channel.params,
-      refused: this.refusedFields(target),
+      refused: this.learned.fields(target),
       drop: target.channel.onUnsupported === "drop"
     })
     if (encoding._tag === "Failure") {
@@ -296,17 +289,15 @@ class Attempts {
       const { target } = picked
       const { channel, keyIndex } = target
       const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
-      const refusal = this.refusal(target, mode, end)
+      const refusal = this.learned.from(target, mode === "restart" ? undefined : mode, end, this.sent)
       picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined))
       answer.trail.push(this.entry(target, mode, end, error))
       if (end.verdict._tag === "Complete") {
         answer.settings.budget.success(context.now(), 0)
         return answer.complete()
       }
-      if (refusal !== undefined) {
-        if (!(refusal._tag === "Field" && this.refusedOnce.has(refusal.path))) this.remember(target, refusal, end)
-      } else if (error === undefined) return
-      else if (error._tag !== "DeadlineExceeded") answer.settings.budget.failure(context.now())
+      if (refusal === undefined && error === undefined) return
+      if (refusal === undefined && error?._tag !== "DeadlineExceeded") answer.settings.budget.failure(context.now())
       const [pursuit, step] = Pursuit.next(
         answer.pursuit,
         {
@@ -323,7 +314,7 @@ class Attempts {
           ...(yield* this.facts(() => this.isUsable(target))),
           otherwise:
             refusal?._tag === "Field" ||
-            continuationModes(answer.start.request, target, this.refusedModes(target)).length > 0
+            continuationModes(answer.start.request, target, this.learned.modes(target)).length > 0
         }
       )
       answer.pursuit = pursuit
@@ -337,52 +328,6 @@ class Attempts {
       yield* this.sleep(delayMillis)
     }
   )
-
-  private remember(target: Target, refusal: Refusal, { verdict }: AttemptEnd): void {
-    if (refusal._tag === "Field" || refusesForGood(verdict)) {
-      return this.context.selection.rememberRefusal(target, refusal)
-    }
-    const known = this.declined.get(declinedKey(target)) ?? []
-    this.declined.set(declinedKey(target), [...known, refusal.mode])
-  }
-
-  /** What of a body this target does not take: of what its own dialect's client wrote, nothing is taken away. */
-  private refusedFields(target: Target): ReadonlySet<string> {
-    const { fields } = this.context.selection.refused(target)
-    if (fields.size === 0) return this.refusedOnce
-    const refusable = upstreamDialectOf(target.channel.dialect).refusable(this.answer.start.request)
-    return new Set([...refusable.filter((field) => fields.has(field)), ...this.refusedOnce])
-  }
-
-  private refusedModes(target: Target): ReadonlySet<ContinuationMode> {
-    const { modes } = this.context.selection.refused(target)
-    const declined = this.declined.get(declinedKey(target))
-    return declined === undefined ? modes : new Set([...modes, ...declined])
-  }
-
-  /** What the target does not take although no client had asked for it: it is asked without, or otherwise. */
-  private refusal(target: Target, mode: Mode | undefined, end: AttemptEnd): Refusal | undefined {
-    const { verdict, status } = end
-    if (verdict._tag === "Broken" && status === 400) {
-      const { request } = this.answer.start
-      const known = this.context.selection.refused(target).fields
-      const dialect = upstreamDialectOf(target.channel.dialect)
-      const once = dialect.refusableOnce?.(request) ?? []
-      // What is more exact comes first.
-      const fields = [...once, ...dialect.refusable(request)]
-      const left = fields.filter((field) => !known.has(field) && !this.refusedOnce.has(field))
-      const named = (among: ReadonlyArray<string>) => refusedField(verdict.error, status, among, this.sent)
-      const path = named(left)
-      if (path !== undefined) {
-        // Of two that exclude each other, each is taken alone.
-        const param = verdict.error.upstream?.param ?? ""
-        const together = param === "" && named(left.filter((field) => field !== path)) !== undefined
-        if (together || once.includes(path)) this.refusedOnce.add(path)
-        return { _tag: "Field", path }
-      }
-    }
-    return mode !== undefined && mode !== "restart" && refusesMode(verdict) ? { _tag: "Mode", mode } : undefined
-  }
 
   private facts(usable: () => boolean): Effect.Effect<Omit<Pursuit.Facts, "otherwise">> {
     const { answer, context } = this
@@ -468,8 +413,6 @@ class Attempts {
     return { _tag: "Failure", error, penalise: !this.answer.pursuit.penalised.includes(channel) }
   }
 }
-
-const declinedKey = ({ channel, model }: Target): string => `${channel.id} ${model}`
 
 const ignored: Outcome = { _tag: "Ignored" }
 

@@ -1,0 +1,84 @@
+/**
+ * What an answer learns of its targets: what they do not take although no client had asked for it. They are then asked
+ * without it, or otherwise. What is true of a target is told to the selection, and known to every answer; what is true of
+ * this one answer alone stays here.
+ */
+import type { SelectionService, Target } from "../channel/index.ts"
+import {
+  type AnswerRequest,
+  type ContinuationMode,
+  refusedField,
+  type Refusal,
+  upstreamDialectOf
+} from "../dialect/index.ts"
+import type { AttemptEnd } from "./Attempt.ts"
+import { refusesForGood, refusesMode } from "./Decision.ts"
+
+/** One answer's. */
+export class Learned {
+  private readonly request: AnswerRequest
+  private readonly selection: SelectionService
+  /** What of this conversation was refused: for this answer only, whoever is asked. */
+  private readonly refusedOnce = new Set<string>()
+  /** The modes in which targets did not go on from this answer: from another one they may. */
+  private readonly declined = new Map<string, ReadonlyArray<ContinuationMode>>()
+
+  constructor(request: AnswerRequest, selection: SelectionService) {
+    this.request = request
+    this.selection = selection
+  }
+
+  /** The modes in which a target does not go on from this answer. */
+  modes(target: Target): ReadonlySet<ContinuationMode> {
+    const { modes } = this.selection.refused(target)
+    const declined = this.declined.get(keyOf(target))
+    return declined === undefined ? modes : new Set([...modes, ...declined])
+  }
+
+  /** What of a body a target does not take: of what its own dialect's client wrote, nothing is taken away. */
+  fields(target: Target): ReadonlySet<string> {
+    const { fields } = this.selection.refused(target)
+    if (fields.size === 0) return this.refusedOnce
+    const refusable = upstreamDialectOf(target.channel.dialect).refusable(this.request)
+    return new Set([...refusable.filter((field) => fields.has(field)), ...this.refusedOnce])
+  }
+
+  /**
+   * What a target did not take, by how its attempt ended, and remembers it. `mode` is the one that it was asked in, `sent`
+   * the body.
+   */
+  from(target: Target, mode: ContinuationMode | undefined, end: AttemptEnd, sent: string): Refusal | undefined {
+    const path = this.field(target, end, sent)
+    if (path !== undefined) {
+      if (!this.refusedOnce.has(path)) this.selection.rememberRefusal(target, { _tag: "Field", path })
+      return { _tag: "Field", path }
+    }
+    if (mode === undefined || !refusesMode(end.verdict)) return undefined
+    const refusal = { _tag: "Mode", mode } as const
+    if (refusesForGood(end.verdict)) this.selection.rememberRefusal(target, refusal)
+    else this.declined.set(keyOf(target), [...(this.declined.get(keyOf(target)) ?? []), mode])
+    return refusal
+  }
+
+  private field(target: Target, { status, verdict }: AttemptEnd, sent: string): string | undefined {
+    if (verdict._tag !== "Broken" || status !== 400) return undefined
+    const { error } = verdict
+    const known = this.selection.refused(target).fields
+    const dialect = upstreamDialectOf(target.channel.dialect)
+    const once = dialect.refusableOnce?.(this.request) ?? []
+    // What is more exact comes first.
+    const left = [...once, ...dialect.refusable(this.request)].filter(
+      (field) => !known.has(field) && !this.refusedOnce.has(field)
+    )
+    const named = (among: ReadonlyArray<string>) => refusedField(error, status, among, sent)
+    const path = named(left)
+    if (path === undefined) return undefined
+    // Of two that exclude each other, each is taken alone.
+    const param = error.upstream?.param ?? ""
+    const together = param === "" && named(left.filter((field) => field !== path)) !== undefined
+    if (together || once.includes(path)) this.refusedOnce.add(path)
+    return path
+  }
+}
+
+const keyOf = ({ channel, model }: Target): string => `${channel.id} ${model}`
