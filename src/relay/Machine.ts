@@ -30,6 +30,7 @@ import {
   StreamTruncated
 } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
+import { endsEmpty, isBlank, isUnknown, mayBeEmpty, type Said, trustOf } from "./Ending.ts"
 import type { Note } from "./Note.ts"
 import { quartersOf, sumUsage, type UsagePart } from "./UsageSum.ts"
 
@@ -103,35 +104,6 @@ const pieceSize = 256
 
 /** How many events are kept that come before the first content: they are shown with it. */
 const maxOpening = 32
-
-/** Finishes that end an answer even when it is empty. */
-const endsEmpty = ({ reason }: Finish): boolean => reason === "content-filter" || reason === "length"
-
-const isUnknown = (finish: Finish): boolean => finish.reason === "unknown"
-
-/** The finish that was said last, and what must come behind it for it to be believed. */
-interface Said {
-  readonly finish: Finish
-  /**
-   * `known`: nothing more, it came alone · `end`: a clean end of the body, or the terminator: it came beside content, or
-   * after one that content had followed · `terminator`: nobody knows it, or content has followed.
-   */
-  readonly trust: "known" | "end" | "terminator"
-  /** The step that says it, where it was not shown. A finish is held until nothing can follow it. */
-  readonly held: Delta | undefined
-  readonly shown: boolean
-}
-
-const isBlank = (text: string): boolean => text.trim() === ""
-
-// A sentence that is over, with what may close behind it; or a fence, table or heading that stands closed.
-const closed = /[.!?\u2026\u3002\uff01\uff1f\u061f\u0964]["'\u201d\u2019\u00bb)\]}*_`]*$|^\s*(```|~~~)$/mu
-
-/** Whether a text ends as texts end: its last sentence is closed, and so is its last fence. */
-const endsLikeAnEnd = (text: string): boolean => {
-  const end = text.trimEnd()
-  return (end.match(/^\s*(```|~~~)/gm) ?? []).length % 2 === 0 && closed.test(end.slice(end.lastIndexOf("\n") + 1))
-}
 
 /** One answer's life. */
 export class Machine {
@@ -435,21 +407,11 @@ export class Machine {
     const decision = stitcher.decision
     if (decision?.refused === true) return refused
     const empty = isBlank(rest) && decision?.seam !== "restart"
-    if (empty && !this.mayBeEmpty(join, finish)) return emptyAnswer()
+    if (empty && !mayBeEmpty(join, finish, this.text)) return emptyAnswer()
     this.joined(join, empty ? "ambiguous" : (decision?.seam ?? "exact"), decision?.dropped ?? 0)
     this.release(rest)
     this.barren = undefined
     return going
-  }
-
-  /**
-   * Whether a continuation that says nothing new may end the answer. It proves nothing: who does not know how to go on says
-   * nothing either. Only whoever wrote the text itself and was given it as its own beginning may mean that it was all.
-   */
-  private mayBeEmpty(join: Join, finish: Finish): boolean {
-    return join.mode === "restart"
-      ? endsEmpty(finish)
-      : join.mode === "prefill" && join.from === join.to && finish.reason === "stop" && endsLikeAnEnd(this.text)
   }
 
   private joined(join: Join, seam: Seam["seam"], dropped: number): void {
@@ -498,8 +460,7 @@ export class Machine {
     this.finishes++
     const every = this.finishes >= this.choices
     if (!every && !isUnknown(finish)) return going
-    const ended = this.phase._tag === "Finishing"
-    const trust = isUnknown(finish) && !ended ? "terminator" : content || this.ran ? "end" : "known"
+    const trust = trustOf(finish, { besideContent: content || this.ran, over: this.phase._tag === "Finishing" })
     const shown = this.choices > 1
     const said: Said = { finish, trust, held: content || shown ? undefined : delta, shown }
     // The last one counts.
@@ -517,7 +478,7 @@ export class Machine {
       if (settled._tag !== "Going") return settled
       // It was written with other words before it: what joins it says its finish itself.
       this.said = { ...said, held: undefined }
-    } else if (this.barren !== undefined && !this.mayBeEmpty(this.barren, said.finish)) return emptyAnswer()
+    } else if (this.barren !== undefined && !mayBeEmpty(this.barren, said.finish, this.text)) return emptyAnswer()
     this.phase = { _tag: "Finishing", finish: said.finish, shown: said.shown }
     return going
   }
