@@ -94,7 +94,12 @@ export const makeFollower = ({ hub, after, sink, store, turn, onClosed, report }
     const length = hub.committed
     if (length === undefined) return
     if (cursor === length - 1) return hub.ended ? emit("", cursor, true) : proceed()
-    if (cursor >= length) return fault(lost(hub.id))
+    if (cursor >= length) {
+      if (hub.sight === undefined) return fault(lost(hub.id))
+      // Another process writes it, and who came knows more of it than was last seen here: the look that is due tells.
+      state = "live"
+      return
+    }
     store.page(hub.id, cursor, Math.min(pageFrames, length - 1 - cursor), (reply) => {
       if (!is("reading")) return
       if (!reply.ok) return fault(reply.error)

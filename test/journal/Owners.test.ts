@@ -10,7 +10,7 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "#src/journal/index"
 import { failable } from "./kit.ts"
-import { type ModelPlace, runOwners, schedules } from "./owners.ts"
+import { type ModelPlace, runOwners, schedules, type Step } from "./owners.ts"
 
 const memory: Effect.Effect<ModelPlace> = Effect.map(JournalStoreMemory.place, ({ owner }) => ({
   slots: 2,
@@ -35,11 +35,31 @@ const sqlite: Effect.Effect<ModelPlace, never, Scope.Scope> = Effect.gen(functio
   }
 })
 
-/**
- * The same schedules each time; `OWNERS_SEED` takes others. With -103571381 a reader of a late store in memory is still cut
- * without need, after a claim behind two lapses: it loses nothing, and has to come back.
- */
+/** The same schedules each time; `OWNERS_SEED` takes others. */
 const seed = Number(process.env["OWNERS_SEED"] ?? 20_261_126)
+
+/** A reader comes with more than its process has seen yet of a stream that another one writes. */
+const ahead: ReadonlyArray<Step> = [
+  { _tag: "Begin", owner: 0, key: 0, body: 0 },
+  { _tag: "Lapse", owner: 9 },
+  { _tag: "Lapse", owner: 0 },
+  { _tag: "Claim", owner: 0, stream: 0 },
+  { _tag: "Join", owner: 62, stream: 0, from: 0, takes: false },
+  { _tag: "Append", owner: 0, lease: 0, frames: 1 },
+  { _tag: "Turn", owner: 58, turns: 1 },
+  { _tag: "Turn", owner: 0, turns: 1 },
+  { _tag: "Join", owner: 22, stream: 0, from: 9, takes: false },
+  { _tag: "Append", owner: 0, lease: 0, frames: 1 },
+  { _tag: "Resume", reader: 0 },
+  { _tag: "End", owner: 0, lease: 0, freesKey: false },
+  { _tag: "Claim", owner: 0, stream: 0 },
+  { _tag: "Cancel", owner: 0, stream: 0 },
+  { _tag: "Create", owner: 0 },
+  { _tag: "Append", owner: 0, lease: 0, frames: 1 },
+  { _tag: "Lapse", owner: 0 },
+  { _tag: "Resume", reader: 0 },
+  { _tag: "Claim", owner: 0, stream: 0 }
+]
 
 const property = (place: Effect.Effect<ModelPlace, never, Scope.Scope>, lateness: number, numRuns: number) =>
   Effect.promise(() =>
@@ -51,7 +71,7 @@ const property = (place: Effect.Effect<ModelPlace, never, Scope.Scope>, lateness
           Effect.runPromise
         )
       ),
-      { numRuns, seed }
+      { numRuns, seed, examples: [[[...ahead]]] }
     )
   )
 
