@@ -322,7 +322,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     const follower = makeFollower({ hub, after, sink, store, turn, onClosed, report })
     const fault = closed
     if (fault !== undefined) turn(() => follower.fault(fault))
-    else if (!known || after >= (hub.committed ?? 0)) {
+    else if (!known || (hub.sight !== undefined && after >= (hub.committed ?? 0))) {
       turn(() => {
         if (hub.readers.size > 0 && hub.writer === undefined) elsewhere.look(hub)
       })

@@ -157,11 +157,13 @@ export const runSchedule = Effect.fnUntraced(function* (
     check()
   }
   for (const { lease } of streams) lease.end(ended)
-  for (let round = 0; round < 8 || streams.some(({ lease }) => journal.live(lease.id) !== undefined); round++) {
+  // Each of a reader's refusals costs a round, and the last of them may come only when the last commit is made.
+  for (let rounds = 0; rounds < 8; ) {
     takeAll()
     for (const { reader } of readers) reader.resume()
+    if (streams.every(({ lease }) => journal.live(lease.id) === undefined)) rounds++
     // A store that is busy tries again in turns of its own.
-    if (round > 8) yield* moment
+    else yield* moment
   }
   takeAll()
   check()
