@@ -134,10 +134,15 @@ export const redactText = (text: string): string => {
 const secretKey =
   /(?:^|[-_.])(?:authorization|credentials?|cookies?|passwd|pwd|passphrase)$|(?:token|secret|password|api[-_ ]?key|(?:access|secret|private|signing)[-_ ]?key|authorization|set-cookie)$/i
 
+/** Whether what stands under a name is secret: a header, a field. */
+export const isSecretName = (name: string): boolean => secretKey.test(name)
+
 /** How far `redactValue` looks into a value. */
 export interface RedactOptions {
   /** The deepest level that is shown. Default 8. */
   readonly maxDepth?: number | undefined
+  /** Done to each text before anything else: what masks the secrets that are known (`Secrets`). Default: nothing. */
+  readonly mask?: ((text: string) => string) | undefined
 }
 
 /**
@@ -155,7 +160,9 @@ export interface RedactOptions {
  * ```
  */
 export const redactValue = (value: unknown, options?: RedactOptions): unknown =>
-  redactAt(value, options?.maxDepth ?? 8, [])
+  redactAt(value, options?.mask ?? unmasked, options?.maxDepth ?? 8, [])
+
+const unmasked = (text: string): string => text
 
 const redacted = "<redacted>"
 // A name of a field, and no key of an API: those are longer.
@@ -165,24 +172,32 @@ const plainName = /^[A-Za-z_]{1,24}$/
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
 
-const redactAt = (value: unknown, depth: number, above: ReadonlyArray<object>): unknown => {
-  if (typeof value === "string") return oneWord.test(value) && !keyShape.test(value) ? value : redactText(value)
+const redactAt = (
+  value: unknown,
+  mask: (text: string) => string,
+  depth: number,
+  above: ReadonlyArray<object>
+): unknown => {
+  if (typeof value === "string") {
+    const text = mask(value)
+    return oneWord.test(text) && !keyShape.test(text) ? text : redactText(text)
+  }
   if (typeof value === "symbol" || typeof value === "function") return `<${typeof value}>`
   if (typeof value !== "object" || value === null) return value
   if (Redacted.isRedacted(value)) return redacted
   if (above.includes(value)) return "<circular>"
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "<invalid date>" : value.toISOString()
-  if (value instanceof URL) return redactText(value.href)
+  if (value instanceof URL) return redactText(mask(value.href))
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`
   if (depth <= 0) return "<deep>"
   const path = [...above, value]
-  const inside = (item: unknown) => redactAt(item, depth - 1, path)
+  const inside = (item: unknown) => redactAt(item, mask, depth - 1, path)
   if (Array.isArray(value)) return value.map(inside)
   if (value instanceof Set) return Array.from(value, inside)
   const fields: { [key: string]: unknown } = {}
   const put = (key: string, item: unknown): void => {
-    const name = plainName.test(key) ? key : redactText(key)
-    const shown = secretKey.test(key) && item !== undefined && item !== null ? redacted : inside(item)
+    const name = plainName.test(key) ? key : redactText(mask(key))
+    const shown = isSecretName(key) && item !== undefined && item !== null ? redacted : inside(item)
     // Only this one name would be taken for something else than a field.
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
     else fields[name] = shown
@@ -193,7 +208,7 @@ const redactAt = (value: unknown, depth: number, above: ReadonlyArray<object>): 
   // These are not enumerable in an error.
   return Object.fromEntries([
     ["name", value.name],
-    ["message", redactText(value.message)],
+    ["message", redactText(mask(value.message))],
     ...(value.cause === undefined ? [] : [["cause", inside(value.cause)] as const]),
     ...Object.entries(fields)
   ])

@@ -206,7 +206,11 @@ describe("the log", () => {
   const known = new Set(
     (
       "timestamp level event request_id stream_id channel key attempt class code status_code error message_length " +
-      "token_count tokens_per_second duration"
+      "token_count tokens_per_second duration " +
+      // Beside them
+      "token_name model channel_model mode clock limit_ms elapsed_ms upstream_code upstream_type upstream_message " +
+      "upstream_request_id retry_after_ms first_content_ms attempts failovers continuations trail ended input_tokens " +
+      "output_tokens cache_read_tokens reasoning_tokens estimated dropped status"
     ).split(" ")
   )
 
@@ -254,11 +258,11 @@ describe("the log", () => {
       ]
     )
   })
-  it("tells an upstream's code, and not its words, which may quote the prompt", () => {
+  it("R15: tells an upstream's code and its words, without the prompt that they quote", () => {
     const failed = log.filter(({ event, status_code }) => event === "attempt_failed" && status_code === 500)
     assert.deepEqual(
-      failed.map(({ error }) => error),
-      Array.from({ length: 2 }, () => "the upstream answered 500 (unreadable)")
+      failed.map(({ error, upstream_code, upstream_message }) => [error, upstream_code, upstream_message]),
+      Array.from({ length: 2 }, () => ["the upstream answered 500 (unreadable)", "unreadable", "cannot read ***"])
     )
   })
   it("tells an answer that ended badly, with the caller's id", () => {
