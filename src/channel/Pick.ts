@@ -85,6 +85,11 @@ export interface SelectionService {
   readonly peek: (wanted: Wanted) => Effect.Effect<Target, PickError>
   /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
   readonly usable: (wanted: Wanted) => boolean
+  /**
+   * Whether any channel has a key that may be asked now, for some model: not switched off, and not at rest for a fault of
+   * its own. A relay without one can answer nobody.
+   */
+  readonly canAsk: () => boolean
   /** How all channels do, in file order. */
   readonly states: Effect.Effect<ReadonlyArray<ChannelState>>
   /** Takes a fact that was found elsewhere, or before a restart, or by a person. One of a channel unknown is nothing. */

@@ -240,6 +240,12 @@ export const make = ({
           return Effect.succeed(targetOf(channel, key, model))
         }),
       usable: (wanted) => choose(wanted, servingOf(wanted), noChance, clock.currentTimeMillisUnsafe())._tag !== "None",
+      canAsk: () => {
+        const now = clock.currentTimeMillisUnsafe()
+        return registry
+          .channels()
+          .some(({ enabled, id, keys }) => enabled && Health.hasUsableKey(health, id, keys.length, now))
+      },
       states: Effect.map(Clock.currentTimeMillis, (now) =>
         registry.channels().map(({ id }) => {
           refresh(id, undefined, now)

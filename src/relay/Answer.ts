@@ -127,6 +127,7 @@ export class Answer {
       streamId: lease.id,
       owner: start.owner,
       model: start.request.model,
+      listed: context.selection.models().includes(start.request.model),
       dialect: start.dialect.name,
       delivery: start.request.delivery
     }

@@ -18,6 +18,8 @@ export interface AnswerRef {
   readonly owner: string
   /** The model that the client named. */
   readonly model: string
+  /** Whether a channel lists exactly that name. Else it is of the client's making, and no label of a metric. */
+  readonly listed: boolean
   /** The client's dialect. */
   readonly dialect: string
   /** Whether the client gets events, or one body in the end. */

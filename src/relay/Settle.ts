@@ -56,7 +56,15 @@ export const settle = ({ context, debug, decided, dialect, lease, note, payloads
     }),
     freesKey: freesKey(error, begun)
   })
-  const answer: AnswerRef = { requestId, streamId: id, owner, model, dialect: dialect.name, delivery: "stream" }
+  const answer: AnswerRef = {
+    requestId,
+    streamId: id,
+    owner,
+    model,
+    listed: context.selection.models().includes(model),
+    dialect: dialect.name,
+    delivery: "stream"
+  }
   context.events.tell({ _tag: "StreamTakenOver", answer, afterMillis: durationMillis })
   context.events.tell({
     _tag: "StreamEnded",

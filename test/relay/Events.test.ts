@@ -15,6 +15,7 @@ const answer = {
   streamId: "stream_1",
   owner: "alice",
   model: "m",
+  listed: true,
   dialect: "chat",
   delivery: "stream"
 } as const
@@ -218,6 +219,7 @@ describe("an answer's story", () => {
         streamId: answer.id,
         owner: "",
         model: "m",
+        listed: true,
         dialect: "chat",
         delivery: "stream"
       }
