@@ -26,7 +26,7 @@ channels:
     dialect: openai
     baseUrl: https://api.openai.com/v1
     keys: ["\${OPENAI_API_KEY}"]
-    models: ["gpt-*"]
+    models: ["gpt-5"]
 \`\`\`
 
 - What is left out has its default. Unknown keys are faults, and so is what a later version brings: the message says which key was meant.
