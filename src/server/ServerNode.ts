@@ -16,7 +16,8 @@ import { makeDispatcher, type Served } from "./Dispatch.ts"
 import type { Exchange } from "./Exchange.ts"
 import { makeExchange } from "./ExchangeNode.ts"
 import { answerFailure } from "./Failures.ts"
-import { answerGarbage, headFault, maxParsedBytes } from "./HeadFaultNode.ts"
+import { answerGarbage, headFault, headTimes, maxParsedBytes } from "./HeadFaultNode.ts"
+import { isLingering } from "./LingeringCloseNode.ts"
 import type { RouteShown } from "./Route.ts"
 import { ServerSection } from "./ServerSection.ts"
 
@@ -84,6 +85,8 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    // What comes behind a body that nobody has read is no request.
+    if (isLingering(request.socket)) return
     const underWay = answers.get(request.socket) ?? new Set()
     answers.set(request.socket, underWay.add(response))
     exchanges.add(response)
@@ -104,13 +107,22 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
 
   const server = createServer(
     // Whether there is a host is looked at here: Node would answer without a body and an id.
-    { maxHeaderSize: maxParsedBytes, requireHostHeader: false, noDelay: true, keepAlive: true },
+    {
+      maxHeaderSize: maxParsedBytes,
+      headersTimeout: headTimes.most,
+      connectionsCheckingInterval: headTimes.looked,
+      requireHostHeader: false,
+      noDelay: true,
+      keepAlive: true
+    },
     onRequest
   )
   // Longer than the proxies before it keep theirs, so that none of them sends on a connection that was just closed.
   server.keepAliveTimeout = 65_000
   // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
   server.on("checkExpectation", onRequest)
+  // Whether a body is wanted is not known yet: a client that waits with it need not send what is refused.
+  server.on("checkContinue", onRequest)
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
     answerGarbage(socket, error, answering(answers.get(socket)), now())
   )
