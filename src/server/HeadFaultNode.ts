@@ -5,6 +5,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import { HeadersTooLarge, InvalidRequest, RequestTimeout, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeRequestId } from "../http/index.ts"
+import type { Refused } from "./Dispatch.ts"
 import { endLingering, forget, isLingering } from "./LingeringCloseNode.ts"
 import { envelopeAt } from "./Route.ts"
 
@@ -20,15 +21,23 @@ export const maxParsedBytes = maxHeaderBytes + 16 * 1024
 /** How long a head may take to come, in milliseconds, and how often that is looked at. */
 export const headTimes = { most: 20_000, looked: 5_000 }
 
+/** What must be known to answer it. */
+export interface GarbageAbout {
+  /** An answer on the same connection has begun and is not over. */
+  readonly answering: boolean
+  readonly now: number
+  readonly told: (refused: Refused) => void
+}
+
 /** Answers what never became a request: the parser refused it. */
 export const answerGarbage = (
   socket: Socket,
   error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
-  answering: boolean,
-  now: number
+  { answering, now, told }: GarbageAbout
 ): void => {
   // The rest of what was refused already.
-  if (isLingering(socket) && error.code?.startsWith("HPE_") === true) return forget(socket, error.rawPacket?.length ?? 0)
+  if (isLingering(socket) && error.code?.startsWith("HPE_") === true)
+    return forget(socket, error.rawPacket?.length ?? 0)
   // In the middle of an answer nothing can be said that would not be taken for a part of it.
   if (!socket.writable || answering || error.code === "ECONNRESET") return void socket.destroy()
   const fault =
@@ -41,6 +50,8 @@ export const answerGarbage = (
   const [, method = "", path = ""] =
     /^([A-Z]+) (\/[^\s?]*)/.exec(error.rawPacket?.toString("latin1", 0, 2048) ?? "") ?? []
   const requestId = makeRequestId(Math.random)
+  // Who stops in the middle of a request has left, most often, and was refused nothing.
+  if (error.code !== "HPE_INVALID_EOF_STATE") told({ requestId, method, path, error: fault })
   const answer = envelopeAt(path)(fault, { requestId, method, path, now, accept: undefined })
   const headers = Object.entries({
     "x-request-id": requestId,

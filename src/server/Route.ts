@@ -30,6 +30,8 @@ export interface Route {
   readonly unguarded?: true
   /** It is a page for people: other sites may link to it, also on a relay without tokens. */
   readonly page?: true
+  /** It begins answers: what it refuses is counted with answers that ended badly. */
+  readonly generates?: true
   readonly handle: (exchange: Exchange, caller: Caller, parameter: string) => Effect.Effect<void, ResilienceError>
 }
 
