@@ -2,7 +2,15 @@
  * Checking what a client sent: all that is wrong with it, at once, each with its path.
  */
 import { Result } from "effect"
-import { BadRequestBody, type Detail, InvalidRequest, isNameSized, longestName, stackless } from "../errors/index.ts"
+import {
+  BadRequestBody,
+  type Detail,
+  excerpt,
+  InvalidRequest,
+  isNameSized,
+  longestName,
+  stackless
+} from "../errors/index.ts"
 import { depthOf, isObject, type JsonObject, parseJson } from "./Json.ts"
 
 /** How deep a body may be nested. */
@@ -32,7 +40,7 @@ export const makeComplaints = (): { readonly complain: Complain; readonly detail
   return {
     details,
     complain: (field, message, code) => {
-      if (details.length < maxDetails) details.push({ field, message, code })
+      if (details.length < maxDetails) details.push({ field: excerpt(field, longestName), message, code })
     }
   }
 }

@@ -12,11 +12,23 @@ export const isNameSized = (text: string): boolean =>
   text.length <= longestName || (text.length <= 2 * longestName && Array.from(text).length <= longestName)
 
 /**
- * What is quoted of a text: all of it, or its first `most` UTF-16 units and how many it has. Half a surrogate pair is
- * never left.
+ * What is quoted of a text: all of it, or its first `most` UTF-16 units and an ellipsis. Half a surrogate pair is never
+ * left.
  */
 export const excerpt = (text: string, most: number): string => {
   if (text.length <= most) return text
   const end = (text.charCodeAt(most - 1) & 0xfc00) === 0xd800 ? most - 1 : most
-  return `${text.slice(0, end)}… (${text.length} characters)`
+  return `${text.slice(0, end)}…`
 }
+
+/** Names that are told together: more are somebody's noise. */
+const mostNames = 64
+
+/** What is told of a list of names: the first 64, each no longer than a name is; `...` stands for the rest. */
+export const fewNames = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.length <= mostNames && names.every((name) => name.length <= longestName)
+    ? names
+    : [
+        ...names.slice(0, mostNames).map((name) => excerpt(name, longestName)),
+        ...(names.length > mostNames ? ["..."] : [])
+      ]
