@@ -66,6 +66,7 @@ describe("defaults", () => {
         stream: true,
         onUnsupported: "skip",
         statusMapping: {},
+        contextTokens: null,
         params: {},
         headers: {},
         timeouts: {},
