@@ -7,6 +7,7 @@
  * anywhere, what may repeat before it fails is bounded.
  */
 import * as Redacted from "effect/Redacted"
+import { excerpt } from "./TextBounds.ts"
 
 const mask = "***"
 
@@ -143,6 +144,8 @@ export interface RedactOptions {
   readonly maxDepth?: number | undefined
   /** Done to each text before anything else: what masks the secrets that are known (`Secrets`). Default: nothing. */
   readonly mask?: ((text: string) => string) | undefined
+  /** The longest text that is shown, in UTF-16 units. What is longer is cut before it is looked at. Default: any. */
+  readonly maxText?: number | undefined
 }
 
 /**
@@ -160,9 +163,12 @@ export interface RedactOptions {
  * ```
  */
 export const redactValue = (value: unknown, options?: RedactOptions): unknown =>
-  redactAt(value, options?.mask ?? unmasked, options?.maxDepth ?? 8, [])
+  redactAt(value, options?.mask ?? unmasked, options?.maxDepth ?? 8, options?.maxText ?? Number.POSITIVE_INFINITY, [])
 
 const unmasked = (text: string): string => text
+
+/** How much more of a long text is masked than is shown: a secret that is cut could not be known any more. */
+const beforeMasking = 4
 
 const redacted = "<redacted>"
 // A name of a field, and no key of an API: those are longer.
@@ -176,27 +182,30 @@ const redactAt = (
   value: unknown,
   mask: (text: string) => string,
   depth: number,
+  maxText: number,
   above: ReadonlyArray<object>
 ): unknown => {
+  const masked = (whole: string): string => mask(excerpt(whole, maxText * beforeMasking))
+  const text = (whole: string): string => redactText(excerpt(masked(whole), maxText))
   if (typeof value === "string") {
-    const text = mask(value)
-    return oneWord.test(text) && !keyShape.test(text) ? text : redactText(text)
+    const known = masked(value)
+    return oneWord.test(known) && !keyShape.test(known) ? known : redactText(excerpt(known, maxText))
   }
   if (typeof value === "symbol" || typeof value === "function") return `<${typeof value}>`
   if (typeof value !== "object" || value === null) return value
   if (Redacted.isRedacted(value)) return redacted
   if (above.includes(value)) return "<circular>"
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "<invalid date>" : value.toISOString()
-  if (value instanceof URL) return redactText(mask(value.href))
+  if (value instanceof URL) return text(value.href)
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`
   if (depth <= 0) return "<deep>"
   const path = [...above, value]
-  const inside = (item: unknown) => redactAt(item, mask, depth - 1, path)
+  const inside = (item: unknown) => redactAt(item, mask, depth - 1, maxText, path)
   if (Array.isArray(value)) return value.map(inside)
   if (value instanceof Set) return Array.from(value, inside)
   const fields: { [key: string]: unknown } = {}
   const put = (key: string, item: unknown): void => {
-    const name = plainName.test(key) ? key : redactText(mask(key))
+    const name = plainName.test(key) ? key : text(key)
     const shown = isSecretName(key) && item !== undefined && item !== null ? redacted : inside(item)
     // Only this one name would be taken for something else than a field.
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
@@ -208,7 +217,7 @@ const redactAt = (
   // These are not enumerable in an error.
   return Object.fromEntries([
     ["name", value.name],
-    ["message", redactText(mask(value.message))],
+    ["message", text(value.message)],
     ...(value.cause === undefined ? [] : [["cause", inside(value.cause)] as const]),
     ...Object.entries(fields)
   ])

@@ -5,10 +5,10 @@
  * What ends in `_ms` is milliseconds; `duration` is seconds.
  */
 import { keyId } from "../channel/index.ts"
-import { truncate } from "../dialect/index.ts"
-import { describe, type ResilienceError } from "../errors/index.ts"
+import { describe, excerpt, type ResilienceError } from "../errors/index.ts"
 import type { EventFields, EventLog } from "../telemetry/index.ts"
 import type { AnswerRef, RelayEvent, Sink } from "./Events.ts"
+import { refusalLog } from "./RefusalLog.ts"
 import { endedBy, failoversOf, type TrailEntry } from "./Trail.ts"
 
 const seconds = (millis: number): number => Math.round(millis) / 1000
@@ -165,7 +165,7 @@ export const logSink = (log: EventLog["Service"]): Sink => {
         status_code: entry.status ?? error.upstream?.status,
         upstream_code: code,
         upstream_type: type,
-        upstream_message: said === undefined ? undefined : truncate(said, maxSaid),
+        upstream_message: said === undefined ? undefined : excerpt(said, maxSaid),
         upstream_request_id: entry.upstreamRequestId,
         retry_after_ms: wholeMillis(error.retryAfterMillis),
         first_content_ms: wholeMillis(firstContentMillis),
@@ -210,6 +210,7 @@ export const logSink = (log: EventLog["Service"]): Sink => {
       })
     },
     StreamAbandoned: ({ answer }) => void stories.delete(answer.streamId),
+    RequestRefused: refusalLog(log),
     ReaderClosed: (reader) => {
       const story = stories.get(reader.streamId) ?? over.get(reader.streamId)
       log.emit("info", "stream_closed", {

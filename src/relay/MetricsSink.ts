@@ -8,7 +8,7 @@
  * whatever is asked for, what a scrape reads is bounded.
  */
 import type { ChannelStateName } from "../channel/index.ts"
-import { describe, type ErrorType } from "../errors/index.ts"
+import { describe, type ErrorType, type ResilienceError } from "../errors/index.ts"
 import type { Metrics } from "../telemetry/index.ts"
 import type { AnswerRef, Sink } from "./Events.ts"
 import { firstNames, none, other } from "./MetricLabels.ts"
@@ -28,13 +28,19 @@ const maxTokens = 500
 const ofModels = { series: 2_000, then: { channel: other, model: other } } as const
 const ofTokens = { series: 2_000, then: { channel: other, model: other, token: other } } as const
 
+/** Nobody was asked: what is wrong with a request that is refused is wrong with the request, unless it came too often. */
+const refusedType = (error: ResilienceError): ErrorType => {
+  const { status, type } = describe(error)
+  return status < 500 && type !== "rate_limit" ? "validation" : type
+}
+
 const ignore = (): void => {}
 
 /** Counts into metrics. All families are there from the start. */
 export const metricsSink = (metrics: Metrics["Service"]): Sink => {
   const requests = metrics.counter("stream_requests_total", { description: "Answers that were asked for." })
   const errors = metrics.counter("stream_errors_total", {
-    description: "Answers that ended badly.",
+    description: "Answers that ended badly, and requests for one that were refused.",
     labels: ["error_type"]
   })
   const duration = metrics.histogram("stream_duration_seconds", {
@@ -141,6 +147,9 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
     StreamAbandoned: ({ answer }) => {
       active.add(-1)
       asked.delete(answer.streamId)
+    },
+    RequestRefused: ({ error, generates }) => {
+      if (generates) errors.add(1, { error_type: refusedType(error) })
     },
     ReaderClosed: ignore,
     ChannelAdded: ({ channel }) => state.set(channelStates.enabled, { channel }),
