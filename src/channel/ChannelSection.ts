@@ -22,7 +22,7 @@ const {
   secretText,
   section,
   someList,
-  someText,
+  someName,
   text,
   withDefault
 } = Fields
@@ -73,7 +73,7 @@ export const ChannelEntry = secret(
         "The models that it serves, as clients name them; * is any run of characters."
       ),
       modelMapping: withDefault(
-        record(someText, "a model or a pattern of models", (key) => key !== ""),
+        record(someName, "a model or a pattern of models", (key) => key !== ""),
         {},
         "The name that the upstream is asked for; the first match in the order of the file, once."
       ),
@@ -83,7 +83,7 @@ export const ChannelEntry = secret(
         "Its tier; higher first."
       ),
       weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
-      group: withDefault(someText, "default", "Its group."),
+      group: withDefault(someName, "default", "Its group."),
       continuation: withDefault(
         choice(["auto", "prefill", "message", "none"], ["token"]),
         "auto",

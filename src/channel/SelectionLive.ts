@@ -8,6 +8,7 @@ import {
   blameOf,
   ChannelNoAvailableKey,
   ConvertRequestFailed,
+  fewNames,
   GetChannelFailed,
   ModelNotFound,
   stackless
@@ -387,8 +388,8 @@ const unsaidByAll = ({ unsaid }: Wanted, serving: ReadonlyArray<Serving>): Reado
 
 const inconvertible = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
   new ConvertRequestFailed({
-    message: `no channel of this model has words for ${fields.join(", ")}`,
-    details: fields.map((field) => ({
+    message: `no channel of this model has words for ${fewNames(fields).join(", ")}`,
+    details: fewNames(fields).map((field) => ({
       field,
       message: "cannot be said to any channel of this model",
       code: "unsupported"

@@ -6,7 +6,14 @@
 import { Effect, Random } from "effect"
 import type { Outcome, Picked, Target, Upstream, Wanted } from "../channel/index.ts"
 import { type ContinuationAsked, type ContinuationMode, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
-import { BadResponse, ClientGone, DeadlineExceeded, type ResilienceError, stackless } from "../errors/index.ts"
+import {
+  BadResponse,
+  ClientGone,
+  DeadlineExceeded,
+  fewNames,
+  type ResilienceError,
+  stackless
+} from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { attempt, type AttemptEnd } from "./Attempt.ts"
@@ -254,7 +261,7 @@ class Attempts {
     }
     const encoded: Encoded = encoding.success
     this.sent = encoded.body
-    answer.dropped = encoded.dropped
+    answer.dropped = fewNames(encoded.dropped)
     return Effect.onInterrupt(
       attempt({
         target,

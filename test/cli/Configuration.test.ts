@@ -119,6 +119,15 @@ channels:
     else assert.deepStrictEqual(lines, expected)
   })
 
+  it("S15: quotes no book: keys and values of any length are cut in its faults", async () => {
+    const book = "n".repeat(1_000_000)
+    const lines = await faultLines(
+      withChannel({ [book]: 1, priority: book, params: 5 }, { [book]: 1, server: { [book]: 1 } })
+    )
+    assert.lengthOf(lines, 5)
+    for (const line of lines) assert.isBelow(line.length, 500)
+  })
+
   it("that gives a key twice is a fault at both lines, with its other faults", async () => {
     const lines = await faultLines(`${withChannel({})}`.replace('"id"', '"weight":-1,"weight":-2,\n"id"'))
     assert.deepStrictEqual(lines, [
