@@ -334,4 +334,68 @@ describe("for any comings and goings", () => {
       }),
       { numRuns: 300 }
     ))
+
+  type Happening =
+    | { readonly _tag: "Join"; readonly out: ReadonlyArray<string> }
+    | { readonly _tag: "Leave"; readonly who: number }
+    | { readonly _tag: "Taken"; readonly who: number }
+    | { readonly _tag: "Release"; readonly who: number; readonly refusedFor: number | undefined }
+    | { readonly _tag: "Pass"; readonly millis: number }
+  const happening: fc.Arbitrary<Happening> = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ _tag: fc.constant("Join" as const), out: fc.subarray(["a", "b"]) }) },
+    { weight: 1, arbitrary: fc.record({ _tag: fc.constant("Leave" as const), who: fc.nat(30) }) },
+    { weight: 2, arbitrary: fc.record({ _tag: fc.constant("Taken" as const), who: fc.nat(30) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        _tag: fc.constant("Release" as const),
+        who: fc.nat(30),
+        refusedFor: fc.option(fc.integer({ min: 1, max: 5000 }), { nil: undefined })
+      })
+    },
+    { weight: 2, arbitrary: fc.record({ _tag: fc.constant("Pass" as const), millis: fc.nat(2000) }) }
+  )
+
+  it("S18: nobody is forgotten: each gets a target, or is told why not, and no place is kept", () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(happening, { maxLength: 60 }), (happenings) =>
+        Effect.gen(function* () {
+          const { join, picked, sent, through } = makeLine()
+          const fibers: Array<Fiber.Fiber<void>> = []
+          let left = 0
+          for (const what of happenings) {
+            if (what._tag === "Join") fibers.push(yield* join({ tried: tried({ out: what.out }) }))
+            else if (what._tag === "Taken") picked.get(what.who)?.taken()
+            else if (what._tag === "Pass") yield* TestClock.adjust(what.millis)
+            else if (what._tag === "Release") {
+              const one = picked.get(what.who)
+              if (one === undefined) continue
+              if (what.refusedFor === undefined) succeed(one)
+              else refuse(one, what.refusedFor)
+            } else {
+              const fiber = fibers[what.who]
+              if (fiber === undefined || fiber.pollUnsafe() !== undefined) continue
+              left++
+              yield* Fiber.interrupt(fiber)
+            }
+          }
+          for (let round = 0; round < 20; round++) {
+            for (const one of picked.values()) succeed(one)
+            yield* TestClock.adjust(1000)
+          }
+          assert.strictEqual(through.length + sent.length + left, fibers.length)
+          // With everything given back, whoever comes now waits for nobody.
+          for (const id of ["a", "b"]) {
+            const one = yield* pick({ ...patient, tried: tried({ out: [id === "a" ? "b" : "a"] }) })
+            assert.strictEqual(one.target.channel.id, id)
+          }
+        }).pipe(
+          Effect.provide(selectionOver([channel("a"), channel("b")])),
+          Effect.scoped,
+          Effect.provide(TestClock.layer()),
+          Effect.runPromise
+        )
+      ),
+      { numRuns: 150 }
+    ))
 })
