@@ -112,6 +112,10 @@ export const firstDueAt = (options: ReadonlyArray<Option>, now: number): number 
   return first
 }
 
+/** Whether the request could have one of them now. */
+export const isAnyUsable = (options: ReadonlyArray<Option>): boolean =>
+  options.some(({ fitness, out }) => !out && fitness.is === "usable")
+
 /** The channels that could be asked now, and that the request has not failed on. */
 export const freshOf = (options: ReadonlyArray<Option>): ReadonlySet<string> =>
   new Set(

@@ -77,7 +77,11 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
           }
         }
       }
-      if (Choice.firstDueAt(options, now) > now + patience.upToMillis) return { _tag: "Away" }
+      const hopeless =
+        wanted.only === undefined
+          ? Choice.firstDueAt(options, now) > now + patience.upToMillis
+          : !Choice.isAnyUsable(options)
+      if (hopeless) return { _tag: "Away" }
       let until = Number.POSITIVE_INFINITY
       for (const option of options) {
         const { fitness, out } = option

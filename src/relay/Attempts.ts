@@ -119,7 +119,7 @@ class Attempts {
         return yield* this.pickAgain(next.value.channel.id)
       }
     }
-    const choice = yield* Effect.result(selection.pick(step.only === undefined ? this.waiting(wanted) : wanted))
+    const choice = yield* Effect.result(selection.pick(this.waiting(wanted)))
     this.step = Pursuit.anybody
     if (choice._tag === "Failure") {
       if (this.remaining() <= 0) return undefined
@@ -192,7 +192,7 @@ class Attempts {
     this.announce(channel, decided.delayMillis)
     yield* this.sleep(decided.delayMillis)
     const { selection } = context
-    const again = yield* selection.pick(this.wanted({ only: channel, otherKey: false })).pipe(
+    const again = yield* selection.pick(this.waiting(this.wanted({ only: channel, otherKey: false }))).pipe(
       // Somebody else's failure has sent it to rest meanwhile.
       Effect.catch(() => selection.pick(this.waiting(this.wanted(Pursuit.anybody)))),
       Effect.result

@@ -211,11 +211,28 @@ describe("the line", () => {
     }).pipe(over([channel("a")]))
   )
 
-  it.effect("S18: a retry of one channel waits for nobody", () =>
+  it.effect("S18: a retry of one channel does not wait for its rest", () =>
     Effect.gen(function* () {
       yield* cool("a", 1000)
       const failure = yield* Effect.flip(pick({ ...patient, only: "a", tried: tried({ failed: ["a"] }) }))
       assert.strictEqual(failure.retryAfterMillis, 1000)
+    }).pipe(over([channel("a")]))
+  )
+
+  it.effect("S18: a retry of one channel goes behind those who wait for it, and moves on when it rests again", () =>
+    Effect.gen(function* () {
+      yield* cool("a", 1000)
+      const { join, picked, sent, through } = makeLine()
+      for (let request = 0; request < 3; request++) yield* join()
+      yield* TestClock.adjust(1000)
+      for (let retry = 0; retry < 3; retry++) yield* join({ only: "a", tried: tried({ failed: ["a"] }) })
+      assert.deepStrictEqual(through, ["0 a"])
+      picked.get(0)!.taken()
+      picked.get(1)!.taken()
+      assert.deepStrictEqual(through, ["0 a", "1 a", "2 a", "3 a", "4 a"])
+      refuse(picked.get(2)!, 2000)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(sent, ["5 GetChannelFailed 2000"])
     }).pipe(over([channel("a")]))
   )
 })
