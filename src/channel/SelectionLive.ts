@@ -372,7 +372,7 @@ const isWorthWaiting = (
   now: number
 ): boolean => {
   if (only !== undefined) return Choice.isAnyUsable(options)
-  const millis = Choice.firstDueAt(options, now) - now
+  const millis = Choice.firstDueAt(options, now, true) - now
   return millis <= upToMillis && millis < leftMillis
 }
 

@@ -196,6 +196,22 @@ describe("the line", () => {
     }).pipe(over([channel("a")]))
   )
 
+  it.effect("S18: but no longer than the wait for a rest: a probe is as long as an answer", () =>
+    Effect.gen(function* () {
+      for (let failure = 0; failure < 5; failure++) {
+        const picked = yield* pick()
+        picked.release({ _tag: "Failure", error: new DoRequestFailed({}), penalise: true })
+      }
+      yield* TestClock.adjust(10_000)
+      const { join, sent, through } = makeLine()
+      for (let request = 0; request < 3; request++) yield* join()
+      yield* TestClock.adjust(2999)
+      assert.deepStrictEqual([through, sent], [["0 a"], []])
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(sent, ["1 GetChannelFailed 7000", "2 GetChannelFailed 7000"])
+    }).pipe(over([channel("a")]))
+  )
+
   it.effect("S18: a channel that comes, or is switched on, is had at once; with none left who waits is sent on", () =>
     Effect.gen(function* () {
       yield* cool("a", 2000)
