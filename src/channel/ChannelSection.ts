@@ -10,6 +10,7 @@ import { ChannelTimeouts } from "./TimeoutsSection.ts"
 const {
   choice,
   flag,
+  integer,
   list,
   modelPattern,
   notNegative,
@@ -107,6 +108,11 @@ export const ChannelEntry = secret(
         ),
         {},
         "Statuses that mean another one here."
+      ),
+      contextTokens: withDefault(
+        Schema.NullOr(integer(1)).annotate({ expected: "an integer of at least 1, or null" }),
+        null,
+        "The tokens that its models take, request and answer together; null is unknown. What is too long for another channel may go to one with more."
       ),
       params: withDefault(
         record(Schema.Json.annotate({ expected: "a JSON value" }), "a field of the request"),

@@ -32,13 +32,14 @@ describe("defaults", () => {
         takeOverAtOnce: 8
       },
       timeouts: { headers: 30_000, firstContent: 30_000, idle: 60_000, total: 600_000 },
-      recovery: { mode: "continue", maxContinuations: 2, prompt: null },
+      recovery: { mode: "continue", maxContinuations: 2, waitUpTo: 10_000, prompt: null },
       breaker: { window: 30_000, minimum: 5, failureRate: 0.5, open: 5_000, cap: 30_000, probes: 1 },
       tokens: []
     })
     const { statuses, ...rest } = retry
     assert.deepStrictEqual(rest, {
       times: 3,
+      keysPerChannel: 2,
       base: 200,
       factor: 2,
       cap: 10_000,
@@ -66,6 +67,7 @@ describe("defaults", () => {
         stream: true,
         onUnsupported: "skip",
         statusMapping: {},
+        contextTokens: null,
         params: {},
         headers: {},
         timeouts: {},
