@@ -168,15 +168,17 @@ const plainName = /^[A-Za-z_]{1,24}$/
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
 
+const redactMost = (text: string, most: number): string => redactText(excerpt(text, most))
+
 const redactAt = (value: unknown, depth: number, maxText: number, above: ReadonlyArray<object>): unknown => {
-  const text = (whole: string): string => redactText(excerpt(whole, maxText))
-  if (typeof value === "string") return oneWord.test(value) && !keyShape.test(value) ? value : text(value)
+  if (typeof value === "string")
+    return oneWord.test(value) && !keyShape.test(value) ? value : redactMost(value, maxText)
   if (typeof value === "symbol" || typeof value === "function") return `<${typeof value}>`
   if (typeof value !== "object" || value === null) return value
   if (Redacted.isRedacted(value)) return redacted
   if (above.includes(value)) return "<circular>"
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "<invalid date>" : value.toISOString()
-  if (value instanceof URL) return text(value.href)
+  if (value instanceof URL) return redactMost(value.href, maxText)
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`
   if (depth <= 0) return "<deep>"
   const path = [...above, value]
@@ -185,7 +187,7 @@ const redactAt = (value: unknown, depth: number, maxText: number, above: Readonl
   if (value instanceof Set) return Array.from(value, inside)
   const fields: { [key: string]: unknown } = {}
   const put = (key: string, item: unknown): void => {
-    const name = plainName.test(key) ? key : text(key)
+    const name = plainName.test(key) ? key : redactMost(key, maxText)
     const shown = secretKey.test(key) && item !== undefined && item !== null ? redacted : inside(item)
     // Only this one name would be taken for something else than a field.
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
@@ -197,7 +199,7 @@ const redactAt = (value: unknown, depth: number, maxText: number, above: Readonl
   // These are not enumerable in an error.
   return Object.fromEntries([
     ["name", value.name],
-    ["message", text(value.message)],
+    ["message", redactMost(value.message, maxText)],
     ...(value.cause === undefined ? [] : [["cause", inside(value.cause)] as const]),
     ...Object.entries(fields)
   ])
