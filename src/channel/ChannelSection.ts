@@ -2,9 +2,10 @@
  * The section `channels`: the upstreams, as they are written.
  */
 import { Schema } from "effect"
-import { declare, Fields, keysInOrder, unique, valueAt } from "../settings/index.ts"
+import { declare, Fields, isPlaceholder, keysInOrder, unique, valueAt } from "../settings/index.ts"
 import { type Continuation, upstreamDialectNames } from "../dialect/index.ts"
 import { BaseUrl } from "./BaseUrl.ts"
+import { channelRules } from "./ChannelRules.ts"
 import { ChannelTimeouts } from "./TimeoutsSection.ts"
 
 const {
@@ -36,6 +37,7 @@ const mappableStatus = "a status from 100 to 599 other than 2xx"
 
 /** Headers that the relay or HTTP itself must write: those of the contract, and the hop-by-hop ones. */
 const reservedHeaders = new Set([
+  "accept-encoding",
   "authorization",
   "connection",
   "content-length",
@@ -50,6 +52,23 @@ const reservedHeaders = new Set([
   "transfer-encoding",
   "upgrade"
 ])
+/** What an upstream is asked for: a name, since nothing is put in the place of a star. */
+const mappedModel = text(
+  "the name of a model, without a star",
+  (value) => value.trim() !== "" && !value.includes("*"),
+  {
+    minLength: 1,
+    pattern: "^[^*]+$"
+  }
+)
+
+/** A header's value of one line; `$KEY` and `Bearer $KEY` would be sent as they are. */
+const headerValue = secretText("a header value of one line", (value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value)).check(
+  Schema.makeFilter((value) => !isPlaceholder(value.slice(value.lastIndexOf(" ") + 1)), {
+    expected: 'a header value; a variable of the environment is written "${NAME}"',
+    toJsonSchema: () => ({})
+  })
+)
 const isHeaderName = (name: string): boolean =>
   /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && !reservedHeaders.has(name.toLowerCase())
 
@@ -64,7 +83,10 @@ export const ChannelEntry = secret(
         "Its name in events, logs and metrics."
       ),
       dialect: required(choice(upstreamDialectNames, laterDialects), "The wire format that it speaks."),
-      baseUrl: required(BaseUrl, "Where it is; /chat/completions is appended."),
+      baseUrl: required(
+        BaseUrl,
+        "Where it is; the path of its dialect (/chat/completions, /messages) is appended, before a query."
+      ),
       keys: required(secret(list(Secret)), "Its keys. An empty list: no authorization is sent."),
       keyMode: withDefault(choice(["polling", "random"]), "polling", "How a key is chosen."),
       models: required(
@@ -72,7 +94,7 @@ export const ChannelEntry = secret(
         "The models that it serves, as clients name them; * is any run of characters."
       ),
       modelMapping: withDefault(
-        record(someText, "a model or a pattern of models", (key) => key !== ""),
+        record(mappedModel, "a model or a pattern of models", (key) => key !== ""),
         {},
         "The name that the upstream is asked for; the first match in the order of the file, once."
       ),
@@ -82,7 +104,7 @@ export const ChannelEntry = secret(
         "Its tier; higher first."
       ),
       weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
-      group: withDefault(someText, "default", "Its group."),
+      group: withDefault(someText, "default", "Its group; in this version there is one."),
       continuation: withDefault(
         choice(["auto", "prefill", "message", "none"], ["token"]),
         "auto",
@@ -116,8 +138,8 @@ export const ChannelEntry = secret(
       headers: withDefault(
         secret(
           record(
-            secretText("a header value of one line", (value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value)),
-            "the name of a header other than authorization, host, length and those of the connection",
+            headerValue,
+            "the name of a header other than authorization, accept-encoding, host, length and those of the connection",
             isHeaderName
           )
         ),
@@ -162,7 +184,7 @@ export const ChannelSection = declare({
   absent: undefined,
   changes: { _tag: "AnyTime", fields: ["priority", "weight", "models", "enabled", "timeouts"] },
   keyedBy: "id",
-  rules: [unique("channels", "id", section({ id: ChannelEntry.fields.id }))],
+  rules: [unique("channels", "id", section({ id: ChannelEntry.fields.id })), ...channelRules],
   finish: (entries, written): ReadonlyArray<Channel> =>
     entries.map((entry, index) => channelOf(entry, valueAt(written, [index])))
 })
