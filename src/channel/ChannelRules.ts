@@ -128,6 +128,25 @@ const clocksOfStreams = ofEach((written, channel) =>
       })
 )
 
+/** Certificates are for https, and a certificate is of no use without its key, nor a key without its certificate. */
+const wholeTls = ofEach((written, channel) => {
+  const tls = [...channel, "tls"]
+  const has = (part: string): boolean => valueAt(written.value, [...tls, part]) !== undefined
+  if (
+    textAt(written.value, [...channel, "baseUrl"])
+      ?.toLowerCase()
+      .startsWith("http:")
+  ) {
+    return ["ca", "cert", "key"].flatMap((part) =>
+      has(part) ? [ruleFault(written, [...tls, part], "nothing, as baseUrl is http")] : []
+    )
+  }
+  const lack = has("cert") && !has("key") ? "key" : has("key") && !has("cert") ? "cert" : undefined
+  return lack === undefined
+    ? []
+    : [ruleFault(written, [...tls, lack], "the path of a PEM file: a certificate and its key go together")]
+})
+
 /** The rules of the section `channels`, but for ids. */
 export const channelRules: ReadonlyArray<Rule> = [
   baseOfItsDialect,
@@ -135,5 +154,6 @@ export const channelRules: ReadonlyArray<Rule> = [
   usefulMapping,
   differentKeys,
   differentHeaders,
-  clocksOfStreams
+  clocksOfStreams,
+  wholeTls
 ]

@@ -1,20 +1,25 @@
 /**
  * The section `channels`: the upstreams, as they are written.
  */
-import { Schema } from "effect"
+import { Redacted, Schema } from "effect"
 import { declare, Fields, isPlaceholder, keysInOrder, unique, valueAt } from "../settings/index.ts"
 import { type Continuation, upstreamDialectNames } from "../dialect/index.ts"
 import { BaseUrl } from "./BaseUrl.ts"
 import { channelRules } from "./ChannelRules.ts"
+import { ProxyUrl } from "./ProxyUrl.ts"
 import { ChannelTimeouts } from "./TimeoutsSection.ts"
+
+export { isProxyUrl, proxyExpected } from "./ProxyUrl.ts"
 
 const {
   choice,
   flag,
   list,
   modelPattern,
+  mapped,
   notNegative,
   number,
+  optional,
   record,
   required,
   secret,
@@ -71,6 +76,13 @@ const headerValue = secretText("a header value of one line", (value) => /^[\t\x2
 )
 const isHeaderName = (name: string): boolean =>
   /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && !reservedHeaders.has(name.toLowerCase())
+
+/** A text of PEM. Where a path was written, who reads the file has put what is in that file in its place. */
+const Pem = mapped(
+  secretText("the path of a PEM file, or its text", (value) => value.includes("-----BEGIN ")),
+  Schema.Redacted(Schema.String),
+  (value) => Redacted.make(value)
+)
 
 /** One of `channels` */
 export const ChannelEntry = secret(
@@ -147,6 +159,20 @@ export const ChannelEntry = secret(
         "Sent with each request."
       ),
       timeouts: withDefault(ChannelTimeouts, {}, "Over the general ones."),
+      proxy: withDefault(
+        ProxyUrl,
+        null,
+        "The HTTP proxy that it is asked through; null is that of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), or none."
+      ),
+      tls: withDefault(
+        section({
+          ca: optional(Pem, "The certificates to trust, in place of those that Node does."),
+          cert: optional(Pem, "The certificate that it is shown, with those that lead to it."),
+          key: optional(Pem, "The private key of cert.")
+        }),
+        {},
+        "PEM files, by paths from the configuration file, or their texts."
+      ),
       enabled: withDefault(flag, true, "Whether it may be asked at all; switched off, it never is.")
     },
     ["affinity", "disable"]

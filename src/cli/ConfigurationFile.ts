@@ -114,7 +114,8 @@ export const parseConfiguration = (file: string, text: string): Effect.Effect<Pa
     })
   })
 
-const readFault = (error: unknown): string => {
+/** Why a file cannot be read. */
+export const readFault = (error: unknown): string => {
   const code = error instanceof Error && "code" in error ? error.code : undefined
   switch (code) {
     case "ENOENT":

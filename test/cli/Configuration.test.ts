@@ -69,6 +69,8 @@ describe("defaults", () => {
         params: {},
         headers: {},
         timeouts: {},
+        proxy: null,
+        tls: {},
         enabled: true
       }
     ])
