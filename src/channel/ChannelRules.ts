@@ -2,6 +2,7 @@
  * What a channel can say of itself that could never be of use: each is a fault, so that a relay that starts does what
  * its file says. What is switched off (`enabled: false`, `weight: 0`) is no such thing: it may be switched on.
  */
+import { isNameSized } from "../errors/index.ts"
 import { patternCovers, patternsMeet, type UpstreamDialectName, upstreamDialectNames } from "../dialect/index.ts"
 import { type Fault, formatPath, keysInOrder, type Path, type Rule, ruleFault, valueAt } from "../settings/index.ts"
 import { defaultGroup } from "./Serving.ts"
@@ -76,7 +77,7 @@ const baseOfItsDialect = ofEach((written, channel) => {
 const reachableGroup = ofEach((written, channel) => {
   const path = [...channel, "group"]
   const group = textAt(written.value, path)
-  return group === undefined || group === "" || group === defaultGroup
+  return group === undefined || group.trim() === "" || !isNameSized(group) || group === defaultGroup
     ? []
     : [ruleFault(written, path, `"${defaultGroup}", as no request belongs to another group in this version`)]
 })

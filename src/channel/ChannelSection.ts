@@ -14,6 +14,7 @@ export { isProxyUrl, proxyExpected } from "./ProxyUrl.ts"
 const {
   choice,
   flag,
+  integer,
   list,
   modelPattern,
   mapped,
@@ -27,7 +28,7 @@ const {
   secretText,
   section,
   someList,
-  someText,
+  someName,
   text,
   withDefault
 } = Fields
@@ -58,13 +59,11 @@ const reservedHeaders = new Set([
   "upgrade"
 ])
 /** What an upstream is asked for: a name, since nothing is put in the place of a star. */
-const mappedModel = text(
-  "the name of a model, without a star",
-  (value) => value.trim() !== "" && !value.includes("*"),
-  {
-    minLength: 1,
-    pattern: "^[^*]+$"
-  }
+const mappedModel = someName.check(
+  Schema.makeFilter((value) => !value.includes("*"), {
+    expected: "the name of a model, without a star",
+    toJsonSchema: () => ({ pattern: "^[^*]+$" })
+  })
 )
 
 /** A header's value of one line; `$KEY` and `Bearer $KEY` would be sent as they are. */
@@ -116,7 +115,7 @@ export const ChannelEntry = secret(
         "Its tier; higher first."
       ),
       weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
-      group: withDefault(someText, "default", "Its group; in this version there is one."),
+      group: withDefault(someName, "default", "Its group; in this version there is one."),
       continuation: withDefault(
         choice(["auto", "prefill", "message", "none"], ["token"]),
         "auto",
@@ -141,6 +140,11 @@ export const ChannelEntry = secret(
         ),
         {},
         "Statuses that mean another one here."
+      ),
+      contextTokens: withDefault(
+        Schema.NullOr(integer(1)).annotate({ expected: "an integer of at least 1, or null" }),
+        null,
+        "The tokens that its models take, request and answer together; null is unknown. What is too long for another channel may go to one with more."
       ),
       params: withDefault(
         record(Schema.Json.annotate({ expected: "a JSON value" }), "a field of the request"),

@@ -7,7 +7,7 @@ import * as Https from "node:https"
 import { Effect, Layer } from "effect"
 import type { Readable, Transform } from "node:stream"
 import { DoRequestFailed, stackless } from "../errors/index.ts"
-import { codingsOf, decodersOf } from "./InflateNode.ts"
+import { codingsOf, decodersOf } from "../http/InflateNode.ts"
 import { closePool, makePool, type Options, type Pool, wayOf } from "./PoolNode.ts"
 import {
   isOfProxy,

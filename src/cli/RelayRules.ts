@@ -6,6 +6,7 @@
  */
 import { Option, Schema } from "effect"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
+import { isNameSized } from "../errors/index.ts"
 import { matchesAnyModel, patternsMeet } from "../dialect/index.ts"
 import { MillisOrNone, type Path, type Rule, ruleFault, valueAt, type Written } from "../settings/index.ts"
 
@@ -13,6 +14,10 @@ const listAt = (written: Written, path: Path): ReadonlyArray<unknown> => {
   const value = valueAt(written.value, path)
   return Array.isArray(value) ? value : []
 }
+
+/** What is no name is told so where it is declared. */
+const isName = (value: unknown): value is string =>
+  typeof value === "string" && value !== "" && value.trim() === value && isNameSized(value)
 
 /** Every model and pattern that a channel serves; `undefined` where a channel does not say it rightly. */
 const servedModels = (written: Written): ReadonlyArray<string> | undefined => {
@@ -25,7 +30,7 @@ const chatModelIsServed: Rule = (written) => {
   const path = ["chat", "model"]
   const model = valueAt(written.value, path)
   const served = servedModels(written)
-  if (typeof model !== "string" || model === "" || served === undefined) return []
+  if (!isName(model) || served === undefined) return []
   if (model.includes("*")) return [ruleFault(written, path, "the name of a model, and no pattern")]
   return matchesAnyModel(served, model) ? [] : [ruleFault(written, path, "a model that a channel serves")]
 }
@@ -42,7 +47,7 @@ const tokenModelsAreServed: Rule = (written) => {
       return valueAt(token, ["admin"]) === true ? [] : [ruleFault(written, path, "a model, as the token is no admin's")]
     }
     return models.flatMap((model: unknown, place) =>
-      typeof model !== "string" || model === "" || served?.some((one) => patternsMeet(one, model)) !== false
+      !isName(model) || served?.some((one) => patternsMeet(one, model)) !== false
         ? []
         : [ruleFault(written, [...path, place], "a model, or a pattern of models, that a channel serves")]
     )

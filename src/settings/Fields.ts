@@ -3,6 +3,7 @@
  * JSON Schema. Checks stand on the encoded side, so that one pass finds every fault.
  */
 import { Effect, Redacted, Schema, SchemaGetter } from "effect"
+import { isNameSized, longestName } from "../errors/index.ts"
 import { isPlaceholder } from "./Placeholder.ts"
 
 /** What a check becomes in the JSON Schema, where it can be said there. */
@@ -16,6 +17,15 @@ export const text = (expected: string, accepts: (value: string) => boolean, json
 
 /** A text that is more than white space. */
 export const someText = text("a non-empty string", (value) => value.trim() !== "", { minLength: 1, pattern: "\\S" })
+
+// A name is told again in events, log lines and what is stored.
+const nameSized = Schema.makeFilter(isNameSized, {
+  expected: `a name of at most ${longestName} characters`,
+  toJsonSchema: () => ({ maxLength: longestName })
+})
+
+/** A name of at least one character, and of no more than a client may use. */
+export const someName = someText.check(nameSized)
 
 /** A finite number that a predicate accepts. */
 export const number = (expected: string, accepts: (value: number) => boolean, json: JsonKeywords = {}) =>
@@ -128,4 +138,4 @@ export const modelPattern = text(
   "a model or a pattern of models, without spaces around it",
   (value) => value !== "" && value.trim() === value,
   { minLength: 1, pattern: "^\\S(.*\\S)?$" }
-)
+).check(nameSized)

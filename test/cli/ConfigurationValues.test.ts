@@ -26,11 +26,13 @@ describe("values", () => {
     "30 days",
     "P1D"
   ]
+  // S6: what is kept and told again has an end, in a file too.
+  const long = "x".repeat(257)
   const count = [-1, 1.5, "1", null, Number.MAX_VALUE, true]
   it.each([
     ["server.host", ["", 5, "a b", "http://x"], ["127.0.0.2", "::1", "localhost"]],
     ["server.port", [-1, 65_536, 1.5, "8080", null], [0, 65_535]],
-    ["server.name", ["", "a\nb", 5], ["my relay"]],
+    ["server.name", ["", "a\nb", 5, long], ["my relay"]],
     [
       "server.origins",
       ["*", ["*"], ["http://a/"], ["http://a/b"], ["a.b"], ["ftp://a"], ["null"]],
@@ -40,7 +42,7 @@ describe("values", () => {
     ["server.heartbeat", duration.filter((value) => value !== "0 seconds"), ["0 seconds", "0 millis", "1 second"]],
     ["server.maxBodyBytes", [0, ...count], [1]],
     ["server.debug", ["true", 1, null], [true, false]],
-    ["chat.model", ["", 5], [null, "gpt-5"]],
+    ["chat.model", ["", 5, long], [null, "gpt-5"]],
     ["chat.maxMessage", [0, ...count], [1]],
     ["chat.timeout", duration, ["1 minute"]],
     ["store", [5, [], "sqlite"], [{ type: "memory" }, { path: "x.db" }]],
@@ -79,11 +81,15 @@ describe("values", () => {
     ],
     ["channel.keys", ["k", [""], ["a b"], ["a\n"], [5], null], [[], ["sk-1"]]],
     ["channel.keyMode", ["round"], ["random"]],
-    ["channel.models", [[], [""], "m", [5]], [["*"], ["gpt-*", "a"]]],
-    ["channel.modelMapping", [[], { "": "a" }, { "gpt-5": "" }, { "gpt-5": 5 }], [{}, { "gpt-*": "a" }]],
+    ["channel.models", [[], [""], "m", [5], [long]], [["*"], ["gpt-*", "a"]]],
+    [
+      "channel.modelMapping",
+      [[], { "": "a" }, { "gpt-5": "" }, { "gpt-5": 5 }, { "gpt-5": long }],
+      [{}, { "gpt-*": "a" }]
+    ],
     ["channel.priority", ["1", null], [-1, 0.5, 1000]],
     ["channel.weight", [-1, "1"], [0, 0.5]],
-    ["channel.group", [""], ["default"]],
+    ["channel.group", ["", long], ["default"]],
     ["channel.continuation", ["maybe"], ["auto", "prefill", "message", "none"]],
     ["channel.stream", ["no"], [false]],
     [
@@ -117,6 +123,11 @@ describe("values", () => {
     for (const value of fine) {
       assert.deepStrictEqual(await faultLines(placed(path, value)), [], JSON.stringify(value))
     }
+  })
+
+  it("of a model are names of as many characters as a client may use", async () => {
+    const model = "🚀".repeat(256)
+    assert.deepStrictEqual(await faultLines(withChannel({ models: ["*"] }, { chat: { model } })), [])
   })
 
   it("are told as expected and got", async () => {
