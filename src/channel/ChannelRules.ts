@@ -129,6 +129,24 @@ const clocksOfStreams = ofEach((written, channel) =>
       })
 )
 
+/** Whether an answer is streamed is the channel's own to say: what is sent follows from it. */
+const streamIsTheChannels = ofEach((written, channel) => {
+  const path = [...channel, "params", "stream"]
+  return valueAt(written.value, path) === undefined
+    ? []
+    : [{ path, message: `is never sent: ${formatPath([...channel, "stream"])} says whether the channel streams` }]
+})
+
+/** A status that means itself is no mapping. */
+const statusesThatChange = ofEach((written, channel) => {
+  const path = [...channel, "statusMapping"]
+  return keysAt(written.value, path).flatMap((status) =>
+    valueAt(written.value, [...path, status]) === Number(status)
+      ? [ruleFault(written, [...path, status], "another status than it is")]
+      : []
+  )
+})
+
 /** Certificates are for https, and a certificate is of no use without its key, nor a key without its certificate. */
 const wholeTls = ofEach((written, channel) => {
   const tls = [...channel, "tls"]
@@ -156,5 +174,7 @@ export const channelRules: ReadonlyArray<Rule> = [
   differentKeys,
   differentHeaders,
   clocksOfStreams,
+  streamIsTheChannels,
+  statusesThatChange,
   wholeTls
 ]

@@ -7,8 +7,16 @@
 import { Option, Schema } from "effect"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { isNameSized } from "../errors/index.ts"
-import { matchesAnyModel, patternsMeet } from "../dialect/index.ts"
-import { MillisOrNone, type Path, type Rule, ruleFault, valueAt, type Written } from "../settings/index.ts"
+import { isExactModel, matchesModel, patternsMeet } from "../dialect/index.ts"
+import {
+  MillisOrNone,
+  parseStatusRanges,
+  type Path,
+  type Rule,
+  ruleFault,
+  valueAt,
+  type Written
+} from "../settings/index.ts"
 
 const listAt = (written: Written, path: Path): ReadonlyArray<unknown> => {
   const value = valueAt(written.value, path)
@@ -19,11 +27,25 @@ const listAt = (written: Written, path: Path): ReadonlyArray<unknown> => {
 const isName = (value: unknown): value is string =>
   typeof value === "string" && value !== "" && value.trim() === value && isNameSized(value)
 
-/** Every model and pattern that a channel serves; `undefined` where a channel does not say it rightly. */
-const servedModels = (written: Written): ReadonlyArray<string> | undefined => {
-  const served = listAt(written, ["channels"]).flatMap((channel) => valueAt(channel, ["models"]))
-  return served.every((model) => typeof model === "string") && served.length > 0 ? [...new Set(served)] : undefined
+/** What channels serve: names, and patterns of them. */
+interface Served {
+  readonly names: ReadonlySet<string>
+  readonly patterns: ReadonlyArray<string>
 }
+
+/** Every model and pattern that a channel serves; `undefined` where a channel does not say it rightly. */
+const servedModels = (written: Written): Served | undefined => {
+  const models = new Set(listAt(written, ["channels"]).flatMap((channel) => valueAt(channel, ["models"])))
+  const served = [...models].filter((model) => typeof model === "string")
+  if (served.length === 0 || served.length < models.size) return undefined
+  return { names: new Set(served.filter(isExactModel)), patterns: served.filter((model) => !isExactModel(model)) }
+}
+
+/** Whether any of it is, or may be, what a name or a pattern says. Most are found by their names, in a file of any size. */
+const isServed = ({ names, patterns }: Served, model: string): boolean =>
+  names.has(model) ||
+  patterns.some((pattern) => patternsMeet(pattern, model)) ||
+  (!isExactModel(model) && [...names].some((name) => matchesModel(model, name)))
 
 /** `chat.model` is asked of a channel. */
 const chatModelIsServed: Rule = (written) => {
@@ -32,7 +54,7 @@ const chatModelIsServed: Rule = (written) => {
   const served = servedModels(written)
   if (!isName(model) || served === undefined) return []
   if (model.includes("*")) return [ruleFault(written, path, "the name of a model, and no pattern")]
-  return matchesAnyModel(served, model) ? [] : [ruleFault(written, path, "a model that a channel serves")]
+  return isServed(served, model) ? [] : [ruleFault(written, path, "a model that a channel serves")]
 }
 
 /** What a token may ask for is there to be asked. */
@@ -47,7 +69,7 @@ const tokenModelsAreServed: Rule = (written) => {
       return valueAt(token, ["admin"]) === true ? [] : [ruleFault(written, path, "a model, as the token is no admin's")]
     }
     return models.flatMap((model: unknown, place) =>
-      !isName(model) || served?.some((one) => patternsMeet(one, model)) !== false
+      !isName(model) || served === undefined || isServed(served, model)
         ? []
         : [ruleFault(written, [...path, place], "a model, or a pattern of models, that a channel serves")]
     )
@@ -104,10 +126,30 @@ const clocksBiteBeforeAttemptEnds: Rule = (written) =>
 const millisAt = (written: Written, path: Path): number | undefined =>
   Option.getOrUndefined(Schema.decodeUnknownOption(MillisOrNone)(valueAt(written.value, path)))
 
+/** An answer goes on after a restart by what it was asked, and that is kept. */
+const requestsAreKept: Rule = (written) => {
+  const path = ["journal", "onRestart"]
+  return valueAt(written.value, path) === "resume" && valueAt(written.value, ["journal", "storeRequests"]) === false
+    ? [ruleFault(written, path, '"fail", as journal.storeRequests is false')]
+    : []
+}
+
+/** Only a bad status is ever retried for itself. */
+const statusesAreBad: Rule = (written) => {
+  const path = ["retry", "statuses"]
+  const text = valueAt(written.value, path)
+  const ranges = typeof text === "string" ? Option.getOrElse(parseStatusRanges(text), () => []) : []
+  return ranges.length > 0 && ranges.every(({ from, to }) => from >= 200 && to <= 299)
+    ? [ruleFault(written, path, "a status beside 200 to 299, which are never retried")]
+    : []
+}
+
 /** The rules between sections. */
 export const relayRules: ReadonlyArray<Rule> = [
   chatModelIsServed,
   tokenModelsAreServed,
   clocksBiteBeforeTotal,
-  clocksBiteBeforeAttemptEnds
+  clocksBiteBeforeAttemptEnds,
+  requestsAreKept,
+  statusesAreBad
 ]

@@ -161,6 +161,7 @@ describe("R13: a clock", () => {
     ["timeouts.firstContent", { timeouts: { firstContent: "11 minutes" } }],
     ["timeouts.idle", { timeouts: { idle: "11 minutes" } }],
     ["retry.waitUpTo", { retry: { waitUpTo: "11 minutes" } }],
+    ["recovery.waitUpTo", { recovery: { waitUpTo: "11 minutes" } }],
     ["chat.timeout", { chat: { timeout: "11 minutes" } }],
     ["server.heartbeat", { server: { heartbeat: "11 minutes" } }]
   ])("that the whole time always beats is a fault: %s", async (path, rest) => {
@@ -193,6 +194,54 @@ describe("R13: a clock", () => {
     assert.deepStrictEqual(await linesOf({ stream: false, timeouts: { idle: "1 second", total: "1 minute" } }), [
       'channels[0].timeouts.idle: expected nothing, as the channel does not stream (total is its clock), got "1 second"'
     ])
+  })
+})
+
+describe("R13: what is overruled", () => {
+  it.each([
+    [
+      { params: { stream: true } },
+      {},
+      "channels[0].params.stream: is never sent: channels[0].stream says whether the channel streams"
+    ],
+    [
+      { statusMapping: { 429: 429 } },
+      {},
+      'channels[0].statusMapping["429"]: expected another status than it is, got 429'
+    ],
+    [
+      {},
+      { journal: { onRestart: "resume", storeRequests: false } },
+      'journal.onRestart: expected "fail", as journal.storeRequests is false, got "resume"'
+    ],
+    [
+      {},
+      { retry: { statuses: "200-204,299" } },
+      'retry.statuses: expected a status beside 200 to 299, which are never retried, got "200-204,299"'
+    ]
+  ])("is a fault: %j %j", async (fields, rest, line) => {
+    assert.deepStrictEqual(await linesOf(fields, rest), [line])
+  })
+
+  it.each(["~/relay.db", "~", "$HOME/relay.db", "/data/$(hostname).db"])(
+    "a path that no shell will read: %s",
+    async (path) => {
+      assert.lengthOf(await linesOf({}, { store: { path } }), 1)
+    }
+  )
+
+  it("what is switched off may keep its settings", async () => {
+    assert.deepStrictEqual(
+      await linesOf(
+        { enabled: false, weight: 0 },
+        {
+          retry: { times: 0, base: "1 second", cap: "2 seconds" },
+          recovery: { mode: "off", maxContinuations: 3 },
+          journal: { onRestart: "fail", resumeGrace: "1 second", onDisconnect: "cancel", detachGrace: "1 second" }
+        }
+      ),
+      []
+    )
   })
 })
 
