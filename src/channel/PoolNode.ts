@@ -35,7 +35,10 @@ export interface Way {
 /** The sockets of a layer. */
 export interface Pool {
   readonly straight: Way
-  /** The other ways by what they are, and by the routes that have been asked for. */
+  /**
+   * The other ways by what they are, and by the routes that have been asked for. One that is asked no more, after a
+   * change of the configuration, stays as a name without sockets: these are closed when they have been idle.
+   */
   readonly ways: Map<string, Way>
   readonly known: WeakMap<UpstreamRoute, Way>
   readonly kept: Http.AgentOptions

@@ -10,7 +10,7 @@ const unfilled = [
   /^\{\{?[\w.-]*\}?\}$/,
   /^<\S*>$/,
   /^(?:os\.environ\/|process\.env\.|env[:.])\w+$/i,
-  /^(?:your|insert|replace)[-_](?:\w+[-_])*(?:key|token|secret)(?:[-_]here)?$/i,
+  /^(?:your|insert|replace)[-_](?:[a-z0-9]+[-_])*(?:key|token|secret)(?:[-_]here)?$/i,
   /^(?:\w+-)*\.{3}$/
 ]
 

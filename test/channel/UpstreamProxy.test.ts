@@ -188,6 +188,22 @@ describe("R16: https through a proxy", () => {
     expect(await until(() => proxy.state.closed === 2)).toBeLessThan(100)
   })
 
+  it("that idles too long is closed, and one in use has no time-out of its own", async () => {
+    const server = await secureServer((socket, head) => {
+      if (head.includes("/slow")) setTimeout(() => socket.write(ok), 250)
+      else socket.write(ok)
+    })
+    const proxy = await proxyServer({ to: server.port })
+    const upstream = await open({ idleMillis: 100 })
+    const way = route(`http://${proxy.url}`)
+    for (const path of ["v1", "slow"]) {
+      const { body, error } = await ended(send(upstream, `https://upstream.example/${path}`, key, {}, way))
+      expect([error, body]).toEqual([undefined, "ok"])
+    }
+    expect(proxy.state).toEqual({ connections: 1, closed: 0 })
+    await until(() => proxy.state.closed === 1 && server.state.closed === 1)
+  })
+
   it("of which the kept tunnel has died is asked once more, unseen", async () => {
     let requests = 0
     const server = await secureServer((socket) => {
