@@ -113,6 +113,7 @@ export {
   type UpstreamCall,
   UpstreamNode,
   type UpstreamRequest,
+  type UpstreamRoute,
   type UpstreamSink,
   type Wanted
 } from "../channel/index.ts"

@@ -104,6 +104,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
               stream: target.channel.stream,
               request: options.request
             }),
+            route: target.channel,
             headers: {
               ...dialect.headers(target.key === undefined ? undefined : Redacted.value(target.key), options.request),
               "content-type": "application/json",
