@@ -166,6 +166,20 @@ describe("what an editor shows", { timeout: 120_000 }, () => {
       const found = /^const hovered\d+: (?:Effect\.Effect|Stream\.Stream)<(?:string|void), (.*), never>$/s.exec(shown)
       assert.strictEqual(inOrder(found?.[1] ?? ""), inOrder(errors), shown)
     })
+
+    // Of a single policy also in words, where its name stands.
+    const [policy, ...others] = [...written.matchAll(/\b[A-Z]\w+\.[a-z]\w+(?=\()/g)].filter(
+      ([name]) => !/\.(make|succeed)$/.test(name)
+    )
+    const added = new Set(
+      [...errors.matchAll(/[A-Z]\w+/g)].map(([name]) => name).filter((name) => !calls.includes(name))
+    )
+    if (policy === undefined || others.length > 0 || added.size === 0) continue
+    it(`${policy[0]} says that it adds ${[...added].join(", ")}`, () => {
+      const place = code.indexOf(written) + policy.index + policy[0].length - 1
+      const said = ts.displayPartsToString(service.getQuickInfoAtPosition(file, place)?.documentation)
+      for (const name of added) assert.include(said, `\`${name}\``)
+    })
   }
 
   it("says what each namespace is when one is chosen", () => {
