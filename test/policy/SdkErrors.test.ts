@@ -3,20 +3,20 @@
  * they keep it.
  */
 import { APICallError } from "ai"
-import Anthropic from "@anthropic-ai/sdk"
+import { APIError as AnthropicError } from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { blameOf } from "effect-resilience/errors"
 import { Failures, Retry } from "effect-resilience/policy"
-import OpenAI from "openai"
+import { APIConnectionError, APIError as OpenAIError } from "openai"
 
 const headers = { "retry-after-ms": "4000" }
 
 /** An error of each, of an answer with this status and these headers. */
 const errors = (status: number, of: { readonly [name: string]: string } = headers) => ({
-  openai: OpenAI.APIError.generate(status, { error: { message: "busy" } }, undefined, new Headers(of)),
-  "@anthropic-ai/sdk": Anthropic.APIError.generate(status, { error: { message: "busy" } }, undefined, new Headers(of)),
+  openai: OpenAIError.generate(status, { error: { message: "busy" } }, undefined, new Headers(of)),
+  "@anthropic-ai/sdk": AnthropicError.generate(status, { error: { message: "busy" } }, undefined, new Headers(of)),
   ai: new APICallError({
     message: "busy",
     url: "http://a",
@@ -50,7 +50,7 @@ describe("P12: an SDK's error", () => {
     for (const error of Object.values(errors(200))) assert.isUndefined(Failures.retryAfterMillisOf(error))
     for (const error of Object.values(errors(429, {}))) assert.isUndefined(Failures.retryAfterMillisOf(error))
     // A connection that was never made has neither status nor headers.
-    assert.isUndefined(Failures.retryAfterMillisOf(new OpenAI.APIConnectionError({ message: "refused" })))
+    assert.isUndefined(Failures.retryAfterMillisOf(new APIConnectionError({ message: "refused" })))
   })
 
   it("with a reset of a limit is held back by it only where a limit was the reason", () => {
