@@ -37,6 +37,11 @@ export interface Wanted {
   readonly only?: string | undefined
   /** Only keys that are not in `tried.keys`: after a fault of the key itself. */
   readonly otherKey?: boolean | undefined
+  /**
+   * Only a channel that this request has not failed on, and that is usable now: nothing that rests is asked, whatever the
+   * distress. Default: any will do in the end.
+   */
+  readonly fresh?: boolean | undefined
   /** The group whose channels may serve it. Default: `default`. */
   readonly group?: string | undefined
   /** Only channels for which this holds: those that can continue a partial answer, say. */

@@ -124,6 +124,7 @@ export const make = ({
             fitness,
             out:
               tried.out.has(channel.id) ||
+              (wanted.fresh === true && tried.failed.has(channel.id)) ||
               (wanted.only !== undefined && wanted.only !== channel.id) ||
               (otherKey === true && wasTried),
             failed: tried.failed.has(channel.id),
@@ -182,7 +183,7 @@ export const make = ({
       if (wordless.length > 0) return { _tag: "None", error: () => inconvertible(wordless) }
       const option = Choice.usableOption(options, draw)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
-      if (Choice.inDistress(options) && mayAskInDistress(model, now)) {
+      if (wanted.fresh !== true && Choice.inDistress(options) && mayAskInDistress(model, now)) {
         const due = Choice.firstDue(options, wanted.only !== undefined)
         if (due !== undefined) return { _tag: "InDistress", option: due }
       }

@@ -155,28 +155,61 @@ export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [
   const { channel, error } = failed
   if (failed.refusal !== undefined) {
     // It is no failure: the same target is asked otherwise, or another one is found.
-    const counted = failed.refusal._tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
-    return [counted, facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody]
+    return [
+      uncounted(pursuit, failed.refusal),
+      facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody
+    ]
   }
   // The request's own end is what its client is told, whatever went before.
   if (error._tag === "DeadlineExceeded") return [pursuit, { _tag: "GiveUp", error }]
+  const known = told(pursuit, failed, facts.now)
+  return facts.phase === "unseen" ? beforeCommit(known, failed, facts) : afterCommit(known, failed, facts)
+}
+
+/** A field that nobody had asked for was refused: that is no attempt. */
+const uncounted = (pursuit: Pursuit, { _tag }: Refusal): Pursuit =>
+  _tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
+
+/** What every failure says, whenever it comes. */
+const told = (pursuit: Pursuit, { channel, error }: Failed, now: number): Pursuit => {
   const hint = error.retryAfterMillis
-  const known: Pursuit = {
+  return {
     ...pursuit,
     penalised: adding(pursuit.penalised, channel),
     hints:
       hint === undefined
         ? pursuit.hints
-        : { ...pursuit.hints, [channel]: Math.max(pursuit.hints[channel] ?? 0, facts.now + hint) },
+        : { ...pursuit.hints, [channel]: Math.max(pursuit.hints[channel] ?? 0, now + hint) },
     previous: { channel, reason: codeOf(error) }
   }
-  return facts.phase === "unseen" ? beforeCommit(known, failed, facts) : afterCommit(known, failed, facts)
+}
+
+/** What one says before the commit point. */
+const beforeContent = (pursuit: Pursuit, { channel, error, keyIndex }: Failed): Pursuit => {
+  const blame = blameOf(error)
+  return {
+    ...pursuit,
+    first: pursuit.first === undefined || blame === "caller" || blame === "content" ? error : pursuit.first,
+    keys: keyIndex < 0 ? pursuit.keys : adding(pursuit.keys, keyId(channel, keyIndex))
+  }
 }
 
 const beside = (pursuit: Pursuit, { channel, error }: Failed): Pursuit =>
   ruleOf(blameOf(error)).out
     ? { ...pursuit, out: adding(pursuit.out, channel) }
     : { ...pursuit, failed: adding(pursuit.failed, channel) }
+
+/** One of two attempts has failed before either said anything: it is remembered, and the other goes on. */
+export const failedBeside = (before: Pursuit, failed: Failed, now: number): Pursuit => {
+  if (failed.refusal !== undefined) return uncounted(before, failed.refusal)
+  return beside(beforeContent(told(before, failed, now), failed), failed)
+}
+
+/** The attempt on this channel was silent for so long that another one came first: it is asked again when no other is left. */
+export const outrun = (pursuit: Pursuit, channel: string): Pursuit => ({
+  ...pursuit,
+  failed: adding(pursuit.failed, channel)
+})
 
 /** After the commit point each attempt is a continuation. */
 const afterCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
@@ -203,10 +236,8 @@ const afterCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [P
 /** Before it a failed attempt is replaced unseen. */
 const beforeCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
   const { channel, error, keyCount, keyIndex } = failed
-  const blame = blameOf(error)
-  const first = before.first === undefined || blame === "caller" || blame === "content" ? error : before.first
-  const keys = keyIndex < 0 ? before.keys : adding(before.keys, keyId(channel, keyIndex))
-  const pursuit: Pursuit = { ...before, first, keys }
+  const pursuit = beforeContent(before, failed)
+  const { keys } = pursuit
   const otherKey = Array.from({ length: keyCount }, (_, at) => keyId(channel, at)).some((id) => !keys.includes(id))
   const used = pursuit.askedAgain[channel] ?? 0
   const decided = decide({
@@ -222,7 +253,7 @@ const beforeCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [
   })
   switch (decided._tag) {
     case "Stop":
-      return [pursuit, giveUp(pursuit, first, facts.now)]
+      return [pursuit, giveUp(pursuit, pursuit.first ?? error, facts.now)]
     case "OtherKey":
       return [pursuit, { ...anybody, only: channel, otherKey: true }]
     case "OtherChannel":

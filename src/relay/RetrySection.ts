@@ -1,6 +1,7 @@
 /**
  * The section `retry`: what is tried again before anything was shown.
  */
+import { Schema } from "effect"
 import {
   declare,
   Fields,
@@ -16,6 +17,11 @@ const { choice, integer, notNegative, number, section, withDefault } = Fields
 
 const schema = section({
   times: withDefault(integer(0), 3, "Further attempts after the first, before anything was shown."),
+  hedgeAfter: withDefault(
+    Schema.NullOr(Millis).annotate({ expected: 'a duration above zero such as "5 seconds", or null' }),
+    null,
+    "An attempt that shows nothing for so long gets a second beside it; null is none."
+  ),
   base: withDefault(Millis, "200 millis", "The first backoff."),
   factor: withDefault(
     number("a number of at least 1", (value) => value >= 1, { minimum: 1 }),

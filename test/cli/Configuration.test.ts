@@ -39,6 +39,7 @@ describe("defaults", () => {
     const { statuses, ...rest } = retry
     assert.deepStrictEqual(rest, {
       times: 3,
+      hedgeAfter: null,
       base: 200,
       factor: 2,
       cap: 10_000,
