@@ -475,6 +475,31 @@ describe("both end with the answer", () => {
         assert.strictEqual(asked.reader.terminals(), 1)
         assert.strictEqual(asked.reader.afterEnd(), 0)
         assert.strictEqual(readChat(asked.said()).text, "")
+        assert.deepStrictEqual(
+          asked.events.flatMap(({ _tag }) => (_tag === "Committed" || _tag === "StreamEnded" ? [_tag] : [])),
+          ["StreamEnded"]
+        )
+      }).pipe(Effect.provide(made.layer))
+    )
+  })
+})
+
+describe("what waits to be written holds both", () => {
+  it("and both go on when there is room again, whoever was asked last", () => {
+    const made = world({ scripts: { a: [saysAfter(4000, "a")], b: [Script.silence] } })
+    return virtually(
+      Effect.gen(function* () {
+        const asked = yield* ask()
+        yield* TestClock.adjust(2500)
+        assert.strictEqual(made.open(), 2)
+        asked.answer.press(true)
+        yield* TestClock.adjust(2500)
+        assert.strictEqual(readChat(asked.said()).text, "")
+        asked.answer.press(false)
+        yield* TestClock.adjust(100)
+        assert.strictEqual(readChat(asked.said()).text, textBy("a"))
+        // The one that is left hears of it alone.
+        assert.deepStrictEqual(asked.trail(), ["2 b cancelled", "1 a ok"])
       }).pipe(Effect.provide(made.layer))
     )
   })
@@ -562,5 +587,28 @@ describe("for any order in which things come from both", () => {
         )
       }),
       { numRuns: 200 }
+    ))
+
+  it("a client that leaves, at whatever moment, ends all of it at once", () =>
+    fc.assert(
+      fc.asyncProperty(any("a"), any("b"), any("c"), moment, (a, b, c, leaves) => {
+        const made = world({ scripts: { a: [a], b: [b], c: [c] } })
+        return virtually(
+          Effect.gen(function* () {
+            const asked = yield* ask({ leave: "cancel" })
+            yield* TestClock.adjust(leaves)
+            asked.reader.close()
+            yield* TestClock.adjust(1)
+            assert.strictEqual(made.open(), 0)
+            assert.strictEqual(made.releases().length, made.picks())
+            assert.strictEqual(asked.answer.trail.length, asked.answer.attempts)
+            assert.strictEqual(asked.relay.active(), 0)
+            const before = made.asked().length
+            yield* TestClock.adjust(30_000)
+            assert.strictEqual(made.asked().length, before)
+          }).pipe(Effect.provide(made.layer))
+        )
+      }),
+      { numRuns: 100 }
     ))
 })
