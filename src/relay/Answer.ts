@@ -306,7 +306,7 @@ export class Answer {
 
   /** Says in the journal's note how the answer stands. */
   note(status: NoteStatus): void {
-    this.lease.note(encodeNote(this.asNote(status, undefined)))
+    this.lease.note(() => encodeNote(this.asNote(status, undefined)))
   }
 
   /** What there is to say of it now. */
@@ -332,7 +332,7 @@ export class Answer {
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
     const { owner, request, requestId } = this.start
-    this.lease.note(encodeNote(this.asNote(status, error)))
+    this.lease.note(() => encodeNote(this.asNote(status, error)))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,

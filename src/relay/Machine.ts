@@ -172,7 +172,11 @@ export class Machine {
     const counted = costs.reduce((sum, { quarters }) => sum + quarters, 0)
     // Signatures and what else stands beside is not what was paid for.
     const lost = tokenQuarters(replayed.text) + replayed.reasoning - counted
-    if (lost > 0 && finish === undefined) this.parts.push({ quarters: lost, usage: undefined })
+    if (lost > 0 && finish === undefined) {
+      // What came after the note is the same attempt's, as far as is known: each part is rounded up.
+      const noted = this.parts.at(-1)?.usage === undefined ? (this.parts.pop()?.quarters ?? 0) : 0
+      this.parts.push({ quarters: noted + lost, usage: undefined })
+    }
     if (replayed.ended) this.phase = { _tag: "Ended" }
     else if (finish !== undefined) this.phase = { _tag: "Finishing", finish, shown: replayed.finish !== undefined }
     else if (replayed.sealed || (replayed.begun && this.choices > 1)) this.phase = { _tag: "Sealed" }

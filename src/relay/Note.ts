@@ -195,9 +195,33 @@ export const decodeNote = (text: string): Note | undefined => {
   }
 }
 
+/** What the head of an answer says of it. */
+export interface NoteHead extends Pick<Note, "error" | "trail"> {
+  readonly open: Pick<OpenAttempt, "channel"> | undefined
+  readonly shown: Pick<NonNullable<Note["shown"]>, "dropped"> | undefined
+}
+
+/**
+ * What a head says, by a note; `undefined` as `decodeNote`. Nearly every answer has one attempt, under way and well, and
+ * nothing left out: that is seen without the schema, which takes a request 10 µs and more.
+ */
+export const headOfNote = (text: string): NoteHead | undefined => {
+  const note = fieldsOf(parseJson(text))
+  if (note?.["version"] !== 1) return undefined
+  const { error, open, shown, trail } = note
+  const first = error === undefined && Array.isArray(trail) && trail.length === 0
+  const dropped = fieldsOf(shown)?.["dropped"]
+  const channel = fieldsOf(open)?.["channel"]
+  return first && Array.isArray(dropped) && dropped.length === 0 && typeof channel === "string"
+    ? { error: undefined, open: { channel }, shown: { dropped: [] }, trail: [] }
+    : decodeNote(text)
+}
+
+const fieldsOf = (value: unknown): { readonly [field: string]: unknown } | undefined =>
+  typeof value === "object" && value !== null ? { ...value } : undefined
+
 /** How a stream stands, by its note, as `DELETE` tells it: also by a note that says nothing else to this version. */
 export const statusOfNote = (text: string): string => {
-  const note = parseJson(text)
-  const status = typeof note === "object" && note !== null && "status" in note ? note.status : undefined
+  const status = fieldsOf(parseJson(text))?.["status"]
   return typeof status === "string" ? status : "completed"
 }

@@ -14,7 +14,7 @@ import {
 } from "../../dialect/index.ts"
 import type { ResilienceError } from "../../errors/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
-import { attemptsHeader, decodeNote, type Note, Relay } from "../../relay/index.ts"
+import { attemptsHeader, headOfNote, type NoteHead, Relay } from "../../relay/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
 import { ChatSection } from "../ChatSection.ts"
@@ -48,7 +48,7 @@ const headersOf = (exchange: Exchange, names: ReadonlyArray<string>): Asking["he
 
 type Text = string | undefined
 
-const noteOf = (text: Text): Note | undefined => (text === undefined ? undefined : decodeNote(text))
+const headOf = (text: Text): NoteHead | undefined => (text === undefined ? undefined : headOfNote(text))
 
 /** A header that clients take. */
 const maxDropped = 4096
@@ -69,7 +69,7 @@ const droppedHeader = (paths: ReadonlyArray<string>): string => {
 }
 
 /** Who was asked, and what the one that is shown could not be told. */
-const attemptHeaders = (note: Note | undefined): { readonly [name: string]: string } => ({
+const attemptHeaders = (note: NoteHead | undefined): { readonly [name: string]: string } => ({
   ...(note === undefined || (!note.trail.some(({ attempt }) => attempt > 0) && note.open === undefined)
     ? {}
     : { "x-attempts": attemptsHeader(note.trail, note.open) }),
@@ -121,7 +121,7 @@ export const generateRoutes: Effect.Effect<
     if (request.delivery === "whole") return { _tag: "View", view: dialect.views.whole.make() }
     if (dialect.head === "atOnce") exchange.head(200, streamHeaders(id))
     else {
-      const note = noteOf(text)
+      const note = headOf(text)
       if (note?.error !== undefined && note.shown === undefined) {
         failed(exchange, dialect, id, note, note.error)
         return { _tag: "Done" }
@@ -135,7 +135,7 @@ export const generateRoutes: Effect.Effect<
     exchange: Exchange,
     dialect: ClientDialect,
     id: string,
-    note: Note | undefined,
+    note: NoteHead | undefined,
     error: ResilienceError
   ): void => answerFailure(exchange, error, dialect.failure, now(), { "x-stream-id": id, ...attemptHeaders(note) })
 
@@ -151,7 +151,7 @@ export const generateRoutes: Effect.Effect<
       envelope: dialect.failure,
       onFirst: (note) => first(exchange, dialect, request, id, note),
       onEnd: (whole, text) => {
-        const note = noteOf(text)
+        const note = headOf(text)
         if (note?.error !== undefined) return failed(exchange, dialect, id, note, note.error)
         respond(
           exchange,
