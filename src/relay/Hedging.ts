@@ -230,9 +230,10 @@ class Race {
     const wanted: Wanted = { ...any, tried: { ...any.tried, out }, fresh: true }
     // The budget is asked last: asking takes of it.
     if (!context.selection.usable(wanted)) return Effect.void
-    if (settings.budget.retry(context.now(), pursuit.first) === RetryBudgetState.refused) return Effect.void
+    const paid = settings.budget.retry(context.now(), pursuit.first)
+    if (paid === RetryBudgetState.refused) return Effect.void
     return Effect.matchEffect(context.selection.pick(wanted), {
-      onFailure: () => Effect.void,
+      onFailure: () => Effect.sync(() => settings.budget.refund(context.now(), paid)),
       onSuccess: (picked) => {
         const { channel, model } = picked.target
         answer.announce("channel:response_time_exceeded", main.channel, channel.id, 0)
