@@ -191,6 +191,58 @@ describe("R28: an attempt that shows nothing for retry.hedgeAfter gets a second 
     ))
 })
 
+describe("R28: of a later attempt", () => {
+  it("that is silent there is a second one too", () =>
+    play(
+      { scripts: { a: [Script.status(404)], b: [Script.silence], c: [saysAfter(10, "c")] } },
+      ({ asked, text, world }) => {
+        assert.strictEqual(text, textBy("c"))
+        assert.deepStrictEqual(world.asked(), [
+          ["a", 0],
+          ["b", 0],
+          ["c", after]
+        ])
+        assert.deepStrictEqual(asked.trail(), ["1 a model", "2 b cancelled", "3 c ok"])
+        assert.deepStrictEqual(
+          asked.events.flatMap((event) => (event._tag === "FailedOver" ? [[event.from, event.to]] : [])),
+          [
+            ["a", "b"],
+            ["b", "c"]
+          ]
+        )
+      }
+    ))
+
+  it("the winner breaks in the middle: the slower one is asked to go on only when no other is left", () =>
+    play(
+      {
+        scripts: {
+          a: [Script.silence, Script.answer("one two three four")],
+          b: [Script.answer("one two three four").pipe(Script.cutAfter(2, "reset"))],
+          c: [Script.answer("one two three four")]
+        }
+      },
+      ({ asked, text }) => {
+        assert.strictEqual(text, "one two three four")
+        assert.deepStrictEqual(asked.trail(), ["1 a cancelled", "2 b transport", "3 c ok"])
+      }
+    ))
+
+  it("and where none is left, it is asked", () =>
+    play(
+      {
+        scripts: {
+          a: [Script.silence, Script.answer("one two three four")],
+          b: [Script.answer("one two three four").pipe(Script.cutAfter(2, "reset"))]
+        }
+      },
+      ({ asked, text }) => {
+        assert.strictEqual(text, "one two three four")
+        assert.deepStrictEqual(asked.trail(), ["1 a cancelled", "2 b transport", "3 a ok"])
+      }
+    ))
+})
+
 describe("when one of the two fails before either has said anything", () => {
   it.each([
     [
