@@ -10,6 +10,7 @@ import { ChannelTimeouts } from "./TimeoutsSection.ts"
 const {
   choice,
   flag,
+  integer,
   list,
   modelPattern,
   notNegative,
@@ -21,7 +22,7 @@ const {
   secretText,
   section,
   someList,
-  someText,
+  someName,
   text,
   withDefault
 } = Fields
@@ -72,7 +73,7 @@ export const ChannelEntry = secret(
         "The models that it serves, as clients name them; * is any run of characters."
       ),
       modelMapping: withDefault(
-        record(someText, "a model or a pattern of models", (key) => key !== ""),
+        record(someName, "a model or a pattern of models", (key) => key !== ""),
         {},
         "The name that the upstream is asked for; the first match in the order of the file, once."
       ),
@@ -82,7 +83,7 @@ export const ChannelEntry = secret(
         "Its tier; higher first."
       ),
       weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
-      group: withDefault(someText, "default", "Its group."),
+      group: withDefault(someName, "default", "Its group."),
       continuation: withDefault(
         choice(["auto", "prefill", "message", "none"], ["token"]),
         "auto",
@@ -107,6 +108,11 @@ export const ChannelEntry = secret(
         ),
         {},
         "Statuses that mean another one here."
+      ),
+      contextTokens: withDefault(
+        Schema.NullOr(integer(1)).annotate({ expected: "an integer of at least 1, or null" }),
+        null,
+        "The tokens that its models take, request and answer together; null is unknown. What is too long for another channel may go to one with more."
       ),
       params: withDefault(
         record(Schema.Json.annotate({ expected: "a JSON value" }), "a field of the request"),

@@ -8,6 +8,7 @@ import {
   blameOf,
   ChannelNoAvailableKey,
   ConvertRequestFailed,
+  fewNames,
   GetChannelFailed,
   ModelNotFound,
   stackless
@@ -19,10 +20,12 @@ import type { ChannelStateName } from "./ChannelEvent.ts"
 import type { Channel } from "./ChannelSection.ts"
 import * as Choice from "./Choice.ts"
 import * as Health from "./Health.ts"
-import type { Outcome, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
+import type { Outcome, Patience, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
 import { Refusals } from "./Refusals.ts"
 import { Registry } from "./Registry.ts"
 import { exactModels, serves, serving, type Serving } from "./Serving.ts"
+import { makeWaiting } from "./Waiting.ts"
+import type { Passage } from "./WaitingLine.ts"
 
 const verdictOf = (outcome: Outcome): Health.Verdict =>
   outcome._tag === "Success"
@@ -31,11 +34,31 @@ const verdictOf = (outcome: Outcome): Health.Verdict =>
       ? Health.verdictOf(outcome.error)
       : Health.nothing
 
+/** What there is to choose from. */
+interface Candidates {
+  readonly _tag: "Candidates"
+  readonly options: ReadonlyArray<Choice.Option>
+}
+
+interface Nobody {
+  readonly _tag: "Nobody"
+  readonly error: () => PickError
+}
+
+const nobody = (error: () => PickError): Nobody => ({ _tag: "Nobody", error })
+
 /** What a pick comes to before anything is taken. */
 type Chosen =
   | { readonly _tag: "Usable"; readonly option: Choice.Option; readonly last: boolean }
   | { readonly _tag: "InDistress"; readonly option: Choice.Option }
-  | { readonly _tag: "None"; readonly error: () => PickError }
+  | Nobody
+
+/** Something that the request may have is due soon, or others wait for it. */
+interface Due {
+  readonly _tag: "Due"
+  readonly options: ReadonlyArray<Choice.Option>
+  readonly patience: Patience
+}
 
 /** For who only asks whether there is one. */
 const noChance: Choice.Draw = { next: () => 0, turn: () => 0 }
@@ -103,6 +126,7 @@ export const make = ({
         }
         refresh(id, undefined, now, true)
       }
+      waiting.look()
     }
 
     const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number) => {
@@ -124,7 +148,6 @@ export const make = ({
             fitness,
             out:
               tried.out.has(channel.id) ||
-              (wanted.fresh === true && tried.failed.has(channel.id)) ||
               (wanted.only !== undefined && wanted.only !== channel.id) ||
               (otherKey === true && wasTried),
             failed: tried.failed.has(channel.id),
@@ -139,7 +162,8 @@ export const make = ({
       { channel, key, model }: Choice.Option,
       last: boolean,
       clock: Clock.Clock,
-      distress: { readonly model: string } | undefined
+      distress: { readonly model: string } | undefined,
+      passage?: Passage
     ): Picked => {
       turns.set(channel.id, key + 1)
       const begun = clock.currentTimeMillisUnsafe()
@@ -150,6 +174,9 @@ export const make = ({
       return {
         target: targetOf(channel, key, model),
         last,
+        taken: () => {
+          if (passage !== undefined) waiting.tell(passage, "taken")
+        },
         release: (outcome) => {
           if (released) return
           released = true
@@ -159,6 +186,9 @@ export const make = ({
           for (const fact of Health.settle(health, visit, verdict, now)) tell({ _tag: "FactFound", fact })
           const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
           refresh(channel.id, blame, now)
+          // What it has done to the channel is known before anybody follows.
+          if (passage === undefined) waiting.look()
+          else waiting.tell(passage, passageOf(outcome))
         }
       }
     }
@@ -171,27 +201,52 @@ export const make = ({
     const isOffByHand = ({ enabled, id, keys }: Channel, now: number): boolean =>
       !enabled || Health.isOff(health, id, keys.length, "by hand", now)
 
-    /** Decides, and takes nothing. */
-    const choose = (wanted: Wanted, serving: ReadonlyArray<Serving>, draw: Choice.Draw, now: number): Chosen => {
+    /** What there is to choose from; or why there can be nothing, however long it is waited. */
+    const candidates = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number): Candidates | Nobody => {
       const { model } = wanted
-      if (serving.length === 0) return { _tag: "None", error: () => new ModelNotFound({ model }) }
+      if (serving.length === 0) return nobody(() => new ModelNotFound({ model }))
       if (serving.every(({ channel }) => isOffByHand(channel, now))) {
-        return { _tag: "None", error: () => new ChannelNoAvailableKey({ model }) }
+        return nobody(() => new ChannelNoAvailableKey({ model }))
       }
       const options = optionsOf(wanted, serving, now)
       const wordless = options.length === 0 ? unsaidByAll(wanted, serving) : []
-      if (wordless.length > 0) return { _tag: "None", error: () => inconvertible(wordless) }
+      return wordless.length > 0 ? nobody(() => inconvertible(wordless)) : { _tag: "Candidates", options }
+    }
+
+    /** Decides, and takes nothing. */
+    const choose = (wanted: Wanted, found: Candidates | Nobody, draw: Choice.Draw, now: number): Chosen => {
+      if (found._tag === "Nobody") return found
+      const { model } = wanted
+      const { options } = found
       const option = Choice.usableOption(options, draw)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
-      if (wanted.fresh !== true && Choice.inDistress(options) && mayAskInDistress(model, now)) {
+      if (Choice.inDistress(options) && mayAskInDistress(model, now)) {
         const due = Choice.firstDue(options, wanted.only !== undefined)
         if (due !== undefined) return { _tag: "InDistress", option: due }
       }
       const retryAfterMillis = Choice.leastWait(options, now)
-      return {
-        _tag: "None",
-        error: () => new GetChannelFailed({ model, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
-      }
+      return nobody(
+        () => new GetChannelFailed({ model, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
+      )
+    }
+
+    /** The same for a request that may wait: nothing that others wait for is taken from them. */
+    const chooseOrWait = (
+      wanted: Wanted,
+      patience: Patience,
+      found: Candidates | Nobody,
+      draw: Choice.Draw,
+      now: number
+    ): Chosen | Due => {
+      if (found._tag === "Nobody") return found
+      const { options } = found
+      const option = Choice.usableOption(waiting.free(options), draw)
+      if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
+      if (!isWorthWaiting(patience, options, now)) return choose(wanted, found, draw, now)
+      const { model } = wanted
+      return waiting.full()
+        ? nobody(() => new GetChannelFailed({ model, retryAfterMillis: lineIsFullMillis }))
+        : { _tag: "Due", options, patience }
     }
 
     const servingOf = ({ group, model }: Wanted): ReadonlyArray<Serving> => serving(registry.channels(), model, group)
@@ -201,22 +256,37 @@ export const make = ({
       turn: (channel) => turns.get(channel) ?? 0
     })
 
-    const pick = (wanted: Wanted, clock: Clock.Clock, random: Random.Random): Picked | PickError => {
+    const pick = (wanted: Wanted, clock: Clock.Clock, random: Random.Random): Picked | PickError | Due => {
       const now = clock.currentTimeMillisUnsafe()
       const serving = servingOf(wanted)
       // A rest ends by itself, and nothing tells when: it is seen here.
       for (const { channel } of serving) refresh(channel.id, undefined, now)
-      const chosen = choose(wanted, serving, drawOf(random), now)
+      const found = candidates(wanted, serving, now)
+      const { only, wait } = wanted
+      const chosen =
+        wait === undefined || only !== undefined
+          ? choose(wanted, found, drawOf(random), now)
+          : chooseOrWait(wanted, wait, found, drawOf(random), now)
       switch (chosen._tag) {
         case "Usable":
           return take(chosen.option, chosen.last, clock, undefined)
         case "InDistress":
           return take(chosen.option, true, clock, { model: wanted.model })
-        case "None":
+        case "Due":
+          return chosen
+        case "Nobody":
           return stackless(chosen.error)
       }
     }
 
+    const chooseNow = (wanted: Wanted, draw: Choice.Draw, now: number): Chosen =>
+      choose(wanted, candidates(wanted, servingOf(wanted), now), draw, now)
+
+    const waiting = yield* makeWaiting({
+      optionsOf: (wanted, now) => optionsOf(wanted, servingOf(wanted), now),
+      take: (wanted, options, option, clock, passage) =>
+        take(option, isLast(wanted, options, option), clock, undefined, passage)
+    })
     renew()
     yield* registry.subscribe(renew)
     yield* Effect.acquireRelease(
@@ -229,18 +299,31 @@ export const make = ({
       serves: (model) => serves(registry.channels(), model),
       pick: (wanted) =>
         Effect.withFiber((fiber) => {
-          const picked = pick(wanted, fiber.getRef(Clock.Clock), fiber.getRef(Random.Random))
-          return "_tag" in picked ? Effect.fail(picked) : Effect.succeed(picked)
+          const clock = fiber.getRef(Clock.Clock)
+          const random = fiber.getRef(Random.Random)
+          const now = (wanted: Wanted): Effect.Effect<Picked, PickError> => {
+            const picked = pick(wanted, clock, random)
+            if (!("_tag" in picked)) return Effect.succeed(picked)
+            if (picked._tag !== "Due") return Effect.fail(picked)
+            const { options, patience } = picked
+            return Effect.flatMap(
+              waiting.stand({ wanted, patience, options, clock, draw: drawOf(random) }),
+              // Nothing came of it: then as if it had not waited.
+              (given) => (given === undefined ? now({ ...wanted, wait: undefined }) : Effect.succeed(given))
+            )
+          }
+          return now(wanted)
         }),
       peek: (wanted) =>
         Effect.withFiber((fiber) => {
           const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-          const chosen = choose(wanted, servingOf(wanted), drawOf(fiber.getRef(Random.Random)), now)
-          if (chosen._tag === "None") return Effect.fail(stackless(chosen.error))
+          const chosen = chooseNow(wanted, drawOf(fiber.getRef(Random.Random)), now)
+          if (chosen._tag === "Nobody") return Effect.fail(stackless(chosen.error))
           const { channel, key, model } = chosen.option
           return Effect.succeed(targetOf(channel, key, model))
         }),
-      usable: (wanted) => choose(wanted, servingOf(wanted), noChance, clock.currentTimeMillisUnsafe())._tag !== "None",
+      usable: (wanted) => chooseNow(wanted, noChance, clock.currentTimeMillisUnsafe())._tag !== "Nobody",
+      fresh: (wanted) => Choice.freshOf(optionsOf(wanted, servingOf(wanted), clock.currentTimeMillisUnsafe())).size,
       states: Effect.map(Clock.currentTimeMillis, (now) =>
         registry.channels().map(({ id }) => {
           refresh(id, undefined, now)
@@ -253,6 +336,7 @@ export const make = ({
         const now = clock.currentTimeMillisUnsafe()
         Health.learn(health, fact, now)
         refresh(fact.channel, undefined, now, true)
+        waiting.look()
       },
       refused: (target) => refusals.of(target, clock.currentTimeMillisUnsafe()),
       rememberRefusal: (target, refusal) => refusals.remember(target, refusal, clock.currentTimeMillisUnsafe())
@@ -265,6 +349,29 @@ const targetOf = (channel: Channel, key: number, model: string): Target => ({
   key: channel.keys[key],
   model
 })
+
+/** How long who finds the line full is told to stay away, in milliseconds. */
+const lineIsFullMillis = 1_000
+
+const passageOf = (outcome: Outcome): "refused" | "left" | "taken" => {
+  switch (outcome._tag) {
+    case "Success":
+      return "taken"
+    case "Failure":
+      return "refused"
+    case "Ignored":
+      return "left"
+  }
+}
+
+const isWorthWaiting = (
+  { leftMillis, upToMillis }: Patience,
+  options: ReadonlyArray<Choice.Option>,
+  now: number
+): boolean => {
+  const millis = Choice.firstDueAt(options, now) - now
+  return millis <= upToMillis && millis < leftMillis
+}
 
 /** The fields that stand in the way where no channel, however well, has words for the request. */
 const unsaidByAll = ({ unsaid }: Wanted, serving: ReadonlyArray<Serving>): ReadonlyArray<string> => {
@@ -281,8 +388,8 @@ const unsaidByAll = ({ unsaid }: Wanted, serving: ReadonlyArray<Serving>): Reado
 
 const inconvertible = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
   new ConvertRequestFailed({
-    message: `no channel of this model has words for ${fields.join(", ")}`,
-    details: fields.map((field) => ({
+    message: `no channel of this model has words for ${fewNames(fields).join(", ")}`,
+    details: fewNames(fields).map((field) => ({
       field,
       message: "cannot be said to any channel of this model",
       code: "unsupported"

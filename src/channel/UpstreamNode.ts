@@ -7,7 +7,7 @@ import * as Https from "node:https"
 import { Effect, Layer } from "effect"
 import type { Readable, Transform } from "node:stream"
 import { DoRequestFailed, stackless } from "../errors/index.ts"
-import { codingsOf, decodersOf } from "./InflateNode.ts"
+import { codingsOf, decodersOf } from "../http/InflateNode.ts"
 import { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamSink } from "./Upstream.ts"
 
 /** How the sockets are kept. */

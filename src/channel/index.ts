@@ -7,6 +7,7 @@ export type { Disabler, Fact } from "./Fact.ts"
 export type {
   ChannelState,
   Outcome,
+  Patience,
   Picked,
   PickError,
   SelectionOptions,

@@ -7,6 +7,7 @@
  * anywhere, what may repeat before it fails is bounded.
  */
 import * as Redacted from "effect/Redacted"
+import { excerpt } from "./TextBounds.ts"
 
 const mask = "***"
 
@@ -138,6 +139,8 @@ const secretKey =
 export interface RedactOptions {
   /** The deepest level that is shown. Default 8. */
   readonly maxDepth?: number | undefined
+  /** The longest text that is shown, in UTF-16 units. What is longer is cut before it is looked at. Default: any. */
+  readonly maxText?: number | undefined
 }
 
 /**
@@ -155,7 +158,7 @@ export interface RedactOptions {
  * ```
  */
 export const redactValue = (value: unknown, options?: RedactOptions): unknown =>
-  redactAt(value, options?.maxDepth ?? 8, [])
+  redactAt(value, options?.maxDepth ?? 8, options?.maxText ?? Number.POSITIVE_INFINITY, [])
 
 const redacted = "<redacted>"
 // A name of a field, and no key of an API: those are longer.
@@ -165,23 +168,24 @@ const plainName = /^[A-Za-z_]{1,24}$/
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
 
-const redactAt = (value: unknown, depth: number, above: ReadonlyArray<object>): unknown => {
-  if (typeof value === "string") return oneWord.test(value) && !keyShape.test(value) ? value : redactText(value)
+const redactAt = (value: unknown, depth: number, maxText: number, above: ReadonlyArray<object>): unknown => {
+  const text = (whole: string): string => redactText(excerpt(whole, maxText))
+  if (typeof value === "string") return oneWord.test(value) && !keyShape.test(value) ? value : text(value)
   if (typeof value === "symbol" || typeof value === "function") return `<${typeof value}>`
   if (typeof value !== "object" || value === null) return value
   if (Redacted.isRedacted(value)) return redacted
   if (above.includes(value)) return "<circular>"
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "<invalid date>" : value.toISOString()
-  if (value instanceof URL) return redactText(value.href)
+  if (value instanceof URL) return text(value.href)
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`
   if (depth <= 0) return "<deep>"
   const path = [...above, value]
-  const inside = (item: unknown) => redactAt(item, depth - 1, path)
+  const inside = (item: unknown) => redactAt(item, depth - 1, maxText, path)
   if (Array.isArray(value)) return value.map(inside)
   if (value instanceof Set) return Array.from(value, inside)
   const fields: { [key: string]: unknown } = {}
   const put = (key: string, item: unknown): void => {
-    const name = plainName.test(key) ? key : redactText(key)
+    const name = plainName.test(key) ? key : text(key)
     const shown = secretKey.test(key) && item !== undefined && item !== null ? redacted : inside(item)
     // Only this one name would be taken for something else than a field.
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
@@ -193,7 +197,7 @@ const redactAt = (value: unknown, depth: number, above: ReadonlyArray<object>): 
   // These are not enumerable in an error.
   return Object.fromEntries([
     ["name", value.name],
-    ["message", redactText(value.message)],
+    ["message", text(value.message)],
     ...(value.cause === undefined ? [] : [["cause", inside(value.cause)] as const]),
     ...Object.entries(fields)
   ])

@@ -98,6 +98,7 @@ export {
   type Fact,
   keyId,
   type Outcome,
+  type Patience,
   type Picked,
   type PickError,
   type Refused,

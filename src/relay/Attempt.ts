@@ -58,6 +58,8 @@ export interface AttemptOptions {
   readonly watchdog: Watchdog
   /** Who writes what the call gives says when too much of it waits to be written, and when there is room again. */
   readonly onPressure: (listener: (full: boolean) => void) => void
+  /** The upstream has begun to answer, and well. */
+  readonly onAnswered: () => void
   /** How the answer ends is known, or is so no longer; told with the frames that were shown till then. */
   readonly onFinishing: () => void
 }
@@ -242,7 +244,8 @@ const makeSink = (
       answer = { status: mapped, headers, body: "", now }
       const success = mapped >= 200 && mapped <= 299
       labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
-      if (!success) {
+      if (success) options.onAnswered()
+      else {
         mode = "error"
         progress.failedAt = now
         sooner()

@@ -6,11 +6,18 @@
 import { Effect, Random } from "effect"
 import type { Outcome, Picked, Target, Upstream, Wanted } from "../channel/index.ts"
 import { type ContinuationAsked, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
-import { BadResponse, ClientGone, DeadlineExceeded, type ResilienceError, stackless } from "../errors/index.ts"
+import {
+  BadResponse,
+  ClientGone,
+  DeadlineExceeded,
+  fewNames,
+  type ResilienceError,
+  stackless
+} from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
 import { attempt, type AttemptEnd, type Fed } from "./Attempt.ts"
-import { continuable, continuationModes, splices } from "./Decision.ts"
+import { continuable, continuationModes, isRoomier, roomOf, splices } from "./Decision.ts"
 import { hedgeAfter, hedged } from "./Hedging.ts"
 import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
@@ -54,6 +61,11 @@ class Attempts {
       }
       const picked = yield* this.pick()
       if (picked === undefined) continue
+      // It may have waited in line, for all of its time, or until nobody was there any more.
+      if (answer.ended || this.remaining() <= 0 || (answer.left && answer.attempts > 0)) {
+        picked.release(ignored)
+        continue
+      }
       const begun = this.prepare(picked)
       if (begun.mode !== undefined) {
         // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
@@ -115,31 +127,48 @@ class Attempts {
         return yield* this.pickAgain(next.value.channel.id)
       }
     }
-    const choice = yield* Effect.result(selection.pick(wanted))
+    const choice = yield* Effect.result(selection.pick(step.only === undefined ? this.waiting(wanted) : wanted))
     this.step = Pursuit.anybody
     if (choice._tag === "Failure") {
+      if (this.remaining() <= 0) return undefined
       if (step.only === undefined) {
         this.take(Pursuit.giveUp(pursuit, this.final() ?? choice.failure, context.now()))
       } else answer.pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
       return undefined
     }
     const picked = choice.success
-    if (!fresh && !step.announced) this.announce(picked.target.channel.id, 0)
+    const { id } = picked.target.channel
+    // It was waited for, and is asked again: that is a retry.
+    if (!fresh && step.only === undefined && pursuit.failed.includes(id) && !this.spend()) {
+      picked.release(ignored)
+      this.take(Pursuit.giveUp(pursuit, this.final()!, context.now()))
+      return undefined
+    }
+    if (!fresh && !step.announced) this.announce(id, 0)
     return picked
   })
+
+  /** The same, where it may be waited for a channel. */
+  private waiting(wanted: Wanted): Wanted {
+    const { pursuit, settings } = this.answer
+    const { waitUpTo } = pursuit.broke === undefined ? settings.retry : settings.recovery
+    return { ...wanted, wait: { upToMillis: waitUpTo, leftMillis: this.remaining() } }
+  }
 
   private wanted({ only, otherKey }: Pick<Ask, "only" | "otherKey">): Wanted {
     const { machine, pursuit, start } = this.answer
     const continuing = pursuit.broke !== undefined && machine.text !== ""
     const spliced = continuing && splices(start.request, machine.text)
+    const { outgrown } = pursuit
+    const suits = (target: Target): boolean =>
+      (outgrown === undefined || isRoomier(roomOf(target), outgrown)) &&
+      (!continuing || (spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))))
     return {
       model: start.request.model,
       tried: Pursuit.triedOf(pursuit),
       only,
       otherKey,
-      suits: continuing
-        ? (target) => spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))
-        : undefined,
+      suits: continuing || outgrown !== undefined ? suits : undefined,
       unsaid: this.unsaid
     }
   }
@@ -163,15 +192,21 @@ class Attempts {
   private readonly pickAgain = Effect.fnUntraced({ self: this }, function* (this: Attempts, channel: string) {
     const { answer, context } = this
     this.step = Pursuit.anybody
-    const decided = Pursuit.again(answer.pursuit, channel, yield* this.facts(() => true))
+    const decided = Pursuit.again(answer.pursuit, channel, yield* this.facts())
     if (decided._tag === "GiveUp") {
       this.take(decided)
       return undefined
     }
     this.announce(channel, decided.delayMillis)
     yield* this.sleep(decided.delayMillis)
-    const again = yield* Effect.result(context.selection.pick(this.wanted({ only: channel, otherKey: false })))
+    const { selection } = context
+    const again = yield* selection.pick(this.wanted({ only: channel, otherKey: false })).pipe(
+      // Somebody else's failure has sent it to rest meanwhile.
+      Effect.catch(() => selection.pick(this.waiting(this.wanted(Pursuit.anybody)))),
+      Effect.result
+    )
     if (again._tag === "Success") return again.success
+    if (this.remaining() <= 0) return undefined
     this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? again.failure, context.now()))
     return undefined
   })
@@ -234,7 +269,7 @@ class Attempts {
     }
     const encoded: Encoded = encoding.success
     begun.sent = encoded.body
-    begun.dropped = encoded.dropped
+    begun.dropped = fewNames(encoded.dropped)
     return Effect.onInterrupt(
       attempt({
         target,
@@ -248,6 +283,7 @@ class Attempts {
           begun.onPressure = listener
           answer.lease.onPressure(answer.press)
         },
+        onAnswered: picked.taken,
         onFinishing: () => answer.note("streaming")
       }),
       () =>
@@ -307,7 +343,8 @@ class Attempts {
     const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
     const refusal = this.learned.from(target, mode === "restart" ? undefined : mode, end, sent)
     picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined))
-    answer.trail.push(this.entry(begun, end, error))
+    const entry = this.entry(begun, end, error)
+    answer.trail.push(entry)
     if (end.verdict._tag === "Complete") answer.settings.budget.success(context.now(), 0)
     if (refusal === undefined && error === undefined) return undefined
     if (refusal === undefined && error?._tag !== "DeadlineExceeded") answer.settings.budget.failure(context.now())
@@ -317,6 +354,8 @@ class Attempts {
       channel: channel.id,
       keyIndex,
       keyCount: channel.keys.length,
+      room: roomOf(target),
+      silentMillis: entry.durationMillis,
       continuing: mode !== undefined,
       refusal,
       statusForbids: end.byStatus && end.status !== undefined && !answer.settings.retry.statuses(end.status)
@@ -333,7 +372,9 @@ class Attempts {
       if (end.verdict._tag === "Complete") return answer.complete()
       if (failed === undefined) return
       const [pursuit, step] = Pursuit.next(answer.pursuit, failed, {
-        ...(yield* this.facts(() => this.isUsable(target))),
+        ...(yield* this.facts()),
+        usable: () => this.isUsable(target),
+        fresh: () => this.fresh(target),
         otherwise:
           failed.refusal?._tag === "Field" ||
           continuationModes(answer.start.request, target, this.learned.modes(target)).length > 0
@@ -350,7 +391,7 @@ class Attempts {
     }
   )
 
-  private facts(usable: () => boolean): Effect.Effect<Omit<Pursuit.Facts, "otherwise">> {
+  private facts(): Effect.Effect<Omit<Pursuit.Facts, "fresh" | "otherwise" | "usable">> {
     const { answer, context } = this
     const { machine, start } = answer
     const { phase } = machine
@@ -367,10 +408,23 @@ class Attempts {
           : phase._tag === "Joining"
             ? "joining"
             : "shown",
-      usable,
-      // It governs what is asked again, never the first move to another channel nor a continuation.
-      budget: () => answer.settings.budget.retry(context.now(), answer.pursuit.first) !== RetryBudgetState.refused
+      budget: () => this.spend()
     }))
+  }
+
+  /** Takes one retry from the budget: it governs what is asked again, never the first move to another nor a continuation. */
+  private spend(): boolean {
+    const { pursuit, settings } = this.answer
+    return settings.budget.retry(this.context.now(), pursuit.first) !== RetryBudgetState.refused
+  }
+
+  /** How many channels could be asked now that were not, once this one was. */
+  private fresh({ channel }: Target): number {
+    const { answer, context } = this
+    return context.selection.fresh({
+      ...this.wanted(Pursuit.anybody),
+      tried: Pursuit.askedOf(answer.pursuit, channel.id)
+    })
   }
 
   /** Whether a channel could be asked again now. */

@@ -15,6 +15,7 @@ import {
 } from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
 import type { AnswerContext } from "./Answer.ts"
+import { isRoomier, roomOf } from "./Decision.ts"
 import * as Pursuit from "./Pursuit.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
@@ -69,7 +70,9 @@ export const count = (
             : Pursuit.triedOf(pursuit),
         only: step.only,
         otherKey: step.otherKey,
-        suits: ({ channel }: Target) => channel.dialect === request.dialect
+        suits: (target: Target) =>
+          target.channel.dialect === request.dialect &&
+          (pursuit.outgrown === undefined || isRoomier(roomOf(target), pursuit.outgrown))
       }
       const choice = yield* Effect.result(selection.pick(wanted))
       if (choice._tag === "Failure") {
@@ -116,6 +119,8 @@ export const count = (
           channel: channel.id,
           keyIndex: target.keyIndex,
           keyCount: channel.keys.length,
+          room: roomOf(target),
+          silentMillis: now() - askedAt,
           continuing: false,
           refusal: undefined,
           statusForbids: asked.byStatus && asked.status !== undefined && !settings.retry.statuses(asked.status)
@@ -129,6 +134,7 @@ export const count = (
           phase: "unseen",
           otherwise: false,
           usable: () => selection.usable({ ...wanted, only: channel.id }),
+          fresh: () => selection.fresh({ ...wanted, only: undefined, tried: Pursuit.askedOf(pursuit, channel.id) }),
           budget: () => settings.budget.retry(now(), asked.error) !== RetryBudgetState.refused
         }
       )

@@ -80,6 +80,18 @@ export type RelayEvent =
     }
   /** An answer is given up without an end: this relay stops, and another process may go on with it. */
   | { readonly _tag: "StreamAbandoned"; readonly answer: AnswerRef; readonly durationMillis: number }
+  /**
+   * A request was answered with an error, and nothing was begun for it: no other event tells of it. `generates`: it was
+   * for an answer. `path` has no query, and is as long as its client liked.
+   */
+  | {
+      readonly _tag: "RequestRefused"
+      readonly requestId: string
+      readonly method: string
+      readonly path: string
+      readonly error: ResilienceError
+      readonly generates: boolean
+    }
   /** A reader left, or was let go. The request is the reader's, not the answer's. */
   | { readonly _tag: "ReaderClosed"; readonly requestId: string; readonly streamId: string }
   /** What happens to channels is declared beside what picks them. */
@@ -122,6 +134,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   Committed: handler,
   StreamEnded: handler,
   StreamAbandoned: handler,
+  RequestRefused: handler,
   ReaderClosed: handler,
   ChannelAdded: handler,
   ChannelRemoved: handler,

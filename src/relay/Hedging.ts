@@ -20,10 +20,11 @@
 import { Effect, type Exit, Fiber } from "effect"
 import type { Picked, Upstream, Wanted } from "../channel/index.ts"
 import { isContent, type UpstreamEvent } from "../dialect/index.ts"
-import { blameOf, codeOf, type ResilienceError, stackless, StreamCancelled, streamFault } from "../errors/index.ts"
+import { blameOf, type ResilienceError, stackless, StreamCancelled, streamFault } from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
 import type { AttemptEnd, Fed } from "./Attempt.ts"
+import { isTooLong } from "./Decision.ts"
 import type { Phase, Verdict } from "./Machine.ts"
 import * as Pursuit from "./Pursuit.ts"
 
@@ -77,8 +78,7 @@ const endsAnswer = ({ verdict }: AttemptEnd): boolean => {
   if (verdict._tag !== "Broken") return verdict._tag === "Complete"
   const { error } = verdict
   const blame = blameOf(error)
-  if (blame === "caller") return codeOf(error) !== "context_length_exceeded"
-  return blame === "content" || error._tag === "DeadlineExceeded"
+  return (blame === "caller" && !isTooLong(error)) || blame === "content" || error._tag === "DeadlineExceeded"
 }
 
 /** Why an attempt was closed that another was faster than. */
@@ -228,11 +228,12 @@ class Race {
     // With nobody reading nothing is begun.
     if (answer.ended || answer.left || context.now() >= deadlineAt) return Effect.void
     if (pursuit.attempts > settings.retry.times) return Effect.void
-    const any = loop.wanted()
-    const out = new Set([...any.tried.out, main.channel])
-    const wanted: Wanted = { ...any, tried: { ...any.tried, out }, fresh: true }
+    const tried = Pursuit.askedOf(pursuit, main.channel)
+    // The one that is silent is no other: with it out, the last other one is not cut by its clock.
+    const wanted: Wanted = { ...loop.wanted(), tried: { ...tried, out: new Set([...tried.out, main.channel]) } }
+    // One that rests, or has failed, would be asked in the end, but not beside another one.
+    if (context.selection.fresh(wanted) === 0) return Effect.void
     // The budget is asked last: asking takes of it.
-    if (!context.selection.usable(wanted)) return Effect.void
     const paid = settings.budget.retry(context.now(), pursuit.first)
     if (paid === RetryBudgetState.refused) return Effect.void
     return Effect.matchEffect(context.selection.pick(wanted), {

@@ -4,6 +4,7 @@
 import { describe, type ResilienceError } from "../errors/index.ts"
 import type { EventLog } from "../telemetry/index.ts"
 import type { AnswerRef, Sink } from "./Events.ts"
+import { refusalLog } from "./RefusalLog.ts"
 
 const seconds = (millis: number): number => Math.round(millis) / 1000
 
@@ -71,6 +72,7 @@ export const logSink = (log: EventLog["Service"]): Sink => ({
     })
   },
   StreamAbandoned: ignore,
+  RequestRefused: refusalLog(log),
   ReaderClosed: (reader) => log.emit("info", "stream_closed", ids(reader)),
   ChannelAdded: ignore,
   ChannelRemoved: ignore,

@@ -2,7 +2,7 @@
  * The metrics of a relay: what its events count. The names are the contract's.
  */
 import type { ChannelStateName } from "../channel/index.ts"
-import { describe, type ErrorType } from "../errors/index.ts"
+import { describe, type ErrorType, type ResilienceError } from "../errors/index.ts"
 import type { Metrics } from "../telemetry/index.ts"
 import type { Sink } from "./Events.ts"
 
@@ -13,13 +13,19 @@ const firstContents = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 /** How a channel's state is told as a number. */
 const channelStates: { readonly [State in ChannelStateName]: number } = { enabled: 0, cooling: 1, open: 2, disabled: 3 }
 
+/** Nobody was asked: what is wrong with a request that is refused is wrong with the request, unless it came too often. */
+const refusedType = (error: ResilienceError): ErrorType => {
+  const { status, type } = describe(error)
+  return status < 500 && type !== "rate_limit" ? "validation" : type
+}
+
 const ignore = (): void => {}
 
 /** Counts into metrics. All families are there from the start. */
 export const metricsSink = (metrics: Metrics["Service"]): Sink => {
   const requests = metrics.counter("stream_requests_total", { description: "Answers that were asked for." })
   const errors = metrics.counter("stream_errors_total", {
-    description: "Answers that ended badly.",
+    description: "Answers that ended badly, and requests for one that were refused.",
     labels: ["error_type"]
   })
   const duration = metrics.histogram("stream_duration_seconds", {
@@ -66,6 +72,9 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       duration.observe(durationMillis / 1000, { outcome: blame === "cancelled" ? "cancelled" : "error" })
     },
     StreamAbandoned: () => active.add(-1),
+    RequestRefused: ({ error, generates }) => {
+      if (generates) errors.add(1, { error_type: refusedType(error) })
+    },
     ReaderClosed: ignore,
     ChannelAdded: ({ channel }) => state.set(channelStates.enabled, { channel }),
     // A series cannot be taken back: what is not served is told as what is not asked.

@@ -119,6 +119,7 @@ const Tried = Schema.Struct({
   penalised: Schema.Array(Schema.String),
   askedAgain: Schema.Record(Schema.String, Schema.Int),
   hints: Schema.Record(Schema.String, Schema.Finite),
+  outgrown: Schema.optionalKey(Schema.Struct({ model: Schema.String, contextTokens: Schema.NullOr(Schema.Finite) })),
   first: Schema.optionalKey(Codec.ResilienceError),
   previous: Schema.optionalKey(Schema.Struct({ channel: Schema.String, reason: Reason })),
   broke: Schema.optionalKey(Schema.Struct({ error: Codec.ResilienceError, from: Schema.String, reason: Reason }))
@@ -189,7 +190,10 @@ export const decodeNote = (text: string): Note | undefined => {
     shown,
     finish: finish && { from: undefined, ...finish },
     error,
-    pursuit: pursuit === undefined ? untried : { first: undefined, previous: undefined, broke: undefined, ...pursuit },
+    pursuit:
+      pursuit === undefined
+        ? untried
+        : { outgrown: undefined, first: undefined, previous: undefined, broke: undefined, ...pursuit },
     trail: trail.map((entry) => ({ mode: undefined, status: undefined, blame: undefined, code: undefined, ...entry })),
     costs: costs.map(({ quarters, usage }) => ({ quarters, usage: usage as Usage | undefined }))
   }

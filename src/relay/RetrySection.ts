@@ -17,6 +17,11 @@ const { choice, integer, notNegative, number, section, withDefault } = Fields
 
 const schema = section({
   times: withDefault(integer(0), 3, "Further attempts after the first, before anything was shown."),
+  keysPerChannel: withDefault(
+    integer(1),
+    2,
+    "Keys of one channel that a request may fail with while other channels wait to be asked."
+  ),
   hedgeAfter: withDefault(
     Schema.NullOr(Millis).annotate({ expected: 'a duration above zero such as "5 seconds", or null' }),
     null,
@@ -31,7 +36,11 @@ const schema = section({
   cap: withDefault(Millis, "10 seconds", "The longest backoff; at least base."),
   jitter: withDefault(choice(["none", "full", "equal", "proportional"]), "full", "How backoffs are spread."),
   sameChannel: withDefault(integer(0), 1, "Retries of a passing fault on the channel where it happened."),
-  waitUpTo: withDefault(Millis, "3 seconds", "The longest wait that a channel may ask for before another is tried."),
+  waitUpTo: withDefault(
+    Millis,
+    "3 seconds",
+    "The longest wait for a channel: before another is tried, and where all that serve the model rest."
+  ),
   statuses: withDefault(
     StatusRanges,
     "100-199,300-399,401-407,409-499,500-503,505-523,525-599",

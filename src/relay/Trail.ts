@@ -4,7 +4,7 @@
  */
 import type { Target } from "../channel/index.ts"
 import type { ContinuationMode } from "../dialect/index.ts"
-import { type Blame, blameOf, type Code, codeOf, type ResilienceError } from "../errors/index.ts"
+import { type Blame, blameOf, type Code, codeOf, fewNames, type ResilienceError } from "../errors/index.ts"
 
 /** One attempt, as it ended; or a channel that was passed over because it has no words for the request. */
 export interface TrailEntry {
@@ -59,7 +59,7 @@ export const passedOver = ({ channel, keyIndex, model }: Target, fields: Readonl
   blame: "caller",
   code: "convert_request_failed",
   durationMillis: 0,
-  fields
+  fields: fewNames(fields)
 })
 
 /** Records an attempt whose process died with it. `error` is told of it, and lays it to nobody else. */

@@ -3,6 +3,7 @@
  * JSON Schema. Checks stand on the encoded side, so that one pass finds every fault.
  */
 import { Effect, Redacted, Schema, SchemaGetter } from "effect"
+import { isNameSized, longestName } from "../errors/index.ts"
 
 /** What a check becomes in the JSON Schema, where it can be said there. */
 type JsonKeywords = { readonly [keyword: string]: unknown }
@@ -15,6 +16,15 @@ export const text = (expected: string, accepts: (value: string) => boolean, json
 
 /** A text of at least one character. */
 export const someText = text("a non-empty string", (value) => value !== "", { minLength: 1 })
+
+// A name is told again in events, log lines and what is stored.
+const nameSized = Schema.makeFilter(isNameSized, {
+  expected: `a name of at most ${longestName} characters`,
+  toJsonSchema: () => ({ maxLength: longestName })
+})
+
+/** A name of at least one character, and of no more than a client may use. */
+export const someName = someText.check(nameSized)
 
 /** A finite number that a predicate accepts. */
 export const number = (expected: string, accepts: (value: number) => boolean, json: JsonKeywords = {}) =>
@@ -121,4 +131,6 @@ export const Secret = mapped(
 )
 
 /** A model, or a pattern of models. */
-export const modelPattern = text("a model or a pattern of models", (value) => value !== "", { minLength: 1 })
+export const modelPattern = text("a model or a pattern of models", (value) => value !== "", { minLength: 1 }).check(
+  nameSized
+)

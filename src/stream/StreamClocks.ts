@@ -74,16 +74,49 @@ const limitsOf = (options: Options<never>): ClockLimits => {
  * ```
  */
 export const watch: {
-  /** In a pipe. */
+  /**
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is
+   * slow the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers
+   * run.
+   *
+   * In a pipe.
+   */
   (
     options: Options<never> & { readonly isContent?: undefined }
-  ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ClockError, R>
-  /** In a pipe, with a predicate that knows its elements. */
-  <A>(options: Options<NoInfer<A>>): <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ClockError, R>
-  /** In a pipe, with a predicate that says which elements it takes. */
-  <A>(options: Options<A>): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, E | ClockError, R>
-  /** As a call. */
-  <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R>
+  ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
+  /**
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is
+   * slow the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers
+   * run.
+   *
+   * In a pipe, with a predicate that knows its elements.
+   */
+  <A>(
+    options: Options<NoInfer<A>>
+  ): <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
+  /**
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is
+   * slow the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers
+   * run.
+   *
+   * In a pipe, with a predicate that says which elements it takes.
+   */
+  <A>(
+    options: Options<A>
+  ): <B extends A, E, R>(
+    self: Stream.Stream<B, E, R>
+  ) => Stream.Stream<B, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
+  /**
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is
+   * slow the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers
+   * run.
+   *
+   * As a call.
+   */
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    options: Options<A>
+  ): Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
 } = dual(2, <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R> => {
   const limits = limitsOf(options)
   const { isContent } = options

@@ -14,7 +14,7 @@
  * | `EventLog.layerSilent` | nowhere |
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { redactValue } from "../errors/index.ts"
+import { excerpt, redactValue } from "../errors/index.ts"
 
 /** How loud an event is. `warning`, `error` and `fatal` are the severities of errors. */
 export type EventLevel = "debug" | "info" | "warning" | "error" | "fatal"
@@ -121,9 +121,13 @@ const quietly = <A>(run: () => A): A | undefined => {
   }
 }
 
+/** The longest text of a field, and the longest line, in UTF-16 units: a log is read by people. */
+const longestText = 4096
+const longestLine = 16_384
+
 const redacted = (fields: EventFields): EventFields =>
   quietly(() => {
-    const out = redactValue(fields) as { [field: string]: unknown }
+    const out = redactValue(fields, { maxText: longestText }) as { [field: string]: unknown }
     for (const field in out) if (out[field] === undefined) delete out[field]
     return out
   }) ?? {}
@@ -131,10 +135,24 @@ const redacted = (fields: EventFields): EventFields =>
 /** An event as one line of JSON: `timestamp`, `level`, `event`, then its fields. A field cannot stand in for those three. */
 export const lineOf = ({ event, fields, level, timestamp }: LoggedEvent): string => {
   const own = { timestamp, level, event }
-  const line = { ...own, ...fields, ...own }
-  // A replacer makes a line four times as dear, and only a bigint needs it: without one `stringify` throws.
-  return (
-    quietly(() => JSON.stringify(line)) ??
-    JSON.stringify(line, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))
-  )
+  const whole = printed({ ...own, ...fields, ...own })
+  return whole.length <= longestLine ? whole : printed({ ...own, ...shortened(fields), ...own })
 }
+
+/** Each field by its beginning, whatever it holds. */
+const shortened = (fields: EventFields): EventFields =>
+  Object.fromEntries(
+    Object.entries(fields)
+      .slice(0, 32)
+      .map(([name, value]) => [
+        excerpt(name, 64),
+        typeof value === "string" || (typeof value === "object" && value !== null)
+          ? excerpt(typeof value === "string" ? value : printed(value), 256)
+          : value
+      ])
+  )
+
+// A replacer makes a line four times as dear, and only a bigint needs it: without one `stringify` throws.
+const printed = (line: object): string =>
+  quietly(() => JSON.stringify(line)) ??
+  JSON.stringify(line, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))

@@ -32,13 +32,14 @@ describe("defaults", () => {
         takeOverAtOnce: 8
       },
       timeouts: { headers: 30_000, firstContent: 30_000, idle: 60_000, total: 600_000 },
-      recovery: { mode: "continue", maxContinuations: 2, prompt: null },
+      recovery: { mode: "continue", maxContinuations: 2, waitUpTo: 10_000, prompt: null },
       breaker: { window: 30_000, minimum: 5, failureRate: 0.5, open: 5_000, cap: 30_000, probes: 1 },
       tokens: []
     })
     const { statuses, ...rest } = retry
     assert.deepStrictEqual(rest, {
       times: 3,
+      keysPerChannel: 2,
       hedgeAfter: null,
       base: 200,
       factor: 2,
@@ -67,6 +68,7 @@ describe("defaults", () => {
         stream: true,
         onUnsupported: "skip",
         statusMapping: {},
+        contextTokens: null,
         params: {},
         headers: {},
         timeouts: {},
@@ -116,6 +118,15 @@ channels:
     const lines = await faultLines(text)
     if (expected === undefined) assert.match(lines[0] ?? "", /^line 2, column 1: /)
     else assert.deepStrictEqual(lines, expected)
+  })
+
+  it("S15: quotes no book: keys and values of any length are cut in its faults", async () => {
+    const book = "n".repeat(1_000_000)
+    const lines = await faultLines(
+      withChannel({ [book]: 1, priority: book, params: 5 }, { [book]: 1, server: { [book]: 1 } })
+    )
+    assert.lengthOf(lines, 5)
+    for (const line of lines) assert.isBelow(line.length, 500)
   })
 
   it("that gives a key twice is a fault at both lines, with its other faults", async () => {

@@ -26,11 +26,13 @@ describe("values", () => {
     "30 days",
     "P1D"
   ]
+  // S6: what is kept and told again has an end, in a file too.
+  const long = "x".repeat(257)
   const count = [-1, 1.5, "1", null, Number.MAX_VALUE, true]
   it.each([
     ["server.host", ["", 5, "a b", "http://x"], ["127.0.0.2", "::1", "localhost"]],
     ["server.port", [-1, 65_536, 1.5, "8080", null], [0, 65_535]],
-    ["server.name", ["", "a\nb", 5], ["my relay"]],
+    ["server.name", ["", "a\nb", 5, long], ["my relay"]],
     [
       "server.origins",
       ["*", ["*"], ["http://a/"], ["http://a/b"], ["a.b"], ["ftp://a"], ["null"]],
@@ -40,7 +42,7 @@ describe("values", () => {
     ["server.heartbeat", duration.filter((value) => value !== "0 seconds"), ["0 seconds", "0 millis", "1 second"]],
     ["server.maxBodyBytes", [0, ...count], [1]],
     ["server.debug", ["true", 1, null], [true, false]],
-    ["chat.model", ["", 5], [null, "m"]],
+    ["chat.model", ["", 5, long], [null, "m", "🚀".repeat(256)]],
     ["chat.maxMessage", [0, ...count], [1]],
     ["chat.timeout", duration, ["1 minute"]],
     ["store", [5, [], "sqlite"], [{ type: "memory" }, { path: "x.db" }]],
@@ -79,11 +81,11 @@ describe("values", () => {
     ],
     ["channel.keys", ["k", [""], ["a b"], ["a\n"], [5], null], [[], ["sk-1"]]],
     ["channel.keyMode", ["round"], ["random"]],
-    ["channel.models", [[], [""], "m", [5]], [["*"], ["gpt-*", "a"]]],
-    ["channel.modelMapping", [[], { "": "a" }, { a: "" }, { a: 5 }], [{}, { "gpt-*": "a" }]],
+    ["channel.models", [[], [""], "m", [5], [long]], [["*"], ["gpt-*", "a"]]],
+    ["channel.modelMapping", [[], { "": "a" }, { a: "" }, { a: 5 }, { a: long }], [{}, { "gpt-*": "a" }]],
     ["channel.priority", ["1", null], [-1, 0.5, 1000]],
     ["channel.weight", [-1, "1"], [0, 0.5]],
-    ["channel.group", [""], ["other"]],
+    ["channel.group", ["", long], ["other"]],
     ["channel.continuation", ["maybe"], ["auto", "prefill", "message", "none"]],
     ["channel.stream", ["no"], [false]],
     [

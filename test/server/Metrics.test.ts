@@ -96,7 +96,7 @@ beforeAll(async () => {
   const render = async () =>
     (await read(`${relay.url}/metrics`, { headers: { authorization: "Bearer ops-token" } })).text
   await until(async () => /^active_streams 0$/m.test(await render()))
-  // What is refused before it is an answer is nothing that streams count.
+  // What is refused before it is an answer is counted with the errors, and with nothing else.
   await read(`${relay.url}/chat?message=&token=wrong`)
   await read(`${relay.url}/chat?message=&token=ops-token`)
   metrics = await render()
@@ -166,7 +166,8 @@ describe("metrics", () => {
     assert.strictEqual(find("stream_requests_total"), 7)
     assert.strictEqual(find("active_streams"), 0)
     for (const [type, count] of [
-      ["validation", 2],
+      // Two answers, and two requests for one that were refused.
+      ["validation", 4],
       ["timeout", 1],
       ["rate_limit", 0],
       ["llm_error", 0],
@@ -269,6 +270,27 @@ describe("the log", () => {
       class: "caller",
       code: "context_length_exceeded"
     })
+  })
+  it("R14: tells a request that was refused before it was an answer, and nothing of what it said", () => {
+    const refused = log.filter(({ event }) => event === "relay_refused")
+    assert.deepEqual(
+      refused.map(({ timestamp, request_id: id, ...line }) => {
+        assert.isString(timestamp)
+        assert.match(String(id), /^req_/)
+        return line
+      }),
+      [
+        { code: "unauthorized", status_code: 401 },
+        { code: "invalid_request", status_code: 400 }
+      ].map((said) => ({
+        level: "warning",
+        event: "relay_refused",
+        class: "caller",
+        ...said,
+        method: "GET",
+        path: "/chat"
+      }))
+    )
   })
   it("holds no prompt, answer, query, key or host of an upstream", () => {
     for (const secret of [

@@ -6,7 +6,7 @@ import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
 import type { ParseRules } from "../Dialect.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import { type AnswerRequest, type Asked, type Asking, lazily, measure, type Turn } from "../Request.ts"
-import { checked, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
+import { checked, checkModelName, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
 import { codePoints } from "../Text.ts"
 
 /** A message that was checked. */
@@ -111,7 +111,7 @@ const check = (object: JsonObject, limits: ParseRules, asking: Asking, complain:
   else complain("message", "message or messages is required", "required")
   if (model !== undefined && typeof model !== "string")
     complain("model", `expected a string, got ${kindOf(model)}`, "type")
-  else if (model === "") complain("model", "must not be empty", "too_short")
+  else if (model !== undefined) checkModelName(model, complain)
   return {
     dialect: "chat",
     operation: "generate",

@@ -219,6 +219,7 @@ export const generateRoutes: Effect.Effect<
       envelope: own.failure,
       shows: "an answer as events, of `?message=&model=&timeout=`",
       credentialInQuery: "token",
+      generates: true,
       handle: generate(own)
     },
     {
@@ -228,6 +229,7 @@ export const generateRoutes: Effect.Effect<
       envelope: own.failure,
       shows: "the same, of a JSON body",
       credentialInQuery: "token",
+      generates: true,
       handle: generate(own)
     },
     {
@@ -236,6 +238,7 @@ export const generateRoutes: Effect.Effect<
       access: "token",
       envelope: anthropic.failure,
       shows: "the Anthropic dialect, streaming and not",
+      generates: true,
       handle: generate(anthropic)
     },
     {
@@ -252,6 +255,7 @@ export const generateRoutes: Effect.Effect<
       access: "token",
       envelope: openai.failure,
       shows: "the OpenAI dialect, streaming and not",
+      generates: true,
       handle: generate(openai)
     }
   ]

@@ -29,6 +29,7 @@ export const channel = (id: string, options: Partial<Channel> & { readonly keyCo
     stream: true,
     onUnsupported: "skip",
     statusMapping: {},
+    contextTokens: null,
     params: {},
     headers: {},
     timeouts: {},

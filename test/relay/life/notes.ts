@@ -98,6 +98,7 @@ const anyPursuit: fc.Arbitrary<Pursuit> = fc.oneof(
       millis,
       { maxKeys: 3 }
     ),
+    outgrown: maybe(fc.record({ model: word, contextTokens: fc.option(count) })),
     first: maybe(anyError),
     previous: maybe(fc.record({ channel: word, reason })),
     broke: maybe(fc.record({ error: anyError, from: word, reason }))
