@@ -44,6 +44,7 @@ const units: { readonly [option: string]: string } = {
   "chat.maxMessage": "code points",
   "retry.times": "attempts",
   "retry.sameChannel": "attempts",
+  "retry.keysPerChannel": "keys",
   "retry.factor": "times",
   "retry.budget.ratio": "retries a request",
   "retry.budget.minPerSecond": "retries a second",
