@@ -321,13 +321,20 @@ export class Answer {
       leave,
       pursuit: this.pursuit,
       trail: this.trail,
-      open: openAttempt(this.current),
-      beside: openAttempt(this.beside),
+      open: this.openAttempt(this.current),
+      beside: this.openAttempt(this.beside),
       shown: this.shown,
       finish: this.machine.finishing,
       costs: this.machine.costs(),
       error
     }
+  }
+
+  private openAttempt(attempt: UnderWay | undefined): OpenAttempt | undefined {
+    if (attempt === undefined) return undefined
+    const { mode, number, startedAt, target } = attempt
+    const { channel, keyIndex, model } = target
+    return { attempt: number, channel: channel.id, key: keyIndex, model, mode, startedAt }
   }
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
@@ -370,11 +377,4 @@ export class Answer {
       this.lease.append(this.start.dialect.frame(payload, `${this.id}.${this.lease.nextSeq()}`))
     }
   }
-}
-
-const openAttempt = (attempt: UnderWay | undefined): OpenAttempt | undefined => {
-  if (attempt === undefined) return undefined
-  const { mode, number, startedAt, target } = attempt
-  const { channel, keyIndex, model } = target
-  return { attempt: number, channel: channel.id, key: keyIndex, model, mode, startedAt }
 }

@@ -19,7 +19,7 @@
  */
 import { Effect, type Exit, Fiber } from "effect"
 import type { Picked, Upstream, Wanted } from "../channel/index.ts"
-import { isContent, type UpstreamEvent } from "../dialect/index.ts"
+import { isContent } from "../dialect/index.ts"
 import { blameOf, type ResilienceError, stackless, StreamCancelled, streamFault } from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
@@ -114,12 +114,13 @@ class Lane implements Fed {
     return this.attempt.machine.phase
   }
 
-  step(event: UpstreamEvent): Verdict {
+  step(...given: Parameters<Fed["step"]>): Verdict {
+    const [event] = given
     if (this.standing !== "first") {
       if (this.isSilenced) return going
       if (event._tag === "Delta" && isContent(event)) this.race.first(this)
     }
-    return this.attempt.machine.step(event)
+    return this.attempt.machine.step(...given)
   }
 
   eof(): Verdict {
