@@ -40,6 +40,7 @@ describe("defaults", () => {
     assert.deepStrictEqual(rest, {
       times: 3,
       keysPerChannel: 2,
+      hedgeAfter: null,
       base: 200,
       factor: 2,
       cap: 10_000,
