@@ -178,17 +178,22 @@ const plainName = /^[A-Za-z_]{1,24}$/
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
 
+type Mask = (text: string) => string
+
+const maskMost = (text: string, mask: Mask, most: number): string => mask(excerpt(text, most * beforeMasking))
+
+const redactMost = (text: string, mask: Mask, most: number): string =>
+  redactText(excerpt(maskMost(text, mask, most), most))
+
 const redactAt = (
   value: unknown,
-  mask: (text: string) => string,
+  mask: Mask,
   depth: number,
   maxText: number,
   above: ReadonlyArray<object>
 ): unknown => {
-  const masked = (whole: string): string => mask(excerpt(whole, maxText * beforeMasking))
-  const text = (whole: string): string => redactText(excerpt(masked(whole), maxText))
   if (typeof value === "string") {
-    const known = masked(value)
+    const known = maskMost(value, mask, maxText)
     return oneWord.test(known) && !keyShape.test(known) ? known : redactText(excerpt(known, maxText))
   }
   if (typeof value === "symbol" || typeof value === "function") return `<${typeof value}>`
@@ -196,7 +201,7 @@ const redactAt = (
   if (Redacted.isRedacted(value)) return redacted
   if (above.includes(value)) return "<circular>"
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "<invalid date>" : value.toISOString()
-  if (value instanceof URL) return text(value.href)
+  if (value instanceof URL) return redactMost(value.href, mask, maxText)
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`
   if (depth <= 0) return "<deep>"
   const path = [...above, value]
@@ -205,7 +210,7 @@ const redactAt = (
   if (value instanceof Set) return Array.from(value, inside)
   const fields: { [key: string]: unknown } = {}
   const put = (key: string, item: unknown): void => {
-    const name = plainName.test(key) ? key : text(key)
+    const name = plainName.test(key) ? key : redactMost(key, mask, maxText)
     const shown = isSecretName(key) && item !== undefined && item !== null ? redacted : inside(item)
     // Only this one name would be taken for something else than a field.
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
@@ -217,7 +222,7 @@ const redactAt = (
   // These are not enumerable in an error.
   return Object.fromEntries([
     ["name", value.name],
-    ["message", text(value.message)],
+    ["message", redactMost(value.message, mask, maxText)],
     ...(value.cause === undefined ? [] : [["cause", inside(value.cause)] as const]),
     ...Object.entries(fields)
   ])

@@ -58,13 +58,16 @@ const broken = (error: ResilienceError, byStatus = false, status?: number): Atte
   status
 })
 
+/** Where what an upstream says goes. */
+export type Fed = Pick<Machine, "eof" | "loss" | "phase" | "step">
+
 /** What an attempt needs. */
 export interface AttemptOptions {
   readonly target: Target
   readonly dialect: UpstreamDialect
   readonly request: AnswerRequest
   readonly encoded: Encoded
-  readonly machine: Machine
+  readonly machine: Fed
   readonly limits: AttemptLimits
   readonly watchdog: Watchdog
   /** Who writes what the call gives says when too much of it waits to be written, and when there is room again. */
@@ -121,6 +124,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
               stream: target.channel.stream,
               request: options.request
             }),
+            route: target.channel,
             headers: {
               ...dialect.headers(target.key === undefined ? undefined : Redacted.value(target.key), options.request),
               "content-type": "application/json",

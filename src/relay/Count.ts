@@ -288,6 +288,7 @@ const post = (
       const call = upstream.open(
         {
           url: dialect.endpoint({ baseUrl: channel.baseUrl, model, stream: false, request }),
+          route: channel,
           headers: {
             ...dialect.headers(key === undefined ? undefined : Redacted.value(key), request),
             "content-type": "application/json",

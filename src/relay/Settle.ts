@@ -40,7 +40,7 @@ export const settle = ({ context, debug, decided, dialect, lease, note, payloads
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
   const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)
   const durationMillis = Math.max(0, context.now() - startedAt)
-  lease.note(() => encodeNote({ ...life, status, error, open: undefined }))
+  lease.note(() => encodeNote({ ...life, status, error, open: undefined, beside: undefined }))
   lease.end({
     outcome: encodeOutcome({
       requestId,
