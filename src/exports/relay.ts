@@ -114,6 +114,7 @@ export {
   /** Calls to upstreams over sockets. */
   UpstreamNode,
   type UpstreamRequest,
+  type UpstreamRoute,
   type UpstreamSink,
   type Wanted
 } from "../channel/index.ts"

@@ -6,8 +6,14 @@
 import type { IncomingMessage } from "node:http"
 import { Socket } from "node:net"
 
-/** What is forgotten of one connection, in bytes, and how long: in all, and while nothing comes. */
-const most = { bytes: 64 * 1024 * 1024, millis: 10_000, silentMillis: 2_000 }
+/** What is forgotten of one connection, in bytes, and how long. */
+const most = { bytes: 64 * 1024 * 1024, millis: 10_000 }
+
+/**
+ * How long nothing may come, in milliseconds: of a body that is still sent, whose line may stall; and of what was no
+ * request, when its sender has had time to read so.
+ */
+const silence = { ofBody: 3_000, ofGarbage: 1_000 }
 
 /** Counts what is forgotten of a connection that is closed. */
 interface Lingering {
@@ -18,7 +24,7 @@ interface Lingering {
 
 const lingerings = new WeakMap<Socket, Lingering>()
 
-const makeLingering = (socket: Socket, full: () => void): Lingering => {
+const makeLingering = (socket: Socket, silentMillis: number, full: () => void): Lingering => {
   let left = most.bytes
   let began: number | undefined
   let timer: NodeJS.Timeout | undefined
@@ -34,7 +40,7 @@ const makeLingering = (socket: Socket, full: () => void): Lingering => {
       began = performance.now()
       socket.end()
       if (left < 0) return void socket.destroy()
-      timer = setTimeout(() => socket.destroy(), most.silentMillis).unref()
+      timer = setTimeout(() => socket.destroy(), silentMillis).unref()
       socket.once("close", () => clearTimeout(timer))
     }
   }
@@ -48,7 +54,7 @@ export const forget = (socket: Socket, bytes: number): void => lingerings.get(so
 
 /** Ends a connection behind what was written to it, with an answer that is no `ServerResponse`. */
 export const endLingering = (socket: Socket): void => {
-  const lingering = makeLingering(socket, () => {})
+  const lingering = makeLingering(socket, silence.ofGarbage, () => {})
   lingerings.set(socket, lingering)
   lingering.begin()
 }
@@ -59,7 +65,7 @@ export const endLingering = (socket: Socket): void => {
  */
 export const lingerBehind = (request: IncomingMessage): void => {
   const { socket } = request
-  const lingering = makeLingering(socket, () => request.pause())
+  const lingering = makeLingering(socket, silence.ofBody, () => request.pause())
   lingerings.set(socket, lingering)
   const close = (): void => Socket.prototype.destroySoon.call(socket)
   let answered = false

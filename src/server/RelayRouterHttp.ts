@@ -126,6 +126,7 @@ export interface RelayRouterOptions {
  * Adds the relay's routes to the `HttpRouter`. The relay's services are those of `layerFrom`; who may ask is the relay's
  * own business (its tokens, or this machine only).
  *
+ * How long heads may be and take, and how a connection is closed whose client is still sending, is the server's business.
  * Unlike `serve` it knows nothing of the server's shutdown: stop the relay (`Relay.stop`, `Relay.drained`) before it.
  */
 export const layer = (options: RelayRouterOptions = {}): Layer.Layer<never, never, HttpRouter.HttpRouter | Served> =>

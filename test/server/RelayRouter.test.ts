@@ -87,6 +87,10 @@ describe("RelayRouter", () => {
       assert.include(await (await packed(gzipSync(json))).text(), JSON.stringify(whole))
       assert.strictEqual((await packed(Buffer.from(json))).status, 400)
       assert.strictEqual((await packed(gzipSync(Buffer.alloc(11_000_000)))).status, 413)
+      for (const body of [Buffer.alloc(30_000_000), new Blob([Buffer.alloc(30_000_000)]).stream()]) {
+        const large = { method: "POST", body, headers: { "content-type": "application/json" }, duplex: "half" }
+        assert.strictEqual((await fetch(`${url}/chat`, large as RequestInit)).status, 413)
+      }
       assert.strictEqual((await read(`${url}/`)).status, 404)
       assert.strictEqual((await read(`${url}/health/ready`)).status, 200)
     }))

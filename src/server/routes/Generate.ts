@@ -202,9 +202,10 @@ export const generateRoutes: Effect.Effect<
         yield* admission.admit(caller, request)
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
-        const asked: { readonly [name: string]: string } = attempts === "" ? {} : { "x-attempts": attempts }
-        if (counted._tag === "Failed") return answerFailure(exchange, counted.error, dialect.failure, now(), asked)
-        const headers = { "content-type": "application/json", ...asked }
+        if (attempts !== "") exchange.setHeader("x-attempts", attempts)
+        // No event tells of a count, so that its failure is told like a refusal.
+        if (counted._tag === "Failed") return yield* Effect.fail(counted.error)
+        const headers = { "content-type": "application/json" }
         if (counted._tag === "Counted") return respond(exchange, 200, headers, counted.body)
         const body = JSON.stringify(dialect.count?.(counted.inputTokens))
         respond(exchange, 200, { ...headers, "x-estimated": "true" }, body)
