@@ -324,6 +324,12 @@ export const make = ({
         }),
       usable: (wanted) => chooseNow(wanted, noChance, clock.currentTimeMillisUnsafe())._tag !== "Nobody",
       fresh: (wanted) => Choice.freshOf(optionsOf(wanted, servingOf(wanted), clock.currentTimeMillisUnsafe())).size,
+      canAsk: () => {
+        const now = clock.currentTimeMillisUnsafe()
+        return registry
+          .channels()
+          .some(({ enabled, id, keys }) => enabled && Health.hasUsableKey(health, id, keys.length, now))
+      },
       states: Effect.map(Clock.currentTimeMillis, (now) =>
         registry.channels().map(({ id }) => {
           refresh(id, undefined, now)

@@ -11,7 +11,7 @@ import {
   parseJson,
   type Payload
 } from "../dialect/index.ts"
-import { blameOf, LeaseLost, type ResilienceError, stackless } from "../errors/index.ts"
+import { blameOf, LeaseLost, maskError, type ResilienceError, stackless } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
 import type { AnswerRef } from "./Events.ts"
 import { Machine } from "./Machine.ts"
@@ -33,6 +33,8 @@ export interface AnswerContext {
   readonly selection: Selection["Service"]
   readonly watchdog: Watchdog
   readonly now: () => number
+  /** Takes the secrets that are known out of a text. */
+  readonly mask: (text: string) => string
 }
 
 /** What a request is to the relay, once it has been checked. */
@@ -137,6 +139,7 @@ export class Answer {
       streamId: lease.id,
       owner: start.owner,
       model: start.request.model,
+      listed: context.selection.models().includes(start.request.model),
       dialect: start.dialect.name,
       delivery: start.request.delivery
     }
@@ -257,8 +260,9 @@ export class Answer {
   }
 
   /** Ends the answer badly, once. */
-  fail(error: ResilienceError): void {
+  fail(cause: ResilienceError): void {
     if (this.ended) return
+    const error = maskError(cause, this.context.mask)
     this.state = { _tag: "Ended", error }
     this.machine.fail(error, error.retryAfterMillis)
     this.finish(blameOf(error) === "cancelled" ? "cancelled" : "error", error)
@@ -358,14 +362,17 @@ export class Answer {
   }
 
   private tellEnd(error: ResilienceError | undefined): void {
-    const { attempts, machine, ref, shown, startedAt, trail } = this
+    const { attempts, machine, pursuit, ref, shown, startedAt, trail } = this
     this.context.events.tell({
       _tag: "StreamEnded",
       answer: ref,
       error,
+      ended: error === undefined ? machine.ended : undefined,
       tokenCount: machine.tokenCount,
       usage: machine.usage(),
       attempts,
+      continuations: pursuit.continuations,
+      dropped: shown?.dropped ?? [],
       trail,
       firstContentMillis: shown?.afterMillis,
       durationMillis: this.context.now() - startedAt

@@ -410,12 +410,14 @@ class Attempts {
       target,
       mode,
       status: end.status,
+      upstreamRequestId: end.upstreamRequestId,
       error,
       durationMillis,
       dropped
     })
     const firstContentMillis = answer.attemptShownAt === undefined ? undefined : answer.attemptShownAt - startedAt
-    context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, firstContentMillis })
+    const { said } = end
+    context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, said, firstContentMillis })
     return entry
   }
 

@@ -82,6 +82,7 @@ const Open = Schema.Struct({ ...asked, startedAt: Schema.Finite })
 const Attempted = Schema.Struct({
   ...asked,
   status: Schema.optionalKey(Schema.Int),
+  upstreamRequestId: Schema.optionalKey(Schema.String),
   blame: Schema.optionalKey(Schema.Literals(blames)),
   code: Schema.optionalKey(Schema.Literals(codes)),
   durationMillis: Schema.Finite,
