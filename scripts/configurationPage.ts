@@ -34,6 +34,8 @@ channels:
 - A duration is a text with its unit: \`"200 millis"\`, \`"5 seconds"\`, \`"10 minutes"\`, \`"1 hour"\`.
 - _since_ is the version that brought the option.
 
+Editors check the file while it is written: \`effect-resilience schema > relay.schema.json\`, and \`# yaml-language-server: $schema=./relay.schema.json\` as its first line.
+
 [examples/relay.yaml](../../examples/relay.yaml) is a whole file; each section here begins with its part of it. A program that embeds the relay decodes the same options from a plain object ([embedding](embedding.md)).
 
 This page is made from the file's schema by \`npm run docs:configuration\`.
@@ -44,6 +46,7 @@ const units: { readonly [option: string]: string } = {
   "chat.maxMessage": "code points",
   "retry.times": "attempts",
   "retry.sameChannel": "attempts",
+  "retry.keysPerChannel": "keys",
   "retry.factor": "times",
   "retry.budget.ratio": "retries a request",
   "retry.budget.minPerSecond": "retries a second",

@@ -100,17 +100,21 @@ const isSooner = (one: Option, other: Option): boolean =>
 
 /**
  * When the first option may be asked that the request may have: epoch milliseconds, `Infinity` for never. What a probe is
- * on its way to may be asked as soon as that has come back.
+ * on its way to may be asked as soon as that has come back, which may be now: `probes` says whether to reckon with it.
  */
-export const firstDueAt = (options: ReadonlyArray<Option>, now: number): number => {
+export const firstDueAt = (options: ReadonlyArray<Option>, now: number, probes: boolean): number => {
   let first = Number.POSITIVE_INFINITY
   for (const { fitness, out } of options) {
     if (out) continue
-    const at = fitness.is === "resting" || fitness.is === "guessed" ? fitness.dueAt : now
+    const at = fitness.is === "usable" || (probes && fitness.is === "probing") ? now : fitness.dueAt
     if (at < first) first = at
   }
   return first
 }
+
+/** Whether the request could have one of them now. */
+export const isAnyUsable = (options: ReadonlyArray<Option>): boolean =>
+  options.some(({ fitness, out }) => !out && fitness.is === "usable")
 
 /** The channels that could be asked now, and that the request has not failed on. */
 export const freshOf = (options: ReadonlyArray<Option>): ReadonlySet<string> =>

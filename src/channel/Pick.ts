@@ -99,6 +99,11 @@ export interface SelectionService {
   readonly peek: (wanted: Wanted) => Effect.Effect<Target, PickError>
   /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
   readonly usable: (wanted: Wanted) => boolean
+  /**
+   * Whether any channel has a key that may be asked now, for some model: not switched off, and not at rest for a fault of
+   * its own. A relay without one can answer nobody.
+   */
+  readonly canAsk: () => boolean
   /** How many channels `pick` could give now that the request has not failed on. */
   readonly fresh: (wanted: Wanted) => number
   /** How all channels do, in file order. */

@@ -242,7 +242,7 @@ export const make = ({
       const { options } = found
       const option = Choice.usableOption(waiting.free(options), draw)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
-      if (!isWorthWaiting(patience, options, now)) return choose(wanted, found, draw, now)
+      if (!isWorthWaiting(wanted, patience, options, now)) return choose(wanted, found, draw, now)
       const { model } = wanted
       return waiting.full()
         ? nobody(() => new GetChannelFailed({ model, retryAfterMillis: lineIsFullMillis }))
@@ -262,9 +262,9 @@ export const make = ({
       // A rest ends by itself, and nothing tells when: it is seen here.
       for (const { channel } of serving) refresh(channel.id, undefined, now)
       const found = candidates(wanted, serving, now)
-      const { only, wait } = wanted
+      const { wait } = wanted
       const chosen =
-        wait === undefined || only !== undefined
+        wait === undefined
           ? choose(wanted, found, drawOf(random), now)
           : chooseOrWait(wanted, wait, found, drawOf(random), now)
       switch (chosen._tag) {
@@ -324,6 +324,12 @@ export const make = ({
         }),
       usable: (wanted) => chooseNow(wanted, noChance, clock.currentTimeMillisUnsafe())._tag !== "Nobody",
       fresh: (wanted) => Choice.freshOf(optionsOf(wanted, servingOf(wanted), clock.currentTimeMillisUnsafe())).size,
+      canAsk: () => {
+        const now = clock.currentTimeMillisUnsafe()
+        return registry
+          .channels()
+          .some(({ enabled, id, keys }) => enabled && Health.hasUsableKey(health, id, keys.length, now))
+      },
       states: Effect.map(Clock.currentTimeMillis, (now) =>
         registry.channels().map(({ id }) => {
           refresh(id, undefined, now)
@@ -364,12 +370,15 @@ const passageOf = (outcome: Outcome): "refused" | "left" | "taken" => {
   }
 }
 
+// Who insists on a channel waits for those who came before, and not for its rest: there may be another one.
 const isWorthWaiting = (
+  { only }: Wanted,
   { leftMillis, upToMillis }: Patience,
   options: ReadonlyArray<Choice.Option>,
   now: number
 ): boolean => {
-  const millis = Choice.firstDueAt(options, now) - now
+  if (only !== undefined) return Choice.isAnyUsable(options)
+  const millis = Choice.firstDueAt(options, now, true) - now
   return millis <= upToMillis && millis < leftMillis
 }
 

@@ -48,6 +48,8 @@ interface InLine {
   readonly line: string
   readonly doors: ReadonlyArray<string>
   readonly request: Request
+  /** Until when it waits for probes, which are as long as answers: epoch milliseconds. */
+  readonly probesUntil: number
   picked: Picked | undefined
   resume: () => void
 }
@@ -77,8 +79,12 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
           }
         }
       }
-      if (Choice.firstDueAt(options, now) > now + patience.upToMillis) return { _tag: "Away" }
-      let until = Number.POSITIVE_INFINITY
+      const hopeless =
+        wanted.only === undefined
+          ? Choice.firstDueAt(options, now, now < first.probesUntil) > now + patience.upToMillis
+          : !Choice.isAnyUsable(options)
+      if (hopeless) return { _tag: "Away" }
+      let until = now < first.probesUntil ? first.probesUntil : Number.POSITIVE_INFINITY
       for (const option of options) {
         const { fitness, out } = option
         if (!out) until = Math.min(until, fitness.is === "usable" ? line.opensAt(doorOf(option)) : fitness.dueAt)
@@ -111,11 +117,14 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
 
     const stand = (request: Request): Effect.Effect<Picked | undefined> =>
       Effect.suspend(() => {
-        const may = request.options.filter(({ out }) => !out)
+        const { clock, options, patience } = request
+        const may = options.filter(({ out }) => !out)
+        const dueAt = Choice.firstDueAt(may, clock.currentTimeMillisUnsafe(), true)
         const place: InLine = {
           line: may.map((option) => `${doorOf(option)} ${option.key}`).join("\n"),
           doors: [...new Set(may.map(doorOf))],
           request,
+          probesUntil: dueAt + patience.upToMillis,
           picked: undefined,
           resume: () => {}
         }
@@ -124,7 +133,7 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
           line.join(place)
           look()
         })
-        return Effect.raceFirst(turn, Effect.sleep(Math.max(1, request.patience.leftMillis))).pipe(
+        return Effect.raceFirst(turn, Effect.sleep(Math.max(1, patience.leftMillis))).pipe(
           Effect.map(() => {
             line.leave(place)
             return place.picked

@@ -9,6 +9,7 @@ import {
   BadResponseBody,
   ChannelResponseTimeExceeded,
   DeadlineExceeded,
+  maskError,
   ReadResponseBodyFailed,
   type ResilienceError,
   stackless
@@ -44,10 +45,10 @@ const ignored: Outcome = { _tag: "Ignored" }
 export const count = (
   request: AnswerRequest,
   timeoutMillis: number,
-  context: Pick<AnswerContext, "now" | "selection" | "snapshot">
+  context: Pick<AnswerContext, "mask" | "now" | "selection" | "snapshot">
 ): Effect.Effect<Counted, never, Upstream> =>
   Effect.gen(function* () {
-    const { now, selection } = context
+    const { mask, now, selection } = context
     const settings = context.snapshot()
     const startedAt = now()
     const trail: Array<TrailEntry> = []
@@ -87,7 +88,7 @@ export const count = (
       const { channel } = target
       const askedAt = now()
       pursuit = { ...pursuit, attempts: pursuit.attempts + 1 }
-      const asked = yield* askOne(request, target, settings, remaining, now).pipe(
+      const asked = yield* askOne(request, target, settings, remaining, now, mask).pipe(
         Effect.ensuring(Effect.sync(() => release(ignored)))
       )
       const entryOf = (error: ResilienceError | undefined): TrailEntry =>
@@ -167,7 +168,8 @@ const askOne = (
   target: Target,
   { timeouts }: AnswerSettings,
   remaining: number,
-  now: () => number
+  now: () => number,
+  mask: (text: string) => string
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.suspend(() => {
     const { channel, model } = target
@@ -185,7 +187,7 @@ const askOne = (
     const clocks = { ...timeouts, ...channel.timeouts }
     const limitMillis = Math.min(remaining, clocks.headers, channel.timeouts.total ?? Number.POSITIVE_INFINITY)
     const beganAt = now()
-    return Effect.timeoutOrElse(post(request, target, encoding.success, now), {
+    return Effect.timeoutOrElse(post(request, target, encoding.success, now, mask), {
       duration: limitMillis,
       orElse: () =>
         Effect.sync(() =>
@@ -203,7 +205,8 @@ const post = (
   request: AnswerRequest,
   { channel, key, model }: Target,
   encoded: Encoded,
-  now: () => number
+  now: () => number,
+  mask: (text: string) => string
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.flatMap(Upstream, (upstream) =>
     Effect.callback<Asked>((resume) => {
@@ -219,8 +222,8 @@ const post = (
         const answer = { ...head, body: Buffer.concat(chunks).toString("utf8"), now: now() }
         const { status } = answer
         if (status < 200 || status > 299) {
-          const { byStatus, error } = classify(answer)
-          return finish(failed(error, status, byStatus))
+          const { byStatus, error } = classify({ ...answer, body: mask(answer.body) })
+          return finish(failed(maskError(error, mask), status, byStatus))
         }
         if (dialect.counted?.(answer.body) !== undefined) {
           return finish({ _tag: "Counted", body: answer.body, status })
@@ -235,6 +238,7 @@ const post = (
       const call = upstream.open(
         {
           url: dialect.endpoint({ baseUrl: channel.baseUrl, model, stream: false, request }),
+          route: channel,
           headers: {
             ...dialect.headers(key === undefined ? undefined : Redacted.value(key), request),
             "content-type": "application/json",

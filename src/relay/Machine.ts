@@ -10,6 +10,8 @@ import {
   codePoints,
   type ContinuationMode,
   type Delta,
+  type Ended,
+  endedOf,
   type Finish,
   isContent,
   madeUp,
@@ -117,6 +119,8 @@ export class Machine {
   committed = false
   /** The answer is as long as one may be: it is not continued. */
   full = false
+  /** How it ended well. */
+  ended: Ended | undefined
 
   private readonly encoder: AnswerEncoder
   private readonly output: MachineOutput
@@ -280,11 +284,10 @@ export class Machine {
     // As the upstream said it: what stands beside a finish is often nowhere else.
     if (held !== undefined) this.show(held)
     const shown = held !== undefined || (phase._tag === "Finishing" && phase.shown)
+    const usage = this.usage()
+    this.ended = endedOf(finish, usage)
     this.output.show(
-      this.encoder.complete(
-        { finish, usage: this.usage(), fullContent: this.text, tokenCount: this.tokenCount, attempts },
-        shown
-      )
+      this.encoder.complete({ finish, usage, fullContent: this.text, tokenCount: this.tokenCount, attempts }, shown)
     )
   }
 

@@ -36,6 +36,8 @@ export interface Note {
   readonly trail: ReadonlyArray<TrailEntry>
   /** The attempt under way. */
   readonly open: OpenAttempt | undefined
+  /** A second one beside it, while neither has said anything. */
+  readonly beside: OpenAttempt | undefined
   /** Set at the commit point: what a head says, and how long after the request that was. */
   readonly shown:
     | { readonly model: string; readonly dropped: ReadonlyArray<string>; readonly afterMillis: number }
@@ -60,6 +62,7 @@ export const firstNote = (
   pursuit: untried,
   trail: [],
   open: undefined,
+  beside: undefined,
   shown: undefined,
   finish: undefined,
   costs: [],
@@ -79,6 +82,7 @@ const Open = Schema.Struct({ ...asked, startedAt: Schema.Finite })
 const Attempted = Schema.Struct({
   ...asked,
   status: Schema.optionalKey(Schema.Int),
+  upstreamRequestId: Schema.optionalKey(Schema.String),
   blame: Schema.optionalKey(Schema.Literals(blames)),
   code: Schema.optionalKey(Schema.Literals(codes)),
   durationMillis: Schema.Finite,
@@ -135,6 +139,8 @@ const Version1 = Schema.Struct({
   pursuit: Schema.optionalKey(Tried),
   trail: Schema.Array(Attempted),
   open: Schema.optionalKey(Open),
+  // A process that does not know of it tells one attempt less, and goes on all the same.
+  beside: Schema.optionalKey(Open),
   shown: Schema.optionalKey(
     Schema.Struct({ model: Schema.String, dropped: Schema.Array(Schema.String), afterMillis: Schema.Finite })
   ),
@@ -177,10 +183,11 @@ export const encodeNote = ({ error, pursuit, ...note }: Note): string =>
 export const decodeNote = (text: string): Note | undefined => {
   const read = Option.getOrUndefined(readVersion1(parseJson(text)))
   if (read === undefined) return undefined
-  const { costs, error, finish, open, pursuit, shown, trail, version: _, ...plain } = read
+  const { beside, costs, error, finish, open, pursuit, shown, trail, version: _, ...plain } = read
   return {
     ...plain,
     open: open && { mode: undefined, ...open },
+    beside: beside && { mode: undefined, ...beside },
     shown,
     finish: finish && { from: undefined, ...finish },
     error,

@@ -170,22 +170,44 @@ export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [
   const { channel, error } = failed
   if (failed.refusal !== undefined) {
     // It is no failure: the same target is asked otherwise, or another one is found.
-    const counted = failed.refusal._tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
-    return [counted, facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody]
+    return [
+      uncounted(pursuit, failed.refusal),
+      facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody
+    ]
   }
   // The request's own end is what its client is told, whatever went before.
   if (error._tag === "DeadlineExceeded") return [pursuit, { _tag: "GiveUp", error }]
+  const known = told(pursuit, failed, facts.now)
+  return facts.phase === "unseen" ? beforeCommit(known, failed, facts) : afterCommit(known, failed, facts)
+}
+
+/** A field that nobody had asked for was refused: that is no attempt. */
+const uncounted = (pursuit: Pursuit, { _tag }: Refusal): Pursuit =>
+  _tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
+
+/** What every failure says, whenever it comes. */
+const told = (pursuit: Pursuit, { channel, error }: Failed, now: number): Pursuit => {
   const hint = error.retryAfterMillis
-  const known: Pursuit = {
+  return {
     ...pursuit,
     penalised: adding(pursuit.penalised, channel),
     hints:
       hint === undefined
         ? pursuit.hints
-        : { ...pursuit.hints, [channel]: Math.max(pursuit.hints[channel] ?? 0, facts.now + hint) },
+        : { ...pursuit.hints, [channel]: Math.max(pursuit.hints[channel] ?? 0, now + hint) },
     previous: { channel, reason: codeOf(error) }
   }
-  return facts.phase === "unseen" ? beforeCommit(known, failed, facts) : afterCommit(known, failed, facts)
+}
+
+/** What one says before the commit point. */
+const beforeContent = (pursuit: Pursuit, failed: Failed): Pursuit => {
+  const { error, room } = failed
+  const { first, outgrown } = pursuit
+  return {
+    ...withKey(pursuit, failed),
+    first: first === undefined || (blamesRequest(error) && !blamesRequest(first)) ? error : first,
+    outgrown: outgrown ?? (isTooLong(error) ? room : undefined)
+  }
 }
 
 /** The channel is left: for good, or until nothing fresh is left. One bad key of several is not the channel. */
@@ -204,6 +226,18 @@ const keysOf = ({ channel, keyCount }: Failed): ReadonlyArray<string> =>
   Array.from({ length: keyCount }, (_, at) => keyId(channel, at))
 
 const keysLeft = ({ keys }: Pursuit, failed: Failed): boolean => keysOf(failed).some((id) => !keys.includes(id))
+
+/** One of two attempts has failed before either said anything: it is remembered, and the other goes on. */
+export const failedBeside = (before: Pursuit, failed: Failed, now: number): Pursuit => {
+  if (failed.refusal !== undefined) return uncounted(before, failed.refusal)
+  return beside(beforeContent(told(before, failed, now), failed), failed)
+}
+
+/** The attempt on this channel was silent for so long that another one came first: it is asked again when no other is left. */
+export const outrun = (pursuit: Pursuit, channel: string): Pursuit => ({
+  ...pursuit,
+  failed: adding(pursuit.failed, channel)
+})
 
 /** After the commit point each attempt is a continuation. */
 const afterCommit = (start: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
@@ -236,16 +270,9 @@ const blamesRequest = (error: ResilienceError): boolean => {
 
 /** Before it a failed attempt is replaced unseen. */
 const beforeCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
-  const { channel, error, keyIndex, room } = failed
-  const first =
-    before.first === undefined || (blamesRequest(error) && !blamesRequest(before.first)) ? error : before.first
-  const { keys } = withKey(before, failed)
-  const pursuit: Pursuit = {
-    ...before,
-    first,
-    keys,
-    outgrown: before.outgrown ?? (isTooLong(error) ? room : undefined)
-  }
+  const { channel, error, keyIndex } = failed
+  const pursuit = beforeContent(before, failed)
+  const { keys } = pursuit
   const otherKey = keysLeft(pursuit, failed)
   const keysUsed = keysOf(failed).filter((id) => keys.includes(id)).length
   const used = pursuit.askedAgain[channel] ?? 0
@@ -266,7 +293,7 @@ const beforeCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [
   })
   switch (decided._tag) {
     case "Stop":
-      return [pursuit, giveUp(pursuit, first, facts.now)]
+      return [pursuit, giveUp(pursuit, pursuit.first ?? error, facts.now)]
     case "OtherKey":
       return [pursuit, { ...anybody, only: channel, otherKey: true }]
     case "OtherChannel":

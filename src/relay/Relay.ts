@@ -10,6 +10,7 @@ import {
   InternalError,
   ModelNotFound,
   type ResilienceError,
+  Secrets,
   ShuttingDown,
   stackless,
   StreamCancelled,
@@ -108,7 +109,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     events,
     selection,
     watchdog: yield* makeWatchdog,
-    now: () => clock.currentTimeMillisUnsafe()
+    now: () => clock.currentTimeMillisUnsafe(),
+    mask: (yield* Secrets).mask
   }
 
   const forget = (id: string): void => {

@@ -1,6 +1,7 @@
 /**
  * The section `retry`: what is tried again before anything was shown.
  */
+import { Schema } from "effect"
 import {
   declare,
   Fields,
@@ -20,6 +21,11 @@ const schema = section({
     integer(1),
     2,
     "Keys of one channel that a request may fail with while other channels wait to be asked."
+  ),
+  hedgeAfter: withDefault(
+    Schema.NullOr(Millis).annotate({ expected: 'a duration above zero such as "5 seconds", or null' }),
+    null,
+    "An attempt that shows nothing for so long gets a second beside it; null is none."
   ),
   base: withDefault(Millis, "200 millis", "The first backoff."),
   factor: withDefault(

@@ -48,7 +48,7 @@ export const describeValue = (value: unknown): string => {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list"
   if (typeof value === "number") return String(value)
   if (typeof value === "object" && value !== null) return "an object"
-  const text = JSON.stringify(value) ?? typeof value
+  const text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? `a ${typeof value}`)
   return excerpt(text, longest)
 }
 

@@ -55,8 +55,9 @@ const limitsOf = (options: Options<never>): ClockLimits => {
 }
 
 /**
- * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow the
- * clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+ * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+ * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+ * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
  *
  * One fiber pumps and one watches, however many elements come; an element that comes alone costs 1.1 µs, where a
  * timer for each pull costs 10.
@@ -75,9 +76,9 @@ const limitsOf = (options: Options<never>): ClockLimits => {
  */
 export const watch: {
   /**
-   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is
-   * slow the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers
-   * run.
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+   * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+   * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
    *
    * In a pipe.
    */
@@ -85,9 +86,9 @@ export const watch: {
     options: Options<never> & { readonly isContent?: undefined }
   ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
   /**
-   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is
-   * slow the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers
-   * run.
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+   * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+   * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
    *
    * In a pipe, with a predicate that knows its elements.
    */
@@ -95,9 +96,9 @@ export const watch: {
     options: Options<NoInfer<A>>
   ): <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
   /**
-   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is
-   * slow the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers
-   * run.
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+   * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+   * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
    *
    * In a pipe, with a predicate that says which elements it takes.
    */
@@ -107,9 +108,9 @@ export const watch: {
     self: Stream.Stream<B, E, R>
   ) => Stream.Stream<B, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
   /**
-   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is
-   * slow the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers
-   * run.
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+   * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+   * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
    *
    * As a call.
    */

@@ -50,6 +50,7 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
         models: () => [...new Set(targets.map(({ model }) => model))],
         serves: () => true,
         usable: () => picks.length < targets.length,
+        canAsk: () => picks.length < targets.length,
         fresh: ({ tried: { failed, out } }) =>
           new Set(
             targets

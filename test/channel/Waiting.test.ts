@@ -196,6 +196,22 @@ describe("the line", () => {
     }).pipe(over([channel("a")]))
   )
 
+  it.effect("S18: but no longer than the wait for a rest: a probe is as long as an answer", () =>
+    Effect.gen(function* () {
+      for (let failure = 0; failure < 5; failure++) {
+        const picked = yield* pick()
+        picked.release({ _tag: "Failure", error: new DoRequestFailed({}), penalise: true })
+      }
+      yield* TestClock.adjust(10_000)
+      const { join, sent, through } = makeLine()
+      for (let request = 0; request < 3; request++) yield* join()
+      yield* TestClock.adjust(2999)
+      assert.deepStrictEqual([through, sent], [["0 a"], []])
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(sent, ["1 GetChannelFailed 7000", "2 GetChannelFailed 7000"])
+    }).pipe(over([channel("a")]))
+  )
+
   it.effect("S18: a channel that comes, or is switched on, is had at once; with none left who waits is sent on", () =>
     Effect.gen(function* () {
       yield* cool("a", 2000)
@@ -211,11 +227,28 @@ describe("the line", () => {
     }).pipe(over([channel("a")]))
   )
 
-  it.effect("S18: a retry of one channel waits for nobody", () =>
+  it.effect("S18: a retry of one channel does not wait for its rest", () =>
     Effect.gen(function* () {
       yield* cool("a", 1000)
       const failure = yield* Effect.flip(pick({ ...patient, only: "a", tried: tried({ failed: ["a"] }) }))
       assert.strictEqual(failure.retryAfterMillis, 1000)
+    }).pipe(over([channel("a")]))
+  )
+
+  it.effect("S18: a retry of one channel goes behind those who wait for it, and moves on when it rests again", () =>
+    Effect.gen(function* () {
+      yield* cool("a", 1000)
+      const { join, picked, sent, through } = makeLine()
+      for (let request = 0; request < 3; request++) yield* join()
+      yield* TestClock.adjust(1000)
+      for (let retry = 0; retry < 3; retry++) yield* join({ only: "a", tried: tried({ failed: ["a"] }) })
+      assert.deepStrictEqual(through, ["0 a"])
+      picked.get(0)!.taken()
+      picked.get(1)!.taken()
+      assert.deepStrictEqual(through, ["0 a", "1 a", "2 a", "3 a", "4 a"])
+      refuse(picked.get(2)!, 2000)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(sent, ["5 GetChannelFailed 2000"])
     }).pipe(over([channel("a")]))
   )
 })
@@ -333,5 +366,69 @@ describe("for any comings and goings", () => {
         }
       }),
       { numRuns: 300 }
+    ))
+
+  type Happening =
+    | { readonly _tag: "Join"; readonly out: ReadonlyArray<string> }
+    | { readonly _tag: "Leave"; readonly who: number }
+    | { readonly _tag: "Taken"; readonly who: number }
+    | { readonly _tag: "Release"; readonly who: number; readonly refusedFor: number | undefined }
+    | { readonly _tag: "Pass"; readonly millis: number }
+  const happening: fc.Arbitrary<Happening> = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ _tag: fc.constant("Join" as const), out: fc.subarray(["a", "b"]) }) },
+    { weight: 1, arbitrary: fc.record({ _tag: fc.constant("Leave" as const), who: fc.nat(30) }) },
+    { weight: 2, arbitrary: fc.record({ _tag: fc.constant("Taken" as const), who: fc.nat(30) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        _tag: fc.constant("Release" as const),
+        who: fc.nat(30),
+        refusedFor: fc.option(fc.integer({ min: 1, max: 5000 }), { nil: undefined })
+      })
+    },
+    { weight: 2, arbitrary: fc.record({ _tag: fc.constant("Pass" as const), millis: fc.nat(2000) }) }
+  )
+
+  it("S18: nobody is forgotten: each gets a target, or is told why not, and no place is kept", () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(happening, { maxLength: 60 }), (happenings) =>
+        Effect.gen(function* () {
+          const { join, picked, sent, through } = makeLine()
+          const fibers: Array<Fiber.Fiber<void>> = []
+          let left = 0
+          for (const what of happenings) {
+            if (what._tag === "Join") fibers.push(yield* join({ tried: tried({ out: what.out }) }))
+            else if (what._tag === "Taken") picked.get(what.who)?.taken()
+            else if (what._tag === "Pass") yield* TestClock.adjust(what.millis)
+            else if (what._tag === "Release") {
+              const one = picked.get(what.who)
+              if (one === undefined) continue
+              if (what.refusedFor === undefined) succeed(one)
+              else refuse(one, what.refusedFor)
+            } else {
+              const fiber = fibers[what.who]
+              if (fiber === undefined || fiber.pollUnsafe() !== undefined) continue
+              left++
+              yield* Fiber.interrupt(fiber)
+            }
+          }
+          for (let round = 0; round < 20; round++) {
+            for (const one of picked.values()) succeed(one)
+            yield* TestClock.adjust(1000)
+          }
+          assert.strictEqual(through.length + sent.length + left, fibers.length)
+          // With everything given back, whoever comes now waits for nobody.
+          for (const id of ["a", "b"]) {
+            const one = yield* pick({ ...patient, tried: tried({ out: [id === "a" ? "b" : "a"] }) })
+            assert.strictEqual(one.target.channel.id, id)
+          }
+        }).pipe(
+          Effect.provide(selectionOver([channel("a"), channel("b")])),
+          Effect.scoped,
+          Effect.provide(TestClock.layer()),
+          Effect.runPromise
+        )
+      ),
+      { numRuns: 150 }
     ))
 })

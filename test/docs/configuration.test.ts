@@ -49,7 +49,7 @@ describe("docs/relay/configuration.md", () => {
     const numbers = rows.filter(([, takes]) => /^an? (integer|number) /.test(takes!))
     assert.isAbove(numbers.length, 10)
     const bare = numbers.filter(([, , unit]) => unit === "").map(([name]) => name)
-    assert.deepStrictEqual(bare, ["`port`"])
+    assert.deepStrictEqual(bare, ["`port`"], "what it counts goes into `units` of scripts/configurationPage.ts")
   })
 
   it("has each section's part of examples/relay.yaml, whole", () => {

@@ -166,18 +166,40 @@ describe("what an editor shows", { timeout: 120_000 }, () => {
       const found = /^const hovered\d+: (?:Effect\.Effect|Stream\.Stream)<(?:string|void), (.*), never>$/s.exec(shown)
       assert.strictEqual(inOrder(found?.[1] ?? ""), inOrder(errors), shown)
     })
+
+    // Of a single policy also in words, where its name stands.
+    const [policy, ...others] = [...written.matchAll(/\b[A-Z]\w+\.[a-z]\w+(?=\()/g)].filter(
+      ([name]) => !/\.(make|succeed)$/.test(name)
+    )
+    const added = new Set(
+      [...errors.matchAll(/[A-Z]\w+/g)].map(([name]) => name).filter((name) => !calls.includes(name))
+    )
+    if (policy === undefined || others.length > 0 || added.size === 0) continue
+    it(`${policy[0]} says that it adds ${[...added].join(", ")}`, () => {
+      const place = code.indexOf(written) + policy.index + policy[0].length - 1
+      const said = ts.displayPartsToString(service.getQuickInfoAtPosition(file, place)?.documentation)
+      for (const name of added) assert.include(said, `\`${name}\``)
+    })
   }
 
-  it("says what each namespace is when one is chosen, in the same words at the root and at /policy", () => {
-    const atRoot = offered("effect-resilience")
-    const atPolicy = offered("effect-resilience/policy")
-    assert.isAbove(atRoot.size, 30)
-    assert.isAbove(atPolicy.size, 25)
-    const silent = [...atRoot, ...atPolicy].filter(([, text]) => text === "").map(([name]) => name)
+  it("says what each namespace is when one is chosen", () => {
+    const silent = faces.flatMap((subpath) =>
+      [...offered(subpath)].filter(([, text]) => text === "").map(([name]) => `${subpath} ${name}`)
+    )
     assert.deepStrictEqual(silent, [])
-    const others = [...atPolicy].filter(([name, text]) => atRoot.has(name) && atRoot.get(name) !== text)
+    assert.strictEqual(
+      offered("effect-resilience").get("Bulkhead"),
+      "So many calls at once and no more, with a bounded queue before them."
+    )
+  })
+
+  it("says it in the same words wherever the namespace is", () => {
+    const atRoot = offered("effect-resilience")
+    assert.isAbove(atRoot.size, 30)
+    const others = faces.flatMap((subpath) =>
+      [...offered(subpath)].filter(([name, text]) => (atRoot.get(name) ?? text) !== text).map(([name]) => name)
+    )
     assert.deepStrictEqual(others, [])
-    assert.strictEqual(atRoot.get("Bulkhead"), "So many calls at once and no more, with a bounded queue before them.")
   })
 
   it("says what a policy promises, and what it adds, where it is used", () => {
@@ -203,7 +225,10 @@ describe("what an editor shows", { timeout: 120_000 }, () => {
       return module === undefined ? [] : namesOf(module)
     })
     const forms = [...new Set(names)]
-      .filter(({ flags, valueDeclaration }) => flags & ts.SymbolFlags.Variable && valueDeclaration !== undefined)
+      .filter(
+        ({ flags, valueDeclaration }) =>
+          flags & (ts.SymbolFlags.Variable | ts.SymbolFlags.Function) && valueDeclaration !== undefined
+      )
       .map((name) => ({ name, signatures: checker.getTypeOfSymbol(name).getCallSignatures() }))
       .filter(({ signatures }) => signatures.length > 1)
     assert.isAbove(forms.length, 40)

@@ -2,18 +2,29 @@
  * What a page of the package links to is in the package, under that name: also when it is read on npm.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { globSync, readFileSync, statSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { packed, root } from "../exports/packageJson.ts"
+import { beforeAll } from "vitest"
+import { root } from "../exports/packageJson.ts"
 
 const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md", "bench/*.md"], { cwd: root }).sort()
 
 /** Where the files of the package are, wherever its README is read. */
 const published = "https://unpkg.com/effect-resilience/"
 
-const isPacked = (path: string): boolean =>
-  statSync(join(root, path), { throwIfNoEntry: false })?.isFile() === true &&
-  packed.some((entry) => path === entry || path.startsWith(`${entry}/`))
+/** The files of the package, as npm itself lists them. */
+let packed: ReadonlySet<string> = new Set()
+
+beforeAll(() => {
+  const asked = ["pack", "--dry-run", "--json", "--ignore-scripts"]
+  const { status, stderr, stdout } = spawnSync("npm", asked, { cwd: root, encoding: "utf8" })
+  assert.strictEqual(status, 0, stderr)
+  const listed = JSON.parse(stdout) as ReadonlyArray<{ readonly files: ReadonlyArray<{ readonly path: string }> }>
+  packed = new Set(listed.flatMap(({ files }) => files.map(({ path }) => path)))
+}, 120_000)
+
+const isPacked = (path: string): boolean => packed.has(path)
 
 const withoutCode = (text: string): string => text.replace(/^```[\s\S]*?^```$/gm, "")
 

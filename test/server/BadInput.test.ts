@@ -190,6 +190,17 @@ describe("fields", () => {
       query("/chat?message=a&%00=1", ["\u0000"])
     ])()
   })
+  it("S16: of a query, also where it is no field of an object that is made of it", async () => {
+    const names = ["__proto__", "constructor", "toString", "hasOwnProperty"]
+    await all(
+      names.map((name) => ({
+        path: `/chat?message=a&${name}=1`,
+        status: 400,
+        reason: "invalid_request",
+        fields: [name]
+      }))
+    )()
+  })
   it("2,000 code points are a message, whatever their code units", async () => {
     const { events, status } = await read(`${relay.url}/chat`, json({ message: "🚀".repeat(2000) }))
     assert.strictEqual(status, 200)

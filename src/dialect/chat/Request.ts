@@ -130,7 +130,8 @@ const check = (object: JsonObject, limits: ParseRules, asking: Asking, complain:
 
 // An empty field of a form is one that was not filled in; a message must be.
 const readQuery = (query: URLSearchParams, complain: Complain): JsonObject => {
-  const object: JsonObject = {}
+  // Not set one by one: of `__proto__` that would be no field, and nobody would be told of it.
+  const fields: Array<readonly [name: string, value: unknown]> = []
   for (const name of new Set(query.keys())) {
     if (otherParameters.has(name)) continue
     const values = query.getAll(name)
@@ -138,10 +139,10 @@ const readQuery = (query: URLSearchParams, complain: Complain): JsonObject => {
     if (values.length > 1) complain(name, "must be given once", "exclusive")
     if (name === "messages") complain(name, "is only read from a body", "unknown_field")
     else if (name === "message" || value !== "") {
-      object[name] = name === "timeout" && /^\s*[+-]?\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value
+      fields.push([name, name === "timeout" && /^\s*[+-]?\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value])
     }
   }
-  return object
+  return Object.fromEntries(fields)
 }
 
 /** Checks a request to `/chat`: its body, or its query where it has none. All that is wrong is told at once; every fault is a 400. */

@@ -333,16 +333,16 @@ export const protectStream: {
   runStream
 )
 
-/** As `protect`, with the breaker of this key in the program's `CircuitBreakers`. */
+/** As `protect`, with the breaker of this key in the program's `CircuitBreakers`. Adds `CircuitOpen`. */
 export const protectKey: {
   /**
-   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`.
+   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`. Adds `CircuitOpen`.
    *
    * In a pipe.
    */
   (key: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
   /**
-   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`.
+   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`. Adds `CircuitOpen`.
    *
    * In a pipe, with a judge of this effect's own.
    */
@@ -351,7 +351,7 @@ export const protectKey: {
     judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
   /**
-   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`.
+   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`. Adds `CircuitOpen`.
    *
    * As a call.
    */

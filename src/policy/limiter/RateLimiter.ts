@@ -304,10 +304,10 @@ const throttled = (
 /** The limiters that a program shares, by key. */
 export class RateLimiters extends Context.Service<RateLimiters, Keyed>()("effect-resilience/policy/RateLimiters") {}
 
-/** As `protect`, with the limiter of this key in the program's `RateLimiters`. */
+/** As `protect`, with the limiter of this key in the program's `RateLimiters`. Adds `Throttled`. */
 export const protectKey: {
   /**
-   * As `protect`, with the limiter of this key in the program's `RateLimiters`.
+   * As `protect`, with the limiter of this key in the program's `RateLimiters`. Adds `Throttled`.
    *
    * In a pipe.
    */
@@ -316,7 +316,7 @@ export const protectKey: {
     options?: ProtectOptions
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R | RateLimiters>
   /**
-   * As `protect`, with the limiter of this key in the program's `RateLimiters`.
+   * As `protect`, with the limiter of this key in the program's `RateLimiters`. Adds `Throttled`.
    *
    * As a call.
    */

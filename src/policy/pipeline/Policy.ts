@@ -173,10 +173,16 @@ type Accepts<M> = [Adds<M> | InjectedError<M>, InjectedResult<M>] extends [Error
 /** A pipeline that may be applied to effects: its chaos is for effects. */
 export type EffectMembers = Members & { readonly [P in PartName]?: Parts[P]["forEffects"] | undefined }
 
-/** Applies a pipeline to an effect. */
+/**
+ * Applies a pipeline to an effect. Adds what its parts add: `DeadlineExceeded`, `Throttled`, `CircuitOpen`,
+ * `BulkheadFull`, `ChannelResponseTimeExceeded`; a retry makes one `RetriesExhausted` of all that comes from inside of
+ * it.
+ */
 export const apply: {
   /**
-   * Applies a pipeline to an effect.
+   * Applies a pipeline to an effect. Adds what its parts add: `DeadlineExceeded`, `Throttled`, `CircuitOpen`,
+   * `BulkheadFull`, `ChannelResponseTimeExceeded`; a retry makes one `RetriesExhausted` of all that comes from inside
+   * of it.
    *
    * In a pipe.
    */
@@ -186,7 +192,9 @@ export const apply: {
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A | InjectedResult<M>, Failing<E, M>["errors"], R>
   /**
-   * Applies a pipeline to an effect.
+   * Applies a pipeline to an effect. Adds what its parts add: `DeadlineExceeded`, `Throttled`, `CircuitOpen`,
+   * `BulkheadFull`, `ChannelResponseTimeExceeded`; a retry makes one `RetriesExhausted` of all that comes from inside
+   * of it.
    *
    * As a call.
    */
@@ -257,9 +265,9 @@ export type StreamMembers = Members & {
 }
 
 /**
- * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the whole
- * stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the limiter
- * gives one turn for each run.
+ * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the
+ * whole stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the
+ * limiter gives one turn for each run. Adds what its parts add, as `apply`: `CircuitOpen` of a breaker, and so on.
  *
  * The limit of an attempt has no meaning for a stream that may rightly be long: the stream floor has clocks for its
  * first element and for its silences. A hedge has none either: nobody could say which of two streams goes on.
@@ -267,8 +275,8 @@ export type StreamMembers = Members & {
 export const applyStream: {
   /**
    * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the
-   * whole stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element;
-   * the limiter gives one turn for each run.
+   * whole stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the
+   * limiter gives one turn for each run. Adds what its parts add, as `apply`: `CircuitOpen` of a breaker, and so on.
    *
    * In a pipe.
    */
@@ -278,8 +286,8 @@ export const applyStream: {
   ): <A, E extends ErrorIn<M>, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, Failing<E, M>["errors"], R>
   /**
    * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the
-   * whole stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element;
-   * the limiter gives one turn for each run.
+   * whole stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the
+   * limiter gives one turn for each run. Adds what its parts add, as `apply`: `CircuitOpen` of a breaker, and so on.
    *
    * As a call.
    */

@@ -132,7 +132,7 @@ export const standard: Retry = make()
 const passes = <E>(cause: Cause.Cause<E>): Effect.Effect<never> => Effect.failCause(cause as Cause.Cause<never>)
 
 /**
- * Runs an effect, and again as the policy says.
+ * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
  *
  * Each attempt sees the fiber's own services; nothing is provided to it. A delay ends at once when interrupted.
  *
@@ -153,7 +153,7 @@ const passes = <E>(cause: Cause.Cause<E>): Effect.Effect<never> => Effect.failCa
  */
 export const retry: {
   /**
-   * Runs an effect, and again as the policy says.
+   * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
    *
    * In a pipe.
    */
@@ -161,7 +161,7 @@ export const retry: {
     policy: Retry<A0, E0, E2>
   ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, RetriesExhausted<E | E2>, R>
   /**
-   * Runs an effect, and again as the policy says.
+   * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
    *
    * In a pipe, with options in place.
    */
@@ -169,7 +169,7 @@ export const retry: {
     options: InPlace<NoInfer<A>, NoInfer<E | E2>, E2>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, RetriesExhausted<E | E2>, R>
   /**
-   * Runs an effect, and again as the policy says.
+   * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
    *
    * As a call.
    */
@@ -178,7 +178,7 @@ export const retry: {
     policy: Retry<A0, E0, E2>
   ): Effect.Effect<A, RetriesExhausted<E | E2>, R>
   /**
-   * Runs an effect, and again as the policy says.
+   * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
    *
    * As a call, with options in place.
    */

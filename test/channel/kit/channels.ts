@@ -33,6 +33,8 @@ export const channel = (id: string, options: Partial<Channel> & { readonly keyCo
     params: {},
     headers: {},
     timeouts: {},
+    proxy: null,
+    tls: {},
     enabled: true,
     ...rest
   }

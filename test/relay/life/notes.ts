@@ -117,6 +117,7 @@ export const anyNote: fc.Arbitrary<Note> = fc.record({
   leave: fc.constantFrom("cancel", "detach"),
   pursuit: anyPursuit,
   trail: fc.array(anyEntry, { maxLength: 4 }),
+  beside: maybe(fc.constant(openAttempt())),
   open: maybe(
     fc.record({
       attempt: count,
