@@ -37,7 +37,7 @@ const loggedText = (error: ResilienceError): string => {
 
 const ids = ({ requestId, streamId }: Pick<AnswerRef, "requestId" | "streamId">) => ({
   request_id: requestId,
-  stream_id: streamId
+  stream_id: streamId === "" ? undefined : streamId
 })
 
 /** Who asked for what. (A field `token` would be taken for a secret.) */
