@@ -135,7 +135,6 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
       settle({ context, debug: relay.debug, dialect, lease, note, payloads, record, decided })
       return undefined
     }
-    const now = context.now()
     const answer = new Answer(
       {
         ...stored,
@@ -150,11 +149,11 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
         note,
         pursuit: "pursuit" in decided ? decided.pursuit : note.pursuit,
         payloads,
-        goneSince: record.goneSince ?? now,
-        until: now + relay.journal.resumeGrace
+        goneSince: record.goneSince ?? context.wall(),
+        grace: relay.journal.resumeGrace
       }
     )
-    events.tell({ _tag: "StreamTakenOver", answer: answer.ref, afterMillis: now - answer.startedAt })
+    events.tell({ _tag: "StreamTakenOver", answer: answer.ref, afterMillis: context.now() - answer.startedAt })
     options.own(answer)
     if (decided._tag === "End") answer.fail(decided.error)
     else if (decided._tag === "Complete") answer.complete()

@@ -32,7 +32,10 @@ export interface AnswerContext {
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
   readonly watchdog: Watchdog
+  /** Time that passes, in whole milliseconds: what durations, limits and waits are reckoned by. No step of the clock moves it. */
   readonly now: () => number
+  /** The time of day, epoch milliseconds: for what is shown, and for what another process reads. */
+  readonly wall: () => number
 }
 
 /** What a request is to the relay, once it has been checked. */
@@ -56,8 +59,8 @@ export interface Restored {
   readonly payloads: ReadonlyArray<Payload>
   /** Since when its process has been gone, as far as that is known: epoch milliseconds. */
   readonly goneSince: number
-  /** How long it may go on, whatever its own time says: epoch milliseconds. */
-  readonly until: number
+  /** How long it may go on at least, whatever its own time says, in milliseconds. */
+  readonly grace: number
 }
 
 /** Where an answer is. */
@@ -89,18 +92,24 @@ export class Answer {
         readonly target: Target
         readonly number: number
         readonly mode: TrailEntry["mode"]
+        /** By `now`. */
         readonly startedAt: number
       }
     | undefined
   /** What the target of the attempt under way has no words for and was not told. */
   dropped: ReadonlyArray<string> = []
-  /** When it was asked for, when its clocks began here, and when it has to be over: epoch milliseconds. */
+  /** When it was asked for, epoch milliseconds. */
+  readonly createdAt: number
+  /**
+   * When it was asked for, when its clocks began here, and when it has to be over, by `now`. What another process has begun
+   * was asked for as long ago as the clock of this one says when it takes it up, and not in the future.
+   */
   readonly startedAt: number
   readonly clockedFrom: number
   readonly deadlineAt: number
   /** Which answer this is, for events. */
   readonly ref: AnswerRef
-  /** When the attempt under way was first shown, and the answer as a whole, epoch milliseconds. */
+  /** When the attempt under way was first shown, by `now`. */
   attemptShownAt: number | undefined
   private state: State = running
   private shown: Note["shown"]
@@ -117,9 +126,11 @@ export class Answer {
     this.lease = lease
     this.context = context
     this.settings = context.snapshot()
-    this.startedAt = restored?.note.startedAt ?? now
+    const wall = context.wall()
+    this.createdAt = restored?.note.startedAt ?? wall
+    this.startedAt = now - Math.max(0, wall - this.createdAt)
     this.clockedFrom = now
-    this.deadlineAt = Math.max(this.startedAt + start.timeoutMillis, restored?.until ?? 0)
+    this.deadlineAt = Math.max(this.startedAt + start.timeoutMillis, now + (restored?.grace ?? 0))
     this.ref = {
       requestId: start.requestId,
       streamId: lease.id,
@@ -131,7 +142,7 @@ export class Answer {
     this.encoder = start.dialect.encoder({
       requestId: start.requestId,
       streamId: lease.id,
-      createdAt: this.startedAt,
+      createdAt: this.createdAt,
       includeUsage: start.request.includeUsage,
       debug: context.debug
     })
@@ -169,7 +180,7 @@ export class Answer {
       const error = stackless(() => new LeaseLost({}))
       this.trail.push(lostEntry(note.open, error, Math.max(0, goneSince - note.open.startedAt)))
     }
-    this.pursuit = pursuit
+    this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
     this.shown = note.shown
   }
 
@@ -269,10 +280,10 @@ export class Answer {
       status,
       requestId,
       model: request.model,
-      startedAt: this.startedAt,
+      startedAt: this.createdAt,
       timeoutMillis,
       leave,
-      pursuit: this.pursuit,
+      pursuit: hintsMoved(this.pursuit, this.context.wall() - this.context.now()),
       trail: this.trail,
       open: this.openAttempt(),
       shown: this.shown,
@@ -286,7 +297,8 @@ export class Answer {
     if (this.current === undefined) return undefined
     const { mode, number, startedAt, target } = this.current
     const { channel, keyIndex, model } = target
-    return { attempt: number, channel: channel.id, key: keyIndex, model, mode, startedAt }
+    const { now, wall } = this.context
+    return { attempt: number, channel: channel.id, key: keyIndex, model, mode, startedAt: wall() - (now() - startedAt) }
   }
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
@@ -302,7 +314,7 @@ export class Answer {
         usage: this.machine.usage(),
         attempts: this.attempts,
         trail: this.trail,
-        startedAt: this.startedAt,
+        startedAt: this.createdAt,
         durationMillis: this.context.now() - this.startedAt
       }),
       freesKey: freesKey(error, request.delivery !== "whole" && this.machine.committed)
@@ -329,4 +341,11 @@ export class Answer {
       this.lease.append(this.start.dialect.frame(payload, `${this.id}.${this.lease.nextSeq()}`))
     }
   }
+}
+
+/** A pursuit by another clock: of all that it remembers only its hints are moments. In a note they are epoch milliseconds. */
+const hintsMoved = (pursuit: Pursuit, millis: number): Pursuit => {
+  const hints = Object.entries(pursuit.hints)
+  if (hints.length === 0) return pursuit
+  return { ...pursuit, hints: Object.fromEntries(hints.map(([channel, at]) => [channel, at + millis])) }
 }

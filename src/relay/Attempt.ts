@@ -15,6 +15,7 @@ import {
   type UpstreamDialect
 } from "../dialect/index.ts"
 import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
+import { MonotonicClock } from "../policy/index.ts"
 import { answered, content, hold, release } from "../stream/index.ts"
 import { bodyKind } from "./BodyKind.ts"
 import type { Machine, Verdict } from "./Machine.ts"
@@ -65,7 +66,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
     Effect.clockWith((clock) =>
       Effect.callback<AttemptEnd>((resume) => {
         const { dialect, limits, machine, target, watchdog } = options
-        const progress = startProgress(clock.currentTimeMillisUnsafe(), limits)
+        const progress = startProgress(MonotonicClock.wholeMillis(clock), limits)
         let ended: AttemptEnd | undefined
         let call: UpstreamCall | undefined
         const finish = (end: AttemptEnd): void => {
@@ -115,7 +116,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
         call = opened
         options.onPressure((full) => {
           if (ended !== undefined) return
-          const now = clock.currentTimeMillisUnsafe()
+          const now = MonotonicClock.wholeMillis(clock)
           // What is not read because nobody can keep it is no silence of the upstream's.
           if (full) {
             hold(progress.clocks, now)
@@ -191,7 +192,7 @@ const makeSink = (
       if (done) return
       const event = decoder.step(name, data)
       if (event._tag === "Delta" && (event.finish !== undefined || isContent(event))) {
-        content(progress.clocks, clock.currentTimeMillisUnsafe())
+        content(progress.clocks, MonotonicClock.wholeMillis(clock))
       }
       settle(machine.step(event))
     }
@@ -232,16 +233,15 @@ const makeSink = (
 
   const sink: UpstreamSink = {
     onHead: guarded((status, headers) => {
-      const now = clock.currentTimeMillisUnsafe()
       answered(progress.clocks)
       const mapped = target.channel.statusMapping[status] ?? status
       progress.status = mapped
-      answer = { status: mapped, headers, body: "", now }
+      answer = { status: mapped, headers, body: "", now: clock.currentTimeMillisUnsafe() }
       const success = mapped >= 200 && mapped <= 299
       labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
       if (!success) {
         mode = "error"
-        progress.failedAt = now
+        progress.failedAt = MonotonicClock.wholeMillis(clock)
         sooner()
       }
     }),
@@ -252,7 +252,7 @@ const makeSink = (
         chunks.push(chunk)
         mode = bodyKind(Buffer.concat(chunks).toString("utf8", 0, sniffed), labelled)
         if (mode === "unknown" && size >= sniffed) mode = "whole"
-        if (mode === "whole") content(progress.clocks, clock.currentTimeMillisUnsafe())
+        if (mode === "whole") content(progress.clocks, MonotonicClock.wholeMillis(clock))
         if (mode === "stream") for (const held of chunks.splice(0)) feed(held)
         return
       }
@@ -261,7 +261,7 @@ const makeSink = (
         else failed()
       } else if (size <= maxWholeBody) {
         chunks.push(chunk)
-        content(progress.clocks, clock.currentTimeMillisUnsafe())
+        content(progress.clocks, MonotonicClock.wholeMillis(clock))
       } else
         settle(
           machine.loss(stackless(() => new ReadResponseBodyFailed({ message: "the upstream's answer is too large" })))

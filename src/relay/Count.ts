@@ -43,7 +43,7 @@ const ignored: Outcome = { _tag: "Ignored" }
 export const count = (
   request: AnswerRequest,
   timeoutMillis: number,
-  context: Pick<AnswerContext, "now" | "selection" | "snapshot">
+  context: Pick<AnswerContext, "now" | "selection" | "snapshot" | "wall">
 ): Effect.Effect<Counted, never, Upstream> =>
   Effect.gen(function* () {
     const { now, selection } = context
@@ -84,7 +84,7 @@ export const count = (
       const { channel } = target
       const askedAt = now()
       pursuit = { ...pursuit, attempts: pursuit.attempts + 1 }
-      const asked = yield* askOne(request, target, settings, remaining, now).pipe(
+      const asked = yield* askOne(request, target, settings, remaining, context).pipe(
         Effect.ensuring(Effect.sync(() => release(ignored)))
       )
       const entryOf = (error: ResilienceError | undefined): TrailEntry =>
@@ -161,7 +161,7 @@ const askOne = (
   target: Target,
   { timeouts }: AnswerSettings,
   remaining: number,
-  now: () => number
+  { now, wall }: Pick<AnswerContext, "now" | "wall">
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.suspend(() => {
     const { channel, model } = target
@@ -179,7 +179,7 @@ const askOne = (
     const clocks = { ...timeouts, ...channel.timeouts }
     const limitMillis = Math.min(remaining, clocks.headers, channel.timeouts.total ?? Number.POSITIVE_INFINITY)
     const beganAt = now()
-    return Effect.timeoutOrElse(post(request, target, encoding.success, now), {
+    return Effect.timeoutOrElse(post(request, target, encoding.success, wall), {
       duration: limitMillis,
       orElse: () =>
         Effect.sync(() =>
@@ -197,7 +197,7 @@ const post = (
   request: AnswerRequest,
   { channel, key, model }: Target,
   encoded: Encoded,
-  now: () => number
+  wall: () => number
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.flatMap(Upstream, (upstream) =>
     Effect.callback<Asked>((resume) => {
@@ -210,7 +210,7 @@ const post = (
       const read = (): void => {
         if (over) return
         over = true
-        const answer = { ...head, body: Buffer.concat(chunks).toString("utf8"), now: now() }
+        const answer = { ...head, body: Buffer.concat(chunks).toString("utf8"), now: wall() }
         const { status } = answer
         if (status < 200 || status > 299) {
           const { byStatus, error } = classify(answer)

@@ -39,7 +39,7 @@ export const settle = ({ context, debug, decided, dialect, lease, note, payloads
   }
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
   const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)
-  const durationMillis = Math.max(0, context.now() - startedAt)
+  const durationMillis = Math.max(0, context.wall() - startedAt)
   lease.note(encodeNote({ ...life, status, error, open: undefined }))
   lease.end({
     outcome: encodeOutcome({
