@@ -5,7 +5,7 @@ import { Effect, Exit, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import process from "node:process"
 import { redactText } from "../errors/index.ts"
-import { lineOf } from "../telemetry/index.ts"
+import { type EventFields, type EventLevel, lineOf } from "../telemetry/index.ts"
 
 /** The version of this package. */
 export const packageVersion = (): string => {
@@ -53,21 +53,27 @@ export const stopSignal: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> 
   })
 })
 
+const logLine = (level: EventLevel, event: string, fields: EventFields): void =>
+  void process.stderr.write(`${lineOf({ timestamp: new Date().toISOString(), level, event, fields })}\n`)
+
 const logFatal = (event: string, error: unknown): void => {
   const text = error instanceof Error ? (error.stack ?? String(error)) : String(error)
-  process.stderr.write(
-    `${lineOf({
-      timestamp: new Date().toISOString(),
-      level: "fatal",
-      event,
-      fields: { class: "defect", code: "internal_error", error: redactText(text) }
-    })}\n`
-  )
+  logLine("fatal", event, { class: "defect", code: "internal_error", error: redactText(text) })
+}
+
+/**
+ * What Node warns of, as a line like all others. That it finds a module of its own experimental (SQLite, on Node 22) is
+ * known, and nothing that an operator could do anything about.
+ */
+const logWarning = (warning: Error): void => {
+  if (warning.name === "ExperimentalWarning") return
+  logLine("warning", "relay_log", { error: redactText(`${warning.name}: ${warning.message}`) })
 }
 
 /**
  * Runs a command to its end: the process exits with the code that it gives, and with 1 and one log line when something
- * was thrown that nobody caught. A reader of stdout or stderr that goes away ends nothing.
+ * was thrown that nobody caught. A reader of stdout or stderr that goes away ends nothing. What Node itself would write to
+ * stderr is a log line too.
  */
 export const runMain = (command: Effect.Effect<number>): void => {
   const ignore = (): void => {}
@@ -77,6 +83,7 @@ export const runMain = (command: Effect.Effect<number>): void => {
     logFatal("relay_crashed", error)
     process.exit(1)
   }
+  process.removeAllListeners("warning").on("warning", logWarning)
   process.on("uncaughtException", crash)
   process.on("unhandledRejection", crash)
   Effect.runCallback(command, {
