@@ -146,6 +146,7 @@ export const generateRoutes: Effect.Effect<
       requestId: exchange.requestId,
       heartbeat: dialect.heartbeat,
       heartbeatMillis: server.heartbeat,
+      graceMillis: server.readerGrace,
       lettable: dialect.lettable,
       eager: false,
       envelope: dialect.failure,
