@@ -14,6 +14,7 @@ import {
 import { blameOf, LeaseLost, type ResilienceError, stackless } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
 import type { AnswerRef } from "./Events.ts"
+import { keptOf } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
 import { encodeNote, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
@@ -174,7 +175,7 @@ export class Answer {
   }
 
   private restore({ goneSince, note, payloads, pursuit }: Restored): void {
-    this.machine.restore(this.encoder.resume(payloads), note)
+    this.machine.restore(this.encoder.resume(payloads), note, keptOf(payloads))
     this.trail.push(...note.trail)
     if (note.open !== undefined) {
       const error = stackless(() => new LeaseLost({}))

@@ -194,7 +194,7 @@ const makeSink = (
       if (event._tag === "Delta" && (event.finish !== undefined || isContent(event))) {
         content(progress.clocks, MonotonicClock.wholeMillis(clock))
       }
-      settle(machine.step(event))
+      settle(machine.step(event, data.length))
     }
   })
 
