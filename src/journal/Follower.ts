@@ -123,7 +123,7 @@ export const makeFollower = ({ hub, after, sink, store, turn, onClosed, report }
   }
 
   const self: Follower = {
-    begin: read,
+    begin: () => turn(read),
     grown: () => {
       // Any other looks for itself before it is caught up.
       if (is("live")) proceed()

@@ -30,6 +30,7 @@ import { makeKeeping } from "./Keeping.ts"
 import { type Locate, makeLocate, type Position } from "./Locate.ts"
 import type { JournalFault, KeyedStream, Lease, NewStream } from "./Lease.ts"
 import { Pressure } from "./Pressure.ts"
+import { makeFairTurns } from "./FairTurns.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
 import { Writer } from "./Writer.ts"
 
@@ -145,6 +146,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const now = (): number => clock.currentTimeMillisUnsafe()
   const turn = options.turn ?? ((run: () => void) => void setImmediate(run))
+  const inTurn = makeFairTurns(turn)
   const retention = millis(options.retention)
   const tombstone = millis(options.tombstone ?? "24 hours")
   const keyRetention = millis(options.idempotencyRetention ?? "24 hours")
@@ -319,7 +321,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       if (hub.readers.size === 0) hub.writer?.readersChanged(0)
       release(hub)
     }
-    const follower = makeFollower({ hub, after, sink, store, turn, onClosed, report })
+    const follower = makeFollower({ hub, after, sink, store, turn: inTurn, onClosed, report })
     const fault = closed
     if (fault !== undefined) turn(() => follower.fault(fault))
     else if (!known || (hub.sight !== undefined && after >= (hub.committed ?? 0))) {

@@ -5,7 +5,7 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Envelope, View } from "../dialect/index.ts"
-import { Journal, type Reader, type ReaderSink } from "../journal/index.ts"
+import { Journal, makeFairTurns, type Reader, type ReaderSink } from "../journal/index.ts"
 import { RelayEvents } from "../relay/index.ts"
 import { encodeRetry } from "../sse/index.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -81,6 +81,7 @@ export class Readers extends Context.Service<
       const { tell } = yield* RelayEvents
       const clock = yield* Clock.Clock
       const readers = new Set<StreamReader>()
+      const inTurn = makeFairTurns((run) => void setImmediate(run))
 
       const follow = (exchange: Exchange, options: FollowOptions): void => {
         let mode: First | undefined
@@ -103,7 +104,8 @@ export class Readers extends Context.Service<
           const first = options.onFirst(reader?.note())
           if (first._tag === "Stream" && options.heartbeatMillis > 0) {
             beat = setInterval(() => {
-              if (full || exchange.write(options.heartbeat)) return
+              // In the middle of an event is no place for it.
+              if (full || rest !== "" || exchange.write(options.heartbeat)) return
               full = true
               exchange.cutIfStuck(options.graceMillis)
             }, options.heartbeatMillis)
@@ -176,7 +178,11 @@ export class Readers extends Context.Service<
         reader = journal.follow(options.id, options.after, sink)
         exchange.onDrain(() => {
           full = false
-          if (!closed && pour()) reader?.resume()
+          if (rest === "") return void (!closed && reader?.resume())
+          // A fast reader takes all of a long event in one go: others come between its pieces.
+          inTurn(() => {
+            if (!closed && !full && pour()) reader?.resume()
+          })
         })
         exchange.onClose(close)
       }
