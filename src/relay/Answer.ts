@@ -9,12 +9,13 @@ import {
   type AnswerRequest,
   type ClientDialect,
   parseJson,
-  type Payload
+  type Payload,
+  type Replayed
 } from "../dialect/index.ts"
 import { blameOf, LeaseLost, type ResilienceError, stackless } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
 import type { AnswerRef } from "./Events.ts"
-import { keptOf } from "./AnswerLength.ts"
+import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
 import { encodeNote, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
@@ -57,7 +58,10 @@ export interface Restored {
   readonly note: Note
   /** What was tried, the take-over included. */
   readonly pursuit: Pursuit
-  readonly payloads: ReadonlyArray<Payload>
+  /** What writes it, where its committed events left it; and what they show and take. */
+  readonly encoder: AnswerEncoder
+  readonly replayed: Replayed
+  readonly kept: Kept
   /** Since when its process has been gone, as far as that is known: epoch milliseconds. */
   readonly goneSince: number
   /** How long it may go on at least, whatever its own time says, in milliseconds. */
@@ -140,13 +144,15 @@ export class Answer {
       dialect: start.dialect.name,
       delivery: start.request.delivery
     }
-    this.encoder = start.dialect.encoder({
-      requestId: start.requestId,
-      streamId: lease.id,
-      createdAt: this.createdAt,
-      includeUsage: start.request.includeUsage,
-      debug: context.debug
-    })
+    this.encoder =
+      restored?.encoder ??
+      start.dialect.encoder({
+        requestId: start.requestId,
+        streamId: lease.id,
+        createdAt: this.createdAt,
+        includeUsage: start.request.includeUsage,
+        debug: context.debug
+      })
     this.machine = new Machine({
       encoder: this.encoder,
       choices: start.request.choices,
@@ -174,8 +180,8 @@ export class Answer {
     if (restored !== undefined) this.restore(restored)
   }
 
-  private restore({ goneSince, note, payloads, pursuit }: Restored): void {
-    this.machine.restore(this.encoder.resume(payloads), note, keptOf(payloads))
+  private restore({ goneSince, kept, note, pursuit, replayed }: Restored): void {
+    this.machine.restore(replayed, note, kept)
     this.trail.push(...note.trail)
     if (note.open !== undefined) {
       const error = stackless(() => new LeaseLost({}))

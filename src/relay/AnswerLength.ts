@@ -61,10 +61,9 @@ export const withinReason = (usage: Usage): Usage =>
     ? { ...usage, native: undefined }
     : usage
 
-/** What committed events take. */
-export const keptOf = (payloads: ReadonlyArray<Payload>): Kept => {
-  let length = 0
-  let beyond = 0
+/** What committed events take, with those before them. */
+export const keptOf = (before: Kept, payloads: ReadonlyArray<Payload>): Kept => {
+  let { beyond, length } = before
   for (const { data } of payloads) {
     length += data.length
     if (data.length > maxEnvelope) beyond += data.length - maxEnvelope

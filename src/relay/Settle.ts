@@ -2,7 +2,7 @@
  * The end of a stream of which too little is known to make an answer of it: its request was not stored, or its note means
  * nothing to this version.
  */
-import { type ClientDialect, type Payload, tokenQuarters } from "../dialect/index.ts"
+import { type AnswerEncoder, type ClientDialect, type Replayed, tokenQuarters } from "../dialect/index.ts"
 import { blameOf, type ResilienceError } from "../errors/index.ts"
 import type { Lease, StreamRecord } from "../journal/index.ts"
 import type { AnswerContext } from "./Answer.ts"
@@ -16,24 +16,24 @@ import { sumUsage } from "./UsageSum.ts"
 /** What is known of it. */
 export interface Settled {
   readonly context: AnswerContext
-  readonly debug: boolean
   readonly dialect: ClientDialect
+  /** What its events show, and what writes it from there on. */
+  readonly encoder: AnswerEncoder
+  readonly replayed: Replayed
   readonly lease: Lease
   readonly note: Note | undefined
-  readonly payloads: ReadonlyArray<Payload>
   readonly record: StreamRecord
   readonly decided: TakeOver
 }
 
 /** Ends it, and tells so. */
-export const settle = ({ context, debug, decided, dialect, lease, note, payloads, record }: Settled): void => {
+export const settle = ({ context, decided, dialect, encoder, lease, note, record, replayed }: Settled): void => {
   const { createdAt, id, owner } = record
   const error: ResilienceError = decided._tag === "End" ? decided.error : writerLost()
   const life: Note =
     note ?? firstNote({ requestId: "", model: "", startedAt: createdAt, timeoutMillis: 0, leave: "detach" })
   const { model, pursuit, requestId, startedAt, trail } = life
-  const encoder = dialect.encoder({ requestId, streamId: id, createdAt, includeUsage: false, debug })
-  const { begun, beside, reasoning, sealed, text, tokenCount } = encoder.resume(payloads)
+  const { begun, beside, reasoning, sealed, text, tokenCount } = replayed
   for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
     lease.append(dialect.frame(payload, `${id}.${lease.nextSeq()}`))
   }
