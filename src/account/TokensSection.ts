@@ -5,12 +5,12 @@ import { Schema } from "effect"
 import { declare, Fields, unique } from "../settings/index.ts"
 import type { FileToken } from "./Token.ts"
 
-const { flag, list, modelPattern, required, secret, Secret, section, someText, withDefault } = Fields
+const { flag, list, modelPattern, required, secret, Secret, section, someName, withDefault } = Fields
 
 /** One of `tokens` */
 export const TokenEntry = secret(
   section({
-    name: required(someText, "Who it is."),
+    name: required(someName, "Who it is."),
     key: required(Secret, "What the client sends as its bearer token."),
     models: withDefault(list(modelPattern), ["*"], "The models that it may ask for."),
     admin: withDefault(flag, false, "Whether it may read /metrics and administer.")

@@ -1,19 +1,26 @@
 /**
  * The section `channels`: the upstreams, as they are written.
  */
-import { Schema } from "effect"
-import { declare, Fields, keysInOrder, unique, valueAt } from "../settings/index.ts"
+import { Redacted, Schema } from "effect"
+import { declare, Fields, isPlaceholder, keysInOrder, unique, valueAt } from "../settings/index.ts"
 import { type Continuation, upstreamDialectNames } from "../dialect/index.ts"
 import { BaseUrl } from "./BaseUrl.ts"
+import { channelRules } from "./ChannelRules.ts"
+import { ProxyUrl } from "./ProxyUrl.ts"
 import { ChannelTimeouts } from "./TimeoutsSection.ts"
+
+export { isProxyUrl, proxyExpected } from "./ProxyUrl.ts"
 
 const {
   choice,
   flag,
+  integer,
   list,
   modelPattern,
+  mapped,
   notNegative,
   number,
+  optional,
   record,
   required,
   secret,
@@ -21,7 +28,7 @@ const {
   secretText,
   section,
   someList,
-  someText,
+  someName,
   text,
   withDefault
 } = Fields
@@ -36,6 +43,7 @@ const mappableStatus = "a status from 100 to 599 other than 2xx"
 
 /** Headers that the relay or HTTP itself must write: those of the contract, and the hop-by-hop ones. */
 const reservedHeaders = new Set([
+  "accept-encoding",
   "authorization",
   "connection",
   "content-length",
@@ -50,8 +58,30 @@ const reservedHeaders = new Set([
   "transfer-encoding",
   "upgrade"
 ])
+/** What an upstream is asked for: a name, since nothing is put in the place of a star. */
+const mappedModel = someName.check(
+  Schema.makeFilter((value) => !value.includes("*"), {
+    expected: "the name of a model, without a star",
+    toJsonSchema: () => ({ pattern: "^[^*]+$" })
+  })
+)
+
+/** A header's value of one line; `$KEY` and `Bearer $KEY` would be sent as they are. */
+const headerValue = secretText("a header value of one line", (value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value)).check(
+  Schema.makeFilter((value) => !isPlaceholder(value.slice(value.lastIndexOf(" ") + 1)), {
+    expected: 'a header value; a variable of the environment is written "${NAME}"',
+    toJsonSchema: () => ({})
+  })
+)
 const isHeaderName = (name: string): boolean =>
   /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && !reservedHeaders.has(name.toLowerCase())
+
+/** A text of PEM. Where a path was written, who reads the file has put what is in that file in its place. */
+const Pem = mapped(
+  secretText("the path of a PEM file, or its text", (value) => value.includes("-----BEGIN ")),
+  Schema.Redacted(Schema.String),
+  (value) => Redacted.make(value)
+)
 
 /** One of `channels` */
 export const ChannelEntry = secret(
@@ -64,7 +94,10 @@ export const ChannelEntry = secret(
         "Its name in events, logs and metrics."
       ),
       dialect: required(choice(upstreamDialectNames, laterDialects), "The wire format that it speaks."),
-      baseUrl: required(BaseUrl, "Where it is; /chat/completions is appended."),
+      baseUrl: required(
+        BaseUrl,
+        "Where it is; the path of its dialect (/chat/completions, /messages) is appended, before a query."
+      ),
       keys: required(secret(list(Secret)), "Its keys. An empty list: no authorization is sent."),
       keyMode: withDefault(choice(["polling", "random"]), "polling", "How a key is chosen."),
       models: required(
@@ -72,7 +105,7 @@ export const ChannelEntry = secret(
         "The models that it serves, as clients name them; * is any run of characters."
       ),
       modelMapping: withDefault(
-        record(someText, "a model or a pattern of models", (key) => key !== ""),
+        record(mappedModel, "a model or a pattern of models", (key) => key !== ""),
         {},
         "The name that the upstream is asked for; the first match in the order of the file, once."
       ),
@@ -82,7 +115,7 @@ export const ChannelEntry = secret(
         "Its tier; higher first."
       ),
       weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
-      group: withDefault(someText, "default", "Its group."),
+      group: withDefault(someName, "default", "Its group; in this version there is one."),
       continuation: withDefault(
         choice(["auto", "prefill", "message", "none"], ["token"]),
         "auto",
@@ -108,6 +141,11 @@ export const ChannelEntry = secret(
         {},
         "Statuses that mean another one here."
       ),
+      contextTokens: withDefault(
+        Schema.NullOr(integer(1)).annotate({ expected: "an integer of at least 1, or null" }),
+        null,
+        "The tokens that its models take, request and answer together; null is unknown. What is too long for another channel may go to one with more."
+      ),
       params: withDefault(
         record(Schema.Json.annotate({ expected: "a JSON value" }), "a field of the request"),
         {},
@@ -116,8 +154,8 @@ export const ChannelEntry = secret(
       headers: withDefault(
         secret(
           record(
-            secretText("a header value of one line", (value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value)),
-            "the name of a header other than authorization, host, length and those of the connection",
+            headerValue,
+            "the name of a header other than authorization, accept-encoding, host, length and those of the connection",
             isHeaderName
           )
         ),
@@ -125,6 +163,20 @@ export const ChannelEntry = secret(
         "Sent with each request."
       ),
       timeouts: withDefault(ChannelTimeouts, {}, "Over the general ones."),
+      proxy: withDefault(
+        ProxyUrl,
+        null,
+        "The HTTP proxy that it is asked through; null is that of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), or none."
+      ),
+      tls: withDefault(
+        section({
+          ca: optional(Pem, "The certificates to trust, in place of those that Node does."),
+          cert: optional(Pem, "The certificate that it is shown, with those that lead to it."),
+          key: optional(Pem, "The private key of cert.")
+        }),
+        {},
+        "PEM files, by paths from the configuration file, or their texts."
+      ),
       enabled: withDefault(flag, true, "Whether it may be asked at all; switched off, it never is.")
     },
     ["affinity", "disable"]
@@ -162,7 +214,7 @@ export const ChannelSection = declare({
   absent: undefined,
   changes: { _tag: "AnyTime", fields: ["priority", "weight", "models", "enabled", "timeouts"] },
   keyedBy: "id",
-  rules: [unique("channels", "id", section({ id: ChannelEntry.fields.id }))],
+  rules: [unique("channels", "id", section({ id: ChannelEntry.fields.id })), ...channelRules],
   finish: (entries, written): ReadonlyArray<Channel> =>
     entries.map((entry, index) => channelOf(entry, valueAt(written, [index])))
 })

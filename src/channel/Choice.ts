@@ -98,6 +98,32 @@ export const firstDue = (options: ReadonlyArray<Option>, again: boolean): Option
 const isSooner = (one: Option, other: Option): boolean =>
   one.tried === other.tried ? one.fitness.dueAt < other.fitness.dueAt : other.tried
 
+/**
+ * When the first option may be asked that the request may have, `Infinity` for never. What a probe is
+ * on its way to may be asked as soon as that has come back, which may be now: `probes` says whether to reckon with it.
+ */
+export const firstDueAt = (options: ReadonlyArray<Option>, now: number, probes: boolean): number => {
+  let first = Number.POSITIVE_INFINITY
+  for (const { fitness, out } of options) {
+    if (out) continue
+    const at = fitness.is === "usable" || (probes && fitness.is === "probing") ? now : fitness.dueAt
+    if (at < first) first = at
+  }
+  return first
+}
+
+/** Whether the request could have one of them now. */
+export const isAnyUsable = (options: ReadonlyArray<Option>): boolean =>
+  options.some(({ fitness, out }) => !out && fitness.is === "usable")
+
+/** The channels that could be asked now, and that the request has not failed on. */
+export const freshOf = (options: ReadonlyArray<Option>): ReadonlySet<string> =>
+  new Set(
+    options
+      .filter(({ failed, fitness, out }) => !out && !failed && fitness.is === "usable")
+      .map(({ channel }) => channel.id)
+  )
+
 /** How long until the first option that rests may be asked, in milliseconds; `undefined` when none rests. */
 export const leastWait = (options: ReadonlyArray<Option>, now: number): number | undefined => {
   const waits = options.filter(({ fitness }) => fitness.is !== "usable").map(({ fitness }) => fitness.dueAt - now)

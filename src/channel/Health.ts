@@ -387,6 +387,22 @@ export const isOff = (
   return keyCount > 0
 }
 
+/**
+ * Whether a channel has a key that may be asked now, for whatever model: neither it nor the key is switched off, nor rests
+ * for a fault of its own (`channel`, `credential`, `quota`). What a key may not be asked for one model alone is no matter
+ * here, nor is a rest that is over: the trial is what ends it.
+ */
+export const hasUsableKey = (health: Health, id: string, keyCount: number, now: number): boolean => {
+  const channel = health.channels.get(id)
+  if (channel === undefined) return true
+  const off = ({ byHand, until }: Switch): boolean => byHand || until > now
+  const isUsable = (gate: Gate.Gate | undefined): boolean => Gate.passage(gate, now).is === "usable"
+  if (off(channel.off) || !isUsable(channel.gate)) return false
+  return Array.from({ length: Math.max(keyCount, 1) }, (_, at) => channel.keys[at]).some(
+    (key) => key === undefined || (!off(key.off) && isUsable(key.gate) && !Pause.lasts(key.pause, now))
+  )
+}
+
 /** How a channel does as a whole: `open` or `cooling` when there is a model for which none of its keys is well. */
 export const stateOf = (
   health: Health,

@@ -46,6 +46,16 @@ export interface Wanted {
    * does, the pick fails with `ConvertRequestFailed`.
    */
   readonly unsaid?: ((target: Target) => ReadonlyArray<string>) | undefined
+  /** How it may be waited for a channel that rests. Default: not at all. */
+  readonly wait?: Patience | undefined
+}
+
+/** For what a request waits where nothing that it may have is usable. */
+export interface Patience {
+  /** For what is due within so long, in milliseconds; for what is due later, not at all. */
+  readonly upToMillis: number
+  /** How long the request has left, in milliseconds: it may be held in line for all of it. */
+  readonly leftMillis: number
 }
 
 /** Why there is no target: the error that a client should see. */
@@ -56,6 +66,8 @@ export interface Picked {
   readonly target: Target
   /** Nothing else is left for this request: its first-content clock does not cut it. */
   readonly last: boolean
+  /** The upstream has begun to answer, and well: who waits for the same channel may follow. It may be left out. */
+  readonly taken: () => void
   readonly release: (outcome: Outcome) => void
 }
 
@@ -79,12 +91,21 @@ export interface SelectionService {
   readonly models: () => ReadonlyArray<string>
   /** Whether any channel names the model, switched off or not. */
   readonly serves: (model: string) => boolean
-  /** The next target. */
+  /**
+   * The next target. With `wait` it may take its time: interrupted, the request leaves the line.
+   */
   readonly pick: (wanted: Wanted) => Effect.Effect<Picked, PickError>
   /** Who `pick` would give now, by the same chance. It takes nothing and moves nobody's turn. */
   readonly peek: (wanted: Wanted) => Effect.Effect<Target, PickError>
   /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
   readonly usable: (wanted: Wanted) => boolean
+  /**
+   * Whether any channel has a key that may be asked now, for some model: not switched off, and not at rest for a fault of
+   * its own. A relay without one can answer nobody.
+   */
+  readonly canAsk: () => boolean
+  /** How many channels `pick` could give now that the request has not failed on. */
+  readonly fresh: (wanted: Wanted) => number
   /** How all channels do, in file order. */
   readonly states: Effect.Effect<ReadonlyArray<ChannelState>>
   /** Takes a fact that was found elsewhere, or before a restart, or by a person. One of a channel unknown is nothing. */

@@ -25,6 +25,12 @@ import { make } from "./SelectionLive.ts"
  * is asked all the same, by one request of that model at a time, and no other is. A request is not sent back to a channel
  * that it failed on itself while that rests, unless the rest is a mere guess (a `rate` without a hint).
  *
+ * **Waiting.** A request that says how (`wait`) waits before that for a channel that is due soon (or, as long, for one that
+ * is being probed): in line, at most 1,000 of a relay, and none goes ahead of who came before. When the rest is over one is
+ * let through, then two for each that was taken (`Picked.taken`), and one more each 50 milliseconds; a refusal begins that
+ * anew. Who waits is sent on, as if it had not waited, once nothing is due within its time. With `only` it waits for those
+ * who came before, and not for the rest of that channel. `peek`, `usable` and `fresh` know of no line.
+ *
  * **Giving back.** `release` must be called, once, however the attempt ends; a second call does nothing. If it never is,
  * the probe's place (or the one place of a pool in distress) is free again after `breaker.open`.
  *

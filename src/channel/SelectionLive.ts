@@ -8,6 +8,7 @@ import {
   blameOf,
   ChannelNoAvailableKey,
   ConvertRequestFailed,
+  fewNames,
   GetChannelFailed,
   ModelNotFound,
   stackless
@@ -21,10 +22,12 @@ import type { Channel } from "./ChannelSection.ts"
 import * as Choice from "./Choice.ts"
 import { atMoments } from "./Fact.ts"
 import * as Health from "./Health.ts"
-import type { Outcome, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
+import type { Outcome, Patience, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
 import { Refusals } from "./Refusals.ts"
 import { Registry } from "./Registry.ts"
 import { exactModels, serves, serving, type Serving } from "./Serving.ts"
+import { makeWaiting } from "./Waiting.ts"
+import type { Passage } from "./WaitingLine.ts"
 
 const verdictOf = (outcome: Outcome): Health.Verdict =>
   outcome._tag === "Success"
@@ -33,11 +36,31 @@ const verdictOf = (outcome: Outcome): Health.Verdict =>
       ? Health.verdictOf(outcome.error)
       : Health.nothing
 
+/** What there is to choose from. */
+interface Candidates {
+  readonly _tag: "Candidates"
+  readonly options: ReadonlyArray<Choice.Option>
+}
+
+interface Nobody {
+  readonly _tag: "Nobody"
+  readonly error: () => PickError
+}
+
+const nobody = (error: () => PickError): Nobody => ({ _tag: "Nobody", error })
+
 /** What a pick comes to before anything is taken. */
 type Chosen =
   | { readonly _tag: "Usable"; readonly option: Choice.Option; readonly last: boolean }
   | { readonly _tag: "InDistress"; readonly option: Choice.Option }
-  | { readonly _tag: "None"; readonly error: () => PickError }
+  | Nobody
+
+/** Something that the request may have is due soon, or others wait for it. */
+interface Due {
+  readonly _tag: "Due"
+  readonly options: ReadonlyArray<Choice.Option>
+  readonly patience: Patience
+}
 
 // What others may read has moments of the wall clock; what rests here, rests as long as it is to, whoever sets that.
 const wallAhead = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - MonotonicClock.wholeMillis(clock)
@@ -108,6 +131,7 @@ export const make = ({
         }
         refresh(id, undefined, now, true)
       }
+      waiting.look()
     }
 
     const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number) => {
@@ -143,7 +167,8 @@ export const make = ({
       { channel, key, model }: Choice.Option,
       last: boolean,
       clock: Clock.Clock,
-      distress: { readonly model: string } | undefined
+      distress: { readonly model: string } | undefined,
+      passage?: Passage
     ): Picked => {
       turns.set(channel.id, key + 1)
       const begun = MonotonicClock.wholeMillis(clock)
@@ -154,6 +179,9 @@ export const make = ({
       return {
         target: targetOf(channel, key, model),
         last,
+        taken: () => {
+          if (passage !== undefined) waiting.tell(passage, "taken")
+        },
         release: (outcome) => {
           if (released) return
           released = true
@@ -164,6 +192,9 @@ export const make = ({
             tell({ _tag: "FactFound", fact: atMoments(fact, wallAhead(clock)) })
           const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
           refresh(channel.id, blame, now)
+          // What it has done to the channel is known before anybody follows.
+          if (passage === undefined) waiting.look()
+          else waiting.tell(passage, passageOf(outcome))
         }
       }
     }
@@ -176,16 +207,23 @@ export const make = ({
     const isOffByHand = ({ enabled, id, keys }: Channel, now: number): boolean =>
       !enabled || Health.isOff(health, id, keys.length, "by hand", now)
 
-    /** Decides, and takes nothing. */
-    const choose = (wanted: Wanted, serving: ReadonlyArray<Serving>, draw: Choice.Draw, now: number): Chosen => {
+    /** What there is to choose from; or why there can be nothing, however long it is waited. */
+    const candidates = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number): Candidates | Nobody => {
       const { model } = wanted
-      if (serving.length === 0) return { _tag: "None", error: () => new ModelNotFound({ model }) }
+      if (serving.length === 0) return nobody(() => new ModelNotFound({ model }))
       if (serving.every(({ channel }) => isOffByHand(channel, now))) {
-        return { _tag: "None", error: () => new ChannelNoAvailableKey({ model }) }
+        return nobody(() => new ChannelNoAvailableKey({ model }))
       }
       const options = optionsOf(wanted, serving, now)
       const wordless = options.length === 0 ? unsaidByAll(wanted, serving) : []
-      if (wordless.length > 0) return { _tag: "None", error: () => inconvertible(wordless) }
+      return wordless.length > 0 ? nobody(() => inconvertible(wordless)) : { _tag: "Candidates", options }
+    }
+
+    /** Decides, and takes nothing. */
+    const choose = (wanted: Wanted, found: Candidates | Nobody, draw: Choice.Draw, now: number): Chosen => {
+      if (found._tag === "Nobody") return found
+      const { model } = wanted
+      const { options } = found
       const option = Choice.usableOption(options, draw)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
       if (Choice.inDistress(options) && mayAskInDistress(model, now)) {
@@ -193,10 +231,28 @@ export const make = ({
         if (due !== undefined) return { _tag: "InDistress", option: due }
       }
       const retryAfterMillis = Choice.leastWait(options, now)
-      return {
-        _tag: "None",
-        error: () => new GetChannelFailed({ model, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
-      }
+      return nobody(
+        () => new GetChannelFailed({ model, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
+      )
+    }
+
+    /** The same for a request that may wait: nothing that others wait for is taken from them. */
+    const chooseOrWait = (
+      wanted: Wanted,
+      patience: Patience,
+      found: Candidates | Nobody,
+      draw: Choice.Draw,
+      now: number
+    ): Chosen | Due => {
+      if (found._tag === "Nobody") return found
+      const { options } = found
+      const option = Choice.usableOption(waiting.free(options), draw)
+      if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
+      if (!isWorthWaiting(wanted, patience, options, now)) return choose(wanted, found, draw, now)
+      const { model } = wanted
+      return waiting.full()
+        ? nobody(() => new GetChannelFailed({ model, retryAfterMillis: lineIsFullMillis }))
+        : { _tag: "Due", options, patience }
     }
 
     const servingOf = ({ group, model }: Wanted): ReadonlyArray<Serving> => serving(registry.channels(), model, group)
@@ -206,22 +262,37 @@ export const make = ({
       turn: (channel) => turns.get(channel) ?? 0
     })
 
-    const pick = (wanted: Wanted, clock: Clock.Clock, random: Random.Random): Picked | PickError => {
+    const pick = (wanted: Wanted, clock: Clock.Clock, random: Random.Random): Picked | PickError | Due => {
       const now = MonotonicClock.wholeMillis(clock)
       const serving = servingOf(wanted)
       // A rest ends by itself, and nothing tells when: it is seen here.
       for (const { channel } of serving) refresh(channel.id, undefined, now)
-      const chosen = choose(wanted, serving, drawOf(random), now)
+      const found = candidates(wanted, serving, now)
+      const { wait } = wanted
+      const chosen =
+        wait === undefined
+          ? choose(wanted, found, drawOf(random), now)
+          : chooseOrWait(wanted, wait, found, drawOf(random), now)
       switch (chosen._tag) {
         case "Usable":
           return take(chosen.option, chosen.last, clock, undefined)
         case "InDistress":
           return take(chosen.option, true, clock, { model: wanted.model })
-        case "None":
+        case "Due":
+          return chosen
+        case "Nobody":
           return stackless(chosen.error)
       }
     }
 
+    const chooseNow = (wanted: Wanted, draw: Choice.Draw, now: number): Chosen =>
+      choose(wanted, candidates(wanted, servingOf(wanted), now), draw, now)
+
+    const waiting = yield* makeWaiting({
+      optionsOf: (wanted, now) => optionsOf(wanted, servingOf(wanted), now),
+      take: (wanted, options, option, clock, passage) =>
+        take(option, isLast(wanted, options, option), clock, undefined, passage)
+    })
     renew()
     yield* registry.subscribe(renew)
     yield* Effect.acquireRelease(
@@ -234,19 +305,37 @@ export const make = ({
       serves: (model) => serves(registry.channels(), model),
       pick: (wanted) =>
         Effect.withFiber((fiber) => {
-          const picked = pick(wanted, fiber.getRef(Clock.Clock), fiber.getRef(Random.Random))
-          return "_tag" in picked ? Effect.fail(picked) : Effect.succeed(picked)
+          const clock = fiber.getRef(Clock.Clock)
+          const random = fiber.getRef(Random.Random)
+          const now = (wanted: Wanted): Effect.Effect<Picked, PickError> => {
+            const picked = pick(wanted, clock, random)
+            if (!("_tag" in picked)) return Effect.succeed(picked)
+            if (picked._tag !== "Due") return Effect.fail(picked)
+            const { options, patience } = picked
+            return Effect.flatMap(
+              waiting.stand({ wanted, patience, options, clock, draw: drawOf(random) }),
+              // Nothing came of it: then as if it had not waited.
+              (given) => (given === undefined ? now({ ...wanted, wait: undefined }) : Effect.succeed(given))
+            )
+          }
+          return now(wanted)
         }),
       peek: (wanted) =>
         Effect.withFiber((fiber) => {
           const now = MonotonicClock.wholeMillis(fiber.getRef(Clock.Clock))
-          const chosen = choose(wanted, servingOf(wanted), drawOf(fiber.getRef(Random.Random)), now)
-          if (chosen._tag === "None") return Effect.fail(stackless(chosen.error))
+          const chosen = chooseNow(wanted, drawOf(fiber.getRef(Random.Random)), now)
+          if (chosen._tag === "Nobody") return Effect.fail(stackless(chosen.error))
           const { channel, key, model } = chosen.option
           return Effect.succeed(targetOf(channel, key, model))
         }),
-      usable: (wanted) =>
-        choose(wanted, servingOf(wanted), noChance, MonotonicClock.wholeMillis(clock))._tag !== "None",
+      usable: (wanted) => chooseNow(wanted, noChance, MonotonicClock.wholeMillis(clock))._tag !== "Nobody",
+      fresh: (wanted) => Choice.freshOf(optionsOf(wanted, servingOf(wanted), MonotonicClock.wholeMillis(clock))).size,
+      canAsk: () => {
+        const now = MonotonicClock.wholeMillis(clock)
+        return registry
+          .channels()
+          .some(({ enabled, id, keys }) => enabled && Health.hasUsableKey(health, id, keys.length, now))
+      },
       states: Effect.clockWith((clock) =>
         Effect.sync(() =>
           registry.channels().map(({ id }) => {
@@ -261,6 +350,7 @@ export const make = ({
         const now = MonotonicClock.wholeMillis(clock)
         Health.learn(health, atMoments(fact, -wallAhead(clock)), now)
         refresh(fact.channel, undefined, now, true)
+        waiting.look()
       },
       refused: (target) => refusals.of(target, MonotonicClock.wholeMillis(clock)),
       rememberRefusal: (target, refusal) => refusals.remember(target, refusal, MonotonicClock.wholeMillis(clock))
@@ -273,6 +363,32 @@ const targetOf = (channel: Channel, key: number, model: string): Target => ({
   key: channel.keys[key],
   model
 })
+
+/** How long who finds the line full is told to stay away, in milliseconds. */
+const lineIsFullMillis = 1_000
+
+const passageOf = (outcome: Outcome): "refused" | "left" | "taken" => {
+  switch (outcome._tag) {
+    case "Success":
+      return "taken"
+    case "Failure":
+      return "refused"
+    case "Ignored":
+      return "left"
+  }
+}
+
+// Who insists on a channel waits for those who came before, and not for its rest: there may be another one.
+const isWorthWaiting = (
+  { only }: Wanted,
+  { leftMillis, upToMillis }: Patience,
+  options: ReadonlyArray<Choice.Option>,
+  now: number
+): boolean => {
+  if (only !== undefined) return Choice.isAnyUsable(options)
+  const millis = Choice.firstDueAt(options, now, true) - now
+  return millis <= upToMillis && millis < leftMillis
+}
 
 /** The fields that stand in the way where no channel, however well, has words for the request. */
 const unsaidByAll = ({ unsaid }: Wanted, serving: ReadonlyArray<Serving>): ReadonlyArray<string> => {
@@ -289,8 +405,8 @@ const unsaidByAll = ({ unsaid }: Wanted, serving: ReadonlyArray<Serving>): Reado
 
 const inconvertible = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
   new ConvertRequestFailed({
-    message: `no channel of this model has words for ${fields.join(", ")}`,
-    details: fields.map((field) => ({
+    message: `no channel of this model has words for ${fewNames(fields).join(", ")}`,
+    details: fewNames(fields).map((field) => ({
       field,
       message: "cannot be said to any channel of this model",
       code: "unsupported"

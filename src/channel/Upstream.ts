@@ -2,12 +2,26 @@
  * The way to an upstream: one HTTP request whose answer comes as callbacks. There is no fiber, promise or queue between
  * a socket and what reads it; whoever opens a call owns its end.
  */
-import { Context } from "effect"
+import { Context, type Redacted } from "effect"
 import type { DoRequestFailed, ReadResponseBodyFailed } from "../errors/index.ts"
+
+/** How requests get to an upstream, where that is not straight away and by the certificates that Node trusts. */
+export interface UpstreamRoute {
+  /** The URL of an HTTP proxy, with its credentials. */
+  readonly proxy: Redacted.Redacted<string> | null
+  /** PEM: whom to trust in place of those that Node does, and who the relay is. */
+  readonly tls: {
+    readonly ca?: Redacted.Redacted<string>
+    readonly cert?: Redacted.Redacted<string>
+    readonly key?: Redacted.Redacted<string>
+  }
+}
 
 /** A request to an upstream, always a POST of JSON. */
 export interface UpstreamRequest {
   readonly url: string
+  /** The same object for all requests that go the same way. Absent: straight away. */
+  readonly route?: UpstreamRoute | undefined
   readonly headers: { readonly [name: string]: string }
   readonly body: string
 }

@@ -7,35 +7,23 @@ import * as Https from "node:https"
 import { Effect, Layer } from "effect"
 import type { Readable, Transform } from "node:stream"
 import { DoRequestFailed, stackless } from "../errors/index.ts"
-import { codingsOf, decodersOf } from "./InflateNode.ts"
+import { codingsOf, decodersOf } from "../http/InflateNode.ts"
+import { closePool, makePool, type Options, type Pool, wayOf } from "./PoolNode.ts"
+import {
+  isOfProxy,
+  type Pending,
+  type Proxy,
+  ProxyFailed,
+  refusedByProxy,
+  type TunnelOptions,
+  unreached
+} from "./TunnelNode.ts"
 import { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamSink } from "./Upstream.ts"
 
-/** How the sockets are kept. */
-export interface Options {
-  /** The most sockets to one origin; more calls wait for one. 16,384 when absent. */
-  readonly maxSockets?: number | undefined
-  /** The most idle sockets that are kept for one origin. 256 when absent. */
-  readonly maxFreeSockets?: number | undefined
-  /** How long an idle socket is kept, in milliseconds. 30,000 when absent. */
-  readonly idleMillis?: number | undefined
-  /** The most bytes of a response's headers. 65,536 when absent. */
-  readonly maxHeaderBytes?: number | undefined
-}
+export type { Options } from "./PoolNode.ts"
 
 /** Where a call stands: what its failure is said to have happened during. */
 type Phase = "connecting" | "waiting for the answer" | "reading the answer"
-
-interface Agents {
-  readonly kept: Http.Agent
-  readonly fresh: Http.Agent
-}
-
-interface Pool {
-  readonly http: Agents
-  readonly https: Agents
-  readonly maxHeaderBytes: number
-  closed: boolean
-}
 
 const reasons: { readonly [code: string]: string } = {
   ECONNREFUSED: "the connection was refused",
@@ -53,14 +41,19 @@ const reasons: { readonly [code: string]: string } = {
   ERR_INVALID_HTTP_TOKEN: "a header has a name that is not allowed"
 }
 
+const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | undefined)?.code
+
 // Node's own messages name hosts, addresses and certificates: only the code of an error is told.
 const reasonOf = (error: unknown): string => {
-  const code = (error as { readonly code?: unknown } | undefined)?.code
+  const code = codeOf(error)
+  if (error instanceof ProxyFailed) {
+    return code === undefined ? error.message : `${error.message}: ${reasonOf({ code })}`
+  }
   if (typeof code !== "string") return "the connection broke"
   const known = reasons[code]
   if (known !== undefined) return `${known} (${code})`
   if (code.startsWith("HPE_")) return `the answer is not HTTP (${code})`
-  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO|HOSTNAME_MISMATCH)/.test(code)) {
+  if (/^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO|HOSTNAME_MISMATCH)/.test(code)) {
     return `no secure connection could be made (${code})`
   }
   return `the connection broke (${code})`
@@ -70,7 +63,7 @@ const broken = (reason: string, phase: Phase): DoRequestFailed =>
   stackless(() => new DoRequestFailed({ message: `${reason} while ${phase}` }))
 
 const isStale = (error: unknown): boolean => {
-  const code = (error as { readonly code?: unknown } | undefined)?.code
+  const code = codeOf(error)
   return code === "ECONNRESET" || code === "EPIPE"
 }
 
@@ -82,6 +75,9 @@ class Call implements UpstreamCall {
   private ended = false
   private paused = false
   private phase: Phase = "connecting"
+  /** The request is made of the proxy itself, for it to pass on. */
+  private passedOn = false
+  private readonly pending: Pending = { cancel: undefined }
   private client: Http.ClientRequest | undefined
   private answer: Http.IncomingMessage | undefined
   /** What the answer is read from: itself, or what unpacks it. */
@@ -116,6 +112,8 @@ class Call implements UpstreamCall {
 
   private destroy(): void {
     this.client?.destroy()
+    // A socket that is still being made is not the request's yet.
+    this.pending.cancel?.()
     for (const decoder of this.decoders) decoder.destroy()
   }
 
@@ -146,23 +144,33 @@ class Call implements UpstreamCall {
   private send(fresh: boolean): void {
     const url = new URL(this.request.url)
     const secure = url.protocol === "https:"
-    const agents = secure ? this.pool.https : this.pool.http
+    const way = wayOf(this.pool, this.request.route)
+    const agents = secure ? way.https : way.http
+    const proxy = secure ? undefined : way.proxy
+    this.passedOn = proxy !== undefined
     const body = Buffer.from(this.request.body)
-    const client = (secure ? Https : Http).request(url, {
+    const options: TunnelOptions = {
       method: "POST",
       agent: fresh ? agents.fresh : agents.kept,
       maxHeaderSize: this.pool.maxHeaderBytes,
       // The agent's own time-out is for idle sockets; a socket in use has none here: the relay has its clocks.
       timeout: 0,
+      pending: this.pending,
       headers: {
         accept: "text/event-stream, application/json",
         "content-type": "application/json",
         ...this.request.headers,
         // What is compressed comes late; what comes so all the same is unpacked.
         "accept-encoding": "identity",
-        "content-length": body.length
+        "content-length": body.length,
+        ...(proxy === undefined ? undefined : headersPassedOn(url, proxy))
       }
-    })
+    }
+    const client = secure
+      ? Https.request(url, options)
+      : proxy === undefined
+        ? Http.request(url, options)
+        : Http.request({ ...options, host: proxy.host, port: proxy.port, path: url.href })
     this.client = client
     this.listen(client, secure ? "secureConnect" : "connect")
     client.end(body)
@@ -183,7 +191,8 @@ class Call implements UpstreamCall {
         this.start(true)
         return
       }
-      this.fail(reasonOf(error))
+      const ofProxy = this.passedOn && this.phase === "connecting"
+      this.fail(reasonOf(ofProxy ? unreached(codeOf(error)) : error))
     })
     client.on("response", (answer) => this.read(answer))
     // 101: nobody asked for another protocol.
@@ -198,6 +207,9 @@ class Call implements UpstreamCall {
   private read(answer: Http.IncomingMessage): void {
     if (this.ended) return
     this.answer = answer
+    if (this.passedOn && isOfProxy(answer.statusCode ?? 0, answer.headers)) {
+      return this.fail(reasonOf(refusedByProxy(answer.statusCode ?? 0)))
+    }
     this.phase = "reading the answer"
     answer.on("error", (error) => this.fail(reasonOf(error)))
     answer.on("end", () => {
@@ -250,36 +262,16 @@ class Call implements UpstreamCall {
   }
 }
 
-const makePool = (options: Options): Pool => {
-  const kept = {
-    keepAlive: true,
-    noDelay: true,
-    // The newest socket first: it is the least likely to be dead, and the others may go.
-    scheduling: "lifo",
-    maxSockets: options.maxSockets ?? 16_384,
-    maxFreeSockets: options.maxFreeSockets ?? 256,
-    timeout: options.idleMillis ?? 30_000
-  } as const
-  const fresh = { keepAlive: false, noDelay: true } as const
-  return {
-    http: { kept: new Http.Agent(kept), fresh: new Http.Agent(fresh) },
-    https: { kept: new Https.Agent(kept), fresh: new Https.Agent(fresh) },
-    maxHeaderBytes: options.maxHeaderBytes ?? 65_536,
-    closed: false
-  }
-}
-
-const closePool = (pool: Pool): void => {
-  pool.closed = true
-  for (const agents of [pool.http, pool.https]) {
-    agents.kept.destroy()
-    agents.fresh.destroy()
-  }
-}
+/** What a proxy must be told of a request that it passes on. */
+const headersPassedOn = (url: URL, { authorization }: Proxy): { readonly [name: string]: string } => ({
+  host: url.host,
+  ...(authorization === undefined ? undefined : { "proxy-authorization": authorization })
+})
 
 /**
  * Upstreams over HTTP and HTTPS. When the layer is closed its sockets are, and the calls that use them fail.
  *
+ * - What a proxy itself refuses is a connection that could not be made (`do_request_failed`): no fault of a key.
  * - A redirect is an answer like any other: it is never followed, a key must not travel.
  * - A kept-alive socket that is reset before it has answered with a single byte was dead: the request is made once more,
  *   on a fresh one.

@@ -7,6 +7,7 @@ export type { Disabler, Fact } from "./Fact.ts"
 export type {
   ChannelState,
   Outcome,
+  Patience,
   Picked,
   PickError,
   SelectionOptions,
@@ -18,5 +19,5 @@ export type { Refused } from "./Refusals.ts"
 export { Registry, type RegistryService } from "./Registry.ts"
 export { Selection } from "./Selection.ts"
 export { type Timeouts, TimeoutsSection } from "./TimeoutsSection.ts"
-export { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamSink } from "./Upstream.ts"
+export { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamRoute, type UpstreamSink } from "./Upstream.ts"
 export * as UpstreamNode from "./UpstreamNode.ts"

@@ -3,6 +3,8 @@
  * ignored; every fault is reported with its path, all at once.
  */
 import { Effect, Result } from "effect"
+import { dirname } from "node:path"
+import { isProxyUrl, proxyExpected } from "../channel/ChannelSection.ts"
 import {
   ConfigurationFaults,
   type ConfigurationTree,
@@ -10,12 +12,16 @@ import {
   type Environment,
   type Fault,
   fillIn,
+  type Path,
   Settings,
   type SettingsService,
+  valueAt,
   withValue
 } from "../settings/index.ts"
 import { readConfigurationFile } from "./ConfigurationFile.ts"
+import { proxyOfEnvironment } from "./ProxyEnvironment.ts"
 import { relayFile } from "./RelayFile.ts"
+import { readPem, tlsFaults, type TlsTexts } from "./TlsFiles.ts"
 
 /** `PORT`, which overrides `server.port`: unset and empty are none. */
 const portOf = (environment: Environment): Result.Result<number | undefined, Fault> => {
@@ -25,6 +31,59 @@ const portOf = (environment: Environment): Result.Result<number | undefined, Fau
     ? Result.succeed(Number(value))
     : Result.fail({ path: ["PORT"], message: `expected an integer from 0 to 65535, got ${describeValue(value)}` })
 }
+
+/** A tree with more in it that nobody may see. */
+const withSecret = (tree: ConfigurationTree, path: Path, value: string): ConfigurationTree => ({
+  ...tree,
+  value: withValue(tree.value, path, value),
+  secretPaths: [...tree.secretPaths, path]
+})
+
+const withFaults = (tree: ConfigurationTree, faults: ReadonlyArray<Fault>): ConfigurationTree => ({
+  ...tree,
+  faults: [...tree.faults, ...faults]
+})
+
+const channelsOf = ({ value }: ConfigurationTree): ReadonlyArray<Path> => {
+  const channels = valueAt(value, ["channels"])
+  return Array.isArray(channels) ? channels.map((_, index) => ["channels", index]) : []
+}
+
+/** The tree with the proxy of the environment in each channel that has none of its own. */
+const withProxies = (tree: ConfigurationTree, environment: Environment): ConfigurationTree =>
+  channelsOf(tree).reduce((tree, channel) => {
+    const path = [...channel, "proxy"]
+    const url = valueAt(tree.value, [...channel, "baseUrl"])
+    if ((valueAt(tree.value, path) ?? null) !== null || typeof url !== "string" || !URL.canParse(url)) return tree
+    const found = proxyOfEnvironment(environment, new URL(url))
+    if (found === undefined) return tree
+    return isProxyUrl(found.value)
+      ? withSecret(tree, path, found.value)
+      : withFaults(tree, [{ path: [found.name], message: `expected ${proxyExpected}, got <redacted>` }])
+  }, tree)
+
+const tlsParts = ["ca", "cert", "key"] as const
+
+/** The tree with the texts of the files that are named under `tls`. */
+const withTlsFiles = (tree: ConfigurationTree, folder: string): ConfigurationTree =>
+  channelsOf(tree).reduce((tree, channel) => {
+    let texts: TlsTexts = {}
+    const faults: Array<Fault> = []
+    let read = tree
+    for (const part of tlsParts) {
+      const path = [...channel, "tls", part]
+      const written = valueAt(tree.value, path)
+      if (typeof written !== "string" || written === "") continue
+      const pem = readPem(written, folder)
+      if (Result.isFailure(pem)) faults.push({ path, message: pem.failure })
+      else {
+        texts = { ...texts, [part]: pem.success }
+        read = withSecret(read, path, pem.success)
+      }
+    }
+    faults.push(...tlsFaults(texts).map(([part, message]) => ({ path: [...channel, "tls", part], message })))
+    return withFaults(read, faults)
+  }, tree)
 
 /** A configuration that was accepted. */
 export interface Configuration {
@@ -39,19 +98,21 @@ const withPort = (tree: ConfigurationTree, port: number | undefined): Configurat
 
 /**
  * Decodes a configuration that was parsed already. `name` is what its faults call it; `parseFaults` are reported with
- * the others. Objects may be `Map`s, which keep the order of keys such as `"4"`.
+ * the others. Objects may be `Map`s, which keep the order of keys such as `"4"`. The files that `tls` of a channel names
+ * are read; their paths begin in `folder`.
  */
 export const decodeConfiguration = (
   input: unknown,
   environment: Environment,
   name: string,
-  parseFaults: ReadonlyArray<Fault> = []
+  parseFaults: ReadonlyArray<Fault> = [],
+  folder = "."
 ): Result.Result<Configuration, ConfigurationFaults> => {
   const refuse = (faults: ReadonlyArray<Fault>) => Result.fail(ConfigurationFaults.of(name, faults))
   if (input === null || input === undefined) {
     return refuse([...parseFaults, { path: [], message: "expected an object, got nothing: it is empty" }])
   }
-  const tree = fillIn(input, environment)
+  const tree = withProxies(withTlsFiles(fillIn(input, environment), folder), environment)
   const port = portOf(environment)
   const checked = relayFile.decode(tree)
   const faults = [
@@ -72,5 +133,5 @@ export const loadConfiguration = (
   environment: Environment
 ): Effect.Effect<Configuration, ConfigurationFaults> =>
   Effect.flatMap(readConfigurationFile(file), ({ value, faults }) =>
-    Effect.fromResult(decodeConfiguration(value, environment, file, faults))
+    Effect.fromResult(decodeConfiguration(value, environment, file, faults, dirname(file)))
   )

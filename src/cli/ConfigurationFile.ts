@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml"
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml"
 import { ConfigurationFaults, type Fault, type Path } from "../settings/index.ts"
 
 /** A file that could be parsed. Objects are `Map`s. `faults`: keys that are given twice. */
@@ -20,6 +20,50 @@ const withoutQuotation = (code: string, message: string): string => {
   return first.charAt(0).toLowerCase() + first.slice(1)
 }
 
+/** The tags of what JSON can say: any other's value would be something else than lists, objects and scalars. */
+const plainTags = new Set(
+  ["str", "int", "float", "bool", "null", "map", "seq"].map((name) => `tag:yaml.org,2002:${name}`)
+)
+
+/** Whether what is merged by `<<` is an object, or a list of them. */
+const isMergeable = (document: Document, source: unknown): boolean => {
+  const found = isAlias(source) ? source.resolve(document) : source
+  return (
+    isMap(found) ||
+    (isSeq(found) && found.items.every((item) => isMap(item) || (isAlias(item) && isMap(item.resolve(document)))))
+  )
+}
+
+const isMergeKey = (key: unknown): boolean =>
+  isScalar(key) && (typeof key.value === "symbol" || (key.value === "<<" && key.type === "PLAIN"))
+
+/** What YAML can say and no configuration can mean. */
+const oddities = (document: Document, at: (offset: number) => string): ReadonlyArray<Fault> => {
+  const faults: Array<Fault> = []
+  const fault = (offset: number | undefined, message: string): void => {
+    faults.push({ path: [], message: `${at(offset ?? 0)}: ${message}` })
+  }
+  visit(document, {
+    Alias: (_, alias, around) => {
+      const found = alias.resolve(document)
+      if (found === undefined) fault(alias.range?.[0], "an alias without its anchor before it")
+      else if (around.includes(found)) fault(alias.range?.[0], "an alias of what it stands in")
+    },
+    Value: (_, { range, tag }) => {
+      // One that the parser does not know it has told itself.
+      if (tag === undefined || plainTags.has(tag) || !tag.startsWith("tag:yaml.org,2002:")) return
+      const name = tag.replace("tag:yaml.org,2002:", "!!")
+      fault(range?.[0], `${name} is no plain data: texts, numbers, true, false, null, lists and objects are`)
+    },
+    Pair: (_, { key, value }) => {
+      if (isMergeKey(key) && !isMergeable(document, value)) {
+        fault(isScalar(key) ? key.range?.[0] : undefined, "<< takes an object that has an anchor, or a list of them")
+      }
+    }
+  })
+  return faults
+}
+
 const duplicateKeys = (root: unknown, lineOf: (offset: number) => number): ReadonlyArray<Fault> => {
   const faults: Array<Fault> = []
   const look = (node: unknown, path: Path): void => {
@@ -28,7 +72,7 @@ const duplicateKeys = (root: unknown, lineOf: (offset: number) => number): Reado
     const lines = new Map<string, number>()
     for (const { key, value } of node.items) {
       if (!isScalar(key)) continue
-      const name = String(key.value)
+      const name = isMergeKey(key) ? "<<" : String(key.value)
       const line = lineOf(key.range?.[0] ?? 0)
       const first = lines.get(name)
       if (first === undefined) lines.set(name, line)
@@ -59,12 +103,7 @@ export const parseConfiguration = (file: string, text: string): Effect.Effect<Pa
       path: [],
       message: `${at(pos[0])}: ${withoutQuotation(code, message)}`
     }))
-    visit(document, {
-      Alias: (_, alias) => {
-        if (!isAlias(alias) || alias.resolve(document) !== undefined) return
-        faults.push({ path: [], message: `${at(alias.range?.[0] ?? 0)}: an alias without its anchor before it` })
-      }
-    })
+    faults.push(...oddities(document, at))
     if (faults.length > 0) return Effect.fail(ConfigurationFaults.of(file, faults))
     return Effect.try({
       try: (): ParsedFile => ({
@@ -75,7 +114,8 @@ export const parseConfiguration = (file: string, text: string): Effect.Effect<Pa
     })
   })
 
-const readFault = (error: unknown): string => {
+/** Why a file cannot be read. */
+export const readFault = (error: unknown): string => {
   const code = error instanceof Error && "code" in error ? error.code : undefined
   switch (code) {
     case "ENOENT":

@@ -5,7 +5,7 @@ import { Effect, Exit, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import process from "node:process"
 import { redactText } from "../errors/index.ts"
-import { type EventFields, type EventLevel, lineOf } from "../telemetry/index.ts"
+import { type EventLevel, lineOf } from "../telemetry/index.ts"
 
 /** The version of this package. */
 export const packageVersion = (): string => {
@@ -53,8 +53,27 @@ export const stopSignal: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> 
   })
 })
 
-const logLine = (level: EventLevel, event: string, fields: EventFields): void =>
-  void process.stderr.write(`${lineOf({ timestamp: new Date().toISOString(), level, event, fields })}\n`)
+/**
+ * Takes SIGHUP as long as the scope is open, and says each time that nothing comes of it: whoever sends it wants the
+ * configuration read again, and not the relay dead.
+ */
+export const surviveHangup: Effect.Effect<void, never, Scope.Scope> = Effect.asVoid(
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const onHangup = (): void =>
+        logLine("warning", "reload_failed", {
+          error: "SIGHUP: the configuration is not read again while the relay runs; restart it to take a change"
+        })
+      process.on("SIGHUP", onHangup)
+      return onHangup
+    }),
+    (onHangup) => Effect.sync(() => void process.off("SIGHUP", onHangup))
+  )
+)
+
+const logLine = (level: EventLevel, event: string, fields: { readonly [name: string]: unknown }): void => {
+  process.stderr.write(`${lineOf({ timestamp: new Date().toISOString(), level, event, fields })}\n`)
+}
 
 const logFatal = (event: string, error: unknown): void => {
   const text = error instanceof Error ? (error.stack ?? String(error)) : String(error)

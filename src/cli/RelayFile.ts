@@ -13,6 +13,7 @@ import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
 import { ServerSection } from "../server/ServerSection.ts"
 import { settingsFile } from "../settings/index.ts"
+import { relayRules } from "./RelayRules.ts"
 
 /** The file of a relay. */
 export const relayFile = settingsFile({
@@ -28,5 +29,6 @@ export const relayFile = settingsFile({
     TokensSection,
     ChannelSection
   ],
+  rules: relayRules,
   later: ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
 })

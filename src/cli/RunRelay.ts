@@ -6,7 +6,7 @@ import { createServer } from "node:net"
 import { serve, type ServeError, type ServerOptions, ServerSection, storeLayer } from "../server/index.ts"
 import { banner } from "./Banner.ts"
 import type { Configuration } from "./Configuration.ts"
-import { packageVersion, printErr, printOut, stopSignal } from "./Process.ts"
+import { packageVersion, printErr, printOut, stopSignal, surviveHangup } from "./Process.ts"
 
 const isTaken = ({ host, port }: ServerOptions): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
@@ -48,13 +48,14 @@ const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration) {
 })
 
 /**
- * Runs a relay until a signal stops it, and gives the exit code: 0 when it was stopped in time, or while it waited for its
+ * Runs a relay until SIGTERM or SIGINT stops it, and gives the exit code: 0 when it was stopped in time, or while it waited for its
  * store; 1 when it could not start (said on stderr), its grace ran out, or another process has its store. `notes` are printed after the banner.
  */
 export const runRelay = (configuration: Configuration, notes: ReadonlyArray<string> = []): Effect.Effect<number> =>
   Effect.scoped(
     Effect.gen(function* () {
       const signal = yield* stopSignal
+      yield* surviveHangup
       const server = yield* Effect.raceFirst(serveInTurn(configuration), Effect.as(signal, undefined))
       if (server === undefined) return 0
       yield* printOut(

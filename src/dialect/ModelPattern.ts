@@ -53,3 +53,37 @@ export const isExactModel = (pattern: string): boolean => !pattern.includes("*")
  */
 export const mapModel = (mapping: ReadonlyArray<readonly [pattern: string, model: string]>, name: string): string =>
   mapping.find(([pattern]) => matchesModel(pattern, name))?.[1] ?? name
+
+/**
+ * Whether some name matches both patterns. Quadratic in their lengths: for configurations, not for requests.
+ *
+ * ```ts import.meta.vitest
+ * import { patternsMeet } from "effect-resilience/dialect"
+ *
+ * patternsMeet("gpt-*", "*-mini") // => true
+ * patternsMeet("gpt-*", "o3*") // => false
+ * ```
+ */
+export const patternsMeet = (a: string, b: string): boolean => {
+  // Row by row from the end: whether the rest of `a` from here and the rest of `b` from each place have a name in common.
+  let below: ReadonlyArray<boolean> = []
+  for (let i = a.length; i >= 0; i--) {
+    const row = Array<boolean>(b.length + 1).fill(false)
+    for (let j = b.length; j >= 0; j--) {
+      const right = row[j + 1] === true
+      row[j] =
+        (i === a.length && j === b.length) ||
+        (a[i] === "*" && (below[j] === true || right)) ||
+        (b[j] === "*" && (right || below[j] === true)) ||
+        (i < a.length && a[i] === b[j] && below[j + 1] === true)
+    }
+    below = row
+  }
+  return below[0] === true
+}
+
+/**
+ * Whether whatever matches `pattern` matches `general` too: a star of `pattern` may be anything, so only a star of
+ * `general` can stand for it.
+ */
+export const patternCovers = (general: string, pattern: string): boolean => matchesModel(general, pattern)

@@ -2,7 +2,15 @@
  * Checking what a client sent: all that is wrong with it, at once, each with its path.
  */
 import { Result } from "effect"
-import { BadRequestBody, type Detail, InvalidRequest, stackless } from "../errors/index.ts"
+import {
+  BadRequestBody,
+  type Detail,
+  excerpt,
+  InvalidRequest,
+  isNameSized,
+  longestName,
+  stackless
+} from "../errors/index.ts"
 import { isObject, type JsonObject, parseJson } from "./Json.ts"
 import { beyondLimits, type JsonLimits } from "./JsonScan.ts"
 
@@ -45,7 +53,7 @@ export const makeComplaints = (): { readonly complain: Complain; readonly detail
   return {
     details,
     complain: (field, message, code) => {
-      if (details.length < maxDetails) details.push({ field, message, code })
+      if (details.length < maxDetails) details.push({ field: excerpt(field, longestName), message, code })
     }
   }
 }
@@ -104,4 +112,19 @@ export const checkOptionalFields = (
     const value = object[field]
     if (value !== undefined && value !== null) checkField(value, prefix + field, kind, complain)
   }
+}
+
+/**
+ * Checks how long a name is, if it is one: what it names is told again in events, log lines and what is stored, so that it
+ * must not be a book. Whether it must be there, and be a text, is another's to check.
+ */
+export const checkName = (value: unknown, field: string, complain: Complain): void => {
+  if (typeof value !== "string" || isNameSized(value)) return
+  complain(field, `must be at most ${longestName} characters long`, "too_long")
+}
+
+/** Checks the name of a model, which is never empty. */
+export const checkModelName = (model: string, complain: Complain): void => {
+  if (model === "") complain("model", "must not be empty", "too_short")
+  else checkName(model, "model", complain)
 }

@@ -7,6 +7,7 @@
  * anywhere, what may repeat before it fails is bounded.
  */
 import * as Redacted from "effect/Redacted"
+import { excerpt } from "./TextBounds.ts"
 
 const mask = "***"
 
@@ -134,10 +135,17 @@ export const redactText = (text: string): string => {
 const secretKey =
   /(?:^|[-_.])(?:authorization|credentials?|cookies?|passwd|pwd|passphrase)$|(?:token|secret|password|api[-_ ]?key|(?:access|secret|private|signing)[-_ ]?key|authorization|set-cookie)$/i
 
+/** Whether what stands under a name is secret: a header, a field. */
+export const isSecretName = (name: string): boolean => secretKey.test(name)
+
 /** How far `redactValue` looks into a value. */
 export interface RedactOptions {
   /** The deepest level that is shown. Default 8. */
   readonly maxDepth?: number | undefined
+  /** Done to each text before anything else: what masks the secrets that are known (`Secrets`). Default: nothing. */
+  readonly mask?: ((text: string) => string) | undefined
+  /** The longest text that is shown, in UTF-16 units. What is longer is cut before it is looked at. Default: any. */
+  readonly maxText?: number | undefined
 }
 
 /**
@@ -155,7 +163,12 @@ export interface RedactOptions {
  * ```
  */
 export const redactValue = (value: unknown, options?: RedactOptions): unknown =>
-  redactAt(value, options?.maxDepth ?? 8, [])
+  redactAt(value, options?.mask ?? unmasked, options?.maxDepth ?? 8, options?.maxText ?? Number.POSITIVE_INFINITY, [])
+
+const unmasked = (text: string): string => text
+
+/** How much more of a long text is masked than is shown: a secret that is cut could not be known any more. */
+const beforeMasking = 4
 
 const redacted = "<redacted>"
 // A name of a field, and no key of an API: those are longer.
@@ -165,24 +178,40 @@ const plainName = /^[A-Za-z_]{1,24}$/
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
 
-const redactAt = (value: unknown, depth: number, above: ReadonlyArray<object>): unknown => {
-  if (typeof value === "string") return oneWord.test(value) && !keyShape.test(value) ? value : redactText(value)
+type Mask = (text: string) => string
+
+const maskMost = (text: string, mask: Mask, most: number): string => mask(excerpt(text, most * beforeMasking))
+
+const redactMost = (text: string, mask: Mask, most: number): string =>
+  redactText(excerpt(maskMost(text, mask, most), most))
+
+const redactAt = (
+  value: unknown,
+  mask: Mask,
+  depth: number,
+  maxText: number,
+  above: ReadonlyArray<object>
+): unknown => {
+  if (typeof value === "string") {
+    const known = maskMost(value, mask, maxText)
+    return oneWord.test(known) && !keyShape.test(known) ? known : redactText(excerpt(known, maxText))
+  }
   if (typeof value === "symbol" || typeof value === "function") return `<${typeof value}>`
   if (typeof value !== "object" || value === null) return value
   if (Redacted.isRedacted(value)) return redacted
   if (above.includes(value)) return "<circular>"
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "<invalid date>" : value.toISOString()
-  if (value instanceof URL) return redactText(value.href)
+  if (value instanceof URL) return redactMost(value.href, mask, maxText)
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`
   if (depth <= 0) return "<deep>"
   const path = [...above, value]
-  const inside = (item: unknown) => redactAt(item, depth - 1, path)
+  const inside = (item: unknown) => redactAt(item, mask, depth - 1, maxText, path)
   if (Array.isArray(value)) return value.map(inside)
   if (value instanceof Set) return Array.from(value, inside)
   const fields: { [key: string]: unknown } = {}
   const put = (key: string, item: unknown): void => {
-    const name = plainName.test(key) ? key : redactText(key)
-    const shown = secretKey.test(key) && item !== undefined && item !== null ? redacted : inside(item)
+    const name = plainName.test(key) ? key : redactMost(key, mask, maxText)
+    const shown = isSecretName(key) && item !== undefined && item !== null ? redacted : inside(item)
     // Only this one name would be taken for something else than a field.
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
     else fields[name] = shown
@@ -193,7 +222,7 @@ const redactAt = (value: unknown, depth: number, above: ReadonlyArray<object>): 
   // These are not enumerable in an error.
   return Object.fromEntries([
     ["name", value.name],
-    ["message", redactText(value.message)],
+    ["message", redactMost(value.message, mask, maxText)],
     ...(value.cause === undefined ? [] : [["cause", inside(value.cause)] as const]),
     ...Object.entries(fields)
   ])

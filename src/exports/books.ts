@@ -4,12 +4,20 @@
  *
  * Its Layers are built on `effect/sql` and `effect/reactivity`, which Effect 4.1 marks unstable.
  */
+import * as BooksMemoryNode from "../books/BooksMemoryNode.ts"
+import * as BooksPostgresNode from "../books/BooksPostgresNode.ts"
+import * as BooksSqliteNode from "../books/BooksSqliteNode.ts"
 
 // The service, and where its books are
 export { Books, type BooksHealth, type BooksModule, type Pending } from "../books/index.ts"
-export * as BooksMemoryNode from "../books/BooksMemoryNode.ts"
-export * as BooksPostgresNode from "../books/BooksPostgresNode.ts"
-export * as BooksSqliteNode from "../books/BooksSqliteNode.ts"
+export {
+  /** Books in memory, gone with the process: for tests. */
+  BooksMemoryNode,
+  /** Books in PostgreSQL, for several relays at once, through `@effect/sql-pg`. */
+  BooksPostgresNode,
+  /** Books in a SQLite file. */
+  BooksSqliteNode
+}
 
 // Statements
 export { type Engine, join, literally, type Row, type Sql, sql, type SqlValue } from "../books/index.ts"

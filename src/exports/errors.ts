@@ -126,6 +126,8 @@ export {
 
 // Without secrets.
 export { type RedactOptions, redactText, redactValue } from "../errors/Redaction.ts"
+export { makeSecrets, Secrets, type SecretsService } from "../errors/Secrets.ts"
+export { maskError } from "../errors/MaskError.ts"
 
 // Stream faults, after Kitex.
 export {

@@ -33,5 +33,6 @@ export {
   normaliseOrigin,
   originAllowed,
   parseHost,
-  requestAllowed
+  requestAllowed,
+  type RequestSource
 } from "../http/index.ts"

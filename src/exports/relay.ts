@@ -98,6 +98,7 @@ export {
   type Fact,
   keyId,
   type Outcome,
+  type Patience,
   type Picked,
   type PickError,
   type Refused,
@@ -110,8 +111,10 @@ export {
   type Tried,
   Upstream,
   type UpstreamCall,
+  /** Calls to upstreams over sockets. */
   UpstreamNode,
   type UpstreamRequest,
+  type UpstreamRoute,
   type UpstreamSink,
   type Wanted
 } from "../channel/index.ts"
@@ -147,7 +150,9 @@ export {
   type Frames,
   type IdempotencyKey,
   JournalStore,
+  /** Answers in memory: for tests, and for a relay whose answers need not outlive it. */
   JournalStoreMemory,
+  /** Answers in a SQLite file: what was shown survives the process. */
   JournalStoreSqliteNode,
   type NewRecord,
   type Outcome as StreamOutcome,
@@ -175,6 +180,7 @@ export {
   TokenRate,
   Tokens,
   TokenSettings,
+  /** Tokens of the configuration file, alone or beside those of the books. */
   TokensNode,
   TokensUnavailable,
   TokensWithoutBooks,

@@ -17,6 +17,7 @@ export {
 
 // How a key is declared
 export {
+  /** How a key is declared: its check, its default, and what is said of it. */
   Fields,
   LongMillis,
   Millis,

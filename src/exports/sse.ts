@@ -4,7 +4,10 @@
  */
 
 // As streams
-export { SseStream } from "../sse/index.ts"
+export {
+  /** Server-sent events as streams: bytes to events, and events to bytes. */
+  SseStream
+} from "../sse/index.ts"
 
 // Reading
 export { makeSseParser, type SseEvent, type SseOverflow, type SseParser, type SseParserOptions } from "../sse/index.ts"

@@ -2,6 +2,7 @@
  * `effect-resilience/telemetry`: where log lines and metrics go. What is told, and under which names, is beside what
  * tells it. `EventLogNode` is for Node; the text of Prometheus is loaded when it is first printed.
  */
+import * as EventLogNode from "../telemetry/EventLogNode.ts"
 
 // Log lines
 export {
@@ -12,7 +13,10 @@ export {
   lineOf,
   type LoggedEvent
 } from "../telemetry/index.ts"
-export * as EventLogNode from "../telemetry/EventLogNode.ts"
+export {
+  /** The log of a process: one JSON object a line, on stderr. */
+  EventLogNode
+}
 
 // Metrics
 export {

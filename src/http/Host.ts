@@ -15,6 +15,18 @@ export interface Guard {
   readonly port: number
   /** Other origins that may ask, such as `https://app.example.com`. */
   readonly origins: ReadonlyArray<string>
+  /** Whether what is asked for is a page for people, to which any site may link. Default: no. */
+  readonly page?: boolean | undefined
+}
+
+/** What a request says of whom it is for and where it comes from: headers of these names. */
+export interface RequestSource {
+  readonly host?: string | undefined
+  readonly origin?: string | undefined
+  readonly "sec-fetch-site"?: string | undefined
+  readonly "sec-fetch-mode"?: string | undefined
+  readonly "sec-fetch-dest"?: string | undefined
+  readonly referer?: string | undefined
 }
 
 const hostPattern = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/
@@ -86,8 +98,43 @@ export const originAllowed = (
   return itsPort === port || (host !== undefined && url.host === host.trim().toLowerCase())
 }
 
-/** Whether a guarded server may answer a request with these headers, by both rules. */
-export const requestAllowed = (
-  headers: { readonly host?: string | undefined; readonly origin?: string | undefined },
-  guard: Guard
-): boolean => hostAllowed(headers.host, guard) && originAllowed(headers.origin, headers.host, guard)
+/** A whole window goes there: no picture, script or frame of another page. */
+const opensPage = ({ "sec-fetch-dest": dest, "sec-fetch-mode": mode }: RequestSource): boolean =>
+  mode?.toLowerCase() === "navigate" && (dest === undefined || dest.toLowerCase() === "document")
+
+/**
+ * Whether a guarded server may answer where no `Origin` says who asks: browsers send none with a picture, a script or a
+ * link. `Sec-Fetch-Site` says then whether another site's page asks (`cross-site`), or one of another port of this machine
+ * (`same-site`); such a page may only open a window on a `page`. A browser too old for it sends its page as `Referer`.
+ */
+const siteAllowed = (source: RequestSource, guard: Guard): boolean => {
+  const site = source["sec-fetch-site"]?.toLowerCase()
+  if (site === undefined) {
+    return guard.page === true || source.referer === undefined || refererAllowed(source.referer, source.host, guard)
+  }
+  return (site !== "cross-site" && site !== "same-site") || (guard.page === true && opensPage(source))
+}
+
+// A page of no site at all (`about:client`, a local file) has nothing that could be compared.
+const refererAllowed = (referer: string, host: string | undefined, guard: Guard): boolean => {
+  const origin = normaliseOrigin(referer)
+  return origin === undefined || originAllowed(origin, host, guard)
+}
+
+/**
+ * Whether a guarded server may answer a request with these headers: by its host, and by its origin or, where it names
+ * none, by what else its browser says of the page that asks. A client that is no browser says nothing, and is answered.
+ *
+ * ```ts import.meta.vitest
+ * import { requestAllowed } from "effect-resilience/http"
+ *
+ * const guard = { port: 8080, origins: ["https://app.example.com"] }
+ * requestAllowed({ host: "localhost:8080" }, guard) // => true
+ * requestAllowed({ host: "localhost:8080", "sec-fetch-site": "cross-site" }, guard) // => false
+ * requestAllowed({ host: "localhost:8080", "sec-fetch-site": "cross-site", origin: "https://app.example.com" }, guard)
+ * // => true
+ * ```
+ */
+export const requestAllowed = (source: RequestSource, guard: Guard): boolean =>
+  hostAllowed(source.host, guard) &&
+  (source.origin === undefined ? siteAllowed(source, guard) : originAllowed(source.origin, source.host, guard))

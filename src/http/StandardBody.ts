@@ -2,7 +2,7 @@
  * The body of an HTTP error: our own, and `application/problem+json` for who asks for it. Pure: whoever answers says
  * which request it was and what time it is.
  */
-import { catalogue, coarseCode, describe, type Detail, type ResilienceError } from "../errors/index.ts"
+import { catalogue, coarseCode, describe, type Detail, excerpt, type ResilienceError } from "../errors/index.ts"
 import { bodyAsked } from "./Accept.ts"
 import { publicDetails, publicMessage } from "./PublicMessage.ts"
 import { retryHeaders } from "./RetryHeaders.ts"
@@ -11,7 +11,7 @@ import { retryHeaders } from "./RetryHeaders.ts"
 export interface FailedRequest {
   readonly requestId: string
   readonly method: string
-  /** The path of the URL; a query or a fragment is cut off. */
+  /** The path of the URL; a query or a fragment is cut off, and what is longer than any path. */
   readonly path: string
   /** The time now, in epoch milliseconds. */
   readonly now: number
@@ -55,7 +55,10 @@ export interface ErrorAnswer {
   readonly body: string
 }
 
-const bare = (path: string): string => /^[^?#]*/.exec(path)![0]
+/** The longest path that is told, in UTF-16 units. */
+const longestPath = 1024
+
+const bare = (path: string): string => excerpt(/^[^?#]*/.exec(path)![0], longestPath)
 
 /** An error as our own body. */
 export const standardBody = (error: ResilienceError, request: FailedRequest): StandardBody => {

@@ -18,7 +18,7 @@ export interface GroupCommit {
   /** Each of these puts a change of a stream into the next commit. */
   readonly begin: (hub: Hub, record: NewRecord) => void
   readonly append: (hub: Hub, frame: string) => void
-  readonly note: (hub: Hub, note: string) => void
+  readonly note: (hub: Hub, note: () => string) => void
   readonly end: (hub: Hub, end: End) => void
   /** Gives up what is gathered of a stream: its writer is gone. */
   readonly drop: (hub: Hub) => void
@@ -59,6 +59,8 @@ export class Gathered implements Share {
   begins: NewRecord | undefined
   frames: GatheredFrames | undefined
   note: string | undefined
+  /** Gives the note. It is asked when the commit is made, with all that the share holds. */
+  noted: (() => string) | undefined
   end: End | undefined
   private readonly own: GatheredFrames = { text: "", lengths: [] }
 
@@ -84,6 +86,7 @@ export class Gathered implements Share {
     this.begins = undefined
     this.frames = undefined
     this.note = undefined
+    this.noted = undefined
     this.end = undefined
     this.own.text = ""
   }
@@ -143,6 +146,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     for (const share of batch) {
       share.hub.underWay = share
       share.hub.gathered = undefined
+      share.note = share.noted?.()
     }
     commit(batch, (reply) => {
       for (const share of batch) share.hub.underWay = undefined
@@ -196,7 +200,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     },
     note: (hub, note) => {
       const share = gather(hub)
-      if (share !== undefined) share.note = note
+      if (share !== undefined) share.noted = note
     },
     end: (hub, end) => {
       const share = gather(hub)

@@ -8,7 +8,7 @@
  */
 import type { Duration } from "effect"
 import { Effect, Layer } from "effect"
-import { type QueryDataError, stackless, UpdateDataError } from "../errors/index.ts"
+import { QueryDataError, stackless, UpdateDataError } from "../errors/index.ts"
 import { type Sqlite, open } from "../store/SqliteNode.ts"
 import type { StreamId } from "./Cursor.ts"
 import { FramePage } from "./Frames.ts"
@@ -37,7 +37,23 @@ export const layer = (options: {
   readonly wait?: Duration.Input | undefined
   readonly onWait?: (() => void) | undefined
 }): Layer.Layer<JournalStore, UpdateDataError | QueryDataError> =>
-  Layer.effect(JournalStore, Effect.map(open({ ...options, application, migrations }), over))
+  Layer.effect(
+    JournalStore,
+    Effect.flatMap(open({ ...options, application, migrations }), (sqlite) =>
+      // A table that is not there is found when what asks it is prepared.
+      Effect.try({ try: () => over(sqlite), catch: (cause) => damaged(sqlite.path, cause) })
+    )
+  )
+
+const damaged = (path: string, cause: unknown): QueryDataError => {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return stackless(
+    () =>
+      new QueryDataError({
+        message: `the store at ${path} is damaged (${said}): restore it from a copy, or move it away to begin anew`
+      })
+  )
+}
 
 const hasEnded = { epoch: 0, length: 0, ended: true } as const
 const committed: Fate = { _tag: "Committed", cancel: undefined }

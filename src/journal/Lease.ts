@@ -43,8 +43,11 @@ export interface Lease {
   readonly nextSeq: () => number
   /** Appends one encoded frame. Ignored after `end` and after a fault. */
   readonly append: (frame: string) => void
-  /** Replaces the stream's note with the next commit. Ignored after `end` and after a fault. */
-  readonly note: (note: string) => void
+  /**
+   * Replaces the stream's note with the next commit, which asks for the text: of several in a turn only the last is
+   * written. It must not throw. Ignored after `end` and after a fault.
+   */
+  readonly note: (note: () => string) => void
   /** The last frame that was appended is the terminal one. Ignored after a fault, and when called again. */
   readonly end: (end: LeaseEnd) => void
   /**

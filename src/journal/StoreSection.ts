@@ -10,8 +10,9 @@ const schema = section(
     type: withDefault(choice(["sqlite", "memory"], ["redis"]), "sqlite", "Where answers are kept."),
     path: optional(
       text(
-        'the path of a file (for no file: type "memory")',
-        (value) => value !== ":memory:" && /^[^\0]+$/.test(value),
+        'the path of a file (for no file: type "memory"), with "${HOME}" for a home',
+        // No shell reads it: a folder of that name would be made.
+        (value) => value !== ":memory:" && /^[^\0]+$/.test(value) && !/^~(?:\/|$)|\$[A-Z_(]/.test(value),
         {
           minLength: 1
         }

@@ -67,7 +67,7 @@ export class Writer implements HubWriter, Lease {
     this.next++
   }
 
-  note(note: string): void {
+  note(note: () => string): void {
     if (this.state === "open") this.group.note(this.hub, note)
   }
 

@@ -154,7 +154,7 @@ export const exitIsFailure = <A, E>(exit: Exit.Exit<A, E>, predicate: Predicate<
 
 /**
  * How long an error asks us to wait, in milliseconds: its `retryAfterMillis`, if it is a number and not negative; else what
- * an error of Effect says (`retryAfter`, or the headers of its response).
+ * an error of Effect, of an SDK or of a fetch library says (`RetryHints.fromError`).
  */
 export const retryAfterMillisOf = (error: unknown): number | undefined => {
   if (typeof error !== "object" || error === null) return undefined

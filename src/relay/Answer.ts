@@ -12,7 +12,7 @@ import {
   type Payload,
   type Replayed
 } from "../dialect/index.ts"
-import { blameOf, LeaseLost, type ResilienceError, stackless } from "../errors/index.ts"
+import { blameOf, LeaseLost, maskError, type ResilienceError, stackless } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
 import type { AnswerRef } from "./Events.ts"
 import type { Kept } from "./AnswerLength.ts"
@@ -38,6 +38,8 @@ export interface AnswerContext {
   readonly now: () => number
   /** The time of day, epoch milliseconds: for what is shown, and for what another process reads. */
   readonly wall: () => number
+  /** Takes the secrets that are known out of a text. */
+  readonly mask: (text: string) => string
 }
 
 /** What a request is to the relay, once it has been checked. */
@@ -79,6 +81,22 @@ type State =
 const running: State = { _tag: "Running" }
 const left: State = { _tag: "Left" }
 
+/** An attempt under way. */
+export interface UnderWay {
+  readonly target: Target
+  readonly number: number
+  readonly mode: TrailEntry["mode"]
+  readonly startedAt: number
+  /** What its upstream says goes here. */
+  readonly machine: Machine
+  /** What its target has no words for and was not told. */
+  dropped: ReadonlyArray<string>
+  /** The body that was sent. */
+  sent: string
+  /** Told when too much waits to be written, and when there is room again. */
+  onPressure: ((full: boolean) => void) | undefined
+}
+
 /** One answer. */
 export class Answer {
   readonly id: string
@@ -86,23 +104,18 @@ export class Answer {
   /** What was set when it started. */
   readonly settings: AnswerSettings
   readonly lease: Lease
-  readonly machine: Machine
+  /** What is shown comes out of it. */
+  machine: Machine
   /** The attempts that have ended. */
   readonly trail: Array<TrailEntry> = []
   /** What was tried. */
   pursuit: Pursuit = untried
   /** The attempt under way. */
-  current:
-    | {
-        readonly target: Target
-        readonly number: number
-        readonly mode: TrailEntry["mode"]
-        /** By `now`. */
-        readonly startedAt: number
-      }
-    | undefined
-  /** What the target of the attempt under way has no words for and was not told. */
-  dropped: ReadonlyArray<string> = []
+  current: UnderWay | undefined
+  /** A second one beside it, while neither has said anything. */
+  beside: UnderWay | undefined
+  /** Told which machine has something to show, before the first of it is shown. */
+  onFirst: ((machine: Machine) => void) | undefined
   /** When it was asked for, epoch milliseconds. */
   readonly createdAt: number
   /**
@@ -141,6 +154,7 @@ export class Answer {
       streamId: lease.id,
       owner: start.owner,
       model: start.request.model,
+      listed: context.selection.models().includes(start.request.model),
       dialect: start.dialect.name,
       delivery: start.request.delivery
     }
@@ -153,7 +167,15 @@ export class Answer {
         includeUsage: start.request.includeUsage,
         debug: context.debug
       })
-    this.machine = new Machine({
+    this.machine = this.makeMachine()
+    this.forsaken = restored !== undefined
+    if (restored !== undefined) this.restore(restored)
+  }
+
+  /** A machine for this answer that has seen nothing. Of several the one is the answer's that `prefer` makes it. */
+  makeMachine(): Machine {
+    const { context, start } = this
+    const machine: Machine = new Machine({
       encoder: this.encoder,
       choices: start.request.choices,
       inputEstimate: start.request.inputEstimate,
@@ -161,10 +183,11 @@ export class Answer {
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {
+          this.onFirst?.(machine)
           this.attemptShownAt = context.now()
           const afterMillis = this.attemptShownAt - this.startedAt
           const model = this.current?.target.model ?? start.request.model
-          this.shown = { model, dropped: this.dropped, afterMillis }
+          this.shown = { model, dropped: this.current?.dropped ?? [], afterMillis }
           context.events.tell({ _tag: "Committed", answer: this.ref, afterMillis })
           this.note("streaming")
         },
@@ -176,16 +199,16 @@ export class Answer {
         }
       }
     })
-    this.forsaken = restored !== undefined
-    if (restored !== undefined) this.restore(restored)
+    return machine
   }
 
   private restore({ goneSince, kept, note, pursuit, replayed }: Restored): void {
     this.machine.restore(replayed, note, kept)
     this.trail.push(...note.trail)
-    if (note.open !== undefined) {
+    for (const open of [note.open, note.beside]) {
+      if (open === undefined) continue
       const error = stackless(() => new LeaseLost({}))
-      this.trail.push(lostEntry(note.open, error, Math.max(0, goneSince - note.open.startedAt)))
+      this.trail.push(lostEntry(open, error, Math.max(0, goneSince - open.startedAt)))
     }
     this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
     this.shown = note.shown
@@ -215,9 +238,35 @@ export class Answer {
     return this.state._tag === "Ended" ? this.state.error : undefined
   }
 
+  /** What the target whose content was first shown has no words for and was not told. */
+  get dropped(): ReadonlyArray<string> {
+    return this.shown?.dropped ?? []
+  }
+
   /** How many attempts were begun. */
   get attempts(): number {
     return this.pursuit.attempts
+  }
+
+  /** An attempt begins, and counts. */
+  begin(target: Target, mode: TrailEntry["mode"], machine = this.machine): UnderWay {
+    const number = this.attempts + 1
+    this.pursuit = { ...this.pursuit, attempts: number }
+    const startedAt = this.context.now()
+    return { target, number, mode, startedAt, machine, dropped: [], sent: "", onPressure: undefined }
+  }
+
+  /** Of two attempts under way this one is the answer's from now on. */
+  prefer(attempt: UnderWay): void {
+    this.current = attempt
+    this.beside = undefined
+    this.machine = attempt.machine
+  }
+
+  /** Too much waits to be written, or there is room again: all that is under way is told. */
+  readonly press = (full: boolean): void => {
+    this.current?.onPressure?.(full)
+    this.beside?.onPressure?.(full)
   }
 
   /** Appends what is sent at once, before any upstream has answered. */
@@ -228,8 +277,9 @@ export class Answer {
   }
 
   /** Ends the answer badly, once. */
-  fail(error: ResilienceError): void {
+  fail(cause: ResilienceError): void {
     if (this.ended) return
+    const error = maskError(cause, this.context.mask)
     this.state = { _tag: "Ended", error }
     this.machine.fail(error, error.retryAfterMillis)
     this.finish(blameOf(error) === "cancelled" ? "cancelled" : "error", error)
@@ -277,7 +327,7 @@ export class Answer {
 
   /** Says in the journal's note how the answer stands. */
   note(status: NoteStatus): void {
-    this.lease.note(encodeNote(this.asNote(status, undefined)))
+    this.lease.note(() => encodeNote(this.asNote(status, undefined)))
   }
 
   /** What there is to say of it now. */
@@ -292,7 +342,8 @@ export class Answer {
       leave,
       pursuit: hintsMoved(this.pursuit, this.context.wall() - this.context.now()),
       trail: this.trail,
-      open: this.openAttempt(),
+      open: this.openAttempt(this.current),
+      beside: this.openAttempt(this.beside),
       shown: this.shown,
       finish: this.machine.finishing,
       costs: this.machine.costs(),
@@ -300,9 +351,9 @@ export class Answer {
     }
   }
 
-  private openAttempt(): OpenAttempt | undefined {
-    if (this.current === undefined) return undefined
-    const { mode, number, startedAt, target } = this.current
+  private openAttempt(attempt: UnderWay | undefined): OpenAttempt | undefined {
+    if (attempt === undefined) return undefined
+    const { mode, number, startedAt, target } = attempt
     const { channel, keyIndex, model } = target
     const { now, wall } = this.context
     return { attempt: number, channel: channel.id, key: keyIndex, model, mode, startedAt: wall() - (now() - startedAt) }
@@ -310,7 +361,7 @@ export class Answer {
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
     const { owner, request, requestId } = this.start
-    this.lease.note(encodeNote(this.asNote(status, error)))
+    this.lease.note(() => encodeNote(this.asNote(status, error)))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,
@@ -329,14 +380,17 @@ export class Answer {
   }
 
   private tellEnd(error: ResilienceError | undefined): void {
-    const { attempts, machine, ref, shown, startedAt, trail } = this
+    const { attempts, machine, pursuit, ref, shown, startedAt, trail } = this
     this.context.events.tell({
       _tag: "StreamEnded",
       answer: ref,
       error,
+      ended: error === undefined ? machine.ended : undefined,
       tokenCount: machine.tokenCount,
       usage: machine.usage(),
       attempts,
+      continuations: pursuit.continuations,
+      dropped: shown?.dropped ?? [],
       trail,
       firstContentMillis: shown?.afterMillis,
       durationMillis: this.context.now() - startedAt

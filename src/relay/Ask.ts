@@ -3,7 +3,7 @@
  * same answer that a client of `/chat` reads, with all that the relay does for it.
  */
 import { Result, Stream } from "effect"
-import { clientDialects, makePayloadReader, type Payload } from "../dialect/index.ts"
+import { clientDialects, type Ended, makePayloadReader, type Payload } from "../dialect/index.ts"
 import { type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
 import type { Frames } from "./FrameStream.ts"
 import { decodeNote } from "./Note.ts"
@@ -55,6 +55,7 @@ export type AnswerEvent = { readonly id: string } & (
       readonly _tag: "Done"
       readonly fullContent: string
       readonly finishReason: string
+      readonly ended: Ended
       readonly tokenCount: number
       readonly attempts: number
       readonly usage: { readonly inputTokens: number; readonly outputTokens: number; readonly estimated: boolean }
@@ -87,6 +88,7 @@ interface Wire {
   readonly seam: "exact" | "overlap" | "restart" | "ambiguous"
   readonly full_content: string
   readonly finish_reason: string
+  readonly ended: Ended
   readonly token_count: number
   readonly attempts: number
   readonly usage: { readonly input_tokens: number; readonly output_tokens: number; readonly estimated: boolean }
@@ -121,6 +123,7 @@ const eventOf = (id: string, { data, event }: Payload): AnswerEvent | undefined 
         id,
         fullContent: said.full_content,
         finishReason: said.finish_reason,
+        ended: said.ended,
         tokenCount: said.token_count,
         attempts: said.attempts,
         usage: {

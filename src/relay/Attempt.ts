@@ -12,13 +12,23 @@ import {
   headerOf,
   type HttpAnswer,
   isContent,
-  type UpstreamDialect
+  type UpstreamDialect,
+  upstreamRequestId
 } from "../dialect/index.ts"
-import { BadResponse, InternalError, ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
+import {
+  BadResponse,
+  InternalError,
+  maskError,
+  ReadResponseBodyFailed,
+  type ResilienceError,
+  Secrets,
+  stackless
+} from "../errors/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
 import { answered, content, hold, release } from "../stream/index.ts"
 import { bodyKind } from "./BodyKind.ts"
 import type { Machine, Verdict } from "./Machine.ts"
+import { withoutQuotations } from "./Quotation.ts"
 import { type AttemptLimits, type Progress, startProgress, type Watchdog } from "./Watchdog.ts"
 
 /** How an attempt ended. */
@@ -28,6 +38,10 @@ export interface AttemptEnd {
   readonly byStatus: boolean
   /** The upstream's status, after `statusMapping`; absent where it did not answer. */
   readonly status: number | undefined
+  /** The upstream's own id of the request, where it gave one. */
+  readonly upstreamRequestId?: string | undefined
+  /** What the upstream said of its failure, without secrets and without what the request holds too: for logs. */
+  readonly said?: string | undefined
 }
 
 /** The largest body of an answer that is not a stream, in bytes. */
@@ -45,39 +59,45 @@ const broken = (error: ResilienceError, byStatus = false, status?: number): Atte
   status
 })
 
+/** Where what an upstream says goes. */
+export type Fed = Pick<Machine, "eof" | "loss" | "phase" | "step">
+
 /** What an attempt needs. */
 export interface AttemptOptions {
   readonly target: Target
   readonly dialect: UpstreamDialect
   readonly request: AnswerRequest
   readonly encoded: Encoded
-  readonly machine: Machine
+  readonly machine: Fed
   readonly limits: AttemptLimits
   readonly watchdog: Watchdog
   /** Who writes what the call gives says when too much of it waits to be written, and when there is room again. */
   readonly onPressure: (listener: (full: boolean) => void) => void
+  /** The upstream has begun to answer, and well. */
+  readonly onAnswered: () => void
   /** How the answer ends is known, or is so no longer; told with the frames that were shown till then. */
   readonly onFinishing: () => void
 }
 
 /** Runs one attempt. It cannot fail: a failure is how it ended. Interrupting it closes the upstream's socket at once. */
 export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, never, Upstream> =>
-  Effect.flatMap(Upstream, (upstream) =>
+  Effect.flatMap(Effect.all([Upstream, Secrets]), ([upstream, { mask }]) =>
     Effect.clockWith((clock) =>
       Effect.callback<AttemptEnd>((resume) => {
         const { dialect, limits, machine, target, watchdog } = options
         const progress = startProgress(MonotonicClock.wholeMillis(clock), limits)
         let ended: AttemptEnd | undefined
         let call: UpstreamCall | undefined
-        const finish = (end: AttemptEnd): void => {
+        const finish = (made: AttemptEnd): void => {
           if (ended !== undefined) return
+          const end: AttemptEnd = { ...withoutSecrets(made, mask, options.encoded), upstreamRequestId: requestId() }
           ended = end
           watch.stop()
           // A call may end before `open` has returned it.
           if (call !== undefined) letGo(call, end)
           resume(Effect.succeed(end))
         }
-        const { classify, sink } = makeSink(options, progress, clock, finish, () => watch.sooner())
+        const { classify, requestId, sink } = makeSink(options, progress, clock, mask, finish, () => watch.sooner())
         const watch = watchdog.watch({
           progress,
           limits,
@@ -103,6 +123,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
               stream: target.channel.stream,
               request: options.request
             }),
+            route: target.channel,
             headers: {
               ...dialect.headers(target.key === undefined ? undefined : Redacted.value(target.key), options.request),
               "content-type": "application/json",
@@ -144,13 +165,27 @@ const letGo = (call: UpstreamCall, end: AttemptEnd): void => {
   setTimeout(() => call.abort(), endingGrace).unref()
 }
 
+/** What goes on from here is told to clients, logs and the store: here the errors of upstreams begin. */
+const withoutSecrets = (end: AttemptEnd, mask: (text: string) => string, { body }: Encoded): AttemptEnd => {
+  if (end.verdict._tag !== "Broken") return end
+  const error = maskError(end.verdict.error, mask)
+  const words = error.upstream?.message
+  const said = words === undefined ? undefined : withoutQuotations(words, body)
+  return { ...end, verdict: { _tag: "Broken", error }, said }
+}
+
 const makeSink = (
   options: AttemptOptions,
   progress: Progress,
   clock: Clock.Clock,
+  mask: (text: string) => string,
   finish: (end: AttemptEnd) => void,
   sooner: () => void
-): { readonly sink: UpstreamSink; readonly classify: () => AttemptEnd } => {
+): {
+  readonly sink: UpstreamSink
+  readonly classify: () => AttemptEnd
+  readonly requestId: () => string | undefined
+} => {
   const { dialect, encoded, machine, target } = options
   let mode: "unknown" | "stream" | "whole" | "error" = "unknown"
   let answer: HttpAnswer = { status: 0, headers: {}, body: "", now: 0 }
@@ -190,7 +225,11 @@ const makeSink = (
     maxEventBytes: maxWholeBody,
     onFrame: (name, data) => {
       if (done) return
-      const event = decoder.step(name, data)
+      let event = decoder.step(name, data)
+      if (event._tag === "Fault") {
+        const clean = mask(data)
+        if (clean !== data) event = decoder.step(name, clean)
+      }
       if (event._tag === "Delta" && (event.finish !== undefined || isContent(event))) {
         content(progress.clocks, MonotonicClock.wholeMillis(clock))
       }
@@ -203,8 +242,11 @@ const makeSink = (
     body: Buffer.concat(chunks).toString("utf8"),
     now: clock.currentTimeMillisUnsafe()
   })
+  // A secret goes before the words are cut: what is left of it could not be known any more. What is no error is the
+  // answer, and passes as it came.
+  const masked = (answer: HttpAnswer): HttpAnswer => ({ ...answer, body: mask(answer.body) })
   const classify = (): AttemptEnd => {
-    const classified = classifyAnswer(whole())
+    const classified = classifyAnswer(masked(whole()))
     return broken(classified.error, classified.byStatus, progress.status)
   }
   const failed = (): void => {
@@ -212,7 +254,10 @@ const makeSink = (
     finish(classify())
   }
   const readWhole = (): void => {
-    for (const event of dialect.decodeWhole(whole(), encoded)) {
+    const read = whole()
+    const events = dialect.decodeWhole(read, encoded)
+    const fails = events.some(({ _tag }) => _tag === "Fault")
+    for (const event of fails ? dialect.decodeWhole(masked(read), encoded) : events) {
       if (!done) settle(machine.step(event))
     }
     settle(machine.eof())
@@ -239,7 +284,8 @@ const makeSink = (
       answer = { status: mapped, headers, body: "", now: clock.currentTimeMillisUnsafe() }
       const success = mapped >= 200 && mapped <= 299
       labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
-      if (!success) {
+      if (success) options.onAnswered()
+      else {
         mode = "error"
         progress.failedAt = MonotonicClock.wholeMillis(clock)
         sooner()
@@ -284,5 +330,9 @@ const makeSink = (
       else settle(machine.loss(error))
     })
   }
-  return { sink, classify }
+  const requestId = (): string | undefined => {
+    const id = upstreamRequestId(answer.headers)
+    return id === undefined ? undefined : mask(id)
+  }
+  return { sink, classify, requestId }
 }

@@ -5,12 +5,20 @@
  */
 import { Effect, Random } from "effect"
 import type { Outcome, Picked, Target, Upstream, Wanted } from "../channel/index.ts"
-import { type ContinuationAsked, type ContinuationMode, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
-import { BadResponse, ClientGone, DeadlineExceeded, type ResilienceError, stackless } from "../errors/index.ts"
+import { type ContinuationAsked, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
+import {
+  BadResponse,
+  ClientGone,
+  DeadlineExceeded,
+  fewNames,
+  type ResilienceError,
+  stackless
+} from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
-import type { Answer, AnswerContext } from "./Answer.ts"
-import { attempt, type AttemptEnd } from "./Attempt.ts"
-import { continuable, continuationModes, splices } from "./Decision.ts"
+import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
+import { attempt, type AttemptEnd, type Fed } from "./Attempt.ts"
+import { continuable, continuationModes, isRoomier, roomOf, splices } from "./Decision.ts"
+import { hedgeAfter, hedged } from "./Hedging.ts"
 import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
 import { passedOver, type TrailEntry, trailEntry } from "./Trail.ts"
@@ -24,9 +32,6 @@ export const defaultPrompt =
 export const runAttempts = (answer: Answer, context: AnswerContext): Effect.Effect<void, never, Upstream> =>
   Effect.suspend(() => new Attempts(answer, context).run())
 
-/** How the answer goes on from what was shown; `restart` when that was only reasoning. */
-type Mode = ContinuationMode | "restart"
-
 type Ask = Extract<Pursuit.Step, { readonly _tag: "Ask" }>
 
 class Attempts {
@@ -36,8 +41,6 @@ class Attempts {
   private step: Ask = Pursuit.anybody
   /** What targets do not take. */
   private readonly learned: Learned
-  /** The body of the attempt under way. */
-  private sent = ""
   /** The fields that each channel has no words for. */
   private readonly wordless = new Map<string, ReadonlyArray<string>>()
 
@@ -58,18 +61,35 @@ class Attempts {
       }
       const picked = yield* this.pick()
       if (picked === undefined) continue
-      const mode = this.prepare(picked)
-      if (mode !== undefined) {
+      // It may have waited in line, for all of its time, or until nobody was there any more.
+      if (answer.ended || this.remaining() <= 0 || (answer.left && answer.attempts > 0)) {
+        picked.release(ignored)
+        continue
+      }
+      const begun = this.prepare(picked)
+      if (begun.mode !== undefined) {
         // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
         yield* Effect.ignore(answer.lease.committed).pipe(
           Effect.onInterrupt(() => Effect.sync(() => picked.release(ignored)))
         )
         if (answer.ended) return picked.release(ignored)
       }
-      const end = yield* this.ask(picked, mode)
-      yield* this.conclude(picked, mode, end)
+      const after = hedgeAfter(answer, begun)
+      const left =
+        after === undefined
+          ? { picked, attempt: begun, end: yield* this.ask(picked, begun, begun.machine) }
+          : yield* hedged(answer, context, this.loop, after, { picked, attempt: begun })
+      yield* this.conclude(left.picked, left.attempt, left.end)
     }
   })
+
+  /** What two attempts side by side have of it. */
+  private readonly loop = {
+    ask: (picked: Picked, begun: UnderWay, machine: Fed) => this.ask(picked, begun, machine),
+    wanted: () => this.wanted(Pursuit.anybody),
+    settle: (picked: Picked, begun: UnderWay, end: AttemptEnd) => this.settle(picked, begun, end),
+    close: (picked: Picked, begun: UnderWay, error: ResilienceError) => this.close(picked, begun, error)
+  }
 
   private readonly remaining = (): number => this.answer.deadlineAt - this.context.now()
 
@@ -107,31 +127,48 @@ class Attempts {
         return yield* this.pickAgain(next.value.channel.id)
       }
     }
-    const choice = yield* Effect.result(selection.pick(wanted))
+    const choice = yield* Effect.result(selection.pick(this.waiting(wanted)))
     this.step = Pursuit.anybody
     if (choice._tag === "Failure") {
+      if (this.remaining() <= 0) return undefined
       if (step.only === undefined) {
         this.take(Pursuit.giveUp(pursuit, this.final() ?? choice.failure, context.now()))
       } else answer.pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
       return undefined
     }
     const picked = choice.success
-    if (!fresh && !step.announced) this.announce(picked.target.channel.id, 0)
+    const { id } = picked.target.channel
+    // It was waited for, and is asked again: that is a retry.
+    if (!fresh && step.only === undefined && pursuit.failed.includes(id) && !this.spend()) {
+      picked.release(ignored)
+      this.take(Pursuit.giveUp(pursuit, this.final()!, context.now()))
+      return undefined
+    }
+    if (!fresh && !step.announced) this.announce(id, 0)
     return picked
   })
+
+  /** The same, where it may be waited for a channel. */
+  private waiting(wanted: Wanted): Wanted {
+    const { pursuit, settings } = this.answer
+    const { waitUpTo } = pursuit.broke === undefined ? settings.retry : settings.recovery
+    return { ...wanted, wait: { upToMillis: waitUpTo, leftMillis: this.remaining() } }
+  }
 
   private wanted({ only, otherKey }: Pick<Ask, "only" | "otherKey">): Wanted {
     const { machine, pursuit, start } = this.answer
     const continuing = pursuit.broke !== undefined && machine.text !== ""
     const spliced = continuing && splices(start.request, machine.text)
+    const { outgrown } = pursuit
+    const suits = (target: Target): boolean =>
+      (outgrown === undefined || isRoomier(roomOf(target), outgrown)) &&
+      (!continuing || (spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))))
     return {
       model: start.request.model,
       tried: Pursuit.triedOf(pursuit),
       only,
       otherKey,
-      suits: continuing
-        ? (target) => spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))
-        : undefined,
+      suits: continuing || outgrown !== undefined ? suits : undefined,
       unsaid: this.unsaid
     }
   }
@@ -155,33 +192,39 @@ class Attempts {
   private readonly pickAgain = Effect.fnUntraced({ self: this }, function* (this: Attempts, channel: string) {
     const { answer, context } = this
     this.step = Pursuit.anybody
-    const decided = Pursuit.again(answer.pursuit, channel, yield* this.facts(() => true))
+    const decided = Pursuit.again(answer.pursuit, channel, yield* this.facts())
     if (decided._tag === "GiveUp") {
       this.take(decided)
       return undefined
     }
     this.announce(channel, decided.delayMillis)
     yield* this.sleep(decided.delayMillis)
-    const again = yield* Effect.result(context.selection.pick(this.wanted({ only: channel, otherKey: false })))
+    const { selection } = context
+    const again = yield* selection.pick(this.waiting(this.wanted({ only: channel, otherKey: false }))).pipe(
+      // Somebody else's failure has sent it to rest meanwhile.
+      Effect.catch(() => selection.pick(this.waiting(this.wanted(Pursuit.anybody)))),
+      Effect.result
+    )
     if (again._tag === "Success") return again.success
+    if (this.remaining() <= 0) return undefined
     this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? again.failure, context.now()))
     return undefined
   })
 
-  /** Tells the machine what comes, and gives the mode of a continuation. */
-  private prepare(picked: Picked): Mode | undefined {
+  /** Tells the machine what comes: an attempt is begun. */
+  private prepare(picked: Picked): UnderWay {
     const { answer, context } = this
     const { target } = picked
     const { id } = target.channel
-    const { attempts, broke, previous } = answer.pursuit
+    const { broke, previous } = answer.pursuit
     if (previous !== undefined && previous.channel !== id) {
       context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: previous.channel, to: id })
     }
     const modes = broke === undefined ? [] : continuationModes(answer.start.request, target, this.learned.modes(target))
     const mode =
       broke === undefined ? undefined : answer.machine.text === "" ? "restart" : (modes[0] ?? ("message" as const))
-    answer.pursuit = { ...answer.pursuit, attempts: attempts + 1 }
-    answer.current = { target, number: attempts + 1, mode, startedAt: context.now() }
+    const begun = answer.begin(target, mode)
+    answer.current = begun
     if (broke === undefined || mode === undefined) answer.machine.begin(target.model)
     else {
       const unproven = mode === "prefill" && target.channel.continuation === "auto"
@@ -189,11 +232,12 @@ class Attempts {
     }
     // Who is asked is known to whoever takes the answer up.
     answer.note(answer.machine.committed ? "streaming" : "started")
-    return mode
+    return begun
   }
 
-  private ask(picked: Picked, mode: Mode | undefined): Effect.Effect<AttemptEnd, never, Upstream> {
+  private ask(picked: Picked, begun: UnderWay, machine: Fed): Effect.Effect<AttemptEnd, never, Upstream> {
     const { answer, context } = this
+    const { mode } = begun
     const { target } = picked
     const dialect = upstreamDialectOf(target.channel.dialect)
     const { request } = answer.start
@@ -201,13 +245,12 @@ class Attempts {
     context.events.tell({
       _tag: "AttemptBegan",
       answer: answer.ref,
-      attempt: answer.attempts,
+      attempt: begun.number,
       channel: target.channel.id,
       key: target.keyIndex,
       model: target.model,
       mode
     })
-    answer.dropped = []
     const encoding = dialect.encode({
       request,
       model: target.model,
@@ -225,28 +268,38 @@ class Attempts {
       })
     }
     const encoded: Encoded = encoding.success
-    this.sent = encoded.body
-    answer.dropped = encoded.dropped
+    begun.sent = encoded.body
+    begun.dropped = fewNames(encoded.dropped)
     return Effect.onInterrupt(
       attempt({
         target,
         dialect,
         request,
         encoded,
-        machine: answer.machine,
+        machine,
         limits: this.limits(picked),
         watchdog: context.watchdog,
-        onPressure: (listener) => answer.lease.onPressure(listener),
+        onPressure: (listener) => {
+          begun.onPressure = listener
+          answer.lease.onPressure(answer.press)
+        },
+        onAnswered: picked.taken,
         onFinishing: () => answer.note("streaming")
       }),
       () =>
         Effect.sync(() => {
-          picked.release(ignored)
-          const error = answer.failure ?? stackless(() => new ClientGone({}))
-          const verdict = { _tag: "Broken", error } as const
-          answer.trail.push(this.entry(target, mode, { verdict, byStatus: false, status: undefined }, error))
+          // One that was closed for another has been told of already.
+          if (answer.current !== begun && answer.beside !== begun) return
+          this.close(picked, begun, answer.failure ?? stackless(() => new ClientGone({})))
         })
     )
+  }
+
+  /** An attempt is given up, for a reason that is not its own. */
+  private close(picked: Picked, begun: UnderWay, error: ResilienceError): void {
+    picked.release(ignored)
+    const verdict = { _tag: "Broken", error } as const
+    this.answer.trail.push(this.entry(begun, { verdict, byStatus: false, status: undefined }, error))
   }
 
   private limits({ last, target }: Picked): AttemptLimits {
@@ -266,7 +319,7 @@ class Attempts {
     }
   }
 
-  private continuation(mode: Mode | undefined): ContinuationAsked | undefined {
+  private continuation(mode: UnderWay["mode"]): ContinuationAsked | undefined {
     const partial = this.answer.machine.text
     switch (mode) {
       case "prefill":
@@ -281,42 +334,51 @@ class Attempts {
     }
   }
 
+  /** Tells all who have to know how an attempt ended; gives its failure, if it was one. */
+  private settle(picked: Picked, begun: UnderWay, end: AttemptEnd): Pursuit.Failed | undefined {
+    const { answer, context } = this
+    const { target } = picked
+    const { channel, keyIndex } = target
+    const { mode, sent } = begun
+    const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
+    const refusal = this.learned.from(target, mode === "restart" ? undefined : mode, end, sent)
+    picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined))
+    const entry = this.entry(begun, end, error)
+    answer.trail.push(entry)
+    if (end.verdict._tag === "Complete") answer.settings.budget.success(context.now(), 0)
+    if (refusal === undefined && error === undefined) return undefined
+    if (refusal === undefined && error?._tag !== "DeadlineExceeded") answer.settings.budget.failure(context.now())
+    return {
+      // A refused mode may be told without an error: the answer was begun anew.
+      error: error ?? begunAnew(),
+      channel: channel.id,
+      keyIndex,
+      keyCount: channel.keys.length,
+      room: roomOf(target),
+      silentMillis: entry.durationMillis,
+      continuing: mode !== undefined,
+      refusal,
+      statusForbids: end.byStatus && end.status !== undefined && !answer.settings.retry.statuses(end.status)
+    }
+  }
+
   /** Draws what is due from how an attempt ended. */
   private readonly conclude = Effect.fnUntraced(
     { self: this },
-    function* (this: Attempts, picked: Picked, mode: Mode | undefined, end: AttemptEnd) {
-      const { answer, context } = this
+    function* (this: Attempts, picked: Picked, begun: UnderWay, end: AttemptEnd) {
+      const { answer } = this
       const { target } = picked
-      const { channel, keyIndex } = target
-      const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
-      const refusal = this.learned.from(target, mode === "restart" ? undefined : mode, end, this.sent)
-      picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined))
-      answer.trail.push(this.entry(target, mode, end, error))
-      if (end.verdict._tag === "Complete") {
-        answer.settings.budget.success(context.now(), 0)
-        return answer.complete()
-      }
-      if (refusal === undefined && error === undefined) return
-      if (refusal === undefined && error?._tag !== "DeadlineExceeded") answer.settings.budget.failure(context.now())
-      const [pursuit, step] = Pursuit.next(
-        answer.pursuit,
-        {
-          // A refused mode may be told without an error: the answer was begun anew.
-          error: error ?? begunAnew(),
-          channel: channel.id,
-          keyIndex,
-          keyCount: channel.keys.length,
-          continuing: mode !== undefined,
-          refusal,
-          statusForbids: end.byStatus && end.status !== undefined && !answer.settings.retry.statuses(end.status)
-        },
-        {
-          ...(yield* this.facts(() => this.isUsable(target))),
-          otherwise:
-            refusal?._tag === "Field" ||
-            continuationModes(answer.start.request, target, this.learned.modes(target)).length > 0
-        }
-      )
+      const failed = this.settle(picked, begun, end)
+      if (end.verdict._tag === "Complete") return answer.complete()
+      if (failed === undefined) return
+      const [pursuit, step] = Pursuit.next(answer.pursuit, failed, {
+        ...(yield* this.facts()),
+        usable: () => this.isUsable(target),
+        fresh: () => this.fresh(target),
+        otherwise:
+          failed.refusal?._tag === "Field" ||
+          continuationModes(answer.start.request, target, this.learned.modes(target)).length > 0
+      })
       answer.pursuit = pursuit
       if (this.take(step)) return
       // What was tried is known to whoever takes the answer up.
@@ -329,7 +391,7 @@ class Attempts {
     }
   )
 
-  private facts(usable: () => boolean): Effect.Effect<Omit<Pursuit.Facts, "otherwise">> {
+  private facts(): Effect.Effect<Omit<Pursuit.Facts, "fresh" | "otherwise" | "usable">> {
     const { answer, context } = this
     const { machine, start } = answer
     const { phase } = machine
@@ -346,10 +408,23 @@ class Attempts {
           : phase._tag === "Joining"
             ? "joining"
             : "shown",
-      usable,
-      // It governs what is asked again, never the first move to another channel nor a continuation.
-      budget: () => answer.settings.budget.retry(context.now(), answer.pursuit.first) !== RetryBudgetState.refused
+      budget: () => this.spend()
     }))
+  }
+
+  /** Takes one retry from the budget: it governs what is asked again, never the first move to another nor a continuation. */
+  private spend(): boolean {
+    const { pursuit, settings } = this.answer
+    return settings.budget.retry(this.context.now(), pursuit.first) !== RetryBudgetState.refused
+  }
+
+  /** How many channels could be asked now that were not, once this one was. */
+  private fresh({ channel }: Target): number {
+    const { answer, context } = this
+    return context.selection.fresh({
+      ...this.wanted(Pursuit.anybody),
+      tried: Pursuit.askedOf(answer.pursuit, channel.id)
+    })
   }
 
   /** Whether a channel could be asked again now. */
@@ -382,27 +457,25 @@ class Attempts {
     })
   }
 
-  private entry(
-    target: Target,
-    mode: Mode | undefined,
-    end: AttemptEnd,
-    error: ResilienceError | undefined
-  ): TrailEntry {
+  private entry(begun: UnderWay, end: AttemptEnd, error: ResilienceError | undefined): TrailEntry {
     const { answer, context } = this
-    const { number, startedAt } = answer.current!
-    answer.current = undefined
+    const { dropped, mode, number, startedAt, target } = begun
+    if (answer.current === begun) answer.current = undefined
+    else answer.beside = undefined
     const durationMillis = context.now() - startedAt
     const entry = trailEntry({
       attempt: number,
       target,
       mode,
       status: end.status,
+      upstreamRequestId: end.upstreamRequestId,
       error,
       durationMillis,
-      dropped: answer.dropped
+      dropped
     })
     const firstContentMillis = answer.attemptShownAt === undefined ? undefined : answer.attemptShownAt - startedAt
-    context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, firstContentMillis })
+    const { said } = end
+    context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, said, firstContentMillis })
     return entry
   }
 

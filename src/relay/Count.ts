@@ -9,12 +9,14 @@ import {
   BadResponseBody,
   ChannelResponseTimeExceeded,
   DeadlineExceeded,
+  maskError,
   ReadResponseBodyFailed,
   type ResilienceError,
   stackless
 } from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
 import type { AnswerContext } from "./Answer.ts"
+import { isRoomier, roomOf } from "./Decision.ts"
 import * as Pursuit from "./Pursuit.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
@@ -43,7 +45,7 @@ const ignored: Outcome = { _tag: "Ignored" }
 export const count = (
   request: AnswerRequest,
   timeoutMillis: number,
-  context: Pick<AnswerContext, "now" | "selection" | "snapshot" | "wall">
+  context: Pick<AnswerContext, "mask" | "now" | "selection" | "snapshot" | "wall">
 ): Effect.Effect<Counted, never, Upstream> =>
   Effect.gen(function* () {
     const { now, selection } = context
@@ -69,7 +71,9 @@ export const count = (
             : Pursuit.triedOf(pursuit),
         only: step.only,
         otherKey: step.otherKey,
-        suits: ({ channel }: Target) => channel.dialect === request.dialect
+        suits: (target: Target) =>
+          target.channel.dialect === request.dialect &&
+          (pursuit.outgrown === undefined || isRoomier(roomOf(target), pursuit.outgrown))
       }
       const choice = yield* Effect.result(selection.pick(wanted))
       if (choice._tag === "Failure") {
@@ -116,6 +120,8 @@ export const count = (
           channel: channel.id,
           keyIndex: target.keyIndex,
           keyCount: channel.keys.length,
+          room: roomOf(target),
+          silentMillis: now() - askedAt,
           continuing: false,
           refusal: undefined,
           statusForbids: asked.byStatus && asked.status !== undefined && !settings.retry.statuses(asked.status)
@@ -129,6 +135,7 @@ export const count = (
           phase: "unseen",
           otherwise: false,
           usable: () => selection.usable({ ...wanted, only: channel.id }),
+          fresh: () => selection.fresh({ ...wanted, only: undefined, tried: Pursuit.askedOf(pursuit, channel.id) }),
           budget: () => settings.budget.retry(now(), asked.error) !== RetryBudgetState.refused
         }
       )
@@ -161,7 +168,7 @@ const askOne = (
   target: Target,
   { timeouts }: AnswerSettings,
   remaining: number,
-  { now, wall }: Pick<AnswerContext, "now" | "wall">
+  { mask, now, wall }: Pick<AnswerContext, "mask" | "now" | "wall">
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.suspend(() => {
     const { channel, model } = target
@@ -179,7 +186,7 @@ const askOne = (
     const clocks = { ...timeouts, ...channel.timeouts }
     const limitMillis = Math.min(remaining, clocks.headers, channel.timeouts.total ?? Number.POSITIVE_INFINITY)
     const beganAt = now()
-    return Effect.timeoutOrElse(post(request, target, encoding.success, wall), {
+    return Effect.timeoutOrElse(post(request, target, encoding.success, wall, mask), {
       duration: limitMillis,
       orElse: () =>
         Effect.sync(() =>
@@ -197,7 +204,8 @@ const post = (
   request: AnswerRequest,
   { channel, key, model }: Target,
   encoded: Encoded,
-  wall: () => number
+  wall: () => number,
+  mask: (text: string) => string
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.flatMap(Upstream, (upstream) =>
     Effect.callback<Asked>((resume) => {
@@ -213,8 +221,8 @@ const post = (
         const answer = { ...head, body: Buffer.concat(chunks).toString("utf8"), now: wall() }
         const { status } = answer
         if (status < 200 || status > 299) {
-          const { byStatus, error } = classify(answer)
-          return finish(failed(error, status, byStatus))
+          const { byStatus, error } = classify({ ...answer, body: mask(answer.body) })
+          return finish(failed(maskError(error, mask), status, byStatus))
         }
         if (dialect.counted?.(answer.body) !== undefined) {
           return finish({ _tag: "Counted", body: answer.body, status })
@@ -229,6 +237,7 @@ const post = (
       const call = upstream.open(
         {
           url: dialect.endpoint({ baseUrl: channel.baseUrl, model, stream: false, request }),
+          route: channel,
           headers: {
             ...dialect.headers(key === undefined ? undefined : Redacted.value(key), request),
             "content-type": "application/json",

@@ -58,11 +58,19 @@ export interface Failed {
   readonly statusForbids: boolean
   /** Further attempts that the request may still make. */
   readonly attemptsLeft: number
+  /** Channels that could be asked now and were not yet. */
+  readonly fresh: number
+  /** How long the attempt had shown nothing, in milliseconds. */
+  readonly silentMillis: number
+  /** The request moved to another model already because it was too long for one. */
+  readonly outgrew: boolean
   /** How often this channel was asked again already, and how often it may be. */
   readonly sameChannelUsed: number
   readonly sameChannelLimit: number
   /** The channel has another key that has not failed in this request. */
   readonly otherKey: boolean
+  /** The channel was asked with as many keys as it may be while others wait. */
+  readonly keysSpent: boolean
   /** The longest hint that is waited out, in milliseconds. */
   readonly waitUpTo: number
   /** The backoff that a retry would wait, in milliseconds. */
@@ -84,10 +92,22 @@ export type Next =
 const stopped: Next = { _tag: "Stop" }
 const move: Next = { _tag: "OtherChannel" }
 
+/** What somebody waits for a channel that says nothing, and would wait again if it were asked once more, in milliseconds. */
+const patientMillis = 3000
+
+/**
+ * Whether a channel may be asked again before another is. Each that was not asked keeps an attempt; a channel has its
+ * share of keys; and what has failed after a long silence is likely to be silent as long again.
+ */
+const mayStay = ({ attemptsLeft, fresh, keysSpent, otherKey, silentMillis }: Failed): boolean =>
+  fresh === 0 || (attemptsLeft > fresh && silentMillis <= patientMillis && !(otherKey && keysSpent))
+
 /** Decides what follows a failure before the commit point. Total over blames, and without time or chance of its own. */
 export const decide = (failed: Failed): Next => {
   const rule = ruleOf(blameOf(failed.error))
   if (failed.attemptsLeft <= 0 || failed.statusForbids || failed.remaining <= 0) return stopped
+  if (isTooLong(failed.error)) return failed.outgrew ? stopped : move
+  if (rule.same !== "never" && !mayStay(failed)) return move
   const again = (delayMillis: number): Next =>
     failed.sameChannelUsed < failed.sameChannelLimit && delayMillis < failed.remaining
       ? { _tag: "SameChannel", delayMillis }
@@ -109,6 +129,24 @@ export const decide = (failed: Failed): Next => {
       return again(0)
   }
 }
+
+/** The request is longer than the model takes. */
+export const isTooLong = (error: ResilienceError): boolean => codeOf(error) === "context_length_exceeded"
+
+/** What a target takes: a model, by the name that it has there, and of how many tokens at most, where its channel says it. */
+export interface Room {
+  readonly model: string
+  readonly contextTokens: number | null
+}
+
+/** What a target takes. */
+export const roomOf = ({ channel, model }: Target): Room => ({ model, contextTokens: channel.contextTokens })
+
+/** Whether a target may take what was too long for another one: more tokens where both say it, else another model. */
+export const isRoomier = (one: Room, other: Room): boolean =>
+  one.contextTokens !== null && other.contextTokens !== null
+    ? one.contextTokens > other.contextTokens
+    : one.model !== other.model
 
 /**
  * The modes in which a target may go on from a partial answer, in the order in which they are tried: what its channel says,

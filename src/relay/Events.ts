@@ -6,7 +6,7 @@
  * call for each sink; sinks run at once, in whatever callback or fiber tells it, so they must not block.
  */
 import type { ChannelEvent } from "../channel/index.ts"
-import type { Seam, Usage } from "../dialect/index.ts"
+import type { Ended, Seam, Usage } from "../dialect/index.ts"
 import { InternalError, type ResilienceError } from "../errors/index.ts"
 import type { TrailEntry } from "./Trail.ts"
 
@@ -18,6 +18,8 @@ export interface AnswerRef {
   readonly owner: string
   /** The model that the client named. */
   readonly model: string
+  /** Whether a channel lists exactly that name. Else it is of the client's making, and no label of a metric. */
+  readonly listed: boolean
   /** The client's dialect. */
   readonly dialect: string
   /** Whether the client gets events, or one body in the end. */
@@ -42,6 +44,7 @@ export type RelayEvent =
     }
   /**
    * An attempt is over. `entry` says where and how; `error` is why, and has what the upstream said (`error.upstream`).
+   * `said` is its message without what the request holds too, so that a log may have it. Neither holds a known secret.
    * `firstContentMillis`: from the attempt's begin to the first content of it that was shown.
    */
   | {
@@ -49,6 +52,7 @@ export type RelayEvent =
       readonly answer: AnswerRef
       readonly entry: TrailEntry
       readonly error: ResilienceError | undefined
+      readonly said?: string | undefined
       readonly firstContentMillis: number | undefined
     }
   /** A request moved from one channel to another. */
@@ -65,21 +69,38 @@ export type RelayEvent =
   /**
    * An answer has ended: well, or with `error`. `trail` is the answer's own list: an attempt that was under way when the
    * answer ended is told, and is in it, a moment later. `firstContentMillis`: from the request to what was shown first.
+   * `continuations`: how often it went on, or was to go on, from what was shown. `ended`: how, where it ended well.
+   * `dropped`: the fields of the request that the channel whose content was shown first was not told.
    */
   | {
       readonly _tag: "StreamEnded"
       readonly answer: AnswerRef
       readonly error: ResilienceError | undefined
+      readonly ended: Ended | undefined
       readonly tokenCount: number
       /** Over all attempts that showed something of the answer; estimated where no upstream said it. */
       readonly usage: Usage
       readonly attempts: number
+      readonly continuations: number
+      readonly dropped: ReadonlyArray<string>
       readonly trail: ReadonlyArray<TrailEntry>
       readonly firstContentMillis: number | undefined
       readonly durationMillis: number
     }
   /** An answer is given up without an end: this relay stops, and another process may go on with it. */
   | { readonly _tag: "StreamAbandoned"; readonly answer: AnswerRef; readonly durationMillis: number }
+  /**
+   * A request was answered with an error, and nothing was begun for it: no other event tells of it. `generates`: it was
+   * for an answer. `path` has no query, and is as long as its client liked.
+   */
+  | {
+      readonly _tag: "RequestRefused"
+      readonly requestId: string
+      readonly method: string
+      readonly path: string
+      readonly error: ResilienceError
+      readonly generates: boolean
+    }
   /** A reader left, or was let go. The request is the reader's, not the answer's. */
   | { readonly _tag: "ReaderClosed"; readonly requestId: string; readonly streamId: string }
   /** What happens to channels is declared beside what picks them. */
@@ -122,6 +143,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   Committed: handler,
   StreamEnded: handler,
   StreamAbandoned: handler,
+  RequestRefused: handler,
   ReaderClosed: handler,
   ChannelAdded: handler,
   ChannelRemoved: handler,

@@ -1,15 +1,30 @@
 /**
- * The log of a relay: which of its events are a line, and with which fields. The names are the contract's.
+ * The log of a relay: which of its events are a line, and with which fields. The names are the contract's, and those that
+ * the error log has. `docs/operations/reading-logs.md` reads them.
+ *
+ * What ends in `_ms` is milliseconds; `duration` is seconds.
  */
-import { describe, type ResilienceError } from "../errors/index.ts"
-import type { EventLog } from "../telemetry/index.ts"
-import type { AnswerRef, Sink } from "./Events.ts"
+import { keyId } from "../channel/index.ts"
+import { describe, excerpt, type ResilienceError } from "../errors/index.ts"
+import type { EventFields, EventLog } from "../telemetry/index.ts"
+import type { AnswerRef, RelayEvent, Sink } from "./Events.ts"
+import { refusalLog } from "./RefusalLog.ts"
+import { endedBy, failoversOf, type TrailEntry } from "./Trail.ts"
 
 const seconds = (millis: number): number => Math.round(millis) / 1000
 
+const wholeMillis = (millis: number | undefined): number | undefined =>
+  millis === undefined ? undefined : Math.round(millis)
+
+/** The most of an upstream's message that is logged, in UTF-16 units. */
+const maxSaid = 500
+
+/** How many answers are remembered that have ended, so that their readers' leaving is told with what they read. */
+const maxEnded = 4096
+
 /**
- * What the log says of an error. An upstream's own words may quote the prompt, so they are not logged: its code or type
- * stands for them.
+ * What the log says of an error. An upstream's own words may quote the prompt, so they are not logged here: its code or
+ * type stands for them. (The line of the attempt has them, without what they quote.)
  */
 const loggedText = (error: ResilienceError): string => {
   const { message: words, code, type } = error.upstream ?? {}
@@ -24,64 +39,203 @@ const ids = ({ requestId, streamId }: Pick<AnswerRef, "requestId" | "streamId">)
   stream_id: streamId
 })
 
+/** Who asked for what. (A field `token` would be taken for a secret.) */
+const asked = ({ model, owner }: AnswerRef) => ({ token_name: owner === "" ? undefined : owner, model })
+
 const faults = (error: ResilienceError) => {
   const { blame, code, severity } = describe(error)
   return { level: severity, fields: { class: blame, code, error: loggedText(error) } }
 }
 
+/** Which clock ran out, what it allowed, and what had passed. */
+const clockOf = (error: ResilienceError): EventFields => {
+  switch (error._tag) {
+    case "ChannelResponseTimeExceeded": {
+      const { elapsedMillis, limitMillis, phase } = error
+      // The upstream's own clock: nobody knows what it allowed.
+      if (phase === "upstream") return { clock: phase }
+      return { clock: phase, limit_ms: wholeMillis(limitMillis), elapsed_ms: wholeMillis(elapsedMillis) }
+    }
+    case "DeadlineExceeded":
+      return { clock: "total", limit_ms: wholeMillis(error.limitMillis), elapsed_ms: wholeMillis(error.elapsedMillis) }
+    default:
+      return {}
+  }
+}
+
+/** The channel, key and model of an attempt. */
+const place = ({ channel, key, model }: Pick<TrailEntry, "channel" | "key" | "model">) => ({
+  channel,
+  key: key < 0 ? undefined : key,
+  channel_model: model
+})
+
+/** Who was asked, in order, with which key, and what came of it: `a#0=500,b#1=timeout,c#0=200`. */
+const trailOf = (trail: ReadonlyArray<TrailEntry>): string =>
+  trail
+    .filter(({ attempt }) => attempt > 0)
+    .map(({ blame, channel, key, status }) => {
+      // An answer that broke has the status of a good one.
+      const came = status !== undefined && (blame === undefined || status > 299) ? status : (blame ?? "ok")
+      return `${key < 0 ? channel : keyId(channel, key)}=${came}`
+    })
+    .join(",")
+
+/** How an answer stands: what is told of it when a reader goes. */
+interface Story {
+  readonly answer: AnswerRef
+  status: "streaming" | "completed" | "cancelled" | "error"
+  attempts: number
+  last: Pick<TrailEntry, "channel" | "key" | "model"> | undefined
+}
+
+type Told<Tag extends RelayEvent["_tag"]> = Extract<RelayEvent, { readonly _tag: Tag }>
+
+/** What it took. */
+const journey = ({ attempts, continuations, error, trail }: Told<"StreamEnded">, story: Story | undefined) => {
+  // An attempt that is under way when its answer ends is not in the trail yet.
+  const by = error === undefined ? endedBy(trail) : (story?.last ?? trail.at(-1))
+  return {
+    ...(by === undefined ? {} : place(by)),
+    attempts,
+    failovers: failoversOf(trail),
+    continuations,
+    // Who was asked, in order; of a single attempt the channel says it.
+    trail: trail.length > 1 ? trailOf(trail) : undefined
+  }
+}
+
+/** What came of it. */
+const yielded = ({ dropped, durationMillis, firstContentMillis, tokenCount, usage }: Told<"StreamEnded">) => ({
+  token_count: tokenCount,
+  first_content_ms: wholeMillis(firstContentMillis),
+  duration: seconds(durationMillis),
+  input_tokens: usage.inputTokens,
+  output_tokens: usage.outputTokens,
+  cache_read_tokens: usage.cacheReadTokens,
+  reasoning_tokens: usage.reasoningTokens,
+  estimated: usage.estimated ? true : undefined,
+  dropped: dropped.length === 0 ? undefined : dropped
+})
+
 const ignore = (): void => {}
 
 /** Writes to an event log. */
-export const logSink = (log: EventLog["Service"]): Sink => ({
-  StreamStarted: ({ answer, messageLength }) =>
-    log.emit("info", "stream_started", { ...ids(answer), message_length: messageLength }),
-  StreamTakenOver: ({ afterMillis, answer }) =>
-    log.emit("info", "relay_took_over", { ...ids(answer), duration: seconds(afterMillis) }),
-  AttemptBegan: ignore,
-  AttemptEnded: ({ answer, entry, error }) => {
-    if (error === undefined) return
-    log.emit("warning", "attempt_failed", {
-      ...ids(answer),
-      channel: entry.channel,
-      key: entry.key < 0 ? undefined : entry.key,
-      attempt: entry.attempt,
-      ...faults(error).fields,
-      status_code: entry.status ?? error.upstream?.status,
-      duration: seconds(entry.durationMillis)
-    })
-  },
-  FailedOver: ignore,
-  Continued: ignore,
-  Committed: ignore,
-  StreamEnded: ({ answer, durationMillis, error, tokenCount }) => {
-    if (error === undefined) {
-      return log.emit("info", "stream_completed", {
-        ...ids(answer),
-        token_count: tokenCount,
-        tokens_per_second: durationMillis > 0 ? Math.round((tokenCount * 10_000) / durationMillis) / 10 : undefined,
-        duration: seconds(durationMillis)
-      })
-    }
-    const { fields, level } = faults(error)
-    log.emit(level, "stream_error", {
-      ...ids(answer),
-      ...fields,
-      token_count: tokenCount,
-      duration: seconds(durationMillis)
-    })
-  },
-  StreamAbandoned: ignore,
-  ReaderClosed: (reader) => log.emit("info", "stream_closed", ids(reader)),
-  ChannelAdded: ignore,
-  ChannelRemoved: ignore,
-  ChannelChanged: ({ blame, channel, to }) =>
-    log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, { channel, class: blame }),
-  FactFound: ignore,
-  RelayStarted: ({ channels, port }) => log.emit("info", "relay_started", { port, channels }),
-  RelayStopping: ({ active }) => log.emit("info", "relay_stopping", { active }),
-  RelayStopped: ({ clean }) => log.emit("info", "relay_stopped", { clean }),
-  RelayErred: ({ error, requestId }) => {
-    const { fields, level } = faults(error)
-    log.emit(level, "relay_error", { request_id: requestId, ...fields })
+export const logSink = (log: EventLog["Service"]): Sink => {
+  const stories = new Map<string, Story>()
+  /** Oldest first. */
+  const over = new Map<string, Story>()
+  const begin = (answer: AnswerRef): void =>
+    void stories.set(answer.streamId, { answer, status: "streaming", attempts: 0, last: undefined })
+  const end = ({ streamId }: AnswerRef, status: Story["status"]): Story | undefined => {
+    const story = stories.get(streamId)
+    if (story === undefined) return undefined
+    stories.delete(streamId)
+    story.status = status
+    over.set(streamId, story)
+    if (over.size > maxEnded) over.delete(over.keys().next().value!)
+    return story
   }
-})
+  return {
+    StreamStarted: ({ answer, messageLength }) => {
+      begin(answer)
+      log.emit("info", "stream_started", { ...ids(answer), ...asked(answer), message_length: messageLength })
+    },
+    StreamTakenOver: ({ afterMillis, answer }) => {
+      begin(answer)
+      log.emit("info", "relay_took_over", { ...ids(answer), ...asked(answer), duration: seconds(afterMillis) })
+    },
+    AttemptBegan: ({ answer, attempt, channel, key, model }) => {
+      const story = stories.get(answer.streamId)
+      if (story === undefined) return
+      story.attempts = attempt
+      story.last = { channel, key, model }
+    },
+    AttemptEnded: ({ answer, entry, error, firstContentMillis, said }) => {
+      if (error === undefined) return
+      const { code, type } = error.upstream ?? {}
+      log.emit("warning", "attempt_failed", {
+        ...ids(answer),
+        ...asked(answer),
+        ...place(entry),
+        attempt: entry.attempt,
+        mode: entry.mode,
+        ...faults(error).fields,
+        ...clockOf(error),
+        status_code: entry.status ?? error.upstream?.status,
+        upstream_code: code,
+        upstream_type: type,
+        upstream_message: said === undefined ? undefined : excerpt(said, maxSaid),
+        upstream_request_id: entry.upstreamRequestId,
+        retry_after_ms: wholeMillis(error.retryAfterMillis),
+        first_content_ms: wholeMillis(firstContentMillis),
+        duration: seconds(entry.durationMillis)
+      })
+    },
+    FailedOver: ignore,
+    Continued: ({ answer, mode, seam }) =>
+      log.emit("info", "relay_continued", {
+        ...ids(answer),
+        channel: seam.to,
+        from: seam.from,
+        mode,
+        seam: seam.seam,
+        offset: seam.offset,
+        dropped: seam.dropped
+      }),
+    Committed: ignore,
+    StreamEnded: (told) => {
+      const { answer, durationMillis, ended, error, tokenCount, trail } = told
+      if (error === undefined) {
+        const story = end(answer, "completed")
+        return log.emit("info", "stream_completed", {
+          ...ids(answer),
+          ...asked(answer),
+          ...journey(told, story),
+          ended,
+          ...yielded(told),
+          tokens_per_second: durationMillis > 0 ? Math.round((tokenCount * 10_000) / durationMillis) / 10 : undefined,
+          upstream_request_id: endedBy(trail)?.upstreamRequestId
+        })
+      }
+      const { fields, level } = faults(error)
+      const story = end(answer, fields.class === "cancelled" ? "cancelled" : "error")
+      log.emit(level, "stream_error", {
+        ...ids(answer),
+        ...asked(answer),
+        ...journey(told, story),
+        ...fields,
+        ...clockOf(error),
+        ...yielded(told)
+      })
+    },
+    StreamAbandoned: ({ answer }) => void stories.delete(answer.streamId),
+    RequestRefused: refusalLog(log),
+    ReaderClosed: (reader) => {
+      const story = stories.get(reader.streamId) ?? over.get(reader.streamId)
+      log.emit("info", "stream_closed", {
+        ...ids(reader),
+        ...(story === undefined
+          ? {}
+          : {
+              ...asked(story.answer),
+              ...(story.last === undefined ? {} : place(story.last)),
+              attempts: story.attempts,
+              status: story.status
+            })
+      })
+    },
+    ChannelAdded: ignore,
+    ChannelRemoved: ignore,
+    ChannelChanged: ({ blame, channel, to }) =>
+      log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, { channel, class: blame }),
+    FactFound: ignore,
+    RelayStarted: ({ channels, port }) => log.emit("info", "relay_started", { port, channels }),
+    RelayStopping: ({ active }) => log.emit("info", "relay_stopping", { active }),
+    RelayStopped: ({ clean }) => log.emit("info", "relay_stopped", { clean }),
+    RelayErred: ({ error, requestId }) => {
+      const { fields, level } = faults(error)
+      log.emit(level, "relay_error", { request_id: requestId, ...fields })
+    }
+  }
+}

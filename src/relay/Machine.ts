@@ -10,6 +10,8 @@ import {
   codePoints,
   type ContinuationMode,
   type Delta,
+  type Ended,
+  endedOf,
   type Finish,
   isContent,
   madeUp,
@@ -115,6 +117,8 @@ export class Machine {
   committed = false
   /** The answer is as long as one may be: it is not continued. */
   full = false
+  /** How it ended well. */
+  ended: Ended | undefined
 
   private readonly encoder: AnswerEncoder
   private readonly output: MachineOutput
@@ -175,7 +179,11 @@ export class Machine {
     const counted = costs.reduce((sum, { quarters }) => sum + quarters, 0)
     // Signatures and what else stands beside is not what was paid for.
     const lost = tokenQuarters(replayed.text) + replayed.reasoning - counted
-    if (lost > 0 && finish === undefined) this.parts.push({ quarters: lost, usage: undefined })
+    if (lost > 0 && finish === undefined) {
+      // What came after the note is the same attempt's, as far as is known: each part is rounded up.
+      const noted = this.parts.at(-1)?.usage === undefined ? (this.parts.pop()?.quarters ?? 0) : 0
+      this.parts.push({ quarters: noted + lost, usage: undefined })
+    }
     if (replayed.ended) this.phase = { _tag: "Ended" }
     else if (finish !== undefined) this.phase = { _tag: "Finishing", finish, shown: replayed.finish !== undefined }
     else if (replayed.sealed || (replayed.begun && this.choices > 1)) this.phase = { _tag: "Sealed" }
@@ -284,11 +292,10 @@ export class Machine {
     // As the upstream said it: what stands beside a finish is often nowhere else.
     if (held !== undefined) this.show(held)
     const shown = held !== undefined || (phase._tag === "Finishing" && phase.shown)
+    const usage = this.usage()
+    this.ended = endedOf(finish, usage)
     this.output.show(
-      this.encoder.complete(
-        { finish, usage: this.usage(), fullContent: this.text, tokenCount: this.tokenCount, attempts },
-        shown
-      )
+      this.encoder.complete({ finish, usage, fullContent: this.text, tokenCount: this.tokenCount, attempts }, shown)
     )
   }
 

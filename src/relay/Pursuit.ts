@@ -17,7 +17,7 @@ import {
 } from "../errors/index.ts"
 import { keyId, type Tried } from "../channel/index.ts"
 import type { Refusal } from "../dialect/index.ts"
-import { decide, goesOn, ruleOf } from "./Decision.ts"
+import { decide, goesOn, isTooLong, type Room, ruleOf } from "./Decision.ts"
 import type { RecoveryOptions } from "./RecoverySection.ts"
 import type { RetryOptions } from "./RetrySection.ts"
 
@@ -36,12 +36,14 @@ export interface Pursuit {
   readonly failed: ReadonlyArray<string>
   /** Keys that failed, as `channel#index`. */
   readonly keys: ReadonlyArray<string>
-  /** Channels that were penalised: once is enough. */
+  /** Channels that an attempt has failed on: they are not fresh, and one that was penalised once is not again. */
   readonly penalised: ReadonlyArray<string>
   /** How often each channel was asked again for its own sake. */
   readonly askedAgain: { readonly [channel: string]: number }
   /** Until when each channel has asked to be left alone, by the clock of `Facts.now`; in a note epoch milliseconds. */
   readonly hints: { readonly [channel: string]: number }
+  /** What the request was too long for: only who takes more is asked since then. */
+  readonly outgrown: Room | undefined
   /** The failure that is shown in the end, if nothing was: the first one, unless a later one found the caller at fault. */
   readonly first: ResilienceError | undefined
   /** Where the last attempt was, and why it ended. */
@@ -60,6 +62,7 @@ export const untried: Pursuit = {
   penalised: [],
   askedAgain: {},
   hints: {},
+  outgrown: undefined,
   first: undefined,
   previous: undefined,
   broke: undefined
@@ -70,6 +73,12 @@ export const triedOf = ({ failed, keys, out }: Pursuit): Tried =>
   out.length === 0 && failed.length === 0 && keys.length === 0
     ? nothingTried
     : { out: new Set(out), failed: new Set(failed), keys: new Set(keys) }
+
+/** The same for who looks for a channel that was not asked: one that failed is none, whatever comes of it. */
+export const askedOf = (pursuit: Pursuit, channel: string): Tried => {
+  const { failed, out, ...tried } = triedOf(pursuit)
+  return { ...tried, out, failed: new Set([...failed, ...pursuit.penalised, channel]) }
+}
 
 const nothingTried: Tried = { out: new Set(), failed: new Set(), keys: new Set() }
 
@@ -84,6 +93,10 @@ export interface Failed {
   readonly keyIndex: number
   /** How many keys the channel has. */
   readonly keyCount: number
+  /** What its target takes. */
+  readonly room: Room
+  /** How long it had shown nothing, in milliseconds. */
+  readonly silentMillis: number
   /** It was asked to go on from what was shown. */
   readonly continuing: boolean
   /** It does not take what no client had asked for: the mode that it was asked in, or a field of the body. */
@@ -94,7 +107,7 @@ export interface Failed {
 
 /** What is known when an attempt has failed. The functions are asked at most once, and only where it matters. */
 export interface Facts {
-  readonly retry: Pick<RetryOptions, "times" | "sameChannel" | "waitUpTo">
+  readonly retry: Pick<RetryOptions, "times" | "keysPerChannel" | "sameChannel" | "waitUpTo">
   readonly recovery: Pick<RecoveryOptions, "mode" | "maxContinuations">
   readonly now: number
   /** What is left of the request's time, in milliseconds. */
@@ -110,6 +123,8 @@ export interface Facts {
   readonly otherwise: boolean
   /** Whether the channel could be asked again now. */
   readonly usable: () => boolean
+  /** How many channels could be asked now that were not yet. */
+  readonly fresh: () => number
   /** Whether the retry budget allows one more: asking takes it. */
   readonly budget: () => boolean
 }
@@ -155,32 +170,79 @@ export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [
   const { channel, error } = failed
   if (failed.refusal !== undefined) {
     // It is no failure: the same target is asked otherwise, or another one is found.
-    const counted = failed.refusal._tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
-    return [counted, facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody]
+    return [
+      uncounted(pursuit, failed.refusal),
+      facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody
+    ]
   }
   // The request's own end is what its client is told, whatever went before.
   if (error._tag === "DeadlineExceeded") return [pursuit, { _tag: "GiveUp", error }]
+  const known = told(pursuit, failed, facts.now)
+  return facts.phase === "unseen" ? beforeCommit(known, failed, facts) : afterCommit(known, failed, facts)
+}
+
+/** A field that nobody had asked for was refused: that is no attempt. */
+const uncounted = (pursuit: Pursuit, { _tag }: Refusal): Pursuit =>
+  _tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
+
+/** What every failure says, whenever it comes. */
+const told = (pursuit: Pursuit, { channel, error }: Failed, now: number): Pursuit => {
   const hint = error.retryAfterMillis
-  const known: Pursuit = {
+  return {
     ...pursuit,
     penalised: adding(pursuit.penalised, channel),
     hints:
       hint === undefined
         ? pursuit.hints
-        : { ...pursuit.hints, [channel]: Math.max(pursuit.hints[channel] ?? 0, facts.now + hint) },
+        : { ...pursuit.hints, [channel]: Math.max(pursuit.hints[channel] ?? 0, now + hint) },
     previous: { channel, reason: codeOf(error) }
   }
-  return facts.phase === "unseen" ? beforeCommit(known, failed, facts) : afterCommit(known, failed, facts)
 }
 
-const beside = (pursuit: Pursuit, { channel, error }: Failed): Pursuit =>
-  ruleOf(blameOf(error)).out
+/** What one says before the commit point. */
+const beforeContent = (pursuit: Pursuit, failed: Failed): Pursuit => {
+  const { error, room } = failed
+  const { first, outgrown } = pursuit
+  return {
+    ...withKey(pursuit, failed),
+    first: first === undefined || (blamesRequest(error) && !blamesRequest(first)) ? error : first,
+    outgrown: outgrown ?? (isTooLong(error) ? room : undefined)
+  }
+}
+
+/** The channel is left: for good, or until nothing fresh is left. One bad key of several is not the channel. */
+const beside = (pursuit: Pursuit, failed: Failed): Pursuit => {
+  const { channel, error } = failed
+  const { out, same } = ruleOf(blameOf(error))
+  return out && !(same === "otherKey" && keysLeft(pursuit, failed))
     ? { ...pursuit, out: adding(pursuit.out, channel) }
     : { ...pursuit, failed: adding(pursuit.failed, channel) }
+}
+
+const withKey = (pursuit: Pursuit, { channel, keyIndex }: Failed): Pursuit =>
+  keyIndex < 0 ? pursuit : { ...pursuit, keys: adding(pursuit.keys, keyId(channel, keyIndex)) }
+
+const keysOf = ({ channel, keyCount }: Failed): ReadonlyArray<string> =>
+  Array.from({ length: keyCount }, (_, at) => keyId(channel, at))
+
+const keysLeft = ({ keys }: Pursuit, failed: Failed): boolean => keysOf(failed).some((id) => !keys.includes(id))
+
+/** One of two attempts has failed before either said anything: it is remembered, and the other goes on. */
+export const failedBeside = (before: Pursuit, failed: Failed, now: number): Pursuit => {
+  if (failed.refusal !== undefined) return uncounted(before, failed.refusal)
+  return beside(beforeContent(told(before, failed, now), failed), failed)
+}
+
+/** The attempt on this channel was silent for so long that another one came first: it is asked again when no other is left. */
+export const outrun = (pursuit: Pursuit, channel: string): Pursuit => ({
+  ...pursuit,
+  failed: adding(pursuit.failed, channel)
+})
 
 /** After the commit point each attempt is a continuation. */
-const afterCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
+const afterCommit = (start: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
   const { channel, error } = failed
+  const before = withKey(start, failed)
   const reason = codeOf(error)
   const broke =
     before.broke === undefined
@@ -200,29 +262,38 @@ const afterCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [P
     : [{ ...pursuit, continuations: pursuit.continuations + 1 }, anybody]
 }
 
+/** The request itself was found at fault: that is what its client is told. */
+const blamesRequest = (error: ResilienceError): boolean => {
+  const blame = blameOf(error)
+  return blame === "caller" || blame === "content"
+}
+
 /** Before it a failed attempt is replaced unseen. */
 const beforeCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
-  const { channel, error, keyCount, keyIndex } = failed
-  const blame = blameOf(error)
-  const first = before.first === undefined || blame === "caller" || blame === "content" ? error : before.first
-  const keys = keyIndex < 0 ? before.keys : adding(before.keys, keyId(channel, keyIndex))
-  const pursuit: Pursuit = { ...before, first, keys }
-  const otherKey = Array.from({ length: keyCount }, (_, at) => keyId(channel, at)).some((id) => !keys.includes(id))
+  const { channel, error, keyIndex } = failed
+  const pursuit = beforeContent(before, failed)
+  const { keys } = pursuit
+  const otherKey = keysLeft(pursuit, failed)
+  const keysUsed = keysOf(failed).filter((id) => keys.includes(id)).length
   const used = pursuit.askedAgain[channel] ?? 0
   const decided = decide({
     error,
     statusForbids: failed.statusForbids,
     attemptsLeft: facts.retry.times + 1 - pursuit.attempts,
+    fresh: facts.fresh(),
+    silentMillis: failed.silentMillis,
+    outgrew: before.outgrown !== undefined,
     sameChannelUsed: used,
     sameChannelLimit: facts.retry.sameChannel,
     otherKey,
+    keysSpent: keysUsed >= facts.retry.keysPerChannel,
     waitUpTo: facts.retry.waitUpTo,
     backoff: facts.backoff,
     remaining: facts.remaining
   })
   switch (decided._tag) {
     case "Stop":
-      return [pursuit, giveUp(pursuit, first, facts.now)]
+      return [pursuit, giveUp(pursuit, pursuit.first ?? error, facts.now)]
     case "OtherKey":
       return [pursuit, { ...anybody, only: channel, otherKey: true }]
     case "OtherChannel":

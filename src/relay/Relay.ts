@@ -10,6 +10,7 @@ import {
   InternalError,
   ModelNotFound,
   type ResilienceError,
+  Secrets,
   ShuttingDown,
   stackless,
   StreamCancelled,
@@ -110,7 +111,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     selection,
     watchdog: yield* makeWatchdog,
     now: () => MonotonicClock.wholeMillis(clock),
-    wall: () => clock.currentTimeMillisUnsafe()
+    wall: () => clock.currentTimeMillisUnsafe(),
+    mask: (yield* Secrets).mask
   }
 
   const forget = (id: string): void => {

@@ -1,6 +1,7 @@
 /**
  * The section `retry`: what is tried again before anything was shown.
  */
+import { Schema } from "effect"
 import {
   declare,
   Fields,
@@ -16,6 +17,16 @@ const { choice, integer, notNegative, number, section, withDefault } = Fields
 
 const schema = section({
   times: withDefault(integer(0), 3, "Further attempts after the first, before anything was shown."),
+  keysPerChannel: withDefault(
+    integer(1),
+    2,
+    "Keys of one channel that a request may fail with while other channels wait to be asked."
+  ),
+  hedgeAfter: withDefault(
+    Schema.NullOr(Millis).annotate({ expected: 'a duration above zero such as "5 seconds", or null' }),
+    null,
+    "An attempt that shows nothing for so long gets a second beside it; null is none."
+  ),
   base: withDefault(Millis, "200 millis", "The first backoff."),
   factor: withDefault(
     number("a number of at least 1", (value) => value >= 1, { minimum: 1 }),
@@ -25,7 +36,11 @@ const schema = section({
   cap: withDefault(Millis, "10 seconds", "The longest backoff; at least base."),
   jitter: withDefault(choice(["none", "full", "equal", "proportional"]), "full", "How backoffs are spread."),
   sameChannel: withDefault(integer(0), 1, "Retries of a passing fault on the channel where it happened."),
-  waitUpTo: withDefault(Millis, "3 seconds", "The longest wait that a channel may ask for before another is tried."),
+  waitUpTo: withDefault(
+    Millis,
+    "3 seconds",
+    "The longest wait for a channel: before another is tried, and where all that serve the model rest."
+  ),
   statuses: withDefault(
     StatusRanges,
     "100-199,300-399,401-407,409-499,500-503,505-523,525-599",

@@ -3,7 +3,7 @@
  * nothing to this version.
  */
 import { type AnswerEncoder, type ClientDialect, type Replayed, tokenQuarters } from "../dialect/index.ts"
-import { blameOf, type ResilienceError } from "../errors/index.ts"
+import { blameOf, maskError, type ResilienceError } from "../errors/index.ts"
 import type { Lease, StreamRecord } from "../journal/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import type { AnswerRef } from "./Events.ts"
@@ -29,7 +29,7 @@ export interface Settled {
 /** Ends it, and tells so. */
 export const settle = ({ context, decided, dialect, encoder, lease, note, record, replayed }: Settled): void => {
   const { createdAt, id, owner } = record
-  const error: ResilienceError = decided._tag === "End" ? decided.error : writerLost()
+  const error: ResilienceError = maskError(decided._tag === "End" ? decided.error : writerLost(), context.mask)
   const life: Note =
     note ?? firstNote({ requestId: "", model: "", startedAt: createdAt, timeoutMillis: 0, leave: "detach" })
   const { model, pursuit, requestId, startedAt, trail } = life
@@ -40,7 +40,7 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
   const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)
   const durationMillis = Math.max(0, context.wall() - startedAt)
-  lease.note(encodeNote({ ...life, status, error, open: undefined }))
+  lease.note(() => encodeNote({ ...life, status, error, open: undefined, beside: undefined }))
   lease.end({
     outcome: encodeOutcome({
       requestId,
@@ -56,15 +56,26 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
     }),
     freesKey: freesKey(error, begun)
   })
-  const answer: AnswerRef = { requestId, streamId: id, owner, model, dialect: dialect.name, delivery: "stream" }
+  const answer: AnswerRef = {
+    requestId,
+    streamId: id,
+    owner,
+    model,
+    listed: context.selection.models().includes(model),
+    dialect: dialect.name,
+    delivery: "stream"
+  }
   context.events.tell({ _tag: "StreamTakenOver", answer, afterMillis: durationMillis })
   context.events.tell({
     _tag: "StreamEnded",
     answer,
     error,
+    ended: undefined,
     tokenCount,
     usage,
     attempts: pursuit.attempts,
+    continuations: pursuit.continuations,
+    dropped: life.shown?.dropped ?? [],
     trail,
     firstContentMillis: life.shown?.afterMillis,
     durationMillis

@@ -4,7 +4,7 @@
  */
 import type { Target } from "../channel/index.ts"
 import type { ContinuationMode } from "../dialect/index.ts"
-import { type Blame, blameOf, type Code, codeOf, type ResilienceError } from "../errors/index.ts"
+import { type Blame, blameOf, type Code, codeOf, fewNames, type ResilienceError } from "../errors/index.ts"
 
 /** One attempt, as it ended; or a channel that was passed over because it has no words for the request. */
 export interface TrailEntry {
@@ -18,6 +18,8 @@ export interface TrailEntry {
   readonly mode: ContinuationMode | "restart" | undefined
   /** The upstream's own HTTP status, when it answered. */
   readonly status: number | undefined
+  /** The upstream's own id of the request, where it gave one: what its support asks for. */
+  readonly upstreamRequestId?: string | undefined
   /** Absent: it succeeded. */
   readonly blame: Blame | undefined
   readonly code: Code | undefined
@@ -32,6 +34,7 @@ export const trailEntry = (options: {
   readonly target: Target
   readonly mode: TrailEntry["mode"]
   readonly status: number | undefined
+  readonly upstreamRequestId?: string | undefined
   readonly error: ResilienceError | undefined
   readonly durationMillis: number
   readonly dropped: ReadonlyArray<string>
@@ -45,6 +48,7 @@ export const trailEntry = (options: {
   blame: options.error === undefined ? undefined : blameOf(options.error),
   code: options.error === undefined ? undefined : codeOf(options.error),
   durationMillis: options.durationMillis,
+  ...(options.upstreamRequestId === undefined ? {} : { upstreamRequestId: options.upstreamRequestId }),
   ...(options.dropped.length === 0 ? {} : { fields: options.dropped })
 })
 
@@ -59,7 +63,7 @@ export const passedOver = ({ channel, keyIndex, model }: Target, fields: Readonl
   blame: "caller",
   code: "convert_request_failed",
   durationMillis: 0,
-  fields
+  fields: fewNames(fields)
 })
 
 /** Records an attempt whose process died with it. `error` is told of it, and lays it to nobody else. */
@@ -80,6 +84,16 @@ export const lostEntry = (
 })
 
 const wasAsked = ({ attempt }: TrailEntry): boolean => attempt > 0
+
+/** How often the request moved from one channel to another. */
+export const failoversOf = (trail: ReadonlyArray<TrailEntry>): number => {
+  const asked = trail.filter(wasAsked)
+  return asked.filter(({ channel }, at) => at > 0 && asked[at - 1]!.channel !== channel).length
+}
+
+/** The attempt that an answer ended well with. */
+export const endedBy = (trail: ReadonlyArray<TrailEntry>): TrailEntry | undefined =>
+  trail.findLast((entry) => wasAsked(entry) && entry.blame === undefined)
 
 /**
  * The `x-attempts` header: `primary=429,backup=200`; what had no status shows its blame, and what was not asked is

@@ -32,8 +32,15 @@ export const guarded = (exchange: Exchange, route: Route | undefined, options: A
   options.withTokens() ||
   route?.unguarded === true ||
   requestAllowed(
-    { host: exchange.header("host"), origin: exchange.header("origin") },
-    { port: options.port(), origins: options.origins }
+    {
+      host: exchange.header("host"),
+      origin: exchange.header("origin"),
+      "sec-fetch-site": exchange.header("sec-fetch-site"),
+      "sec-fetch-mode": exchange.header("sec-fetch-mode"),
+      "sec-fetch-dest": exchange.header("sec-fetch-dest"),
+      referer: exchange.header("referer")
+    },
+    { port: options.port(), origins: options.origins, page: route?.page }
   )
 
 /** What a client shows, wherever its SDK puts it. */

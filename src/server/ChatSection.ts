@@ -4,11 +4,11 @@
 import { Schema } from "effect"
 import { declare, Fields, Millis } from "../settings/index.ts"
 
-const { integer, section, someText, withDefault } = Fields
+const { integer, section, someName, withDefault } = Fields
 
 const schema = section({
   model: withDefault(
-    Schema.NullOr(someText).annotate({ expected: "the name of a model, or null" }),
+    Schema.NullOr(someName).annotate({ expected: "the name of a model, or null" }),
     null,
     "The model of /chat when the request names none; null is the first exact model of the first channel."
   ),

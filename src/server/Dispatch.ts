@@ -5,7 +5,6 @@
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
 import { Tokens, TokensSection } from "../account/index.ts"
 import type { Selection } from "../channel/index.ts"
-import type { Envelope } from "../dialect/index.ts"
 import {
   AccessDenied,
   InternalError,
@@ -33,10 +32,18 @@ export type Served = Journal | Metrics | Relay | RelayEvents | Selection | Setti
 
 /** A request on its way. */
 export interface Routed {
-  /** How its errors are told. */
-  readonly envelope: Envelope
+  /** Answers it with an error, in its envelope, and tells that it was refused. */
+  readonly refuse: (error: ResilienceError) => void
   /** Answers it. Never fails; done when its handler has done its part, which is not when its answer is over. */
   readonly answer: Effect.Effect<void>
+}
+
+/** A request that was answered with an error, and nothing else. */
+export interface Refused {
+  readonly requestId: string
+  readonly method: string
+  readonly path: string
+  readonly error: ResilienceError
 }
 
 /** Answers exchanges. */
@@ -44,18 +51,36 @@ export interface Dispatcher {
   /** What it serves, in the order in which it is shown. */
   readonly routes: ReadonlyArray<RouteShown>
   readonly readers: Readers["Service"]
+  /** Tells of a request that was answered with an error before it was one: nobody else does. */
+  readonly refused: (refused: Refused) => void
   /** `fault` is what is wrong with the request already: then that is its answer. */
   readonly route: (exchange: Exchange, fault?: ResilienceError | undefined) => Routed
 }
 
-const preflight = (exchange: Exchange, table: RouteTable, access: AccessOptions): boolean => {
+const foreign = (): AccessDenied =>
+  stackless(() => new AccessDenied({ message: "this host or origin may not ask here" }))
+
+/** The longest list of headers that is allowed by its names; whoever asks for more gets none. */
+const longestHeaderList = 4096
+
+const headersAllowed = (asked: string | undefined): string =>
+  asked === undefined ? "*" : asked.length <= longestHeaderList ? asked : ""
+
+const preflight = (
+  exchange: Exchange,
+  table: RouteTable,
+  access: AccessOptions,
+  told: (error: ResilienceError) => void
+): boolean => {
   if (exchange.method !== "OPTIONS" || exchange.header("access-control-request-method") === undefined) return false
   const allowed = allowOrigin(exchange, access)
+  // It has no body, so that it is told here.
+  if (!allowed) told(foreign())
   exchange.head(allowed ? 204 : 403, {
     ...(allowed
       ? {
           "access-control-allow-methods": table.methods.join(", "),
-          "access-control-allow-headers": exchange.header("access-control-request-headers") ?? "*",
+          "access-control-allow-headers": headersAllowed(exchange.header("access-control-request-headers")),
           "access-control-max-age": "600"
         }
       : {}),
@@ -69,13 +94,14 @@ const dispatch = (
   table: RouteTable,
   matched: Matched,
   exchange: Exchange,
-  access: AccessOptions
+  access: AccessOptions,
+  told: (error: ResilienceError) => void
 ): Effect.Effect<void, ResilienceError> =>
   Effect.suspend(() => {
-    if (preflight(exchange, table, access)) return Effect.void
+    if (preflight(exchange, table, access, told)) return Effect.void
     allowOrigin(exchange, access)
     if (!guarded(exchange, matched._tag === "NotFound" ? undefined : matched.route, access)) {
-      return Effect.fail(stackless(() => new AccessDenied({ message: "this host or origin may not ask here" })))
+      return Effect.fail(foreign())
     }
     if (matched._tag === "NotFound") return Effect.fail(stackless(() => new NotFound({})))
     if (matched._tag === "MethodNotAllowed") {
@@ -101,26 +127,39 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
       origins: settings.of(ServerSection).current.origins,
       port
     }
+    const now = (): number => clock.currentTimeMillisUnsafe()
+    const tellRefused = (refused: Refused, matched: Matched): void => {
+      const generates = matched._tag === "Found" && matched.route.generates === true
+      tell({ _tag: "RequestRefused", ...refused, generates })
+    }
     return {
       routes,
       readers: Context.get(services, Readers),
+      refused: (refused) => tellRefused(refused, table.match(refused.method, refused.path)),
       route: (exchange, fault) => {
-        const matched = table.match(exchange.method, exchange.path)
-        const envelope =
-          matched._tag === "NotFound" ? envelopeAt(exchange.path) : envelopeOf(matched.route, exchange.header)
-        const now = (): number => clock.currentTimeMillisUnsafe()
-        const routed = fault === undefined ? dispatch(table, matched, exchange, access) : Effect.fail(fault)
+        const { method, path, requestId } = exchange
+        const matched = table.match(method, path)
+        const envelope = matched._tag === "NotFound" ? envelopeAt(path) : envelopeOf(matched.route, exchange.header)
+        const told = (error: ResilienceError): void => {
+          // A body that could not be read has no client left, or one that was told on its connection what is wrong.
+          if (error._tag !== "ReadRequestBodyFailed") tellRefused({ requestId, method, path, error }, matched)
+        }
+        const refuse = (error: ResilienceError): void => {
+          told(error)
+          answerFailure(exchange, error, envelope, now())
+        }
+        const routed = fault === undefined ? dispatch(table, matched, exchange, access, told) : Effect.fail(fault)
         const answer = Effect.catchCause(routed, (cause) =>
           Effect.sync(() => {
             if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()
             const error = Cause.squash(cause)
-            if (isResilienceError(error)) return answerFailure(exchange, error, envelope, now())
+            if (isResilienceError(error)) return refuse(error)
             const bug = new InternalError({ message: `the server failed: ${String(error)}` })
-            tell({ _tag: "RelayErred", requestId: exchange.requestId, error: bug })
+            tell({ _tag: "RelayErred", requestId, error: bug })
             answerFailure(exchange, bug, envelope, now())
           })
         )
-        return { envelope, answer }
+        return { refuse, answer }
       }
     }
   })

@@ -3,7 +3,7 @@
  * `node:http`; a test makes it of nothing.
  */
 import type { Effect } from "effect"
-import type { PayloadTooLarge, ReadRequestBodyFailed } from "../errors/index.ts"
+import type { BadRequestBody, PayloadTooLarge, ReadRequestBodyFailed } from "../errors/index.ts"
 
 /** One request and its answer. */
 export interface Exchange {
@@ -14,8 +14,8 @@ export interface Exchange {
   /** A request header by its lower-case name; of repeated ones, the first. */
   readonly header: (name: string) => string | undefined
   readonly requestId: string
-  /** Reads the body as UTF-8. */
-  readonly body: (maxBytes: number) => Effect.Effect<string, PayloadTooLarge | ReadRequestBodyFailed>
+  /** Reads the body as UTF-8, unpacked where it came packed. `maxBytes` bounds it before and after. */
+  readonly body: (maxBytes: number) => Effect.Effect<string, BadRequestBody | PayloadTooLarge | ReadRequestBodyFailed>
   /** Adds a header to the answer, whatever it will be. */
   readonly setHeader: (name: string, value: string) => void
   readonly headSent: () => boolean

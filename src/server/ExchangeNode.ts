@@ -1,28 +1,39 @@
 /**
  * Exchanges of `node:http`.
  */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { PayloadTooLarge, ReadRequestBodyFailed, stackless } from "../errors/index.ts"
 import type { Exchange } from "./Exchange.ts"
+import { lingerBehind } from "./LingeringCloseNode.ts"
+import { type BodyFault, makeBody } from "./RequestBodyNode.ts"
 
-const readBody = (request: IncomingMessage, maxBytes: number) =>
-  Effect.callback<string, PayloadTooLarge | ReadRequestBodyFailed>((resume) => {
-    const chunks: Array<Buffer> = []
-    let size = 0
-    const tooLarge = () => resume(Effect.fail(stackless(() => new PayloadTooLarge({ limitBytes: maxBytes }))))
-    const failed = () => resume(Effect.fail(stackless(() => new ReadRequestBodyFailed({}))))
-    if (Number(request.headers["content-length"] ?? 0) > maxBytes) return tooLarge()
-    request.on("data", (chunk: Buffer) => {
-      size += chunk.length
-      if (size <= maxBytes) return void chunks.push(chunk)
-      request.removeAllListeners("data")
-      request.pause()
-      tooLarge()
+/** A client that asks before it sends is told to when its body is read, and not before. */
+const asksFirst = /(?:^|\W)100-continue(?:$|\W)/i
+
+const readBody = (request: IncomingMessage, response: ServerResponse, maxBytes: number) =>
+  Effect.callback<string, BodyFault | ReadRequestBodyFailed>((resume) => {
+    const { "content-encoding": coding, "content-length": length, expect } = request.headers
+    if (Number(length ?? 0) > maxBytes) {
+      return resume(Effect.fail(stackless(() => new PayloadTooLarge({ limitBytes: maxBytes }))))
+    }
+    const body = makeBody(coding, maxBytes, (result) => {
+      if (Result.isFailure(result)) {
+        request.removeAllListeners("data")
+        request.pause()
+      }
+      resume(Effect.fromResult(result))
     })
-    request.on("end", () => resume(Effect.succeed(Buffer.concat(chunks).toString("utf8"))))
+    const failed = (): void => {
+      body.stop()
+      resume(Effect.fail(stackless(() => new ReadRequestBodyFailed({}))))
+    }
+    request.on("data", body.push)
+    request.on("end", body.end)
     request.on("error", failed)
     request.on("aborted", failed)
+    if (expect !== undefined && asksFirst.test(expect)) response.writeContinue()
+    return Effect.sync(body.stop)
   })
 
 /** How long a client that seems stuck is looked at once more, in milliseconds. */
@@ -91,7 +102,7 @@ export const makeExchange = (
     query: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)),
     header,
     requestId,
-    body: (maxBytes) => readBody(request, maxBytes),
+    body: (maxBytes) => readBody(request, response, maxBytes),
     setHeader: (name, value) => {
       own[name] = value
     },
@@ -100,7 +111,10 @@ export const makeExchange = (
       // What is left of a body that nobody will read must not be taken for the next request.
       const expected =
         request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
-      if (expected && !request.complete) own["connection"] = "close"
+      if (expected && !request.complete) {
+        own["connection"] = "close"
+        lingerBehind(request)
+      }
       response.writeHead(status, { ...own, ...headers })
     },
     flush: () => response.flushHeaders(),

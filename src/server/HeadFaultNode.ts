@@ -5,24 +5,39 @@ import { type IncomingMessage, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import { HeadersTooLarge, InvalidRequest, RequestTimeout, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeRequestId } from "../http/index.ts"
+import type { Refused } from "./Dispatch.ts"
+import { endLingering, forget, isLingering } from "./LingeringCloseNode.ts"
 import { envelopeAt } from "./Route.ts"
 
 /** The largest header block, in bytes. */
 const maxHeaderBytes = 64 * 1024
 
-/** Where the parser gives up: beyond our own limit, so that what is too large can be answered on its route. */
-export const maxParsedBytes = 4 * maxHeaderBytes
+/**
+ * Where the parser gives up. A little beyond our own limit, so that what is a little too large can be answered on its
+ * route; no more, because nobody has shown a token yet, and a connection keeps what it has sent.
+ */
+export const maxParsedBytes = maxHeaderBytes + 16 * 1024
 
-/** How long a connection that was refused may stay half open, in milliseconds. */
-const lingering = 1000
+/** How long a head may take to come, in milliseconds, and how often that is looked at. */
+export const headTimes = { most: 20_000, looked: 5_000 }
+
+/** What must be known to answer it. */
+export interface GarbageAbout {
+  /** An answer on the same connection has begun and is not over. */
+  readonly answering: boolean
+  readonly now: number
+  readonly told: (refused: Refused) => void
+}
 
 /** Answers what never became a request: the parser refused it. */
 export const answerGarbage = (
   socket: Socket,
   error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
-  answering: boolean,
-  now: number
+  { answering, now, told }: GarbageAbout
 ): void => {
+  // The rest of what was refused already.
+  if (isLingering(socket) && error.code?.startsWith("HPE_") === true)
+    return forget(socket, error.rawPacket?.length ?? 0)
   // In the middle of an answer nothing can be said that would not be taken for a part of it.
   if (!socket.writable || answering || error.code === "ECONNRESET") return void socket.destroy()
   const fault =
@@ -35,6 +50,8 @@ export const answerGarbage = (
   const [, method = "", path = ""] =
     /^([A-Z]+) (\/[^\s?]*)/.exec(error.rawPacket?.toString("latin1", 0, 2048) ?? "") ?? []
   const requestId = makeRequestId(Math.random)
+  // Who stops in the middle of a request has left, most often, and was refused nothing.
+  if (error.code !== "HPE_INVALID_EOF_STATE") told({ requestId, method, path, error: fault })
   const answer = envelopeAt(path)(fault, { requestId, method, path, now, accept: undefined })
   const headers = Object.entries({
     "x-request-id": requestId,
@@ -43,15 +60,15 @@ export const answerGarbage = (
     connection: "close"
   })
   const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
-  socket.end(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n${head}\r\n${answer.body}`)
+  socket.write(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n${head}\r\n${answer.body}`)
   // Time to read it; who does not leave then is left, and with it what was asked before on the same connection.
-  setTimeout(() => socket.destroy(), lingering).unref()
+  endLingering(socket)
 }
 
 /** What is wrong with a request's head that the parser lets pass: its size, and whom it is for. */
 export const headFault = (request: IncomingMessage): ResilienceError | undefined => {
   const { httpVersion, method = "", rawHeaders, url = "" } = request
-  let bytes = method.length + url.length + " HTTP/1.1".length + 4
+  let bytes = method.length + url.length + "  HTTP/1.1\r\n\r\n".length
   let hosts = 0
   for (const [at, text] of rawHeaders.entries()) {
     bytes += text.length + 2

@@ -2,10 +2,14 @@
  * What a request's body may be.
  */
 import { Effect } from "effect"
-import { stackless, UnsupportedMediaType } from "../errors/index.ts"
+import { excerpt, stackless, UnsupportedMediaType } from "../errors/index.ts"
+import { isKnownCoding } from "../http/InflateNode.ts"
 import type { Exchange } from "./Exchange.ts"
 
-/** A body that is not JSON, or that is encoded, is refused. */
+/** How a body may be packed, as the header says it. */
+const codings = "gzip, deflate, br or zstd"
+
+/** A body that is not JSON, or that is packed in a way that nobody knows, is refused. */
 export const checkMediaType = (
   exchange: Exchange,
   allowed: ReadonlyArray<string>
@@ -14,11 +18,10 @@ export const checkMediaType = (
   const encoding = exchange.header("content-encoding")?.trim().toLowerCase()
   const refused = (message: string) => Effect.fail(stackless(() => new UnsupportedMediaType({ message })))
   if (type !== undefined && !allowed.includes(type) && !type.endsWith("+json")) {
-    return refused(`the body must be ${allowed.join(" or ")}, and content-type says ${shown(type)}`)
+    return refused(`the body must be ${allowed.join(" or ")}, and content-type says ${excerpt(type, 80)}`)
   }
-  return encoding === undefined || encoding === "" || encoding === "identity"
-    ? Effect.void
-    : refused(`the body must not be encoded, and content-encoding says ${shown(encoding)}`)
+  if (encoding === undefined || isKnownCoding(encoding)) return Effect.void
+  // RFC 7694: which ones are known, so that the client may choose.
+  exchange.setHeader("accept-encoding", "gzip, deflate, br, zstd, identity")
+  return refused(`content-encoding must be ${codings}, and says ${excerpt(encoding, 80)}`)
 }
-
-const shown = (value: string): string => (value.length > 80 ? `${value.slice(0, 80)}...` : value)

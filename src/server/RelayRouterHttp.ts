@@ -3,12 +3,13 @@
  * HTTP server they have. Who serves nothing else is better off with `serve`, which writes to the socket itself (measured
  * for a thin relay, Effect's router and response streams cost some 2.2 times as much for a request).
  */
-import { Cause, Effect, FiberSet, type Layer, Queue, Stream } from "effect"
+import { Cause, Deferred, Effect, FiberSet, type Layer, Queue, Stream } from "effect"
 import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
-import { PayloadTooLarge, ReadRequestBodyFailed, ReadResponseBodyFailed, stackless } from "../errors/index.ts"
+import { ReadRequestBodyFailed, ReadResponseBodyFailed, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
 import { makeDispatcher, type Served } from "./Dispatch.ts"
 import type { Exchange } from "./Exchange.ts"
+import { type BodyFault, makeBody } from "./RequestBodyNode.ts"
 import type { RouteShown } from "./Route.ts"
 
 /** How much is written ahead of a slow client, in bytes: then the reader is left alone until it drains. */
@@ -17,21 +18,20 @@ const bytesAhead = 65_536
 const encoder = new TextEncoder()
 
 const readBody = (request: HttpServerRequest.HttpServerRequest, maxBytes: number) =>
-  request.stream.pipe(
-    Stream.runFoldEffect(
-      (): { readonly chunks: Array<Uint8Array>; readonly size: number } => ({ chunks: [], size: 0 }),
-      ({ chunks, size }, chunk) => {
-        const grown = size + chunk.length
-        if (grown > maxBytes) return Effect.fail(stackless(() => new PayloadTooLarge({ limitBytes: maxBytes })))
-        chunks.push(chunk)
-        return Effect.succeed({ chunks, size: grown })
-      }
-    ),
-    Effect.map(({ chunks }) => Buffer.concat(chunks).toString("utf8")),
-    Effect.mapError((error) =>
-      error._tag === "PayloadTooLarge" ? error : stackless(() => new ReadRequestBodyFailed({}))
+  Effect.gen(function* () {
+    const read = yield* Deferred.make<string, BodyFault>()
+    const body = makeBody(request.headers["content-encoding"], maxBytes, (result) =>
+      Deferred.doneUnsafe(read, Effect.fromResult(result))
     )
-  )
+    const sent = request.stream.pipe(
+      Stream.runForEach((chunk) => Effect.sync(() => body.push(chunk))),
+      Effect.andThen(Effect.sync(body.end)),
+      Effect.mapError(() => stackless(() => new ReadRequestBodyFailed({}))),
+      Effect.andThen(Deferred.await(read))
+    )
+    // One that is too large is told before all of it was sent.
+    return yield* Effect.raceFirst(sent, Deferred.await(read)).pipe(Effect.ensuring(Effect.sync(body.stop)))
+  })
 
 /** An exchange, and how it is told that its client has left. */
 interface RouterExchange {
@@ -144,6 +144,7 @@ export interface RelayRouterOptions {
  * Adds the relay's routes to the `HttpRouter`. The relay's services are those of `layerFrom`; who may ask is the relay's
  * own business (its tokens, or this machine only).
  *
+ * How long heads may be and take, and how a connection is closed whose client is still sending, is the server's business.
  * Unlike `serve` it knows nothing of the server's shutdown: stop the relay (`Relay.stop`, `Relay.drained`) before it.
  */
 export const layer = (options: RelayRouterOptions = {}): Layer.Layer<never, never, HttpRouter.HttpRouter | Served> =>

@@ -28,6 +28,10 @@ export interface Route {
   readonly credentialInQuery?: "token" | "key"
   /** It tells nothing, so it may be asked from anywhere, also on a relay without tokens. */
   readonly unguarded?: true
+  /** It is a page for people: other sites may link to it, also on a relay without tokens. */
+  readonly page?: true
+  /** It begins answers: what it refuses is counted with answers that ended badly. */
+  readonly generates?: true
   readonly handle: (exchange: Exchange, caller: Caller, parameter: string) => Effect.Effect<void, ResilienceError>
 }
 

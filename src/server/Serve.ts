@@ -15,6 +15,7 @@ import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
 import { ChatSection } from "./ChatSection.ts"
+import * as KnownSecrets from "./KnownSecrets.ts"
 import { parseRules } from "./ParseRules.ts"
 import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
@@ -119,10 +120,12 @@ export const layerFrom = <E>(
 ): Layer.Layer<Relay | Journal | Selection | Registry | RelayEvents | Tokens | EventLog | Metrics, E, Settings> =>
   relayLayer.pipe(
     Layer.provideMerge(Layer.mergeAll(Layer.provide(journalLayer, parts.store), parts.selection, parts.upstream)),
-    Layer.provideMerge(Layer.merge(parts.registry, parts.tokens)),
+    Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
     Layer.provideMerge(effectLog),
     Layer.provideMerge(parts.events),
-    Layer.provideMerge(Layer.merge(parts.log, parts.metrics))
+    Layer.provideMerge(Layer.merge(parts.log, parts.metrics)),
+    // Before all that could let one out.
+    Layer.provideMerge(KnownSecrets.layerSettings)
   )
 
 /**

@@ -6,17 +6,16 @@ import { Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Selection } from "../channel/index.ts"
-import type { Envelope } from "../dialect/index.ts"
 import { ShuttingDown, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
 import { Journal } from "../journal/index.ts"
 import { Relay, type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
-import { makeDispatcher, type Served } from "./Dispatch.ts"
+import { makeDispatcher, type Routed, type Served } from "./Dispatch.ts"
 import type { Exchange } from "./Exchange.ts"
 import { makeExchange } from "./ExchangeNode.ts"
-import { answerFailure } from "./Failures.ts"
-import { answerGarbage, headFault, maxParsedBytes } from "./HeadFaultNode.ts"
+import { answerGarbage, headFault, headTimes, maxParsedBytes } from "./HeadFaultNode.ts"
+import { isLingering } from "./LingeringCloseNode.ts"
 import type { RouteShown } from "./Route.ts"
 import { ServerSection } from "./ServerSection.ts"
 
@@ -74,7 +73,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const events = yield* RelayEvents
   const exchanges = new Set<ServerResponse>()
   /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
-  const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly envelope: Envelope }>()
+  const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly routed: Routed }>()
   /** The requests of each connection that are not over: several, where they are sent behind one another. */
   const answers = new WeakMap<Socket, Set<ServerResponse>>()
   const now = (): number => clock.currentTimeMillisUnsafe()
@@ -84,6 +83,8 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    // What comes behind a body that nobody has read is no request.
+    if (isLingering(request.socket)) return
     const underWay = answers.get(request.socket) ?? new Set()
     answers.set(request.socket, underWay.add(response))
     exchanges.add(response)
@@ -92,9 +93,9 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       exchanges.delete(response)
     })
     const exchange = makeExchange(request, response, requestIdOf)
-    const { answer, envelope } = dispatcher.route(exchange, headFault(request))
-    const fiber = fork(answer)
-    pending.set(exchange, { fiber, envelope })
+    const routed = dispatcher.route(exchange, headFault(request))
+    const fiber = fork(routed.answer)
+    pending.set(exchange, { fiber, routed })
     fiber.addObserver(() => pending.delete(exchange))
     // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
     exchange.onClose(() => {
@@ -104,15 +105,24 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
 
   const server = createServer(
     // Whether there is a host is looked at here: Node would answer without a body and an id.
-    { maxHeaderSize: maxParsedBytes, requireHostHeader: false, noDelay: true, keepAlive: true },
+    {
+      maxHeaderSize: maxParsedBytes,
+      headersTimeout: headTimes.most,
+      connectionsCheckingInterval: headTimes.looked,
+      requireHostHeader: false,
+      noDelay: true,
+      keepAlive: true
+    },
     onRequest
   )
   // Longer than the proxies before it keep theirs, so that none of them sends on a connection that was just closed.
   server.keepAliveTimeout = 65_000
   // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
   server.on("checkExpectation", onRequest)
+  // Whether a body is wanted is not known yet: a client that waits with it need not send what is refused.
+  server.on("checkContinue", onRequest)
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-    answerGarbage(socket, error, answering(answers.get(socket)), now())
+    answerGarbage(socket, error, { answering: answering(answers.get(socket)), now: now(), told: dispatcher.refused })
   )
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -145,13 +155,8 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       events.tell({ _tag: "RelayStopping", active: relay.active() })
       yield* relay.stop
       server.close()
-      for (const [exchange, { envelope, fiber }] of pending) {
-        answerFailure(
-          exchange,
-          stackless(() => new ShuttingDown({})),
-          envelope,
-          now()
-        )
+      for (const { fiber, routed } of pending.values()) {
+        routed.refuse(stackless(() => new ShuttingDown({})))
         fiber.interruptUnsafe()
       }
       letGo()

@@ -28,7 +28,9 @@ const schema = section({
   host: withDefault(Host, "127.0.0.1", "The address to listen on. Without tokens it must be loopback."),
   port: withDefault(integer(0, 65_535), 8080, "The port to listen on; 0 takes a free one. PORT overrides it."),
   name: withDefault(
-    text("a name of printable characters", (value) => /^[\x20-\x7e]+$/.test(value), { pattern: "^[ -~]+$" }),
+    text("a name of 1 to 256 printable characters", (value) => /^[\x20-\x7e]{1,256}$/.test(value), {
+      pattern: "^[ -~]{1,256}$"
+    }),
     "effect-resilience",
     "What the relay calls itself."
   ),

@@ -26,6 +26,23 @@ const variable = /\$\$\{|\$\{([^}]*)(\}?)/g
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/
 const deepest = 64
 
+/** What JSON has no words for, by the name that its fault gives it; `undefined` for what it has. */
+const oddity = (value: unknown): string | undefined => {
+  switch (typeof value) {
+    case "bigint":
+    case "function":
+    case "symbol":
+      return `a ${typeof value}`
+    case "object": {
+      if (value === null || Array.isArray(value) || value instanceof Map) return undefined
+      const kind = Object.prototype.toString.call(value).slice("[object ".length, -1)
+      return kind === "Object" ? undefined : `a ${kind}`
+    }
+    default:
+      return undefined
+  }
+}
+
 /** Fills in the variables of a parsed file (objects may be `Map`s). A string with a fault becomes empty. */
 export const fillIn = (parsed: unknown, environment: Environment): ConfigurationTree => {
   const faults: Array<Fault> = []
@@ -63,23 +80,40 @@ export const fillIn = (parsed: unknown, environment: Environment): Configuration
         faults.push({ path, message: "expected plain keys, got a key that is a list or an object" })
         continue
       }
-      filled.push([String(key), fill(value, [...path, String(key)])])
+      const name = String(key)
+      // An object that is made of it would have no such key, and another prototype.
+      if (name === "__proto__") faults.push({ path: [...path, name], message: "cannot be a key" })
+      else filled.push([name, fill(value, [...path, name])])
     }
     const object = Object.fromEntries(filled)
     orders.set(object, [...new Set(filled.map(([key]) => key))])
     return object
   }
 
+  /** The lists and objects that a value stands in. */
+  const around = new Set<unknown>()
+
   const fill = (value: unknown, path: Path): unknown => {
-    if (path.length > deepest) {
+    if (typeof value === "string") return fillText(value, path)
+    const odd = oddity(value)
+    if (odd !== undefined) {
+      faults.push({ path, message: `expected plain data, got ${odd}` })
+      return null
+    }
+    if (path.length > deepest || around.has(value)) {
       faults.push({ path: path.slice(0, 2), message: `nested deeper than ${deepest}, or within itself` })
       return null
     }
-    if (typeof value === "string") return fillText(value, path)
+    if (typeof value !== "object" || value === null) return value
+    around.add(value)
+    const filled = fillWithin(value, path)
+    around.delete(value)
+    return filled
+  }
+
+  const fillWithin = (value: object, path: Path): unknown => {
     if (Array.isArray(value)) return value.map((item, index) => fill(item, [...path, index]))
-    if (value instanceof Map) return fillObject(value, path)
-    if (typeof value === "object" && value !== null) return fillObject(Object.entries(value), path)
-    return value
+    return fillObject(value instanceof Map ? value : Object.entries(value), path)
   }
 
   const value = fill(parsed, [])

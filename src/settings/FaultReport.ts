@@ -3,6 +3,7 @@
  * `Written`, which knows what is secret.
  */
 import { Data } from "effect"
+import { excerpt, longestName } from "../errors/index.ts"
 
 /** The way to a value: keys of objects and indices of lists. Empty: the whole file. */
 export type Path = ReadonlyArray<string | number>
@@ -20,7 +21,7 @@ export const formatPath = (path: Path): string =>
   path
     .map((step, index) => {
       if (typeof step === "number") return `[${step}]`
-      if (!plainKey.test(step)) return `[${JSON.stringify(step)}]`
+      if (step.length > longestName || !plainKey.test(step)) return `[${JSON.stringify(excerpt(step, longestName))}]`
       return index === 0 ? step : `.${step}`
     })
     .join("")
@@ -47,8 +48,8 @@ export const describeValue = (value: unknown): string => {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list"
   if (typeof value === "number") return String(value)
   if (typeof value === "object" && value !== null) return "an object"
-  const text = JSON.stringify(value) ?? typeof value
-  return text.length > longest ? `${text.slice(0, longest)}…` : text
+  const text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? `a ${typeof value}`)
+  return excerpt(text, longest)
 }
 
 const compareSteps = (a: string | number, b: string | number): number => {

@@ -3,6 +3,8 @@
  * JSON Schema. Checks stand on the encoded side, so that one pass finds every fault.
  */
 import { Effect, Redacted, Schema, SchemaGetter } from "effect"
+import { isNameSized, longestName } from "../errors/index.ts"
+import { isPlaceholder } from "./Placeholder.ts"
 
 /** What a check becomes in the JSON Schema, where it can be said there. */
 type JsonKeywords = { readonly [keyword: string]: unknown }
@@ -13,8 +15,17 @@ const notEncoded = SchemaGetter.forbidden<never, unknown>(() => "a configuration
 export const text = (expected: string, accepts: (value: string) => boolean, json: JsonKeywords = {}) =>
   Schema.String.annotate({ expected }).check(Schema.makeFilter(accepts, { expected, toJsonSchema: () => json }))
 
-/** A text of at least one character. */
-export const someText = text("a non-empty string", (value) => value !== "", { minLength: 1 })
+/** A text that is more than white space. */
+export const someText = text("a non-empty string", (value) => value.trim() !== "", { minLength: 1, pattern: "\\S" })
+
+// A name is told again in events, log lines and what is stored.
+const nameSized = Schema.makeFilter(isNameSized, {
+  expected: `a name of at most ${longestName} characters`,
+  toJsonSchema: () => ({ maxLength: longestName })
+})
+
+/** A name of at least one character, and of no more than a client may use. */
+export const someName = someText.check(nameSized)
 
 /** A finite number that a predicate accepts. */
 export const number = (expected: string, accepts: (value: number) => boolean, json: JsonKeywords = {}) =>
@@ -111,14 +122,20 @@ export const secretText = (expected: string, accepts: (value: string) => boolean
     Schema.makeFilter(accepts, { expected, toJsonSchema: () => json })
   )
 
-/** A key or token: it goes into a header, so it holds no space and no control character. */
+const inEnvironment = 'a key, or "${NAME}" for what the environment has under that name'
+
+/** A key or token: it goes into a header, so it holds no space and no control character. It is no placeholder. */
 export const Secret = mapped(
   secretText("a key without spaces and control characters", (value) => /^[\x21-\x7e]+$/.test(value), {
     pattern: "^[!-~]+$"
-  }),
+  }).check(Schema.makeFilter((value) => !isPlaceholder(value), { expected: inEnvironment, toJsonSchema: () => ({}) })),
   Schema.Redacted(Schema.String),
   (value) => Redacted.make(value)
 )
 
 /** A model, or a pattern of models. */
-export const modelPattern = text("a model or a pattern of models", (value) => value !== "", { minLength: 1 })
+export const modelPattern = text(
+  "a model or a pattern of models, without spaces around it",
+  (value) => value !== "" && value.trim() === value,
+  { minLength: 1, pattern: "^\\S(.*\\S)?$" }
+).check(nameSized)

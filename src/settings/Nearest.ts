@@ -2,6 +2,7 @@
  * The name that somebody most likely meant: for "did you mean" in the faults of the configuration and of the command
  * line.
  */
+import { longestName } from "../errors/index.ts"
 
 /**
  * The optimal string alignment distance of two names (Damerau and Levenshtein, without moves of moved letters), with
@@ -36,6 +37,8 @@ const distance = (a: string, b: string): number => {
  * a tie.
  */
 export const nearest = (name: string, candidates: ReadonlyArray<string>): string | undefined => {
+  // No slip of a known word is so long, and each letter is compared with each.
+  if (name.length > longestName) return undefined
   let best: string | undefined
   let bestDistance = Number.POSITIVE_INFINITY
   for (const candidate of candidates) {

@@ -64,6 +64,10 @@ interface Declaration<S extends Schema.ConstraintDecoder<unknown>> {
 export function declare<S extends Schema.ConstraintDecoder<unknown>, A>(
   declaration: Declaration<S> & { readonly finish: (decoded: S["Type"], written: unknown) => A }
 ): Section<A>
+/**
+ * Declares a section. `finish` makes the value of what was decoded, where it depends on what was written: a default that
+ * follows another field, an order of keys.
+ */
 export function declare<S extends Schema.ConstraintDecoder<unknown>>(declaration: Declaration<S>): Section<S["Type"]>
 export function declare<S extends Schema.ConstraintDecoder<unknown>>({
   finish = (decoded) => decoded,

@@ -9,6 +9,7 @@
 import { Context, Effect, Layer, Result, Schema } from "effect"
 import { type ConfigurationTree, fillIn, keysInOrder } from "./Environment.ts"
 import { ConfigurationFaults, type Fault, isWithin, type Path, valueAt } from "./FaultReport.ts"
+import { secretValues } from "./SecretValues.ts"
 import type { Section } from "./Section.ts"
 import type { SettingsFile } from "./SettingsFile.ts"
 import { changeFault, locate, type Place } from "./SettingsPath.ts"
@@ -27,6 +28,8 @@ export interface SettingsService {
    * that must be written has none, and then to ask for it is a bug, which throws.
    */
   readonly of: <A>(section: Section<A>) => Cell<A>
+  /** What of them is secret: what came out of the environment, keys and tokens, credentials in URLs. */
+  readonly secrets: Cell<ReadonlySet<string>>
   /**
    * Changes values by path (`timeouts.idle`, `channels.primary.priority`), each as it would be written in the file. All
    * or none: the faults name every path that is wrong.
@@ -154,6 +157,7 @@ const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<Setti
     let changes: ReadonlyArray<Change> = []
     let applied: unknown = first.value
     const cells = new Map(file.sections.map((section) => [section, new LiveCell(values.get(section.name))]))
+    const secrets = new LiveCell(secretValues(first, values))
 
     const refuse = (faults: ReadonlyArray<Fault>): Effect.Effect<never, ConfigurationFaults> =>
       Effect.fail(ConfigurationFaults.of("settings", faults))
@@ -186,6 +190,9 @@ const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<Setti
       base = nextBase
       changes = nextChanges
       applied = next
+      // Before anybody uses them.
+      secrets.current = secretValues({ ...nextBase, value: next }, decoded.success)
+      secrets.tell()
       for (const section of renewed) cells.get(section)!.current = decoded.success.get(section.name)
       for (const section of renewed) cells.get(section)!.tell()
       return Result.void
@@ -204,6 +211,7 @@ const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<Setti
     const isChanged = (path: string): boolean => changes.some((change) => change.path === path)
 
     return {
+      secrets,
       of: <A>(section: Section<A>) => {
         const cell = cells.get(section) ?? new LiveCell<unknown>(defaultOf(section))
         cells.set(section, cell)

@@ -1,6 +1,6 @@
 /**
  * What was written, and how a fault tells what stood somewhere: never a secret. Secret is what came from the
- * environment, what the schema says is (`Fields.secret`), and a URL with credentials.
+ * environment, what the schema says is (`Fields.secret`), and a URL with credentials or with a query that holds a key.
  */
 import type { SchemaAST } from "effect"
 import type { ConfigurationTree } from "./Environment.ts"
@@ -16,8 +16,10 @@ export interface Written {
 
 const isScalar = (value: unknown): boolean => value === null || typeof value !== "object"
 
-/** Credentials in a URL. */
-const hasCredentials = (value: unknown): boolean => typeof value === "string" && /\/\/[^/?#]*@/.test(value)
+/** Credentials in a URL, before its host or in its query. */
+const hasCredentials = (value: unknown): boolean =>
+  typeof value === "string" &&
+  (/\/\/[^/?#]*@/.test(value) || /[?&][^=&]*(?:key|token|secret|sig|auth|passw|pwd|cred|code)[^=&]*=/i.test(value))
 
 /** What was written, by a schema that says what is secret. */
 export const writtenBy = (

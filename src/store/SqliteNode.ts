@@ -281,6 +281,10 @@ const prepare = (
   if (application !== options.application && tables > 0) {
     throw new Refused(`the store at ${path} is the database of another program`)
   }
+  if (version > 0 && tables === 0) {
+    // Somebody's program has begun it, or ours has lost its tables: nothing that was kept is in it.
+    throw new Refused(`the store at ${path} has a version and no tables: move it away to begin anew`)
+  }
   if (version > newest) {
     throw new Refused(
       `the store at ${path} was written by a newer version (schema ${version}; this version knows ${newest})`

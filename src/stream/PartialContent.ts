@@ -157,16 +157,43 @@ const codePointLength = (text: string): number => {
  * ```
  */
 export const keep: {
-  /** In a pipe, of a stream whose end is told. */
+  /**
+   * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure
+   * as `reason`. With a `terminator` a stream that ends too early fails too.
+   *
+   * In a pipe, of a stream whose end is told.
+   */
   <A>(
     options: Terminated<A>
-  ): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, Interrupted<E | StreamTruncated>, R>
-  /** In a pipe. */
-  <A>(options: Options<A>): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, Interrupted<E>, R>
-  /** As a call, of a stream whose end is told. */
-  <A, E, R>(self: Stream.Stream<A, E, R>, options: Terminated<A>): Stream.Stream<A, Interrupted<E | StreamTruncated>, R>
-  /** As a call. */
-  <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, Interrupted<E>, R>
+  ): <B extends A, E, R>(
+    self: Stream.Stream<B, E, R>
+  ) => Stream.Stream<B, AnswerInterrupted<E | StreamTruncated, never>, R>
+  /**
+   * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure
+   * as `reason`. With a `terminator` a stream that ends too early fails too.
+   *
+   * In a pipe.
+   */
+  <A>(
+    options: Options<A>
+  ): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, AnswerInterrupted<E, never>, R>
+  /**
+   * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure
+   * as `reason`. With a `terminator` a stream that ends too early fails too.
+   *
+   * As a call, of a stream whose end is told.
+   */
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    options: Terminated<A>
+  ): Stream.Stream<A, AnswerInterrupted<E | StreamTruncated, never>, R>
+  /**
+   * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure
+   * as `reason`. With a `terminator` a stream that ends too early fails too.
+   *
+   * As a call.
+   */
+  <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, AnswerInterrupted<E, never>, R>
 } = dual(
   2,
   <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, Interrupted<E>, R> =>
@@ -195,26 +222,54 @@ export const keep: {
  * ```
  */
 export const recover: {
-  /** In a pipe, of a stream whose end is told. */
+  /**
+   * Goes on with an answer that broke off: at each failure `continueWith` is asked for a stream of what is still to
+   * come, until one ends, none is given, or `maxContinuations` have failed. Then it fails with `AnswerInterrupted`:
+   * the first failure as `reason`, the others in `later`. Nothing that was delivered is delivered again; where a
+   * continuation may repeat itself, `stitch` it. Failures may be of any class. Defects and interruption pass.
+   *
+   * In a pipe, of a stream whose end is told.
+   */
   <A, E, B = never, E2 extends E | ResilienceError = never, R2 = never>(
     options: TerminatedRecoverOptions<A, B, E, E2, R2>
   ): <R>(
     self: Stream.Stream<A, E, R>
-  ) => Stream.Stream<A | B, Interrupted<E | StreamTruncated, E2 | StreamTruncated>, R | R2>
-  /** In a pipe. */
+  ) => Stream.Stream<A | B, AnswerInterrupted<E | StreamTruncated, E2 | StreamTruncated>, R | R2>
+  /**
+   * Goes on with an answer that broke off: at each failure `continueWith` is asked for a stream of what is still to
+   * come, until one ends, none is given, or `maxContinuations` have failed. Then it fails with `AnswerInterrupted`:
+   * the first failure as `reason`, the others in `later`. Nothing that was delivered is delivered again; where a
+   * continuation may repeat itself, `stitch` it. Failures may be of any class. Defects and interruption pass.
+   *
+   * In a pipe.
+   */
   <A, E, B = never, E2 extends E | ResilienceError = never, R2 = never>(
     options: RecoverOptions<A, B, E, E2, R2>
-  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | B, Interrupted<E, E2>, R | R2>
-  /** As a call, of a stream whose end is told. */
+  ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | B, AnswerInterrupted<E, E2>, R | R2>
+  /**
+   * Goes on with an answer that broke off: at each failure `continueWith` is asked for a stream of what is still to
+   * come, until one ends, none is given, or `maxContinuations` have failed. Then it fails with `AnswerInterrupted`:
+   * the first failure as `reason`, the others in `later`. Nothing that was delivered is delivered again; where a
+   * continuation may repeat itself, `stitch` it. Failures may be of any class. Defects and interruption pass.
+   *
+   * As a call, of a stream whose end is told.
+   */
   <A, E, R, B = never, E2 extends E | ResilienceError = never, R2 = never>(
     self: Stream.Stream<A, E, R>,
     options: TerminatedRecoverOptions<A, B, E, E2, R2>
-  ): Stream.Stream<A | B, Interrupted<E | StreamTruncated, E2 | StreamTruncated>, R | R2>
-  /** As a call. */
+  ): Stream.Stream<A | B, AnswerInterrupted<E | StreamTruncated, E2 | StreamTruncated>, R | R2>
+  /**
+   * Goes on with an answer that broke off: at each failure `continueWith` is asked for a stream of what is still to
+   * come, until one ends, none is given, or `maxContinuations` have failed. Then it fails with `AnswerInterrupted`:
+   * the first failure as `reason`, the others in `later`. Nothing that was delivered is delivered again; where a
+   * continuation may repeat itself, `stitch` it. Failures may be of any class. Defects and interruption pass.
+   *
+   * As a call.
+   */
   <A, E, R, B = never, E2 extends E | ResilienceError = never, R2 = never>(
     self: Stream.Stream<A, E, R>,
     options: RecoverOptions<A, B, E, E2, R2>
-  ): Stream.Stream<A | B, Interrupted<E, E2>, R | R2>
+  ): Stream.Stream<A | B, AnswerInterrupted<E, E2>, R | R2>
 } = dual(
   2,
   <A, E, R, B, E2 extends E | ResilienceError, R2>(

@@ -55,8 +55,9 @@ const limitsOf = (options: Options<never>): ClockLimits => {
 }
 
 /**
- * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow the
- * clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+ * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+ * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+ * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
  *
  * One fiber pumps and one watches, however many elements come; an element that comes alone costs 1.1 µs, where a
  * timer for each pull costs 10.
@@ -74,16 +75,49 @@ const limitsOf = (options: Options<never>): ClockLimits => {
  * ```
  */
 export const watch: {
-  /** In a pipe. */
+  /**
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+   * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+   * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
+   *
+   * In a pipe.
+   */
   (
     options: Options<never> & { readonly isContent?: undefined }
-  ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ClockError, R>
-  /** In a pipe, with a predicate that knows its elements. */
-  <A>(options: Options<NoInfer<A>>): <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ClockError, R>
-  /** In a pipe, with a predicate that says which elements it takes. */
-  <A>(options: Options<A>): <B extends A, E, R>(self: Stream.Stream<B, E, R>) => Stream.Stream<B, E | ClockError, R>
-  /** As a call. */
-  <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R>
+  ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
+  /**
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+   * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+   * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
+   *
+   * In a pipe, with a predicate that knows its elements.
+   */
+  <A>(
+    options: Options<NoInfer<A>>
+  ): <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
+  /**
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+   * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+   * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
+   *
+   * In a pipe, with a predicate that says which elements it takes.
+   */
+  <A>(
+    options: Options<A>
+  ): <B extends A, E, R>(
+    self: Stream.Stream<B, E, R>
+  ) => Stream.Stream<B, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
+  /**
+   * Watches a stream with the four clocks. What came before a clock ran out is given first. While the consumer is slow
+   * the clocks stand still, all but `total`. When a clock runs out the source is interrupted, and its finalisers run.
+   * Adds `ChannelResponseTimeExceeded`, whose `phase` says which clock it was, and for `total` `DeadlineExceeded`.
+   *
+   * As a call.
+   */
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    options: Options<A>
+  ): Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
 } = dual(2, <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R> => {
   const limits = limitsOf(options)
   const { isContent } = options

@@ -3,7 +3,7 @@
  *
  * `emit` is a plain function, because much of what is worth a line happens in a socket's callback where no fiber runs.
  * It never fails and never throws: a log that cannot be written is lost, and the program goes on. All fields are
- * redacted on their way out, whatever the Layer.
+ * redacted on their way out, whatever the Layer, and the `Secrets` of where it was built are masked in them.
  *
  * | Layer | where a line goes |
  * |---|---|
@@ -14,7 +14,7 @@
  * | `EventLog.layerSilent` | nowhere |
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { redactValue } from "../errors/index.ts"
+import { excerpt, type RedactOptions, redactValue, Secrets } from "../errors/index.ts"
 
 /** How loud an event is. `warning`, `error` and `fatal` are the severities of errors. */
 export type EventLevel = "debug" | "info" | "warning" | "error" | "fatal"
@@ -104,12 +104,16 @@ const logAt = {
 const fromSink = (sink: (logged: LoggedEvent) => void): Layer.Layer<EventLog> =>
   Layer.effect(
     EventLog,
-    Effect.map(Clock.Clock, (clock) => ({
-      emit: (level, event, fields = {}) => {
-        const timestamp = new Date(clock.currentTimeMillisUnsafe()).toISOString()
-        quietly(() => sink({ timestamp, level, event, fields: redacted(fields) }))
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const options = { mask: (yield* Secrets).mask, maxText: longestText }
+      return {
+        emit: (level, event, fields = {}) => {
+          const timestamp = new Date(clock.currentTimeMillisUnsafe()).toISOString()
+          quietly(() => sink({ timestamp, level, event, fields: redacted(fields, options) }))
+        }
       }
-    }))
+    })
   )
 
 // The edge to values and sinks that are not ours: a getter or a closed pipe may throw, and nobody could be told of it.
@@ -121,9 +125,13 @@ const quietly = <A>(run: () => A): A | undefined => {
   }
 }
 
-const redacted = (fields: EventFields): EventFields =>
+/** The longest text of a field, and the longest line, in UTF-16 units: a log is read by people. */
+const longestText = 4096
+const longestLine = 16_384
+
+const redacted = (fields: EventFields, options: RedactOptions): EventFields =>
   quietly(() => {
-    const out = redactValue(fields) as { [field: string]: unknown }
+    const out = redactValue(fields, options) as { [field: string]: unknown }
     for (const field in out) if (out[field] === undefined) delete out[field]
     return out
   }) ?? {}
@@ -131,10 +139,24 @@ const redacted = (fields: EventFields): EventFields =>
 /** An event as one line of JSON: `timestamp`, `level`, `event`, then its fields. A field cannot stand in for those three. */
 export const lineOf = ({ event, fields, level, timestamp }: LoggedEvent): string => {
   const own = { timestamp, level, event }
-  const line = { ...own, ...fields, ...own }
-  // A replacer makes a line four times as dear, and only a bigint needs it: without one `stringify` throws.
-  return (
-    quietly(() => JSON.stringify(line)) ??
-    JSON.stringify(line, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))
-  )
+  const whole = printed({ ...own, ...fields, ...own })
+  return whole.length <= longestLine ? whole : printed({ ...own, ...shortened(fields), ...own })
 }
+
+/** Each field by its beginning, whatever it holds. */
+const shortened = (fields: EventFields): EventFields =>
+  Object.fromEntries(
+    Object.entries(fields)
+      .slice(0, 32)
+      .map(([name, value]) => [
+        excerpt(name, 64),
+        typeof value === "string" || (typeof value === "object" && value !== null)
+          ? excerpt(typeof value === "string" ? value : printed(value), 256)
+          : value
+      ])
+  )
+
+// A replacer makes a line four times as dear, and only a bigint needs it: without one `stringify` throws.
+const printed = (line: object): string =>
+  quietly(() => JSON.stringify(line)) ??
+  JSON.stringify(line, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))

@@ -20,6 +20,11 @@ export type LabelArgs<L extends string> = [L] extends [never] ? [] : [labels: La
 export interface MetricOptions<L extends string> {
   readonly description: string
   readonly labels?: ReadonlyArray<L> | undefined
+  /**
+   * How many series there may be, and what the labels of all further ones are: those that are named here have these
+   * values, the others their own. Default: any number, which only labels with few values can afford.
+   */
+  readonly atMost?: { readonly series: number; readonly then: Partial<Labels<NoInfer<L>>> } | undefined
 }
 
 /** Counts up. `add(0)` shows a series before anything was counted. */
@@ -90,21 +95,21 @@ export class Metrics extends Context.Service<
 const printer = Effect.promise(() => import("./PrometheusHttp.ts"))
 
 const make = (context: Context.Context<never>): Metrics["Service"] => ({
-  counter: (name, { description, labels }) => {
-    const series = seriesOf(Metric.counter(name, { description, incremental: true }), labels)
+  counter: (name, { atMost, description, labels }) => {
+    const series = seriesOf(Metric.counter(name, { description, incremental: true }), labels, atMost)
     if (labels === undefined) series({}).updateUnsafe(0, context)
     return { add: (count, ...of) => series(of[0]).updateUnsafe(count, context) }
   },
-  gauge: (name, { description, labels }) => {
-    const series = seriesOf(Metric.gauge(name, { description }), labels)
+  gauge: (name, { atMost, description, labels }) => {
+    const series = seriesOf(Metric.gauge(name, { description }), labels, atMost)
     if (labels === undefined) series({}).modifyUnsafe(0, context)
     return {
       set: (value, ...of) => series(of[0]).updateUnsafe(value, context),
       add: (difference, ...of) => series(of[0]).modifyUnsafe(difference, context)
     }
   },
-  histogram: (name, { bounds, description, labels }) => {
-    const series = seriesOf(Metric.histogram(name, { description, boundaries: bounds }), labels)
+  histogram: (name, { atMost, bounds, description, labels }) => {
+    const series = seriesOf(Metric.histogram(name, { description, boundaries: bounds }), labels, atMost)
     if (labels === undefined) series({}).valueUnsafe(context)
     return { observe: (value, ...of) => series(of[0]).updateUnsafe(value, context) }
   },
@@ -112,17 +117,30 @@ const make = (context: Context.Context<never>): Metrics["Service"] => ({
 })
 
 // A labelled metric costs 1.5 µs to build, so each set of values is built once.
-const seriesOf = <State>(metric: Metric.Metric<number, State>, labels: ReadonlyArray<string> | undefined) => {
+const seriesOf = <State>(
+  metric: Metric.Metric<number, State>,
+  labels: ReadonlyArray<string> | undefined,
+  atMost: { readonly series: number; readonly then: { readonly [label: string]: string | undefined } } | undefined
+) => {
   const built = new Map<string, Metric.Metric<number, State>>()
   return (of: { readonly [label: string]: string } | undefined): Metric.Metric<number, State> => {
     if (of === undefined || labels === undefined) return metric
-    const values = labels.map((label) => of[label] ?? "")
-    const key = values.join("\u0000")
-    let found = built.get(key)
-    if (found === undefined) {
+    const find = (values: ReadonlyArray<string>, mayBuild: boolean): Metric.Metric<number, State> | undefined => {
+      const key = values.join("\u0000")
+      let found = built.get(key)
+      if (found !== undefined || !mayBuild) return found
       found = Metric.withAttributes(metric, Object.fromEntries(labels.map((label, at) => [label, values[at]!])))
       built.set(key, found)
+      return found
     }
-    return found
+    const values = labels.map((label) => of[label] ?? "")
+    const known = find(values, atMost === undefined || built.size < atMost.series)
+    return (
+      known ??
+      find(
+        labels.map((label, at) => atMost?.then[label] ?? values[at]!),
+        true
+      )!
+    )
   }
 }

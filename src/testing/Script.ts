@@ -206,7 +206,17 @@ const changed = (self: Answer, fields: Partial<Omit<Answer, keyof Pipeable.Pipea
 
 /** Ends an answer otherwise than well, once all of it was said. */
 export const ending: {
+  /**
+   * Ends an answer otherwise than well, once all of it was said.
+   *
+   * In a pipe.
+   */
   (ending: Ending): (self: Answer) => Answer
+  /**
+   * Ends an answer otherwise than well, once all of it was said.
+   *
+   * As a call.
+   */
   (self: Answer, ending: Ending): Answer
 } = dual(2, (self: Answer, ending: Ending): Answer => changed(self, { ending, endsAfter: Number.POSITIVE_INFINITY }))
 
@@ -222,19 +232,51 @@ export const ending: {
  * ```
  */
 export const cutAfter: {
+  /**
+   * Ends an answer after so many of its steps, pauses and pings not counted. A call that goes on from a part of the
+   * answer counts anew, from what it is played.
+   *
+   * In a pipe.
+   */
   (steps: number, ending: Ending): (self: Answer) => Answer
+  /**
+   * Ends an answer after so many of its steps, pauses and pings not counted. A call that goes on from a part of the
+   * answer counts anew, from what it is played.
+   *
+   * As a call.
+   */
   (self: Answer, steps: number, ending: Ending): Answer
 } = dual(3, (self: Answer, steps: number, ending: Ending): Answer => changed(self, { ending, endsAfter: steps }))
 
 /** Lets so many milliseconds pass before each step that is seen. */
 export const every: {
+  /**
+   * Lets so many milliseconds pass before each step that is seen.
+   *
+   * In a pipe.
+   */
   (millis: number): (self: Answer) => Answer
+  /**
+   * Lets so many milliseconds pass before each step that is seen.
+   *
+   * As a call.
+   */
   (self: Answer, millis: number): Answer
 } = dual(2, (self: Answer, millis: number): Answer => changed(self, { every: millis }))
 
 /** Says why the answer ends. `native` is the upstream's own word, in the dialect in which it is played. */
 export const finish: {
+  /**
+   * Says why the answer ends. `native` is the upstream's own word, in the dialect in which it is played.
+   *
+   * In a pipe.
+   */
   (reason: FinishReason, native?: string): (self: Answer) => Answer
+  /**
+   * Says why the answer ends. `native` is the upstream's own word, in the dialect in which it is played.
+   *
+   * As a call.
+   */
   (self: Answer, reason: FinishReason, native?: string): Answer
 } = dual(
   (args) => typeof args[0] !== "string",
@@ -246,13 +288,37 @@ export const finish: {
  * far as the dialect can leave them out. By default they are counted: an estimate of the request, one for each step.
  */
 export const usage: {
+  /**
+   * Tells these tokens, whether the request asks for them or not; or counts each call's, where it asks; or tells
+   * none, as far as the dialect can leave them out. By default they are counted: an estimate of the request, one for
+   * each step.
+   *
+   * In a pipe.
+   */
   (usage: Tokens | Count | "none"): (self: Answer) => Answer
+  /**
+   * Tells these tokens, whether the request asks for them or not; or counts each call's, where it asks; or tells
+   * none, as far as the dialect can leave them out. By default they are counted: an estimate of the request, one for
+   * each step.
+   *
+   * As a call.
+   */
   (self: Answer, usage: Tokens | Count | "none"): Answer
 } = dual(2, (self: Answer, usage: Tokens | Count | "none"): Answer => changed(self, { usage }))
 
 /** Adds headers to those of the answer. */
 export const headers: {
+  /**
+   * Adds headers to those of the answer.
+   *
+   * In a pipe.
+   */
   (headers: { readonly [name: string]: string }): (self: Answer) => Answer
+  /**
+   * Adds headers to those of the answer.
+   *
+   * As a call.
+   */
   (self: Answer, headers: { readonly [name: string]: string }): Answer
 } = dual(
   2,
@@ -274,7 +340,19 @@ export const headers: {
  * ```
  */
 export const continuing: {
+  /**
+   * Says how requests are taken that go on from a part of the answer. Each mode that is not named stays as it is;
+   * both are honoured where nothing is said.
+   *
+   * In a pipe.
+   */
   (how: { readonly prefill?: Continuing; readonly message?: Continuing }): (self: Answer) => Answer
+  /**
+   * Says how requests are taken that go on from a part of the answer. Each mode that is not named stays as it is;
+   * both are honoured where nothing is said.
+   *
+   * As a call.
+   */
   (self: Answer, how: { readonly prefill?: Continuing; readonly message?: Continuing }): Answer
 } = dual(
   2,
@@ -283,7 +361,17 @@ export const continuing: {
 
 /** Lets so many milliseconds pass before anything comes: slow headers. */
 export const startsAfter: {
+  /**
+   * Lets so many milliseconds pass before anything comes: slow headers.
+   *
+   * In a pipe.
+   */
   (millis: number): <S extends Exclude<Script, Silence>>(self: S) => S
+  /**
+   * Lets so many milliseconds pass before anything comes: slow headers.
+   *
+   * As a call.
+   */
   <S extends Exclude<Script, Silence>>(self: S, millis: number): S
 } = dual(
   2,

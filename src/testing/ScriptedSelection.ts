@@ -50,6 +50,14 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
         models: () => [...new Set(targets.map(({ model }) => model))],
         serves: () => true,
         usable: () => picks.length < targets.length,
+        canAsk: () => picks.length < targets.length,
+        fresh: ({ tried: { failed, out } }) =>
+          new Set(
+            targets
+              .slice(picks.length)
+              .map(({ channel }) => channel.id)
+              .filter((id) => !failed.has(id) && !out.has(id))
+          ).size,
         learn: () => {},
         pick: (wanted) =>
           Effect.suspend(() => {
@@ -58,7 +66,12 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
             picks.push(wanted)
             return target === undefined
               ? Effect.fail(new GetChannelFailed({ model: wanted.model }))
-              : Effect.succeed({ target, last, release: (outcome) => void releases.push({ target, outcome }) })
+              : Effect.succeed({
+                  target,
+                  last,
+                  taken: () => {},
+                  release: (outcome) => void releases.push({ target, outcome })
+                })
           }),
         states: Effect.succeed(states),
         peek: (wanted) =>

@@ -220,3 +220,38 @@ describe("the state of a channel", () => {
     assert.strictEqual(state(health, 0, 1), "enabled")
   })
 })
+
+describe("whether a channel has a usable key", () => {
+  const usable = (health: Health.Health, keys: number, now: number) => Health.hasUsableKey(health, "a", keys, now)
+
+  it("it has until each of its keys was refused, and again when the first trial is due", () => {
+    const health = Health.make(breaker)
+    assert.isTrue(usable(health, 2, 0))
+    fail(health, new ChannelInvalidKey({}), 0)
+    assert.isTrue(usable(health, 2, 0))
+    fail(health, new ChannelQuotaExhausted({}), 1_000, otherKey)
+    assert.isFalse(usable(health, 2, 1_000))
+    assert.isFalse(usable(health, 2, 29_999))
+    assert.isTrue(usable(health, 2, 30_000), "or nobody would ever be sent here to try it")
+    const probe = Health.begin(health, spot, 30_000)
+    assert.isFalse(usable(health, 2, 30_000), "its trial is under way")
+    Health.settle(health, probe, Health.success, 30_100)
+    assert.isTrue(usable(health, 2, 30_100))
+  })
+  it("a channel that is misconfigured has none", () => {
+    const health = Health.make(breaker)
+    fail(health, new ChannelParamOverrideInvalid({}), 0)
+    assert.isFalse(usable(health, 2, 1))
+  })
+  it("one that lacks a model, is too fast for one, or whose circuit is open, has", () => {
+    for (const error of [new ModelNotFound({}), new ChannelRateLimited({ retryAfterMillis: 60_000 })]) {
+      const health = Health.make(breaker)
+      fail(health, error, 0)
+      assert.isTrue(usable(health, 1, 1))
+    }
+    const health = Health.make(breaker)
+    for (let at = 0; at < 100; at++) fail(health, new DoRequestFailed({}), at)
+    assert.notStrictEqual(is(health, spot, 100), "usable")
+    assert.isTrue(usable(health, 1, 100))
+  })
+})

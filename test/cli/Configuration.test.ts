@@ -33,13 +33,15 @@ describe("defaults", () => {
         takeOverAtOnce: 8
       },
       timeouts: { headers: 30_000, firstContent: 30_000, idle: 60_000, total: 600_000 },
-      recovery: { mode: "continue", maxContinuations: 2, prompt: null },
+      recovery: { mode: "continue", maxContinuations: 2, waitUpTo: 10_000, prompt: null },
       breaker: { window: 30_000, minimum: 5, failureRate: 0.5, open: 5_000, cap: 30_000, probes: 1 },
       tokens: []
     })
     const { statuses, ...rest } = retry
     assert.deepStrictEqual(rest, {
       times: 3,
+      keysPerChannel: 2,
+      hedgeAfter: null,
       base: 200,
       factor: 2,
       cap: 10_000,
@@ -67,9 +69,12 @@ describe("defaults", () => {
         stream: true,
         onUnsupported: "skip",
         statusMapping: {},
+        contextTokens: null,
         params: {},
         headers: {},
         timeouts: {},
+        proxy: null,
+        tls: {},
         enabled: true
       }
     ])
@@ -116,6 +121,84 @@ channels:
     const lines = await faultLines(text)
     if (expected === undefined) assert.match(lines[0] ?? "", /^line 2, column 1: /)
     else assert.deepStrictEqual(lines, expected)
+  })
+
+  const plain = "is no plain data: texts, numbers, true, false, null, lists and objects are"
+  const merges = "<< takes an object that has an anchor, or a list of them"
+  it.each([
+    ["set", "channels: !!set {hunter2}", [`line 1, column 17: !!set ${plain}`]],
+    ["set of another name", "channels: !<tag:yaml.org,2002:set> {x}", [`line 1, column 36: !!set ${plain}`]],
+    ["binary", "channels:\n  - keys: [!!binary aHVudGVyMg==]", [`line 2, column 21: !!binary ${plain}`]],
+    ["omap", "server: !!omap [port: 1]", [`line 1, column 16: !!omap ${plain}`]],
+    ["timestamp", "server: !!timestamp 2001-01-01", [`line 1, column 21: !!timestamp ${plain}`]],
+    ["merged number", "<<: 5\nchannels: []", [`line 1, column 1: ${merges}`]],
+    ["merged alias of a text", "a: &a hunter2\nb: { <<: *a }", [`line 2, column 6: ${merges}`]],
+    ["merged list of texts", "b: { <<: [x] }", [`line 1, column 6: ${merges}`]],
+    ["merged nothing", "b: { <<: }", [`line 1, column 6: ${merges}`]],
+    ["merging twice", "a: &a {}\nb: { <<: *a, <<: *a }", undefined],
+    ["loop in a list", "channels: &a [*a]", ["line 1, column 15: an alias of what it stands in"]],
+    ["loop in an object", "server: &a { port: { x: *a } }", ["line 1, column 25: an alias of what it stands in"]],
+    ["loop by a merge", "server: &a { <<: *a }", ["line 1, column 18: an alias of what it stands in"]]
+  ])("S16: that has a %s says so, by its place, and shows nothing of it", async (_, text, expected) => {
+    const lines = await faultLines(text)
+    if (expected === undefined) assert.include(lines, 'b["<<"]: given twice, on line 2 and on line 2')
+    else assert.deepStrictEqual(lines, expected)
+    assert.notInclude(lines.join(), "hunter2")
+  })
+
+  it("S16: with more aliases than it can have says so, at once", async () => {
+    const steps = "bcdefghi".split("").map((name, at) => `${name}: &${name} [${`*${"abcdefgh"[at]},`.repeat(9)}]`)
+    assert.deepStrictEqual(await faultLines(`a: &a [x]\n${steps.join("\n")}\n`), ["too many aliases"])
+  })
+
+  it.each([
+    ["__proto__: { port: 1 }", "__proto__"],
+    ["channels: [{ __proto__: { id: x } }]", "channels[0].__proto__"],
+    ["channels: [{ params: { a: { __proto__: 1 } } }]", "channels[0].params.a.__proto__"],
+    ["channels: [{ modelMapping: { __proto__: x } }]", "channels[0].modelMapping.__proto__"],
+    ["server: { <<: { __proto__: { port: 1 } } }", "server.__proto__"]
+  ])("S16: with the key __proto__ is a fault there: %s", async (text, path) => {
+    assert.include(await faultLines(text), `${path}: cannot be a key`)
+  })
+
+  it.each(["constructor", "toString", "hasOwnProperty"])(
+    "S16: with the key %s is as with any unknown one",
+    async (key) => {
+      assert.include(await faultLines(`{ ${key}: 1 }`), `${key}: unknown key`)
+      assert.include(await faultLines(`server: { ${key}: 1 }`), `server.${key}: unknown key`)
+      const { channels } = await accepted(
+        withChannel({ models: ["*"], modelMapping: { [key]: "x" }, params: { [key]: 1 } })
+      )
+      assert.deepStrictEqual(channels[0]?.modelMapping, [[key, "x"]])
+      assert.isTrue(Object.hasOwn(channels[0]?.params ?? {}, key))
+    }
+  )
+
+  it("S16: a key in the query of a base URL is never told", async () => {
+    for (const query of [
+      "key=hunter2",
+      "a=b&api-key=hunter2",
+      "code=hunter2",
+      "X-Amz-Signature=hunter2",
+      "access_token=hunter2"
+    ]) {
+      const lines = await faultLines(withChannel({ baseUrl: `https://a.b/v1/messages?${query}` }))
+      assert.lengthOf(lines, 1)
+      assert.notInclude(lines[0], "hunter2")
+    }
+    assert.include(
+      (await faultLines(withChannel({ baseUrl: "https://a.b/v1?api-version=2024-06-01#x" }))).join(),
+      'got "https://a.b/v1?api-version=2024-06-01#x"'
+    )
+  })
+
+  it("S15: quotes no book: keys and values of any length are cut in its faults", async () => {
+    const book = "n".repeat(1_000_000)
+    const lines = await faultLines(
+      withChannel({ [book]: 1, priority: book, params: 5 }, { [book]: 1, server: { [book]: 1 } })
+    )
+    assert.lengthOf(lines, 5)
+    for (const line of lines) assert.isBelow(line.length, 500)
   })
 
   it("that gives a key twice is a fault at both lines, with its other faults", async () => {
@@ -316,6 +399,31 @@ describe("rules between keys", () => {
 })
 
 describe("a plain object", () => {
+  it("S16: with what JSON cannot say is a fault there", () => {
+    const loop: Array<unknown> = []
+    loop.push(loop, loop)
+    const input = {
+      server: new Set(["hunter2"]),
+      chat: new Date(0),
+      store: () => {},
+      journal: 5n,
+      retry: Symbol("hunter2"),
+      tokens: loop,
+      channels: [channel({ keys: [new Uint8Array(3)] })]
+    }
+    const { lines } = Result.getOrThrow(Result.flip(decodeConfiguration(input, {}, "example")))
+    assert.deepStrictEqual(lines.toSorted(), [
+      "example: channels[0].keys[0]: expected plain data, got a Uint8Array",
+      "example: chat: expected plain data, got a Date",
+      "example: journal: expected plain data, got a bigint",
+      "example: retry: expected plain data, got a symbol",
+      "example: server: expected plain data, got a Set",
+      "example: store: expected plain data, got a function",
+      "example: tokens[0]: nested deeper than 64, or within itself",
+      "example: tokens[1]: nested deeper than 64, or within itself"
+    ])
+  })
+
   it("is decoded as a file is", () => {
     const decoded = decodeConfiguration({ channels: [channel()] }, { PORT: "0" }, "example")
     assert.strictEqual(optionsOf(Result.getOrThrow(decoded)).server.port, 0)

@@ -34,7 +34,8 @@ describe("the JSON Schema", () => {
   it("describes every key, and has a default for each that may be left out", () => {
     const optional = [
       "$.store.path",
-      ...["headers", "firstContent", "idle", "total"].map((key) => `$.channels[].timeouts.${key}`)
+      ...["headers", "firstContent", "idle", "total"].map((key) => `$.channels[].timeouts.${key}`),
+      ...["ca", "cert", "key"].map((key) => `$.channels[].tls.${key}`)
     ]
     for (const [path, node] of everyKey(root, "$")) {
       assert.isString(node.description, path)

@@ -26,11 +26,13 @@ describe("values", () => {
     "30 days",
     "P1D"
   ]
+  // S6: what is kept and told again has an end, in a file too.
+  const long = "x".repeat(257)
   const count = [-1, 1.5, "1", null, Number.MAX_VALUE, true]
   it.each([
     ["server.host", ["", 5, "a b", "http://x"], ["127.0.0.2", "::1", "localhost"]],
     ["server.port", [-1, 65_536, 1.5, "8080", null], [0, 65_535]],
-    ["server.name", ["", "a\nb", 5], ["my relay"]],
+    ["server.name", ["", "a\nb", 5, long], ["my relay"]],
     [
       "server.origins",
       ["*", ["*"], ["http://a/"], ["http://a/b"], ["a.b"], ["ftp://a"], ["null"]],
@@ -41,7 +43,7 @@ describe("values", () => {
     ["server.readerGrace", duration, ["1 second"]],
     ["server.maxBodyBytes", [0, ...count], [1]],
     ["server.debug", ["true", 1, null], [true, false]],
-    ["chat.model", ["", 5], [null, "m"]],
+    ["chat.model", ["", 5, long], [null, "gpt-5"]],
     ["chat.maxMessage", [0, ...count], [1]],
     ["chat.timeout", duration, ["1 minute"]],
     ["store", [5, [], "sqlite"], [{ type: "memory" }, { path: "x.db" }]],
@@ -75,16 +77,20 @@ describe("values", () => {
     ["channel.id", ["", "A", "a_b", "x".repeat(65), 5], ["a-1", "x".repeat(64)]],
     [
       "channel.baseUrl",
-      ["x", "", "ftp://x", "http://", "http://x?a", "http://x?", "http://x#", "http://a:b@x", "http://a b", 5],
-      ["http://[::1]:80/v1", "HTTPS://X"]
+      ["x", "", "ftp://x", "http://", "http://x#", "http://a:b@x", "http://a b", 5],
+      ["http://[::1]:80/v1", "HTTPS://X", "http://x?a", "http://x?", "http://x/v1?api-version=2024-06-01&a=b"]
     ],
     ["channel.keys", ["k", [""], ["a b"], ["a\n"], [5], null], [[], ["sk-1"]]],
     ["channel.keyMode", ["round"], ["random"]],
-    ["channel.models", [[], [""], "m", [5]], [["*"], ["gpt-*", "a"]]],
-    ["channel.modelMapping", [[], { "": "a" }, { a: "" }, { a: 5 }], [{}, { "gpt-*": "a" }]],
+    ["channel.models", [[], [""], "m", [5], [long]], [["*"], ["gpt-*", "a"]]],
+    [
+      "channel.modelMapping",
+      [[], { "": "a" }, { "gpt-5": "" }, { "gpt-5": 5 }, { "gpt-5": long }],
+      [{}, { "gpt-*": "a" }]
+    ],
     ["channel.priority", ["1", null], [-1, 0.5, 1000]],
     ["channel.weight", [-1, "1"], [0, 0.5]],
-    ["channel.group", [""], ["other"]],
+    ["channel.group", ["", long], ["default"]],
     ["channel.continuation", ["maybe"], ["auto", "prefill", "message", "none"]],
     ["channel.stream", ["no"], [false]],
     [
@@ -120,6 +126,11 @@ describe("values", () => {
     }
   })
 
+  it("of a model are names of as many characters as a client may use", async () => {
+    const model = "🚀".repeat(256)
+    assert.deepStrictEqual(await faultLines(withChannel({ models: ["*"] }, { chat: { model } })), [])
+  })
+
   it("are told as expected and got", async () => {
     assert.deepStrictEqual(await faultLines(withChannel({ baseUrl: "x" })), [
       'channels[0].baseUrl: expected a URL, got "x"'
@@ -128,9 +139,14 @@ describe("values", () => {
 
   it("of durations become milliseconds", async () => {
     const { timeouts } = await accepted(
-      withChannel({}, { timeouts: { headers: "1.5 seconds", firstContent: "1 nano", idle: "2 hours" } })
+      withChannel({}, { timeouts: { headers: "1.5 seconds", firstContent: "1 nano", idle: "2 hours", total: "1 day" } })
     )
-    assert.deepStrictEqual(timeouts, { headers: 1500, firstContent: 1, idle: 7_200_000, total: 600_000 })
+    assert.deepStrictEqual(timeouts, { headers: 1500, firstContent: 1, idle: 7_200_000, total: 86_400_000 })
+  })
+
+  it("of a base URL keep the query, behind a path without slashes at its end", async () => {
+    const { channels } = await accepted(withChannel({ baseUrl: "https://a.b/v1//?api-version=2024-06-01" }))
+    assert.strictEqual(channels[0]?.baseUrl, "https://a.b/v1?api-version=2024-06-01")
   })
 
   it("of origins become those that browsers send", async () => {

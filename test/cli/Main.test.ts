@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
+import { DatabaseSync } from "node:sqlite"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
@@ -149,6 +150,58 @@ describe("relay", () => {
     const { code, stderr, stdout } = await runNode(main, ["relay", "--config", path], environment)
     assert.deepStrictEqual([code, stdout], [1, ""])
     assert.include(stderr, folder)
+  })
+
+  it.each([
+    ["another program's", "CREATE TABLE bookmark (url TEXT)", /is the database of another program/],
+    ["without tables", "PRAGMA user_version = 1", /has a version and no tables/],
+    [
+      "ours without tables",
+      "PRAGMA application_id = 0x45524a31; PRAGMA user_version = 2",
+      /has a version and no tables/
+    ],
+    [
+      "ours without one of them",
+      "CREATE TABLE stream (key INTEGER); PRAGMA application_id = 0x45524a31; PRAGMA user_version = 2",
+      /is damaged \(no such .*\): restore it/
+    ],
+    ["no database", undefined, /is not a (SQLite )?database/]
+  ])("S16: says so in a sentence where the store is %s", async (name, sql, said) => {
+    const store = join(folder, `${name.replace(/\W/g, "-")}.db`)
+    if (sql === undefined) writeFileSync(store, "hunter2 ".repeat(1000))
+    else {
+      const database = new DatabaseSync(store)
+      database.exec(sql)
+      database.close()
+    }
+    const path = file("wrong-store.json", configuration("http://localhost:1", { store: { path: store } }))
+    const { code, stderr, stdout } = await runNode(main, ["relay", "--config", path], environment)
+    assert.deepStrictEqual([code, stdout], [1, ""])
+    assert.match(stderr, said)
+    assert.include(stderr, store)
+    assert.lengthOf(stderr.trim().split("\n"), 1)
+    assert.notInclude(stderr, "hunter2")
+  })
+
+  it("R13: lives through SIGHUP, and says that it takes nothing from it", async () => {
+    const upstream = await startFaultServer()
+    const path = file("hangup.json", configuration(upstream.url))
+    const relay = startNode(main, ["relay", "--config", path], environment)
+    const banner = await relay.printed("curl -N")
+    for (const _ of [1, 2]) {
+      const before = relay.said().length
+      relay.kill("SIGHUP")
+      while (relay.said().length === before) await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const url = /'(http:\/\/localhost:\d+\/chat\?message=hello)'/.exec(banner)?.[1] ?? ""
+    assert.strictEqual(contentOf((await read(url)).events), textOf(words))
+    relay.kill("SIGTERM")
+    const { code, stderr } = await relay.ended
+    assert.strictEqual(code, 0)
+    const hangups = stderr.split("\n").filter((line) => line.includes("SIGHUP"))
+    assert.lengthOf(hangups, 2)
+    assert.deepInclude(JSON.parse(hangups[0]!), { level: "warning", event: "reload_failed" })
+    await upstream.close()
   })
 
   const stalled = async (name: string, shutdownGrace: string) => {

@@ -111,6 +111,7 @@ describe("chatClient", () => {
           token_count: 2,
           full_content: "hi",
           finish_reason: "stop",
+          ended: "estimated",
           usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7, estimated: true },
           attempts: 3
         }

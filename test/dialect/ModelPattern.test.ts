@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isExactModel, mapModel, matchesModel } from "#src/dialect/index"
+import { isExactModel, mapModel, matchesModel, patternCovers, patternsMeet } from "#src/dialect/index"
 import * as fc from "fast-check"
 
 describe("model patterns", () => {
@@ -68,5 +68,36 @@ describe("model patterns", () => {
     assert.strictEqual(mapModel(mapping, "gpt-5"), "o3")
     assert.strictEqual(mapModel(mapping, "claude"), "other")
     assert.strictEqual(mapModel([], "claude"), "claude")
+  })
+})
+
+describe("two patterns", () => {
+  const pattern = fc.array(fc.constantFrom("a", "b", "*"), { maxLength: 4 }).map((parts) => parts.join(""))
+  // Of two patterns of four each, what both match is found among the names of at most six.
+  const names = [""]
+  for (let at = 0; names[at]!.length < 6; at++) names.push(`${names[at]}a`, `${names[at]}b`)
+
+  it("meet where some name matches both", () => {
+    fc.assert(
+      fc.property(pattern, pattern, (a, b) => {
+        const common = names.some((name) => matchesModel(a, name) && matchesModel(b, name))
+        assert.strictEqual(patternsMeet(a, b), common)
+        assert.strictEqual(patternsMeet(b, a), common)
+      }),
+      { numRuns: 2000 }
+    )
+  })
+
+  it("cover one another where every name that matches one matches the other", () => {
+    fc.assert(
+      fc.property(pattern, pattern, (a, b) => {
+        // A letter that no pattern has stands for what a star may be.
+        const all = [...names, ...names.map((name) => name.replace("b", "c")), "cc", "acc", "cca"]
+        const every = all.every((name) => !matchesModel(b, name) || matchesModel(a, name))
+        if (patternCovers(a, b)) assert.isTrue(every)
+        else assert.isFalse(matchesModel(a, b.replaceAll("*", "c")))
+      }),
+      { numRuns: 2000 }
+    )
   })
 })

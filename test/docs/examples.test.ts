@@ -1,16 +1,19 @@
 /**
  * The documentation's examples are run: fences marked `ts import.meta.vitest` in docstrings, and `ts` fences that import
  * from this package in Markdown. `expression // => value` is an assertion, also with the comment on a line of its own.
- * All of them are compiled as well, as strictly as the sources: running strips the types and looks at none.
+ * All `ts` fences are compiled, as strictly as the sources: running strips the types and looks at none. Those that import
+ * nothing of this package are clients of a relay that does not run here. `yaml` fences are configurations that work.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Equal } from "effect"
+import { Equal, Result } from "effect"
+import { decodeConfiguration } from "effect-resilience/relay"
 import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
 import { basename, join } from "node:path"
 import { inspect } from "node:util"
 import { afterAll } from "vitest"
+import { parse } from "yaml"
 
 const root = join(import.meta.dirname, "../..")
 
@@ -27,10 +30,17 @@ const inDocstrings = (text: string): ReadonlyArray<Example> =>
     code: found[1]!.replace(/^[ \t]*\* ?/gm, "")
   }))
 
-const inMarkdown = (text: string): ReadonlyArray<Example> =>
-  [...text.matchAll(/^```ts\b[^\n]*\n([\s\S]*?)^```$/gm)]
-    .map((found) => ({ line: lineOf(text, found.index), code: found[1]! }))
-    .filter(({ code }) => /from "effect-resilience[/"]/.test(code))
+const fencesOf =
+  (language: string) =>
+  (text: string): ReadonlyArray<Example> =>
+    [...text.matchAll(new RegExp(`^\`\`\`${language}\\b[^\\n]*\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map((found) => ({
+      line: lineOf(text, found.index),
+      code: found[1]!
+    }))
+
+const inMarkdown = fencesOf("ts")
+
+const isRun = ({ code }: Example): boolean => /from "effect-resilience[/"]/.test(code)
 
 const isExpression = (text: string): boolean => {
   try {
@@ -78,7 +88,7 @@ const run = async (name: string, code: string) => {
 }
 
 const sources = globSync("src/**/*.ts", { cwd: root }).sort()
-const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()]
+const pages = ["README.md", ...globSync(["docs/**/*.md", "examples/**/*.md", "bench/*.md"], { cwd: root }).sort()]
 
 interface Page {
   readonly file: string
@@ -93,8 +103,9 @@ const examplesOf = (files: ReadonlyArray<string>, examplesIn: typeof inMarkdown)
 const all = [...examplesOf(sources, inDocstrings), ...examplesOf(pages, inMarkdown)]
 
 for (const { examples, file } of all) {
+  if (!examples.some(isRun)) continue
   describe(file, () => {
-    for (const { code, line } of examples) {
+    for (const { code, line } of examples.filter(isRun)) {
       it(`line ${line}`, () => run(`${file.replace(/\W+/g, "_")}_${line}`, code))
     }
   })
@@ -147,6 +158,37 @@ describe("types", () => {
   })
 })
 
+describe("configurations", () => {
+  const example = readFileSync(join(root, "examples/relay.yaml"), "utf8")
+  const environment = (text: string) =>
+    Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name!, `value-of-${name}`]))
+
+  /** What is wrong with a file; a part of one stands in the place of that part of examples/relay.yaml. */
+  const faultsOf = (place: string, text: string): ReadonlyArray<string> => {
+    const written = parse(text) as object
+    const whole = "channels" in written ? written : { ...(parse(example) as object), ...written }
+    const decoded = decodeConfiguration(whole, environment(example + text), place)
+    return Result.isFailure(decoded) ? decoded.failure.lines : []
+  }
+
+  it("work, whole or as a part of examples/relay.yaml", () => {
+    const found = examplesOf(["examples/relay.yaml", ...pages], (text) =>
+      text === example ? [{ line: 1, code: text }] : fencesOf("yaml")(text)
+    )
+    assert.isAbove(found.flatMap(({ examples }) => examples).length, 10)
+    const faults = found.flatMap(({ examples, file }) =>
+      examples.flatMap(({ code, line }) => faultsOf(`${file}:${line}`, code))
+    )
+    assert.deepStrictEqual(faults, [])
+  })
+
+  it("would be told otherwise", () => {
+    assert.deepStrictEqual(faultsOf("a.md:7", "retry: { timse: 1 }\n"), [
+      'a.md:7: retry.timse: unknown key, did you mean "times"?'
+    ])
+  })
+})
+
 describe("this runner", () => {
   const fails = async (name: string, code: string) => {
     const failed = await run(name, code).then(
@@ -168,6 +210,11 @@ describe("this runner", () => {
     const docstring = `/**\n * Text.\n *\n * ${fence}ts import.meta.vitest\n * const x = 1\n *\n * x // => 1\n * ${fence}\n */`
     assert.deepStrictEqual(inDocstrings(docstring), [{ line: 4, code: "const x = 1\n\nx // => 1\n" }])
     const page = `# A\n\n${fence}ts\nimport { x } from "effect-resilience/sse"\n${fence}\n\n${fence}ts\nother()\n${fence}\n`
-    assert.deepStrictEqual(inMarkdown(page), [{ line: 3, code: 'import { x } from "effect-resilience/sse"\n' }])
+    const found = inMarkdown(page)
+    assert.deepStrictEqual(found, [
+      { line: 3, code: 'import { x } from "effect-resilience/sse"\n' },
+      { line: 7, code: "other()\n" }
+    ])
+    assert.deepStrictEqual(found.map(isRun), [true, false])
   })
 })

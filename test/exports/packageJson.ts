@@ -12,18 +12,14 @@ interface Target {
   readonly default: string
 }
 
-const { exports, files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   readonly exports: { readonly [subpath: string]: Target | string }
-  readonly files: ReadonlyArray<string>
 }
 
 /** The subpaths that hold a module, each with where it lies. */
 export const subpaths: ReadonlyMap<string, Target> = new Map(
   Object.entries(exports).flatMap(([subpath, target]) => (typeof target === "string" ? [] : [[subpath, target]]))
 )
-
-/** What the package consists of. */
-export const packed: ReadonlyArray<string> = files
 
 /** The seven inside subpaths, which are to go: each gives what its floor's index gives. */
 export const deprecated: ReadonlyArray<string> = [

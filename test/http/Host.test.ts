@@ -118,4 +118,52 @@ describe("the guard of a server without tokens", () => {
     assert.isFalse(requestAllowed({ host: "evil.example" }, guard))
     assert.isFalse(requestAllowed({ host: "localhost:8080", origin: "https://evil.example" }, guard))
   })
+
+  describe("S4: a request without an Origin", () => {
+    const from = (site: string | undefined, more: object = {}) => ({
+      host: "localhost:8080",
+      ...(site === undefined ? {} : { "sec-fetch-site": site }),
+      ...more
+    })
+    const opens = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }
+    const image = { "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image" }
+    /** Whether anything else, and whether a page, may be given to it. */
+    const table: ReadonlyArray<readonly [object, boolean, boolean]> = [
+      [from(undefined), true, true],
+      [from("none", opens), true, true],
+      [from("same-origin", image), true, true],
+      [from("cross-site"), false, false],
+      [from("cross-site", image), false, false],
+      [from("Cross-Site", image), false, false],
+      [from("same-site", image), false, false],
+      [from("cross-site", opens), false, true],
+      [from("same-site", opens), false, true],
+      [from("cross-site", { "sec-fetch-mode": "navigate" }), false, true],
+      [from("cross-site", { "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe" }), false, false],
+      [from("cross-site", { "sec-fetch-mode": "navigate", "sec-fetch-dest": "object" }), false, false],
+      [from("of the moon", image), true, true],
+      [from(undefined, { referer: "https://evil.example/page" }), false, true],
+      [from(undefined, { referer: "http://localhost:3000/page" }), false, true],
+      [from(undefined, { referer: "http://localhost:8080/" }), true, true],
+      [from(undefined, { referer: "https://app.example.com/a?b" }), true, true],
+      [from(undefined, { referer: "about:client" }), true, true],
+      [from("same-origin", { referer: "https://evil.example/" }), true, true],
+      [from("same-origin", { host: "evil.example" }), false, false]
+    ]
+    for (const [source, otherwise, page] of table) {
+      it(JSON.stringify(source), () => {
+        assert.strictEqual(requestAllowed(source, guard), otherwise)
+        assert.strictEqual(requestAllowed(source, { ...guard, page: true }), page)
+      })
+    }
+  })
+
+  it("S4: an Origin decides, whatever site the browser says it is of", () => {
+    const headers = { host: "localhost:8080", "sec-fetch-site": "cross-site" }
+    assert.isTrue(requestAllowed({ ...headers, origin: "https://app.example.com" }, guard))
+    assert.isTrue(requestAllowed({ ...headers, origin: "http://127.0.0.1:8080" }, guard))
+    assert.isFalse(
+      requestAllowed({ ...headers, "sec-fetch-site": "same-origin", origin: "https://evil.example" }, guard)
+    )
+  })
 })

@@ -43,7 +43,7 @@ describe("an owner that is held for dead, though it lives", () => {
       assert.strictEqual(taken.nextSeq(), 3)
 
       lease.append("never")
-      lease.note("never")
+      lease.note(() => "never")
       lease.end(ended)
       other.append("b")
       assert.strictEqual((yield* Effect.flip(lease.committed))._tag, "LeaseLost")

@@ -85,6 +85,31 @@ export const journalSuite = (backend: Backend): void => {
       })
     )
 
+    it.effect("asks for its note once a commit, when all that is in the commit is known", () =>
+      Effect.gen(function* () {
+        const { create, locate } = yield* journal
+        const lease = create({ ...stream, note: "first" })
+        const asked: Array<string> = []
+        let known = "little"
+        lease.note(() => {
+          asked.push("early")
+          return "early"
+        })
+        lease.note(() => {
+          asked.push(known)
+          return known
+        })
+        known = "all"
+        lease.append("a")
+        yield* lease.committed
+        assert.deepStrictEqual(asked, ["all"])
+        lease.append("b")
+        yield* lease.committed
+        assert.deepStrictEqual(asked, ["all"])
+        assert.strictEqual((yield* locate(lease.id, undefined)).record.note, "all")
+      })
+    )
+
     it.effect("takes nothing after its end", () =>
       Effect.gen(function* () {
         const { create, frames } = yield* journal
@@ -92,7 +117,7 @@ export const journalSuite = (backend: Backend): void => {
         lease.append("a")
         lease.end(ended)
         lease.append("b")
-        lease.note("late")
+        lease.note(() => "late")
         lease.end(ended)
         yield* lease.committed
         lease.append("c")
@@ -122,11 +147,11 @@ export const journalSuite = (backend: Backend): void => {
         const { create, locate } = yield* journal
         yield* TestClock.setTime(1_000)
         const lease = create({ dialect: "openai", owner: "alice", request: '{"a":1}', note: "first" })
-        lease.note("second")
+        lease.note(() => "second")
         yield* lease.committed
         yield* TestClock.setTime(2_000)
         lease.append("a")
-        lease.note("third")
+        lease.note(() => "third")
         lease.end(ended)
         yield* lease.committed
         assert.deepInclude((yield* locate(lease.id, undefined)).record, {

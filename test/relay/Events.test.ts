@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Random } from "effect"
 import { CollectedEvents, EventLog, Metrics } from "effect-resilience/telemetry"
-import { DoRequestFailed } from "effect-resilience/errors"
+import { ChannelResponseTimeExceeded, DoRequestFailed } from "effect-resilience/errors"
 import { makeListeners, RelayEvents, type RelayEvent, sinkOf } from "#src/relay/index"
 import { Script } from "effect-resilience/testing"
 import { askAndRead, channel, options, passUntil, virtualRelay, whole } from "./virtual.ts"
@@ -15,6 +15,7 @@ const answer = {
   streamId: "stream_1",
   owner: "alice",
   model: "m",
+  listed: true,
   dialect: "chat",
   delivery: "stream"
 } as const
@@ -109,14 +110,31 @@ describe("log and metrics", () => {
         code: "do_request_failed",
         durationMillis: 1234
       } as const
-      const ended = { tokenCount: 30, attempts: 1, trail: [entry], firstContentMillis: 20, durationMillis: 2000 }
+      const ended = {
+        tokenCount: 30,
+        attempts: 1,
+        continuations: 0,
+        dropped: [],
+        trail: [entry],
+        firstContentMillis: 20,
+        durationMillis: 2000
+      }
       const usage = { inputTokens: 1, outputTokens: 2, estimated: true }
       tell({ _tag: "StreamStarted", answer, messageLength: 5 })
       tell({ _tag: "AttemptBegan", answer, attempt: 1, channel: "a", key: 0, model: "m", mode: undefined })
       tell({ _tag: "AttemptEnded", answer, entry, error, firstContentMillis: undefined })
-      tell({ _tag: "AttemptEnded", answer, entry: { ...entry, key: -1, status: 500 }, error, firstContentMillis: 1 })
-      tell({ _tag: "StreamEnded", answer, error: undefined, usage, ...ended })
-      tell({ _tag: "StreamEnded", answer, error, usage, ...ended })
+      tell({
+        _tag: "AttemptEnded",
+        answer,
+        entry: { ...entry, key: -1, status: 500, upstreamRequestId: "theirs" },
+        error: new ChannelResponseTimeExceeded({ phase: "idle", limitMillis: 60_000, elapsedMillis: 60_005 }),
+        said: "***",
+        firstContentMillis: 1
+      })
+      tell({ _tag: "ReaderClosed", requestId: "req_2", streamId: "stream_1" })
+      const well = { ...entry, attempt: 2, channel: "b", blame: undefined, code: undefined }
+      tell({ _tag: "StreamEnded", answer, error: undefined, ended: "estimated", usage, ...ended, trail: [entry, well] })
+      tell({ _tag: "StreamEnded", answer, error, ended: undefined, usage, ...ended })
       tell({ _tag: "ReaderClosed", requestId: "req_2", streamId: "stream_1" })
       tell({ _tag: "ChannelAdded", channel: "a" })
       tell({ _tag: "ChannelChanged", channel: "a", from: "enabled", to: "open", blame: "timeout" })
@@ -126,16 +144,25 @@ describe("log and metrics", () => {
       tell({ _tag: "RelayStopped", clean: false })
       tell({ _tag: "RelayErred", requestId: "req_3", error })
       const ids = `"request_id":"req_1","stream_id":"stream_1"`
+      const reader = `"request_id":"req_2","stream_id":"stream_1"`
+      const asked = `"token_name":"alice","model":"m"`
+      const place = (channel: string) => `"channel":"${channel}","key":0,"channel_model":"m"`
+      const yielded = `"token_count":30,"first_content_ms":20,"duration":2,"input_tokens":1,"output_tokens":2,"estimated":true`
+      const late =
+        `"class":"timeout","code":"channel:response_time_exceeded",` +
+        `"error":"The upstream did not answer in time: nothing more came in 60.01 s, limit 60 s.",` +
+        `"clock":"idle","limit_ms":60000,"elapsed_ms":60005`
       const fault = `"class":"transport","code":"do_request_failed","error":"no route (boom)"`
       assert.deepStrictEqual(
         events.map(({ event, fields, level }) => `${level} ${event} ${JSON.stringify(fields)}`),
         [
-          `info stream_started {${ids},"message_length":5}`,
-          `warning attempt_failed {${ids},"channel":"a","key":0,"attempt":1,${fault},"duration":1.234}`,
-          `warning attempt_failed {${ids},"channel":"a","attempt":1,${fault},"status_code":500,"duration":1.234}`,
-          `info stream_completed {${ids},"token_count":30,"tokens_per_second":15,"duration":2}`,
-          `error stream_error {${ids},${fault},"token_count":30,"duration":2}`,
-          `info stream_closed {"request_id":"req_2","stream_id":"stream_1"}`,
+          `info stream_started {${ids},${asked},"message_length":5}`,
+          `warning attempt_failed {${ids},${asked},"channel":"a","key":0,"channel_model":"m","attempt":1,${fault},"upstream_code":"boom","duration":1.234}`,
+          `warning attempt_failed {${ids},${asked},"channel":"a","channel_model":"m","attempt":1,${late},"status_code":500,"upstream_message":"***","upstream_request_id":"theirs","first_content_ms":1,"duration":1.234}`,
+          `info stream_closed {${reader},${asked},${place("a")},"attempts":1,"status":"streaming"}`,
+          `info stream_completed {${ids},${asked},${place("b")},"attempts":1,"failovers":1,"continuations":0,"trail":"a#0=transport,b#0=ok","ended":"estimated",${yielded},"tokens_per_second":15}`,
+          `error stream_error {${ids},${asked},${place("a")},"attempts":1,"failovers":0,"continuations":0,${fault},${yielded}}`,
+          `info stream_closed {${reader},${asked},${place("a")},"attempts":1,"status":"completed"}`,
           `warning channel_open {"channel":"a","class":"timeout"}`,
           `info channel_enabled {"channel":"a"}`,
           `info relay_started {"port":80,"channels":2}`,
@@ -192,6 +219,7 @@ describe("an answer's story", () => {
         streamId: answer.id,
         owner: "",
         model: "m",
+        listed: true,
         dialect: "chat",
         delivery: "stream"
       }

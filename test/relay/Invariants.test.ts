@@ -37,6 +37,9 @@ const scripts = fc.record({
   c: fc.array(script, { minLength: 1, maxLength: 4 })
 })
 
+/** Whether attempts get a second beside them, and when. */
+const hedging = fc.constantFrom(null, "30 millis", "120 millis", "2 seconds")
+
 const channels = [
   channel("a", { priority: 2 }),
   channel("b", { priority: 1 }),
@@ -58,82 +61,87 @@ const run = <A>(effect: Effect.Effect<A, unknown, never>) =>
 describe("the invariants, for any script of faults, on virtual time", () => {
   it("1 to 5, 7, 8, 10: one lifecycle, nothing shown that is not stored, nothing lost or twice, no truncated success", () =>
     fc.assert(
-      fc.asyncProperty(scripts, fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }), (which, joins) => {
-        const relayOptions = options(channels)
-        const { calls, layer, picks, releases } = virtualRelay(relayOptions, which)
-        return run(
-          Effect.gen(function* () {
-            const began = 0
-            const { answer, journal, reader, relay } = yield* askAndRead()
-            const late: Array<ReturnType<typeof readerOf>> = []
-            for (const join of joins) {
-              yield* TestClock.adjust(join * 20)
-              late.push(readerOf(journal, answer.id, -1))
-              // 2: what a reader has is in the store, to the byte.
-              const stored = (yield* journal.frames(answer.id, -1)).join("")
-              assert.isTrue(stored.startsWith(reader.text()), "a reader has what is not stored")
-            }
-            yield* passUntil(() => reader.terminals() > 0)
-            const ended = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-            // A late reader replays in a turn of its own.
-            yield* TestClock.adjust(1)
+      fc.asyncProperty(
+        scripts,
+        fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }),
+        hedging,
+        (which, joins, hedgeAfter) => {
+          const relayOptions = options(channels, { retry: { hedgeAfter } })
+          const { calls, layer, picks, releases } = virtualRelay(relayOptions, which)
+          return run(
+            Effect.gen(function* () {
+              const began = 0
+              const { answer, journal, reader, relay } = yield* askAndRead()
+              const late: Array<ReturnType<typeof readerOf>> = []
+              for (const join of joins) {
+                yield* TestClock.adjust(join * 20)
+                late.push(readerOf(journal, answer.id, -1))
+                // 2: what a reader has is in the store, to the byte.
+                const stored = (yield* journal.frames(answer.id, -1)).join("")
+                assert.isTrue(stored.startsWith(reader.text()), "a reader has what is not stored")
+              }
+              yield* passUntil(() => reader.terminals() > 0)
+              const ended = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+              // A late reader replays in a turn of its own.
+              yield* TestClock.adjust(1)
 
-            const { events, ids } = read(reader.text())
-            // 1: one init, contiguous ids, one terminal event, nothing after it.
-            assert.deepStrictEqual(
-              ids,
-              events.map((_, seq) => `${answer.id}.${seq}`)
-            )
-            assert.strictEqual(events[0]!.event, "init")
-            assert.strictEqual(events.filter(({ event }) => event === "init").length, 1)
-            const ends = events.filter(({ event }) => event === "done" || event === "error")
-            assert.strictEqual(ends.length, 1)
-            assert.strictEqual(events.at(-1), ends[0])
-            assert.strictEqual(reader.afterEnd(), 0)
-            // 3: every reader, whenever it came, read the same bytes.
-            for (const one of late) assert.strictEqual(one.text(), reader.text())
-            assert.strictEqual((yield* journal.frames(answer.id, -1)).join(""), reader.text())
-            const text = events
-              .filter(({ event }) => event === "message")
-              .map(({ data }) => data["content"])
-              .join("")
-            const end = ends[0]!
-            if (end.event === "done") {
-              // 4: success is the whole text, and nothing but it.
-              assert.strictEqual(text, wholeText)
-              assert.strictEqual(end.data["full_content"], wholeText)
-            } else {
-              assert.strictEqual(end.data["partial_content"], text)
-              // 5: what was shown is a part of the answer, with nothing dropped and nothing twice.
-              assert.isTrue(wholeText.startsWith(text))
-            }
-            for (const { data, event } of events) if (event === "failover") assert.strictEqual(data["dropped"], 0)
-            // 7: no channel is penalised twice for one request, and nobody for the caller's fault.
-            const penalties = releases.filter(({ outcome }) => outcome._tag === "Failure" && outcome.penalise)
-            assert.strictEqual(new Set(penalties.map(({ target }) => target.channel.id)).size, penalties.length)
-            // Each target that was picked was given back, once.
-            assert.strictEqual(releases.length, picks())
-            // 8: attempts and time stay inside their budgets, and nothing runs on.
-            assert.isAtMost(answer.trail.length, 3 + 1 + 2 + 4)
-            assert.isAtMost(ended - began, 300_000 + 60_000)
-            assert.isTrue(
-              calls().every(({ closed }) => closed),
-              "an upstream is still open"
-            )
-            // 10: nothing is kept of an answer that has ended.
-            yield* TestClock.adjust(1)
-            assert.strictEqual(relay.active(), 0)
-            assert.isUndefined(journal.live(answer.id))
-          }).pipe(Effect.provide(layer))
-        )
-      }),
+              const { events, ids } = read(reader.text())
+              // 1: one init, contiguous ids, one terminal event, nothing after it.
+              assert.deepStrictEqual(
+                ids,
+                events.map((_, seq) => `${answer.id}.${seq}`)
+              )
+              assert.strictEqual(events[0]!.event, "init")
+              assert.strictEqual(events.filter(({ event }) => event === "init").length, 1)
+              const ends = events.filter(({ event }) => event === "done" || event === "error")
+              assert.strictEqual(ends.length, 1)
+              assert.strictEqual(events.at(-1), ends[0])
+              assert.strictEqual(reader.afterEnd(), 0)
+              // 3: every reader, whenever it came, read the same bytes.
+              for (const one of late) assert.strictEqual(one.text(), reader.text())
+              assert.strictEqual((yield* journal.frames(answer.id, -1)).join(""), reader.text())
+              const text = events
+                .filter(({ event }) => event === "message")
+                .map(({ data }) => data["content"])
+                .join("")
+              const end = ends[0]!
+              if (end.event === "done") {
+                // 4: success is the whole text, and nothing but it.
+                assert.strictEqual(text, wholeText)
+                assert.strictEqual(end.data["full_content"], wholeText)
+              } else {
+                assert.strictEqual(end.data["partial_content"], text)
+                // 5: what was shown is a part of the answer, with nothing dropped and nothing twice.
+                assert.isTrue(wholeText.startsWith(text))
+              }
+              for (const { data, event } of events) if (event === "failover") assert.strictEqual(data["dropped"], 0)
+              // 7: no channel is penalised twice for one request, and nobody for the caller's fault.
+              const penalties = releases.filter(({ outcome }) => outcome._tag === "Failure" && outcome.penalise)
+              assert.strictEqual(new Set(penalties.map(({ target }) => target.channel.id)).size, penalties.length)
+              // Each target that was picked was given back, once.
+              assert.strictEqual(releases.length, picks())
+              // 8: attempts and time stay inside their budgets, and nothing runs on.
+              assert.isAtMost(answer.trail.length, 3 + 1 + 2 + 4)
+              assert.isAtMost(ended - began, 300_000 + 60_000)
+              assert.isTrue(
+                calls().every(({ closed }) => closed),
+                "an upstream is still open"
+              )
+              // 10: nothing is kept of an answer that has ended.
+              yield* TestClock.adjust(1)
+              assert.strictEqual(relay.active(), 0)
+              assert.isUndefined(journal.live(answer.id))
+            }).pipe(Effect.provide(layer))
+          )
+        }
+      ),
       { numRuns: 300 }
     ))
 
   it("8: nothing runs on for a client who cancelled, at whatever moment", () =>
     fc.assert(
-      fc.asyncProperty(scripts, fc.integer({ min: 0, max: 4000 }), (which, moment) => {
-        const { calls, layer } = virtualRelay(options(channels), which)
+      fc.asyncProperty(scripts, fc.integer({ min: 0, max: 4000 }), hedging, (which, moment, hedgeAfter) => {
+        const { calls, layer } = virtualRelay(options(channels, { retry: { hedgeAfter } }), which)
         return run(
           Effect.gen(function* () {
             const { reader, relay } = yield* askAndRead({ leave: "cancel" })

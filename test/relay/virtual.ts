@@ -44,7 +44,7 @@ const paced = (script: Script.Script, pace: number): Script.Script => {
     case "Silence":
       return script
     default:
-      return Script.startsAfter(script, pace)
+      return Script.startsAfter(script, Math.max(script.startsAfter, pace))
   }
 }
 
@@ -72,7 +72,7 @@ export const upstreams = (scripts: Scripts, pace: number) => {
 }
 
 /** A channel of a virtual relay; its id is its host. */
-export const channel = (id: string, more: Partial<Channel> = {}): Channel =>
+export const channel = (id: string, more: Partial<Channel> & { readonly keyCount?: number } = {}): Channel =>
   defaultChannel(id, { baseUrl: `http://${id}/v1`, ...more })
 
 /** What a virtual relay is made of. `settings` are written as in a file; what is left out has its default. */

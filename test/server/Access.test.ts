@@ -197,6 +197,70 @@ describe("without tokens", () => {
     }
     assert.lengthOf(server.requests, 0)
   })
+  const cross = { "sec-fetch-site": "cross-site" }
+  const image = { ...cross, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image" }
+  const opened = { ...cross, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }
+
+  it("S4: another site's page embeds what spends or shows: 403, and nothing is asked", async () => {
+    const headers: ReadonlyArray<{ readonly [name: string]: string }> = [
+      cross,
+      image,
+      opened,
+      { ...image, "sec-fetch-site": "same-site" },
+      { ...cross, "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe" },
+      { ...cross, "sec-fetch-mode": "websocket" },
+      // A browser that knows no such header says only where it was.
+      { referer: "https://evil.example/page" }
+    ]
+    const paths = [
+      "/chat?message=a",
+      "/v1/models",
+      "/v1/models/m",
+      "/metrics",
+      `/streams/${"A".repeat(22)}`,
+      "/nothing"
+    ]
+    for (const one of headers) {
+      for (const path of paths) {
+        await refused(relay.url, server.port, { path, status: 403, reason: "access_denied", request: { headers: one } })
+      }
+      for (const path of [dialect, "/chat"]) {
+        await refused(relay.url, server.port, {
+          path,
+          status: 403,
+          reason: "access_denied",
+          request: { body: completion(), headers: one }
+        })
+      }
+    }
+    assert.lengthOf(server.requests, 0)
+  })
+  it("S4: a link to the page is followed, a frame around it is not, and health is for anybody", async () => {
+    assert.strictEqual((await read(`${relay.url}/`, { headers: opened })).status, 200)
+    assert.strictEqual(
+      (await read(`${relay.url}/`, { headers: { referer: "https://elsewhere.example/" } })).status,
+      200
+    )
+    assert.strictEqual(
+      (await read(`${relay.url}/`, { headers: { ...opened, "sec-fetch-dest": "iframe" } })).status,
+      403
+    )
+    assert.strictEqual((await read(`${relay.url}/`, { headers: image })).status, 403)
+    assert.strictEqual((await read(`${relay.url}/health/live`, { headers: image })).status, 200)
+  })
+  it("S4: its own page, a listed one, an address that was typed, and who is no browser may ask", async () => {
+    for (const headers of [
+      {},
+      { "sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" },
+      { "sec-fetch-site": "same-origin", referer: `${relay.url}/` },
+      { referer: `${relay.url}/` },
+      { ...cross, "sec-fetch-mode": "cors", origin: "https://app.example.com" },
+      { ...cross, "sec-fetch-mode": "cors", origin: `http://localhost:${relay.port}` }
+    ]) {
+      const { status } = await read(`${relay.url}/v1/models`, { headers })
+      assert.strictEqual(status, 200, JSON.stringify(headers))
+    }
+  })
   it("its own, by any of its names, and listed ones may ask", async () => {
     for (const headers of [
       { host: `localhost:${relay.port}` },

@@ -5,11 +5,13 @@
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { EventSource as PackageEventSource } from "eventsource"
+import { createServer as createHttpServer } from "node:http"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { answer, cut } from "../support/behaviour.ts"
 import { findBrowser } from "../support/browser.ts"
+import { logLines } from "../support/log.ts"
 import { firstWords, whole } from "./matrix.ts"
 import { sleep, until, withRelay } from "./kit.ts"
 
@@ -156,6 +158,49 @@ describe.skipIf(path === undefined)("in a browser", () => {
         assert.strictEqual((await course()).text, whole)
       }).finally(wire.close)
       assert.lengthOf(a.requests, 1)
+    }))
+
+  it.concurrent("S4: a page of another site can embed nothing that spends or shows, and can link to the page", () =>
+    withRelay({}, async ({ relay, a, b }) => {
+      const chat = `${relay.url}/chat?message=hello`
+      const embeds = [
+        `<img src="${chat}&as=img">`,
+        `<script src="${chat}&as=script"></script>`,
+        `<link rel="stylesheet" href="${relay.url}/metrics?as=style">`,
+        `<iframe src="${relay.url}/?as=frame"></iframe>`,
+        `<iframe src="${chat}&as=frame"></iframe>`,
+        `<a href="${relay.url}/">the page</a>`
+      ]
+      const foreign = createHttpServer((_, response) => {
+        response.writeHead(200, { "content-type": "text/html", "referrer-policy": "no-referrer" })
+        response.end(`<!doctype html><title>foreign</title>${embeds.join("")}`)
+      })
+      await new Promise<void>((resolve) => foreign.listen(0, "127.0.0.1", resolve))
+      const { port } = foreign.address() as AddressInfo
+      // By a name, where the relay has a number, it is another site; by a number it is the same one on another port.
+      for (const host of ["localhost", "127.0.0.1"]) {
+        const page = await browser.newPage()
+        // What a browser hides of what it was refused, the relay tells.
+        const before = logLines().length
+        const refused = () =>
+          logLines()
+            .slice(before)
+            .filter(({ event }) => event === "relay_refused")
+            .map(({ path, status_code }) => `${String(path)} ${String(status_code)}`)
+            .toSorted()
+        try {
+          await page.goto(`http://${host}:${port}/`)
+          await until(() => refused().length >= 5)
+          assert.deepEqual(refused(), ["/ 403", "/chat 403", "/chat 403", "/chat 403", "/metrics 403"], host)
+          await page.click("a")
+          await page.locator("#ask").waitFor()
+          assert.lengthOf(refused(), 5)
+        } finally {
+          await page.close()
+        }
+      }
+      foreign.close()
+      assert.lengthOf([...a.requests, ...b.requests], 0)
     }))
 
   it.concurrent("the page shows a whole answer, and a failover", () =>

@@ -320,8 +320,32 @@ const bodies: ReadonlyArray<Case> = [
 
 const faults: ReadonlyArray<Case> = [
   {
-    name: "a context that is too long is the caller's, and ends the request",
+    name: "R29: a context that is too long for one model is asked of another",
     upstreams: { a: [contextTooLong], b: ["good"] },
+    attempts: ["a=400", "b=200"],
+    reasons: ["context_length_exceeded"],
+    ends: fromB
+  },
+  {
+    name: "R29: a context that is too long for one model, and for the other: the first refusal is told",
+    upstreams: {
+      a: [contextTooLong],
+      b: [refused(400, "maximum context length is 16384 tokens", { code: "context_length_exceeded" })],
+      c: ["good"]
+    },
+    attempts: ["a=400", "b=400"],
+    ends: {
+      error: "context_length_exceeded",
+      status: 400,
+      type: "invalid_request_error",
+      recoverable: false,
+      message: /maximum context length is 8192 tokens/
+    }
+  },
+  {
+    name: "a context that is too long is the caller's, and ends the request where the others have the same model",
+    upstreams: { a: [contextTooLong], b: ["good"] },
+    channels: { b: { modelMapping: { m: "model-a" } } },
     attempts: ["a=400"],
     ends: {
       error: "context_length_exceeded",

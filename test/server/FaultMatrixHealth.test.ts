@@ -160,6 +160,30 @@ describe("all channels down", () => {
     }
   })
 
+  it("S18: waits for the one that is due soon: nobody gets a 503, and not all go at once", async () => {
+    const a = await server()
+    a.setDefault(answer({ headersAfter: 30 }))
+    a.enqueue(status(429, { headers: { "retry-after": "1" } }))
+    const relay = await relayOf({ channels: [channelOf("a", a.url)] })
+    const began = performance.now()
+    const first = read(`${relay.url}/chat?message=hello&model=m`)
+    await a.received(1)
+    await until(async () => (await stateOf(relay, "a")) === 1)
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        read(`${relay.url}/v1/chat/completions`, {
+          body: { model: "m", messages: [{ role: "user", content: "hello" }] }
+        })
+      )
+    )
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    assert.strictEqual((await first).events.at(-1)?.event, "done")
+    const at = a.requests.slice(1).map((request) => request.at)
+    assert.lengthOf(at, 13)
+    assert.isAtLeast(at[0]! - began, 990)
+    assert.isAtLeast(at.at(-1)! - at[0]!, 50, "one after the other has been taken")
+  })
+
   it("obeys the SDK's own retries: x-should-retry and retry-after-ms", async () => {
     const a = await server()
     a.enqueue(status(503), status(503))

@@ -96,7 +96,7 @@ const rows: ReadonlyArray<Case> = [
   {
     name: "the request's own time ends an answer that is silent",
     upstreams: { a: [silence] },
-    configuration: { timeouts: { headers: "5 seconds", total: "700 millis" } },
+    configuration: { timeouts: { headers: "700 millis", total: "700 millis" } },
     attempts: ["a=exhausted"],
     atLeast: 680,
     within: 1500,
@@ -105,7 +105,7 @@ const rows: ReadonlyArray<Case> = [
   {
     name: "the request's own time ends an answer under way",
     upstreams: { a: [answer({ words: words.slice(0, 3), delay: 50, after: 3, ending: "stall" })], b: ["good"] },
-    configuration: { timeouts: { idle: "5 seconds", total: "700 millis" } },
+    configuration: { timeouts: { idle: "700 millis", total: "700 millis" } },
     attempts: ["a=200"],
     atLeast: 680,
     within: 1500,

@@ -26,6 +26,12 @@ const said = words.map((content) => chunk({ content }))
 const usage = { usage: { prompt_tokens: 3, completion_tokens: 99, total_tokens: 102 } }
 const fromA = { model: "model-a", estimated: true } as const
 
+const tooLongInStream = raw(
+  `event: error\n${frames([
+    JSON.stringify({ error: { message: "maximum context length is 10", code: "context_length_exceeded" } })
+  ])}`
+)
+
 const rows: ReadonlyArray<Case> = [
   {
     name: "lines that end with CRLF, a byte order mark, comments and fields of one's own",
@@ -119,17 +125,17 @@ const rows: ReadonlyArray<Case> = [
     ends: { model: "model-b" }
   },
   {
+    name: "R29: a context that is too long, told in the stream before any content, is asked of another model",
+    upstreams: { a: [tooLongInStream], b: ["good"] },
+    attempts: ["a=200", "b=200"],
+    before: 2,
+    reasons: ["context_length_exceeded"],
+    ends: { model: "model-b" }
+  },
+  {
     name: "a fault of the caller's that is told in the stream before any content",
-    upstreams: {
-      a: [
-        raw(
-          `event: error\n${frames([
-            JSON.stringify({ error: { message: "maximum context length is 10", code: "context_length_exceeded" } })
-          ])}`
-        )
-      ],
-      b: ["good"]
-    },
+    upstreams: { a: [tooLongInStream], b: ["good"] },
+    channels: { b: { modelMapping: { m: "model-a" } } },
     attempts: ["a=200"],
     before: 1,
     ends: {

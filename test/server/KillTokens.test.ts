@@ -57,7 +57,7 @@ describe("an answer whose relay is gone goes on", () => {
     }))
 
   it("and not where it may not any more: it ends as truncated, with what was shown", () =>
-    withTokens([{ ...alice, models: ["another"] }], async ({ id, shown, url }) => {
+    withTokens([{ ...alice, models: ["gpt-5"] }], async ({ id, shown, url }) => {
       const { events } = await read(`${url}/streams/${id}`, { headers: asAlice })
       assert.deepInclude(events.at(-1)?.json, { code: "stream_truncated", recoverable: true, partial_content: shown })
     }))

@@ -96,7 +96,10 @@ beforeAll(async () => {
   const render = async () =>
     (await read(`${relay.url}/metrics`, { headers: { authorization: "Bearer ops-token" } })).text
   await until(async () => /^active_streams 0$/m.test(await render()))
-  // What is refused before it is an answer is nothing that streams count.
+  // Served by the pattern gpt-*: a name of the client's making.
+  await ask("&model=gpt-made-up")
+  await until(async () => /^active_streams 0$/m.test(await render()))
+  // What is refused before it is an answer is counted with the errors, and with nothing else.
   await read(`${relay.url}/chat?message=&token=wrong`)
   await read(`${relay.url}/chat?message=&token=ops-token`)
   metrics = await render()
@@ -132,7 +135,13 @@ describe("metrics", () => {
       relay_failovers_total: "counter",
       relay_continuations_total: "counter",
       relay_time_to_first_content_seconds: "histogram",
-      relay_channel_state: "gauge"
+      relay_channel_state: "gauge",
+      // Beside the contract's
+      relay_answers_total: "counter",
+      relay_answer_duration_seconds: "histogram",
+      relay_tokens_total: "counter",
+      relay_model_attempts_total: "counter",
+      relay_first_content_seconds: "histogram"
     })
     const labels: { readonly [name: string]: ReadonlyArray<string> } = {
       stream_errors_total: ["error_type"],
@@ -142,7 +151,16 @@ describe("metrics", () => {
       relay_attempts_total: ["channel", "class"],
       relay_continuations_total: ["mode", "seam"],
       relay_time_to_first_content_seconds_bucket: ["le"],
-      relay_channel_state: ["channel"]
+      relay_channel_state: ["channel"],
+      relay_answers_total: ["channel", "class", "model", "outcome", "token"],
+      relay_answer_duration_seconds_bucket: ["channel", "le", "model", "outcome"],
+      relay_answer_duration_seconds_sum: ["channel", "model", "outcome"],
+      relay_answer_duration_seconds_count: ["channel", "model", "outcome"],
+      relay_tokens_total: ["channel", "direction", "model", "token"],
+      relay_model_attempts_total: ["channel", "class", "model"],
+      relay_first_content_seconds_bucket: ["channel", "le", "model"],
+      relay_first_content_seconds_sum: ["channel", "model"],
+      relay_first_content_seconds_count: ["channel", "model"]
     }
     for (const sample of samplesOf(metrics)) {
       assert.deepEqual(Object.keys(sample.labels).toSorted(), labels[sample.name] ?? [], sample.name)
@@ -163,10 +181,11 @@ describe("metrics", () => {
     assert.deepEqual([contents[0], contents.at(-2), contents.at(-1)], ["0.05", "60", "+Inf"])
   })
   it("count what happened", () => {
-    assert.strictEqual(find("stream_requests_total"), 7)
+    assert.strictEqual(find("stream_requests_total"), 8)
     assert.strictEqual(find("active_streams"), 0)
     for (const [type, count] of [
-      ["validation", 2],
+      // Two answers, and two requests for one that were refused.
+      ["validation", 4],
       ["timeout", 1],
       ["rate_limit", 0],
       ["llm_error", 0],
@@ -174,14 +193,14 @@ describe("metrics", () => {
     ] as const) {
       assert.strictEqual(find("stream_errors_total", { error_type: type }), count, type)
     }
-    assert.strictEqual(find("stream_duration_seconds_count", { outcome: "completed" }), 3)
+    assert.strictEqual(find("stream_duration_seconds_count", { outcome: "completed" }), 4)
     assert.strictEqual(find("stream_duration_seconds_count", { outcome: "error" }), 3)
     assert.strictEqual(find("stream_duration_seconds_count", { outcome: "cancelled" }), 1)
-    assert.strictEqual(find("relay_time_to_first_content_seconds_count"), 4)
+    assert.strictEqual(find("relay_time_to_first_content_seconds_count"), 5)
     assert.strictEqual(find("relay_continuations_total", { mode: "prefill", seam: "exact" }), 1)
     assert.strictEqual(find("relay_failovers_total"), 3)
     for (const [channel, blame, count] of [
-      ["primary", "ok", 1],
+      ["primary", "ok", 2],
       ["primary", "rate", 1],
       ["primary", "upstream", 2],
       ["primary", "transport", 1],
@@ -197,6 +216,28 @@ describe("metrics", () => {
         `${channel} ${blame}\n${metrics.match(/^relay_attempts_total.*$/gm)?.join("\n")}`
       )
     }
+    const answers = samplesOf(metrics).filter(({ name }) => name === "relay_answers_total")
+    assert.deepEqual(
+      answers.map(({ labels, value }) => [labels["outcome"], labels["class"], labels["channel"], value]).toSorted(),
+      [
+        ["cancelled", "cancelled", "primary", 1],
+        ["completed", "ok", "backup", 2],
+        ["completed", "ok", "primary", 1],
+        ["completed", "ok", "primary", 1],
+        ["error", "caller", "primary", 2],
+        ["error", "timeout", "backup", 1]
+      ]
+    )
+    for (const { labels } of answers) assert.strictEqual(labels["token"], "ops")
+    assert.deepEqual(
+      answers.map(({ labels }) => labels["model"]).toSorted(),
+      ["m", "m", "m", "m", "m", "other"],
+      "a name that only a pattern serves is of a client's making"
+    )
+    assert.notInclude(metrics, "made-up")
+    assert.strictEqual(find("relay_first_content_seconds_count", { channel: "primary", model: "m" }), 3)
+    assert.strictEqual(find("relay_model_attempts_total", { channel: "primary", model: "m", class: "rate" }), 1)
+    assert.isAbove(find("relay_tokens_total", { channel: "backup", token: "ops", direction: "output" }) ?? 0, 0)
     assert.strictEqual(find("relay_channel_state", { channel: "primary" }), 0)
     assert.strictEqual(find("relay_channel_state", { channel: "backup" }), 0)
   })
@@ -206,7 +247,11 @@ describe("the log", () => {
   const known = new Set(
     (
       "timestamp level event request_id stream_id channel key attempt class code status_code error message_length " +
-      "token_count tokens_per_second duration"
+      "token_count tokens_per_second duration " +
+      // Beside them
+      "token_name model channel_model mode clock limit_ms elapsed_ms upstream_code upstream_type upstream_message " +
+      "upstream_request_id retry_after_ms first_content_ms attempts failovers continuations trail ended input_tokens " +
+      "output_tokens cache_read_tokens reasoning_tokens estimated dropped status"
     ).split(" ")
   )
 
@@ -254,11 +299,11 @@ describe("the log", () => {
       ]
     )
   })
-  it("tells an upstream's code, and not its words, which may quote the prompt", () => {
+  it("R15: tells an upstream's code and its words, without the prompt that they quote", () => {
     const failed = log.filter(({ event, status_code }) => event === "attempt_failed" && status_code === 500)
     assert.deepEqual(
-      failed.map(({ error }) => error),
-      Array.from({ length: 2 }, () => "the upstream answered 500 (unreadable)")
+      failed.map(({ error, upstream_code, upstream_message }) => [error, upstream_code, upstream_message]),
+      Array.from({ length: 2 }, () => ["the upstream answered 500 (unreadable)", "unreadable", "cannot read ***"])
     )
   })
   it("tells an answer that ended badly, with the caller's id", () => {
@@ -269,6 +314,27 @@ describe("the log", () => {
       class: "caller",
       code: "context_length_exceeded"
     })
+  })
+  it("R14: tells a request that was refused before it was an answer, and nothing of what it said", () => {
+    const refused = log.filter(({ event }) => event === "relay_refused")
+    assert.deepEqual(
+      refused.map(({ timestamp, request_id: id, ...line }) => {
+        assert.isString(timestamp)
+        assert.match(String(id), /^req_/)
+        return line
+      }),
+      [
+        { code: "unauthorized", status_code: 401 },
+        { code: "invalid_request", status_code: 400 }
+      ].map((said) => ({
+        level: "warning",
+        event: "relay_refused",
+        class: "caller",
+        ...said,
+        method: "GET",
+        path: "/chat"
+      }))
+    )
   })
   it("holds no prompt, answer, query, key or host of an upstream", () => {
     for (const secret of [

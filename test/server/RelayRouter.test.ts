@@ -3,6 +3,7 @@
  */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric, Result } from "effect"
@@ -76,6 +77,20 @@ describe("RelayRouter", () => {
       assert.strictEqual(wrong.status, 400)
       assert.include(wrong.text, '"code":"invalid_request"')
       assert.strictEqual((await read(`${url}/chat`, { method: "PUT" })).status, 405)
+      const packed = (body: Uint8Array<ArrayBuffer>) =>
+        fetch(`${url}/v1/chat/completions`, {
+          method: "POST",
+          body,
+          headers: { "content-type": "application/json", "content-encoding": "gzip" }
+        })
+      const json = JSON.stringify(completion({ stream: false }))
+      assert.include(await (await packed(gzipSync(json))).text(), JSON.stringify(whole))
+      assert.strictEqual((await packed(Buffer.from(json))).status, 400)
+      assert.strictEqual((await packed(gzipSync(Buffer.alloc(11_000_000)))).status, 413)
+      for (const body of [Buffer.alloc(30_000_000), new Blob([Buffer.alloc(30_000_000)]).stream()]) {
+        const large = { method: "POST", body, headers: { "content-type": "application/json" }, duplex: "half" }
+        assert.strictEqual((await fetch(`${url}/chat`, large as RequestInit)).status, 413)
+      }
       assert.strictEqual((await read(`${url}/`)).status, 404)
       assert.strictEqual((await read(`${url}/health/ready`)).status, 200)
     }))

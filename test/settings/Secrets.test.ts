@@ -3,10 +3,19 @@
  * too.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Result } from "effect"
-import { declare, Fields, formatPath, Settings, settingsFile } from "#src/settings/index"
+import { Effect, Result } from "effect"
+import {
+  declare,
+  type Environment,
+  Fields,
+  fillIn,
+  formatPath,
+  Settings,
+  type SettingsService,
+  settingsFile
+} from "#src/settings/index"
 
-const { integer, optional, record, required, secret, secretText, section, someList, someText, text } = Fields
+const { integer, list, optional, record, required, secret, secretText, section, someList, someText, text } = Fields
 
 const place = secretText("a URL of redis", (value) => value.startsWith("redis://"))
 const file = settingsFile({
@@ -52,4 +61,57 @@ describe("a fault", () => {
   ])("of %j tells no secret", (store, line) => {
     assert.deepStrictEqual(lines(store), [line])
   })
+})
+
+describe("S5: the secrets of settings, as values", () => {
+  const keys = declare({
+    name: "keys",
+    description: "Keys.",
+    schema: section({ list: required(list(Fields.Secret), "Some."), note: optional(someText, "Words.") }),
+    absent: undefined,
+    changes: { _tag: "Reload" }
+  })
+  const proxy = declare({
+    name: "proxy",
+    description: "A proxy.",
+    schema: section({ url: optional(someText, "Where.") }),
+    absent: {},
+    changes: { _tag: "AnyTime", fields: "all" }
+  })
+  const made = (written: { readonly [section: string]: unknown }, environment: Environment = {}) =>
+    Result.getOrThrow(Settings.make(settingsFile({ sections: [keys, proxy] }), fillIn(written, environment)))
+  const secretsOf = (settings: SettingsService) => [...settings.secrets.current].toSorted()
+
+  it("are keys, what came out of the environment, and credentials in URLs; nothing else", () => {
+    const settings = made(
+      {
+        keys: { list: ["literal-key", "${KEY}"], note: "a ${PART} of a note" },
+        proxy: { url: "http://user:p%40ss@proxy:3128/?x=1" }
+      },
+      { KEY: "key-of-environment", PART: "part" }
+    )
+    assert.deepStrictEqual(secretsOf(settings), [
+      "key-of-environment",
+      "literal-key",
+      "p%40ss",
+      "p@ss",
+      "part",
+      "user:p%40ss",
+      "user:p@ss"
+    ])
+  })
+  it("of a URL that came out of the environment are its credentials too", () => {
+    const settings = made({ keys: { list: [] }, proxy: { url: "${PROXY}" } }, { PROXY: "http://me:word@proxy" })
+    assert.deepStrictEqual(secretsOf(settings), ["http://me:word@proxy", "me:word", "word"])
+  })
+  it.effect("are told when they change, before the section that has them", () =>
+    Effect.gen(function* () {
+      const settings = made({ keys: { list: ["first-key"] } })
+      const told: Array<string> = []
+      settings.secrets.subscribe((secrets) => told.push([...secrets].join(" ")))
+      settings.of(keys).subscribe(() => told.push("the section"))
+      yield* settings.reload(fillIn({ keys: { list: ["second-key"] } }, {}))
+      assert.deepStrictEqual(told, ["second-key", "the section"])
+    })
+  )
 })

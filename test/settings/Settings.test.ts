@@ -205,7 +205,9 @@ describe("another reading of the file", () => {
   })
 
   it("tells nobody whose section says the same", () => {
-    const mapped = (mapping: string) => ({ channels: [channel("a", { modelMapping: new Map(JSON.parse(mapping)) })] })
+    const mapped = (mapping: string) => ({
+      channels: [channel("a", { models: ["*"], modelMapping: new Map(JSON.parse(mapping)) })]
+    })
     const settings = settingsOf(mapped('[["5","x"],["4","y"]]'))
     let told = 0
     const sections: ReadonlyArray<Section<unknown>> = [TimeoutsSection, BreakerSection, ChannelSection]

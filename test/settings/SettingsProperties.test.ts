@@ -24,7 +24,7 @@ const leaves: ReadonlyArray<readonly [path: string, value: fc.Arbitrary<unknown>
   ["retry.budget.ratio", fc.constantFrom(0, 0.5, -1)],
   ["breaker.open", duration],
   ["breaker.cap", duration],
-  ["chat.model", fc.constantFrom("x", null, "")],
+  ["chat.model", fc.constantFrom("m", "x", null, "")],
   ...ids.flatMap(
     (id) =>
       [

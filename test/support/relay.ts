@@ -4,7 +4,7 @@
 import { Effect, Exit, Metric, Result, Scope } from "effect"
 import { decodeConfiguration } from "#src/cli/index"
 import { type RelayParts, type RouteShown, serve } from "#src/server/index"
-import type { SettingsService } from "#src/settings/index"
+import type { Environment, SettingsService } from "#src/settings/index"
 
 /** A relay that runs. */
 export interface RunningRelay {
@@ -26,10 +26,14 @@ export const channelOf = (id: string, baseUrl: string, more: object = {}) => ({
   ...more
 })
 
-/** Starts a relay on a free port; memory store and short clocks unless told otherwise. `parts` go in the place of ours. */
+/**
+ * Starts a relay on a free port; memory store and short clocks unless told otherwise. `parts` go in the place of ours,
+ * `environment` is what `${}` is filled in from.
+ */
 export const startRelay = async (
   configuration: { readonly channels: ReadonlyArray<object>; readonly [section: string]: unknown },
-  parts: Partial<RelayParts<never>> = {}
+  parts: Partial<RelayParts<never>> = {},
+  environment: Environment = {}
 ): Promise<RunningRelay> => {
   const scope = Effect.runSync(Scope.make())
   const { server, ...rest } = configuration
@@ -41,7 +45,7 @@ export const startRelay = async (
       retry: { base: "20 millis", cap: "100 millis" },
       ...rest
     },
-    {},
+    environment,
     "test"
   )
   if (Result.isFailure(decoded)) throw decoded.failure

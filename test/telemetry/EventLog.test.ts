@@ -53,6 +53,29 @@ describe("lines", () => {
     })
   )
 
+  it.effect("S15: have an end, whatever is in them", () =>
+    Effect.gen(function* () {
+      const book = "n".repeat(5_000_000)
+      const many = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`field_${at}`, "x".repeat(100)]))
+      const lines = yield* linesOf(
+        Effect.gen(function* () {
+          yield* emit("error", "x", { error: book, path: "/chat" })
+          yield* emit("error", "x", { error: new Error(book), list: [book, book, book, book, book] })
+          yield* emit("error", "x", { [book]: 1, many })
+          yield* emit("error", "x", many)
+          yield* emit("error", "x", { error: "\u0000".repeat(5_000_000), count: 5n })
+        })
+      )
+      assert.lengthOf(lines, 5)
+      for (const line of lines) {
+        assert.isBelow(line.length, 17_000)
+        assert.strictEqual(JSON.parse(line).event, "x")
+      }
+      assert.match(JSON.parse(lines[0]!).error, /^n{4096}…$/)
+      assert.strictEqual(JSON.parse(lines[0]!).path, "/chat")
+    })
+  )
+
   it.effect("tell no secret", () =>
     Effect.gen(function* () {
       const [line] = yield* linesOf(

@@ -9,13 +9,14 @@ import { type AnswerRequest, type Asking, lazily, measure } from "../Request.ts"
 import {
   checked,
   checkField,
+  checkModelName,
+  checkName,
   checkOptionalFields,
   type Complain,
   type Kind,
   makeComplaints,
   readObject
 } from "../RequestCheck.ts"
-import { codePoints } from "../Text.ts"
 import { askedOfAnthropic } from "./Asked.ts"
 import { checkThread } from "./Thread.ts"
 import { messageTokens } from "./TokenEstimate.ts"
@@ -56,6 +57,7 @@ const checkBlock = (block: unknown, path: string, complain: Complain): void => {
   for (const [field, kind] of Object.entries(Object.hasOwn(blockFields, type) ? blockFields[type]! : {})) {
     checkField(block[field], `${path}.${field}`, kind, complain)
   }
+  if (type === "tool_use") checkName(block["name"], `${path}.name`, complain)
   if (type !== "tool_result") return
   const { content } = block
   if (content !== undefined && content !== null) checkContent(content, `${path}.content`, complain)
@@ -87,6 +89,7 @@ const checkTools = (tools: unknown, complain: Complain): void => {
   for (const [i, tool] of (Array.isArray(tools) ? (tools as ReadonlyArray<unknown>) : []).entries()) {
     const path = `tools[${i}]`
     if (!checkField(tool, path, "object", complain) || !isObject(tool)) continue
+    checkName(tool["name"], `${path}.name`, complain)
     // A tool with a type of its own is one of Anthropic's.
     if (tool["type"] !== undefined && tool["type"] !== null && tool["type"] !== "custom") continue
     checkField(tool["name"], `${path}.name`, "string", complain)
@@ -111,21 +114,12 @@ const checkToolChoice = (choice: unknown, complain: Complain): void => {
   if (!isObject(choice)) return
   if (!checkField(choice["type"], "tool_choice.type", "string", complain)) return
   if (choice["type"] === "tool") checkField(choice["name"], "tool_choice.name", "string", complain)
-}
-
-/** The longest name of a model, in code points: it is repeated in what is stored and written. */
-const longestModel = 256
-
-const checkModel = (model: string, complain: Complain): void => {
-  if (model === "") complain("model", "must not be empty", "too_short")
-  else if (model.length > longestModel && codePoints(model) > longestModel) {
-    complain("model", `must be at most ${longestModel} characters long`, "too_long")
-  }
+  checkName(choice["name"], "tool_choice.name", complain)
 }
 
 const check = (body: JsonObject, counting: boolean, complain: Complain): void => {
   const { max_tokens: most, model, system } = body
-  if (checkField(model, "model", "string", complain)) checkModel(model as string, complain)
+  if (checkField(model, "model", "string", complain)) checkModelName(model as string, complain)
   if (!counting && checkField(most, "max_tokens", "integer", complain) && (most as number) < 0) {
     complain("max_tokens", "must not be negative", "too_small")
   }

@@ -13,6 +13,7 @@ import type {
   Replayed,
   View
 } from "../Dialect.ts"
+import { endedOf } from "../Ended.ts"
 import type { Finish, FinishReason } from "../Event.ts"
 import { makePayloadReader } from "../Framing.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
@@ -132,6 +133,7 @@ const encoder = (identity: AnswerIdentity): AnswerEncoder => ({
       token_count: tokenCount,
       full_content: fullContent,
       finish_reason: finishWord(finish),
+      ended: endedOf(finish, usage),
       usage: {
         input_tokens: usage.inputTokens,
         output_tokens: usage.outputTokens,

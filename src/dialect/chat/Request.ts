@@ -6,7 +6,7 @@ import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
 import type { ParseRules } from "../Dialect.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import { type AnswerRequest, type Asked, type Asking, lazily, measure, type Turn } from "../Request.ts"
-import { checked, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
+import { checked, checkModelName, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
 import { codePoints } from "../Text.ts"
 
 /** A message that was checked. */
@@ -111,7 +111,7 @@ const check = (object: JsonObject, limits: ParseRules, asking: Asking, complain:
   else complain("message", "message or messages is required", "required")
   if (model !== undefined && typeof model !== "string")
     complain("model", `expected a string, got ${kindOf(model)}`, "type")
-  else if (model === "") complain("model", "must not be empty", "too_short")
+  else if (model !== undefined) checkModelName(model, complain)
   return {
     dialect: "chat",
     operation: "generate",
@@ -130,7 +130,8 @@ const check = (object: JsonObject, limits: ParseRules, asking: Asking, complain:
 
 // An empty field of a form is one that was not filled in; a message must be.
 const readQuery = (query: URLSearchParams, complain: Complain): JsonObject => {
-  const object: JsonObject = {}
+  // Not set one by one: of `__proto__` that would be no field, and nobody would be told of it.
+  const fields: Array<readonly [name: string, value: unknown]> = []
   for (const name of new Set(query.keys())) {
     if (otherParameters.has(name)) continue
     const values = query.getAll(name)
@@ -138,10 +139,10 @@ const readQuery = (query: URLSearchParams, complain: Complain): JsonObject => {
     if (values.length > 1) complain(name, "must be given once", "exclusive")
     if (name === "messages") complain(name, "is only read from a body", "unknown_field")
     else if (name === "message" || value !== "") {
-      object[name] = name === "timeout" && /^\s*[+-]?\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value
+      fields.push([name, name === "timeout" && /^\s*[+-]?\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value])
     }
   }
-  return object
+  return Object.fromEntries(fields)
 }
 
 /** Checks a request to `/chat`: its body, or its query where it has none. All that is wrong is told at once; every fault is a 400. */

@@ -7,7 +7,15 @@ import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import { askedOfOpenAI } from "./Asked.ts"
 import { type AnswerRequest, type Asking, lazily, measure } from "../Request.ts"
-import { checked, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
+import {
+  checked,
+  checkModelName,
+  checkName,
+  type Complain,
+  kindOf,
+  makeComplaints,
+  readObject
+} from "../RequestCheck.ts"
 
 type Kind = "boolean" | "number" | "integer" | "string" | "object" | "array" | "textOrArray"
 
@@ -114,7 +122,29 @@ const checkMessages = (messages: unknown, complain: Complain): void => {
 const checkModel = (model: unknown, complain: Complain): void => {
   if (model === undefined) complain("model", "is required", "required")
   else if (typeof model !== "string") complain("model", `expected a string, got ${kindOf(model)}`, "type")
-  else if (model === "") complain("model", "must not be empty", "too_short")
+  else checkModelName(model, complain)
+}
+
+const nameOf = (value: unknown): unknown => (isObject(value) ? value["name"] : undefined)
+
+/** The names of functions, wherever one stands: they are told again, also where a target must be told others. */
+const checkFunctions = (body: JsonObject, complain: Complain): void => {
+  const each = (list: unknown, check: (item: JsonObject, i: number) => void): void => {
+    if (!Array.isArray(list)) return
+    for (const [i, item] of (list as ReadonlyArray<unknown>).entries()) if (isObject(item)) check(item, i)
+  }
+  const checkTool = (tool: JsonObject, path: string): void => {
+    checkName(nameOf(tool["function"]), `${path}.function.name`, complain)
+    checkName(nameOf(tool["custom"]), `${path}.custom.name`, complain)
+  }
+  each(body["tools"], (tool, i) => checkTool(tool, `tools[${i}]`))
+  each(body["functions"], ({ name }, i) => checkName(name, `functions[${i}].name`, complain))
+  each(body["messages"], (message, i) => {
+    each(message["tool_calls"], (call, j) => checkTool(call, `messages[${i}].tool_calls[${j}]`))
+    checkName(nameOf(message["function_call"]), `messages[${i}].function_call.name`, complain)
+  })
+  if (isObject(body["tool_choice"])) checkTool(body["tool_choice"], "tool_choice")
+  checkName(nameOf(body["function_call"]), "function_call.name", complain)
 }
 
 // A schema is asked for as OpenAI does, or as vLLM and its kin do.
@@ -140,6 +170,7 @@ export const parseOpenAIRequest = (asking: Asking): Result.Result<AnswerRequest,
     checkModel(model, complain)
     checkMessages(messages, complain)
     checkOptional(object, complain)
+    checkFunctions(object, complain)
     return checked(details, () => ({
       dialect: "openai",
       operation: "generate",

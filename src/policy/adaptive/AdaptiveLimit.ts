@@ -142,14 +142,32 @@ interface Call extends WaitQueue.Seat {
  * Hot path: 0.8 µs while there is room, of which 0.3 µs are the two readings of the monotonic clock.
  */
 export const protect: {
-  /** In a pipe. */
+  /**
+   * Runs an effect once the limit lets it. Adds `BulkheadFull`: too much is under way, and the queue (if there is
+   * one) was full, shed the call, or kept it too long. The program's `Priority` decides who waits and who is shed.
+   * `judge` says what is a drop for this effect, in place of what the limit was made with.
+   *
+   * In a pipe.
+   */
   (limit: AdaptiveLimit): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BulkheadFull, R>
-  /** In a pipe, with a judge of this effect's own. */
+  /**
+   * Runs an effect once the limit lets it. Adds `BulkheadFull`: too much is under way, and the queue (if there is
+   * one) was full, shed the call, or kept it too long. The program's `Priority` decides who waits and who is shed.
+   * `judge` says what is a drop for this effect, in place of what the limit was made with.
+   *
+   * In a pipe, with a judge of this effect's own.
+   */
   <A, E>(
     limit: AdaptiveLimit,
     judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BulkheadFull, R>
-  /** As a call. */
+  /**
+   * Runs an effect once the limit lets it. Adds `BulkheadFull`: too much is under way, and the queue (if there is
+   * one) was full, shed the call, or kept it too long. The program's `Priority` decides who waits and who is shed.
+   * `judge` says what is a drop for this effect, in place of what the limit was made with.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     limit: AdaptiveLimit,
@@ -186,14 +204,32 @@ export const protect: {
  * since how long it goes on says nothing of load; a failure at any time is a drop. Adds `BulkheadFull`, as `protect`.
  */
 export const protectStream: {
-  /** In a pipe. */
+  /**
+   * Runs a stream once the limit lets it; it keeps its place until it ends. Its sample is the time to its first
+   * element, since how long it goes on says nothing of load; a failure at any time is a drop. Adds `BulkheadFull`, as
+   * `protect`.
+   *
+   * In a pipe.
+   */
   (limit: AdaptiveLimit): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
-  /** In a pipe, with a judge of this stream's own. */
+  /**
+   * Runs a stream once the limit lets it; it keeps its place until it ends. Its sample is the time to its first
+   * element, since how long it goes on says nothing of load; a failure at any time is a drop. Adds `BulkheadFull`, as
+   * `protect`.
+   *
+   * In a pipe, with a judge of this stream's own.
+   */
   <A, E>(
     limit: AdaptiveLimit,
     judge: Judge.ErrorJudge<NoInfer<E>>
   ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
-  /** As a call. */
+  /**
+   * Runs a stream once the limit lets it; it keeps its place until it ends. Its sample is the time to its first
+   * element, since how long it goes on says nothing of load; a failure at any time is a drop. Adds `BulkheadFull`, as
+   * `protect`.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     limit: AdaptiveLimit,

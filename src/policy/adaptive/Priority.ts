@@ -30,7 +30,17 @@ export const Current = /*#__PURE__*/ Context.Reference<Priority>("effect-resilie
 
 /** Runs an effect at a priority. */
 export const at: {
+  /**
+   * Runs an effect at a priority.
+   *
+   * In a pipe.
+   */
   (priority: Priority): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect at a priority.
+   *
+   * As a call.
+   */
   <A, E, R>(self: Effect.Effect<A, E, R>, priority: Priority): Effect.Effect<A, E, R>
 } = /*#__PURE__*/ dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, priority: Priority) =>
   Effect.provideService(self, Current, priority)

@@ -253,14 +253,32 @@ export const layer = (options: KeyedOptions = {}): Layer.Layer<CircuitBreakers> 
  * A call that is cancelled counts for nothing, and as a probe it gives its place back.
  */
 export const protect: {
-  /** In a pipe. */
+  /**
+   * Runs an effect if the breaker lets it, and counts how it ends. Adds `CircuitOpen`, with the time that is left in
+   * `retryAfterMillis` where it is known. `judge` says what counts for this effect, in place of what the breaker was
+   * made with.
+   *
+   * In a pipe.
+   */
   (breaker: CircuitBreaker): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R>
-  /** In a pipe, with a judge of this effect's own. */
+  /**
+   * Runs an effect if the breaker lets it, and counts how it ends. Adds `CircuitOpen`, with the time that is left in
+   * `retryAfterMillis` where it is known. `judge` says what counts for this effect, in place of what the breaker was
+   * made with.
+   *
+   * In a pipe, with a judge of this effect's own.
+   */
   <A, E>(
     breaker: CircuitBreaker,
     judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R>
-  /** As a call. */
+  /**
+   * Runs an effect if the breaker lets it, and counts how it ends. Adds `CircuitOpen`, with the time that is left in
+   * `retryAfterMillis` where it is known. `judge` says what counts for this effect, in place of what the breaker was
+   * made with.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     breaker: CircuitBreaker,
@@ -278,14 +296,32 @@ export const protect: {
  * none is slow. Adds `CircuitOpen`.
  */
 export const protectStream: {
-  /** In a pipe. */
+  /**
+   * Runs a stream if the breaker lets it. Admitted when it begins; counted by how it ends: an error as in `protect`,
+   * an end (also one that the reader chose) as a success, an interruption not at all. How long a stream takes says
+   * nothing: none is slow. Adds `CircuitOpen`.
+   *
+   * In a pipe.
+   */
   (breaker: CircuitBreaker): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | CircuitOpen, R>
-  /** In a pipe, with a judge of this stream's own. */
+  /**
+   * Runs a stream if the breaker lets it. Admitted when it begins; counted by how it ends: an error as in `protect`,
+   * an end (also one that the reader chose) as a success, an interruption not at all. How long a stream takes says
+   * nothing: none is slow. Adds `CircuitOpen`.
+   *
+   * In a pipe, with a judge of this stream's own.
+   */
   <A, E>(
     breaker: CircuitBreaker,
     judge: Judge.ErrorJudge<NoInfer<E>>
   ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | CircuitOpen, R>
-  /** As a call. */
+  /**
+   * Runs a stream if the breaker lets it. Admitted when it begins; counted by how it ends: an error as in `protect`,
+   * an end (also one that the reader chose) as a success, an interruption not at all. How long a stream takes says
+   * nothing: none is slow. Adds `CircuitOpen`.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     breaker: CircuitBreaker,
@@ -297,16 +333,28 @@ export const protectStream: {
   runStream
 )
 
-/** As `protect`, with the breaker of this key in the program's `CircuitBreakers`. */
+/** As `protect`, with the breaker of this key in the program's `CircuitBreakers`. Adds `CircuitOpen`. */
 export const protectKey: {
-  /** In a pipe. */
+  /**
+   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`. Adds `CircuitOpen`.
+   *
+   * In a pipe.
+   */
   (key: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
-  /** In a pipe, with a judge of this effect's own. */
+  /**
+   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`. Adds `CircuitOpen`.
+   *
+   * In a pipe, with a judge of this effect's own.
+   */
   <A, E>(
     key: string,
     judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R | CircuitBreakers>
-  /** As a call. */
+  /**
+   * As `protect`, with the breaker of this key in the program's `CircuitBreakers`. Adds `CircuitOpen`.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     key: string,

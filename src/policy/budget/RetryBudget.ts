@@ -250,7 +250,7 @@ export class RetryBudgets extends Context.Service<RetryBudgets, Keyed>()("effect
 export const layer = (budget: Effect.Effect<RetryBudget>, options?: KeyedOptions): Layer.Layer<RetryBudgets> =>
   Layer.effect(RetryBudgets, makeKeyed(budget, options))
 
-/** As `spend`, with the budget of this key in the program's `RetryBudgets`. */
+/** As `spend`, with the budget of this key in the program's `RetryBudgets`. Adds `RetryBudgetExhausted`. */
 export const spendKey =
   (key: string, cause?: unknown) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | RetryBudgetExhausted, R | RetryBudgets> =>

@@ -98,7 +98,17 @@ export const make = (options: Options = {}): Effect.Effect<Bulkhead> => {
  * nothing can come between; `Semaphore.withPermit` costs 1.4 µs, `acquireUseRelease` 0.8 µs.
  */
 export const protect: {
+  /**
+   * Runs an effect once it has a place. Adds `BulkheadFull`: the queue was full, or the wait too long.
+   *
+   * In a pipe.
+   */
   (bulkhead: Bulkhead): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BulkheadFull, R>
+  /**
+   * Runs an effect once it has a place. Adds `BulkheadFull`: the queue was full, or the wait too long.
+   *
+   * As a call.
+   */
   <A, E, R>(self: Effect.Effect<A, E, R>, bulkhead: Bulkhead): Effect.Effect<A, E | BulkheadFull, R>
 } = /*#__PURE__*/ both(
   Effect.isEffect,
@@ -115,7 +125,17 @@ export const protect: {
 
 /** Runs a stream once it has a place, which it keeps until it ends. Adds `BulkheadFull`. */
 export const protectStream: {
+  /**
+   * Runs a stream once it has a place, which it keeps until it ends. Adds `BulkheadFull`.
+   *
+   * In a pipe.
+   */
   (bulkhead: Bulkhead): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | BulkheadFull, R>
+  /**
+   * Runs a stream once it has a place, which it keeps until it ends. Adds `BulkheadFull`.
+   *
+   * As a call.
+   */
   <A, E, R>(self: Stream.Stream<A, E, R>, bulkhead: Bulkhead): Stream.Stream<A, E | BulkheadFull, R>
 } = /*#__PURE__*/ both(
   Stream.isStream,

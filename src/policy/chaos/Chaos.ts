@@ -156,7 +156,17 @@ const tell = (fiber: AnyFiber, name: PolicyTelemetry.EventName): void =>
 
 /** Runs an effect with chaos. Adds the injected fault to its errors and the injected value to its successes. */
 export const inject: {
+  /**
+   * Runs an effect with chaos. Adds the injected fault to its errors and the injected value to its successes.
+   *
+   * In a pipe.
+   */
   <A2, E2>(chaos: Chaos<A2, E2>): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E | E2, R>
+  /**
+   * Runs an effect with chaos. Adds the injected fault to its errors and the injected value to its successes.
+   *
+   * As a call.
+   */
   <A, E, R, A2, E2>(self: Effect.Effect<A, E, R>, chaos: Chaos<A2, E2>): Effect.Effect<A | A2, E | E2, R>
 } = /*#__PURE__*/ dual(
   2,
@@ -179,7 +189,17 @@ export const inject: {
 
 /** Runs a stream with chaos, decided anew for each run of it. Adds the error of a cut to its errors. */
 export const injectStream: {
+  /**
+   * Runs a stream with chaos, decided anew for each run of it. Adds the error of a cut to its errors.
+   *
+   * In a pipe.
+   */
   <E2>(chaos: StreamChaos<E2>): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | E2, R>
+  /**
+   * Runs a stream with chaos, decided anew for each run of it. Adds the error of a cut to its errors.
+   *
+   * As a call.
+   */
   <A, E, R, E2>(self: Stream.Stream<A, E, R>, chaos: StreamChaos<E2>): Stream.Stream<A, E | E2, R>
 } = /*#__PURE__*/ dual(
   2,

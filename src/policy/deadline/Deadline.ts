@@ -135,9 +135,19 @@ export const left = (fiber: Fiber.Fiber<unknown, unknown>): number => {
  * ```
  */
 export const inherit: {
-  /** In a pipe. */
+  /**
+   * Tells everything inside that it has to be done in so long, because somebody outside waits no longer. Nothing is
+   * cut off: put a `total` inside for that. A `limit` of zero is one that has passed.
+   *
+   * In a pipe.
+   */
   (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** As a call. */
+  /**
+   * Tells everything inside that it has to be done in so long, because somebody outside waits no longer. Nothing is
+   * cut off: put a `total` inside for that. A `limit` of zero is one that has passed.
+   *
+   * As a call.
+   */
   <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E, R>
 } = /*#__PURE__*/ Function.dual(
   2,
@@ -283,12 +293,24 @@ const both = <X>(bound: (limit: Duration.Input, options: Options | undefined) =>
  * with its own error.
  */
 export const total: {
-  /** In a pipe. */
+  /**
+   * Bounds everything inside: fails with `DeadlineExceeded` when `limit` (above zero) is over, or when an earlier
+   * deadline from outside (`inherit`) is; if that has passed, without running the effect. A limit around it cuts it
+   * off by itself, with its own error.
+   *
+   * In a pipe.
+   */
   (
     limit: Duration.Input,
     options?: Options
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | DeadlineExceeded, R>
-  /** As a call. */
+  /**
+   * Bounds everything inside: fails with `DeadlineExceeded` when `limit` (above zero) is over, or when an earlier
+   * deadline from outside (`inherit`) is; if that has passed, without running the effect. A limit around it cuts it
+   * off by itself, with its own error.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     limit: Duration.Input,
@@ -301,12 +323,22 @@ export const total: {
  * is left of a total deadline is that one's business: it cuts off this too.
  */
 export const attempt: {
-  /** In a pipe. */
+  /**
+   * Bounds one attempt: fails with `ChannelResponseTimeExceeded` (phase `attempt`) when `limit` (above zero) is over.
+   * What is left of a total deadline is that one's business: it cuts off this too.
+   *
+   * In a pipe.
+   */
   (
     limit: Duration.Input,
     options?: Options
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ChannelResponseTimeExceeded, R>
-  /** As a call. */
+  /**
+   * Bounds one attempt: fails with `ChannelResponseTimeExceeded` (phase `attempt`) when `limit` (above zero) is over.
+   * What is left of a total deadline is that one's business: it cuts off this too.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     limit: Duration.Input,
@@ -320,12 +352,24 @@ export const attempt: {
  * total alone cuts off healthy streams that are merely long.
  */
 export const totalStream: {
-  /** In a pipe. */
+  /**
+   * Bounds a whole stream, from its first pull to its end, the consumer's own time included: fails with
+   * `DeadlineExceeded`. For the time to the first element, or between two, there are the clocks of the stream floor;
+   * a total alone cuts off healthy streams that are merely long.
+   *
+   * In a pipe.
+   */
   (
     limit: Duration.Input,
     options?: Options
   ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | DeadlineExceeded, R>
-  /** As a call. */
+  /**
+   * Bounds a whole stream, from its first pull to its end, the consumer's own time included: fails with
+   * `DeadlineExceeded`. For the time to the first element, or between two, there are the clocks of the stream floor;
+   * a total alone cuts off healthy streams that are merely long.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     limit: Duration.Input,

@@ -52,9 +52,17 @@ const attempt = <E, A2, E2, R2>(
 
 /** Answers any error with a value; the error type becomes `never`. */
 export const value: {
-  /** In a pipe. */
+  /**
+   * Answers any error with a value; the error type becomes `never`.
+   *
+   * In a pipe.
+   */
   <A2>(fallback: A2): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, never, R>
-  /** As a call. */
+  /**
+   * Answers any error with a value; the error type becomes `never`.
+   *
+   * As a call.
+   */
   <A, E, R, A2>(self: Effect.Effect<A, E, R>, fallback: A2): Effect.Effect<A | A2, never, R>
 } = /*#__PURE__*/ Function.dual(
   2,
@@ -72,23 +80,43 @@ export const value: {
  * fallback's own.
  */
 export const effect: {
-  /** In a pipe; the fallback's error comes out. */
+  /**
+   * Answers any error with another effect. If that fails too, the first error comes out, or with `fails: "fallback"`
+   * the fallback's own.
+   *
+   * In a pipe; the fallback's error comes out.
+   */
   <E, A2, E2, R2>(
     fallback: (error: E) => Effect.Effect<A2, E2, R2>,
     options: { readonly fails: "fallback" }
   ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E2, R | R2>
-  /** In a pipe; the first error comes out. */
+  /**
+   * Answers any error with another effect. If that fails too, the first error comes out, or with `fails: "fallback"`
+   * the fallback's own.
+   *
+   * In a pipe; the first error comes out.
+   */
   <E, A2, E2, R2>(
     fallback: (error: E) => Effect.Effect<A2, E2, R2>,
     options?: { readonly fails?: "first" | undefined }
   ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, [E2] extends [never] ? never : Late<E>, R | R2>
-  /** As a call; the fallback's error comes out. */
+  /**
+   * Answers any error with another effect. If that fails too, the first error comes out, or with `fails: "fallback"`
+   * the fallback's own.
+   *
+   * As a call; the fallback's error comes out.
+   */
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     fallback: (error: E) => Effect.Effect<A2, E2, R2>,
     options: { readonly fails: "fallback" }
   ): Effect.Effect<A | A2, E2, R | R2>
-  /** As a call; the first error comes out. */
+  /**
+   * Answers any error with another effect. If that fails too, the first error comes out, or with `fails: "fallback"`
+   * the fallback's own.
+   *
+   * As a call; the first error comes out.
+   */
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     fallback: (error: E) => Effect.Effect<A2, E2, R2>,
@@ -111,14 +139,24 @@ export const effect: {
  * if it is one of these, and stays in the type.
  */
 export const onBlame: {
-  /** In a pipe. */
+  /**
+   * Answers errors of these blames with another effect; the others stay in the type. After a retry it goes by the
+   * last error. If the fallback fails too, the first error comes out.
+   *
+   * In a pipe.
+   */
   <const B extends Blame, E, A2, E2, R2>(
     blames: ReadonlyArray<B>,
     fallback: (error: BlamedOn<E, B>) => Effect.Effect<A2, E2, R2>
   ): <A, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A | A2, NotBlamedOn<Late<E>, B> | ([E2] extends [never] ? never : BlamedOn<Late<E>, B>), R | R2>
-  /** As a call. */
+  /**
+   * Answers errors of these blames with another effect; the others stay in the type. After a retry it goes by the
+   * last error. If the fallback fails too, the first error comes out.
+   *
+   * As a call.
+   */
   <A, E, R, const B extends Blame, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     blames: ReadonlyArray<B>,
@@ -145,11 +183,21 @@ export const onBlame: {
  * into one. After the first element the failure stays.
  */
 export const stream: {
-  /** In a pipe. */
+  /**
+   * Answers the failure of a stream with another stream, but only while nothing was delivered: two answers are never
+   * mixed into one. After the first element the failure stays.
+   *
+   * In a pipe.
+   */
   <E, A2, E2, R2>(
     fallback: (error: E) => Stream.Stream<A2, E2, R2>
   ): <A, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | A2, E | E2, R | R2>
-  /** As a call. */
+  /**
+   * Answers the failure of a stream with another stream, but only while nothing was delivered: two answers are never
+   * mixed into one. After the first element the failure stays.
+   *
+   * As a call.
+   */
   <A, E, R, A2, E2, R2>(
     self: Stream.Stream<A, E, R>,
     fallback: (error: E) => Stream.Stream<A2, E2, R2>

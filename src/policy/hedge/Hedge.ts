@@ -169,11 +169,23 @@ const asksAgain = <E>(error: E, hedge: Hedge, options: CallOptions<E> | undefine
 
 /** Runs an effect, hedged. Adds nothing to its errors. */
 export const hedged: {
-  /** In a pipe. */
+  /**
+   * Runs an effect, hedged. Adds nothing to its errors.
+   *
+   * In a pipe.
+   */
   (hedge: Hedge): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** In a pipe, with what this effect has to say of its own errors. */
+  /**
+   * Runs an effect, hedged. Adds nothing to its errors.
+   *
+   * In a pipe, with what this effect has to say of its own errors.
+   */
   <E>(hedge: Hedge, options: CallOptions<NoInfer<E>>): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** As a call. */
+  /**
+   * Runs an effect, hedged. Adds nothing to its errors.
+   *
+   * As a call.
+   */
   <A, E, R>(self: Effect.Effect<A, E, R>, hedge: Hedge, options?: CallOptions<NoInfer<E>>): Effect.Effect<A, E, R>
 } = /*#__PURE__*/ both(
   Effect.isEffect,

@@ -251,8 +251,14 @@ const makeGuard = (options: Options): Effect.Effect<Guard> => {
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<<E, R>(client: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E | Rejection, R>> =>
-  Effect.map(makeGuard(options), (guard) => (client) => HttpClient.transform(client, guard))
+): Effect.Effect<
+  <E, R>(
+    client: HttpClient.HttpClient.With<E, R>
+  ) => HttpClient.HttpClient.With<
+    E | BulkheadFull | ChannelResponseTimeExceeded | CircuitOpen | DeadlineExceeded | Throttled,
+    R
+  >
+> => Effect.map(makeGuard(options), (guard) => (client) => HttpClient.transform(client, guard))
 
 const rejections: ReadonlySet<string> = new Set<Rejection["_tag"]>([
   "BulkheadFull",

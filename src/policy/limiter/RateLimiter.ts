@@ -166,12 +166,20 @@ export const acquire = (limiter: RateLimiter, options?: ProtectOptions): Effect.
  * HOT: a call whose turn is now costs 0.4 µs, most of it the clock; Effect's own `consume` 1.5.
  */
 export const protect: {
-  /** In a pipe. */
+  /**
+   * Runs an effect when its turn comes. Adds `Throttled`, as `acquire`.
+   *
+   * In a pipe.
+   */
   (
     limiter: RateLimiter,
     options?: ProtectOptions
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R>
-  /** As a call. */
+  /**
+   * Runs an effect when its turn comes. Adds `Throttled`, as `acquire`.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     limiter: RateLimiter,
@@ -199,12 +207,20 @@ export const protect: {
 
 /** Runs a stream when its turn comes: one permit for the whole stream. Adds `Throttled`. */
 export const protectStream: {
-  /** In a pipe. */
+  /**
+   * Runs a stream when its turn comes: one permit for the whole stream. Adds `Throttled`.
+   *
+   * In a pipe.
+   */
   (
     limiter: RateLimiter,
     options?: ProtectOptions
   ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | Throttled, R>
-  /** As a call. */
+  /**
+   * Runs a stream when its turn comes: one permit for the whole stream. Adds `Throttled`.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     limiter: RateLimiter,
@@ -288,14 +304,22 @@ const throttled = (
 /** The limiters that a program shares, by key. */
 export class RateLimiters extends Context.Service<RateLimiters, Keyed>()("effect-resilience/policy/RateLimiters") {}
 
-/** As `protect`, with the limiter of this key in the program's `RateLimiters`. */
+/** As `protect`, with the limiter of this key in the program's `RateLimiters`. Adds `Throttled`. */
 export const protectKey: {
-  /** In a pipe. */
+  /**
+   * As `protect`, with the limiter of this key in the program's `RateLimiters`. Adds `Throttled`.
+   *
+   * In a pipe.
+   */
   (
     key: string,
     options?: ProtectOptions
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R | RateLimiters>
-  /** As a call. */
+  /**
+   * As `protect`, with the limiter of this key in the program's `RateLimiters`. Adds `Throttled`.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     key: string,

@@ -118,15 +118,30 @@ export const setMembers = (self: OutlierEjection, members: Iterable<string>): Ef
  * counts for this effect, in place of what the pool was made with.
  */
 export const observe: {
-  /** In a pipe. */
+  /**
+   * Runs a call to a member and counts how it ends. Adds nothing to its errors, and rejects nothing. `judge` says
+   * what counts for this effect, in place of what the pool was made with.
+   *
+   * In a pipe.
+   */
   (ejection: OutlierEjection, member: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** In a pipe, with a judge of this effect's own. */
+  /**
+   * Runs a call to a member and counts how it ends. Adds nothing to its errors, and rejects nothing. `judge` says
+   * what counts for this effect, in place of what the pool was made with.
+   *
+   * In a pipe, with a judge of this effect's own.
+   */
   <A, E>(
     ejection: OutlierEjection,
     member: string,
     judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** As a call. */
+  /**
+   * Runs a call to a member and counts how it ends. Adds nothing to its errors, and rejects nothing. `judge` says
+   * what counts for this effect, in place of what the pool was made with.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     ejection: OutlierEjection,
@@ -147,15 +162,27 @@ export const observe: {
 
 /** Runs a stream from a member and counts how it ends; an end that the reader chose is a success. Adds nothing. */
 export const observeStream: {
-  /** In a pipe. */
+  /**
+   * Runs a stream from a member and counts how it ends; an end that the reader chose is a success. Adds nothing.
+   *
+   * In a pipe.
+   */
   (ejection: OutlierEjection, member: string): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R>
-  /** In a pipe, with a judge of this stream's own. */
+  /**
+   * Runs a stream from a member and counts how it ends; an end that the reader chose is a success. Adds nothing.
+   *
+   * In a pipe, with a judge of this stream's own.
+   */
   <A, E>(
     ejection: OutlierEjection,
     member: string,
     judge: Judge.ErrorJudge<NoInfer<E>>
   ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R>
-  /** As a call. */
+  /**
+   * Runs a stream from a member and counts how it ends; an end that the reader chose is a success. Adds nothing.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     ejection: OutlierEjection,

@@ -55,6 +55,7 @@ import type { Fiber } from "effect"
 import * as Effect from "effect/Effect"
 import * as Function from "effect/Function"
 import * as Stream from "effect/Stream"
+import type { RetriesExhausted } from "../../errors/index.ts"
 import type * as Chaos from "../chaos/Chaos.ts"
 import * as Failures from "../Failures.ts"
 import * as Judge from "../Judge.ts"
@@ -115,10 +116,8 @@ export const make = <const M extends Members>(members: M & Accepts<M>): Policy<M
 /** `X` if the member is there; also if the type leaves that open. */
 type If<M, K extends PropertyKey, X> = K extends keyof M ? ([M[K]] extends [undefined] ? never : X) : never
 
-type Added<M, P extends PartName> = { [K in P]: If<M, K, Parts[K]["adds"]> }[P]
-
 /** What the parts inside the retry add. */
-export type Adds<M> = Added<M, InsideRetry>
+export type Adds<M> = Failing<never, M>["added"]
 
 type RetryOf<M> = M extends { readonly retry?: infer P } ? P : undefined
 
@@ -126,7 +125,7 @@ type RetryOf<M> = M extends { readonly retry?: infer P } ? P : undefined
 type Retried<X, P> = [P] extends [undefined]
   ? X
   : P extends Retry.Retry<never, never, infer E2>
-    ? Retry.Exhausted<X | E2>
+    ? RetriesExhausted<X | E2>
     : X
 
 type ChaosOf<M> = M extends { readonly chaos?: infer C } ? C : undefined
@@ -143,10 +142,25 @@ export type InjectedError<M> =
 export type InjectedResult<M> =
   ChaosOf<M> extends infer C ? (C extends Chaos.Chaos<infer A, unknown> ? A : never) : never
 
+/**
+ * What an effect with errors `E` fails with in a pipeline. It is looked up, and no alias: the compiler shows an alias by its
+ * name and arguments, and what is looked up as the union that it is.
+ */
+interface Failing<E, M> {
+  /** What the parts inside the retry add. */
+  readonly added: { [K in InsideRetry]: If<M, K, Parts[K]["adds"]> }[InsideRetry]
+  /** What those outside of it add. */
+  readonly addedOutside: {
+    [K in Exclude<PartName, InsideRetry>]: If<M, K, Parts[K]["adds"]>
+  }[Exclude<PartName, InsideRetry>]
+  /** What the retry is given. */
+  readonly inside: E | Failing<E, M>["added"] | InjectedError<M>
+  /** What comes out. */
+  readonly errors: Retried<Failing<E, M>["inside"], RetryOf<M>> | Failing<E, M>["addedOutside"]
+}
+
 /** Everything that an effect with errors `E` can fail with inside a pipeline. */
-export type Errors<E, M> =
-  | Retried<E | Adds<M> | InjectedError<M>, RetryOf<M>>
-  | Added<M, Exclude<PartName, InsideRetry>>
+export type Errors<E, M> = Failing<E, M>["errors"]
 
 type ResultIn<M> = Exclude<RetryOf<M>, undefined> extends Retry.Retry<infer A, never, unknown> ? A : unknown
 type ErrorIn<M> = Exclude<RetryOf<M>, undefined> extends Retry.Retry<never, infer E, unknown> ? E : unknown
@@ -159,19 +173,35 @@ type Accepts<M> = [Adds<M> | InjectedError<M>, InjectedResult<M>] extends [Error
 /** A pipeline that may be applied to effects: its chaos is for effects. */
 export type EffectMembers = Members & { readonly [P in PartName]?: Parts[P]["forEffects"] | undefined }
 
-/** Applies a pipeline to an effect. */
+/**
+ * Applies a pipeline to an effect. Adds what its parts add: `DeadlineExceeded`, `Throttled`, `CircuitOpen`,
+ * `BulkheadFull`, `ChannelResponseTimeExceeded`; a retry makes one `RetriesExhausted` of all that comes from inside of
+ * it.
+ */
 export const apply: {
-  /** In a pipe. */
+  /**
+   * Applies a pipeline to an effect. Adds what its parts add: `DeadlineExceeded`, `Throttled`, `CircuitOpen`,
+   * `BulkheadFull`, `ChannelResponseTimeExceeded`; a retry makes one `RetriesExhausted` of all that comes from inside
+   * of it.
+   *
+   * In a pipe.
+   */
   <M extends EffectMembers>(
     policy: Policy<M>
   ): <A extends ResultIn<M>, E extends ErrorIn<M>, R>(
     self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A | InjectedResult<M>, Errors<E, M>, R>
-  /** As a call. */
+  ) => Effect.Effect<A | InjectedResult<M>, Failing<E, M>["errors"], R>
+  /**
+   * Applies a pipeline to an effect. Adds what its parts add: `DeadlineExceeded`, `Throttled`, `CircuitOpen`,
+   * `BulkheadFull`, `ChannelResponseTimeExceeded`; a retry makes one `RetriesExhausted` of all that comes from inside
+   * of it.
+   *
+   * As a call.
+   */
   <A extends ResultIn<M>, E extends ErrorIn<M>, R, M extends EffectMembers>(
     self: Effect.Effect<A, E, R>,
     policy: Policy<M>
-  ): Effect.Effect<A | InjectedResult<M>, Errors<E, M>, R>
+  ): Effect.Effect<A | InjectedResult<M>, Failing<E, M>["errors"], R>
 } = /*#__PURE__*/ Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy<EffectMembers>) => {
   let out: Effect.Effect<unknown, unknown, R> = self
   for (const layer of policy.layers) out = layer(out)
@@ -235,25 +265,37 @@ export type StreamMembers = Members & {
 }
 
 /**
- * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the whole
- * stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the limiter
- * gives one turn for each run.
+ * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the
+ * whole stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the
+ * limiter gives one turn for each run. Adds what its parts add, as `apply`: `CircuitOpen` of a breaker, and so on.
  *
  * The limit of an attempt has no meaning for a stream that may rightly be long: the stream floor has clocks for its
  * first element and for its silences. A hedge has none either: nobody could say which of two streams goes on.
  */
 export const applyStream: {
-  /** In a pipe. */
+  /**
+   * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the
+   * whole stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the
+   * limiter gives one turn for each run. Adds what its parts add, as `apply`: `CircuitOpen` of a breaker, and so on.
+   *
+   * In a pipe.
+   */
   <M extends StreamMembers>(
     policy: Policy<M>,
     options?: Retry.StreamOptions
-  ): <A, E extends ErrorIn<M>, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, Errors<E, M>, R>
-  /** As a call. */
+  ): <A, E extends ErrorIn<M>, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, Failing<E, M>["errors"], R>
+  /**
+   * Applies a pipeline to a stream. The retry runs it again only while nothing was delivered; a place is kept for the
+   * whole stream, and breaker and pool judge it by its end; throttle and adaptive limit look at its first element; the
+   * limiter gives one turn for each run. Adds what its parts add, as `apply`: `CircuitOpen` of a breaker, and so on.
+   *
+   * As a call.
+   */
   <A, E extends ErrorIn<M>, R, M extends StreamMembers>(
     self: Stream.Stream<A, E, R>,
     policy: Policy<M>,
     options?: Retry.StreamOptions
-  ): Stream.Stream<A, Errors<E, M>, R>
+  ): Stream.Stream<A, Failing<E, M>["errors"], R>
 } = /*#__PURE__*/ Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(

@@ -42,6 +42,7 @@ import * as Exit from "effect/Exit"
 import * as Function from "effect/Function"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import type { RetriesExhausted } from "../../errors/index.ts"
 import * as Failures from "../Failures.ts"
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
@@ -131,7 +132,7 @@ export const standard: Retry = make()
 const passes = <E>(cause: Cause.Cause<E>): Effect.Effect<never> => Effect.failCause(cause as Cause.Cause<never>)
 
 /**
- * Runs an effect, and again as the policy says.
+ * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
  *
  * Each attempt sees the fiber's own services; nothing is provided to it. A delay ends at once when interrupted.
  *
@@ -151,24 +152,40 @@ const passes = <E>(cause: Cause.Cause<E>): Effect.Effect<never> => Effect.failCa
  * ```
  */
 export const retry: {
-  /** In a pipe. */
+  /**
+   * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
+   *
+   * In a pipe.
+   */
   <A0, E0, E2 extends E0>(
     policy: Retry<A0, E0, E2>
-  ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, Exhausted<E | E2>, R>
-  /** In a pipe, with options in place. */
+  ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, RetriesExhausted<E | E2>, R>
+  /**
+   * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
+   *
+   * In a pipe, with options in place.
+   */
   <A, E, E2 = never>(
     options: InPlace<NoInfer<A>, NoInfer<E | E2>, E2>
-  ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, Exhausted<E | E2>, R>
-  /** As a call. */
+  ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, RetriesExhausted<E | E2>, R>
+  /**
+   * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
+   *
+   * As a call.
+   */
   <A extends A0, E extends E0, R, A0, E0, E2 extends E0>(
     self: Effect.Effect<A, E, R>,
     policy: Retry<A0, E0, E2>
-  ): Effect.Effect<A, Exhausted<E | E2>, R>
-  /** As a call, with options in place. */
+  ): Effect.Effect<A, RetriesExhausted<E | E2>, R>
+  /**
+   * Runs an effect, and again as the policy says. All its errors become one: adds `RetriesExhausted`, which has them.
+   *
+   * As a call, with options in place.
+   */
   <A, E, R, E2 = never>(
     self: Effect.Effect<A, E, R>,
     options: InPlace<NoInfer<A>, NoInfer<E | E2>, E2>
-  ): Effect.Effect<A, Exhausted<E | E2>, R>
+  ): Effect.Effect<A, RetriesExhausted<E | E2>, R>
 } = /*#__PURE__*/ Function.dual(
   2,
   <A, E, R, E2 extends E>(
@@ -267,28 +284,48 @@ export type StreamOptions =
  * breaks after one element is retried for ever. Results (`failOn`) are of the stream's elements and are not looked at.
  */
 export const retryStream: {
-  /** In a pipe. */
+  /**
+   * Runs a stream, and again as the policy says, but only as long as nothing was delivered: what was delivered is
+   * never delivered twice. A failure after that ends the stream with `RetriesExhausted` (`notRecoverable`).
+   *
+   * In a pipe.
+   */
   <A0, E0, E2 extends E0>(
     policy: Retry<A0, E0, E2>,
     options?: StreamOptions
-  ): <A, E extends E0, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, Exhausted<E>, R>
-  /** In a pipe, with the policy's options in place. */
+  ): <A, E extends E0, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, RetriesExhausted<E>, R>
+  /**
+   * Runs a stream, and again as the policy says, but only as long as nothing was delivered: what was delivered is
+   * never delivered twice. A failure after that ends the stream with `RetriesExhausted` (`notRecoverable`).
+   *
+   * In a pipe, with the policy's options in place.
+   */
   <E>(
     policy: InPlace<never, NoInfer<E>, never>,
     options?: StreamOptions
-  ): <A, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, Exhausted<E>, R>
-  /** As a call. */
+  ): <A, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, RetriesExhausted<E>, R>
+  /**
+   * Runs a stream, and again as the policy says, but only as long as nothing was delivered: what was delivered is
+   * never delivered twice. A failure after that ends the stream with `RetriesExhausted` (`notRecoverable`).
+   *
+   * As a call.
+   */
   <A, E extends E0, R, A0, E0, E2 extends E0>(
     self: Stream.Stream<A, E, R>,
     policy: Retry<A0, E0, E2>,
     options?: StreamOptions
-  ): Stream.Stream<A, Exhausted<E>, R>
-  /** As a call, with the policy's options in place. */
+  ): Stream.Stream<A, RetriesExhausted<E>, R>
+  /**
+   * Runs a stream, and again as the policy says, but only as long as nothing was delivered: what was delivered is
+   * never delivered twice. A failure after that ends the stream with `RetriesExhausted` (`notRecoverable`).
+   *
+   * As a call, with the policy's options in place.
+   */
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     policy: InPlace<never, NoInfer<E>, never>,
     options?: StreamOptions
-  ): Stream.Stream<A, Exhausted<E>, R>
+  ): Stream.Stream<A, RetriesExhausted<E>, R>
 } = /*#__PURE__*/ Function.dual(
   (args) => Stream.isStream(args[0]),
   <A, E, R>(

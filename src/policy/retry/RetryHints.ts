@@ -247,17 +247,43 @@ const objectAt = (value: unknown, name: string): { readonly [key: string]: unkno
   return isObject(found) ? found : undefined
 }
 
-const fromResponse = (response: { readonly [key: string]: unknown } | undefined, now: () => number) => {
-  const headers = objectAt(response, "headers")
-  const status = response?.["status"]
-  return headers === undefined || typeof status !== "number" || status < 400
-    ? undefined
-    : fromHeaders(headers as HeaderFields, now(), status === 429 ? standard : withoutResets)
+/** Headers as fields, also those that are read by a method, as in the Fetch standard. */
+const fieldsOf = (headers: { readonly [key: string]: unknown }): HeaderFields => {
+  const { get } = headers
+  if (typeof get !== "function") return headers as HeaderFields
+  const names = [
+    "retry-after",
+    ...standard.millis,
+    ...standard.buckets.flatMap(({ remaining, reset }) => [reset, remaining])
+  ]
+  return Object.fromEntries(
+    names.map((name) => {
+      const value: unknown = get.call(headers, name)
+      return [name, typeof value === "string" ? value : undefined]
+    })
+  )
 }
 
+const fromAnswer = (status: unknown, headers: unknown, now: () => number): number | undefined =>
+  typeof status === "number" && status >= 400 && isObject(headers)
+    ? fromHeaders(fieldsOf(headers), now(), status === 429 ? standard : withoutResets)
+    : undefined
+
+const fromResponse = (response: { readonly [key: string]: unknown } | undefined, now: () => number) =>
+  fromAnswer(response?.["status"], response?.["headers"], now)
+
 /**
- * How long an error of Effect asks to wait, in milliseconds: `retryAfter` or `resetAt` of its reason (`AiError`,
- * `RateLimiterError`), or the headers of the response that it holds (`HttpClientError`).
+ * How long somebody's error asks to wait, in milliseconds: `retryAfter` or `resetAt` of its reason (Effect's `AiError` and
+ * `RateLimiterError`), or the headers of the failed answer, wherever it keeps them: in its response (`HttpClientError`,
+ * fetch libraries), beside its `status` (the SDKs of OpenAI and Anthropic) or its `statusCode` (`ai`).
+ *
+ * ```ts import.meta.vitest
+ * import { RetryHints } from "effect-resilience/policy"
+ *
+ * const busy = { status: 429, headers: new Headers({ "retry-after": "2" }) }
+ *
+ * RetryHints.fromError(busy, () => 0) // => 2000
+ * ```
  */
 export const fromError = (error: unknown, now: () => number): number | undefined => {
   const reason = objectAt(error, "reason") ?? error
@@ -269,6 +295,9 @@ export const fromError = (error: unknown, now: () => number): number | undefined
     return capped(resetAt["epochMilliseconds"] - now())
   }
   return (
-    fromResponse(objectAt(reason, "response"), now) ?? fromResponse(objectAt(objectAt(reason, "http"), "response"), now)
+    fromResponse(objectAt(reason, "response"), now) ??
+    fromResponse(objectAt(objectAt(reason, "http"), "response"), now) ??
+    fromAnswer(reason["status"], reason["headers"], now) ??
+    fromAnswer(reason["statusCode"], reason["responseHeaders"], now)
   )
 }

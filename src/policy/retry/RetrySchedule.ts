@@ -93,13 +93,23 @@ const dataFirst = (args: IArguments): boolean => Schedule.isSchedule(args[0])
  * `Failures.isRetryable`, which leaves out the caller's faults and every policy's rejections.
  */
 export const whileRecoverable: {
-  /** In a pipe. */
+  /**
+   * Stops, with reason `notRecoverable`, at the first error that is not worth asking again. Without a predicate:
+   * `Failures.isRetryable`, which leaves out the caller's faults and every policy's rejections.
+   *
+   * In a pipe.
+   */
   <E = unknown>(
     predicate?: Failures.Predicate<E>
   ): <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>
   ) => Schedule.Schedule<Output, Input & E, Error, Env>
-  /** As a call. */
+  /**
+   * Stops, with reason `notRecoverable`, at the first error that is not worth asking again. Without a predicate:
+   * `Failures.isRetryable`, which leaves out the caller's faults and every policy's rejections.
+   *
+   * As a call.
+   */
   <Output, Input, Error, Env, E = unknown>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
     predicate?: Failures.Predicate<E>
@@ -137,13 +147,23 @@ export interface HonourRetryAfter<in E = unknown> {
  * A hint that is negative or no number counts as none.
  */
 export const honourRetryAfter: {
-  /** In a pipe. */
+  /**
+   * Waits as long as the server asked for. A hint that ends at or past the program's `Deadline`, or past an `upTo`
+   * after it, stops the retry at once: it is neither waited for in vain nor shortened.
+   *
+   * In a pipe.
+   */
   <E = unknown>(
     options?: HonourRetryAfter<E>
   ): <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>
   ) => Schedule.Schedule<Output, Input & E, Error, Env>
-  /** As a call. */
+  /**
+   * Waits as long as the server asked for. A hint that ends at or past the program's `Deadline`, or past an `upTo`
+   * after it, stops the retry at once: it is neither waited for in vain nor shortened.
+   *
+   * As a call.
+   */
   <Output, Input, Error, Env, E = unknown>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
     options?: HonourRetryAfter<E>
@@ -195,13 +215,25 @@ export type UpTo =
  * ```
  */
 export const upTo: {
-  /** In a pipe. */
+  /**
+   * Ends a schedule. `attempts` counts all of them, the first included. `elapsed` counts from the beginning of the
+   * first attempt; the last delay is clipped, so that the last attempt begins exactly when the time is up, and none
+   * after it.
+   *
+   * In a pipe.
+   */
   (
     options: UpTo
   ): <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>
   ) => Schedule.Schedule<Output, Input, Error, Env>
-  /** As a call. */
+  /**
+   * Ends a schedule. `attempts` counts all of them, the first included. `elapsed` counts from the beginning of the
+   * first attempt; the last delay is clipped, so that the last attempt begins exactly when the time is up, and none
+   * after it.
+   *
+   * As a call.
+   */
   <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
     options: UpTo
@@ -238,13 +270,21 @@ export const upTo: {
  * know when calls end, so it does not go here: give it to `Retry`.
  */
 export const within: {
-  /** In a pipe. */
+  /**
+   * Retries only while a budget lets it (`budget` when it does not, and the original error stays). It never waits.
+   *
+   * In a pipe.
+   */
   (
     budget: Countable
   ): <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>
   ) => Schedule.Schedule<Output, Input, Error, Env>
-  /** As a call. */
+  /**
+   * Retries only while a budget lets it (`budget` when it does not, and the original error stays). It never waits.
+   *
+   * As a call.
+   */
   <Output, Input, Error, Env>(
     self: Schedule.Schedule<Output, Input, Error, Env>,
     budget: Countable

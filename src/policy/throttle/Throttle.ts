@@ -97,14 +97,29 @@ export const make = (options: Options = {}): Effect.Effect<Throttle> => {
  * Hot path: 0.5 µs. Chance is drawn only while something is refused.
  */
 export const protect: {
-  /** In a pipe. */
+  /**
+   * Runs an effect unless its request is refused. Adds `Throttled`. `judge` says what counts for this effect, in
+   * place of what the throttle was made with.
+   *
+   * In a pipe.
+   */
   (throttle: Throttle): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R>
-  /** In a pipe, with a judge of this effect's own. */
+  /**
+   * Runs an effect unless its request is refused. Adds `Throttled`. `judge` says what counts for this effect, in
+   * place of what the throttle was made with.
+   *
+   * In a pipe, with a judge of this effect's own.
+   */
   <A, E>(
     throttle: Throttle,
     judge: Judge.Judge<NoInfer<A>, NoInfer<E>>
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Throttled, R>
-  /** As a call. */
+  /**
+   * Runs an effect unless its request is refused. Adds `Throttled`. `judge` says what counts for this effect, in
+   * place of what the throttle was made with.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     throttle: Throttle,
@@ -134,14 +149,29 @@ export const protect: {
  * counts, one after it does not. Adds `Throttled`.
  */
 export const protectStream: {
-  /** In a pipe. */
+  /**
+   * Runs a stream unless its request is refused. It was accepted once it has delivered something: a failure before
+   * that counts, one after it does not. Adds `Throttled`.
+   *
+   * In a pipe.
+   */
   (throttle: Throttle): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | Throttled, R>
-  /** In a pipe, with a judge of this stream's own. */
+  /**
+   * Runs a stream unless its request is refused. It was accepted once it has delivered something: a failure before
+   * that counts, one after it does not. Adds `Throttled`.
+   *
+   * In a pipe, with a judge of this stream's own.
+   */
   <A, E>(
     throttle: Throttle,
     judge: Judge.ErrorJudge<NoInfer<E>>
   ): <R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | Throttled, R>
-  /** As a call. */
+  /**
+   * Runs a stream unless its request is refused. It was accepted once it has delivered something: a failure before
+   * that counts, one after it does not. Adds `Throttled`.
+   *
+   * As a call.
+   */
   <A, E, R>(
     self: Stream.Stream<A, E, R>,
     throttle: Throttle,

@@ -14,7 +14,7 @@ import {
 } from "../../dialect/index.ts"
 import type { ResilienceError } from "../../errors/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
-import { attemptsHeader, decodeNote, type Note, Relay } from "../../relay/index.ts"
+import { attemptsHeader, headOfNote, type NoteHead, Relay } from "../../relay/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
 import { ChatSection } from "../ChatSection.ts"
@@ -48,7 +48,7 @@ const headersOf = (exchange: Exchange, names: ReadonlyArray<string>): Asking["he
 
 type Text = string | undefined
 
-const noteOf = (text: Text): Note | undefined => (text === undefined ? undefined : decodeNote(text))
+const headOf = (text: Text): NoteHead | undefined => (text === undefined ? undefined : headOfNote(text))
 
 /** From here on, in characters, a body is read in a turn of its own: what comes before and behind it is work too. */
 const largeBody = 65_536
@@ -72,7 +72,7 @@ const droppedHeader = (paths: ReadonlyArray<string>): string => {
 }
 
 /** Who was asked, and what the one that is shown could not be told. */
-const attemptHeaders = (note: Note | undefined): { readonly [name: string]: string } => ({
+const attemptHeaders = (note: NoteHead | undefined): { readonly [name: string]: string } => ({
   ...(note === undefined || (!note.trail.some(({ attempt }) => attempt > 0) && note.open === undefined)
     ? {}
     : { "x-attempts": attemptsHeader(note.trail, note.open) }),
@@ -124,7 +124,7 @@ export const generateRoutes: Effect.Effect<
     if (request.delivery === "whole") return { _tag: "View", view: dialect.views.whole.make() }
     if (dialect.head === "atOnce") exchange.head(200, streamHeaders(id))
     else {
-      const note = noteOf(text)
+      const note = headOf(text)
       if (note?.error !== undefined && note.shown === undefined) {
         failed(exchange, dialect, id, note, note.error)
         return { _tag: "Done" }
@@ -138,7 +138,7 @@ export const generateRoutes: Effect.Effect<
     exchange: Exchange,
     dialect: ClientDialect,
     id: string,
-    note: Note | undefined,
+    note: NoteHead | undefined,
     error: ResilienceError
   ): void => answerFailure(exchange, error, dialect.failure, now(), { "x-stream-id": id, ...attemptHeaders(note) })
 
@@ -155,7 +155,7 @@ export const generateRoutes: Effect.Effect<
       envelope: dialect.failure,
       onFirst: (note) => first(exchange, dialect, request, id, note),
       onEnd: (whole, text) => {
-        const note = noteOf(text)
+        const note = headOf(text)
         if (note?.error !== undefined) return failed(exchange, dialect, id, note, note.error)
         respond(
           exchange,
@@ -206,9 +206,10 @@ export const generateRoutes: Effect.Effect<
         yield* admission.admit(caller, request)
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
-        const asked: { readonly [name: string]: string } = attempts === "" ? {} : { "x-attempts": attempts }
-        if (counted._tag === "Failed") return answerFailure(exchange, counted.error, dialect.failure, now(), asked)
-        const headers = { "content-type": "application/json", ...asked }
+        if (attempts !== "") exchange.setHeader("x-attempts", attempts)
+        // No event tells of a count, so that its failure is told like a refusal.
+        if (counted._tag === "Failed") return yield* Effect.fail(counted.error)
+        const headers = { "content-type": "application/json" }
         if (counted._tag === "Counted") return respond(exchange, 200, headers, counted.body)
         const body = JSON.stringify(dialect.count?.(counted.inputTokens))
         respond(exchange, 200, { ...headers, "x-estimated": "true" }, body)
@@ -223,6 +224,7 @@ export const generateRoutes: Effect.Effect<
       envelope: own.failure,
       shows: "an answer as events, of `?message=&model=&timeout=`",
       credentialInQuery: "token",
+      generates: true,
       handle: generate(own)
     },
     {
@@ -232,6 +234,7 @@ export const generateRoutes: Effect.Effect<
       envelope: own.failure,
       shows: "the same, of a JSON body",
       credentialInQuery: "token",
+      generates: true,
       handle: generate(own)
     },
     {
@@ -240,6 +243,7 @@ export const generateRoutes: Effect.Effect<
       access: "token",
       envelope: anthropic.failure,
       shows: "the Anthropic dialect, streaming and not",
+      generates: true,
       handle: generate(anthropic)
     },
     {
@@ -256,6 +260,7 @@ export const generateRoutes: Effect.Effect<
       access: "token",
       envelope: openai.failure,
       shows: "the OpenAI dialect, streaming and not",
+      generates: true,
       handle: generate(openai)
     }
   ]

@@ -10,6 +10,13 @@ import { Metrics, prometheusContentType } from "../../telemetry/index.ts"
 import { respond, respondJson } from "../Exchange.ts"
 import type { Route } from "../Route.ts"
 
+/** Why it takes no requests, for who reads the answer. Anybody may ask, so that no channel is named. */
+const unready = {
+  "shutting down": "The relay is shutting down: what is under way ends, and nothing is begun.",
+  store: "The store cannot be written: what is shown is stored first, so that nothing can be shown.",
+  channels: "No channel has a usable key: each is switched off, or rests after its upstream refused it."
+} as const
+
 /** Metrics and health. */
 export const operationRoutes: Effect.Effect<
   ReadonlyArray<Route>,
@@ -50,16 +57,20 @@ export const operationRoutes: Effect.Effect<
       path: "/health/ready",
       access: "anybody",
       envelope,
-      shows: "200 while it takes requests, else 503",
+      shows: "200 while it takes requests, else 503 and why",
       head: true,
       unguarded: true,
       handle: (exchange) =>
         Effect.sync(() => {
-          const reason = relay.stopping() ? "shutting down" : journal.usable() ? undefined : "store"
-          respondJson(exchange, reason === undefined ? 200 : 503, {
-            status: reason === undefined ? "ready" : "not ready",
-            reason
-          })
+          const reason = relay.stopping()
+            ? "shutting down"
+            : !journal.usable()
+              ? "store"
+              : selection.canAsk()
+                ? undefined
+                : "channels"
+          if (reason === undefined) return respondJson(exchange, 200, { status: "ready" })
+          respondJson(exchange, 503, { status: "not ready", reason, message: unready[reason] })
         })
     }
   ]

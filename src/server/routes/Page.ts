@@ -16,6 +16,7 @@ export const pageRoutes: ReadonlyArray<Route> = [
     envelope: clientDialects.chat.failure,
     shows: "a page to try it",
     head: true,
+    page: true,
     handle: (exchange) =>
       Effect.sync(() =>
         respond(

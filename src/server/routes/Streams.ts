@@ -6,8 +6,11 @@ import type { Caller } from "../../account/index.ts"
 import { type ClientDialect, clientDialectNamed, clientDialects, readObject } from "../../dialect/index.ts"
 import {
   type BadRequestBody,
+  excerpt,
+  fewNames,
   InvalidCursor,
   InvalidRequest,
+  longestName,
   parseCancelPath,
   type ResilienceError,
   stackless,
@@ -29,6 +32,9 @@ export const streamHeaders = (id: string): { readonly [name: string]: string } =
   "x-accel-buffering": "no",
   "x-stream-id": id
 })
+
+/** The longest reason of a cancellation that is kept, in UTF-16 units. */
+const longestReason = 1024
 
 /** Whose streams a caller's are. */
 export const ownerOf = (caller: Caller): string => caller?.name ?? ""
@@ -110,13 +116,11 @@ const make = Effect.gen(function* () {
       if (body !== "") yield* checkMediaType(exchange, ["application/json"])
       const asked = yield* cancelOptions(body)
       const position = yield* locate(caller, id, undefined)
+      // Both are told to every reader, stored and logged.
+      const reason = asked.reason === undefined ? undefined : excerpt(asked.reason, longestReason)
+      const path = fewNames(parseCancelPath(exchange.header("x-cancel-path")))
       const code = asked.code ?? (asked.reason === undefined ? 12007 : 12008)
-      const fault = streamFault({
-        code,
-        side: "server",
-        path: parseCancelPath(exchange.header("x-cancel-path")),
-        message: asked.reason
-      })
+      const fault = streamFault({ code, side: "server", path, message: reason })
       const cancelled = yield* relay.cancel(position, fault)
       if (cancelled) return respondJson(exchange, 202, { stream_id: id, status: "cancelled" })
       const now = yield* locate(caller, id, undefined)
@@ -141,7 +145,7 @@ const cancelOptions = (
   if (body.trim() === "") return Effect.succeed({ code: undefined, reason: undefined })
   return Effect.flatMap(Effect.fromResult(readObject(body)), ({ code, reason, ...rest }) => {
     const unknown = Object.keys(rest)[0]
-    if (unknown !== undefined) return invalid(unknown, "unknown field")
+    if (unknown !== undefined) return invalid(excerpt(unknown, longestName), "unknown field")
     if (code !== undefined && !Number.isSafeInteger(code)) return invalid("code", "expected an integer")
     if (reason !== undefined && typeof reason !== "string") return invalid("reason", "expected a string")
     return Effect.succeed({ code: code as number | undefined, reason })

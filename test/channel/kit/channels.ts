@@ -29,9 +29,12 @@ export const channel = (id: string, options: Partial<Channel> & { readonly keyCo
     stream: true,
     onUnsupported: "skip",
     statusMapping: {},
+    contextTokens: null,
     params: {},
     headers: {},
     timeouts: {},
+    proxy: null,
+    tls: {},
     enabled: true,
     ...rest
   }

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { codes, type ResilienceError } from "effect-resilience/errors"
 import * as fc from "fast-check"
-import { decodeNote, encodeNote, type Note, statusOfNote } from "#src/relay/Note"
+import { decodeNote, encodeNote, headOfNote, type Note, statusOfNote } from "#src/relay/Note"
 import { sample } from "../../errors/samples.ts"
 import { anyNote, note, openAttempt, pursuit } from "./notes.ts"
 
@@ -43,6 +43,27 @@ describe("a note", () => {
       }),
       { numRuns: 300 }
     ))
+
+  it("gives a head the same as all of it does", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          anyNote,
+          anyNote.map((note) => ({ ...note, trail: [], error: undefined }))
+        ),
+        (note) => {
+          const text = encodeNote(note)
+          const [head, read] = [headOfNote(text), decodeNote(text)]
+          assert.deepStrictEqual(head?.trail, read?.trail)
+          assert.strictEqual(head?.open?.channel, read?.open?.channel)
+          assert.deepStrictEqual(head?.shown?.dropped, read?.shown?.dropped)
+          assert.strictEqual(head?.error?._tag, read?.error?._tag)
+        }
+      ),
+      { numRuns: 300 }
+    )
+    for (const text of ["", "[]", '{"version":2}', '{"version":1}']) assert.isUndefined(headOfNote(text))
+  })
 
   it.each(codes)("may end with %s", (code) => {
     const read = decodeNote(encodeNote(note({ status: "error", error: sample(code) })))

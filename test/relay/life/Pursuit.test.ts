@@ -18,6 +18,7 @@ import * as fc from "fast-check"
 import {
   again,
   anybody,
+  askedOf,
   type Facts,
   type Failed,
   finalError,
@@ -37,6 +38,8 @@ const failed = (error: ResilienceError, more: Partial<Failed> = {}): Failed => (
   channel: "a",
   keyIndex: 0,
   keyCount: 1,
+  room: { model: "m", contextTokens: null },
+  silentMillis: 0,
   continuing: false,
   refusal: undefined,
   statusForbids: false,
@@ -44,7 +47,7 @@ const failed = (error: ResilienceError, more: Partial<Failed> = {}): Failed => (
 })
 
 const facts = (more: Partial<Facts> = {}): Facts => ({
-  retry: { times: 3, sameChannel: 1, waitUpTo: 3000 },
+  retry: { times: 3, keysPerChannel: 2, sameChannel: 1, waitUpTo: 3000 },
   recovery: { mode: "continue", maxContinuations: 2 },
   now: 10_000,
   remaining: 60_000,
@@ -52,6 +55,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   phase: "unseen",
   otherwise: false,
   usable: () => true,
+  fresh: () => 1,
   budget: () => true,
   ...more
 })
@@ -172,6 +176,66 @@ describe("before anything was shown", () => {
   it("asked again for its own sake, a channel may use the same key again", () => {
     assert.deepStrictEqual(next(asked(), failed(reset), facts())[0].keys, [])
     assert.deepStrictEqual(next(asked(), failed(reset, { keyCount: 2 }), facts())[0].keys, ["a#0"])
+  })
+})
+
+describe("who was not asked yet", () => {
+  const step = (failure: Failed, before: Pursuit, more: Partial<Facts>): string =>
+    said(next(before, failure, facts(more)))
+  const dead = sample("channel:invalid_key")
+  const long = sample("context_length_exceeded")
+  const slow = { silentMillis: 3001 }
+
+  it.each<readonly [string, Failed, Pursuit, Partial<Facts>, string]>([
+    ["R20: comes before a retry that would take its attempt", failed(reset), asked(2), { fresh: () => 2 }, "anybody"],
+    ["R20: leaves retries to who has attempts to spare", failed(reset), asked(1), { fresh: () => 2 }, "a"],
+    ["R20: comes before another key", failed(dead, { keyCount: 4 }), asked(2), { fresh: () => 2 }, "anybody"],
+    ["R20: is nobody: the last attempt is the channel's", failed(reset), asked(3), { fresh: () => 0 }, "a"],
+    ["R21: comes before a third key", failed(dead, { keyCount: 6 }), asked(2, { keys: ["a#1"] }), {}, "anybody"],
+    [
+      "R21: comes before a third key that a short hint would bring",
+      failed(sample("channel:rate_limited", { retryAfterMillis: 100 }), { keyCount: 6 }),
+      asked(2, { keys: ["a#1"] }),
+      {},
+      "anybody"
+    ],
+    [
+      "R21: is nobody: all keys are asked",
+      failed(dead, { keyCount: 6 }),
+      asked(2, { keys: ["a#1"] }),
+      { fresh: () => 0 },
+      "a, by another key"
+    ],
+    ["R28: comes before who was silent", failed(reset, slow), asked(), {}, "anybody"],
+    ["R28: is nobody: who was silent is asked again", failed(reset, slow), asked(), { fresh: () => 0 }, "a"],
+    ["R29: is asked once for what is too long", failed(long), asked(), {}, "anybody"]
+  ])("%s", (_, failure, before, more, expected) => {
+    assert.strictEqual(step(failure, before, more), `asks ${expected}, after 0`)
+  })
+
+  it("R21: a channel whose keys are not all bad is not out", () => {
+    const left = next(asked(2, { keys: ["a#1"] }), failed(dead, { keyCount: 3 }), facts())[0]
+    assert.deepStrictEqual([left.failed, left.out], [["a"], []])
+    const spent = next(asked(2, { keys: ["a#1"] }), failed(dead, { keyCount: 2 }), facts())[0]
+    assert.deepStrictEqual([spent.failed, spent.out], [[], ["a"]])
+    const continuing = next(asked(2), failed(dead, { keyCount: 2, continuing: true }), facts({ phase: "joining" }))[0]
+    assert.deepStrictEqual([continuing.failed, continuing.out, continuing.keys], [["a"], [], ["a#0"]])
+  })
+
+  it("R20, R29: what was asked, and what it was too long for, is known to who takes the answer up", () => {
+    const [before] = next(asked(), failed(long, { room: { model: "small", contextTokens: 8192 } }), facts())
+    const after = takenOver(before, {
+      shown: false,
+      open: undefined,
+      retry: { times: 3 },
+      recovery: { mode: "continue", maxContinuations: 2 }
+    })!
+    assert.deepStrictEqual(after.outgrown, { model: "small", contextTokens: 8192 })
+    assert.isTrue(askedOf(after, "b").failed.has("a"))
+    assert.deepStrictEqual(next(after, failed(sample("context_length_exceeded")), facts())[1], {
+      _tag: "GiveUp",
+      error: long
+    })
   })
 })
 
@@ -391,7 +455,7 @@ describe("next, for any failures", () => {
               now,
               failed(error, { channel, continuing: now.broke !== undefined }),
               facts({
-                retry: { times, sameChannel: 1, waitUpTo: 3000 },
+                retry: { times, keysPerChannel: 2, sameChannel: 1, waitUpTo: 3000 },
                 recovery: { mode: "continue", maxContinuations },
                 phase: shown ? "shown" : "unseen"
               })

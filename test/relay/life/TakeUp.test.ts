@@ -639,7 +639,7 @@ describe("what cannot be read", () => {
         const before = yield* startLife(place, { upstreams: one(slow) })
         const { answer, id } = yield* ask(before)
         yield* TestClock.adjust(500)
-        answer.lease.note('{"version":99,"status":"streaming"}')
+        answer.lease.note(() => '{"version":99,"status":"streaming"}')
         yield* TestClock.adjust(1)
         yield* before.kill
         const life = yield* startLife(place, { upstreams: one(slow) })

@@ -98,6 +98,7 @@ const anyPursuit: fc.Arbitrary<Pursuit> = fc.oneof(
       millis,
       { maxKeys: 3 }
     ),
+    outgrown: maybe(fc.record({ model: word, contextTokens: fc.option(count) })),
     first: maybe(anyError),
     previous: maybe(fc.record({ channel: word, reason })),
     broke: maybe(fc.record({ error: anyError, from: word, reason }))
@@ -116,6 +117,7 @@ export const anyNote: fc.Arbitrary<Note> = fc.record({
   leave: fc.constantFrom("cancel", "detach"),
   pursuit: anyPursuit,
   trail: fc.array(anyEntry, { maxLength: 4 }),
+  beside: maybe(fc.constant(openAttempt())),
   open: maybe(
     fc.record({
       attempt: count,

@@ -1,5 +1,6 @@
 /**
- * Bodies that came compressed, though nobody asked for it: proxies do it all the same.
+ * Bodies that came compressed: requests of clients that save their line, and answers of upstreams whose proxy compresses
+ * though nobody asked for it.
  */
 import type { Transform } from "node:stream"
 import * as Zlib from "node:zlib"
@@ -20,6 +21,9 @@ const hasHead = (bytes: Uint8Array): boolean =>
 
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && (bytes.length < 2 || bytes[1] === 0x8b)
 
+/** RFC 9659: a body may ask for a window of 8 MB, and no more. Zstandard's own bound lets a few bytes ask for 128. */
+const zstdWindowLog = 23
+
 const decoderOf = (coding: Coding, first: Uint8Array): Transform | undefined => {
   switch (coding) {
     case "gzip":
@@ -30,20 +34,28 @@ const decoderOf = (coding: Coding, first: Uint8Array): Transform | undefined => 
     case "br":
       return Zlib.createBrotliDecompress()
     case "zstd":
-      return Zlib.createZstdDecompress()
+      return Zlib.createZstdDecompress({ params: { [Zlib.constants.ZSTD_d_windowLogMax]: zstdWindowLog } })
   }
 }
 
-/** The codings of a body in the order in which they were applied; `undefined` where it has none that can be undone. */
-export const codingsOf = (header: string | undefined): ReadonlyArray<Coding> | undefined => {
-  if (header === undefined) return undefined
-  const named = header
+const namedIn = (header: string): ReadonlyArray<string> =>
+  header
     .split(",")
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== "" && name !== "identity")
+
+/** The codings of a body in the order in which they were applied; `undefined` where it has none that can be undone. */
+export const codingsOf = (header: string | undefined): ReadonlyArray<Coding> | undefined => {
+  // HOT: once for each request and answer; nearly all have none.
+  if (header === undefined) return undefined
+  const named = namedIn(header)
   const known = named.flatMap((name) => codings.get(name) ?? [])
   return known.length === 0 || known.length < named.length || known.length > maxCodings ? undefined : known
 }
+
+/** Whether all that a header names can be undone; also where it names nothing. */
+export const isKnownCoding = (header: string): boolean =>
+  codingsOf(header) !== undefined || namedIn(header).length === 0
 
 /** A body that was packed more often than this is no answer. */
 const maxCodings = 3

@@ -1,0 +1,42 @@
+/**
+ * What an upstream quotes of a request is taken out of its words; what it says itself stays.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { withoutQuotations } from "#src/relay/Quotation"
+
+const body = (content: string): string => JSON.stringify({ model: "m", messages: [{ role: "user", content }] })
+
+describe("R15: what an upstream says of a request", () => {
+  it.each([
+    ["a prompt that it quotes", 'cannot read "tell me a long story"', "tell me a long story", "cannot read ***"],
+    ["a part of one", "near: e a long story about", "tell me a long story about cats", "near: ***"],
+    ["two parts", "tell me a long st, no: ory about my cats!", "tell me a long story about my cats", "***, no: ***!"],
+    ["what is escaped in JSON", 'at «say "no"\n\tto it — ever»', 'say "no"\n\tto it — ever', "at «***»"]
+  ])("%s is masked", (_, said, prompt, left) => {
+    assert.strictEqual(withoutQuotations(said, body(prompt)), left)
+  })
+  it("15 characters are chance, and stay", () => {
+    assert.strictEqual(withoutQuotations("no: 123456789012345!", body("123456789012345")), "no: 123456789012345!")
+  })
+  it("what is not in the request stays", () => {
+    const said = "The server had an error while processing your request."
+    assert.strictEqual(withoutQuotations(said, body("hello")), said)
+  })
+  it("a quotation of 16 or more is never left, wherever it stands", () => {
+    const text = fc.string({ unit: "grapheme", minLength: 0, maxLength: 60 }).map((text) => text.replaceAll("*", ""))
+    fc.assert(
+      fc.property(text, text, text, text, (before, quoted, after, prompt) => {
+        fc.pre(quoted.length >= 16)
+        const left = withoutQuotations(`${before}${quoted}${after}`, body(`${prompt}${quoted}`))
+        for (let at = 0; at + 16 <= quoted.length; at++) assert.notInclude(left, quoted.slice(at, at + 16))
+      })
+    )
+  })
+  it("of ten million characters the first and the last million are looked at", () => {
+    const middle = "a".repeat(5_000_000)
+    const long = body(`first words of it all ${middle} the middle of it all ${middle} last words of it all`)
+    const said = "first words of it all | the middle of it all | last words of it all"
+    assert.strictEqual(withoutQuotations(said, long), "***| the middle of it all |***")
+  })
+})
