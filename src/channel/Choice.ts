@@ -99,7 +99,7 @@ const isSooner = (one: Option, other: Option): boolean =>
   one.tried === other.tried ? one.fitness.dueAt < other.fitness.dueAt : other.tried
 
 /**
- * When the first option may be asked that the request may have: epoch milliseconds, `Infinity` for never. What a probe is
+ * When the first option may be asked that the request may have, `Infinity` for never. What a probe is
  * on its way to may be asked as soon as that has come back, which may be now: `probes` says whether to reckon with it.
  */
 export const firstDueAt = (options: ReadonlyArray<Option>, now: number, probes: boolean): number => {

@@ -34,3 +34,17 @@ export type Fact =
       readonly key: number | undefined
       readonly by: Disabler["by"]
     }
+
+/** A fact by another clock: its moments, moved. */
+export const atMoments = (fact: Fact, millis: number): Fact => {
+  switch (fact._tag) {
+    case "Hinted":
+      return { ...fact, until: fact.until + millis }
+    case "Disabled": {
+      const { disabler } = fact
+      return disabler.by === "hand" ? fact : { ...fact, disabler: { ...disabler, until: disabler.until + millis } }
+    }
+    case "Enabled":
+      return fact
+  }
+}

@@ -38,7 +38,7 @@ export interface Spot {
   readonly model: string
 }
 
-/** Switched off: by a person, or by evidence until a time (epoch milliseconds). */
+/** Switched off: by a person, or by evidence until a time. */
 interface Switch {
   byHand: boolean
   until: number

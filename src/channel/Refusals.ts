@@ -22,7 +22,7 @@ const targetsRemembered = 1_000
 
 type Remembered = Map<string, { readonly refusal: Refusal; readonly until: number }>
 
-/** The refusals of all targets. Times are epoch milliseconds. */
+/** The refusals of all targets. */
 export class Refusals {
   private readonly targets = new Map<string, Remembered>()
 

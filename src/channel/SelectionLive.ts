@@ -13,12 +13,14 @@ import {
   ModelNotFound,
   stackless
 } from "../errors/index.ts"
+import { MonotonicClock } from "../policy/index.ts"
 import { Settings } from "../settings/index.ts"
 import { BreakerSection } from "./BreakerSection.ts"
 import { keyId, type Target } from "./Channel.ts"
 import type { ChannelStateName } from "./ChannelEvent.ts"
 import type { Channel } from "./ChannelSection.ts"
 import * as Choice from "./Choice.ts"
+import { atMoments } from "./Fact.ts"
 import * as Health from "./Health.ts"
 import type { Outcome, Patience, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
 import { Refusals } from "./Refusals.ts"
@@ -60,6 +62,9 @@ interface Due {
   readonly patience: Patience
 }
 
+// What others may read has moments of the wall clock; what rests here, rests as long as it is to, whoever sets that.
+const wallAhead = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - MonotonicClock.wholeMillis(clock)
+
 /** For who only asks whether there is one. */
 const noChance: Choice.Draw = { next: () => 0, turn: () => 0 }
 
@@ -100,7 +105,7 @@ export const make = ({
 
     /** Takes the registry's channels as they are now. */
     const renew = (): void => {
-      const now = clock.currentTimeMillisUnsafe()
+      const now = MonotonicClock.wholeMillis(clock)
       const channels = registry.channels()
       models = exactModels(channels)
       const ids = new Set(channels.map(({ id }) => id))
@@ -166,7 +171,7 @@ export const make = ({
       passage?: Passage
     ): Picked => {
       turns.set(channel.id, key + 1)
-      const begun = clock.currentTimeMillisUnsafe()
+      const begun = MonotonicClock.wholeMillis(clock)
       const visit = Health.begin(health, { channel: channel.id, key, model }, begun)
       const place = distress === undefined ? undefined : { until: begun + breaker.current.open }
       if (distress !== undefined && place !== undefined) asking.set(distress.model, place)
@@ -181,9 +186,10 @@ export const make = ({
           if (released) return
           released = true
           if (distress !== undefined && asking.get(distress.model) === place) asking.delete(distress.model)
-          const now = clock.currentTimeMillisUnsafe()
+          const now = MonotonicClock.wholeMillis(clock)
           const verdict = verdictOf(outcome)
-          for (const fact of Health.settle(health, visit, verdict, now)) tell({ _tag: "FactFound", fact })
+          for (const fact of Health.settle(health, visit, verdict, now))
+            tell({ _tag: "FactFound", fact: atMoments(fact, wallAhead(clock)) })
           const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
           refresh(channel.id, blame, now)
           // What it has done to the channel is known before anybody follows.
@@ -257,7 +263,7 @@ export const make = ({
     })
 
     const pick = (wanted: Wanted, clock: Clock.Clock, random: Random.Random): Picked | PickError | Due => {
-      const now = clock.currentTimeMillisUnsafe()
+      const now = MonotonicClock.wholeMillis(clock)
       const serving = servingOf(wanted)
       // A rest ends by itself, and nothing tells when: it is seen here.
       for (const { channel } of serving) refresh(channel.id, undefined, now)
@@ -316,36 +322,38 @@ export const make = ({
         }),
       peek: (wanted) =>
         Effect.withFiber((fiber) => {
-          const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+          const now = MonotonicClock.wholeMillis(fiber.getRef(Clock.Clock))
           const chosen = chooseNow(wanted, drawOf(fiber.getRef(Random.Random)), now)
           if (chosen._tag === "Nobody") return Effect.fail(stackless(chosen.error))
           const { channel, key, model } = chosen.option
           return Effect.succeed(targetOf(channel, key, model))
         }),
-      usable: (wanted) => chooseNow(wanted, noChance, clock.currentTimeMillisUnsafe())._tag !== "Nobody",
-      fresh: (wanted) => Choice.freshOf(optionsOf(wanted, servingOf(wanted), clock.currentTimeMillisUnsafe())).size,
+      usable: (wanted) => chooseNow(wanted, noChance, MonotonicClock.wholeMillis(clock))._tag !== "Nobody",
+      fresh: (wanted) => Choice.freshOf(optionsOf(wanted, servingOf(wanted), MonotonicClock.wholeMillis(clock))).size,
       canAsk: () => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = MonotonicClock.wholeMillis(clock)
         return registry
           .channels()
           .some(({ enabled, id, keys }) => enabled && Health.hasUsableKey(health, id, keys.length, now))
       },
-      states: Effect.map(Clock.currentTimeMillis, (now) =>
-        registry.channels().map(({ id }) => {
-          refresh(id, undefined, now)
-          return { channel: id, state: known.get(id)!.state }
-        })
+      states: Effect.clockWith((clock) =>
+        Effect.sync(() =>
+          registry.channels().map(({ id }) => {
+            refresh(id, undefined, MonotonicClock.wholeMillis(clock))
+            return { channel: id, state: known.get(id)!.state }
+          })
+        )
       ),
       learn: (fact) => {
         const channel = known.get(fact.channel)?.channel
         if (channel === undefined || (fact.key ?? 0) >= Math.max(channel.keys.length, 1)) return
-        const now = clock.currentTimeMillisUnsafe()
-        Health.learn(health, fact, now)
+        const now = MonotonicClock.wholeMillis(clock)
+        Health.learn(health, atMoments(fact, -wallAhead(clock)), now)
         refresh(fact.channel, undefined, now, true)
         waiting.look()
       },
-      refused: (target) => refusals.of(target, clock.currentTimeMillisUnsafe()),
-      rememberRefusal: (target, refusal) => refusals.remember(target, refusal, clock.currentTimeMillisUnsafe())
+      refused: (target) => refusals.of(target, MonotonicClock.wholeMillis(clock)),
+      rememberRefusal: (target, refusal) => refusals.remember(target, refusal, MonotonicClock.wholeMillis(clock))
     }
   })
 

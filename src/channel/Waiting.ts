@@ -4,6 +4,7 @@
  * who wait; with nobody waiting it sleeps.
  */
 import { Clock, Effect, type Scope } from "effect"
+import { MonotonicClock } from "../policy/index.ts"
 import * as Choice from "./Choice.ts"
 import type { Patience, Picked, Wanted } from "./Pick.ts"
 import { type Call, type Passage, WaitingLine } from "./WaitingLine.ts"
@@ -48,7 +49,7 @@ interface InLine {
   readonly line: string
   readonly doors: ReadonlyArray<string>
   readonly request: Request
-  /** Until when it waits for probes, which are as long as answers: epoch milliseconds. */
+  /** Until when it waits for probes, which are as long as answers. */
   readonly probesUntil: number
   picked: Picked | undefined
   resume: () => void
@@ -66,7 +67,7 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
 
     const judge = (first: InLine): Call => {
       const { clock, draw, patience, wanted } = first.request
-      const now = clock.currentTimeMillisUnsafe()
+      const now = MonotonicClock.wholeMillis(clock)
       const options = optionsOf(wanted, now)
       const open = options.filter((option) => line.isOpen(doorOf(option), now))
       const option = Choice.usableOption(open, draw)
@@ -94,7 +95,7 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
 
     const look = (): void => {
       if (line.size === 0) return
-      const next = line.call(judge, clock.currentTimeMillisUnsafe())
+      const next = line.call(judge, MonotonicClock.wholeMillis(clock))
       if (next >= lookAt) return
       lookAt = next
       wake()
@@ -108,8 +109,8 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
       })
       yield* at === Number.POSITIVE_INFINITY
         ? sooner
-        : Effect.raceFirst(Effect.sleep(Math.max(1, at - clock.currentTimeMillisUnsafe())), sooner)
-      if (lookAt > clock.currentTimeMillisUnsafe()) return
+        : Effect.raceFirst(Effect.sleep(Math.max(1, at - MonotonicClock.wholeMillis(clock))), sooner)
+      if (lookAt > MonotonicClock.wholeMillis(clock)) return
       lookAt = Number.POSITIVE_INFINITY
       look()
     })
@@ -119,7 +120,7 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
       Effect.suspend(() => {
         const { clock, options, patience } = request
         const may = options.filter(({ out }) => !out)
-        const dueAt = Choice.firstDueAt(may, clock.currentTimeMillisUnsafe(), true)
+        const dueAt = Choice.firstDueAt(may, MonotonicClock.wholeMillis(clock), true)
         const place: InLine = {
           line: may.map((option) => `${doorOf(option)} ${option.key}`).join("\n"),
           doors: [...new Set(may.map(doorOf))],

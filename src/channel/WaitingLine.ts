@@ -127,7 +127,7 @@ export class WaitingLine<W extends Waiting> {
 
   /**
    * Calls those who stand first, oldest first, until each that is left has to stay. Gives when to call again, if nothing
-   * happens before: epoch milliseconds. They are resumed when all were judged, since what they do then may come back here.
+   * happens before. They are resumed when all were judged, since what they do then may come back here.
    */
   call(judge: (first: W) => Call, now: number): number {
     const stays = new Set<string>()

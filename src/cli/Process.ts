@@ -87,8 +87,18 @@ const logFatal = (event: string, error: unknown): void => {
 }
 
 /**
+ * What Node warns of, as a line like all others. That it finds a module of its own experimental (SQLite, on Node 22) is
+ * known, and nothing that an operator could do anything about.
+ */
+const logWarning = (warning: Error): void => {
+  if (warning.name === "ExperimentalWarning") return
+  logLine("warning", "relay_log", { error: redactText(`${warning.name}: ${warning.message}`) })
+}
+
+/**
  * Runs a command to its end: the process exits with the code that it gives, and with 1 and one log line when something
- * was thrown that nobody caught. A reader of stdout or stderr that goes away ends nothing.
+ * was thrown that nobody caught. A reader of stdout or stderr that goes away ends nothing. What Node itself would write to
+ * stderr is a log line too.
  */
 export const runMain = (command: Effect.Effect<number>): void => {
   const ignore = (): void => {}
@@ -98,6 +108,7 @@ export const runMain = (command: Effect.Effect<number>): void => {
     logFatal("relay_crashed", error)
     process.exit(1)
   }
+  process.removeAllListeners("warning").on("warning", logWarning)
   process.on("uncaughtException", crash)
   process.on("unhandledRejection", crash)
   Effect.runCallback(command, {

@@ -203,7 +203,8 @@ export interface Replayed {
 export interface AnswerEncoder {
   /**
    * Brings a fresh encoder to where these committed events left it, and says what they show. What it writes afterwards is
-   * what it would have written without the interruption.
+   * what it would have written without the interruption. A long answer is read in parts: called again, before anything is
+   * written, it goes on with the next ones, and says what all of them show.
    */
   readonly resume: (payloads: Iterable<Payload>) => Replayed
   /** At once, before any upstream has answered. */

@@ -11,10 +11,23 @@ import {
   longestName,
   stackless
 } from "../errors/index.ts"
-import { depthOf, isObject, type JsonObject, parseJson } from "./Json.ts"
+import { isObject, type JsonObject, parseJson } from "./Json.ts"
+import { beyondLimits, type JsonLimits } from "./JsonScan.ts"
 
 /** How deep a body may be nested. */
 export const maxDepth = 64
+
+/**
+ * What a body may hold. Its bytes are no measure of what it costs: 10 MB of text take 10 ms, and 10 MB of 700,000 fields
+ * two seconds of everybody's. A conversation of ten thousand messages has some sixty thousand values.
+ */
+const limits: JsonLimits = { values: 100_000, fields: 4096, depth: maxDepth }
+
+const tooMuch = {
+  values: `the body has more than ${limits.values} values`,
+  fields: `an object of the body has more than ${limits.fields} fields`,
+  depth: `the body is nested deeper than ${maxDepth} levels`
+} as const satisfies { readonly [L in keyof JsonLimits]: string }
 
 /** Says what is wrong at a path. */
 export type Complain = (field: string, message: string, code: string) => void
@@ -55,16 +68,15 @@ export const checked = <A>(details: ReadonlyArray<Detail>, value: () => A): Resu
   )
 }
 
-/** Reads a body: a JSON object that is nested at most 64 deep. */
+/** Reads a body: a JSON object that is nested at most 64 deep, and holds no more than can be looked at in one turn. */
 export const readObject = (body: string): Result.Result<JsonObject, BadRequestBody> => {
   const bad = (message: string): Result.Result<never, BadRequestBody> =>
     Result.fail(stackless(() => new BadRequestBody({ message })))
+  const beyond = beyondLimits(body, limits)
+  if (beyond !== undefined) return bad(tooMuch[beyond])
   const value = parseJson(body)
   if (value === undefined) return bad(body.trim() === "" ? "the body is empty" : "the body is not valid JSON")
-  if (!isObject(value)) return bad(`the body must be a JSON object, got ${kindOf(value)}`)
-  return depthOf(value, maxDepth) > maxDepth
-    ? bad(`the body is nested deeper than ${maxDepth} levels`)
-    : Result.succeed(value)
+  return isObject(value) ? Result.succeed(value) : bad(`the body must be a JSON object, got ${kindOf(value)}`)
 }
 
 /** What a field may be. */

@@ -9,7 +9,8 @@
 import { QueryDataError, stackless } from "../errors/index.ts"
 import type { StreamId } from "./Cursor.ts"
 import { calling, type Hub, type HubReader } from "./Hub.ts"
-import type { JournalStore } from "./JournalStore.ts"
+import type { Frames } from "./Frames.ts"
+import { type JournalStore, pageRoom } from "./JournalStore.ts"
 import type { JournalFault } from "./Lease.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
 
@@ -46,6 +47,7 @@ export const makeFollower = ({ hub, after, sink, store, turn, onClosed, report }
     if (is("closed")) return
     state = "closed"
     hub.readers.delete(self)
+    if (hub.readers.size === 0) hub.page = undefined
     onClosed(hub)
   }
 
@@ -82,6 +84,7 @@ export const makeFollower = ({ hub, after, sink, store, turn, onClosed, report }
     const length = hub.committed
     if (length !== undefined && cursor === length - 1 && !hub.ended) {
       state = "live"
+      hub.page = undefined
       return
     }
     state = "reading"
@@ -100,18 +103,27 @@ export const makeFollower = ({ hub, after, sink, store, turn, onClosed, report }
       state = "live"
       return
     }
+    const { page } = hub
+    if (page?.after === cursor) return give(page.frames)
     store.page(hub.id, cursor, Math.min(pageFrames, length - 1 - cursor), (reply) => {
       if (!is("reading")) return
       if (!reply.ok) return fault(reply.error)
-      const page = reply.value
-      if (page === undefined) return fault(lost(hub.id))
-      const last = cursor + page.lengths.length
-      emit(page.text, last, hub.ended && last === (hub.committed ?? 0) - 1)
+      if (reply.value === undefined) return fault(lost(hub.id))
+      // A long one stays: whoever does not take it holds the same text.
+      if (page === undefined || page.frames.text.length <= pageRoom || reply.value.text.length > pageRoom) {
+        hub.page = { after: cursor, frames: reply.value }
+      }
+      give(reply.value)
     })
   }
 
+  const give = ({ lengths, text }: Frames): void => {
+    const last = cursor + lengths.length
+    emit(text, last, hub.ended && last === (hub.committed ?? 0) - 1)
+  }
+
   const self: Follower = {
-    begin: read,
+    begin: () => turn(read),
     grown: () => {
       // Any other looks for itself before it is caught up.
       if (is("live")) proceed()

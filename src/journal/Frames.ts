@@ -29,7 +29,7 @@ export const sliceFrames = (frames: Frames, first: number, most: number): Frames
   return { text: text.slice(at, to), lengths: lengths.slice(first, end) }
 }
 
-/** Gathers runs of frames into one page, until it has `most` frames or about `room` characters. */
+/** Gathers runs of frames into one page, until it has `most` frames or `room` characters. A frame that is longer is a page. */
 export class FramePage {
   private text = ""
   private readonly lengths: Array<number> = []
@@ -46,7 +46,12 @@ export class FramePage {
     const { lengths } = frames
     let take = 0
     let size = 0
-    while (first + take < lengths.length && take < this.most && size < this.room) size += lengths[first + take++] ?? 0
+    while (first + take < lengths.length && take < this.most) {
+      const length = lengths[first + take] ?? 0
+      if (size + length > this.room && this.lengths.length + take > 0) break
+      size += length
+      take++
+    }
     const part = sliceFrames(frames, first, take)
     if (part !== undefined) {
       this.text = this.text === "" ? part.text : this.text + part.text
@@ -54,7 +59,7 @@ export class FramePage {
     }
     this.most -= take
     this.room -= size
-    return this.most > 0 && this.room > 0
+    return this.most > 0 && this.room > 0 && first + take === lengths.length
   }
 
   /** What was gathered, or `undefined` for nothing. */

@@ -4,6 +4,7 @@
  */
 import { QueryDataError, stackless } from "../errors/index.ts"
 import type { StreamId } from "./Cursor.ts"
+import type { Frames } from "./Frames.ts"
 import type { Gathered } from "./GroupCommit.ts"
 import type { StreamRecord } from "./JournalStore.ts"
 import type { JournalFault, Lease } from "./Lease.ts"
@@ -47,6 +48,11 @@ export interface Hub {
   note: string | undefined
   writer: HubWriter | undefined
   readonly readers: Set<HubReader>
+  /**
+   * The page that was read last, while there are readers that are not caught up: they come one after the other, and a long
+   * frame is in memory once for all who have not taken it yet.
+   */
+  page: { readonly after: number; readonly frames: Frames } | undefined
   /** Its share of the next commit. */
   gathered: Gathered | undefined
   /** Its share of the commit that is under way. */
@@ -76,6 +82,7 @@ export const makeHub = (id: StreamId, committed: number | undefined): Hub => ({
   note: undefined,
   writer: undefined,
   readers: new Set(),
+  page: undefined,
   gathered: undefined,
   underWay: undefined,
   spare: undefined,

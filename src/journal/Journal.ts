@@ -30,6 +30,7 @@ import { makeKeeping } from "./Keeping.ts"
 import { type Locate, makeLocate, type Position } from "./Locate.ts"
 import type { JournalFault, KeyedStream, Lease, NewStream } from "./Lease.ts"
 import { Pressure } from "./Pressure.ts"
+import { makeFairTurns } from "./FairTurns.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
 import { Writer } from "./Writer.ts"
 
@@ -93,7 +94,12 @@ export class Journal extends Context.Service<
      * event. `after` comes from `locate`. An orphan is followed into the hands of the one who claims it.
      */
     readonly follow: (id: string, after: number, sink: ReaderSink) => Reader
-    /** All committed frames after a seq. */
+    /**
+     * A page of the committed frames after a seq; `undefined` when there are none. Who reads a long stream reads it page by
+     * page, and lets others in between.
+     */
+    readonly page: (id: string, after: number) => Effect.Effect<Frames | undefined, QueryDataError>
+    /** All committed frames after a seq, in one go: for tests, and for streams that are known to be short. */
     readonly frames: (id: string, after: number) => Effect.Effect<ReadonlyArray<string>, QueryDataError>
     /**
      * Becomes the writer of a stream whose writer is gone: of any number of claims, at any processes, one succeeds.
@@ -145,6 +151,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const now = (): number => clock.currentTimeMillisUnsafe()
   const turn = options.turn ?? ((run: () => void) => void setImmediate(run))
+  const inTurn = makeFairTurns(turn)
   const retention = millis(options.retention)
   const tombstone = millis(options.tombstone ?? "24 hours")
   const keyRetention = millis(options.idempotencyRetention ?? "24 hours")
@@ -319,7 +326,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       if (hub.readers.size === 0) hub.writer?.readersChanged(0)
       release(hub)
     }
-    const follower = makeFollower({ hub, after, sink, store, turn, onClosed, report })
+    const follower = makeFollower({ hub, after, sink, store, turn: inTurn, onClosed, report })
     const fault = closed
     if (fault !== undefined) turn(() => follower.fault(fault))
     else if (!known || (hub.sight !== undefined && after >= (hub.committed ?? 0))) {
@@ -331,14 +338,15 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     return follower
   }
 
+  const page: Journal["Service"]["page"] = (id, after) =>
+    replied((done) => store.page(id as StreamId, after, pageFrames, done))
+
   const frames: Journal["Service"]["frames"] = Effect.fnUntraced(function* (id, after) {
     const all: Array<string> = []
     while (true) {
-      const page = yield* replied<Frames | undefined, QueryDataError>((done) =>
-        store.page(id as StreamId, after + all.length, pageFrames, done)
-      )
-      if (page === undefined) return all
-      for (const frame of splitFrames(page)) all.push(frame)
+      const found = yield* page(id, after + all.length)
+      if (found === undefined) return all
+      for (const frame of splitFrames(found)) all.push(frame)
     }
   })
 
@@ -390,6 +398,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     begin,
     locate,
     follow,
+    page,
     frames,
     claim,
     live: (id) => hubs.get(id as StreamId)?.writer?.lease,

@@ -90,8 +90,11 @@ export interface Sweep {
   readonly maxBytes: number
 }
 
-/** About how many characters a page of frames holds: 256 Ki. */
-export const pageRoom = 262_144
+/**
+ * How many characters a page of frames holds at most, unless one frame is longer: 64 Ki. It is what a reader is given in a
+ * turn, and what is kept for one that does not take it.
+ */
+export const pageRoom = 65_536
 
 /** The primitive operations. */
 export class JournalStore extends Context.Service<
@@ -117,7 +120,7 @@ export class JournalStore extends Context.Service<
     readonly find: (id: StreamId, done: Done<StreamRecord | undefined, QueryDataError>) => void
     /**
      * Committed frames with seq greater than `after`, in order, without a gap: at most `limit`, and fewer when they
-     * would be more than about `pageRoom`, but at least one if there is one.
+     * would be more than `pageRoom`, but at least one if there is one.
      */
     readonly page: (id: StreamId, after: number, limit: number, done: Done<Frames | undefined, QueryDataError>) => void
     /** Streams without an end whose writer is gone, oldest first. */

@@ -86,6 +86,26 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
 
   const streams = makeLiveStreams(database, me)
 
+  /** The rows of the ended streams that are read now: a list of a long one takes as long to read as many of its pages. */
+  const read = new Map<StreamId, ReadonlyArray<number>>()
+  let readRows = 0
+  const rowsOf = (id: StreamId): ReadonlyArray<number> => {
+    const known = read.get(id)
+    if (known !== undefined) return known
+    const found = pieces.get(id)?.["pieces"]
+    if (found === undefined) return []
+    const rows = JSON.parse(String(found)) as ReadonlyArray<number>
+    // Those that were read first are forgotten first.
+    for (const [oldest, { length }] of read) {
+      if (readRows + rows.length <= mostReadRows) break
+      read.delete(oldest)
+      readRows -= length + listWeight
+    }
+    read.set(id, rows)
+    readRows += rows.length + listWeight
+    return rows
+  }
+
   /** Runs a body that also changes what is known of live streams. */
   const write = <A>(body: () => A, lost: () => A, done: Done<A, UpdateDataError>): void => {
     let value: A | undefined
@@ -208,7 +228,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
       done(
         sqlite.read(() => {
           const stream = streams.all().get(id)
-          const rows = stream?.pieces ?? (JSON.parse(String(pieces.get(id)?.["pieces"] ?? "[]")) as Array<number>)
+          const rows = stream?.pieces ?? rowsOf(id)
           const last = (n: number): number => stream?.lasts[n] ?? Number(lastOf.get(rows[n] ?? 0)?.["last"])
           const first = firstAfter(rows.length, last, after)
           const frames = new FramePage(limit, pageRoom)
@@ -276,6 +296,12 @@ const firstAfter = (count: number, last: (n: number) => number, after: number): 
   }
   return low
 }
+
+/** How many rows of ended streams are remembered: some 8 MB. */
+const mostReadRows = 1_000_000
+
+/** What a list costs by itself, in rows. */
+const listWeight = 32
 
 interface TextRow {
   readonly last: number

@@ -34,3 +34,4 @@ export {
 } from "./JournalStore.ts"
 export * as JournalStoreMemory from "./JournalStoreMemory.ts"
 export * as JournalStoreSqliteNode from "./JournalStoreSqliteNode.ts"
+export { makeFairTurns } from "./FairTurns.ts"

@@ -16,5 +16,8 @@ import * as Clock from "effect/Clock"
 /** Now, by a clock. */
 export const read = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
+/** The same in whole milliseconds, for spans that are shown as they are. */
+export const wholeMillis = (clock: Clock.Clock): number => Math.floor(read(clock))
+
 /** Now, for a fiber. */
 export const millis = (fiber: Fiber.Fiber<unknown, unknown>): number => read(fiber.getRef(Clock.Clock))

@@ -5,7 +5,13 @@
  * Everything that can fail is done before a stream is claimed; what fails after it all the same gives the stream back.
  */
 import { Effect, Exit, Fiber, Schedule, Semaphore } from "effect"
-import { clientDialectNamed, type ClientDialect, type Payload, payloadsOf } from "../dialect/index.ts"
+import {
+  type AnswerEncoder,
+  clientDialectNamed,
+  type ClientDialect,
+  payloadsOf,
+  type Replayed
+} from "../dialect/index.ts"
 import {
   ClientGone,
   InternalError,
@@ -16,6 +22,7 @@ import {
 } from "../errors/index.ts"
 import type { Journal, JournalFault, Lease, StreamRecord } from "../journal/index.ts"
 import { Answer, type AnswerContext } from "./Answer.ts"
+import { type Kept, keptOf, nothingKept } from "./AnswerLength.ts"
 import { decodeNote, type Note } from "./Note.ts"
 import type { RelayOptions } from "./RelayOptions.ts"
 import { decodeRequest, type StoredRequest } from "./Request.ts"
@@ -75,13 +82,22 @@ export interface Adoption {
   readonly again: (id: string) => void
 }
 
+/** The events of a stream, as far as they were read. */
+interface Events {
+  readonly encoder: AnswerEncoder
+  replayed: Replayed
+  kept: Kept
+  /** How many there were. */
+  length: number
+}
+
 /** A stream as it was found. */
 interface Found {
   readonly dialect: ClientDialect
   readonly record: StreamRecord
   readonly note: Note | undefined
   readonly stored: StoredRequest | undefined
-  readonly payloads: ReadonlyArray<Payload>
+  readonly events: Events
   readonly decided: TakeOver
 }
 
@@ -102,16 +118,41 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
   const tell = (error: AdoptFault): Effect.Effect<void> =>
     Effect.sync(() => events.tell({ _tag: "RelayErred", requestId: undefined, error }))
 
+  /** Nothing was read of a stream yet. */
+  const unread = (dialect: ClientDialect, record: StreamRecord, stored: StoredRequest | undefined): Events => {
+    const note = decodeNote(record.note)
+    const encoder = dialect.encoder({
+      requestId: note?.requestId ?? "",
+      streamId: record.id,
+      createdAt: note?.startedAt ?? record.createdAt,
+      includeUsage: stored?.request.includeUsage ?? false,
+      debug: relay.debug
+    })
+    return { encoder, replayed: encoder.resume([]), kept: nothingKept, length: 0 }
+  }
+
+  /** Reads on, a page a turn: a long answer must not hold up all others. */
+  const read = Effect.fnUntraced(function* (id: string, events: Events) {
+    for (;;) {
+      const page = yield* journal.page(id, events.length - 1)
+      if (page === undefined) return
+      const payloads = payloadsOf([page.text])
+      events.replayed = events.encoder.resume(payloads)
+      events.kept = keptOf(events.kept, payloads)
+      events.length += page.lengths.length
+      yield* Effect.yieldNow
+    }
+  })
+
   const judge = (
     dialect: ClientDialect,
     record: StreamRecord,
-    frames: ReadonlyArray<string>,
+    events: Events,
     stored: StoredRequest | undefined,
     allowed: boolean,
     reason: Reason
   ): Found => {
     const note = decodeNote(record.note)
-    const payloads = payloadsOf(frames)
     const { recovery, retry } = context.snapshot()
     const decided: TakeOver =
       reason._tag === "Ending"
@@ -119,23 +160,24 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
         : decideTakeOver({
             note,
             request: stored?.request,
-            replayed: dialect.encoder(anonymous).resume(payloads),
+            replayed: events.replayed,
             asked: reason._tag === "Asked",
             allowed,
             onRestart: relay.journal.onRestart,
             retry,
             recovery
           })
-    return { dialect, record, note, stored, payloads, decided }
+    return { dialect, record, note, stored, events, decided }
   }
 
   /** Who has claimed a stream goes on with it or ends it, at once. Gives the answer that goes on. */
-  const begin = (lease: Lease, { decided, dialect, note, payloads, record, stored }: Found): Answer | undefined => {
+  const begin = (lease: Lease, found: Found): Answer | undefined => {
+    const { decided, dialect, note, record, stored } = found
+    const { encoder, kept, replayed } = found.events
     if (note === undefined || stored === undefined) {
-      settle({ context, debug: relay.debug, dialect, lease, note, payloads, record, decided })
+      settle({ context, dialect, encoder, replayed, lease, note, record, decided })
       return undefined
     }
-    const now = context.now()
     const answer = new Answer(
       {
         ...stored,
@@ -149,12 +191,14 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
       {
         note,
         pursuit: "pursuit" in decided ? decided.pursuit : note.pursuit,
-        payloads,
-        goneSince: record.goneSince ?? now,
-        until: now + relay.journal.resumeGrace
+        encoder,
+        replayed,
+        kept,
+        goneSince: record.goneSince ?? context.wall(),
+        grace: relay.journal.resumeGrace
       }
     )
-    events.tell({ _tag: "StreamTakenOver", answer: answer.ref, afterMillis: now - answer.startedAt })
+    events.tell({ _tag: "StreamTakenOver", answer: answer.ref, afterMillis: context.now() - answer.startedAt })
     options.own(answer)
     if (decided._tag === "End") answer.fail(decided.error)
     else if (decided._tag === "Complete") answer.complete()
@@ -177,12 +221,13 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
       const message = `stream ${id} is of the dialect ${record.dialect}, which this version does not know`
       return yield* Effect.fail(stackless(() => new QueryDataError({ message })))
     }
-    const frames = yield* journal.frames(id, -1)
     const stored = relay.journal.storeRequests
       ? decodeRequest(record.dialect, record.request, relay.rules())
       : undefined
     const allowed = stored === undefined || (yield* relay.mayUse(record.owner, stored.request.model))
-    if (judge(dialect, record, frames, stored, allowed, reason).decided._tag === "Wait") return "waits"
+    const events = unread(dialect, record, stored)
+    yield* read(id, events)
+    if (judge(dialect, record, events, stored, allowed, reason).decided._tag === "Wait") return "waits"
 
     const claim = yield* journal.claim(record)
     if (claim._tag !== "Claimed") {
@@ -193,11 +238,10 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
     const { lease } = claim
     return yield* Effect.gen(function* () {
       // Whoever was held for dead may have lived, and written on until it was claimed.
-      const rest = claim.record.length > frames.length ? yield* journal.frames(id, frames.length - 1) : []
+      if (claim.record.length > events.length) yield* read(id, events)
       // Since when it had been gone is known only of the one before.
       const { goneSince } = record
-      const all = [...frames, ...rest]
-      const answer = begin(lease, judge(dialect, { ...claim.record, goneSince }, all, stored, allowed, reason))
+      const answer = begin(lease, judge(dialect, { ...claim.record, goneSince }, events, stored, allowed, reason))
       if (answer === undefined) return "taken" as const
       yield* lease.committed
       if (answer.ended) options.forget(id)
@@ -289,6 +333,3 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
 
   return { adopt, again, all: Effect.ignore(Effect.retry(Effect.tapError(all, tell), tryingAgain)) }
 }
-
-/** What an encoder is told that only reads. */
-const anonymous = { requestId: "", streamId: "", createdAt: 0, includeUsage: false, debug: false }

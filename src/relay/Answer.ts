@@ -9,11 +9,13 @@ import {
   type AnswerRequest,
   type ClientDialect,
   parseJson,
-  type Payload
+  type Payload,
+  type Replayed
 } from "../dialect/index.ts"
 import { blameOf, LeaseLost, maskError, type ResilienceError, stackless } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
 import type { AnswerRef } from "./Events.ts"
+import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
 import { encodeNote, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
@@ -32,7 +34,10 @@ export interface AnswerContext {
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
   readonly watchdog: Watchdog
+  /** Time that passes, in whole milliseconds: what durations, limits and waits are reckoned by. No step of the clock moves it. */
   readonly now: () => number
+  /** The time of day, epoch milliseconds: for what is shown, and for what another process reads. */
+  readonly wall: () => number
   /** Takes the secrets that are known out of a text. */
   readonly mask: (text: string) => string
 }
@@ -55,11 +60,14 @@ export interface Restored {
   readonly note: Note
   /** What was tried, the take-over included. */
   readonly pursuit: Pursuit
-  readonly payloads: ReadonlyArray<Payload>
+  /** What writes it, where its committed events left it; and what they show and take. */
+  readonly encoder: AnswerEncoder
+  readonly replayed: Replayed
+  readonly kept: Kept
   /** Since when its process has been gone, as far as that is known: epoch milliseconds. */
   readonly goneSince: number
-  /** How long it may go on, whatever its own time says: epoch milliseconds. */
-  readonly until: number
+  /** How long it may go on at least, whatever its own time says, in milliseconds. */
+  readonly grace: number
 }
 
 /** Where an answer is. */
@@ -108,13 +116,18 @@ export class Answer {
   beside: UnderWay | undefined
   /** Told which machine has something to show, before the first of it is shown. */
   onFirst: ((machine: Machine) => void) | undefined
-  /** When it was asked for, when its clocks began here, and when it has to be over: epoch milliseconds. */
+  /** When it was asked for, epoch milliseconds. */
+  readonly createdAt: number
+  /**
+   * When it was asked for, when its clocks began here, and when it has to be over, by `now`. What another process has begun
+   * was asked for as long ago as the clock of this one says when it takes it up, and not in the future.
+   */
   readonly startedAt: number
   readonly clockedFrom: number
   readonly deadlineAt: number
   /** Which answer this is, for events. */
   readonly ref: AnswerRef
-  /** When the attempt under way was first shown, and the answer as a whole, epoch milliseconds. */
+  /** When the attempt under way was first shown, by `now`. */
   attemptShownAt: number | undefined
   private state: State = running
   private shown: Note["shown"]
@@ -131,9 +144,11 @@ export class Answer {
     this.lease = lease
     this.context = context
     this.settings = context.snapshot()
-    this.startedAt = restored?.note.startedAt ?? now
+    const wall = context.wall()
+    this.createdAt = restored?.note.startedAt ?? wall
+    this.startedAt = now - Math.max(0, wall - this.createdAt)
     this.clockedFrom = now
-    this.deadlineAt = Math.max(this.startedAt + start.timeoutMillis, restored?.until ?? 0)
+    this.deadlineAt = Math.max(this.startedAt + start.timeoutMillis, now + (restored?.grace ?? 0))
     this.ref = {
       requestId: start.requestId,
       streamId: lease.id,
@@ -143,13 +158,15 @@ export class Answer {
       dialect: start.dialect.name,
       delivery: start.request.delivery
     }
-    this.encoder = start.dialect.encoder({
-      requestId: start.requestId,
-      streamId: lease.id,
-      createdAt: this.startedAt,
-      includeUsage: start.request.includeUsage,
-      debug: context.debug
-    })
+    this.encoder =
+      restored?.encoder ??
+      start.dialect.encoder({
+        requestId: start.requestId,
+        streamId: lease.id,
+        createdAt: this.createdAt,
+        includeUsage: start.request.includeUsage,
+        debug: context.debug
+      })
     this.machine = this.makeMachine()
     this.forsaken = restored !== undefined
     if (restored !== undefined) this.restore(restored)
@@ -185,8 +202,8 @@ export class Answer {
     return machine
   }
 
-  private restore({ goneSince, note, payloads, pursuit }: Restored): void {
-    this.machine.restore(this.encoder.resume(payloads), note)
+  private restore({ goneSince, kept, note, pursuit, replayed }: Restored): void {
+    this.machine.restore(replayed, note, kept)
     this.trail.push(...note.trail)
     // As they are when both end: the second one had not become the answer's.
     for (const open of [note.beside, note.open]) {
@@ -194,7 +211,7 @@ export class Answer {
       const error = stackless(() => new LeaseLost({}))
       this.trail.push(lostEntry(open, error, Math.max(0, goneSince - open.startedAt)))
     }
-    this.pursuit = pursuit
+    this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
     this.shown = note.shown
   }
 
@@ -321,10 +338,10 @@ export class Answer {
       status,
       requestId,
       model: request.model,
-      startedAt: this.startedAt,
+      startedAt: this.createdAt,
       timeoutMillis,
       leave,
-      pursuit: this.pursuit,
+      pursuit: hintsMoved(this.pursuit, this.context.wall() - this.context.now()),
       trail: this.trail,
       open: this.openAttempt(this.current),
       beside: this.openAttempt(this.beside),
@@ -339,7 +356,8 @@ export class Answer {
     if (attempt === undefined) return undefined
     const { mode, number, startedAt, target } = attempt
     const { channel, keyIndex, model } = target
-    return { attempt: number, channel: channel.id, key: keyIndex, model, mode, startedAt }
+    const { now, wall } = this.context
+    return { attempt: number, channel: channel.id, key: keyIndex, model, mode, startedAt: wall() - (now() - startedAt) }
   }
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
@@ -355,7 +373,7 @@ export class Answer {
         usage: this.machine.usage(),
         attempts: this.attempts,
         trail: this.trail,
-        startedAt: this.startedAt,
+        startedAt: this.createdAt,
         durationMillis: this.context.now() - this.startedAt
       }),
       freesKey: freesKey(error, request.delivery !== "whole" && this.machine.committed)
@@ -385,4 +403,11 @@ export class Answer {
       this.lease.append(this.start.dialect.frame(payload, `${this.id}.${this.lease.nextSeq()}`))
     }
   }
+}
+
+/** A pursuit by another clock: of all that it remembers only its hints are moments. In a note they are epoch milliseconds. */
+const hintsMoved = (pursuit: Pursuit, millis: number): Pursuit => {
+  const hints = Object.entries(pursuit.hints)
+  if (hints.length === 0) return pursuit
+  return { ...pursuit, hints: Object.fromEntries(hints.map(([channel, at]) => [channel, at + millis])) }
 }

@@ -24,6 +24,7 @@ import {
   Secrets,
   stackless
 } from "../errors/index.ts"
+import { MonotonicClock } from "../policy/index.ts"
 import { answered, content, hold, release } from "../stream/index.ts"
 import { bodyKind } from "./BodyKind.ts"
 import type { Machine, Verdict } from "./Machine.ts"
@@ -86,7 +87,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
     Effect.clockWith((clock) =>
       Effect.callback<AttemptEnd>((resume) => {
         const { dialect, limits, machine, target, watchdog } = options
-        const progress = startProgress(clock.currentTimeMillisUnsafe(), limits)
+        const progress = startProgress(MonotonicClock.wholeMillis(clock), limits)
         let ended: AttemptEnd | undefined
         let call: UpstreamCall | undefined
         const finish = (made: AttemptEnd): void => {
@@ -138,7 +139,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
         call = opened
         options.onPressure((full) => {
           if (ended !== undefined) return
-          const now = clock.currentTimeMillisUnsafe()
+          const now = MonotonicClock.wholeMillis(clock)
           // What is not read because nobody can keep it is no silence of the upstream's.
           if (full) {
             hold(progress.clocks, now)
@@ -232,9 +233,9 @@ const makeSink = (
         if (clean !== data) event = decoder.step(name, clean)
       }
       if (event._tag === "Delta" && (event.finish !== undefined || isContent(event))) {
-        content(progress.clocks, clock.currentTimeMillisUnsafe())
+        content(progress.clocks, MonotonicClock.wholeMillis(clock))
       }
-      settle(machine.step(event))
+      settle(machine.step(event, data.length))
     }
   })
 
@@ -279,17 +280,16 @@ const makeSink = (
 
   const sink: UpstreamSink = {
     onHead: guarded((status, headers) => {
-      const now = clock.currentTimeMillisUnsafe()
       answered(progress.clocks)
       const mapped = target.channel.statusMapping[status] ?? status
       progress.status = mapped
-      answer = { status: mapped, headers, body: "", now }
+      answer = { status: mapped, headers, body: "", now: clock.currentTimeMillisUnsafe() }
       const success = mapped >= 200 && mapped <= 299
       labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
       if (success) options.onAnswered()
       else {
         mode = "error"
-        progress.failedAt = now
+        progress.failedAt = MonotonicClock.wholeMillis(clock)
         sooner()
       }
     }),
@@ -300,7 +300,7 @@ const makeSink = (
         chunks.push(chunk)
         mode = bodyKind(Buffer.concat(chunks).toString("utf8", 0, sniffed), labelled)
         if (mode === "unknown" && size >= sniffed) mode = "whole"
-        if (mode === "whole") content(progress.clocks, clock.currentTimeMillisUnsafe())
+        if (mode === "whole") content(progress.clocks, MonotonicClock.wholeMillis(clock))
         if (mode === "stream") for (const held of chunks.splice(0)) feed(held)
         return
       }
@@ -309,7 +309,7 @@ const makeSink = (
         else failed()
       } else if (size <= maxWholeBody) {
         chunks.push(chunk)
-        content(progress.clocks, clock.currentTimeMillisUnsafe())
+        content(progress.clocks, MonotonicClock.wholeMillis(clock))
       } else
         settle(
           machine.loss(stackless(() => new ReadResponseBodyFailed({ message: "the upstream's answer is too large" })))

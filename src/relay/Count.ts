@@ -61,10 +61,10 @@ export const count = (
   request: AnswerRequest,
   timeoutMillis: number,
   { owner, requestId }: CountAsker,
-  context: Pick<AnswerContext, "events" | "mask" | "now" | "selection" | "snapshot">
+  context: Pick<AnswerContext, "events" | "mask" | "now" | "selection" | "snapshot" | "wall">
 ): Effect.Effect<Counted, never, Upstream> =>
   Effect.gen(function* () {
-    const { events, mask, now, selection } = context
+    const { events, now, selection } = context
     const { dialect, model } = request
     const answer: AnswerRef = {
       requestId,
@@ -114,7 +114,7 @@ export const count = (
       const { channel } = target
       const askedAt = now()
       pursuit = { ...pursuit, attempts: pursuit.attempts + 1 }
-      const asked = yield* askOne(request, target, settings, remaining, now, mask).pipe(
+      const asked = yield* askOne(request, target, settings, remaining, context).pipe(
         Effect.ensuring(Effect.sync(() => release(ignored)))
       )
       const entryOf = (error: ResilienceError | undefined): TrailEntry =>
@@ -208,8 +208,7 @@ const askOne = (
   target: Target,
   { timeouts }: AnswerSettings,
   remaining: number,
-  now: () => number,
-  mask: (text: string) => string
+  { mask, now, wall }: Pick<AnswerContext, "mask" | "now" | "wall">
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.suspend(() => {
     const { channel, model } = target
@@ -227,7 +226,7 @@ const askOne = (
     const clocks = { ...timeouts, ...channel.timeouts }
     const limitMillis = Math.min(remaining, clocks.headers, channel.timeouts.total ?? Number.POSITIVE_INFINITY)
     const beganAt = now()
-    return Effect.timeoutOrElse(post(request, target, encoding.success, now, mask), {
+    return Effect.timeoutOrElse(post(request, target, encoding.success, wall, mask), {
       duration: limitMillis,
       orElse: () =>
         Effect.sync(() =>
@@ -245,7 +244,7 @@ const post = (
   request: AnswerRequest,
   { channel, key, model }: Target,
   encoded: Encoded,
-  now: () => number,
+  wall: () => number,
   mask: (text: string) => string
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.flatMap(Upstream, (upstream) =>
@@ -269,7 +268,7 @@ const post = (
       const read = (): void => {
         if (over) return
         over = true
-        const answer = { ...head, body: Buffer.concat(chunks).toString("utf8"), now: now() }
+        const answer = { ...head, body: Buffer.concat(chunks).toString("utf8"), now: wall() }
         const { status } = answer
         if (status < 200 || status > 299) {
           const { byStatus, error } = classify({ ...answer, body: mask(answer.body) })

@@ -21,8 +21,8 @@ export class LastAsked {
     this.underWay = [...this.underWay, attempt]
   }
 
-  ended(attempt: Asked): void {
-    this.underWay = this.underWay.filter((one) => one.attempt !== attempt.attempt)
-    this.latest = attempt
+  ended({ attempt }: Pick<Asked, "attempt">): void {
+    this.latest = this.underWay.find((one) => one.attempt === attempt) ?? this.latest
+    this.underWay = this.underWay.filter((one) => one.attempt !== attempt)
   }
 }

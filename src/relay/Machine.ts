@@ -32,6 +32,7 @@ import {
   StreamTruncated
 } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
+import { type Kept, lengthOf, maxEnvelope, maxSaid, maxText, nothingKept, withinReason } from "./AnswerLength.ts"
 import { endsEmpty, isBlank, isUnknown, mayBeEmpty, type Said, trustOf } from "./Ending.ts"
 import type { Note } from "./Note.ts"
 import { quartersOf, sumUsage, type UsagePart } from "./UsageSum.ts"
@@ -98,9 +99,6 @@ export interface MachineOptions {
   readonly atOnce?: boolean | undefined
 }
 
-/** The longest answer that is relayed, in characters, with its reasoning and tool calls: its memory is bounded. */
-export const maxText = 8 * 1024 * 1024
-
 /** What a piece counts for while it waits, in characters: most are shorter. */
 const pieceSize = 256
 
@@ -146,8 +144,12 @@ export class Machine {
   private called = false
   /** Something was shown that cannot be spliced. */
   private sealed = false
-  /** How many characters were shown beside the text. */
+  /** How many characters were shown beside the text, as far as they count. */
   private beside = 0
+  /** How many characters of events were shown, and how many the attempt under way has said. */
+  private kept = 0
+  private heard = 0
+  private openingSize = 0
 
   constructor(options: MachineOptions) {
     this.encoder = options.encoder
@@ -162,10 +164,11 @@ export class Machine {
    *
    * What the lost attempt showed since the last note is counted by what its frames show.
    */
-  restore(replayed: Replayed, { costs, finish }: Pick<Note, "costs" | "finish">): void {
+  restore(replayed: Replayed, { costs, finish }: Pick<Note, "costs" | "finish">, kept: Kept = nothingKept): void {
     this.text = replayed.text
     this.tokenCount = replayed.tokenCount
-    this.beside = replayed.beside
+    this.beside = Math.max(replayed.beside, kept.beyond - replayed.text.length)
+    this.kept = kept.length
     this.committed = replayed.begun
     this.called = replayed.called
     this.sealed = replayed.sealed || this.choices > 1
@@ -204,6 +207,8 @@ export class Machine {
     this.ran = false
     this.barren = undefined
     this.opening = []
+    this.openingSize = 0
+    this.heard = 0
   }
 
   /** A continuation begins: what comes next is joined to what was shown. */
@@ -211,6 +216,7 @@ export class Machine {
     // An attempt that showed nothing is not part of the answer; what it cost is in the trail.
     if (this.part.quarters > 0) this.parts.push(this.part)
     this.part = { quarters: 0, usage: undefined }
+    this.heard = 0
     this.said = undefined
     this.ran = false
     this.barren = undefined
@@ -229,11 +235,13 @@ export class Machine {
     }
   }
 
-  /** One event of the attempt under way. */
-  step(event: UpstreamEvent): Verdict {
+  /** One event of the attempt under way, and how many characters it came in: 0 where all of them together are bounded. */
+  step(event: UpstreamEvent, size = 0): Verdict {
     switch (event._tag) {
       case "Delta":
-        return this.waiting === undefined ? this.delta(event) : this.wait(this.waiting, event)
+        this.heard += size
+        if (this.heard > maxSaid) return this.tooLong()
+        return this.waiting === undefined ? this.delta(event, size) : this.wait(this.waiting, event, size)
       case "Done":
         this.unwait()
         return this.end(true)
@@ -291,9 +299,16 @@ export class Machine {
     )
   }
 
-  private wait(waiting: Array<Delta>, delta: Delta): Verdict {
+  /** What is shown is neither taken back nor continued; before that another attempt may do better. */
+  private tooLong(): Verdict {
+    this.full = this.committed
+    return this.loss(stackless(() => new ReadResponseBodyFailed({ message: "the answer is too long" })))
+  }
+
+  private wait(waiting: Array<Delta>, delta: Delta, size: number): Verdict {
     waiting.push(delta)
-    this.waitingSize += delta.text.length + delta.reasoning.length + (delta.pieces === undefined ? 1 : pieceSize)
+    const said = delta.text.length + delta.reasoning.length + (delta.pieces === undefined ? 1 : pieceSize)
+    this.waitingSize += Math.max(said, size - maxEnvelope)
     // Its end is known; or it is longer than any answer, which is for `delta` to say.
     const ends = delta.finish !== undefined && !isUnknown(delta.finish) && !isContent(delta) && waiting.some(isContent)
     return ends || this.waitingSize > maxText ? this.unwait() : going
@@ -310,15 +325,13 @@ export class Machine {
     return going
   }
 
-  private delta(delta: Delta): Verdict {
-    if (this.text.length + this.beside + delta.text.length + delta.reasoning.length > maxText) {
-      this.full = true
-      return this.loss(stackless(() => new ReadResponseBodyFailed({ message: "the answer is too long" })))
-    }
-    if (delta.usage !== undefined) this.part.usage = delta.usage
+  private delta(delta: Delta, size = 0): Verdict {
+    const length = this.text.length + this.beside + delta.text.length + delta.reasoning.length
+    if (length > maxText || this.kept > maxSaid) return this.tooLong()
+    if (delta.usage !== undefined) this.part.usage = size > maxEnvelope ? withinReason(delta.usage) : delta.usage
     switch (this.phase._tag) {
       case "Unseen":
-        return this.first(delta)
+        return this.first(delta, size)
       case "Joining":
         return this.joining(delta, this.phase.stitcher, this.phase.join)
       case "Flowing":
@@ -359,7 +372,12 @@ export class Machine {
     this.output.onCommit()
     const opening = { usage: this.usage(), deltas: this.opening }
     this.opening = []
-    this.output.show(this.encoder.begin(this.model, opening))
+    const payloads = this.encoder.begin(this.model, opening)
+    for (const { data } of payloads) {
+      this.kept += data.length
+      this.beside += Math.max(0, data.length - maxEnvelope)
+    }
+    this.output.show(payloads)
   }
 
   /** The end that is made up where an upstream closed its answer without a word. */
@@ -367,10 +385,14 @@ export class Machine {
     return madeUp(this.called ? "tool-calls" : "stop")
   }
 
-  private first(delta: Delta): Verdict {
+  private first(delta: Delta, size: number): Verdict {
     if (!isContent(delta)) {
       if (delta.finish !== undefined) this.pendingFinish = delta
-      else if (delta.from !== undefined && this.opening.length < maxOpening) this.opening.push(delta)
+      else if (delta.from !== undefined && this.opening.length < maxOpening) {
+        this.opening.push(delta)
+        this.openingSize += size
+        if (this.openingSize > maxText) return this.tooLong()
+      }
       return going
     }
     this.commit()
@@ -445,13 +467,17 @@ export class Machine {
       this.text += delta.text
       this.tokenCount++
     }
-    this.beside += delta.reasoning.length
     this.part.quarters += quartersOf(delta)
     const payloads = this.encoder.delta(delta)
+    let length = 0
+    for (const { data } of payloads) length += data.length
+    let understood = delta.reasoning.length
     if (delta.pieces !== undefined) {
-      for (const { data } of payloads) this.beside += data.length
+      understood += lengthOf(delta.pieces)
       this.called ||= delta.pieces.some(({ _tag }) => _tag === "ToolCall")
     }
+    this.kept += length
+    this.beside += understood + Math.max(0, length - delta.text.length - understood - maxEnvelope)
     if (payloads.length > 0) this.output.show(payloads)
   }
 

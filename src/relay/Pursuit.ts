@@ -40,7 +40,7 @@ export interface Pursuit {
   readonly penalised: ReadonlyArray<string>
   /** How often each channel was asked again for its own sake. */
   readonly askedAgain: { readonly [channel: string]: number }
-  /** Until when each channel has asked to be left alone, epoch milliseconds. */
+  /** Until when each channel has asked to be left alone, by the clock of `Facts.now`; in a note epoch milliseconds. */
   readonly hints: { readonly [channel: string]: number }
   /** What the request was too long for: only who takes more is asked since then. */
   readonly outgrown: Room | undefined

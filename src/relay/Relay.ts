@@ -18,6 +18,7 @@ import {
 } from "../errors/index.ts"
 import { makeRequestId } from "../http/index.ts"
 import { Journal, type JournalFault, type Position, type StreamRecord } from "../journal/index.ts"
+import { MonotonicClock } from "../policy/index.ts"
 import type { Settings } from "../settings/index.ts"
 import { type AdoptFault, makeAdoption } from "./Adoption.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
@@ -116,7 +117,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     events,
     selection,
     watchdog: yield* makeWatchdog,
-    now: () => clock.currentTimeMillisUnsafe(),
+    now: () => MonotonicClock.wholeMillis(clock),
+    wall: () => clock.currentTimeMillisUnsafe(),
     mask: (yield* Secrets).mask
   }
 
@@ -202,7 +204,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
           firstNote({
             requestId: begin.requestId,
             model: begin.request.model,
-            startedAt: context.now(),
+            startedAt: context.wall(),
             timeoutMillis: begin.timeoutMillis,
             leave: begin.leave
           })

@@ -2,7 +2,7 @@
  * The end of a stream of which too little is known to make an answer of it: its request was not stored, or its note means
  * nothing to this version.
  */
-import { type ClientDialect, type Payload, tokenQuarters } from "../dialect/index.ts"
+import { type AnswerEncoder, type ClientDialect, type Replayed, tokenQuarters } from "../dialect/index.ts"
 import { blameOf, maskError, type ResilienceError } from "../errors/index.ts"
 import type { Lease, StreamRecord } from "../journal/index.ts"
 import type { AnswerContext } from "./Answer.ts"
@@ -16,30 +16,30 @@ import { sumUsage } from "./UsageSum.ts"
 /** What is known of it. */
 export interface Settled {
   readonly context: AnswerContext
-  readonly debug: boolean
   readonly dialect: ClientDialect
+  /** What its events show, and what writes it from there on. */
+  readonly encoder: AnswerEncoder
+  readonly replayed: Replayed
   readonly lease: Lease
   readonly note: Note | undefined
-  readonly payloads: ReadonlyArray<Payload>
   readonly record: StreamRecord
   readonly decided: TakeOver
 }
 
 /** Ends it, and tells so. */
-export const settle = ({ context, debug, decided, dialect, lease, note, payloads, record }: Settled): void => {
+export const settle = ({ context, decided, dialect, encoder, lease, note, record, replayed }: Settled): void => {
   const { createdAt, id, owner } = record
   const error: ResilienceError = maskError(decided._tag === "End" ? decided.error : writerLost(), context.mask)
   const life: Note =
     note ?? firstNote({ requestId: "", model: "", startedAt: createdAt, timeoutMillis: 0, leave: "detach" })
   const { model, pursuit, requestId, startedAt, trail } = life
-  const encoder = dialect.encoder({ requestId, streamId: id, createdAt, includeUsage: false, debug })
-  const { begun, beside, reasoning, sealed, text, tokenCount } = encoder.resume(payloads)
+  const { begun, beside, reasoning, sealed, text, tokenCount } = replayed
   for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
     lease.append(dialect.frame(payload, `${id}.${lease.nextSeq()}`))
   }
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
   const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)
-  const durationMillis = Math.max(0, context.now() - startedAt)
+  const durationMillis = Math.max(0, context.wall() - startedAt)
   lease.note(() => encodeNote({ ...life, status, error, open: undefined, beside: undefined }))
   lease.end({
     outcome: encodeOutcome({

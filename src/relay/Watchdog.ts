@@ -2,10 +2,14 @@
  * The watchdog: one fiber for all attempts of a relay. It sleeps until the next clock of any of them could run out, looks,
  * and sleeps again. Content moves no timer: it only leaves its time behind. (A fiber and a race for each attempt cost some
  * 100 µs of a request's 500.)
+ *
+ * While there are attempts it looks every now and then without need, and by how late that comes it sees for how long the
+ * process itself was stopped, or blocked: that is nobody's silence, and is given to all that are watched.
  */
 import { Clock, Effect, type Scope } from "effect"
 import { ChannelResponseTimeExceeded, type ResilienceError, stackless } from "../errors/index.ts"
-import { checkClocks, type ClockLimits, clockError, type ClockState, startClocks } from "../stream/index.ts"
+import { MonotonicClock } from "../policy/index.ts"
+import { checkClocks, type ClockLimits, clockError, type ClockState, missed, startClocks } from "../stream/index.ts"
 
 /** The limits of one attempt. */
 export interface AttemptLimits {
@@ -13,7 +17,7 @@ export interface AttemptLimits {
   readonly clocks: ClockLimits
   /** The channel's own limit on one attempt, in milliseconds. */
   readonly attemptMillis: number | undefined
-  /** When the request began, epoch milliseconds. */
+  /** When the request began, by the clock of the watchdog. */
   readonly requestedAt: number
 }
 
@@ -96,6 +100,18 @@ interface Entry extends Watched {
 /** The fewest milliseconds from one look to the next, so that many attempts are looked at together. */
 const restMillis = 5
 
+/** The most, while there is anything to look at: of a stop that was shorter than a look's sleep nothing is seen. */
+const mostRestMillis = 200
+
+/** A turn that comes later than this was kept from coming: no load that is bearable delays one so. */
+const lateMillis = 50
+
+/** All of it: what came meanwhile has not been read yet. */
+const giveBack = ({ progress }: Watched, now: number, millis: number): void => {
+  missed(progress.clocks, now, millis)
+  if (progress.failedAt !== undefined) progress.failedAt = Math.min(now, progress.failedAt + millis)
+}
+
 /** A watchdog, until its scope is closed. */
 export const makeWatchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
@@ -110,21 +126,29 @@ export const makeWatchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.
     entry.checkAt = found
     return undefined
   }
-  const due = (now: number): ReadonlyArray<Entry> =>
-    Array.from(entries).filter((entry) => entry.checkAt <= now && lookAt(entry, now) !== undefined)
+  const due = (now: number): ReadonlyArray<Entry> => {
+    const late: Array<Entry> = []
+    for (const entry of entries) if (entry.checkAt <= now && lookAt(entry, now) !== undefined) late.push(entry)
+    return late
+  }
 
   const round = Effect.gen(function* () {
     let next = Number.POSITIVE_INFINITY
     for (const { checkAt } of entries) if (checkAt < next) next = checkAt
-    const now = clock.currentTimeMillisUnsafe()
-    sleepsUntil = Math.max(next, lookedAt + restMillis)
+    const now = MonotonicClock.wholeMillis(clock)
+    sleepsUntil =
+      next === Number.POSITIVE_INFINITY
+        ? next
+        : Math.max(now, Math.min(Math.max(next, lookedAt + restMillis), now + mostRestMillis))
     const woken = Effect.callback<void>((resume) => {
       wake = () => resume(Effect.void)
     })
     yield* sleepsUntil === Number.POSITIVE_INFINITY
       ? woken
       : Effect.raceFirst(Effect.sleep(Math.max(0, sleepsUntil - now)), woken)
-    lookedAt = clock.currentTimeMillisUnsafe()
+    lookedAt = MonotonicClock.wholeMillis(clock)
+    const lost = lookedAt - sleepsUntil
+    if (lost >= lateMillis) for (const entry of entries) giveBack(entry, lookedAt, lost)
     const late = due(lookedAt)
     if (late.length === 0) return
     // Timers come before sockets: after a pause of our own process what was sent meanwhile is read first, so that no
@@ -140,7 +164,7 @@ export const makeWatchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.
   yield* Effect.forkScoped(Effect.forever(round))
 
   const arm = (entry: Entry): void => {
-    const found = look(entry.progress, entry.limits, entry.finishing(), clock.currentTimeMillisUnsafe())
+    const found = look(entry.progress, entry.limits, entry.finishing(), MonotonicClock.wholeMillis(clock))
     entry.checkAt = typeof found === "number" ? found : Number.NEGATIVE_INFINITY
     if (entry.checkAt < sleepsUntil) wake()
   }

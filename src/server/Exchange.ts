@@ -30,6 +30,11 @@ export interface Exchange {
   /** Called once when the exchange is over: its answer was sent, or its connection is gone. */
   readonly onClose: (listener: () => void) => void
   readonly onDrain: (listener: () => void) => void
+  /**
+   * What was written is to be taken: a client that takes nothing of it for so many milliseconds is cut off. It holds until
+   * all of it was taken.
+   */
+  readonly cutIfStuck: (millis: number) => void
 }
 
 /** Answers whole. */

@@ -36,6 +36,48 @@ const readBody = (request: IncomingMessage, response: ServerResponse, maxBytes: 
     return Effect.sync(body.stop)
   })
 
+/** How long a client that seems stuck is looked at once more, in milliseconds. */
+const lastLook = 1000
+
+/**
+ * Cuts off a client that takes nothing of what was written. Node asks the socket whether any of it was taken before it says
+ * that nothing happened; after our own process was stopped it says so at once, so that it is asked once more. What comes
+ * late then is no second silence: something was taken between the two.
+ */
+const makeStuckWatch = (response: ServerResponse): ((millis: number) => void) => {
+  let watched: { readonly millis: number; silentAt: number | undefined } | undefined
+  const look = (millis: number): number => Math.min(lastLook, millis / 2)
+  const begin = (): void => {
+    if (watched === undefined) return
+    watched.silentAt = undefined
+    response.setTimeout(Math.ceil(watched.millis - look(watched.millis)))
+  }
+  const silent = (): void => {
+    if (watched === undefined) return
+    const { millis, silentAt } = watched
+    const now = performance.now()
+    if (silentAt === undefined) {
+      watched.silentAt = now
+      response.setTimeout(Math.ceil(look(millis)))
+    } else if (now - silentAt > 1.5 * look(millis)) begin()
+    else response.destroy()
+  }
+  const taken = (): void => {
+    if (watched === undefined) return
+    watched = undefined
+    response.setTimeout(0)
+  }
+  // Before any other listener: what is written there may be too much again.
+  response.on("drain", taken)
+  return (millis) => {
+    if (watched !== undefined || response.writableFinished) return
+    // Without a listener Node would close the connection itself.
+    if (response.listenerCount("timeout") === 0) response.on("timeout", silent)
+    watched = { millis, silentAt: undefined }
+    begin()
+  }
+}
+
 /** Makes an exchange of a request and its response. */
 export const makeExchange = (
   request: IncomingMessage,
@@ -86,6 +128,7 @@ export const makeExchange = (
       if (response.closed) queueMicrotask(listener)
       else response.once("close", listener)
     },
-    onDrain: (listener) => void response.on("drain", listener)
+    onDrain: (listener) => void response.on("drain", listener),
+    cutIfStuck: makeStuckWatch(response)
   }
 }

@@ -1,10 +1,11 @@
 /**
  * The connections that read streams now: each is a cursor on the journal and a callback, with a heartbeat. There is no
- * queue between the journal and a connection; one that is full is left alone until it drains.
+ * queue between the journal and a connection: one that is full is left alone until it drains, and holds what is left of the
+ * one page that it was given. A client that takes nothing for too long is cut off, and can come back.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Envelope, View } from "../dialect/index.ts"
-import { Journal, type Reader, type ReaderSink } from "../journal/index.ts"
+import { Journal, makeFairTurns, type Reader, type ReaderSink } from "../journal/index.ts"
 import { RelayEvents } from "../relay/index.ts"
 import { encodeRetry } from "../sse/index.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -30,6 +31,8 @@ export interface FollowOptions {
   readonly heartbeat: string
   /** 0: none. */
   readonly heartbeatMillis: number
+  /** How long its client may take nothing of what there is, in milliseconds. */
+  readonly graceMillis: number
   /** It may be let go between two events, to come back. */
   readonly lettable: boolean
   /** Answer at once, before there is a frame. */
@@ -39,6 +42,20 @@ export interface FollowOptions {
   readonly onFirst: (note: string | undefined) => First
   /** Called after the terminal frame of a reader with a view, with what the view gives at its end. */
   readonly onEnd?: ((rest: string, note: string | undefined) => void) | undefined
+}
+
+/**
+ * How much of a page is written at once, in characters. What is given to a socket is copied, and stays until all of it was
+ * taken: a page at once is twice in memory for each reader that is slow.
+ */
+const pieceLength = 65_536
+
+/** The end of a piece of a text. A character of two halves is not torn. */
+const pieceEnd = (text: string, at: number): number => {
+  const end = at + pieceLength
+  if (end >= text.length) return text.length
+  const unit = text.charCodeAt(end - 1)
+  return unit >= 0xd800 && unit <= 0xdbff ? end - 1 : end
 }
 
 interface StreamReader {
@@ -64,11 +81,15 @@ export class Readers extends Context.Service<
       const { tell } = yield* RelayEvents
       const clock = yield* Clock.Clock
       const readers = new Set<StreamReader>()
+      const inTurn = makeFairTurns((run) => void setImmediate(run))
 
       const follow = (exchange: Exchange, options: FollowOptions): void => {
         let mode: First | undefined
         let closed = false
         let full = false
+        /** What is left to be written of a page, and whether nothing comes behind it. */
+        let rest = ""
+        let ending = false
         let beat: ReturnType<typeof setInterval> | undefined
 
         const close = (): void => {
@@ -83,12 +104,37 @@ export class Readers extends Context.Service<
           const first = options.onFirst(reader?.note())
           if (first._tag === "Stream" && options.heartbeatMillis > 0) {
             beat = setInterval(() => {
-              if (!full) full = !exchange.write(options.heartbeat)
+              // In the middle of an event is no place for it.
+              if (full || rest !== "" || exchange.write(options.heartbeat)) return
+              full = true
+              exchange.cutIfStuck(options.graceMillis)
             }, options.heartbeatMillis)
           }
           return first
         }
-        const write = (text: string): boolean => text === "" || exchange.write(text)
+        /** Writes what is left as far as there is room; `true` when it is all written, and there is room for more. */
+        const pour = (): boolean => {
+          // Nearly all that comes is one piece.
+          for (let at = 0; rest !== ""; ) {
+            const end = pieceEnd(rest, at)
+            full = !exchange.write(at === 0 && end === rest.length ? rest : rest.slice(at, end))
+            at = end
+            if (at === rest.length) rest = ""
+            else if (full) rest = rest.slice(at)
+            if (full) break
+          }
+          if (full) exchange.cutIfStuck(options.graceMillis)
+          if (rest !== "") return false
+          if (ending) finish()
+          return !full
+        }
+        const finish = (): void => {
+          const now = mode
+          if (now?._tag === "Stream") exchange.end()
+          else if (now?._tag === "View") options.onEnd?.(now.view.end(), reader?.note())
+          exchange.cutIfStuck(options.graceMillis)
+          queueMicrotask(close)
+        }
 
         const sink: ReaderSink = {
           onFrames: (frames, _last, terminal) => {
@@ -99,15 +145,13 @@ export class Readers extends Context.Service<
                 queueMicrotask(close)
                 return false
               case "Stream":
-                full = !write(frames)
-                if (terminal) exchange.end()
+                rest = frames
                 break
               case "View":
-                full = !write(now.view.push(frames))
-                if (terminal) options.onEnd?.(now.view.end(), reader?.note())
+                rest = now.view.push(frames)
             }
-            if (terminal) queueMicrotask(close)
-            return !full
+            ending = terminal
+            return pour()
           },
           onFault: (fault) => {
             // What was committed is not all that there is: nobody may take this for a whole answer.
@@ -119,7 +163,9 @@ export class Readers extends Context.Service<
         const handle: StreamReader = {
           lettable: options.lettable,
           letGo: (retryMillis) => {
-            if (mode?._tag === "Stream") {
+            // In the middle of an event there is nothing to be said any more.
+            if (rest !== "") exchange.destroy()
+            else if (mode?._tag === "Stream") {
               exchange.write(encodeRetry(retryMillis))
               exchange.end()
             }
@@ -132,7 +178,11 @@ export class Readers extends Context.Service<
         reader = journal.follow(options.id, options.after, sink)
         exchange.onDrain(() => {
           full = false
-          reader?.resume()
+          if (rest === "") return void (!closed && reader?.resume())
+          // A fast reader takes all of a long event in one go: others come between its pieces.
+          inTurn(() => {
+            if (!closed && !full && pour()) reader?.resume()
+          })
         })
         exchange.onClose(close)
       }

@@ -12,8 +12,8 @@ import type { Exchange } from "./Exchange.ts"
 import { type BodyFault, makeBody } from "./RequestBodyNode.ts"
 import type { RouteShown } from "./Route.ts"
 
-/** How much is written ahead of a slow client, in pieces: then the reader is left alone until it drains. */
-const piecesAhead = 16
+/** How much is written ahead of a slow client, in bytes: then the reader is left alone until it drains. */
+const bytesAhead = 65_536
 
 const encoder = new TextEncoder()
 
@@ -53,16 +53,25 @@ const makeExchange = (
   let closes: ReadonlyArray<() => void> = []
   let sent = false
   let over = false
+  let waiting = 0
+  /** How long a client may take nothing, while it is watched for that. */
+  let patience: { readonly millis: number; timer: ReturnType<typeof setTimeout> } | undefined
 
   const close = (): void => {
     if (over) return
     over = true
+    clearTimeout(patience?.timer)
     for (const listener of closes) listener()
   }
   const offered = Stream.fromQueue(body).pipe(
-    Stream.tap(() =>
+    Stream.tap(({ length }) =>
       Effect.sync(() => {
-        if (Queue.sizeUnsafe(body) < piecesAhead) for (const listener of drains) listener()
+        waiting -= length
+        if (patience !== undefined) {
+          clearTimeout(patience.timer)
+          patience = waiting > 0 ? patienceOf(patience.millis) : undefined
+        }
+        if (waiting < bytesAhead) for (const listener of drains) listener()
       })
     ),
     Stream.ensuring(Effect.sync(close))
@@ -72,6 +81,12 @@ const makeExchange = (
     sent = true
     onHead(HttpServerResponse.stream(offered, { status, headers: { ...own, ...headers } }))
   }
+  const offer = (text: string): void => {
+    const bytes = encoder.encode(text)
+    waiting += bytes.length
+    Queue.offerUnsafe(body, bytes)
+  }
+  const patienceOf = (millis: number) => ({ millis, timer: setTimeout(() => exchange.destroy(), millis) })
   const exchange: Exchange = {
     method: request.method,
     path: mark < 0 ? request.url : request.url.slice(0, mark),
@@ -87,11 +102,11 @@ const makeExchange = (
     flush: () => {},
     write: (text) => {
       if (over) return true
-      Queue.offerUnsafe(body, encoder.encode(text))
-      return Queue.sizeUnsafe(body) < piecesAhead
+      offer(text)
+      return waiting < bytesAhead
     },
     end: (text) => {
-      if (text !== undefined && text !== "") Queue.offerUnsafe(body, encoder.encode(text))
+      if (text !== undefined && text !== "") offer(text)
       Queue.endUnsafe(body)
     },
     destroy: () => {
@@ -107,6 +122,9 @@ const makeExchange = (
     },
     onDrain: (listener) => {
       drains = [...drains, listener]
+    },
+    cutIfStuck: (millis) => {
+      if (patience === undefined && !over && waiting > 0) patience = patienceOf(millis)
     }
   }
   return { exchange, left: close }

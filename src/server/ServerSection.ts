@@ -37,6 +37,11 @@ const schema = section({
   origins: withDefault(list(Origin), [], "Origins of web pages that may call the relay from a browser."),
   shutdownGrace: withDefault(Millis, "30 seconds", "How long running answers may go on after a signal to stop."),
   heartbeat: withDefault(MillisOrNone, "15 seconds", 'How often a comment is sent to readers; "0 seconds" is never.'),
+  readerGrace: withDefault(
+    Millis,
+    "60 seconds",
+    "How long a reader may take nothing of what there is before its connection is cut. It can come back."
+  ),
   maxBodyBytes: withDefault(integer(1), 10_485_760, "The largest request body, in bytes."),
   debug: withDefault(flag, false, "Shows clients the details of errors. Not for production.")
 })

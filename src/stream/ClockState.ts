@@ -26,11 +26,11 @@ export interface ClockLimits {
 export interface ClockState {
   /** What is waited for: any answer, the first content, or the next. */
   phase: "headers" | "firstContent" | "idle"
-  /** When this attempt began, the time that it was held left out. */
+  /** When this attempt began, the time that it was held or missed left out. */
   startedAt: number
   /** When the whole began, for `total`: earlier than `startedAt` where there were attempts before this one. */
   readonly totalFrom: number
-  /** When the last content came, the time that it was held since left out. */
+  /** When the last content came, the time that it was held or missed since left out. */
   lastContentAt: number
   /** Since when the consumer is waited for, and not the source: all but `total` stand still. */
   heldAt: number | undefined
@@ -81,6 +81,17 @@ export const release = (state: ClockState, now: number): void => {
   state.startedAt += now - state.heldAt
   state.lastContentAt += now - state.heldAt
   state.heldAt = undefined
+}
+
+/**
+ * For so long until now it was not looked at what the source has sent: the process was stopped, or its event loop was
+ * blocked. That is no silence of the source's: no clock ran, but for `total`.
+ */
+export const missed = (state: ClockState, now: number, millis: number): void => {
+  // While the consumer is waited for they stand still anyway.
+  if (state.heldAt !== undefined) return
+  state.startedAt = Math.min(now, state.startedAt + millis)
+  state.lastContentAt = Math.min(now, state.lastContentAt + millis)
 }
 
 const never: ClockRunning = { _tag: "Running", checkAt: Infinity }

@@ -16,6 +16,7 @@ describe("defaults", () => {
         origins: [],
         shutdownGrace: 30_000,
         heartbeat: 15_000,
+        readerGrace: 60_000,
         maxBodyBytes: 10_485_760,
         debug: false
       },

@@ -40,6 +40,7 @@ describe("values", () => {
     ],
     ["server.shutdownGrace", duration, ["200 millis", "1.5 seconds", "24 days"]],
     ["server.heartbeat", duration.filter((value) => value !== "0 seconds"), ["0 seconds", "0 millis", "1 second"]],
+    ["server.readerGrace", duration, ["1 second"]],
     ["server.maxBodyBytes", [0, ...count], [1]],
     ["server.debug", ["true", 1, null], [true, false]],
     ["chat.model", ["", 5, long], [null, "gpt-5"]],

@@ -45,6 +45,17 @@ describe("without running a relay", () => {
     assert.notInclude(stderr, "quiet-river", "S5: what is known to be secret, whatever it looks like")
   })
 
+  it("S19: what Node warns of is a log line, redacted, and that it finds a module experimental is none", async () => {
+    const { code, stderr, stdout } = await startNode("test/cli/warns.ts", [], {}, undefined, []).ended
+    assert.deepStrictEqual([code, stdout], [0, ""])
+    const lines = stderr.trim().split("\n")
+    assert.lengthOf(lines, 1)
+    const line = JSON.parse(lines[0]!)
+    assert.deepInclude(line, { level: "warning", event: "relay_log" })
+    assert.match(line.error, /^MaxListenersExceededWarning: something of /)
+    assert.notInclude(stderr, "hunter2")
+  })
+
   it("--help and --version print to stdout", async () => {
     const [help, version, inCommand] = await Promise.all([
       runNode(main, ["--help"]),

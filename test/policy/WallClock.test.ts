@@ -1,6 +1,6 @@
 /** What has passed is measured by the monotonic clock: somebody sets the time, and no policy notices. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { DoRequestFailed } from "effect-resilience/errors"
 import {
   AdaptiveLimit,
@@ -16,27 +16,11 @@ import {
 } from "effect-resilience/policy"
 import { StreamClocks } from "effect-resilience/stream"
 import { TestClock } from "effect/testing"
+import { withSteps } from "../support/clocks.ts"
 import { failure } from "./kit/retries.ts"
 
 const hour = 3_600_000
 const down = Effect.fail(new DoRequestFailed({}))
-
-/** Runs a program whose wall clock can be set: `step` moves it, and no time passes. */
-const withSteps = <A, E>(program: (step: (millis: number) => void) => Effect.Effect<A, E>) =>
-  Effect.gen(function* () {
-    const clock = yield* Clock.Clock
-    let ahead = 0
-    const now = () => clock.currentTimeMillisUnsafe() + ahead
-    const stepped: Clock.Clock = Object.create(clock, {
-      currentTimeMillisUnsafe: { value: now },
-      currentTimeMillis: { value: Effect.sync(now) },
-      currentTimeNanosUnsafe: { value: () => BigInt(now()) * 1_000_000n }
-    })
-    const step = (millis: number) => {
-      ahead += millis
-    }
-    return yield* Effect.provideService(program(step), Clock.Clock, stepped)
-  })
 
 for (const [direction, by] of [
   ["forward", hour],

@@ -5,7 +5,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import type { ServerResponse } from "node:http"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
-import { contentOf, read } from "../support/sse.ts"
+import { contentOf, open, read } from "../support/sse.ts"
 import { words } from "../support/upstreamText.ts"
 import { startWireUpstream, streaming, type WireUpstream } from "../support/wireUpstream.ts"
 
@@ -16,13 +16,15 @@ type Delta = { readonly [field: string]: unknown }
 
 /** What the upstream says over and over. */
 let delta: (text: string) => Delta
+let event: Delta = {}
+let length = piece
 let wire: WireUpstream
 let backup: FaultServer
 let relay: RunningRelay
 
 /** Writes for ever, as fast as it is read. */
 const pour = (response: ServerResponse): void => {
-  const frame = `data: ${JSON.stringify({ choices: [{ index: 0, delta: delta("x".repeat(piece)), finish_reason: null }] })}\n\n`
+  const frame = `data: ${JSON.stringify({ ...event, choices: [{ index: 0, delta: delta("x".repeat(length)), finish_reason: null }] })}\n\n`
   const write = (): void => {
     while (!response.closed && response.write(frame)) {
       // until it is full
@@ -37,7 +39,8 @@ beforeAll(async () => {
   wire = await startWireUpstream(({ response }) => pour(response))
   backup = await startFaultServer()
   relay = await startRelay({
-    timeouts: { headers: "5 seconds", firstContent: "5 seconds", idle: "5 seconds", total: "8 seconds" },
+    timeouts: { headers: "5 seconds", firstContent: "5 seconds", idle: "5 seconds", total: "30 seconds" },
+    breaker: { minimum: 1000 },
     channels: [channelOf("wire", wire.url, { priority: 1, models: ["m"] }), channelOf("b", backup.url)]
   })
 })
@@ -99,4 +102,78 @@ describe("an answer that is too long", () => {
     assert.isAtMost(text.length, bound + 2 * piece)
     await over(before + 1)
   })
+})
+
+describe("S2: what is kept counts, and not what is understood", () => {
+  const junk = 64 * 1024
+  const y = "y".repeat(junk)
+  const kinds: ReadonlyArray<readonly [string, (text: string) => Delta, Delta]> = [
+    ["the event", (content) => ({ content }), { unknown: y }],
+    ["the delta", (content) => ({ content, unknown: y }), {}],
+    [
+      "many fields",
+      (content) => ({ content }),
+      Object.fromEntries(Array.from({ length: 6000 }, (_, n) => [`f${n}`, n]))
+    ],
+    [
+      "a tool call",
+      (text) => ({
+        tool_calls: [{ index: 0, id: "c", type: "function", function: { name: "f", arguments: text }, unknown: y }]
+      }),
+      {}
+    ]
+  ]
+  const during = async (make: (text: string) => Delta, beside: Delta, body: () => Promise<void>): Promise<void> => {
+    delta = make
+    event = beside
+    length = 1
+    await body().finally(() => {
+      event = {}
+      length = piece
+    })
+  }
+
+  it.each(kinds)(
+    "S2: unknown fields of %s, streaming: the error frame, with no more than the bound",
+    (_, make, beside) =>
+      during(make, beside, async () => {
+        const before = wire.calls.length
+        const { text } = await read(`${relay.url}/v1/chat/completions`, { body: completion(true) })
+        assert.include(text.slice(-1000), '"code":"read_response_body_failed"')
+        assert.notInclude(text.slice(-1000), "[DONE]")
+        assert.isAtLeast(text.length, bound / 2)
+        assert.isAtMost(text.length, 1.25 * bound)
+        await over(before + 1)
+      })
+  )
+
+  it.each(kinds)("S2: unknown fields of %s, whole: 502 in the envelope, without any of it", (_, make, beside) =>
+    during(make, beside, async () => {
+      const before = wire.calls.length
+      const { status, text } = await read(`${relay.url}/v1/chat/completions`, { body: completion(false) })
+      assert.strictEqual(status, 502, text.slice(0, 200))
+      assert.include(text, '"code":"read_response_body_failed"')
+      assert.isBelow(text.length, 1000)
+      await over(before + 1)
+    })
+  )
+
+  it("S2: the usual envelope of a token does not count against it: 40,000 tokens with their alternatives pass", () =>
+    during(
+      (content) => ({ content }),
+      {
+        id: "chatcmpl-1",
+        object: "chat.completion.chunk",
+        created: 1,
+        model: "m",
+        system_fingerprint: "z".repeat(1000)
+      },
+      async () => {
+        const live = await open(`${relay.url}/v1/chat/completions`, { body: completion(true) })
+        let read = 0
+        await live.until(() => (read = live.events.length) >= 20_000)
+        assert.isAtLeast(read, 20_000)
+        live.cut()
+      }
+    ))
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type AnswerEncoder, type Delta, nothing, openaiClient, type Payload, type Seam } from "#src/dialect/index"
-import { DoRequestFailed, EmptyResponse, StreamTruncated } from "effect-resilience/errors"
+import { DoRequestFailed, EmptyResponse, ReadResponseBodyFailed, StreamTruncated } from "effect-resilience/errors"
+import { maxEnvelope, maxSaid, maxText } from "#src/relay/AnswerLength"
 import { Machine } from "#src/relay/Machine"
 import * as fc from "fast-check"
 
@@ -113,6 +114,81 @@ describe("Machine", () => {
     it.each(table)("%s", (_name, run, expected) => {
       const verdict = run(make().machine) as { readonly _tag: string; readonly error?: { readonly _tag: string } }
       assert.strictEqual(verdict.error === undefined ? verdict._tag : `${verdict._tag}:${verdict.error._tag}`, expected)
+    })
+  })
+
+  describe("S2: what an attempt says is bounded, shown or not", () => {
+    const native = { from: "openai", raw: {} } as const
+    const broken = (verdict: { readonly _tag: string; readonly error?: unknown }) =>
+      verdict._tag === "Broken" && verdict.error instanceof ReadResponseBodyFailed
+
+    it("S2: before the first content another attempt may do better, and begins at nothing", () => {
+      const { machine, shown } = make()
+      const role = { ...nothing, ...native }
+      const verdicts = Array.from({ length: 9 }, () => machine.step(role, maxText / 8))
+      assert.deepStrictEqual(verdicts.map(broken), [...Array.from({ length: 8 }, () => false), true])
+      assert.deepStrictEqual(shown, [])
+      assert.isFalse(machine.full)
+      machine.begin("m")
+      for (let n = 0; n < 8; n++) assert.strictEqual(machine.step(role, maxText / 8)._tag, "Going")
+      assert.strictEqual(machine.step(text("a"), 100)._tag, "Going")
+    })
+
+    it("S2: what is not shown counts against what is heard, and a continuation hears anew", () => {
+      const { machine } = make()
+      machine.step(text("a"), 10)
+      let events = 0
+      while (machine.step(nothing, 1_000_000)._tag === "Going") events++
+      assert.strictEqual(events, Math.floor((maxSaid - 10) / 1_000_000))
+      assert.isTrue(machine.full)
+    })
+
+    it("S2: JSON that waits to be whole is no longer than an answer may be, unknown fields included", () => {
+      const shown: Array<Payload> = []
+      const machine = new Machine({
+        encoder,
+        choices: 1,
+        inputEstimate: () => 7,
+        atOnce: true,
+        output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: () => {} }
+      })
+      machine.begin("m")
+      let events = 0
+      while (shown.length === 0 && events < 1000) {
+        machine.step(text("1"), 65_536)
+        events++
+      }
+      assert.isAtMost(events, 1 + maxText / (65_536 - maxEnvelope))
+    })
+
+    it("S2: whoever takes an answer up counts what is kept of it", () => {
+      const { machine } = make()
+      const replayed = { ...encoder.resume([]), text: "a", begun: true }
+      machine.restore(replayed, { costs: [], finish: undefined }, { length: 10, beyond: maxText - 1 })
+      assert.strictEqual(machine.step(text("b"), 10)._tag, "Going")
+      assert.isTrue(broken(machine.step(text("c"), 10)))
+      const full = make().machine
+      full.restore(replayed, { costs: [], finish: undefined }, { length: maxSaid + 1, beyond: 0 })
+      assert.isTrue(broken(full.step(text("b"), 10)))
+      assert.isTrue(full.full)
+    })
+
+    it("S2: an upstream's own words on the usage stand in notes, so that long ones are left out", () => {
+      const usage = (said: string): Delta["usage"] => ({
+        inputTokens: 1,
+        outputTokens: 1,
+        estimated: false,
+        native: { from: "openai", raw: { said } }
+      })
+      for (const [said, size, is] of [
+        ["short", 10_000, true],
+        ["x".repeat(10_000), 10_100, false]
+      ] as const) {
+        const { machine } = make()
+        machine.step(text("a"))
+        machine.step(delta({ usage: usage(said) }), size)
+        assert.strictEqual(machine.costs()[0]?.usage?.native !== undefined, is)
+      }
     })
   })
 

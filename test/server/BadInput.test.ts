@@ -72,6 +72,28 @@ describe("bodies", () => {
       ...both(text("[".repeat(90_000)), "bad_request_body")
     ])
   )
+  it("S17: that hold more than can be looked at in a turn are bad_request_body, and say how much that is", async () => {
+    const large = await startRelay({ channels: [channelOf("a", server.url, { keys: [secret] })] })
+    const fields = (count: number) => Array.from({ length: count }, (_, n) => `"k${n}":1`).join()
+    const [many, wide, list] = await Promise.all(
+      [
+        `{"model":"m","messages":[${Array.from({ length: 30 }, () => `{${fields(4000)}}`).join()}]}`,
+        `{"model":"m","messages":[],"x":{${fields(4097)}}}`,
+        `{"model":"m","messages":[],"x":[${"1,".repeat(100_000)}1]}`
+      ].map((body) => read(`${large.url}${dialect}`, text(body)))
+    )
+    for (const one of [many, wide, list]) assert.strictEqual(one!.status, 400)
+    assert.include(many!.text, "more than 100000 values")
+    assert.include(list!.text, "more than 100000 values")
+    assert.include(wide!.text, "more than 4096 fields")
+    const { text: said } = await read(
+      `${large.url}${dialect}`,
+      text(`{"model":"m","messages":[],"x":{${fields(4096)}}}`)
+    )
+    assert.notInclude(said, "4096")
+    await large.close()
+  })
+
   it("that are 64 deep are read", async () => {
     const { status } = await read(`${relay.url}${dialect}`, text(`{"model":"unknown","messages":[],"x":${deep(63)}}`))
     assert.strictEqual(status, 400)

@@ -26,16 +26,17 @@ export interface Running {
   readonly ended: Promise<Ended>
 }
 
-/** Starts `file` (relative to the checkout, which is also where it runs unless `cwd` says other) with its sources, and with nothing of our environment but the path. */
+/** Starts `file` (relative to the checkout, which is also where it runs unless `cwd` says other) with its sources, and with nothing of our environment but the path. `flags` are Node's. */
 export const startNode = (
   file: string,
   args: ReadonlyArray<string> = [],
   environment: { readonly [name: string]: string } = {},
-  cwd: string = root
+  cwd: string = root,
+  flags: ReadonlyArray<string> = ["--disable-warning=ExperimentalWarning"]
 ): Running => {
   const child = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", "--conditions=effect-resilience-source", join(root, file), ...args],
+    [...flags, "--conditions=effect-resilience-source", join(root, file), ...args],
     { cwd, env: { PATH: process.env["PATH"], ...environment }, stdio: ["ignore", "pipe", "pipe"] }
   )
   let stdout = ""

@@ -34,7 +34,7 @@ import {
   endBlock,
   kindOfBlock,
   nothingWritten,
-  readWritten,
+  Replay,
   type Written
 } from "./Written.ts"
 
@@ -68,6 +68,7 @@ const isBareText = (raw: Raw, delta: JsonObject): boolean => {
 class MessageEncoder implements AnswerEncoder {
   private readonly identity: AnswerIdentity
   private written: Written = nothingWritten()
+  private replay: Replay | undefined
   /** The blocks of the upstream that is heard, by its own numbers. */
   private readonly upstream = new Map<unknown, Block>()
 
@@ -76,9 +77,10 @@ class MessageEncoder implements AnswerEncoder {
   }
 
   resume(payloads: Iterable<Payload>): Replayed {
-    const { replayed, written } = readWritten(payloads)
-    this.written = written
-    return replayed
+    this.replay ??= new Replay()
+    for (const payload of payloads) this.replay.read(payload)
+    this.written = this.replay.written
+    return this.replay.result()
   }
 
   open(model: string): ReadonlyArray<Payload> {

@@ -91,8 +91,8 @@ const textIn = (object: JsonObject, field: string): string => {
   return typeof value === "string" ? value : ""
 }
 
-/** Reads events of ours back. */
-class Replay {
+/** Reads events of ours back, one after the other. */
+export class Replay {
   readonly written = nothingWritten()
   private text = ""
   private tokenCount = 0
@@ -201,13 +201,4 @@ class Replay {
       this.tokenCount++
     }
   }
-}
-
-/** Reads what committed events say. */
-export const readWritten = (
-  payloads: Iterable<Payload>
-): { readonly written: Written; readonly replayed: Replayed } => {
-  const replay = new Replay()
-  for (const payload of payloads) replay.read(payload)
-  return { written: replay.written, replayed: replay.result() }
 }

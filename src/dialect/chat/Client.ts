@@ -74,12 +74,20 @@ const contentIn = (data: string): string => {
   return isObject(parsed) && typeof parsed["content"] === "string" ? parsed["content"] : ""
 }
 
-const replay = (payloads: Iterable<Payload>): Replayed => {
-  let text = ""
-  let tokenCount = 0
-  let beside = 0
-  let begun = false
-  let ended = false
+const nothingShown: Replayed = {
+  text: "",
+  tokenCount: 0,
+  beside: 0,
+  reasoning: 0,
+  begun: false,
+  sealed: false,
+  called: false,
+  finish: undefined,
+  ended: false
+}
+
+const replay = (before: Replayed, payloads: Iterable<Payload>): Replayed => {
+  let { beside, begun, ended, text, tokenCount } = before
   for (const { data, event } of payloads) {
     if (event === "done" || event === "error") ended = true
     else if (event === "reasoning") {
@@ -91,12 +99,17 @@ const replay = (payloads: Iterable<Payload>): Replayed => {
       begun = true
     }
   }
-  return { text, tokenCount, beside, reasoning: beside, begun, sealed: false, called: false, finish: undefined, ended }
+  return { ...before, text, tokenCount, beside, reasoning: beside, begun, ended }
+}
+
+const makeResume = (): AnswerEncoder["resume"] => {
+  let shown = nothingShown
+  return (payloads) => (shown = replay(shown, payloads))
 }
 
 const encoder = (identity: AnswerIdentity): AnswerEncoder => ({
   // Nothing of what is written depends on what was.
-  resume: replay,
+  resume: makeResume(),
   open: (model) => [
     event("init", { request_id: identity.requestId, stream_id: identity.streamId, status: "started", model })
   ],

@@ -84,14 +84,14 @@ export const openaiUsage = (usage: Usage): JsonObject => {
 }
 
 /** What our own events show. */
-const replay = (
-  payloads: Iterable<Payload>,
-  foreign: ForeignPieces
-): {
+interface Shown {
   readonly replayed: Replayed
   readonly model: string | undefined
   readonly introduced: ReadonlySet<number>
-} => {
+}
+
+/** Reads our own events, part by part. */
+const makeReplay = (foreign: ForeignPieces): ((payloads: Iterable<Payload>) => Shown) => {
   let text = ""
   let tokenCount = 0
   let beside = 0
@@ -105,13 +105,13 @@ const replay = (
   const introduced = new Set<number>()
   const calls = makeCalls()
   const held = { of: undefined, value: "" }
-  for (const event of payloads) {
+  const read = (event: Payload): void => {
     if (event.data === terminator || isOpenAIError(event)) {
       ended = true
-      continue
+      return
     }
     const chunk = parseJson(event.data)
-    if (!isObject(chunk)) continue
+    if (!isObject(chunk)) return
     begun = true
     if (typeof chunk["model"] === "string") model = chunk["model"]
     const choices = choicesOf(chunk)
@@ -144,7 +144,14 @@ const replay = (
       if (typeof choice["finish_reason"] === "string") finish = readFinish(choice["finish_reason"])
     }
   }
-  return { replayed: { text, tokenCount, beside, reasoning, begun, sealed, called, finish, ended }, model, introduced }
+  return (payloads) => {
+    for (const event of payloads) read(event)
+    return {
+      replayed: { text, tokenCount, beside, reasoning, begun, sealed, called, finish, ended },
+      model,
+      introduced
+    }
+  }
 }
 
 /** Writes an answer as chunks of a chat completion. */
@@ -155,6 +162,7 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
   const tail = identity.includeUsage ? ',"usage":null}' : "}"
   let head = chunkHead(id, created, "")
   let begun = false
+  let replay: ReturnType<typeof makeReplay> | undefined
   // The choices that have their role: `begin` writes the first one's.
   const introduced = new Set([0])
   const foreign = makeForeignPieces((index) => callIdOf(identity.streamId, 0, index))
@@ -199,7 +207,8 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
 
   return {
     resume: (payloads) => {
-      const { model, introduced: known, replayed } = replay(payloads, foreign)
+      replay ??= makeReplay(foreign)
+      const { model, introduced: known, replayed } = replay(payloads)
       if (model !== undefined) head = chunkHead(id, created, model)
       begun = replayed.begun
       for (const index of known) introduced.add(index)

@@ -50,6 +50,9 @@ type Text = string | undefined
 
 const headOf = (text: Text): NoteHead | undefined => (text === undefined ? undefined : headOfNote(text))
 
+/** From here on, in characters, a body is read in a turn of its own: what comes before and behind it is work too. */
+const largeBody = 65_536
+
 /** A header that clients take. */
 const maxDropped = 4096
 
@@ -108,12 +111,12 @@ export const generateRoutes: Effect.Effect<
       yield* checkMediaType(exchange, ["application/json"])
       body = yield* exchange.body(server.maxBodyBytes)
     }
-    return yield* Effect.fromResult(
-      dialect.parse(
-        { parameter, query: queryOf(exchange.query), headers: headersOf(exchange, dialect.looksAt), body },
-        rules()
-      )
-    )
+    const asking = { parameter, query: queryOf(exchange.query), headers: headersOf(exchange, dialect.looksAt), body }
+    if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, rules()))
+    yield* Effect.yieldNow
+    const request = yield* Effect.fromResult(dialect.parse(asking, rules()))
+    yield* Effect.yieldNow
+    return request
   })
 
   /** What is sent before the frames, and how they are shown, once there is a first one. */
@@ -146,6 +149,7 @@ export const generateRoutes: Effect.Effect<
       requestId: exchange.requestId,
       heartbeat: dialect.heartbeat,
       heartbeatMillis: server.heartbeat,
+      graceMillis: server.readerGrace,
       lettable: dialect.lettable,
       eager: false,
       envelope: dialect.failure,

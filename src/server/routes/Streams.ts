@@ -96,6 +96,7 @@ const make = Effect.gen(function* () {
         requestId: exchange.requestId,
         heartbeat: (clientDialectNamed(position.record.dialect) ?? clientDialects.chat).heartbeat,
         heartbeatMillis: server.heartbeat,
+        graceMillis: server.readerGrace,
         // Clients of a vendor's dialect do not come back by themselves: they would take the end for the answer's.
         lettable: as.lettable,
         eager: true,

@@ -1,0 +1,12 @@
+/** A command that Node warns of. */
+import { Effect } from "effect"
+import { runMain } from "#src/cli/Process"
+
+runMain(
+  Effect.gen(function* () {
+    process.emitWarning("SQLite is an experimental feature and might change at any time", "ExperimentalWarning")
+    process.emitWarning("something of sk-hunter2hunter2hunter2 leaks", "MaxListenersExceededWarning")
+    yield* Effect.sleep(20)
+    return 0
+  })
+)
