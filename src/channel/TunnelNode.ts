@@ -124,12 +124,14 @@ export class TunnelAgent extends Https.Agent {
       const secure = Tls.connect({ ...(options as Tls.ConnectionOptions), host, socket })
       canEnd(() => secure.destroy(stopped()))
       const failed = (error: Error): void => {
+        secure.off("close", closed)
         secure.destroy()
         fail(error)
       }
-      secure.once("error", failed)
+      const closed = (): void => fail(Object.assign(new Error("closed"), { code: "ECONNRESET" }))
+      secure.once("error", failed).once("close", closed)
       secure.once("secureConnect", () => {
-        secure.off("error", failed)
+        secure.off("error", failed).off("close", closed)
         canEnd(undefined)
         created(null, secure)
       })

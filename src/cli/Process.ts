@@ -4,7 +4,7 @@
 import { Effect, Exit, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import process from "node:process"
-import { redactText } from "../errors/index.ts"
+import { makeSecrets, redactText } from "../errors/index.ts"
 import { type EventLevel, lineOf } from "../telemetry/index.ts"
 
 /** The version of this package. */
@@ -75,9 +75,15 @@ const logLine = (level: EventLevel, event: string, fields: { readonly [name: str
   process.stderr.write(`${lineOf({ timestamp: new Date().toISOString(), level, event, fields })}\n`)
 }
 
+/** What is secret to this process: where it crashes, no Layer is left that knows it. */
+const secrets = makeSecrets()
+
+/** Tells the process what is secret: the line that it prints when it crashes holds none of it. */
+export const keepSecret = (values: Iterable<string>): Effect.Effect<void> => Effect.sync(() => secrets.know(values))
+
 const logFatal = (event: string, error: unknown): void => {
   const text = error instanceof Error ? (error.stack ?? String(error)) : String(error)
-  logLine("fatal", event, { class: "defect", code: "internal_error", error: redactText(text) })
+  logLine("fatal", event, { class: "defect", code: "internal_error", error: redactText(secrets.mask(text)) })
 }
 
 /**

@@ -6,7 +6,7 @@ import { createServer } from "node:net"
 import { serve, type ServeError, type ServerOptions, ServerSection, storeLayer } from "../server/index.ts"
 import { banner } from "./Banner.ts"
 import type { Configuration } from "./Configuration.ts"
-import { packageVersion, printErr, printOut, stopSignal, surviveHangup } from "./Process.ts"
+import { keepSecret, packageVersion, printErr, printOut, stopSignal, surviveHangup } from "./Process.ts"
 
 const isTaken = ({ host, port }: ServerOptions): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
@@ -54,6 +54,7 @@ const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration) {
 export const runRelay = (configuration: Configuration, notes: ReadonlyArray<string> = []): Effect.Effect<number> =>
   Effect.scoped(
     Effect.gen(function* () {
+      yield* keepSecret(configuration.settings.secrets.current)
       const signal = yield* stopSignal
       yield* surviveHangup
       const server = yield* Effect.raceFirst(serveInTurn(configuration), Effect.as(signal, undefined))

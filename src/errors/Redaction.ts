@@ -138,6 +138,22 @@ const secretKey =
 /** Whether what stands under a name is secret: a header, a field. */
 export const isSecretName = (name: string): boolean => secretKey.test(name)
 
+/**
+ * The names of fields that were asked about, and whether each is a secret's.
+ *
+ * HOT: a line of the log has some fifteen names, always the same. To look at each anew is half of what a line costs.
+ */
+const fieldNames = new Map<string, boolean>()
+const mostFieldNames = 1_000
+
+const isSecretField = (name: string): boolean => {
+  const known = fieldNames.get(name)
+  if (known !== undefined) return known
+  const secret = isSecretName(name)
+  if (fieldNames.size < mostFieldNames && plainName.test(name)) fieldNames.set(name, secret)
+  return secret
+}
+
 /** How far `redactValue` looks into a value. */
 export interface RedactOptions {
   /** The deepest level that is shown. Default 8. */
@@ -178,6 +194,26 @@ const plainName = /^[A-Za-z_]{1,24}$/
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
 
+/**
+ * Short texts in which nothing was found, such as `gpt-4.1`.
+ *
+ * HOT: the model stands in each line of the log, and to look through its name costs a microsecond each time.
+ */
+const harmless = new Set<string>()
+const shortText = 64
+const mostHarmless = 1_000
+
+const redactShort = (text: string): string => {
+  if (text.length > shortText) return redactText(text)
+  if (harmless.has(text)) return text
+  const out = redactText(text)
+  if (out !== text) return out
+  // Names may be anybody's: the set stays small.
+  if (harmless.size >= mostHarmless) harmless.clear()
+  harmless.add(text)
+  return text
+}
+
 type Mask = (text: string) => string
 
 const maskMost = (text: string, mask: Mask, most: number): string => mask(excerpt(text, most * beforeMasking))
@@ -194,7 +230,8 @@ const redactAt = (
 ): unknown => {
   if (typeof value === "string") {
     const known = maskMost(value, mask, maxText)
-    return oneWord.test(known) && !keyShape.test(known) ? known : redactText(excerpt(known, maxText))
+    if (oneWord.test(known)) return keyShape.test(known) ? redactText(known) : known
+    return redactShort(excerpt(known, maxText))
   }
   if (typeof value === "symbol" || typeof value === "function") return `<${typeof value}>`
   if (typeof value !== "object" || value === null) return value
@@ -210,8 +247,9 @@ const redactAt = (
   if (value instanceof Set) return Array.from(value, inside)
   const fields: { [key: string]: unknown } = {}
   const put = (key: string, item: unknown): void => {
-    const name = plainName.test(key) ? key : redactMost(key, mask, maxText)
-    const shown = isSecretName(key) && item !== undefined && item !== null ? redacted : inside(item)
+    const shown = isSecretField(key) && item !== undefined && item !== null ? redacted : inside(item)
+    // What is remembered is plain.
+    const name = fieldNames.has(key) || plainName.test(key) ? key : redactMost(key, mask, maxText)
     // Only this one name would be taken for something else than a field.
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
     else fields[name] = shown

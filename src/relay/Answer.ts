@@ -205,7 +205,8 @@ export class Answer {
   private restore({ goneSince, kept, note, pursuit, replayed }: Restored): void {
     this.machine.restore(replayed, note, kept)
     this.trail.push(...note.trail)
-    for (const open of [note.open, note.beside]) {
+    // As they are when both end: the second one had not become the answer's.
+    for (const open of [note.beside, note.open]) {
       if (open === undefined) continue
       const error = stackless(() => new LeaseLost({}))
       this.trail.push(lostEntry(open, error, Math.max(0, goneSince - open.startedAt)))

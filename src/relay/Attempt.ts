@@ -79,9 +79,11 @@ export interface AttemptOptions {
   readonly onFinishing: () => void
 }
 
+const services = Effect.flatMap(Upstream, (upstream) => Effect.map(Secrets, ({ mask }) => ({ mask, upstream })))
+
 /** Runs one attempt. It cannot fail: a failure is how it ended. Interrupting it closes the upstream's socket at once. */
 export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, never, Upstream> =>
-  Effect.flatMap(Effect.all([Upstream, Secrets]), ([upstream, { mask }]) =>
+  Effect.flatMap(services, ({ mask, upstream }) =>
     Effect.clockWith((clock) =>
       Effect.callback<AttemptEnd>((resume) => {
         const { dialect, limits, machine, target, watchdog } = options

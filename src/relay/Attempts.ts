@@ -4,7 +4,7 @@
  * `Selection`; here they are put to work.
  */
 import { Effect, Random } from "effect"
-import type { Outcome, Picked, Target, Upstream, Wanted } from "../channel/index.ts"
+import type { Outcome, Picked, Upstream } from "../channel/index.ts"
 import { type ContinuationAsked, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
 import {
   BadResponse,
@@ -17,11 +17,12 @@ import {
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
 import { attempt, type AttemptEnd, type Fed } from "./Attempt.ts"
-import { continuable, continuationModes, isRoomier, roomOf, splices } from "./Decision.ts"
+import { continuationModes, roomOf } from "./Decision.ts"
 import { hedgeAfter, hedged } from "./Hedging.ts"
 import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
-import { passedOver, type TrailEntry, trailEntry } from "./Trail.ts"
+import { type TrailEntry, trailEntry } from "./Trail.ts"
+import { Wants } from "./Wants.ts"
 import type { AttemptLimits } from "./Watchdog.ts"
 
 /** The prompt of a continuation by message. */
@@ -41,13 +42,13 @@ class Attempts {
   private step: Ask = Pursuit.anybody
   /** What targets do not take. */
   private readonly learned: Learned
-  /** The fields that each channel has no words for. */
-  private readonly wordless = new Map<string, ReadonlyArray<string>>()
+  private readonly wants: Wants
 
   constructor(answer: Answer, context: AnswerContext) {
     this.answer = answer
     this.context = context
     this.learned = new Learned(answer.start.request, context.selection)
+    this.wants = new Wants(answer, context, this.learned)
   }
 
   readonly run = Effect.fnUntraced({ self: this }, function* (this: Attempts) {
@@ -86,7 +87,7 @@ class Attempts {
   /** What two attempts side by side have of it. */
   private readonly loop = {
     ask: (picked: Picked, begun: UnderWay, machine: Fed) => this.ask(picked, begun, machine),
-    wanted: () => this.wanted(Pursuit.anybody),
+    wanted: () => this.wants.now(Pursuit.anybody),
     settle: (picked: Picked, begun: UnderWay, end: AttemptEnd) => this.settle(picked, begun, end),
     close: (picked: Picked, begun: UnderWay, error: ResilienceError) => this.close(picked, begun, error)
   }
@@ -119,7 +120,7 @@ class Attempts {
     const { answer, context, step } = this
     const { pursuit } = answer
     const { selection } = context
-    const wanted = this.wanted(step)
+    const wanted = this.wants.now(step)
     const fresh = pursuit.broke !== undefined || pursuit.previous === undefined
     if (!fresh && step.only === undefined && pursuit.failed.length > 0) {
       const next = yield* Effect.option(selection.peek(wanted))
@@ -127,7 +128,7 @@ class Attempts {
         return yield* this.pickAgain(next.value.channel.id)
       }
     }
-    const choice = yield* Effect.result(selection.pick(this.waiting(wanted)))
+    const choice = yield* Effect.result(selection.pick(this.wants.inTime(wanted)))
     this.step = Pursuit.anybody
     if (choice._tag === "Failure") {
       if (this.remaining() <= 0) return undefined
@@ -148,46 +149,6 @@ class Attempts {
     return picked
   })
 
-  /** The same, where it may be waited for a channel. */
-  private waiting(wanted: Wanted): Wanted {
-    const { pursuit, settings } = this.answer
-    const { waitUpTo } = pursuit.broke === undefined ? settings.retry : settings.recovery
-    return { ...wanted, wait: { upToMillis: waitUpTo, leftMillis: this.remaining() } }
-  }
-
-  private wanted({ only, otherKey }: Pick<Ask, "only" | "otherKey">): Wanted {
-    const { machine, pursuit, start } = this.answer
-    const continuing = pursuit.broke !== undefined && machine.text !== ""
-    const spliced = continuing && splices(start.request, machine.text)
-    const { outgrown } = pursuit
-    const suits = (target: Target): boolean =>
-      (outgrown === undefined || isRoomier(roomOf(target), outgrown)) &&
-      (!continuing || (spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))))
-    return {
-      model: start.request.model,
-      tried: Pursuit.triedOf(pursuit),
-      only,
-      otherKey,
-      suits: continuing || outgrown !== undefined ? suits : undefined,
-      unsaid: this.unsaid
-    }
-  }
-
-  /** The fields that a target has no words for. Of a channel that is passed over for them the trail tells, once. */
-  private readonly unsaid = (target: Target): ReadonlyArray<string> => {
-    const { id, dialect, onUnsupported } = target.channel
-    if (onUnsupported === "drop") return []
-    const known = this.wordless.get(id)
-    if (known !== undefined) return known
-    const fields = upstreamDialectOf(dialect).unsaid(this.answer.start.request, target.model)
-    this.wordless.set(id, fields)
-    const { trail } = this.answer
-    if (fields.length > 0 && !trail.some(({ attempt, channel }) => attempt === 0 && channel === id)) {
-      trail.push(passedOver(target, fields))
-    }
-    return fields
-  }
-
   /** Everything has been tried: what failed otherwise is asked again, after a wait, if the budget allows. */
   private readonly pickAgain = Effect.fnUntraced({ self: this }, function* (this: Attempts, channel: string) {
     const { answer, context } = this
@@ -200,9 +161,9 @@ class Attempts {
     this.announce(channel, decided.delayMillis)
     yield* this.sleep(decided.delayMillis)
     const { selection } = context
-    const again = yield* selection.pick(this.waiting(this.wanted({ only: channel, otherKey: false }))).pipe(
+    const again = yield* selection.pick(this.wants.inTime(this.wants.now({ only: channel, otherKey: false }))).pipe(
       // Somebody else's failure has sent it to rest meanwhile.
-      Effect.catch(() => selection.pick(this.waiting(this.wanted(Pursuit.anybody)))),
+      Effect.catch(() => selection.pick(this.wants.inTime(this.wants.now(Pursuit.anybody)))),
       Effect.result
     )
     if (again._tag === "Success") return again.success
@@ -373,8 +334,8 @@ class Attempts {
       if (failed === undefined) return
       const [pursuit, step] = Pursuit.next(answer.pursuit, failed, {
         ...(yield* this.facts()),
-        usable: () => this.isUsable(target),
-        fresh: () => this.fresh(target),
+        usable: () => this.wants.isUsable(target),
+        fresh: () => this.wants.fresh(target),
         otherwise:
           failed.refusal?._tag === "Field" ||
           continuationModes(answer.start.request, target, this.learned.modes(target)).length > 0
@@ -416,25 +377,6 @@ class Attempts {
   private spend(): boolean {
     const { pursuit, settings } = this.answer
     return settings.budget.retry(this.context.now(), pursuit.first) !== RetryBudgetState.refused
-  }
-
-  /** How many channels could be asked now that were not, once this one was. */
-  private fresh({ channel }: Target): number {
-    const { answer, context } = this
-    return context.selection.fresh({
-      ...this.wanted(Pursuit.anybody),
-      tried: Pursuit.askedOf(answer.pursuit, channel.id)
-    })
-  }
-
-  /** Whether a channel could be asked again now. */
-  private isUsable({ channel }: Target): boolean {
-    const { answer, context } = this
-    return context.selection.usable({
-      model: answer.start.request.model,
-      tried: Pursuit.triedOf(answer.pursuit),
-      only: channel.id
-    })
   }
 
   /** Sleeps, and not too little: a timer is early by what its turn of the event loop had taken before it was set. */

@@ -4,7 +4,14 @@
  */
 import { Effect, Random, Redacted } from "effect"
 import { type Outcome, type Target, Upstream } from "../channel/index.ts"
-import { type AnswerRequest, classify, type Encoded, type HttpAnswer, upstreamDialectOf } from "../dialect/index.ts"
+import {
+  type AnswerRequest,
+  classify,
+  type Encoded,
+  type HttpAnswer,
+  upstreamDialectOf,
+  upstreamRequestId
+} from "../dialect/index.ts"
 import {
   BadResponseBody,
   ChannelResponseTimeExceeded,
@@ -17,7 +24,9 @@ import {
 import { RetryBudgetState } from "../policy/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import { isRoomier, roomOf } from "./Decision.ts"
+import type { AnswerRef } from "./Events.ts"
 import * as Pursuit from "./Pursuit.ts"
+import { withoutQuotations } from "./Quotation.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
 
@@ -27,6 +36,12 @@ export type Counted =
   | { readonly _tag: "Counted"; readonly body: string; readonly trail: ReadonlyArray<TrailEntry> }
   | { readonly _tag: "Estimated"; readonly inputTokens: number; readonly trail: ReadonlyArray<TrailEntry> }
   | { readonly _tag: "Failed"; readonly error: ResilienceError; readonly trail: ReadonlyArray<TrailEntry> }
+
+/** Who asks, for the log: its request, and the name of its token or `""`. */
+export interface CountAsker {
+  readonly requestId: string
+  readonly owner: string
+}
 
 /** The largest answer that is read, in bytes: a count is a few. */
 const maxBody = 64 * 1024
@@ -45,10 +60,21 @@ const ignored: Outcome = { _tag: "Ignored" }
 export const count = (
   request: AnswerRequest,
   timeoutMillis: number,
-  context: Pick<AnswerContext, "mask" | "now" | "selection" | "snapshot" | "wall">
+  { owner, requestId }: CountAsker,
+  context: Pick<AnswerContext, "events" | "mask" | "now" | "selection" | "snapshot" | "wall">
 ): Effect.Effect<Counted, never, Upstream> =>
   Effect.gen(function* () {
-    const { now, selection } = context
+    const { events, now, selection } = context
+    const { dialect, model } = request
+    const answer: AnswerRef = {
+      requestId,
+      streamId: "",
+      owner,
+      model,
+      listed: selection.models().includes(model),
+      dialect,
+      delivery: "whole"
+    }
     const settings = context.snapshot()
     const startedAt = now()
     const trail: Array<TrailEntry> = []
@@ -97,6 +123,7 @@ export const count = (
           target,
           mode: undefined,
           status: asked.status,
+          upstreamRequestId: asked.upstreamRequestId,
           error,
           durationMillis: now() - askedAt,
           dropped: []
@@ -105,7 +132,13 @@ export const count = (
         settings.budget.success(now(), 0)
         return { _tag: "Counted", body: asked.body, trail: [...trail, entryOf(undefined)] } as const
       }
-      trail.push(entryOf(asked.error))
+      const { error, said } = asked
+      const entry = entryOf(error)
+      trail.push(entry)
+      // Who serves the model and counts nothing has not failed.
+      if (!countsNothing.has(asked.status)) {
+        events.tell({ _tag: "AttemptEnded", answer, entry, error, said, firstContentMillis: undefined })
+      }
       if (countsNothing.has(asked.status)) {
         pursuit = { ...pursuit, out: [...pursuit.out, channel.id] }
         step = Pursuit.anybody
@@ -147,9 +180,16 @@ export const count = (
   })
 
 type Asked =
-  | { readonly _tag: "Counted"; readonly body: string; readonly status: number }
+  | {
+      readonly _tag: "Counted"
+      readonly body: string
+      readonly status: number
+      readonly upstreamRequestId?: string | undefined
+    }
   | {
       readonly _tag: "Failed"
+      readonly upstreamRequestId?: string | undefined
+      readonly said?: string | undefined
       readonly error: ResilienceError
       readonly byStatus: boolean
       readonly status: number | undefined
@@ -213,7 +253,17 @@ const post = (
       const chunks: Array<Uint8Array> = []
       let size = 0
       let head: Pick<HttpAnswer, "headers" | "status"> = { status: 0, headers: {} }
-      const finish = (asked: Asked): void => resume(Effect.succeed(asked))
+      const finish = (asked: Asked): void => {
+        const words = asked._tag === "Failed" ? asked.error.upstream?.message : undefined
+        const id = upstreamRequestId(head.headers)
+        resume(
+          Effect.succeed({
+            ...asked,
+            upstreamRequestId: id === undefined ? undefined : mask(id),
+            ...(words === undefined ? {} : { said: withoutQuotations(words, encoded.body) })
+          })
+        )
+      }
       let over = false
       const read = (): void => {
         if (over) return

@@ -13,6 +13,7 @@ import type { TrailEntry } from "./Trail.ts"
 /** Which answer an event is about: one object for all the events of an answer. */
 export interface AnswerRef {
   readonly requestId: string
+  /** `""` of a count of tokens, which asks upstreams and is no stream: of it only failed attempts are told. */
   readonly streamId: string
   /** The name of the token that asked, or `""`. */
   readonly owner: string

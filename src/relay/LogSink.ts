@@ -9,6 +9,7 @@ import { describe, excerpt, type ResilienceError } from "../errors/index.ts"
 import type { EventFields, EventLog } from "../telemetry/index.ts"
 import type { AnswerRef, RelayEvent, Sink } from "./Events.ts"
 import { refusalLog } from "./RefusalLog.ts"
+import { LastAsked } from "./LastAsked.ts"
 import { endedBy, failoversOf, type TrailEntry } from "./Trail.ts"
 
 const seconds = (millis: number): number => Math.round(millis) / 1000
@@ -36,7 +37,7 @@ const loggedText = (error: ResilienceError): string => {
 
 const ids = ({ requestId, streamId }: Pick<AnswerRef, "requestId" | "streamId">) => ({
   request_id: requestId,
-  stream_id: streamId
+  stream_id: streamId === "" ? undefined : streamId
 })
 
 /** Who asked for what. (A field `token` would be taken for a secret.) */
@@ -86,7 +87,7 @@ interface Story {
   readonly answer: AnswerRef
   status: "streaming" | "completed" | "cancelled" | "error"
   attempts: number
-  last: Pick<TrailEntry, "channel" | "key" | "model"> | undefined
+  readonly asked: LastAsked
 }
 
 type Told<Tag extends RelayEvent["_tag"]> = Extract<RelayEvent, { readonly _tag: Tag }>
@@ -94,7 +95,7 @@ type Told<Tag extends RelayEvent["_tag"]> = Extract<RelayEvent, { readonly _tag:
 /** What it took. */
 const journey = ({ attempts, continuations, error, trail }: Told<"StreamEnded">, story: Story | undefined) => {
   // An attempt that is under way when its answer ends is not in the trail yet.
-  const by = error === undefined ? endedBy(trail) : (story?.last ?? trail.at(-1))
+  const by = error === undefined ? endedBy(trail) : (story?.asked.last ?? trail.at(-1))
   return {
     ...(by === undefined ? {} : place(by)),
     attempts,
@@ -126,7 +127,7 @@ export const logSink = (log: EventLog["Service"]): Sink => {
   /** Oldest first. */
   const over = new Map<string, Story>()
   const begin = (answer: AnswerRef): void =>
-    void stories.set(answer.streamId, { answer, status: "streaming", attempts: 0, last: undefined })
+    void stories.set(answer.streamId, { answer, status: "streaming", attempts: 0, asked: new LastAsked() })
   const end = ({ streamId }: AnswerRef, status: Story["status"]): Story | undefined => {
     const story = stories.get(streamId)
     if (story === undefined) return undefined
@@ -149,9 +150,10 @@ export const logSink = (log: EventLog["Service"]): Sink => {
       const story = stories.get(answer.streamId)
       if (story === undefined) return
       story.attempts = attempt
-      story.last = { channel, key, model }
+      story.asked.began({ attempt, channel, key, model })
     },
     AttemptEnded: ({ answer, entry, error, firstContentMillis, said }) => {
+      stories.get(answer.streamId)?.asked.ended(entry)
       if (error === undefined) return
       const { code, type } = error.upstream ?? {}
       log.emit("warning", "attempt_failed", {
@@ -213,13 +215,14 @@ export const logSink = (log: EventLog["Service"]): Sink => {
     RequestRefused: refusalLog(log),
     ReaderClosed: (reader) => {
       const story = stories.get(reader.streamId) ?? over.get(reader.streamId)
+      const last = story?.asked.last
       log.emit("info", "stream_closed", {
         ...ids(reader),
         ...(story === undefined
           ? {}
           : {
               ...asked(story.answer),
-              ...(story.last === undefined ? {} : place(story.last)),
+              ...(last === undefined ? {} : place(last)),
               attempts: story.attempts,
               status: story.status
             })

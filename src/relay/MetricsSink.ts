@@ -12,6 +12,7 @@ import { describe, type ErrorType, type ResilienceError } from "../errors/index.
 import type { Metrics } from "../telemetry/index.ts"
 import type { AnswerRef, Sink } from "./Events.ts"
 import { firstNames, none, other } from "./MetricLabels.ts"
+import { LastAsked } from "./LastAsked.ts"
 import { endedBy } from "./Trail.ts"
 
 const errorTypes: ReadonlyArray<ErrorType> = ["validation", "timeout", "rate_limit", "llm_error", "system_error"]
@@ -99,7 +100,7 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
   const tokenOf = firstNames(maxTokens)
   const modelOf = ({ listed, model }: AnswerRef): string => (listed ? model : other)
   /** Who was asked last, of answers under way: an attempt that is under way at the end is not in the trail yet. */
-  const asked = new Map<string, string>()
+  const asked = new Map<string, LastAsked>()
 
   return {
     StreamStarted: () => {
@@ -107,8 +108,13 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       active.add(1)
     },
     StreamTakenOver: () => active.add(1),
-    AttemptBegan: ({ answer, channel }) => void asked.set(answer.streamId, channel),
+    AttemptBegan: ({ answer, attempt, channel, key, model }) => {
+      const known = asked.get(answer.streamId) ?? new LastAsked()
+      asked.set(answer.streamId, known)
+      known.began({ attempt, channel, key, model })
+    },
     AttemptEnded: ({ answer, entry, firstContentMillis }) => {
+      asked.get(answer.streamId)?.ended(entry)
       const { channel } = entry
       const model = modelOf(answer)
       const blame = entry.blame ?? "ok"
@@ -127,7 +133,7 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
         described === undefined ? "completed" : described.blame === "cancelled" ? "cancelled" : ("error" as const)
       if (described !== undefined) errors.add(1, { error_type: described.type })
       duration.observe(durationMillis / 1000, { outcome })
-      const last = asked.get(answer.streamId)
+      const last = asked.get(answer.streamId)?.last?.channel
       asked.delete(answer.streamId)
       const channel = (error === undefined ? endedBy(trail)?.channel : (last ?? trail.at(-1)?.channel)) ?? none
       const model = modelOf(answer)

@@ -38,8 +38,9 @@ export const refusalLog = (log: EventLog["Service"]): Sink["RequestRefused"] => 
       class: blame,
       code,
       status_code: status,
-      method,
-      path: excerpt(path, pathLength)
+      // What never became a request has neither, or had.
+      method: method === "" ? undefined : method,
+      path: path === "" ? undefined : excerpt(path, pathLength)
     })
   }
 }

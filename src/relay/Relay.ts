@@ -24,7 +24,7 @@ import { type AdoptFault, makeAdoption } from "./Adoption.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
 import { runAttempts } from "./Attempts.ts"
-import { count, type Counted } from "./Count.ts"
+import { count, type CountAsker, type Counted } from "./Count.ts"
 import { type Frames, frameStream } from "./FrameStream.ts"
 import { encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
@@ -54,8 +54,15 @@ export class Relay extends Context.Service<
      * fails with its error. Whoever stops reading cancels it.
      */
     readonly ask: (question: Question) => Stream.Stream<AnswerEvent, ResilienceError>
-    /** How many tokens a request would be: asked of a channel of its dialect, or else estimated. Starts no answer. */
-    readonly count: (request: AnswerRequest, timeoutMillis: number) => Effect.Effect<Counted, ShuttingDown>
+    /**
+     * How many tokens a request would be: asked of a channel of its dialect, or else estimated. Starts no answer. `asker`
+     * is who the log says that it was asked for. Default: a request id of its own, and no token.
+     */
+    readonly count: (
+      request: AnswerRequest,
+      timeoutMillis: number,
+      asker?: CountAsker
+    ) => Effect.Effect<Counted, ShuttingDown>
     /**
      * Cancels an answer with a fault, whoever writes it; gives `false` when it has ended. Succeeds once that is
      * committed, or the process that writes it was told.
@@ -318,11 +325,11 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   return Relay.of({
     start,
     ask,
-    count: (request, timeoutMillis) =>
+    count: (request, timeoutMillis, asker = { requestId: makeRequestId(Math.random), owner: "" }) =>
       Effect.suspend(() =>
         stopping
           ? Effect.fail(stackless(() => new ShuttingDown({})))
-          : Effect.provideService(count(request, timeoutMillis, context), Upstream, upstream)
+          : Effect.provideService(count(request, timeoutMillis, asker, context), Upstream, upstream)
       ),
     cancel,
     adopt: (record) => Effect.asVoid(adoption.adopt(record, { _tag: "Asked" })),

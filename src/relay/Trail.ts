@@ -85,9 +85,14 @@ export const lostEntry = (
 
 const wasAsked = ({ attempt }: TrailEntry): boolean => attempt > 0
 
-/** How often the request moved from one channel to another. */
+/**
+ * How often the request moved from one channel to another. An attempt that ended before an earlier one did was beside it:
+ * nothing had moved to it.
+ */
 export const failoversOf = (trail: ReadonlyArray<TrailEntry>): number => {
-  const asked = trail.filter(wasAsked)
+  const asked = trail.filter(
+    (entry, at) => wasAsked(entry) && !trail.slice(at).some((later) => wasAsked(later) && later.attempt < entry.attempt)
+  )
   return asked.filter(({ channel }, at) => at > 0 && asked[at - 1]!.channel !== channel).length
 }
 

@@ -25,6 +25,8 @@ export const headTimes = { most: 20_000, looked: 5_000 }
 export interface GarbageAbout {
   /** An answer on the same connection has begun and is not over. */
   readonly answering: boolean
+  /** Refuses the request in whose body it came, in its own words. */
+  readonly refuse: ((fault: ResilienceError) => void) | undefined
   readonly now: number
   readonly told: (refused: Refused) => void
 }
@@ -33,7 +35,7 @@ export interface GarbageAbout {
 export const answerGarbage = (
   socket: Socket,
   error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
-  { answering, now, told }: GarbageAbout
+  { answering, now, refuse, told }: GarbageAbout
 ): void => {
   // The rest of what was refused already.
   if (isLingering(socket) && error.code?.startsWith("HPE_") === true)
@@ -46,12 +48,14 @@ export const answerGarbage = (
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? new RequestTimeout({})
         : new InvalidRequest({ message: "this is not an HTTP request" })
+  // Who stops in the middle of a request has left, most often, and was refused nothing.
+  const stopped = error.code === "HPE_INVALID_EOF_STATE"
+  if (refuse !== undefined && !stopped) return refuse(fault)
   // Only the first line is known, if that: enough to answer in the words that its sender speaks.
   const [, method = "", path = ""] =
     /^([A-Z]+) (\/[^\s?]*)/.exec(error.rawPacket?.toString("latin1", 0, 2048) ?? "") ?? []
   const requestId = makeRequestId(Math.random)
-  // Who stops in the middle of a request has left, most often, and was refused nothing.
-  if (error.code !== "HPE_INVALID_EOF_STATE") told({ requestId, method, path, error: fault })
+  if (!stopped) told({ requestId, method, path, error: fault })
   const answer = envelopeAt(path)(fault, { requestId, method, path, now, accept: undefined })
   const headers = Object.entries({
     "x-request-id": requestId,

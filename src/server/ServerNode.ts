@@ -57,10 +57,20 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
     })
   })
 
+/** The requests of a connection that are not over: several, where they are sent behind one another. */
+type UnderWay = ReadonlyMap<ServerResponse<IncomingMessage>, Routed>
+
 /** Whether an answer on a connection has begun and is not over. Requests may wait behind it. */
-const answering = (responses: ReadonlySet<ServerResponse> | undefined): boolean =>
-  responses !== undefined &&
-  Array.from(responses).some((response) => response.headersSent && !response.writableFinished)
+const answering = (underWay: UnderWay | undefined): boolean =>
+  underWay !== undefined &&
+  Array.from(underWay.keys()).some((response) => response.headersSent && !response.writableFinished)
+
+/** The request in whose body a connection is, if nothing stands before its answer. */
+const inBody = (underWay: UnderWay | undefined): Routed | undefined => {
+  if (underWay?.size !== 1) return undefined
+  const [[response, routed] = []] = underWay
+  return response === undefined || response.headersSent || response.req.complete ? undefined : routed
+}
 
 /** Serves the relay of its services, by its settings. The server is closed with its scope. */
 export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scope.Scope> = Effect.gen(function* () {
@@ -74,26 +84,25 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const exchanges = new Set<ServerResponse>()
   /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
   const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly routed: Routed }>()
-  /** The requests of each connection that are not over: several, where they are sent behind one another. */
-  const answers = new WeakMap<Socket, Set<ServerResponse>>()
+  const answers = new WeakMap<Socket, Map<ServerResponse<IncomingMessage>, Routed>>()
   const now = (): number => clock.currentTimeMillisUnsafe()
   let port = options.port
   const dispatcher = yield* makeDispatcher(() => port)
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse<IncomingMessage>): void => {
     // What comes behind a body that nobody has read is no request.
     if (isLingering(request.socket)) return
-    const underWay = answers.get(request.socket) ?? new Set()
-    answers.set(request.socket, underWay.add(response))
+    const exchange = makeExchange(request, response, requestIdOf)
+    const routed = dispatcher.route(exchange, headFault(request))
+    const underWay = answers.get(request.socket) ?? new Map<ServerResponse<IncomingMessage>, Routed>()
+    answers.set(request.socket, underWay.set(response, routed))
     exchanges.add(response)
     response.once("close", () => {
       underWay.delete(response)
       exchanges.delete(response)
     })
-    const exchange = makeExchange(request, response, requestIdOf)
-    const routed = dispatcher.route(exchange, headFault(request))
     const fiber = fork(routed.answer)
     pending.set(exchange, { fiber, routed })
     fiber.addObserver(() => pending.delete(exchange))
@@ -121,9 +130,11 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   server.on("checkExpectation", onRequest)
   // Whether a body is wanted is not known yet: a client that waits with it need not send what is refused.
   server.on("checkContinue", onRequest)
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-    answerGarbage(socket, error, { answering: answering(answers.get(socket)), now: now(), told: dispatcher.refused })
-  )
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    const underWay = answers.get(socket)
+    const refuse = inBody(underWay)?.refuse
+    answerGarbage(socket, error, { answering: answering(underWay), refuse, now: now(), told: dispatcher.refused })
+  })
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       server.close()

@@ -3,6 +3,7 @@
  */
 import { Redacted, Result } from "effect"
 import type { ConfigurationTree } from "./Environment.ts"
+import { keysInQuery } from "./UrlSecrets.ts"
 
 const decoded = (text: string): string =>
   Result.getOrElse(
@@ -21,8 +22,12 @@ const credentialsIn = (text: string): ReadonlyArray<string> => {
   return [found, password, decoded(password), ...(colon < 0 ? [] : [both])]
 }
 
+/** The keys in the query of a URL. */
+const urlKeysIn = (text: string): ReadonlyArray<string> =>
+  /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text) ? keysInQuery(text) : []
+
 const look = (value: unknown, add: (secret: string) => void): void => {
-  if (typeof value === "string") for (const secret of credentialsIn(value)) add(secret)
+  if (typeof value === "string") for (const secret of [...credentialsIn(value), ...urlKeysIn(value)]) add(secret)
   if (typeof value !== "object" || value === null) return
   if (Redacted.isRedacted(value)) {
     const secret: unknown = Redacted.value(value)
@@ -31,7 +36,8 @@ const look = (value: unknown, add: (secret: string) => void): void => {
 }
 
 /**
- * The secrets of what was read: what came out of the environment, what decodes to `Redacted`, and credentials in URLs.
+ * The secrets of what was read: what came out of the environment, what decodes to `Redacted`, credentials in URLs, and keys
+ * in their queries.
  * `values` is what it decodes to.
  */
 export const secretValues = (tree: ConfigurationTree, values: ReadonlyMap<string, unknown>): ReadonlySet<string> => {

@@ -6,6 +6,7 @@ import type { SchemaAST } from "effect"
 import type { ConfigurationTree } from "./Environment.ts"
 import { describeValue, isWithin, type Path, valueAt } from "./FaultReport.ts"
 import { isSecretPlace } from "./SchemaPlace.ts"
+import { hasCredentials } from "./UrlSecrets.ts"
 
 /** What was written. */
 export interface Written {
@@ -15,11 +16,6 @@ export interface Written {
 }
 
 const isScalar = (value: unknown): boolean => value === null || typeof value !== "object"
-
-/** Credentials in a URL, before its host or in its query. */
-const hasCredentials = (value: unknown): boolean =>
-  typeof value === "string" &&
-  (/\/\/[^/?#]*@/.test(value) || /[?&][^=&]*(?:key|token|secret|sig|auth|passw|pwd|cred|code)[^=&]*=/i.test(value))
 
 /** What was written, by a schema that says what is secret. */
 export const writtenBy = (
@@ -32,7 +28,9 @@ export const writtenBy = (
     const secret =
       at !== undefined &&
       isScalar(at) &&
-      (hasCredentials(at) || secretPaths.some((place) => isWithin(path, place)) || isSecretPlace(schema.ast, path))
+      ((typeof at === "string" && hasCredentials(at)) ||
+        secretPaths.some((place) => isWithin(path, place)) ||
+        isSecretPlace(schema.ast, path))
     return `got ${secret ? "<redacted>" : describeValue(at)}`
   }
 })

@@ -161,7 +161,25 @@ export const keep: {
    * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure
    * as `reason`. With a `terminator` a stream that ends too early fails too.
    *
-   * In a pipe, of a stream whose end is told.
+   * In a pipe, of a stream whose end is told, with functions that know its elements.
+   */
+  <A>(
+    options: Terminated<NoInfer<A>>
+  ): <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, AnswerInterrupted<E | StreamTruncated, never>, R>
+  /**
+   * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure
+   * as `reason`. With a `terminator` a stream that ends too early fails too.
+   *
+   * In a pipe, with functions that know its elements.
+   */
+  <A>(
+    options: Options<NoInfer<A>> & { readonly terminator?: undefined }
+  ): <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, AnswerInterrupted<E, never>, R>
+  /**
+   * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure
+   * as `reason`. With a `terminator` a stream that ends too early fails too.
+   *
+   * In a pipe, of a stream whose end is told, with functions that say which elements they take.
    */
   <A>(
     options: Terminated<A>
@@ -172,7 +190,7 @@ export const keep: {
    * Keeps what a stream delivers. Its failure, whatever class it has, becomes `AnswerInterrupted`, with the failure
    * as `reason`. With a `terminator` a stream that ends too early fails too.
    *
-   * In a pipe.
+   * In a pipe, with functions that say which elements they take.
    */
   <A>(
     options: Options<A>

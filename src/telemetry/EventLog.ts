@@ -131,9 +131,10 @@ const longestLine = 16_384
 
 const redacted = (fields: EventFields, options: RedactOptions): EventFields =>
   quietly(() => {
-    const out = redactValue(fields, options) as { [field: string]: unknown }
-    for (const field in out) if (out[field] === undefined) delete out[field]
-    return out
+    // HOT: what is taken out of an object makes it a slow one, so what is not known is not put in.
+    const known: { [field: string]: unknown } = {}
+    for (const field of Object.keys(fields)) if (fields[field] !== undefined) known[field] = fields[field]
+    return redactValue(known, options) as EventFields
   }) ?? {}
 
 /** An event as one line of JSON: `timestamp`, `level`, `event`, then its fields. A field cannot stand in for those three. */

@@ -83,7 +83,7 @@ const proxyServer = async (
     asked.push({ line: `CONNECT ${request.url}`, headers: request.headers })
     // A server's sockets stay half open otherwise.
     if (options.silent === true) return void socket.on("end", () => socket.destroy()).resume()
-    if (options.answer !== undefined) return void socket.end(options.answer)
+    if (options.answer !== undefined) return void socket.resume().end(options.answer)
     const port = options.to ?? Number(request.url?.split(":").at(-1))
     const upstream = Net.connect(port, "127.0.0.1", () => {
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n")
@@ -264,6 +264,17 @@ describe("R16: what a proxy itself refuses is a connection that was not made", (
   it.each([
     ["https", wants, "the proxy wants other credentials (407) while connecting"],
     ["http", wants, "the proxy wants other credentials (407) while waiting for the answer"],
+    [
+      "http",
+      "HTTP/1.1 407 No\r\ncontent-length: 100\r\n\r\n<html>",
+      "the proxy wants other credentials (407) while waiting for the answer"
+    ],
+    ["https", "HTTP/1.1 200 OK\r\n\r\n", "the connection was reset (ECONNRESET) while connecting"],
+    [
+      "https",
+      "HTTP/1.1 200 OK\r\n\r\nhello, this is no TLS",
+      /^no secure connection could be made .* while connecting$/
+    ],
     ["https", denied, "the proxy did not connect to the upstream (403) while connecting"],
     ["http", denied, "the proxy did not connect to the upstream (403) while waiting for the answer"],
     ["https", "HTTP/1.1 502 Bad Gateway\r\n\r\n", "the proxy did not connect to the upstream (502) while connecting"],

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Result } from "effect"
+import { ChannelSection } from "#src/channel/index"
 import { loadConfiguration } from "#src/cli/index"
 import { isExempt } from "#src/cli/ProxyEnvironment"
 import { execFileSync } from "node:child_process"
@@ -105,9 +106,16 @@ describe("R16: the environment", () => {
     assert.deepStrictEqual(await faultLines(withChannel({}), { ...environment, NO_PROXY: "*" }), [])
   })
 
+  it("S16: and so does a key in the query of a base URL, as it is written and as it is meant", async () => {
+    const baseUrl = "https://a.b/v1?api-version=2024-06-01&api-key=hunter2%2Fmore&design=round&X-Amz-Signature=sss"
+    const { settings } = Result.getOrThrow(await load(withChannel({ baseUrl })))
+    assert.deepStrictEqual([...settings.secrets.current].toSorted(), ["hunter2%2Fmore", "hunter2/more", "sss"])
+  })
+
   it("stays secret", async () => {
     const configuration = Result.getOrThrow(await load(withChannel({}), { HTTPS_PROXY: "http://u:hunter2@host:1" }))
-    assert.notInclude(JSON.stringify(configuration), "hunter2")
+    assert.notInclude(JSON.stringify(configuration.settings.of(ChannelSection).current), "hunter2")
+    assert.includeMembers([...configuration.settings.secrets.current], ["hunter2", "u:hunter2"])
   })
 })
 

@@ -42,6 +42,7 @@ describe("without running a relay", () => {
     assert.deepStrictEqual([code, stdout], [1, ""])
     assert.deepInclude(JSON.parse(stderr), { level: "fatal", event: "relay_crashed", code: "internal_error" })
     assert.notInclude(stderr, "sk-hunter2")
+    assert.notInclude(stderr, "quiet-river", "S5: what is known to be secret, whatever it looks like")
   })
 
   it("S19: what Node warns of is a log line, redacted, and that it finds a module experimental is none", async () => {

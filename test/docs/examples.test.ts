@@ -168,7 +168,9 @@ describe("configurations", () => {
     const written = parse(text) as object
     const whole = "channels" in written ? written : { ...(parse(example) as object), ...written }
     const decoded = decodeConfiguration(whole, environment(example + text), place)
-    return Result.isFailure(decoded) ? decoded.failure.lines : []
+    const faults = Result.isFailure(decoded) ? decoded.failure.lines : []
+    // Files that an example names are the reader's.
+    return faults.filter((fault) => !/: no such file \(/.test(fault))
   }
 
   it("work, whole or as a part of examples/relay.yaml", () => {

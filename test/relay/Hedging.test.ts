@@ -12,7 +12,9 @@ import { attemptsHeader } from "#src/relay/index"
 import { ask, readChat, saysAfter, textBy, world, type WorldOptions } from "./hedges.ts"
 import { ask as askLife, judge, passing, recordOf, startLife, virtually } from "./life/lives.ts"
 import { passUntil, readerOf } from "./virtual.ts"
+import { LastAsked } from "#src/relay/LastAsked"
 import { decodeNote } from "#src/relay/Note"
+import { failoversOf } from "#src/relay/Trail"
 
 const after = 2000
 
@@ -484,6 +486,25 @@ describe("there is no second attempt", () => {
     ))
 })
 
+describe("who is asked last", () => {
+  const at = (attempt: number, channel: string) => ({ attempt, channel, key: 0, model: "m" })
+
+  it("is the one that is left of two, whichever was begun last", () => {
+    const asked = new LastAsked()
+    const last = () => asked.last?.channel
+    assert.isUndefined(last())
+    asked.began(at(1, "a"))
+    asked.began(at(2, "b"))
+    assert.strictEqual(last(), "b")
+    asked.ended(at(2, "b"))
+    assert.strictEqual(last(), "a")
+    asked.ended(at(1, "a"))
+    assert.strictEqual(last(), "a")
+    asked.began(at(3, "c"))
+    assert.strictEqual(last(), "c")
+  })
+})
+
 describe("both end with the answer", () => {
   it("the client leaves", () => {
     const made = world({ scripts: { a: [Script.silence], b: [Script.silence] } })
@@ -582,8 +603,8 @@ describe("the process dies while both run", () => {
         assert.deepStrictEqual(
           note?.trail.map(({ attempt, channel, code }) => [attempt, channel, code]),
           [
-            [1, "a", "lease_lost"],
             [2, "b", "lease_lost"],
+            [1, "a", "lease_lost"],
             [3, "a", undefined]
           ]
         )
@@ -634,6 +655,9 @@ describe("for any order in which things come from both", () => {
             assert.isAtMost(asked.answer.attempts, times + 1)
             assert.isAtMost(asked.answer.trail.filter(({ blame }) => blame === undefined).length, 1)
             assert.isAtMost(made.asked().length, times + 1)
+            // The trail alone says as many moves as were told.
+            const moves = asked.events.filter(({ _tag }) => _tag === "FailedOver").length
+            if (ends[0]?.event === "done") assert.strictEqual(failoversOf(asked.answer.trail), moves)
             assert.strictEqual(asked.relay.active(), 0)
           }).pipe(Effect.provide(made.layer))
         )

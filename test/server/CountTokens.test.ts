@@ -5,7 +5,10 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { vi } from "vitest"
+import { keepLog, logLines } from "../support/log.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
+
+keepLog()
 
 interface Asked {
   readonly url: string
@@ -95,6 +98,38 @@ describe("POST /v1/messages/count_tokens", () => {
     const response = await count()
     assert.deepStrictEqual(await response.json(), { input_tokens: 7 })
     assert.strictEqual(response.headers.get("x-attempts"), "a=500,b=200")
+  })
+
+  it("R15: an upstream that fails is in the log, with what it said, and without what it quotes or a key", async () => {
+    const message = `cannot read "${question.messages[0]!.content}" with key-a-is-secret`
+    const url = await upstreams({
+      a: [
+        {
+          status: 401,
+          body: { type: "error", error: { type: "authentication_error", message } },
+          headers: { "request-id": "theirs" }
+        }
+      ],
+      b: [{ status: 404, body: {} }]
+    })
+    relay = await startRelay({
+      channels: [anthropic("a", url, { priority: 2, keys: ["key-a-is-secret"] }), anthropic("b", url)]
+    })
+    const response = await count()
+    assert.strictEqual(response.headers.get("x-attempts"), "a=401,b=404")
+    const id = response.headers.get("request-id")
+    const lines = logLines().filter((line) => line["request_id"] === id && line.event === "attempt_failed")
+    assert.lengthOf(lines, 1, "who counts nothing has not failed")
+    assert.deepInclude(lines[0], {
+      channel: "a",
+      key: 0,
+      model: "m",
+      status_code: 401,
+      class: "credential",
+      upstream_message: "cannot read *** with ***",
+      upstream_request_id: "theirs"
+    })
+    assert.notProperty(lines[0], "stream_id")
   })
 
   it("estimates where no channel is Anthropic's, and says so", async () => {

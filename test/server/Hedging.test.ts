@@ -137,6 +137,28 @@ describe("retry.hedgeAfter, over sockets", () => {
     })
   )
 
+  it("a client that leaves when one is left: the log names that one, and not who was begun last", () =>
+    withRelay(patient, async (world) => {
+      world.a.setDefault(answer({ headersAfter: 400, delay: 50 }))
+      world.b.setDefault(silence)
+      const live = await open(`${world.relay.url}/v1/chat/completions`, { body: completion() })
+      await live.until(() => live.events.length >= 4)
+      assert.lengthOf(world.b.requests, 1)
+      live.cut()
+      const lines = () =>
+        logLines().filter(
+          (line) =>
+            line["request_id"] === live.headers["x-request-id"] &&
+            (line.event === "stream_error" || line.event === "stream_closed")
+        )
+      await until(() => lines().length === 2)
+      assert.deepStrictEqual(
+        lines().map((line) => line["channel"]),
+        ["a", "a"]
+      )
+      await until(async () => (await metric(world, "active_streams")) === 0)
+    }))
+
   it("is none by default", () =>
     withRelay({ timeouts: patient.timeouts }, async (world) => {
       world.a.setDefault(answer({ headersAfter: 500 }))

@@ -100,11 +100,15 @@ describe("R14: a request that was refused", () => {
       for (const [raw, status, path] of [
         ["GET /chat?message=a HTTP/1.1\r\nhost: localhost\r\nx a: b\r\n\r\n", 400, "/chat"],
         [`GET ${dialect} HTTP/1.1\r\n\r\n`, 400, dialect],
-        [`${head}transfer-encoding: chunked\r\n\r\nzz\r\n\r\n`, 400, dialect]
+        [`${head}transfer-encoding: chunked\r\n\r\nzz\r\n\r\n`, 400, dialect],
+        // In the middle of a body it is known whose it is, also where its head came long before.
+        [[`${head}x-request-id: mine\r\ntransfer-encoding: chunked\r\n\r\n`, '5\r\n{"a":\r\n', "zz\r\n"], 400, dialect]
       ] as const) {
         const before = logLines().length
-        const { headers, status: answered } = parseRaw(await sendRaw(relay.port, raw))
+        const { body, headers, status: answered } = parseRaw(await sendRaw(relay.port, raw))
         assert.strictEqual(answered, status)
+        if (path === dialect) assert.include(body, '"type":"invalid_request_error"')
+        if (typeof raw !== "string") assert.strictEqual(headers["x-request-id"], "mine")
         await sleep(100)
         const lines = logLines().slice(before)
         assert.deepEqual(

@@ -77,6 +77,8 @@ describe("RelayRouter", () => {
       assert.strictEqual(wrong.status, 400)
       assert.include(wrong.text, '"code":"invalid_request"')
       assert.strictEqual((await read(`${url}/chat`, { method: "PUT" })).status, 405)
+      const embedded = { headers: { "sec-fetch-site": "cross-site", "sec-fetch-dest": "image" } }
+      assert.strictEqual((await read(`${url}/chat?message=hello`, embedded)).status, 403)
       const packed = (body: Uint8Array<ArrayBuffer>) =>
         fetch(`${url}/v1/chat/completions`, {
           method: "POST",

@@ -204,7 +204,8 @@ export const generateRoutes: Effect.Effect<
         tellId(exchange, dialect)
         const request = yield* parse(exchange, dialect, parameter)
         yield* admission.admit(caller, request)
-        const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total), gone(exchange))
+        const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }
+        const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
         if (attempts !== "") exchange.setHeader("x-attempts", attempts)
         // No event tells of a count, so that its failure is told like a refusal.

@@ -53,6 +53,23 @@ describe("PartialContent", () => {
     >()
   })
 
+  test("P15: what is written in place knows the elements of the pipe", () => {
+    const events = {} as Stream.Stream<SseEvent, "cut">
+    expect(events.pipe(PartialContent.keep({ text: (event) => event.data }))).type.toBe<
+      Stream.Stream<SseEvent, AnswerInterrupted<"cut", never>>
+    >()
+    expect(
+      events.pipe(PartialContent.keep({ text: (event) => event.data, terminator: (event) => event.data === "[DONE]" }))
+    ).type.toBe<Stream.Stream<SseEvent, AnswerInterrupted<"cut" | StreamTruncated, never>>>()
+    expect(
+      events.pipe(PartialContent.recover({ text: (event) => event.data, continueWith: () => undefined }))
+    ).type.toBe<Stream.Stream<SseEvent, AnswerInterrupted<"cut", never>>>()
+    // Made apart from a pipe, it says what it takes, and takes what is that and more.
+    const kept = PartialContent.keep({ text: (event: { readonly data: string }) => event.data })
+    expect(events.pipe(kept)).type.toBe<Stream.Stream<SseEvent, AnswerInterrupted<"cut", never>>>()
+    expect(answer.pipe).type.not.toBeCallableWith(PartialContent.keep({ text: (event: SseEvent) => event.data }))
+  })
+
   test("P17: takes streams of any errors", () => {
     const theirs = {} as Stream.Stream<string, HttpClientError.HttpClientError>
     const text = (piece: string) => piece

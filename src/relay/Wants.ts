@@ -1,0 +1,84 @@
+/**
+ * What an answer wants of its next target, in the words of `Selection`: by what it has tried, what can be done with what it
+ * has shown, and what targets have refused.
+ */
+import type { Target, Wanted } from "../channel/index.ts"
+import { upstreamDialectOf } from "../dialect/index.ts"
+import type { Answer, AnswerContext } from "./Answer.ts"
+import { continuable, isRoomier, roomOf, splices } from "./Decision.ts"
+import type { Learned } from "./Learned.ts"
+import * as Pursuit from "./Pursuit.ts"
+import { passedOver } from "./Trail.ts"
+
+type Ask = Extract<Pursuit.Step, { readonly _tag: "Ask" }>
+
+/** One answer's. */
+export class Wants {
+  private readonly answer: Answer
+  private readonly context: Pick<AnswerContext, "now" | "selection">
+  private readonly learned: Learned
+  /** The fields that each channel has no words for. */
+  private readonly wordless = new Map<string, ReadonlyArray<string>>()
+
+  constructor(answer: Answer, context: Pick<AnswerContext, "now" | "selection">, learned: Learned) {
+    this.answer = answer
+    this.context = context
+    this.learned = learned
+  }
+
+  /** A target that can be had at once. */
+  now({ only, otherKey }: Pick<Ask, "only" | "otherKey">): Wanted {
+    const { machine, pursuit, start } = this.answer
+    const continuing = pursuit.broke !== undefined && machine.text !== ""
+    const spliced = continuing && splices(start.request, machine.text)
+    const { outgrown } = pursuit
+    const suits = (target: Target): boolean =>
+      (outgrown === undefined || isRoomier(roomOf(target), outgrown)) &&
+      (!continuing || (spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))))
+    return {
+      model: start.request.model,
+      tried: Pursuit.triedOf(pursuit),
+      only,
+      otherKey,
+      suits: continuing || outgrown !== undefined ? suits : undefined,
+      unsaid: this.unsaid
+    }
+  }
+
+  /** The same, where it may be waited for one that rests. */
+  inTime(wanted: Wanted): Wanted {
+    const { deadlineAt, pursuit, settings } = this.answer
+    const { waitUpTo } = pursuit.broke === undefined ? settings.retry : settings.recovery
+    return { ...wanted, wait: { upToMillis: waitUpTo, leftMillis: deadlineAt - this.context.now() } }
+  }
+
+  /** How many channels could be asked now that were not, once this one was. */
+  fresh({ channel }: Target): number {
+    const tried = Pursuit.askedOf(this.answer.pursuit, channel.id)
+    return this.context.selection.fresh({ ...this.now(Pursuit.anybody), tried })
+  }
+
+  /** Whether a channel could be asked again now. */
+  isUsable({ channel }: Target): boolean {
+    return this.context.selection.usable({
+      model: this.answer.start.request.model,
+      tried: Pursuit.triedOf(this.answer.pursuit),
+      only: channel.id
+    })
+  }
+
+  /** The fields that a target has no words for. Of a channel that is passed over for them the trail tells, once. */
+  private readonly unsaid = (target: Target): ReadonlyArray<string> => {
+    const { id, dialect, onUnsupported } = target.channel
+    if (onUnsupported === "drop") return []
+    const known = this.wordless.get(id)
+    if (known !== undefined) return known
+    const fields = upstreamDialectOf(dialect).unsaid(this.answer.start.request, target.model)
+    this.wordless.set(id, fields)
+    const { trail } = this.answer
+    if (fields.length > 0 && !trail.some(({ attempt, channel }) => attempt === 0 && channel === id)) {
+      trail.push(passedOver(target, fields))
+    }
+    return fields
+  }
+}
