@@ -116,8 +116,6 @@ export interface Payload {
   readonly event: string | undefined
   /** One line. */
   readonly data: string
-  /** One line for people, written before the event: every client passes over it. */
-  readonly comment?: string
 }
 
 /** Where an answer was joined, as `failover` shows it. Offsets are code points. */

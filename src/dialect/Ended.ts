@@ -11,9 +11,6 @@ import type { Usage } from "./Usage.ts"
  */
 export type Ended = "complete" | "estimated" | "length" | "filter"
 
-/** The same for who reads a stream of a vendor's dialect, which has no word for it: a comment before its terminator. */
-export const endedComment = (finish: Finish, usage: Usage): string => `ended ${endedOf(finish, usage)}`
-
 /** How an answer ended. That it is not all of it weighs more than what it cost. */
 export const endedOf = ({ reason }: Finish, { estimated }: Usage): Ended =>
   reason === "content-filter" ? "filter" : reason === "length" ? "length" : estimated ? "estimated" : "complete"

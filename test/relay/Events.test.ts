@@ -147,8 +147,6 @@ describe("log and metrics", () => {
       const reader = `"request_id":"req_2","stream_id":"stream_1"`
       const asked = `"token_name":"alice","model":"m"`
       const place = (channel: string) => `"channel":"${channel}","key":0,"channel_model":"m"`
-      // The attempt that ended last had no key.
-      const closedOn = `"channel":"a","channel_model":"m"`
       const yielded = `"token_count":30,"first_content_ms":20,"duration":2,"input_tokens":1,"output_tokens":2,"estimated":true`
       const late =
         `"class":"timeout","code":"channel:response_time_exceeded",` +
@@ -161,10 +159,10 @@ describe("log and metrics", () => {
           `info stream_started {${ids},${asked},"message_length":5}`,
           `warning attempt_failed {${ids},${asked},"channel":"a","key":0,"channel_model":"m","attempt":1,${fault},"upstream_code":"boom","duration":1.234}`,
           `warning attempt_failed {${ids},${asked},"channel":"a","channel_model":"m","attempt":1,${late},"status_code":500,"upstream_message":"***","upstream_request_id":"theirs","first_content_ms":1,"duration":1.234}`,
-          `info stream_closed {${reader},${asked},${closedOn},"attempts":1,"status":"streaming"}`,
+          `info stream_closed {${reader},${asked},${place("a")},"attempts":1,"status":"streaming"}`,
           `info stream_completed {${ids},${asked},${place("b")},"attempts":1,"failovers":1,"continuations":0,"trail":"a#0=transport,b#0=ok","ended":"estimated",${yielded},"tokens_per_second":15}`,
           `error stream_error {${ids},${asked},${place("a")},"attempts":1,"failovers":0,"continuations":0,${fault},${yielded}}`,
-          `info stream_closed {${reader},${asked},${closedOn},"attempts":1,"status":"completed"}`,
+          `info stream_closed {${reader},${asked},${place("a")},"attempts":1,"status":"completed"}`,
           `warning channel_open {"channel":"a","class":"timeout"}`,
           `info channel_enabled {"channel":"a"}`,
           `info relay_started {"port":80,"channels":2}`,

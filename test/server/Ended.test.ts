@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Behaviour, answer, cut } from "../support/behaviour.ts"
 import { logLines } from "../support/log.ts"
 import { contentOf, read } from "../support/sse.ts"
-import { completion, streamIdOf, until, withRelay } from "./kit.ts"
+import { streamIdOf, until, withRelay } from "./kit.ts"
 
 const usage = { prompt_tokens: 3, completion_tokens: 2 }
 
@@ -35,14 +35,6 @@ describe("an answer that is", () => {
       const line = () => logLines().find((one) => one["stream_id"] === id && one.event === "stream_completed")
       await until(() => line() !== undefined)
       assert.deepInclude(line(), { ended })
-      // Where the dialect has no word for it: a comment before the terminator, which stays the end, and begins with its id.
-      a.enqueue(behaviour, behaviour)
-      const chunks = await read(`${relay.url}/v1/chat/completions`, { body: completion() })
-      assert.match(chunks.text, new RegExp(`\n: ended ${ended}\nid: [^\n]+\ndata: \\[DONE\\]\n\n$`))
-      const messages = await read(`${relay.url}/v1/messages`, {
-        body: { model: "m", max_tokens: 99, stream: true, messages: [{ role: "user", content: "hello" }] }
-      })
-      assert.match(messages.text, new RegExp(`\n: ended ${ended}\nid: [^\n]+\nevent: message_stop\ndata: [^\n]+\n\n$`))
     })
   )
 })

@@ -16,7 +16,6 @@ import type {
   Replayed,
   Seam
 } from "../Dialect.ts"
-import { endedComment } from "../Ended.ts"
 import { type Delta, type NativeEvents, type Piece } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
@@ -130,7 +129,7 @@ class MessageEncoder implements AnswerEncoder {
       this.stop(out, { stop_reason: writeStopReason(finish, shown), stop_sequence: null }, said)
       // What the last upstream said of itself is not what the answer cost, where there was more than one.
     } else if (!countsAlike(said, written.usage)) this.stop(out, written.stop, said)
-    out.push({ ...event("message_stop", {}), comment: endedComment(finish, usage) })
+    out.push(event("message_stop", {}))
     return out
   }
 

@@ -3,7 +3,6 @@
  * events by `assembleOpenAI`.
  */
 import type { AnswerEncoder, AnswerIdentity, Payload, Replayed } from "../Dialect.ts"
-import { endedComment } from "../Ended.ts"
 import { type Delta, type Finish, isContent, seals } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
@@ -235,7 +234,7 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
       if (!begun && !finishShown) payloads.push(role())
       if (!finishShown) payloads.push(simple({}, writeFinish(finish)))
       if (identity.includeUsage) payloads.push(chunk("[]", `,"usage":${printJson(openaiUsage(usage))}}`))
-      payloads.push({ ...payload(terminator), comment: endedComment(finish, usage) })
+      payloads.push(payload(terminator))
       return payloads
     },
     fail: ({ error }) => [payload(JSON.stringify(openaiErrorBody(error, identity.requestId)))]

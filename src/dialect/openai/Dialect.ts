@@ -70,10 +70,7 @@ export const openaiClient: ClientDialect = {
   asksByQuery: () => false,
   parse: parseOpenAIRequest,
   encoder: openaiEncoder,
-  frame: ({ comment, data, event }, id) =>
-    comment === undefined
-      ? encodeJsonEvent(event, id, data)
-      : encodeComment(comment) + encodeJsonEvent(event, id, data),
+  frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),
   heartbeat: encodeComment("ping"),
   views: { whole, list: undefined },
   models: (names, about) => ({ object: "list", data: names.map((name) => model(name, about)) }),
