@@ -161,6 +161,7 @@ describe("R13: a clock", () => {
     ["timeouts.firstContent", { timeouts: { firstContent: "11 minutes" } }],
     ["timeouts.idle", { timeouts: { idle: "11 minutes" } }],
     ["retry.waitUpTo", { retry: { waitUpTo: "11 minutes" } }],
+    ["retry.hedgeAfter", { retry: { hedgeAfter: "11 minutes" } }],
     ["recovery.waitUpTo", { recovery: { waitUpTo: "11 minutes" } }],
     ["chat.timeout", { chat: { timeout: "11 minutes" } }],
     ["server.heartbeat", { server: { heartbeat: "11 minutes" } }]
