@@ -88,6 +88,7 @@ class Attempts {
   private readonly loop = {
     ask: (picked: Picked, begun: UnderWay, machine: Fed) => this.ask(picked, begun, machine),
     wanted: () => this.wants.now(Pursuit.anybody),
+    isOfField: ({ sent, target }: UnderWay, end: AttemptEnd) => this.learned.isOfField(target, end, sent),
     settle: (picked: Picked, begun: UnderWay, end: AttemptEnd) => this.settle(picked, begun, end),
     close: (picked: Picked, begun: UnderWay, error: ResilienceError) => this.close(picked, begun, error)
   }
@@ -240,6 +241,9 @@ class Attempts {
         machine,
         limits: this.limits(picked),
         watchdog: context.watchdog,
+        onClocks: (clocks) => {
+          begun.clocks = clocks
+        },
         onPressure: (listener) => {
           begun.onPressure = listener
           answer.lease.onPressure(answer.press)
