@@ -392,6 +392,18 @@ describe("when one of the two fails before either has said anything", () => {
     )
   )
 
+  it.each([
+    ["the only one", "a", [Script.silence], ["1 a defect"]],
+    ["the second", "b", [saysAfter(9000, "a")], ["2 b defect", "1 a cancelled"]]
+  ] as const)("a bug of ours ends the answer, and each target is given back: %s", (_, bug, a, trail) =>
+    play({ scripts: { a: [...a], b: [saysAfter(1, "b")] }, bug }, ({ asked, ends, world }) => {
+      assert.strictEqual(ends[0]?.event, "error")
+      assert.strictEqual(ends[0]?.data["code"], "internal_error")
+      assert.deepStrictEqual(world.penalised(), [])
+      assert.deepStrictEqual(asked.trail(), [...trail])
+    })
+  )
+
   it("it is too long for the model of one: the other goes on", () =>
     play(
       {
