@@ -89,6 +89,7 @@ const withinTotal: ReadonlyArray<Path> = [
   ["timeouts", "firstContent"],
   ["timeouts", "idle"],
   ["retry", "waitUpTo"],
+  ["retry", "hedgeAfter"],
   ["recovery", "waitUpTo"],
   ["chat", "timeout"],
   ["server", "heartbeat"]
