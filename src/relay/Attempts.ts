@@ -3,7 +3,7 @@
  * failure is decided in `Pursuit` and `Decision`, what an attempt's content means in `Machine`, who is asked in
  * `Selection`; here they are put to work.
  */
-import { Effect, Random } from "effect"
+import { Cause, Effect, Random } from "effect"
 import type { Outcome, Picked, Upstream } from "../channel/index.ts"
 import { type ContinuationAsked, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
 import {
@@ -11,6 +11,7 @@ import {
   ClientGone,
   DeadlineExceeded,
   fewNames,
+  InternalError,
   type ResilienceError,
   stackless
 } from "../errors/index.ts"
@@ -91,6 +92,7 @@ class Attempts {
     return {
       ask: (picked: Picked, begun: UnderWay, machine: Fed) => this.ask(picked, begun, machine),
       wanted: () => this.wants.now(Pursuit.anybody),
+      isOfField: ({ sent, target }: UnderWay, end: AttemptEnd) => this.learned.isOfField(target, end, sent),
       settle: (picked: Picked, begun: UnderWay, end: AttemptEnd) => this.settle(picked, begun, end),
       close: (picked: Picked, begun: UnderWay, error: ResilienceError) => this.close(picked, begun, error)
     }
@@ -204,7 +206,22 @@ class Attempts {
     return begun
   }
 
+  /** Asks. Whatever ends it from outside, a bug too, its target is given back. */
   private ask(picked: Picked, begun: UnderWay, machine: Fed): Effect.Effect<AttemptEnd, never, Upstream> {
+    const asked = Effect.suspend(() => this.open(picked, begun, machine))
+    return Effect.onError(asked, (cause) =>
+      Effect.sync(() => {
+        const { answer } = this
+        // One that was closed for another has been told of already.
+        if (answer.current !== begun && answer.beside !== begun) return
+        const bug = cause.reasons.find(Cause.isDieReason)?.defect
+        const ended = answer.failure ?? stackless(() => new ClientGone({}))
+        this.close(picked, begun, bug === undefined ? ended : failedByBug(bug))
+      })
+    )
+  }
+
+  private open(picked: Picked, begun: UnderWay, machine: Fed): Effect.Effect<AttemptEnd, never, Upstream> {
     const { answer, context } = this
     const { mode } = begun
     const { target } = picked
@@ -239,29 +256,24 @@ class Attempts {
     const encoded: Encoded = encoding.success
     begun.sent = encoded.body
     begun.dropped = fewNames(encoded.dropped)
-    return Effect.onInterrupt(
-      attempt({
-        target,
-        dialect,
-        request,
-        encoded,
-        machine,
-        limits: this.limits(picked),
-        watchdog: context.watchdog,
-        onPressure: (listener) => {
-          begun.onPressure = listener
-          answer.lease.onPressure(answer.press)
-        },
-        onAnswered: picked.taken,
-        onFinishing: () => answer.note("streaming")
-      }),
-      () =>
-        Effect.sync(() => {
-          // One that was closed for another has been told of already.
-          if (answer.current !== begun && answer.beside !== begun) return
-          this.close(picked, begun, answer.failure ?? stackless(() => new ClientGone({})))
-        })
-    )
+    return attempt({
+      target,
+      dialect,
+      request,
+      encoded,
+      machine,
+      limits: this.limits(picked),
+      watchdog: context.watchdog,
+      onClocks: (clocks) => {
+        begun.clocks = clocks
+      },
+      onPressure: (listener) => {
+        begun.onPressure = listener
+        answer.lease.onPressure(answer.press)
+      },
+      onAnswered: picked.taken,
+      onFinishing: () => answer.note("streaming")
+    })
   }
 
   /** An attempt is given up, for a reason that is not its own. */
@@ -443,3 +455,6 @@ const ignored: Outcome = { _tag: "Ignored" }
 /** What a target is told of that begins an answer anew although it was asked to go on. */
 const begunAnew = (): ResilienceError =>
   stackless(() => new BadResponse({ message: "the upstream began the answer anew" }))
+
+const failedByBug = (bug: unknown): ResilienceError =>
+  stackless(() => new InternalError({ message: `the relay failed on an attempt: ${String(bug)}` }))
