@@ -258,6 +258,28 @@ export const verdictOf = (error: ResilienceError): Verdict => {
   return { _tag: "Fault", fault, hintMillis: hint !== undefined && hint > 0 ? hint : undefined }
 }
 
+/**
+ * What an error says where its request has penalised the channel already. That a channel failed counts once for a request;
+ * what the upstream said of a key (it is dead, its quota is spent, it is too fast) is about that key, whatever failed
+ * before it, and so is a hint.
+ */
+export const sayingOf = (error: ResilienceError): Verdict => {
+  const verdict = verdictOf(error)
+  if (verdict._tag !== "Fault") return nothing
+  switch (verdict.fault) {
+    case "credential":
+    case "quota":
+    case "rate":
+      return verdict
+    case "circuit":
+      // The hint alone: no failure of the circuit.
+      return verdict.hintMillis === undefined ? nothing : { ...verdict, fault: "rate" }
+    case "model":
+    case "channel":
+      return nothing
+  }
+}
+
 /** It says nothing. */
 export const nothing: Verdict = { _tag: "Nothing" }
 

@@ -79,7 +79,7 @@ export interface Picked {
 /** How an attempt ended, for the health of its target. */
 export type Outcome =
   | { readonly _tag: "Success" }
-  /** `penalise` is false when this request has penalised this channel already. */
+  /** `penalise` is false when this request has penalised this channel already; what is said of the key counts all the same. */
   | { readonly _tag: "Failure"; readonly error: ResilienceError; readonly penalise: boolean }
   /** It says nothing: it was cancelled, or replaced. */
   | { readonly _tag: "Ignored" }

@@ -32,8 +32,10 @@ import type { Passage } from "./WaitingLine.ts"
 const verdictOf = (outcome: Outcome): Health.Verdict =>
   outcome._tag === "Success"
     ? Health.success
-    : outcome._tag === "Failure" && outcome.penalise
-      ? Health.verdictOf(outcome.error)
+    : outcome._tag === "Failure"
+      ? outcome.penalise
+        ? Health.verdictOf(outcome.error)
+        : Health.sayingOf(outcome.error)
       : Health.nothing
 
 /** What there is to choose from. */

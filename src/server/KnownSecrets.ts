@@ -18,10 +18,20 @@ const credentialsIn = (value: string): ReadonlyArray<string> => {
   return [value.trim(), credential, pair, pair.slice(pair.indexOf(":") + 1)]
 }
 
-/** The secrets of a channel. Of a header that was written out in the file its name says whether it is one. */
+/** What gateways call the headers in which they are told who asks, beside the names of secrets everywhere. */
+const credentialHeader = /(?:^|[-_.])(?:key|auth|authentication|jwt|session|sig|signature|pass)$/i
+
+/** So many letters and digits in a row, of both kinds, are no word, version, or name of a feature. */
+const random = /(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{20}/
+
+/** Whether a header that was written out in the file is a secret: by its name, or by what it says. */
+const isSecretHeader = (name: string, value: string): boolean =>
+  isSecretName(name) || credentialHeader.test(name) || random.test(value)
+
+/** The secrets of a channel. */
 const secretsOf = ({ headers, keys }: Channel): ReadonlyArray<string> => [
   ...keys.map((key) => Redacted.value(key)),
-  ...Object.entries(headers).flatMap(([name, value]) => (isSecretName(name) ? credentialsIn(value) : []))
+  ...Object.entries(headers).flatMap(([name, value]) => (isSecretHeader(name, value) ? credentialsIn(value) : []))
 ]
 
 /** The names by which a relay speaks of what it has, which it shows to everybody who may ask. */

@@ -90,6 +90,17 @@ describe("R13: a key", () => {
     ])
   })
 
+  it.each([
+    "http://$PROXY_HOST:3128",
+    "http://{proxy}:3128",
+    "http://me:$PASSWORD@proxy:3128",
+    "http://me:<password>@proxy:3128"
+  ])("in a proxy is no placeholder either: %s", async (proxy) => assert.lengthOf(await linesOf({ proxy }), 1))
+
+  it("of a proxy may have any of its signs", async () => {
+    assert.deepStrictEqual(await linesOf({ proxy: "http://me:pa$$w0rd$@proxy:3128" }), [])
+  })
+
   it("accept-encoding is the relay's own to write", async () => {
     assert.lengthOf(await linesOf({ headers: { "Accept-Encoding": "gzip" } }), 1)
   })

@@ -292,3 +292,61 @@ describe("health is kept by who is to blame", () => {
     assert.lengthOf(a.requests, 1)
   })
 })
+
+describe("what an upstream says of its keys in one request", () => {
+  const keys = ["first-key-of-it", "second-key-of-it"]
+
+  it.each([401, 402, 429])(
+    "R21: each key that was refused (%d) rests, and the next request asks neither",
+    async (code) => {
+      const [refusing, healthy] = [await server(), await server()]
+      refusing.setDefault(status(code, code === 429 ? { headers: { "retry-after": "60" } } : {}))
+      const relay = await relayOf({
+        channels: [
+          channelOf("refusing", refusing.url, { priority: 2, keys }),
+          channelOf("healthy", healthy.url, { priority: 1 })
+        ]
+      })
+      await ask(relay)
+      assert.lengthOf(refusing.requests, 2)
+      assert.strictEqual(await stateOf(relay, "refusing"), 1)
+      await ask(relay)
+      assert.lengthOf(refusing.requests, 2)
+    }
+  )
+
+  it("R21: a relay whose every key was refused by one request is not ready", async () => {
+    const refusing = await server()
+    refusing.setDefault(status(401))
+    const relay = await relayOf({ channels: [channelOf("alone", refusing.url, { keys })] })
+    await read(`${relay.url}/chat?message=hello&model=m`)
+    assert.lengthOf(refusing.requests, 2)
+    assert.strictEqual((await read(`${relay.url}/health/ready`)).status, 503)
+  })
+
+  it.each([
+    ["429 that says when", status(429, { headers: { "retry-after": "60" } })],
+    ["503 that says when", status(503, { headers: { "retry-after": "60" } })],
+    ["401", status(401)]
+  ])("R21: a %s counts also after another failure of the same request", async (_, second) => {
+    const [first, healthy] = [await server(), await server()]
+    first.setDefault(status(500))
+    first.enqueue(status(500), second)
+    const relay = await relayOf({
+      channels: [channelOf("first", first.url, { priority: 2 }), channelOf("healthy", healthy.url, { priority: 1 })]
+    })
+    await ask(relay)
+    assert.lengthOf(first.requests, 2)
+    await ask(relay)
+    assert.lengthOf(first.requests, 2)
+  })
+
+  it("S18: a broken answer waits for the channel that broke it, and then said when", async () => {
+    const upstream = await server()
+    upstream.enqueue(cut(3, "reset"), status(429, { headers: { "retry-after": "1" } }), answer())
+    const relay = await relayOf({ channels: [channelOf("alone", upstream.url)] })
+    await ask(relay)
+    const [, refused, asked] = upstream.requests
+    assert.isAtLeast(asked!.at - refused!.at, 950)
+  })
+})

@@ -191,3 +191,52 @@ describe("S5: what a model says", () => {
     assert.include(text, JSON.stringify(JSON.stringify(key)).slice(1, -1))
   })
 })
+
+describe("S5: a header that is written out in the file", () => {
+  // No common word, and no shape of a key that is known.
+  const value = "quiet-4f81c-harbour"
+  const said = async (headers: { readonly [name: string]: string }): Promise<string> => {
+    const upstream = createServer((_, response) =>
+      json(400, { error: { message: `refused: ${Object.values(headers).join(" and ")}` } })(response)
+    )
+    await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve))
+    const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`
+    const relay = await startRelay({ channels: [channelOf("a", url, { headers })] })
+    const before = logLines().length
+    const { text } = await read(`${relay.url}/v1/chat/completions`, { body: completion() })
+    await relay.close()
+    upstream.close()
+    upstream.closeAllConnections()
+    return `${text} ${JSON.stringify(logLines().slice(before))}`
+  }
+
+  it.each([
+    ["helicone-auth", `Bearer ${value}`],
+    ["ocp-apim-subscription-key", value],
+    ["x-functions-key", value],
+    ["x-auth-key", value],
+    ["x-jwt", value],
+    ["authentication", value],
+    ["x-signature", value],
+    // By what it is, whatever it is called.
+    ["x-internal", "8f14e45fceea167a5a36dedd4bea2543"],
+    ["x-caller", "Bearer Zm9vYmFyMTIzNDU2Nzg5MGFiYw"]
+  ])("is a secret: %s", async (name, value) => {
+    const text = await said({ [name]: value })
+    assert.include(text, "refused: ***")
+    assert.notInclude(text, value.slice(value.indexOf(" ") + 1))
+  })
+
+  it("is none where everybody knows it", async () => {
+    const plain = {
+      "anthropic-version": "2023-06-01",
+      "openai-beta": "assistants=v2",
+      "x-title": "Our own chat 2",
+      "anthropic-beta": "computer-use-2025-01-24,prompt-caching-2024-07-31",
+      "x-team": "research-2026",
+      "user-agent": "research/1.0.2 (linux)"
+    }
+    const text = await said(plain)
+    for (const value of Object.values(plain)) assert.include(text, value)
+  })
+})
