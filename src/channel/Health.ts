@@ -132,7 +132,7 @@ export interface Fitness {
    * not before `dueAt`, but that is a guess of ours after a `rate` without a hint, and nothing worse.
    */
   readonly is: "off" | "usable" | "probing" | "resting" | "guessed"
-  /** Epoch milliseconds; in the past when it is usable. */
+  /** By the clock of `now`, in milliseconds; in the past when it is usable. */
   readonly dueAt: number
 }
 

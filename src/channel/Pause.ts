@@ -10,7 +10,7 @@
 
 /** A pause. `known` when its end was asked for, and not guessed. */
 export interface Pause {
-  /** Epoch milliseconds; in the past when it is over. */
+  /** By the clock of `now`, in milliseconds; in the past when it is over. */
   readonly until: number
   readonly known: boolean
   /** Guesses in a row. */

@@ -37,6 +37,11 @@ export interface Wanted {
   readonly only?: string | undefined
   /** Only keys that are not in `tried.keys`: after a fault of the key itself. */
   readonly otherKey?: boolean | undefined
+  /**
+   * Only what can be had at once, what the request has not failed on, and what nobody waits for: a second attempt beside
+   * another one is no need.
+   */
+  readonly spare?: boolean | undefined
   /** The group whose channels may serve it. Default: `default`. */
   readonly group?: string | undefined
   /** Only channels for which this holds: those that can continue a partial answer, say. */

@@ -221,14 +221,17 @@ export const make = ({
       return wordless.length > 0 ? nobody(() => inconvertible(wordless)) : { _tag: "Candidates", options }
     }
 
+    const choosable = ({ spare }: Wanted, options: ReadonlyArray<Choice.Option>): ReadonlyArray<Choice.Option> =>
+      spare === true ? waiting.free(options).filter(({ failed }) => !failed) : options
+
     /** Decides, and takes nothing. */
     const choose = (wanted: Wanted, found: Candidates | Nobody, draw: Choice.Draw, now: number): Chosen => {
       if (found._tag === "Nobody") return found
       const { model } = wanted
       const { options } = found
-      const option = Choice.usableOption(options, draw)
+      const option = Choice.usableOption(choosable(wanted, options), draw)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
-      if (Choice.inDistress(options) && mayAskInDistress(model, now)) {
+      if (wanted.spare !== true && Choice.inDistress(options) && mayAskInDistress(model, now)) {
         const due = Choice.firstDue(options, wanted.only !== undefined)
         if (due !== undefined) return { _tag: "InDistress", option: due }
       }
@@ -331,7 +334,10 @@ export const make = ({
           return Effect.succeed(targetOf(channel, key, model))
         }),
       usable: (wanted) => chooseNow(wanted, noChance, MonotonicClock.wholeMillis(clock))._tag !== "Nobody",
-      fresh: (wanted) => Choice.freshOf(optionsOf(wanted, servingOf(wanted), MonotonicClock.wholeMillis(clock))).size,
+      fresh: (wanted) => {
+        const options = optionsOf(wanted, servingOf(wanted), MonotonicClock.wholeMillis(clock))
+        return Choice.freshOf(choosable(wanted, options)).size
+      },
       canAsk: () => {
         const now = MonotonicClock.wholeMillis(clock)
         return registry

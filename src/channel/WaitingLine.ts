@@ -46,7 +46,7 @@ export interface Passage {
 export type Call =
   | { readonly _tag: "Through"; readonly door: string; readonly take: (passage: Passage) => void }
   | { readonly _tag: "Away" }
-  /** Epoch milliseconds; `Infinity`: until something happens. */
+  /** By the clock of `now`, in milliseconds; `Infinity`: until something happens. */
   | { readonly _tag: "Stays"; readonly until: number }
 
 /** The lines of one relay. */

@@ -92,7 +92,7 @@ const logFatal = (event: string, error: unknown): void => {
  */
 const logWarning = (warning: Error): void => {
   if (warning.name === "ExperimentalWarning") return
-  logLine("warning", "relay_log", { error: redactText(`${warning.name}: ${warning.message}`) })
+  logLine("warning", "relay_log", { error: redactText(secrets.mask(`${warning.name}: ${warning.message}`)) })
 }
 
 /**

@@ -162,13 +162,18 @@ export const makeSecrets = (): SecretsService => {
   const places = (text: string): Array<readonly [number, number]> => {
     const found: Array<readonly [number, number]> = []
     let hash = 0
+    /** Up to here a run of base64 is masked whole: looked at again for each secret in it, a long one takes its square. */
+    let covered = 0
     for (let at = 0; at < text.length; at++) {
       hash = next(hash, text.charCodeAt(at))
       if (starts[hash] === 0 || at < shortest - 1) continue
       const from = at - shortest + 1
       for (const form of forms.get(hash)!) {
+        if (form.within === "base64" && from < covered) continue
         const place = text.startsWith(form.text, from) ? placeOf(text, from, form) : undefined
-        if (place !== undefined) found.push(place)
+        if (place === undefined) continue
+        found.push(place)
+        if (form.within === "base64") covered = place[1]
       }
     }
     return found

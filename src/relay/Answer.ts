@@ -14,6 +14,7 @@ import {
 } from "../dialect/index.ts"
 import { blameOf, LeaseLost, maskError, type ResilienceError, stackless } from "../errors/index.ts"
 import type { Lease } from "../journal/index.ts"
+import type { ClockState } from "../stream/index.ts"
 import type { AnswerRef } from "./Events.ts"
 import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
@@ -89,6 +90,8 @@ export interface UnderWay {
   readonly startedAt: number
   /** What its upstream says goes here. */
   readonly machine: Machine
+  /** Its clocks, once it is under way: they stand still while nobody looks at what it has sent. */
+  clocks: ClockState | undefined
   /** What its target has no words for and was not told. */
   dropped: ReadonlyArray<string>
   /** The body that was sent. */
@@ -251,10 +254,21 @@ export class Answer {
 
   /** An attempt begins, and counts. */
   begin(target: Target, mode: TrailEntry["mode"], machine = this.machine): UnderWay {
-    const number = this.attempts + 1
-    this.pursuit = { ...this.pursuit, attempts: number }
+    // Where the one before was refused a field and did not count, its number is not given to one beside it.
+    const number = Math.max(this.attempts, this.current?.number ?? 0) + 1
+    this.pursuit = { ...this.pursuit, attempts: this.attempts + 1 }
     const startedAt = this.context.now()
-    return { target, number, mode, startedAt, machine, dropped: [], sent: "", onPressure: undefined }
+    return {
+      target,
+      number,
+      mode,
+      startedAt,
+      machine,
+      clocks: undefined,
+      dropped: [],
+      sent: "",
+      onPressure: undefined
+    }
   }
 
   /** Of two attempts under way this one is the answer's from now on. */

@@ -25,7 +25,7 @@ import {
   stackless
 } from "../errors/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
-import { answered, content, hold, release } from "../stream/index.ts"
+import { answered, type ClockState, content, hold, release } from "../stream/index.ts"
 import { bodyKind } from "./BodyKind.ts"
 import type { Machine, Verdict } from "./Machine.ts"
 import { withoutQuotations } from "./Quotation.ts"
@@ -71,6 +71,8 @@ export interface AttemptOptions {
   readonly machine: Fed
   readonly limits: AttemptLimits
   readonly watchdog: Watchdog
+  /** It begins, by these clocks. */
+  readonly onClocks: (clocks: ClockState) => void
   /** Who writes what the call gives says when too much of it waits to be written, and when there is room again. */
   readonly onPressure: (listener: (full: boolean) => void) => void
   /** The upstream has begun to answer, and well. */
@@ -88,6 +90,7 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
       Effect.callback<AttemptEnd>((resume) => {
         const { dialect, limits, machine, target, watchdog } = options
         const progress = startProgress(MonotonicClock.wholeMillis(clock), limits)
+        options.onClocks(progress.clocks)
         let ended: AttemptEnd | undefined
         let call: UpstreamCall | undefined
         const finish = (made: AttemptEnd): void => {

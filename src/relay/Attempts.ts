@@ -3,7 +3,7 @@
  * failure is decided in `Pursuit` and `Decision`, what an attempt's content means in `Machine`, who is asked in
  * `Selection`; here they are put to work.
  */
-import { Effect, Random } from "effect"
+import { Cause, Effect, Random } from "effect"
 import type { Outcome, Picked, Upstream } from "../channel/index.ts"
 import { type ContinuationAsked, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
 import {
@@ -11,6 +11,7 @@ import {
   ClientGone,
   DeadlineExceeded,
   fewNames,
+  InternalError,
   type ResilienceError,
   stackless
 } from "../errors/index.ts"
@@ -18,7 +19,7 @@ import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
 import { attempt, type AttemptEnd, type Fed } from "./Attempt.ts"
 import { continuationModes, roomOf } from "./Decision.ts"
-import { hedgeAfter, hedged } from "./Hedging.ts"
+import { hedgeAfter, hedged, type Loop } from "./Hedging.ts"
 import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
@@ -51,45 +52,50 @@ class Attempts {
     this.wants = new Wants(answer, context, this.learned)
   }
 
-  readonly run = Effect.fnUntraced({ self: this }, function* (this: Attempts) {
-    const { answer, context } = this
-    answer.settings.budget.request(context.now())
-    while (!answer.ended) {
-      if (this.remaining() <= 0) return answer.fail(this.deadline())
-      // With nobody reading, what runs may end, and nothing is begun.
-      if (answer.left && answer.attempts > 0) {
-        return void this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? new ClientGone({}), context.now()))
+  run(): Effect.Effect<void, never, Upstream> {
+    return Effect.gen({ self: this }, function* (this: Attempts) {
+      const { answer, context } = this
+      answer.settings.budget.request(context.now())
+      while (!answer.ended) {
+        if (this.remaining() <= 0) return answer.fail(this.deadline())
+        // With nobody reading, what runs may end, and nothing is begun.
+        if (answer.left && answer.attempts > 0) {
+          return void this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? new ClientGone({}), context.now()))
+        }
+        const picked = yield* this.pick()
+        if (picked === undefined) continue
+        // It may have waited in line, for all of its time, or until nobody was there any more.
+        if (answer.ended || this.remaining() <= 0 || (answer.left && answer.attempts > 0)) {
+          picked.release(ignored)
+          continue
+        }
+        const begun = this.prepare(picked)
+        if (begun.mode !== undefined) {
+          // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
+          yield* Effect.ignore(answer.lease.committed).pipe(
+            Effect.onInterrupt(() => Effect.sync(() => picked.release(ignored)))
+          )
+          if (answer.ended) return picked.release(ignored)
+        }
+        const after = hedgeAfter(answer, begun)
+        const left =
+          after === undefined
+            ? { picked, attempt: begun, end: yield* this.ask(picked, begun, begun.machine) }
+            : yield* hedged(answer, context, this.loop(), after, { picked, attempt: begun })
+        yield* this.conclude(left.picked, left.attempt, left.end)
       }
-      const picked = yield* this.pick()
-      if (picked === undefined) continue
-      // It may have waited in line, for all of its time, or until nobody was there any more.
-      if (answer.ended || this.remaining() <= 0 || (answer.left && answer.attempts > 0)) {
-        picked.release(ignored)
-        continue
-      }
-      const begun = this.prepare(picked)
-      if (begun.mode !== undefined) {
-        // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
-        yield* Effect.ignore(answer.lease.committed).pipe(
-          Effect.onInterrupt(() => Effect.sync(() => picked.release(ignored)))
-        )
-        if (answer.ended) return picked.release(ignored)
-      }
-      const after = hedgeAfter(answer, begun)
-      const left =
-        after === undefined
-          ? { picked, attempt: begun, end: yield* this.ask(picked, begun, begun.machine) }
-          : yield* hedged(answer, context, this.loop, after, { picked, attempt: begun })
-      yield* this.conclude(left.picked, left.attempt, left.end)
-    }
-  })
+    })
+  }
 
   /** What two attempts side by side have of it. */
-  private readonly loop = {
-    ask: (picked: Picked, begun: UnderWay, machine: Fed) => this.ask(picked, begun, machine),
-    wanted: () => this.wants.now(Pursuit.anybody),
-    settle: (picked: Picked, begun: UnderWay, end: AttemptEnd) => this.settle(picked, begun, end),
-    close: (picked: Picked, begun: UnderWay, error: ResilienceError) => this.close(picked, begun, error)
+  private loop(): Loop {
+    return {
+      ask: (picked: Picked, begun: UnderWay, machine: Fed) => this.ask(picked, begun, machine),
+      wanted: () => this.wants.now(Pursuit.anybody),
+      isOfField: ({ sent, target }: UnderWay, end: AttemptEnd) => this.learned.isOfField(target, end, sent),
+      settle: (picked: Picked, begun: UnderWay, end: AttemptEnd) => this.settle(picked, begun, end),
+      close: (picked: Picked, begun: UnderWay, error: ResilienceError) => this.close(picked, begun, error)
+    }
   }
 
   private readonly remaining = (): number => this.answer.deadlineAt - this.context.now()
@@ -116,61 +122,65 @@ class Attempts {
   }
 
   /** The next target; `undefined` when there is none yet, or the answer has ended for want of one. */
-  private readonly pick = Effect.fnUntraced({ self: this }, function* (this: Attempts) {
-    const { answer, context, step } = this
-    const { pursuit } = answer
-    const { selection } = context
-    const wanted = this.wants.now(step)
-    const fresh = pursuit.broke !== undefined || pursuit.previous === undefined
-    if (!fresh && step.only === undefined && pursuit.failed.length > 0) {
-      const next = yield* Effect.option(selection.peek(wanted))
-      if (next._tag === "Some" && pursuit.failed.includes(next.value.channel.id)) {
-        return yield* this.pickAgain(next.value.channel.id)
+  private pick() {
+    return Effect.gen({ self: this }, function* (this: Attempts) {
+      const { answer, context, step } = this
+      const { pursuit } = answer
+      const { selection } = context
+      const wanted = this.wants.now(step)
+      const fresh = pursuit.broke !== undefined || pursuit.previous === undefined
+      if (!fresh && step.only === undefined && pursuit.failed.length > 0) {
+        const next = yield* Effect.option(selection.peek(wanted))
+        if (next._tag === "Some" && pursuit.failed.includes(next.value.channel.id)) {
+          return yield* this.pickAgain(next.value.channel.id)
+        }
       }
-    }
-    const choice = yield* Effect.result(selection.pick(this.wants.inTime(wanted)))
-    this.step = Pursuit.anybody
-    if (choice._tag === "Failure") {
-      if (this.remaining() <= 0) return undefined
-      if (step.only === undefined) {
-        this.take(Pursuit.giveUp(pursuit, this.final() ?? choice.failure, context.now()))
-      } else answer.pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
-      return undefined
-    }
-    const picked = choice.success
-    const { id } = picked.target.channel
-    // It was waited for, and is asked again: that is a retry.
-    if (!fresh && step.only === undefined && pursuit.failed.includes(id) && !this.spend()) {
-      picked.release(ignored)
-      this.take(Pursuit.giveUp(pursuit, this.final()!, context.now()))
-      return undefined
-    }
-    if (!fresh && !step.announced) this.announce(id, 0)
-    return picked
-  })
+      const choice = yield* Effect.result(selection.pick(this.wants.inTime(wanted)))
+      this.step = Pursuit.anybody
+      if (choice._tag === "Failure") {
+        if (this.remaining() <= 0) return undefined
+        if (step.only === undefined) {
+          this.take(Pursuit.giveUp(pursuit, this.final() ?? choice.failure, context.now()))
+        } else answer.pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
+        return undefined
+      }
+      const picked = choice.success
+      const { id } = picked.target.channel
+      // It was waited for, and is asked again: that is a retry.
+      if (!fresh && step.only === undefined && pursuit.failed.includes(id) && !this.spend()) {
+        picked.release(ignored)
+        this.take(Pursuit.giveUp(pursuit, this.final()!, context.now()))
+        return undefined
+      }
+      if (!fresh && !step.announced) this.announce(id, 0)
+      return picked
+    })
+  }
 
   /** Everything has been tried: what failed otherwise is asked again, after a wait, if the budget allows. */
-  private readonly pickAgain = Effect.fnUntraced({ self: this }, function* (this: Attempts, channel: string) {
-    const { answer, context } = this
-    this.step = Pursuit.anybody
-    const decided = Pursuit.again(answer.pursuit, channel, yield* this.facts())
-    if (decided._tag === "GiveUp") {
-      this.take(decided)
+  private pickAgain(channel: string) {
+    return Effect.gen({ self: this }, function* (this: Attempts) {
+      const { answer, context } = this
+      this.step = Pursuit.anybody
+      const decided = Pursuit.again(answer.pursuit, channel, yield* this.facts())
+      if (decided._tag === "GiveUp") {
+        this.take(decided)
+        return undefined
+      }
+      this.announce(channel, decided.delayMillis)
+      yield* this.sleep(decided.delayMillis)
+      const { selection } = context
+      const again = yield* selection.pick(this.wants.inTime(this.wants.now({ only: channel, otherKey: false }))).pipe(
+        // Somebody else's failure has sent it to rest meanwhile.
+        Effect.catch(() => selection.pick(this.wants.inTime(this.wants.now(Pursuit.anybody)))),
+        Effect.result
+      )
+      if (again._tag === "Success") return again.success
+      if (this.remaining() <= 0) return undefined
+      this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? again.failure, context.now()))
       return undefined
-    }
-    this.announce(channel, decided.delayMillis)
-    yield* this.sleep(decided.delayMillis)
-    const { selection } = context
-    const again = yield* selection.pick(this.wants.inTime(this.wants.now({ only: channel, otherKey: false }))).pipe(
-      // Somebody else's failure has sent it to rest meanwhile.
-      Effect.catch(() => selection.pick(this.wants.inTime(this.wants.now(Pursuit.anybody)))),
-      Effect.result
-    )
-    if (again._tag === "Success") return again.success
-    if (this.remaining() <= 0) return undefined
-    this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? again.failure, context.now()))
-    return undefined
-  })
+    })
+  }
 
   /** Tells the machine what comes: an attempt is begun. */
   private prepare(picked: Picked): UnderWay {
@@ -196,7 +206,22 @@ class Attempts {
     return begun
   }
 
+  /** Asks. Whatever ends it from outside, a bug too, its target is given back. */
   private ask(picked: Picked, begun: UnderWay, machine: Fed): Effect.Effect<AttemptEnd, never, Upstream> {
+    const asked = Effect.suspend(() => this.open(picked, begun, machine))
+    return Effect.onError(asked, (cause) =>
+      Effect.sync(() => {
+        const { answer } = this
+        // One that was closed for another has been told of already.
+        if (answer.current !== begun && answer.beside !== begun) return
+        const bug = cause.reasons.find(Cause.isDieReason)?.defect
+        const ended = answer.failure ?? stackless(() => new ClientGone({}))
+        this.close(picked, begun, bug === undefined ? ended : failedByBug(bug))
+      })
+    )
+  }
+
+  private open(picked: Picked, begun: UnderWay, machine: Fed): Effect.Effect<AttemptEnd, never, Upstream> {
     const { answer, context } = this
     const { mode } = begun
     const { target } = picked
@@ -231,29 +256,24 @@ class Attempts {
     const encoded: Encoded = encoding.success
     begun.sent = encoded.body
     begun.dropped = fewNames(encoded.dropped)
-    return Effect.onInterrupt(
-      attempt({
-        target,
-        dialect,
-        request,
-        encoded,
-        machine,
-        limits: this.limits(picked),
-        watchdog: context.watchdog,
-        onPressure: (listener) => {
-          begun.onPressure = listener
-          answer.lease.onPressure(answer.press)
-        },
-        onAnswered: picked.taken,
-        onFinishing: () => answer.note("streaming")
-      }),
-      () =>
-        Effect.sync(() => {
-          // One that was closed for another has been told of already.
-          if (answer.current !== begun && answer.beside !== begun) return
-          this.close(picked, begun, answer.failure ?? stackless(() => new ClientGone({})))
-        })
-    )
+    return attempt({
+      target,
+      dialect,
+      request,
+      encoded,
+      machine,
+      limits: this.limits(picked),
+      watchdog: context.watchdog,
+      onClocks: (clocks) => {
+        begun.clocks = clocks
+      },
+      onPressure: (listener) => {
+        begun.onPressure = listener
+        answer.lease.onPressure(answer.press)
+      },
+      onAnswered: picked.taken,
+      onFinishing: () => answer.note("streaming")
+    })
   }
 
   /** An attempt is given up, for a reason that is not its own. */
@@ -324,9 +344,8 @@ class Attempts {
   }
 
   /** Draws what is due from how an attempt ended. */
-  private readonly conclude = Effect.fnUntraced(
-    { self: this },
-    function* (this: Attempts, picked: Picked, begun: UnderWay, end: AttemptEnd) {
+  private conclude(picked: Picked, begun: UnderWay, end: AttemptEnd) {
+    return Effect.gen({ self: this }, function* (this: Attempts) {
       const { answer } = this
       const { target } = picked
       const failed = this.settle(picked, begun, end)
@@ -349,8 +368,8 @@ class Attempts {
       this.announce(only, delayMillis)
       this.step = { ...this.step, announced: true }
       yield* this.sleep(delayMillis)
-    }
-  )
+    })
+  }
 
   private facts(): Effect.Effect<Omit<Pursuit.Facts, "fresh" | "otherwise" | "usable">> {
     const { answer, context } = this
@@ -380,10 +399,12 @@ class Attempts {
   }
 
   /** Sleeps, and not too little: a timer is early by what its turn of the event loop had taken before it was set. */
-  private readonly sleep = Effect.fnUntraced({ self: this }, function* (this: Attempts, millis: number) {
-    const until = this.context.now() + millis
-    for (let left = millis; left > 0; left = until - this.context.now()) yield* Effect.sleep(Math.ceil(left))
-  })
+  private sleep(millis: number) {
+    return Effect.gen({ self: this }, function* (this: Attempts) {
+      const until = this.context.now() + millis
+      for (let left = millis; left > 0; left = until - this.context.now()) yield* Effect.sleep(Math.ceil(left))
+    })
+  }
 
   private announce(to: string, delayMillis: number): void {
     const { previous } = this.answer.pursuit
@@ -434,3 +455,6 @@ const ignored: Outcome = { _tag: "Ignored" }
 /** What a target is told of that begins an answer anew although it was asked to go on. */
 const begunAnew = (): ResilienceError =>
   stackless(() => new BadResponse({ message: "the upstream began the answer anew" }))
+
+const failedByBug = (bug: unknown): ResilienceError =>
+  stackless(() => new InternalError({ message: `the relay failed on an attempt: ${String(bug)}` }))

@@ -62,7 +62,7 @@ export interface Failed {
   readonly fresh: number
   /** How long the attempt had shown nothing, in milliseconds. */
   readonly silentMillis: number
-  /** The request moved to another model already because it was too long for one. */
+  /** It is the one that the request moved to because it was too long for another. */
   readonly outgrew: boolean
   /** How often this channel was asked again already, and how often it may be. */
   readonly sameChannelUsed: number

@@ -12,6 +12,7 @@
  * | one has content, or a good end without any | the other is closed, and nobody is blamed |
  * | one fails | as any failure: penalised, in the trail, counted; the other goes on alone, and may get a second again |
  * | one fails by the request itself, or by its time | that is the answer's end: the other is closed |
+| one refuses a field that no client had asked for | the other goes on; it is asked again without it when a second one is due |
  * | both fail | what is left of the request's attempts, after the second one |
  *
  * Where `retry.hedgeAfter` is set it costs a request a fiber and a timer, some 100 µs of processor time on an answer's 500,
@@ -33,6 +34,8 @@ export interface Loop {
   readonly ask: (picked: Picked, attempt: UnderWay, machine: Fed) => Effect.Effect<AttemptEnd, never, Upstream>
   /** What is wanted of a target, whichever it is. */
   readonly wanted: () => Wanted
+  /** Whether its target refused what the relay had added, and not the request. */
+  readonly isOfField: (attempt: UnderWay, end: AttemptEnd) => boolean
   /** Tells all who have to know how an attempt ended; gives its failure, if it was one. */
   readonly settle: (picked: Picked, attempt: UnderWay, end: AttemptEnd) => Pursuit.Failed | undefined
   /** Gives an attempt up, for a reason that is not its own. */
@@ -179,7 +182,12 @@ class Race {
       yield* this.something
       const lane = this.lanes.find(({ exit }) => exit !== undefined)
       if (lane?.exit === undefined) {
-        if (this.dueAt === undefined || this.context.now() < this.dueAt) continue
+        if (!this.isDue) continue
+        // Timers come before sockets: after a pause of our own process what was sent meanwhile is read first, and what
+        // was missed is given back to the attempt's clocks.
+        yield* Effect.yieldNow
+        if (this.dueAt !== undefined) this.dueAt = this.dueOf(this.main)
+        if (!this.isDue || this.lanes.some(({ exit }) => exit !== undefined)) continue
         this.dueAt = undefined
         yield* this.second
         continue
@@ -187,7 +195,8 @@ class Race {
       // A bug in an attempt is the answer's.
       const end = yield* lane.exit
       const other = this.lanes.find((one) => one !== lane)
-      if (other === undefined || endsAnswer(end)) return this.leave(lane, end)
+      const ends = endsAnswer(end) && !this.loop.isOfField(lane.attempt, end)
+      if (other === undefined || ends) return this.leave(lane, end)
       this.failed(lane, end, other)
     }
   })
@@ -203,9 +212,14 @@ class Race {
     return wait <= 0 ? Effect.void : Effect.raceFirst(Effect.sleep(wait), woken)
   })
 
+  private get isDue(): boolean {
+    return this.dueAt !== undefined && this.context.now() >= this.dueAt
+  }
+
   /** What says nothing before it has said all is not silent, and gets no second. */
   private dueOf({ attempt }: Lane): number | undefined {
-    return attempt.target.channel.stream ? attempt.startedAt + this.afterMillis : undefined
+    const { clocks, startedAt, target } = attempt
+    return target.channel.stream ? (clocks?.startedAt ?? startedAt) + this.afterMillis : undefined
   }
 
   private readonly begin = Effect.fnUntraced({ self: this }, function* (this: Race, lane: Lane) {
@@ -231,8 +245,9 @@ class Race {
     if (pursuit.attempts > settings.retry.times) return Effect.void
     const tried = Pursuit.askedOf(pursuit, main.channel)
     // The one that is silent is no other: with it out, the last other one is not cut by its clock.
-    const wanted: Wanted = { ...loop.wanted(), tried: { ...tried, out: new Set([...tried.out, main.channel]) } }
-    // One that rests, or has failed, would be asked in the end, but not beside another one.
+    const out = new Set([...tried.out, main.channel])
+    // One that rests, or has failed, or that others wait for, would be asked in the end, but not beside another one.
+    const wanted: Wanted = { ...loop.wanted(), tried: { ...tried, out }, spare: true }
     if (context.selection.fresh(wanted) === 0) return Effect.void
     // The budget is asked last: asking takes of it.
     const paid = settings.budget.retry(context.now(), pursuit.first)

@@ -43,14 +43,21 @@ export class Learned {
     return new Set([...refusable.filter((field) => fields.has(field)), ...this.refusedOnce])
   }
 
+  /** Whether a target did not take a field that no client had asked for. */
+  isOfField(target: Target, end: AttemptEnd, sent: string): boolean {
+    return this.field(target, end, sent) !== undefined
+  }
+
   /**
    * What a target did not take, by how its attempt ended, and remembers it. `mode` is the one that it was asked in, `sent`
    * the body.
    */
   from(target: Target, mode: ContinuationMode | undefined, end: AttemptEnd, sent: string): Refusal | undefined {
-    const path = this.field(target, end, sent)
-    if (path !== undefined) {
-      if (!this.refusedOnce.has(path)) this.selection.rememberRefusal(target, { _tag: "Field", path })
+    const field = this.field(target, end, sent)
+    if (field !== undefined) {
+      const { path } = field
+      if (field.once) this.refusedOnce.add(path)
+      else this.selection.rememberRefusal(target, { _tag: "Field", path })
       return { _tag: "Field", path }
     }
     if (mode === undefined || !refusesMode(end.verdict)) return undefined
@@ -60,7 +67,11 @@ export class Learned {
     return refusal
   }
 
-  private field(target: Target, { status, verdict }: AttemptEnd, sent: string): string | undefined {
+  private field(
+    target: Target,
+    { status, verdict }: AttemptEnd,
+    sent: string
+  ): { readonly path: string; readonly once: boolean } | undefined {
     if (verdict._tag !== "Broken" || status !== 400) return undefined
     const { error } = verdict
     const known = this.selection.refused(target).fields
@@ -76,8 +87,7 @@ export class Learned {
     // Of two that exclude each other, each is taken alone.
     const param = error.upstream?.param ?? ""
     const together = param === "" && named(left.filter((field) => field !== path)) !== undefined
-    if (together || once.includes(path)) this.refusedOnce.add(path)
-    return path
+    return { path, once: together || once.includes(path) }
   }
 }
 

@@ -17,7 +17,7 @@ import {
 } from "../errors/index.ts"
 import { keyId, type Tried } from "../channel/index.ts"
 import type { Refusal } from "../dialect/index.ts"
-import { decide, goesOn, isTooLong, type Room, ruleOf } from "./Decision.ts"
+import { decide, goesOn, isRoomier, isTooLong, type Room, ruleOf } from "./Decision.ts"
 import type { RecoveryOptions } from "./RecoverySection.ts"
 import type { RetryOptions } from "./RetrySection.ts"
 
@@ -282,7 +282,8 @@ const beforeCommit = (before: Pursuit, failed: Failed, facts: Facts): readonly [
     attemptsLeft: facts.retry.times + 1 - pursuit.attempts,
     fresh: facts.fresh(),
     silentMillis: failed.silentMillis,
-    outgrew: before.outgrown !== undefined,
+    // One that was asked beside another knew nothing of it yet: it has no more room, and says nothing new.
+    outgrew: before.outgrown !== undefined && isRoomier(failed.room, before.outgrown),
     sameChannelUsed: used,
     sameChannelLimit: facts.retry.sameChannel,
     otherKey,

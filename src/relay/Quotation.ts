@@ -67,13 +67,18 @@ export const withoutQuotations = (text: string, body: string): string => {
       last[place] = code
       count++
       if (count < run || slots[slotOf(hash)] === 0) continue
-      for (const begin of places.get(hash) ?? []) {
-        let same = true
-        for (let step = 0; step < run && same; step++) {
-          same = text.charCodeAt(begin + step) === last[(count + step) % run]
+      const begun = places.get(hash)
+      if (begun === undefined) continue
+      // What is masked is not looked for again: of `aaaa…` all runs are one, and each place of the body would meet all.
+      const left = begun.filter((begin) => {
+        for (let step = 0; step < run; step++) {
+          if (text.charCodeAt(begin + step) !== last[(count + step) % run]) return true
         }
-        if (same) quoted.fill(1, begin, begin + run)
-      }
+        quoted.fill(1, begin, begin + run)
+        return false
+      })
+      if (left.length === 0) places.delete(hash)
+      else if (left.length < begun.length) places.set(hash, left)
     }
   }
   if (body.length <= 2 * lookedAt) scan(0, body.length)

@@ -79,6 +79,27 @@ describe("the line", () => {
     }).pipe(over([channel("a")]))
   )
 
+  it.effect("R28, S18: a second attempt takes nothing from who waits", () =>
+    Effect.gen(function* () {
+      yield* cool("a", 1000)
+      const { join, picked, through } = makeLine()
+      for (let request = 0; request < 3; request++) yield* join()
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(through, ["0 a"])
+      const second = wanted({ spare: true })
+      const selection = yield* Selection
+      assert.strictEqual(selection.fresh(second), 0)
+      assert.strictEqual((yield* Effect.flip(selection.pick(second)))._tag, "GetChannelFailed")
+      picked.get(0)!.taken()
+      assert.deepStrictEqual(through, ["0 a", "1 a", "2 a"])
+      // With nobody in line it is as good as any; one that the request has failed on never is.
+      assert.strictEqual(selection.fresh(second), 1)
+      assert.strictEqual((yield* selection.pick(second)).target.channel.id, "a")
+      const again = wanted({ spare: true, tried: tried({ failed: ["a"] }) })
+      assert.strictEqual((yield* Effect.flip(selection.pick(again)))._tag, "GetChannelFailed")
+    }).pipe(over([channel("a")]))
+  )
+
   it.effect("S18: a refusal sends the rest back to waiting, and it begins with one again", () =>
     Effect.gen(function* () {
       yield* cool("a", 1000)

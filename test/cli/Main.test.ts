@@ -54,6 +54,7 @@ describe("without running a relay", () => {
     assert.deepInclude(line, { level: "warning", event: "relay_log" })
     assert.match(line.error, /^MaxListenersExceededWarning: something of /)
     assert.notInclude(stderr, "hunter2")
+    assert.notInclude(stderr, "quiet-river", "S5: what is known to be secret, whatever it looks like")
   })
 
   it("--help and --version print to stdout", async () => {

@@ -137,6 +137,23 @@ describe("R28: an attempt that shows nothing for retry.hedgeAfter gets a second 
       }
     ))
 
+  it("R6, R28: one that was refused a field beside another is asked again without it, under a number of its own", () => {
+    const message = "Unrecognized request argument supplied: stream_options"
+    const body = { error: { message, type: "invalid_request_error", param: "stream_options" } }
+    return play(
+      {
+        scripts: {
+          a: [Script.status(400, { body }).pipe(Script.startsAfter(3000)), saysAfter(20, "a")],
+          b: [saysAfter(9000, "b")]
+        }
+      },
+      ({ asked, text }) => {
+        assert.strictEqual(text, textBy("a"))
+        assert.deepStrictEqual(asked.trail(), ["1 a caller", "2 b cancelled", "3 a ok"])
+      }
+    )
+  })
+
   it("null is none", () =>
     play(
       { scripts: { a: [saysAfter(20_000, "a")], b: [saysAfter(1, "b")] }, retry: { hedgeAfter: null } },
@@ -375,6 +392,18 @@ describe("when one of the two fails before either has said anything", () => {
     )
   )
 
+  it.each([
+    ["the only one", "a", [Script.silence], ["1 a defect"]],
+    ["the second", "b", [saysAfter(9000, "a")], ["2 b defect", "1 a cancelled"]]
+  ] as const)("a bug of ours ends the answer, and each target is given back: %s", (_, bug, a, trail) =>
+    play({ scripts: { a: [...a], b: [saysAfter(1, "b")] }, bug }, ({ asked, ends, world }) => {
+      assert.strictEqual(ends[0]?.event, "error")
+      assert.strictEqual(ends[0]?.data["code"], "internal_error")
+      assert.deepStrictEqual(world.penalised(), [])
+      assert.deepStrictEqual(asked.trail(), [...trail])
+    })
+  )
+
   it("it is too long for the model of one: the other goes on", () =>
     play(
       {
@@ -405,6 +434,37 @@ describe("there is no second attempt", () => {
       assert.deepStrictEqual(attempts, [])
     })
   )
+
+  it("R28, S18: where others wait for the other one", () => {
+    const made = world({
+      scripts: {
+        a: [Script.silence, Script.status(429, { headers: { "retry-after": "60" } })],
+        b: [
+          Script.status(429, { headers: { "retry-after-ms": "1980" } }),
+          saysAfter(5000, "b"),
+          saysAfter(5000, "b"),
+          saysAfter(5000, "b")
+        ]
+      }
+    })
+    return virtually(
+      Effect.gen(function* () {
+        yield* ask()
+        yield* TestClock.adjust(10)
+        // Two who find a and b at rest, and have nobody: they go to b one after the other.
+        for (let waiting = 0; waiting < 2; waiting++) {
+          yield* ask()
+          yield* passUntil(() => false, 5, 1)
+        }
+        yield* passUntil(() => false, after + 200, 10)
+        const asked = made.asked().map(([channel]) => channel)
+        assert.deepStrictEqual(asked, ["a", "a", "b", "b", "b"])
+        const [, due, next] = made.asked().flatMap(([channel, at]) => (channel === "b" ? [at] : []))
+        assert.isBelow(due!, after)
+        assert.isAbove(next!, after)
+      }).pipe(Effect.provide(made.layer))
+    )
+  })
 
   it("where there is no other channel", () =>
     play({ scripts: { a: [slow] } }, ({ text, world }) => {

@@ -33,6 +33,18 @@ describe("R15: what an upstream says of a request", () => {
       })
     )
   })
+  it("S17: of one character over and over each is looked at a few times, and not once for each that was quoted", () => {
+    // (Two thousand times two million comparisons of sixteen are minutes in one turn.)
+    const said = `invalid prompt: ${"a".repeat(2000)}`
+    assert.strictEqual(withoutQuotations(said, body("a".repeat(1_000_000))), "invalid prompt: ***")
+  })
+  it("what is quoted twice is masked twice", () => {
+    const prompt = "tell me a long story"
+    assert.strictEqual(
+      withoutQuotations(`(${prompt}), then (${prompt})`, body(`${prompt} ${prompt}`)),
+      "(***), then (***)"
+    )
+  })
   it("of ten million characters the first and the last million are looked at", () => {
     const middle = "a".repeat(5_000_000)
     const long = body(`first words of it all ${middle} the middle of it all ${middle} last words of it all`)

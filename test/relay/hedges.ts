@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer, Result } from "effect"
 import { Script, type ScriptedCall, ScriptedUpstream } from "effect-resilience/testing"
-import { type Channel, type Outcome, Selection, type Target } from "#src/channel/index"
+import { type Channel, type Outcome, Selection, type Target, Upstream } from "#src/channel/index"
 import { verdictOf } from "#src/channel/Health"
 import { type ClientDialectName, clientDialects, payloadsOf } from "#src/dialect/index"
 import { Journal } from "#src/journal/index"
@@ -41,10 +41,12 @@ export interface WorldOptions {
   readonly channels?: { readonly [channel: string]: Partial<Channel> }
   readonly retry?: { readonly [key: string]: unknown }
   readonly settings?: { readonly [section: string]: unknown }
+  /** A call to this channel is a bug of ours. */
+  readonly bug?: string
 }
 
 /** A relay with its upstreams. */
-export const world = ({ channels = {}, retry = {}, scripts, settings = {} }: WorldOptions) => {
+export const world = ({ bug, channels = {}, retry = {}, scripts, settings = {} }: WorldOptions) => {
   const ids = Object.keys(scripts)
   const releases: Array<Release> = []
   let calls: () => ReadonlyArray<ScriptedCall> = () => []
@@ -58,6 +60,17 @@ export const world = ({ channels = {}, retry = {}, scripts, settings = {} }: Wor
       })
     )
   )
+  const buggy = Layer.effect(
+    Upstream,
+    Effect.map(Upstream, ({ open }) =>
+      Upstream.of({
+        open: (request, sink) => {
+          if (new URL(request.url).hostname === bug) throw new Error("a bug")
+          return open(request, sink)
+        }
+      })
+    )
+  ).pipe(Layer.provideMerge(upstream))
   const selection = Layer.effect(
     Selection,
     Effect.map(Selection, (live) =>
@@ -80,7 +93,7 @@ export const world = ({ channels = {}, retry = {}, scripts, settings = {} }: Wor
   const made = ids.map((id, at) => channel(id, { priority: ids.length - at, ...channels[id] }))
   const all = { retry: { hedgeAfter: "2 seconds", ...retry }, ...settings }
   return {
-    layer: relayOver(options(made, all), upstream, selection),
+    layer: relayOver(options(made, all), bug === undefined ? upstream : buggy, selection),
     releases: () => releases.map(({ outcome, target }) => [target.channel.id, outcome._tag] as const),
     penalised: () =>
       releases.flatMap(({ outcome, target }) =>

@@ -24,8 +24,10 @@ const speak = async ({ response }: WireCall, silentBefore: number, silentMillis:
 
 const stopMillis = 4000
 
+const short = { headers: "1 second", firstContent: "1 second", idle: "1 second" }
+
 /** Asks, stops the relay when that is due, and gives what came of it. */
-const stopped = async (silentBefore: number, silentMillis: number) => {
+const stopped = async (silentBefore: number, silentMillis: number, settings: object = { timeouts: short }) => {
   const folder = temporaryFolder()
   const wire = await startWireUpstream((call) => void speak(call, silentBefore, silentMillis))
   const other = await startWireUpstream((call) => void speak(call, 0, 0))
@@ -33,7 +35,7 @@ const stopped = async (silentBefore: number, silentMillis: number) => {
     writeConfiguration(folder.path, {
       server: { port: 0 },
       store: { type: "memory" },
-      timeouts: { headers: "1 second", firstContent: "1 second", idle: "1 second" },
+      ...settings,
       channels: [
         channelOf("wire", wire.url, { models: ["m"], priority: 1 }),
         channelOf("other", other.url, { models: ["m"] })
@@ -72,5 +74,12 @@ describe("S19: a relay that was stopped for longer than its clocks", { timeout: 
       log.map(({ event }) => event),
       "attempt_failed"
     )
+  })
+
+  it("S19, R28: its channel was not silent so long, and nobody is asked beside it", async () => {
+    const { calls, ended, events, others } = await stopped(0, stopMillis + 400, { retry: { hedgeAfter: "2 seconds" } })
+    assert.strictEqual(ended, "complete")
+    assert.strictEqual(contentOf(events), said.join(""))
+    assert.deepStrictEqual([calls, others], [1, 0])
   })
 })

@@ -208,7 +208,7 @@ export const generateRoutes: Effect.Effect<
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
         if (attempts !== "") exchange.setHeader("x-attempts", attempts)
-        // No event tells of a count, so that its failure is told like a refusal.
+        // Events tell of its attempts, and none of how a count ends: its failure is told like a refusal.
         if (counted._tag === "Failed") return yield* Effect.fail(counted.error)
         const headers = { "content-type": "application/json" }
         if (counted._tag === "Counted") return respond(exchange, 200, headers, counted.body)

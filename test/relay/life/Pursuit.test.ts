@@ -21,6 +21,7 @@ import {
   askedOf,
   type Facts,
   type Failed,
+  failedBeside,
   finalError,
   giveUp,
   joined,
@@ -220,6 +221,19 @@ describe("who was not asked yet", () => {
     assert.deepStrictEqual([spent.failed, spent.out], [[], ["a"]])
     const continuing = next(asked(2), failed(dead, { keyCount: 2, continuing: true }), facts({ phase: "joining" }))[0]
     assert.deepStrictEqual([continuing.failed, continuing.out, continuing.keys], [["a"], [], ["a#0"]])
+  })
+
+  it("R28, R29: two side by side are too long for one model: the larger one is asked all the same", () => {
+    const small = { model: "small", contextTokens: 8192 }
+    const large = { model: "large", contextTokens: 128_000 }
+    const one = failedBeside(asked(2), failed(long, { channel: "b", room: small }), 10_000)
+    const [both, step] = next(one, failed(long, { room: small }), facts())
+    assert.strictEqual(said([both, step]), "asks anybody, after 0")
+    assert.deepStrictEqual(both.outgrown, small)
+    assert.strictEqual(
+      said(next(both, failed(long, { channel: "c", room: large }), facts())),
+      "ends: ContextLengthExceeded"
+    )
   })
 
   it("R20, R29: what was asked, and what it was too long for, is known to who takes the answer up", () => {
