@@ -38,6 +38,13 @@ export const depthOf = (value: unknown, limit = Number.POSITIVE_INFINITY): numbe
   return depth
 }
 
+/** How deep an event or an answer of an upstream may be nested: what is deeper than any answer cannot be written again. */
+export const deepest = 256
+
+/** Whether a value that was read from a text is nested deeper. Each level takes two signs, so that a short text cannot be. */
+export const isTooDeep = (text: string, value: unknown): boolean =>
+  text.length > 2 * deepest && depthOf(value, deepest) > deepest
+
 /**
  * Merges `changes` into a copy of `base`, deeply: objects are merged, everything else is replaced, and `null` removes.
  * Neither argument is changed.

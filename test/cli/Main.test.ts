@@ -185,6 +185,18 @@ describe("relay", () => {
     assert.notInclude(stderr, "hunter2")
   })
 
+  it("S16: says so in a sentence where the store's folder is a file", async () => {
+    writeFileSync(join(folder, "no-folder"), "")
+    const store = join(folder, "no-folder", "relay.db")
+    const path = file("no-folder.json", configuration("http://localhost:1", { store: { path: store } }))
+    const { code, stderr } = await runNode(main, ["relay", "--config", path], environment)
+    assert.strictEqual(code, 1)
+    assert.strictEqual(
+      stderr.trim(),
+      `the store at ${store} cannot be opened: its folder or file may not be used, or is none`
+    )
+  })
+
   it("R13: lives through SIGHUP, and says that it takes nothing from it", async () => {
     const upstream = await startFaultServer()
     const path = file("hangup.json", configuration(upstream.url))

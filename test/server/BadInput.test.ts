@@ -287,6 +287,20 @@ describe("fields", () => {
     const { status } = await read(`${relay.url}${dialect}`, json(completion({ model: "🚀".repeat(256) })))
     assert.strictEqual(status, 404)
   })
+  it("S6: there is no model of a longer name, whatever a channel's pattern takes and a token may use", async () => {
+    const patterns = await startRelay({
+      channels: [channelOf("a", server.url, { models: ["*"] })],
+      tokens: [{ name: "alice", key: "alice-secret-token", models: ["gpt-*"] }]
+    })
+    const headers = { authorization: "Bearer alice-secret-token" }
+    for (const name of [`gpt-${"x".repeat(253)}`, "x".repeat(9000)]) {
+      const { status, text } = await read(`${patterns.url}/v1/models/${name}`, { headers })
+      assert.strictEqual(status, 404)
+      assert.isBelow(text.length, 500)
+    }
+    assert.strictEqual((await read(`${patterns.url}/v1/models/gpt-${"x".repeat(252)}`, { headers })).status, 200)
+    await patterns.close()
+  })
   it("unknown models", async () => {
     await all([
       { path: dialect, status: 404, reason: "model_not_found", request: json(completion({ model: "unknown" })) },

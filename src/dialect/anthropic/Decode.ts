@@ -4,7 +4,7 @@
 import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
-import { depthOf, isObject, type JsonObject, parseJson } from "../Json.ts"
+import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
 import type { Usage } from "../Usage.ts"
 import { inputText, messageEvents } from "./MessageEvents.ts"
@@ -46,9 +46,6 @@ const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only]
 
 const signature = (value: string): Piece => ({ _tag: "Signature", by: "anthropic", value, of: "reasoning" })
 
-/** How deep an event may be nested. */
-const deepest = 256
-
 /** Whether a body or an event is an error, in any vendor's shape. */
 const isError = (raw: JsonObject): boolean =>
   isObject(raw["error"]) || raw["type"] === "error" || raw["object"] === "error"
@@ -76,8 +73,7 @@ class MessageDecoder implements EventDecoder {
       if (data.trim() === "" || data.trim() === "[DONE]") return nothing
       return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
     }
-    // What is nested deeper than any answer cannot be written again. A short event cannot be.
-    if (data.length > deepest && depthOf(raw, deepest) > deepest) {
+    if (isTooDeep(data, raw)) {
       return misshapen(`the upstream's event is nested deeper than ${deepest} levels`)
     }
     if (typeof raw["type"] !== "string") {
@@ -264,7 +260,7 @@ export const decodeWholeAnthropic = (answer: HttpAnswer, encoded: Encoded): Read
   // The label is a hint: what it is, its bytes say.
   if (!isObject(body) || isObject(body["error"])) return [failed(classify(answer).error)]
   if (isError(body)) return [failed(classifyInBand(body))]
-  if (depthOf(body, deepest) > deepest) {
+  if (isTooDeep(answer.body, body)) {
     return [misshapen(`the upstream's answer is nested deeper than ${deepest} levels`)]
   }
   if (isTokenCount(body)) return readCount(body)

@@ -6,7 +6,7 @@ import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Delta, type Finish, isContent, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
 import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
-import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import type { Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import { reasoningOf, textOf } from "./Chunk.ts"
@@ -191,6 +191,7 @@ const readEvent = (event: string, data: string, encoded: Encoded, reading: Readi
     if (data.trim() === "[DONE]") return done
     return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
   }
+  if (isTooDeep(data, raw)) return misshapen(`the upstream's event is nested deeper than ${deepest} levels`)
   const list = raw["choices"]
   if (mayBeError(raw) && isErrorBody(raw, true)) return failed(classifyInBand(raw))
   if (Array.isArray(list)) {
@@ -277,6 +278,9 @@ export const decodeWholeOpenAI = (answer: HttpAnswer, encoded: Encoded): Readonl
   // The label is a hint: what it is, its bytes say.
   if (whole === undefined && /^\s*[[{]/.test(answer.body)) return [misshapen("the upstream's answer is not JSON")]
   if (!isObject(whole)) return [failed(classify(answer).error)]
+  if (isTooDeep(answer.body, whole)) {
+    return [misshapen(`the upstream's answer is nested deeper than ${deepest} levels`)]
+  }
   const list = whole["choices"]
   if (!Array.isArray(list) || isErrorBody(whole, true)) return [failed(classify(answer).error)]
   if (list.length === 0) return [failed(stackless(() => new EmptyResponse({})))]

@@ -32,6 +32,34 @@ const relayed = (events: ReadonlyArray<unknown>) => {
   return { payloads, deltas: deltasOf(payloads).slice(1), ...whole.choices[0]! }
 }
 
+describe("S13: what is nested deeper than can be written again", () => {
+  // It is written into the text: nor can a test write it.
+  const nested = (event: unknown, levels: number): string =>
+    JSON.stringify(event).replace('"deep"', `${"[".repeat(levels)}${"]".repeat(levels)}`)
+
+  it.each([300, 5000])("S13: is no event and no answer, wherever it stands (%d levels)", (levels) => {
+    const x = "deep"
+    const choice = { index: 0, delta: { content: "a" }, finish_reason: null }
+    const events = [
+      { choices: [choice], x },
+      { choices: [{ ...choice, x }] },
+      { choices: [{ ...choice, delta: { content: "a", x } }] },
+      { choices: [{ ...choice, delta: { reasoning_details: x } }] },
+      { choices: [], usage: { prompt_tokens: 1, completion_tokens: 1, x } }
+    ]
+    for (const event of events) {
+      assert.strictEqual(faultOf(decodeAll([nested(event, levels)])[0]), "bad_response_body")
+    }
+    const whole = { choices: [{ index: 0, message: { content: "a", x }, finish_reason: "stop" }] }
+    assert.deepStrictEqual(decodeWhole(nested(whole, levels)).map(faultOf), ["bad_response_body"])
+  })
+
+  it("S13: is more than any answer needs", () => {
+    const event = { choices: [{ index: 0, delta: { content: "a", x: "deep" }, finish_reason: null }] }
+    assert.strictEqual(decodeAll([nested(event, 200)])[0]?._tag, "Delta")
+  })
+})
+
 describe("R2: finish words that mean a broken answer", () => {
   const broken: ReadonlyArray<readonly [word: string, code: string]> = [
     ["abort", "bad_response_status_code"],
