@@ -83,6 +83,11 @@ const told = (name: string, cause: unknown): string => sqliteError(name, cause).
 /** Makes the file, for its owner only; SQLite gives the same mode to the files beside it. */
 const reserve = (path: string): void => {
   mkdirSync(dirname(path), { recursive: true })
+  const found = statSync(path, { throwIfNoEntry: false })
+  // The rights of a device are the system's, and to open a pipe may take for ever.
+  if (found !== undefined && !found.isFile() && !found.isDirectory()) {
+    throw new Refused(`the books at ${path} cannot be opened: that is no file`)
+  }
   closeSync(openSync(path, "a", 0o600))
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
 }

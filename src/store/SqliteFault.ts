@@ -24,6 +24,8 @@ const spoken: { readonly [code: string]: number } = {
   EIO: 10,
   ENOSPC: 13,
   EISDIR: 14,
+  // A device, a pipe, a socket.
+  ENOTREG: 14,
   // A folder is made where there is none, and this is one's name.
   EEXIST: 14,
   ENOTDIR: 14,

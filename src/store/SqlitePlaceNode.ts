@@ -21,17 +21,30 @@ export const identityOf = (file: string): string | undefined => {
 /** How large a file is, in bytes; 0 if there is none. */
 export const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
 
+/** A device, a pipe or a socket: its rights are the system's, and to open a pipe may take for ever. */
+class NoFile extends Error {
+  readonly syscall = "open"
+  readonly code = "ENOTREG"
+}
+
+const isNoFile = (path: string): boolean => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found !== undefined && !found.isFile() && !found.isDirectory()
+}
+
 /**
  * Makes the folder and the file if they are not there, and takes everybody else's rights to the file, as far as this
  * process may: SQLite gives its log the rights of the file. Throws what the file system says.
  */
 export const placeOf = (path: string): SqlitePlace => {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (isNoFile(path)) throw new NoFile(`${path} is no file`)
   // Opened to append: nothing of what is there is touched. It may be the end of a link that leads to nothing yet.
   closeSync(openSync(path, "a", 0o600))
   const file = realpathSync(path)
   for (const each of [file, `${file}-wal`, `${file}-shm`]) restrict(each)
   const lock = `${file}.lock`
+  if (isNoFile(lock)) throw new NoFile(`${lock} is no file`)
   closeSync(openSync(lock, "a", 0o600))
   restrict(lock)
   return { file, lock }
@@ -40,7 +53,7 @@ export const placeOf = (path: string): SqlitePlace => {
 /** Its owner's alone. Another's file, or a file system without modes, stays as it is. */
 const restrict = (file: string): void => {
   const found = statSync(file, { throwIfNoEntry: false })
-  if (found === undefined || (found.mode & 0o077) === 0) return
+  if (found === undefined || !found.isFile() || (found.mode & 0o077) === 0) return
   try {
     chmodSync(file, found.mode & 0o700)
   } catch {

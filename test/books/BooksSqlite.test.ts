@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import {
   chmodSync,
   copyFileSync,
@@ -53,6 +54,16 @@ describe("books in a SQLite file", () => {
       chmodSync(empty, 0o644)
       yield* open(empty)
       assert.strictEqual(statSync(empty).mode & 0o777, 0o600)
+    })
+  )
+
+  it.live("S11: refuse what is no file, at once, and leave it its rights", () =>
+    Effect.gen(function* () {
+      const pipe = join(yield* folder, "pipe")
+      execFileSync("mkfifo", ["-m", "644", pipe])
+      const error = yield* Effect.flip(open(pipe))
+      assert.strictEqual(error.message, `the books at ${pipe} cannot be opened: that is no file`)
+      assert.strictEqual(statSync(pipe).mode & 0o777, 0o644)
     })
   )
 

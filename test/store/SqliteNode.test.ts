@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import {
   chmodSync,
   existsSync,
@@ -377,6 +377,28 @@ describe("waiting for a SQLite store", () => {
 
 describe("who may read a SQLite store", () => {
   const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
+
+  it.live(
+    "S11: what is no file is refused at once, and keeps its rights: a pipe, and what a link to one leads to",
+    () =>
+      Effect.gen(function* () {
+        const base = yield* folder
+        const pipe = join(base, "pipe")
+        execFileSync("mkfifo", ["-m", "644", pipe])
+        symlinkSync(pipe, join(base, "link"))
+        for (const path of [pipe, join(base, "link")]) {
+          const error = yield* refused(path)
+          assert.strictEqual(
+            error.message,
+            `the store at ${path} cannot be opened: its folder or file may not be used, or is none`
+          )
+        }
+        const path = join(base, "relay.db")
+        execFileSync("mkfifo", ["-m", "644", `${path}.lock`])
+        assert.include((yield* refused(path)).message, "cannot be opened")
+        for (const kept of [pipe, `${path}.lock`]) assert.strictEqual(modeOf(kept), "644")
+      })
+  )
 
   it.effect("S11: its owner alone: every file is 0600, a folder that was made 0700, whatever the umask", () =>
     Effect.gen(function* () {
