@@ -4,12 +4,12 @@
  */
 import { Context, Effect, Layer, Result } from "effect"
 import { Script, type ScriptedCall, ScriptedUpstream } from "effect-resilience/testing"
-import { type Channel, type Outcome, Selection, type Target, Upstream } from "#src/channel/index"
+import { type Channel, Upstream } from "#src/channel/index"
 import { verdictOf } from "#src/channel/Health"
 import { type ClientDialectName, clientDialects, payloadsOf } from "#src/dialect/index"
 import { Journal } from "#src/journal/index"
 import { type Answer, Relay, type RelayEvent, RelayEvents, sinkOf } from "#src/relay/index"
-import { channel, options, readerOf, relayOver } from "./virtual.ts"
+import { channel, options, readerOf, relayOver, watchedSelection } from "./virtual.ts"
 
 /** An answer of so many words that nobody else says. */
 export const textBy = (who: string, count = 8): string =>
@@ -29,12 +29,6 @@ export const saysAfter = (millis: number, who: string, every = 10): Script.Answe
   )
 }
 
-/** How a target was given back. */
-export interface Release {
-  readonly target: Target
-  readonly outcome: Outcome
-}
-
 /** What a world is made of: channels in the order in which they are asked. */
 export interface WorldOptions {
   readonly scripts: { readonly [channel: string]: ReadonlyArray<Script.Script> }
@@ -48,9 +42,7 @@ export interface WorldOptions {
 /** A relay with its upstreams. */
 export const world = ({ bug, channels = {}, retry = {}, scripts, settings = {} }: WorldOptions) => {
   const ids = Object.keys(scripts)
-  const releases: Array<Release> = []
   let calls: () => ReadonlyArray<ScriptedCall> = () => []
-  let picks = 0
   const upstream = ScriptedUpstream.layer(
     Object.fromEntries(ids.map((id) => [`http://${id}/`, { dialect: "openai" as const, scripts: scripts[id]! }]))
   ).pipe(
@@ -71,25 +63,7 @@ export const world = ({ bug, channels = {}, retry = {}, scripts, settings = {} }
       })
     )
   ).pipe(Layer.provideMerge(upstream))
-  const selection = Layer.effect(
-    Selection,
-    Effect.map(Selection, (live) =>
-      Selection.of({
-        ...live,
-        pick: (wanted) =>
-          Effect.map(live.pick(wanted), (picked) => {
-            picks++
-            return {
-              ...picked,
-              release: (outcome) => {
-                releases.push({ target: picked.target, outcome })
-                picked.release(outcome)
-              }
-            }
-          })
-      })
-    )
-  )
+  const { layer: selection, picks, releases } = watchedSelection()
   const made = ids.map((id, at) => channel(id, { priority: ids.length - at, ...channels[id] }))
   const all = { retry: { hedgeAfter: "2 seconds", ...retry }, ...settings }
   return {
@@ -101,7 +75,7 @@ export const world = ({ bug, channels = {}, retry = {}, scripts, settings = {} }
           ? [target.channel.id]
           : []
       ),
-    picks: () => picks,
+    picks,
     /** Who was asked, and when. */
     asked: () => calls().map(({ openedAt, url }) => [new URL(url).hostname, openedAt] as const),
     /** When the calls to a channel were over, and by whom. */

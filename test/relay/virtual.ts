@@ -115,16 +115,11 @@ export const relayOver = <U>(
   )
 }
 
-/** Everything of a virtual relay, and how each target's attempt was released. */
-export const virtualRelay = (
-  { channels, settings }: VirtualOptions,
-  scripts: { readonly [channel: string]: ReadonlyArray<Script.Script> },
-  pace = 50
-) => {
-  const { calls, layer: upstream } = upstreams(scripts, pace)
+/** A selection that keeps how often it was asked, and how each target's attempt was released. */
+export const watchedSelection = () => {
   const releases: Array<{ readonly target: Target; readonly outcome: Outcome }> = []
   let picks = 0
-  const selection = Layer.effect(
+  const layer = Layer.effect(
     Selection,
     Effect.map(Selection, (live) =>
       Selection.of({
@@ -143,8 +138,19 @@ export const virtualRelay = (
       })
     )
   )
+  return { layer, releases, picks: () => picks }
+}
+
+/** Everything of a virtual relay, and how each target's attempt was released. */
+export const virtualRelay = (
+  { channels, settings }: VirtualOptions,
+  scripts: { readonly [channel: string]: ReadonlyArray<Script.Script> },
+  pace = 50
+) => {
+  const { calls, layer: upstream } = upstreams(scripts, pace)
+  const { layer: selection, picks, releases } = watchedSelection()
   const layer = relayOver({ channels, settings }, upstream, selection)
-  return { calls, releases, picks: () => picks, layer }
+  return { calls, releases, picks, layer }
 }
 
 /** A reader that keeps what it was given. `cutAfter` closes it once it has so many bytes. */
