@@ -12,7 +12,7 @@
  * | one has content, or a good end without any | the other is closed, and nobody is blamed |
  * | one fails | as any failure: penalised, in the trail, counted; the other goes on alone, and may get a second again |
  * | one fails by the request itself, or by its time | that is the answer's end: the other is closed |
-| one refuses a field that no client had asked for | the other goes on; it is asked again without it when a second one is due |
+ * | one refuses a field that no client had asked for | the other goes on; it is asked again without it when a second one is due |
  * | both fail | what is left of the request's attempts, after the second one |
  *
  * Where `retry.hedgeAfter` is set it costs a request a fiber and a timer, some 100 µs of processor time on an answer's 500,
