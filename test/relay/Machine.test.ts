@@ -72,6 +72,20 @@ const cut = new DoRequestFailed({})
 const answer =
   "The quick brown fox jumps over the lazy dog and then it sleeps for the rest of the afternoon, dreaming of hens."
 
+/** One that shows nothing before it has all of it. */
+const waiting = () => {
+  const shown: Array<Payload> = []
+  const machine = new Machine({
+    encoder,
+    choices: 1,
+    inputEstimate: () => 7,
+    atOnce: true,
+    output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: () => {} }
+  })
+  machine.begin("m")
+  return { machine, shown }
+}
+
 describe("Machine", () => {
   it("shows nothing before the first content, and begins with it", () => {
     const { machine, shown } = make()
@@ -144,15 +158,7 @@ describe("Machine", () => {
     })
 
     it("S2: JSON that waits to be whole is no longer than an answer may be, unknown fields included", () => {
-      const shown: Array<Payload> = []
-      const machine = new Machine({
-        encoder,
-        choices: 1,
-        inputEstimate: () => 7,
-        atOnce: true,
-        output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: () => {} }
-      })
-      machine.begin("m")
+      const { machine, shown } = waiting()
       let events = 0
       while (shown.length === 0 && events < 1000) {
         machine.step(text("1"), 65_536)
@@ -309,19 +315,6 @@ describe("Machine", () => {
   })
 
   describe("R19: what is one body and cannot be put together waits until all of it is there", () => {
-    const waiting = () => {
-      const shown: Array<Payload> = []
-      const machine = new Machine({
-        encoder,
-        choices: 1,
-        inputEstimate: () => 7,
-        atOnce: true,
-        output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: () => {} }
-      })
-      machine.begin("m")
-      return { machine, shown }
-    }
-
     it("a cut leaves nothing, and another attempt begins anew", () => {
       for (const lose of [(m: Machine) => m.eof(), (m: Machine) => m.loss(cut)]) {
         const { machine, shown } = waiting()
