@@ -26,6 +26,9 @@ export interface MemoryEnd {
 
 const textsAMark = 256
 
+/** Of a stream that was forgotten, and is never appended to: one for all of them, there may be many. */
+const none = Object.freeze([]) as unknown as Array<never>
+
 /** One stream. */
 export class MemoryStream {
   readonly id: StreamId
@@ -83,9 +86,9 @@ export class MemoryStream {
 
   /** Forgets what it was, but not that it was. */
   forget(): void {
-    this.texts = []
-    this.runs = []
-    this.marks = []
+    this.texts = none
+    this.runs = none
+    this.marks = none
     this.note = ""
     this.size = 0
     this.forgotten = true
