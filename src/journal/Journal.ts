@@ -119,6 +119,11 @@ export class Journal extends Context.Service<
      */
     readonly cancel: (id: string, fault: string) => Effect.Effect<boolean, UpdateDataError>
     /**
+     * Forgets a stream of an owner that has ended: from then on nobody finds it, and its frames and its note are gone. Its
+     * outcome stays. `false` if it has not ended, or is not there.
+     */
+    readonly forget: (id: string, owner: string) => Effect.Effect<boolean, UpdateDataError>
+    /**
      * The ends of streams in the order of their commits, each once, after a position (`""`: from the first that is
      * kept). A projection keeps the position that it has come to beside what it makes of it.
      */
@@ -405,6 +410,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     orphans: (limit) => replied((done) => store.orphans(limit, done)),
     unended: (limit) => replied((done) => store.live(limit, done)),
     cancel,
+    forget: (id, owner) => (isStreamId(id) ? replied((done) => store.forget(id, owner, done)) : Effect.succeed(false)),
     outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),
     durable: store.durable,
     lost: store.lost,
@@ -414,7 +420,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
 
 const newRecord = (stream: NewStream, createdAt: number): NewRecord => {
   const { dialect, note, owner, request } = stream
-  return { id: makeStreamId(), dialect, owner, request, note, createdAt }
+  return { id: stream.id ?? makeStreamId(), dialect, owner, request, note, createdAt }
 }
 
 /** A stream as it is found before the store knows it. */

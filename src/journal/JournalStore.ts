@@ -96,6 +96,9 @@ export interface Sweep {
  */
 export const pageRoom = 65_536
 
+/** Whose a stream is that was forgotten: no token has such a name. */
+export const nobody = "\u0000"
+
 /** The primitive operations. */
 export class JournalStore extends Context.Service<
   JournalStore,
@@ -137,6 +140,12 @@ export class JournalStore extends Context.Service<
      * a later writer when it claims it. `false` if the stream has ended or is not there. The first cancel stays.
      */
     readonly cancel: (id: StreamId, fault: string, done: Done<boolean, UpdateDataError>) => void
+    /**
+     * Forgets a stream of an owner that has ended, at once: its frames and its note, and whose it was, so that nobody finds
+     * it any more and its key is free. Its outcome stays until it is swept. `false` if it has not ended, or is not the
+     * owner's.
+     */
+    readonly forget: (id: StreamId, owner: string, done: Done<boolean, UpdateDataError>) => void
     /** Calls back when another process cancels a stream that this one writes. Returns how to stop it. */
     readonly onCancel: (listener: (id: StreamId, fault: string) => void) => () => void
     /**

@@ -66,6 +66,7 @@ const makeOwner = (place: MemoryPlace, now: () => number, durable: boolean): Own
     live: (limit, done) => read(done, () => place.unended(me, limit, () => true)),
     watch: (id, wake) => place.watch(me, id, () => dead || wake()),
     cancel: (id, fault, done) => write(done, () => place.cancel(id, fault)),
+    forget: (id, owner, done) => write(done, () => place.forget(id, owner)),
     onCancel: (listener) => {
       me.cancelled = (id, fault) => dead || listener(id, fault)
       return () => {

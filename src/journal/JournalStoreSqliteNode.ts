@@ -18,6 +18,7 @@ import {
   type Done,
   type Fate,
   JournalStore,
+  nobody,
   pageRoom,
   type StreamRecord
 } from "./JournalStore.ts"
@@ -78,6 +79,13 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
   const lastOf = database.prepare("SELECT last FROM piece WHERE position = ?")
   const page = database.prepare(
     "SELECT last, lengths, text FROM json_each(?) AS place CROSS JOIN piece ON piece.position = place.value"
+  )
+  const condemn = database.prepare(
+    `UPDATE ended SET state = 1 WHERE state = 2 AND position = (SELECT ended FROM stream WHERE id = ? AND owner = ?)`
+  )
+  const disown = database.prepare(
+    `UPDATE stream SET owner = ?, note = '', idempotency_key = NULL, body_hash = NULL
+     WHERE id = ? AND owner = ? AND ended IS NOT NULL`
   )
   const outcomes = database.prepare(
     `SELECT position, id, outcome FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
@@ -259,6 +267,19 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
         },
         () => false,
         done
+      ),
+    forget: (id, owner, done) =>
+      write(
+        () => {
+          // What is condemned the next sweep deletes.
+          condemn.run(id, owner)
+          return Number(disown.run(nobody, id, owner).changes) > 0
+        },
+        () => false,
+        (reply) => {
+          read.delete(id)
+          done(reply)
+        }
       ),
     onCancel: () => () => {},
     outcomes: (after, limit, done) =>

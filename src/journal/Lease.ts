@@ -10,6 +10,8 @@ export type JournalFault = UpdateDataError | QueryDataError | LeaseLost
 
 /** What a new stream is. */
 export interface NewStream {
+  /** Default: a new one. */
+  readonly id?: StreamId | undefined
   readonly dialect: string
   /** The name of the token that it belongs to, or `""`. */
   readonly owner: string

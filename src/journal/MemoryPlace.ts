@@ -3,17 +3,18 @@
  * every store (`Share.ts`), so that a test on it finds what would go wrong on another.
  */
 import type { StreamId } from "./Cursor.ts"
-import type {
-  Beginning,
-  ClaimReply,
-  Fate,
-  Frames,
-  IdempotencyKey,
-  NewRecord,
-  Outcome,
-  Share,
-  StreamRecord,
-  Sweep
+import {
+  type Beginning,
+  type ClaimReply,
+  type Fate,
+  type Frames,
+  type IdempotencyKey,
+  type NewRecord,
+  nobody,
+  type Outcome,
+  type Share,
+  type StreamRecord,
+  type Sweep
 } from "./JournalStore.ts"
 import { MemoryStream, type MemoryWriter } from "./MemoryStream.ts"
 import { type PartWriters, refusalOf, writeShare } from "./Share.ts"
@@ -140,6 +141,16 @@ export class MemoryPlace {
       stream.cancel = fault
       stream.writer.cancelled?.(id, fault)
     }
+    return true
+  }
+
+  forget(id: StreamId, owner: string): boolean {
+    const stream = this.streams.get(id)
+    if (stream === undefined || !stream.ended || stream.owner !== owner) return false
+    this.freeKey(stream)
+    this.size -= stream.size
+    stream.forget()
+    stream.owner = nobody
     return true
   }
 

@@ -33,7 +33,7 @@ const none = Object.freeze([]) as unknown as Array<never>
 export class MemoryStream {
   readonly id: StreamId
   readonly dialect: string
-  readonly owner: string
+  owner: string
   readonly createdAt: number
   request: string
   note: string

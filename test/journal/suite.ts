@@ -345,6 +345,37 @@ export const journalSuite = (backend: Backend): void => {
       })
     )
 
+    it.effect("is forgotten at once where its owner wants that, and no other's, nor one under way", () =>
+      Effect.gen(function* () {
+        const { begin, create, forget, frames, locate, outcomes } = yield* journal
+        const begun = yield* begin({ ...stream, key: "key", bodyHash: "hash" })
+        assert.strictEqual(begun._tag, "Begun")
+        if (begun._tag !== "Begun") return
+        const { lease } = begun
+        const other = create(stream)
+        for (const one of [lease, other]) one.append("secret")
+        assert.isFalse(yield* forget(lease.id, stream.owner), "under way")
+        for (const one of [lease, other]) one.end(ended)
+        yield* lease.committed
+        yield* other.committed
+        assert.deepStrictEqual(yield* frames(lease.id, -1), ["secret"])
+        assert.isFalse(yield* forget(lease.id, "somebody else"))
+        assert.isFalse(yield* forget("nothing", stream.owner))
+        assert.isTrue(yield* forget(lease.id, stream.owner))
+        assert.isFalse(yield* forget(lease.id, stream.owner), "twice")
+        assert.deepStrictEqual(yield* frames(lease.id, -1), [])
+        const found = yield* Effect.flip(locate(lease.id, undefined, stream.owner))
+        assert.strictEqual(found._tag, "StreamNotFound")
+        // What it cost is told all the same, its key is free, and another stream is as it was.
+        assert.sameMembers(
+          (yield* outcomes("", 9)).map(({ id }) => id),
+          [lease.id, other.id]
+        )
+        assert.strictEqual((yield* begin({ ...stream, key: "key", bodyHash: "hash" }))._tag, "Begun")
+        assert.deepStrictEqual(yield* frames(other.id, -1), ["secret"])
+      })
+    )
+
     it.effect("gives the room of expired frames back, and later that of the stream", () =>
       Effect.gen(function* () {
         const store = yield* fresh
