@@ -45,11 +45,12 @@ const repeated = (
 /** What each dialect appends to a base URL. */
 const endpointPaths: { readonly [Name in UpstreamDialectName]: string } = {
   openai: "/chat/completions",
+  responses: "/responses",
   anthropic: "/messages"
 }
 
 /** Paths that no dialect of a channel asks: written behind a base URL all the same. */
-const otherPaths = ["/responses", "/completions", "/embeddings", "/count_tokens"]
+const otherPaths = ["/completions", "/embeddings", "/count_tokens"]
 
 /** A base URL may end in its dialect's own path; another one would have that path appended. */
 const baseOfItsDialect = ofEach((written, channel) => {

@@ -96,7 +96,7 @@ export const ChannelEntry = secret(
       dialect: required(choice(upstreamDialectNames, laterDialects), "The wire format that it speaks."),
       baseUrl: required(
         BaseUrl,
-        "Where it is; the path of its dialect (/chat/completions, /messages) is appended, before a query."
+        "Where it is; the path of its dialect (/chat/completions, /responses, /messages) is appended, before a query."
       ),
       keys: required(secret(list(Secret)), "Its keys. An empty list: no authorization is sent."),
       keyMode: withDefault(choice(["polling", "random"]), "polling", "How a key is chosen."),

@@ -136,6 +136,8 @@ export interface AnswerIdentity {
   readonly createdAt: number
   readonly includeUsage: boolean
   readonly debug: boolean
+  /** What was asked, for dialects whose answers tell it again. Absent: it is not known any more. */
+  readonly request?: Pick<AnswerRequest, "asking" | "body"> | undefined
 }
 
 /** What was told before the first content: it is shown with it. */

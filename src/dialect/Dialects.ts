@@ -6,14 +6,22 @@ import { chatClient } from "./chat/index.ts"
 import type { ClientDialect, UpstreamDialect } from "./Dialect.ts"
 import type { ClientDialectName, UpstreamDialectName } from "./Names.ts"
 import { openai, openaiClient } from "./openai/index.ts"
+import { responses, responsesClient } from "./responses/index.ts"
 
 /** What clients speak. */
-export const clientDialects = { openai: openaiClient, anthropic: anthropicClient, chat: chatClient } satisfies {
+export const clientDialects = {
+  openai: openaiClient,
+  responses: responsesClient,
+  anthropic: anthropicClient,
+  chat: chatClient
+} satisfies {
   readonly [N in ClientDialectName]: ClientDialect
 }
 
 /** What upstreams speak. */
-export const upstreamDialects = { openai, anthropic } satisfies { readonly [N in UpstreamDialectName]: UpstreamDialect }
+export const upstreamDialects = { openai, responses, anthropic } satisfies {
+  readonly [N in UpstreamDialectName]: UpstreamDialect
+}
 
 /** The client dialect of a name that was stored: `undefined` for one that this version does not know. */
 export const clientDialectNamed = (name: string): ClientDialect | undefined =>

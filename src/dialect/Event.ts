@@ -77,6 +77,7 @@ interface Said {
 export interface NativeEvents {
   anthropic: { type: string } & JsonObject
   openai: { choices?: unknown } & JsonObject
+  responses: { type: string } & JsonObject
 }
 
 type From<N extends UpstreamDialectName> = N extends UpstreamDialectName

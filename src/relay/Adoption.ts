@@ -126,7 +126,8 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
       streamId: record.id,
       createdAt: note?.startedAt ?? record.createdAt,
       includeUsage: stored?.request.includeUsage ?? false,
-      debug: relay.debug
+      debug: relay.debug,
+      request: stored?.request
     })
     return { encoder, replayed: encoder.resume([]), kept: nothingKept, length: 0 }
   }

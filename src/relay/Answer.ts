@@ -18,7 +18,7 @@ import type { ClockState } from "../stream/index.ts"
 import type { AnswerRef } from "./Events.ts"
 import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
-import { encodeNote, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
+import { encodeNote, type Leave, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
 import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
 import type { RelayEvents } from "./RelayEvents.ts"
@@ -53,7 +53,7 @@ export interface AnswerStart {
   /** How long the whole answer may take, in milliseconds. */
   readonly timeoutMillis: number
   /** What happens when nobody reads any more. */
-  readonly leave: "cancel" | "detach"
+  readonly leave: Leave
 }
 
 /** The life of an answer that another process has begun. */
@@ -168,7 +168,8 @@ export class Answer {
         streamId: lease.id,
         createdAt: this.createdAt,
         includeUsage: start.request.includeUsage,
-        debug: context.debug
+        debug: context.debug,
+        request: start.request
       })
     this.machine = this.makeMachine()
     this.forsaken = restored !== undefined

@@ -15,6 +15,15 @@ import type { UsagePart } from "./UsageSum.ts"
 /** How an answer stands. */
 export type NoteStatus = "started" | "streaming" | "completed" | "error" | "cancelled"
 
+/**
+ * What happens to an answer that nobody reads: it is cancelled, it goes on for its grace, or it goes on to its end, because
+ * it was asked for to be fetched later.
+ */
+export const leaves = ["cancel", "detach", "stay"] as const
+
+/** What happens to an answer that nobody reads. */
+export type Leave = (typeof leaves)[number]
+
 /** An attempt under way. */
 export type OpenAttempt = Pick<TrailEntry, "attempt" | "channel" | "key" | "mode" | "model"> & {
   /** Epoch milliseconds. */
@@ -30,7 +39,7 @@ export interface Note {
   readonly startedAt: number
   readonly timeoutMillis: number
   /** What happens when nobody reads. */
-  readonly leave: "cancel" | "detach"
+  readonly leave: Leave
   readonly pursuit: Pursuit
   /** The attempts that have ended. */
   readonly trail: ReadonlyArray<TrailEntry>
@@ -134,7 +143,7 @@ const Version1 = Schema.Struct({
   model: Schema.String,
   startedAt: Schema.Finite,
   timeoutMillis: Schema.Finite,
-  leave: Schema.Literals(["cancel", "detach"]),
+  leave: Schema.Literals(leaves),
   /** Absent: nothing was tried. */
   pursuit: Schema.optionalKey(Tried),
   trail: Schema.Array(Attempted),

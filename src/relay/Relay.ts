@@ -150,13 +150,23 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     graces.set(answer.id, fork(`${answer.id}/grace`, Effect.andThen(Effect.sleep(options.journal.detachGrace), unread)))
   }
 
+  const leftBy = (answer: Answer): void => {
+    switch (answer.start.leave) {
+      case "cancel":
+        return end(answer, gone())
+      case "detach":
+        return grace(answer)
+      case "stay":
+        return
+    }
+  }
+
   const onReaders = (answer: Answer, readers: number): void => {
     // Who shuts down has sent its readers away: they have not left.
-    answer.setLeft(readers === 0 && !stopping)
+    answer.setLeft(readers === 0 && !stopping && answer.start.leave !== "stay")
     if (readers > 0) graces.get(answer.id)?.interruptUnsafe()
     else if (!answer.ended && !stopping) {
-      if (answer.start.leave === "cancel") end(answer, gone())
-      else grace(answer)
+      leftBy(answer)
     }
   }
 
@@ -234,7 +244,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     own,
     forget,
     goOn: (answer) => {
-      if (answer.lease.readers() === 0) grace(answer)
+      if (answer.lease.readers() === 0 && answer.start.leave !== "stay") grace(answer)
       fork(answer.id, live(answer))
     },
     over,
@@ -308,7 +318,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     const { onRestart, storeRequests } = options.journal
     if (!journal.durable || !storeRequests) return false
     // Who has read nothing of it has no id to come back with, unless it was told one at once.
-    if (!start.dialect.lettable && !machine.committed) return false
+    if (!start.dialect.lettable && start.leave !== "stay" && !machine.committed) return false
     const decided = decideTakeOver({
       note: answer.asNote("streaming", undefined),
       request: start.request,

@@ -13,6 +13,7 @@ import { generateRoutes } from "./routes/Generate.ts"
 import { modelRoutes } from "./routes/Models.ts"
 import { operationRoutes } from "./routes/Operations.ts"
 import { pageRoutes } from "./routes/Page.ts"
+import { responseRoutes } from "./routes/Responses.ts"
 import { streamRoutes, type Streams } from "./routes/Streams.ts"
 
 /** The rows, in the order in which they are shown. */
@@ -20,7 +21,7 @@ export const allRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
   Journal | Metrics | Readers | Relay | Selection | Settings | Streams
-> = Effect.map(Effect.all([generateRoutes, modelRoutes, streamRoutes, operationRoutes]), (groups) => [
+> = Effect.map(Effect.all([generateRoutes, responseRoutes, modelRoutes, streamRoutes, operationRoutes]), (groups) => [
   ...pageRoutes,
   ...groups.flat()
 ])

@@ -125,7 +125,8 @@ class Voice {
       streamId: `scripted-${call.number}`,
       createdAt: created,
       includeUsage: answer.usage !== "none" && (request.includeUsage || typeof answer.usage !== "function"),
-      debug: false
+      debug: false,
+      request
     })
     this.decoder = upstreamDialectOf(by).decoder({ body: "", dropped: [], names: undefined })
   }

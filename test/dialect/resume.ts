@@ -167,9 +167,82 @@ const anthropicStream = (segments: ReadonlyArray<Segment>): ReadonlyArray<object
   })
 }
 
+const responsesStream = (segments: ReadonlyArray<Segment>): ReadonlyArray<object> => {
+  const item = (output_index: number, added: object, events: ReadonlyArray<object>, done: object) => [
+    { type: "response.output_item.added", output_index, item: added },
+    ...events,
+    { type: "response.output_item.done", output_index, item: { ...added, ...done } }
+  ]
+  const contents = (
+    place: { output_index: number; item_id: string },
+    kind: "output_text" | "refusal",
+    words: ReadonlyArray<string>
+  ) => {
+    const field = kind === "refusal" ? "refusal" : "text"
+    const at = { ...place, content_index: 0 }
+    const part = { type: kind, [field]: "", ...(kind === "refusal" ? {} : { annotations: [], logprobs: [] }) }
+    const whole = words.join("")
+    const logprobs = kind === "refusal" ? {} : { logprobs: [] }
+    return {
+      events: [
+        { type: "response.content_part.added", ...at, part },
+        ...words.map((delta) => ({ type: `response.${kind}.delta`, ...at, delta, ...logprobs })),
+        { type: `response.${kind}.done`, ...at, [field]: whole, ...logprobs },
+        { type: "response.content_part.done", ...at, part: { ...part, [field]: whole } }
+      ],
+      content: [{ ...part, [field]: whole }]
+    }
+  }
+  return segments.flatMap((segment, output_index) => {
+    const place = { output_index, item_id: `their_${output_index}` }
+    switch (segment._tag) {
+      case "Text":
+      case "Refusal": {
+        const { content, events } = contents(place, segment._tag === "Text" ? "output_text" : "refusal", segment.words)
+        const added = { id: place.item_id, type: "message", status: "in_progress", role: "assistant", content: [] }
+        return item(output_index, added, events, { status: "completed", content })
+      }
+      case "Reasoning": {
+        const at = { ...place, summary_index: 0 }
+        const part = { type: "summary_text", text: segment.words.join("") }
+        const [encrypted_content] = segment.signature
+        return item(
+          output_index,
+          { id: place.item_id, type: "reasoning", summary: [] },
+          [
+            { type: "response.reasoning_summary_part.added", ...at, part: { ...part, text: "" } },
+            ...segment.words.map((delta) => ({ type: "response.reasoning_summary_text.delta", ...at, delta })),
+            { type: "response.reasoning_summary_text.done", ...at, text: part.text },
+            { type: "response.reasoning_summary_part.done", ...at, part }
+          ],
+          { summary: [part], ...(encrypted_content === undefined ? {} : { encrypted_content }) }
+        )
+      }
+      case "Sealed":
+        return item(output_index, { id: place.item_id, type: "reasoning", summary: [] }, [], {
+          encrypted_content: segment.value
+        })
+      case "Call": {
+        const input = segment.input.join("")
+        const added = { id: place.item_id, type: "function_call", status: "in_progress", arguments: "" }
+        return item(
+          output_index,
+          { ...added, call_id: segment.id, name: segment.name },
+          [
+            ...segment.input.map((delta) => ({ type: "response.function_call_arguments.delta", ...place, delta })),
+            { type: "response.function_call_arguments.done", ...place, name: segment.name, arguments: input }
+          ],
+          { status: "completed", arguments: input }
+        )
+      }
+    }
+  })
+}
+
 const speakers: ReadonlyArray<(segments: ReadonlyArray<Segment>) => ReadonlyArray<Delta>> = [
   canonical,
   (segments) => decodedBy(upstreamDialects.openai, openaiStream(segments)),
+  (segments) => decodedBy(upstreamDialects.responses, responsesStream(segments)),
   (segments) => decodedBy(upstreamDialects.anthropic, anthropicStream(segments))
 ]
 const speaker = fc.constantFrom(...speakers)

@@ -87,6 +87,7 @@ export const world = ({ bug, channels = {}, retry = {}, scripts, settings = {} }
 
 const bodies: { readonly [N in ClientDialectName]: object } = {
   openai: { model: "m", stream: true, messages: [{ role: "user", content: "hello" }] },
+  responses: { model: "m", stream: true, input: "hello" },
   anthropic: { model: "m", stream: true, max_tokens: 4096, messages: [{ role: "user", content: "hello" }] },
   chat: { model: "m", message: "hello" }
 }

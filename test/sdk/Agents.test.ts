@@ -32,7 +32,7 @@ const model =
     const thought = [
       Script.reasoning(`Step ${number}, `),
       Script.reasoning("let me see."),
-      ...(dialect === "anthropic" ? [Script.signature(`c2lnbmVk${number}`)] : [])
+      ...(dialect !== "openai" ? [Script.signature(`c2lnbmVk${number}`)] : [])
     ]
     const cities = ["Oslo", "Rome"]
     const told = cities.filter((city) => body.includes(weatherOf(city)))
@@ -121,6 +121,7 @@ const aiLoop =
   }
 
 const aiOpenai = (baseURL: string) => createOpenAI({ baseURL, apiKey: "key" }).chat("gpt-5")
+const aiResponses = (baseURL: string) => createOpenAI({ baseURL, apiKey: "key" })("gpt-5")
 const aiAnthropic = (baseURL: string) => createAnthropic({ baseURL, apiKey: "key" })("claude-sonnet-4-6")
 
 const loops: ReadonlyArray<readonly [name: string, loop: Loop]> = [
@@ -130,6 +131,8 @@ const loops: ReadonlyArray<readonly [name: string, loop: Loop]> = [
   ["@anthropic-ai/sdk, toolRunner, streaming", anthropicLoop(true)],
   ["ai + @ai-sdk/openai, generateText", aiLoop(aiOpenai, false)],
   ["ai + @ai-sdk/openai, streamText", aiLoop(aiOpenai, true)],
+  ["ai + @ai-sdk/openai, responses, generateText", aiLoop(aiResponses, false)],
+  ["ai + @ai-sdk/openai, responses, streamText", aiLoop(aiResponses, true)],
   ["ai + @ai-sdk/anthropic, generateText", aiLoop(aiAnthropic, false)],
   ["ai + @ai-sdk/anthropic, streamText", aiLoop(aiAnthropic, true)]
 ]
@@ -144,7 +147,15 @@ describe("a loop of tools", () => {
       assert.strictEqual(said, "Sunny in both.")
       assert.lengthOf(a!.calls(), 3)
       const last = JSON.parse(a!.calls()[2]!.body) as Body
-      assert.lengthOf(last["messages"] as ReadonlyArray<Body>, 5)
+      const items = (last["input"] ?? []) as ReadonlyArray<Body>
+      if (dialect !== "responses") assert.lengthOf(last["messages"] as ReadonlyArray<Body>, 5)
+      // A thought is an item of its own, where its client has kept it. (The second time it says no text: its script takes
+      // the conversation for one that goes on from the first.)
+      else
+        assert.lengthOf(
+          items.filter(({ type }) => type !== "reasoning"),
+          6
+        )
     })
   )
 })

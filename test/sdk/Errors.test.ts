@@ -29,10 +29,14 @@ interface Case {
   readonly hint?: number
 }
 
-const invalid = { openai: "invalid_request_error", anthropic: "invalid_request_error" }
-const server = { openai: "server_error", anthropic: "api_error" }
-const badRequest = { openai: "BadRequestError", anthropic: "BadRequestError" }
-const internal = { openai: "InternalServerError", anthropic: "InternalServerError" }
+const invalid = {
+  openai: "invalid_request_error",
+  responses: "invalid_request_error",
+  anthropic: "invalid_request_error"
+}
+const server = { openai: "server_error", responses: "server_error", anthropic: "api_error" }
+const badRequest = { openai: "BadRequestError", responses: "BadRequestError", anthropic: "BadRequestError" }
+const internal = { openai: "InternalServerError", responses: "InternalServerError", anthropic: "InternalServerError" }
 
 /** An overload that is told inside a stream, as each vendor tells it. */
 const overloaded: { readonly [D in UpstreamDialectName]: Script.Ending } = {
@@ -40,6 +44,10 @@ const overloaded: { readonly [D in UpstreamDialectName]: Script.Ending } = {
   openai: Script.frame({
     event: undefined,
     data: '{"error":{"message":"Overloaded","type":"server_error","param":null,"code":"engine_overloaded"}}'
+  }),
+  responses: Script.frame({
+    event: "error",
+    data: '{"type":"error","sequence_number":1,"message":"Overloaded","param":null,"code":"engine_overloaded"}'
   })
 }
 
@@ -89,8 +97,8 @@ const cases: ReadonlyArray<Case> = [
     plays: Script.status(404),
     code: "model_not_found",
     status: 404,
-    types: { openai: "not_found_error", anthropic: "not_found_error" },
-    classes: { openai: "NotFoundError", anthropic: "NotFoundError" },
+    types: { openai: "not_found_error", responses: "not_found_error", anthropic: "not_found_error" },
+    classes: { openai: "NotFoundError", responses: "NotFoundError", anthropic: "NotFoundError" },
     asked: 1,
     again: false
   },
@@ -99,8 +107,8 @@ const cases: ReadonlyArray<Case> = [
     plays: Script.status(413),
     code: "payload_too_large",
     status: 413,
-    types: { openai: "invalid_request_error", anthropic: "request_too_large" },
-    classes: { openai: "APIError", anthropic: "ContentTooLargeError" },
+    types: { openai: "invalid_request_error", responses: "invalid_request_error", anthropic: "request_too_large" },
+    classes: { openai: "APIError", responses: "APIError", anthropic: "ContentTooLargeError" },
     asked: 1,
     again: false
   },
@@ -109,8 +117,8 @@ const cases: ReadonlyArray<Case> = [
     plays: Script.status(429, { headers: { "retry-after": "7" } }),
     code: "channel:rate_limited",
     status: 429,
-    types: { openai: "rate_limit_error", anthropic: "rate_limit_error" },
-    classes: { openai: "RateLimitError", anthropic: "RateLimitError" },
+    types: { openai: "rate_limit_error", responses: "rate_limit_error", anthropic: "rate_limit_error" },
+    classes: { openai: "RateLimitError", responses: "RateLimitError", anthropic: "RateLimitError" },
     asked: 1,
     again: true,
     hint: 7
@@ -131,8 +139,8 @@ const cases: ReadonlyArray<Case> = [
     code: "upstream_overloaded",
     status: 503,
     anthropicStatus: 529,
-    types: { openai: "server_error", anthropic: "overloaded_error" },
-    classes: { openai: "InternalServerError", anthropic: "OverloadedError" },
+    types: { openai: "server_error", responses: "server_error", anthropic: "overloaded_error" },
+    classes: { openai: "InternalServerError", responses: "InternalServerError", anthropic: "OverloadedError" },
     asked: 1,
     again: true,
     hint: 9
@@ -143,8 +151,8 @@ const cases: ReadonlyArray<Case> = [
     code: "upstream_overloaded",
     status: 503,
     anthropicStatus: 529,
-    types: { openai: "server_error", anthropic: "overloaded_error" },
-    classes: { openai: "InternalServerError", anthropic: "OverloadedError" },
+    types: { openai: "server_error", responses: "server_error", anthropic: "overloaded_error" },
+    classes: { openai: "InternalServerError", responses: "InternalServerError", anthropic: "OverloadedError" },
     asked: 4,
     again: true
   },
@@ -153,8 +161,8 @@ const cases: ReadonlyArray<Case> = [
     plays: Script.silence,
     code: "channel:response_time_exceeded",
     status: 504,
-    types: { openai: "timeout_error", anthropic: "timeout_error" },
-    classes: { openai: "InternalServerError", anthropic: "GatewayTimeoutError" },
+    types: { openai: "timeout_error", responses: "timeout_error", anthropic: "timeout_error" },
+    classes: { openai: "InternalServerError", responses: "InternalServerError", anthropic: "GatewayTimeoutError" },
     asked: 1,
     again: true
   },
@@ -185,8 +193,8 @@ const cases: ReadonlyArray<Case> = [
     code: "upstream_overloaded",
     status: 503,
     anthropicStatus: 529,
-    types: { openai: "server_error", anthropic: "overloaded_error" },
-    classes: { openai: "InternalServerError", anthropic: "OverloadedError" },
+    types: { openai: "server_error", responses: "server_error", anthropic: "overloaded_error" },
+    classes: { openai: "InternalServerError", responses: "InternalServerError", anthropic: "OverloadedError" },
     asked: 4,
     again: true
   },

@@ -15,6 +15,7 @@ import { withWorld } from "./world.ts"
 
 const folders: { readonly [D in UpstreamDialectName]: string } = {
   openai: join(import.meta.dirname, "../fixtures/openai"),
+  responses: join(import.meta.dirname, "../dialect/responses/fixtures"),
   anthropic: join(import.meta.dirname, "../dialect/anthropic/fixtures")
 }
 
@@ -185,7 +186,12 @@ describe("two calls whose arguments come by turns", () => {
 describe("aimock", () => {
   const cases = clients.flatMap((client) =>
     deliveries.flatMap((delivery) =>
-      (["openai", "anthropic"] as const).map((dialect) => ({ client, delivery, dialect, name: client.name }))
+      (["openai", "responses", "anthropic"] as const).map((dialect) => ({
+        client,
+        delivery,
+        dialect,
+        name: client.name
+      }))
     )
   )
   it.each(cases)("$name, $delivery, over $dialect", async ({ client, delivery, dialect }) => {

@@ -19,6 +19,8 @@ interface Case {
   readonly dropped?: { readonly [D in UpstreamDialectName]?: string }
   /** Who can ask it: SDKs leave out what they have no words for. */
   readonly by?: (client: Client) => boolean
+  /** Which channels can be asked it. Default: all. */
+  readonly over?: ReadonlyArray<UpstreamDialectName>
 }
 
 const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -46,13 +48,25 @@ const anthropicTool = ({ description, name, schema }: typeof weather | typeof cl
   description,
   input_schema: schema
 })
+const responsesTool = ({ description, name, schema }: typeof weather | typeof clock) => ({
+  type: "function",
+  name,
+  description,
+  parameters: schema,
+  strict: false
+})
+const responsesCall = { type: "function_call", call_id: "call_1", name: "weather", arguments: '{"city":"Oslo"}' }
 const openaiCall = { id: "call_1", type: "function", function: { name: "weather", arguments: '{"city":"Oslo"}' } }
 const anthropicCall = { type: "tool_use", id: "call_1", name: "weather", input: { city: "Oslo" } }
 
 const speaks =
-  (dialect: Client["dialect"]) =>
+  (...dialects: ReadonlyArray<Client["dialect"]>) =>
   (client: Client): boolean =>
-    client.dialect === dialect
+    dialects.includes(client.dialect)
+// What goes through as it is are the words of its SDK, which has some of its own.
+const writesAsItLikes = ({ name }: Client, dialect: UpstreamDialectName): boolean =>
+  dialect === "responses" && name === "ai + @ai-sdk/openai, responses"
+const isAiOfOpenai = ({ name }: Client): boolean => name.startsWith("ai + @ai-sdk/openai")
 const isPlain = ({ name }: Client): boolean => !name.startsWith("ai ")
 
 const cases: ReadonlyArray<Case> = [
@@ -66,6 +80,7 @@ const cases: ReadonlyArray<Case> = [
           { role: "user", content: "hello" }
         ]
       },
+      responses: { instructions: "Be kind.", input: [{ role: "user", content: "hello" }] },
       anthropic: { system: "Be kind.", messages: [{ role: "user", content: "hello" }] }
     }
   },
@@ -76,6 +91,14 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: {
         messages: [
+          { role: "user", content: "one" },
+          { role: "assistant", content: "two" },
+          { role: "system", content: "Be brief." },
+          { role: "user", content: "three" }
+        ]
+      },
+      responses: {
+        input: [
           { role: "user", content: "one" },
           { role: "assistant", content: "two" },
           { role: "system", content: "Be brief." },
@@ -99,9 +122,12 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "tools, of which the model may choose",
+    // The SDK of responses says whether each is strict.
+    by: (client) => !speaks("responses")(client) || !isPlain(client),
     question: { tools: [weather, clock], toolChoice: "auto" },
     sends: {
       openai: { tools: [weather, clock].map(openaiTool), tool_choice: "auto" },
+      responses: { tools: [weather, clock].map(responsesTool), tool_choice: "auto" },
       anthropic: { tools: [weather, clock].map(anthropicTool), tool_choice: { type: "auto" } }
     }
   },
@@ -110,6 +136,7 @@ const cases: ReadonlyArray<Case> = [
     question: { tools: [weather, clock], toolChoice: "required", oneCallAtATime: true },
     sends: {
       openai: { tool_choice: "required", parallel_tool_calls: false },
+      responses: { tool_choice: "required", parallel_tool_calls: false },
       anthropic: { tool_choice: { type: "any", disable_parallel_tool_use: true } }
     }
   },
@@ -118,19 +145,25 @@ const cases: ReadonlyArray<Case> = [
     question: { tools: [weather, clock], toolChoice: { name: "weather" } },
     sends: {
       openai: { tool_choice: { type: "function", function: { name: "weather" } } },
+      responses: { tool_choice: { type: "function", name: "weather" } },
       anthropic: { tool_choice: { type: "tool", name: "weather" } }
     }
   },
   {
     name: "tools, of which the model may use none now",
     question: { tools: [weather], toolChoice: "none" },
-    sends: { openai: { tool_choice: "none" }, anthropic: { tool_choice: { type: "none" } } }
+    sends: {
+      openai: { tool_choice: "none" },
+      responses: { tool_choice: "none" },
+      anthropic: { tool_choice: { type: "none" } }
+    }
   },
   {
     name: "tools, of which the model may use one at a time",
     question: { tools: [weather], oneCallAtATime: true },
     sends: {
       openai: { parallel_tool_calls: false },
+      responses: { parallel_tool_calls: false },
       anthropic: { tool_choice: { type: "auto", disable_parallel_tool_use: true } }
     }
   },
@@ -146,6 +179,15 @@ const cases: ReadonlyArray<Case> = [
           { role: "user", content: "weather?" },
           { role: "assistant", content: "I look.", tool_calls: [openaiCall] },
           { role: "tool", tool_call_id: "call_1", content: "sunny" },
+          { role: "user", content: "and?" }
+        ]
+      },
+      responses: {
+        input: [
+          { role: "user", content: "weather?" },
+          { role: "assistant", content: "I look." },
+          responsesCall,
+          { type: "function_call_output", call_id: "call_1", output: "sunny" },
           { role: "user", content: "and?" }
         ]
       },
@@ -166,8 +208,8 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "the result of a call that failed",
-    // The provider of chat completions for `ai` does not say that it did.
-    by: ({ name }) => name !== "ai + @ai-sdk/openai",
+    // The provider of OpenAI for `ai` does not say that it did.
+    by: (client) => !isAiOfOpenai(client),
     question: {
       tools: [weather],
       turns: [user("weather?"), assistant(call), user({ ...result, result: "no net", failed: true })]
@@ -178,6 +220,13 @@ const cases: ReadonlyArray<Case> = [
           { role: "user", content: "weather?" },
           { role: "assistant", content: null, tool_calls: [openaiCall] },
           { role: "tool", tool_call_id: "call_1", content: "Error: no net" }
+        ]
+      },
+      responses: {
+        input: [
+          { role: "user", content: "weather?" },
+          responsesCall,
+          { type: "function_call_output", call_id: "call_1", output: "Error: no net" }
         ]
       },
       anthropic: {
@@ -207,6 +256,17 @@ const cases: ReadonlyArray<Case> = [
           }
         ]
       },
+      responses: {
+        input: [
+          {
+            role: "user",
+            content: [
+              { type: "input_text", text: "What is it?" },
+              { type: "input_image", image_url: `data:image/png;base64,${png}`, detail: "auto" }
+            ]
+          }
+        ]
+      },
       anthropic: {
         messages: [
           {
@@ -231,6 +291,17 @@ const cases: ReadonlyArray<Case> = [
             content: [
               { type: "image_url", image_url: { url: "https://images.example/cat.png" } },
               { type: "text", text: "What is it?" }
+            ]
+          }
+        ]
+      },
+      responses: {
+        input: [
+          {
+            role: "user",
+            content: [
+              { type: "input_image", image_url: "https://images.example/cat.png", detail: "auto" },
+              { type: "input_text", text: "What is it?" }
             ]
           }
         ]
@@ -266,6 +337,17 @@ const cases: ReadonlyArray<Case> = [
           }
         ]
       },
+      responses: {
+        input: [
+          {
+            role: "user",
+            content: [
+              { type: "input_file", filename: "paper.pdf", file_data: `data:application/pdf;base64,${pdf}` },
+              { type: "input_text", text: "Sum up." }
+            ]
+          }
+        ]
+      },
       anthropic: {
         messages: [
           {
@@ -287,23 +369,29 @@ const cases: ReadonlyArray<Case> = [
     name: "the most tokens",
     by: ({ name }) => name !== "ai + @ai-sdk/openai",
     question: { maxTokens: 77 },
-    sends: { openai: { max_completion_tokens: 77 }, anthropic: { max_tokens: 77 } }
+    sends: {
+      openai: { max_completion_tokens: 77 },
+      responses: { max_output_tokens: 77 },
+      anthropic: { max_tokens: 77 }
+    }
   },
   {
     name: "no word of the most tokens",
-    by: speaks("openai"),
+    by: speaks("openai", "responses"),
     question: {},
-    sends: { openai: {}, anthropic: { max_tokens: 8192 } }
+    sends: { openai: {}, responses: { background: false, store: false }, anthropic: { max_tokens: 8192 } }
   },
   {
     name: "stop sequences",
+    by: speaks("openai", "anthropic"),
+    over: ["openai", "anthropic"],
     question: { stop: ["END", "FIN"] },
-    sends: { openai: { stop: ["END", "FIN"] }, anthropic: { stop_sequences: ["END", "FIN"] } }
+    sends: { openai: { stop: ["END", "FIN"] }, responses: {}, anthropic: { stop_sequences: ["END", "FIN"] } }
   },
   {
     name: "JSON by a schema",
     question: { schema },
-    sends: { openai: {}, anthropic: { output_config: { format: { type: "json_schema", schema } } } }
+    sends: { openai: {}, responses: {}, anthropic: { output_config: { format: { type: "json_schema", schema } } } }
   },
   {
     name: "an effort of a client of chat completions",
@@ -311,6 +399,17 @@ const cases: ReadonlyArray<Case> = [
     question: { effort: "low" },
     sends: {
       openai: { reasoning_effort: "low" },
+      responses: { reasoning: { effort: "low", summary: "auto" }, include: ["reasoning.encrypted_content"] },
+      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } }
+    }
+  },
+  {
+    name: "an effort of a client of responses",
+    by: (client) => speaks("responses")(client) && isPlain(client),
+    question: { effort: "low" },
+    sends: {
+      openai: { reasoning_effort: "low" },
+      responses: { reasoning: { effort: "low" }, include: ["reasoning.encrypted_content"] },
       anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } }
     }
   },
@@ -320,6 +419,7 @@ const cases: ReadonlyArray<Case> = [
     question: { effort: "high" },
     sends: {
       openai: { reasoning_effort: "high" },
+      responses: { reasoning: { effort: "high", summary: "auto" }, include: ["reasoning.encrypted_content"] },
       anthropic: { output_config: { effort: "high" }, thinking: { type: "adaptive" } }
     }
   },
@@ -328,6 +428,7 @@ const cases: ReadonlyArray<Case> = [
     question: { temperature: 0.5, user: "u1" },
     sends: {
       openai: { temperature: 0.5, user: "u1" },
+      responses: { temperature: 0.5, user: "u1" },
       anthropic: { temperature: 0.5, metadata: { user_id: "u1" } }
     }
   },
@@ -335,7 +436,7 @@ const cases: ReadonlyArray<Case> = [
     name: "a temperature that only OpenAI has",
     by: speaks("openai"),
     question: { temperature: 1.5 },
-    sends: { openai: { temperature: 1.5 }, anthropic: {} },
+    sends: { openai: { temperature: 1.5 }, responses: { temperature: 1.5 }, anthropic: {} },
     dropped: { anthropic: "temperature" }
   },
   {
@@ -347,10 +448,14 @@ const cases: ReadonlyArray<Case> = [
       fields: { frequency_penalty: 0.5, logit_bias: { "50256": -100 }, service_tier: "flex", verbosity: "low" }
     },
     sends: {
+      responses: { top_p: 0.9, service_tier: "flex", text: { verbosity: "low" } },
       openai: { top_p: 0.9, seed: 7, frequency_penalty: 0.5, logit_bias: { "50256": -100 }, verbosity: "low" },
       anthropic: { top_p: 0.9 }
     },
-    dropped: { anthropic: "seed,frequency_penalty,logit_bias,service_tier,verbosity" }
+    dropped: {
+      responses: "seed,frequency_penalty,logit_bias",
+      anthropic: "seed,frequency_penalty,logit_bias,service_tier,verbosity"
+    }
   },
   {
     name: "hints of a client of messages",
@@ -362,16 +467,21 @@ const cases: ReadonlyArray<Case> = [
     },
     sends: {
       openai: { top_p: 0.9 },
+      responses: { top_p: 0.9 },
       anthropic: { top_k: 7, top_p: 0.9, cache_control: { type: "ephemeral" }, service_tier: "standard_only" }
     },
-    dropped: { openai: "top_k,cache_control,service_tier" }
+    dropped: { openai: "top_k,cache_control,service_tier", responses: "top_k,cache_control,service_tier" }
   },
   {
     name: "hints that `ai` takes from every program",
     by: (client) => speaks("anthropic")(client) && !isPlain(client),
     question: { topK: 7, temperature: 0.5 },
-    sends: { openai: { temperature: 0.5 }, anthropic: { temperature: 0.5, top_k: 7 } },
-    dropped: { openai: "top_k" }
+    sends: {
+      openai: { temperature: 0.5 },
+      responses: { temperature: 0.5 },
+      anthropic: { temperature: 0.5, top_k: 7 }
+    },
+    dropped: { openai: "top_k", responses: "top_k" }
   }
 ]
 
@@ -387,23 +497,37 @@ const plainText = (content: unknown): unknown => {
   const [only, ...more] = Array.isArray(content)
     ? (content as ReadonlyArray<{ readonly [field: string]: unknown }>)
     : []
-  return only !== undefined && more.length === 0 && only["type"] === "text" ? only["text"] : content
+  return only !== undefined && more.length === 0 && isText(only["type"]) ? only["text"] : content
 }
+
+const isText = (type: unknown): boolean => type === "text" || type === "input_text" || type === "output_text"
 
 const plain = (body: Body): Body => ({
   ...body,
   ...(body["system"] === undefined ? {} : { system: plainText(body["system"]) }),
-  messages: (body["messages"] as ReadonlyArray<Body>).map(({ content, ...message }) => ({
-    ...message,
-    content: plainText(content)
-  }))
+  ...plainField(body, "messages"),
+  ...plainField(body, "input")
 })
+
+const plainField = (body: Body, field: "input" | "messages"): Body =>
+  Array.isArray(body[field])
+    ? {
+        [field]: (body[field] as ReadonlyArray<Body>).map(({ content, ...message }) => ({
+          ...message,
+          ...(content === undefined ? {} : { content: plainText(content) })
+        }))
+      }
+    : {}
 
 const judged: Array<Judged> = []
 
-describe.each(cases)("$name", ({ by, dropped, question, sends }) => {
+describe.each(cases)("$name", ({ by, dropped, over = dialects, question, sends }) => {
   const asked = clients.filter((client) => by === undefined || by(client))
-  const rows = asked.flatMap((client) => dialects.map((dialect) => ({ client, dialect, name: client.name })))
+  const rows = asked.flatMap((client) =>
+    over
+      .filter((dialect) => !writesAsItLikes(client, dialect))
+      .map((dialect) => ({ client, dialect, name: client.name }))
+  )
   it.each(rows)("$name, over $dialect", ({ client, dialect, name }) =>
     withWorld({ a: { dialect, plays: [answerTo(question)] } }, {}, async ({ relay, upstreams }) => {
       const answer = await client.ask({ url: relay.url, delivery: "whole", question })
@@ -467,11 +591,17 @@ const unsaid: ReadonlyArray<Unsaid> = [
     question: { stop: ["a", "b", "c", "d", "e"] },
     paths: ["stop_sequences"]
   },
+  {
+    name: "a tool of OpenAI's own, and what it holds",
+    client: "responses",
+    question: { fields: { tools: [{ type: "web_search" }], conversation: "conv_1" } },
+    paths: ["tools[0]", "conversation"]
+  },
   { name: "servers of tools", client: "anthropic", question: { fields: { mcp_servers: [] } }, paths: ["mcp_servers"] }
 ]
 
 describe.each(unsaid)("what cannot be said: $name", ({ client: dialect, paths, question }) => {
-  const other = dialect === "openai" ? "anthropic" : "openai"
+  const other = dialect === "anthropic" ? "openai" : "anthropic"
   const who = clients.filter((client) => client.dialect === dialect && isPlain(client))
 
   it.each(who)("$name is told the paths, and no upstream is asked", (client) =>
@@ -502,7 +632,7 @@ describe.each(unsaid)("what cannot be said: $name", ({ client: dialect, paths, q
 describe("onUnsupported: drop", () => {
   it.each(clients.filter(isPlain))("asks without what cannot be said, and tells it: $name", (client) => {
     const { paths, question } = unsaid.find(({ client: dialect }) => dialect === client.dialect)!
-    const dialect = client.dialect === "openai" ? "anthropic" : "openai"
+    const dialect = client.dialect === "anthropic" ? "openai" : "anthropic"
     const upstream = { dialect, plays: [Script.answer("yes")], channel: { onUnsupported: "drop" } } as const
     return withWorld({ a: upstream }, {}, async ({ relay, upstreams }) => {
       const { headers, raised, text } = await client.ask({ url: relay.url, delivery: "stream", question })

@@ -7,18 +7,20 @@ import { assert, describe, it } from "@effect/vitest"
 import OpenAI from "openai"
 import { Script } from "effect-resilience/testing"
 import { open, read, type SseEvent } from "../support/sse.ts"
-import { aiAnthropic, aiOpenai } from "./aiSdk.ts"
+import { aiAnthropic, aiOpenai, aiResponses } from "./aiSdk.ts"
 import { anthropicSdk } from "./anthropicSdk.ts"
 import { openaiSdk } from "./openaiSdk.ts"
+import { responsesSdk } from "./responsesSdk.ts"
 import type { Client } from "./question.ts"
 import { clients } from "./sdks.ts"
 import { type Upstreams, withWorld } from "./world.ts"
 
 const text = "Once upon a time there was a relay."
-const paths = { openai: "/v1/chat/completions", anthropic: "/v1/messages" }
+const paths = { openai: "/v1/chat/completions", responses: "/v1/responses", anthropic: "/v1/messages" }
 const messages = [{ role: "user" as const, content: "hello" }]
 const bodies = {
   openai: { model: "gpt-4.1", messages, stream: true },
+  responses: { model: "gpt-4.1", input: messages, stream: true },
   anthropic: { model: "claude-sonnet-4-6", max_tokens: 100, messages, stream: true }
 } as const
 
@@ -26,8 +28,9 @@ const bodies = {
 const textOf = ({ json }: SseEvent): string => {
   const { choices, delta } = (json ?? {}) as {
     readonly choices?: ReadonlyArray<{ readonly delta: { readonly content?: string } }>
-    readonly delta?: { readonly text?: string }
+    readonly delta?: string | { readonly text?: string }
   }
+  if (typeof delta === "string") return delta
   return choices?.[0]?.delta.content ?? delta?.text ?? ""
 }
 
@@ -43,6 +46,23 @@ const openaiRest = async (url: string, cursor: string): Promise<Rest> => {
       { headers }
     )) {
       said += choices[0]?.delta.content ?? ""
+    }
+    return { text: said, raised: undefined }
+  } catch (raised) {
+    return { text: said, raised }
+  }
+}
+
+const responsesRest = async (url: string, cursor: string): Promise<Rest> => {
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "key", maxRetries: 0 })
+  let said = ""
+  try {
+    const headers = { "last-event-id": cursor }
+    for await (const event of await client.responses.create(
+      { ...bodies.responses, input: [...messages] },
+      { headers }
+    )) {
+      if (event.type === "response.output_text.delta") said += event.delta
     }
     return { text: said, raised: undefined }
   } catch (raised) {
@@ -69,8 +89,9 @@ const anthropicRest = async (url: string, cursor: string): Promise<Rest> => {
 
 const rests = new Map<Client, (url: string, cursor: string) => Promise<Rest>>([
   [openaiSdk, openaiRest],
+  [responsesSdk, responsesRest],
   [anthropicSdk, anthropicRest],
-  ...[aiOpenai, aiAnthropic].map(
+  ...[aiOpenai, aiResponses, aiAnthropic].map(
     (client) =>
       [
         client,
@@ -86,8 +107,8 @@ const acrossBoth: Upstreams = {
 }
 
 describe("the rest of an answer, begun on one channel and gone on with on another", () => {
-  // A text whose block began before the cursor is none to the provider of messages for `ai`.
-  const who = clients.filter((client) => client !== aiAnthropic)
+  // A text whose block or item began before the cursor is none to these providers for `ai`.
+  const who = clients.filter((client) => client !== aiAnthropic && client !== aiResponses)
   it.each(who)("is what $name is given from every event on", (client) =>
     withWorld(acrossBoth, {}, async ({ relay, upstreams: { a, b } }) => {
       const { events } = await read(`${relay.url}${paths[client.dialect]}`, { body: bodies[client.dialect] })
@@ -108,14 +129,15 @@ describe("the rest of an answer, begun on one channel and gone on with on anothe
     })
   )
 
-  it("is what ai + @ai-sdk/anthropic is given from before the text on", () =>
+  it.each([aiAnthropic, aiResponses])("is what $name is given from before the text on", (client) =>
     withWorld(acrossBoth, {}, async ({ relay, upstreams: { a, b } }) => {
-      const { events } = await read(`${relay.url}/v1/messages`, { body: bodies.anthropic })
-      const rest = await rests.get(aiAnthropic)!(relay.url, events[0]!.id!)
+      const { events } = await read(`${relay.url}${paths[client.dialect]}`, { body: bodies[client.dialect] })
+      const rest = await rests.get(client)!(relay.url, events[0]!.id!)
       assert.isUndefined(rest.raised)
       assert.strictEqual(rest.text, text)
       assert.deepStrictEqual([a!.calls().length, b!.calls().length], [1, 1])
-    }))
+    })
+  )
 })
 
 describe("an answer under way", () => {

@@ -167,6 +167,19 @@ const openai: Provider = {
   })
 }
 
+/** Its default: what `openai("gpt-5")` is. What is kept by whom is each program's to say. */
+const responses = (store: boolean): Provider => ({
+  dialect: "responses",
+  model: (options, { effort }) =>
+    createOpenAI({ ...options, apiKey: "key-of-client" }).responses(effort === undefined ? "gpt-4.1" : "gpt-5"),
+  options: ({ effort, oneCallAtATime, user }) => ({
+    ...(store ? {} : { store: false, include: ["reasoning.encrypted_content"] }),
+    ...(effort === undefined ? {} : { reasoningEffort: effort }),
+    ...(oneCallAtATime === undefined ? {} : { parallelToolCalls: !oneCallAtATime }),
+    ...(user === undefined ? {} : { user })
+  })
+})
+
 const settingsOf = (question: Question) => {
   const { maxTokens, schema, seed, stop, temperature, toolChoice, tools, topK, topP } = question
   return {
@@ -210,7 +223,12 @@ const askBy =
         ? {}
         : { system: question.system.map((content) => ({ role: "system" as const, content })) }),
       headers: { ...question.headers, ...headers },
-      providerOptions: { [provider.dialect]: provider.options(question) as Record<string, string> },
+      providerOptions: {
+        [provider.dialect === "anthropic" ? "anthropic" : "openai"]: provider.options(question) as Record<
+          string,
+          string
+        >
+      },
       ...settingsOf(question)
     }
     let text = ""
@@ -262,3 +280,10 @@ export const aiAnthropic: Client = { name: "ai + @ai-sdk/anthropic", dialect: "a
 
 /** `ai` with `@ai-sdk/openai`, as chat completions. */
 export const aiOpenai: Client = { name: "ai + @ai-sdk/openai", dialect: "openai", ask: askBy(openai) }
+
+/** `ai` with `@ai-sdk/openai` as it is by default: responses, of which the server keeps what was said. */
+export const aiResponses: Client = {
+  name: "ai + @ai-sdk/openai, responses",
+  dialect: "responses",
+  ask: askBy(responses(true))
+}

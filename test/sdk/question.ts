@@ -106,7 +106,7 @@ export interface Ask {
 export interface Client {
   readonly name: string
   /** The dialect that it speaks. */
-  readonly dialect: "openai" | "anthropic"
+  readonly dialect: "openai" | "responses" | "anthropic"
   readonly ask: (ask: Ask) => Promise<Answer>
 }
 

@@ -2,16 +2,24 @@
  * All clients, all dialects of channels, both ways to take an answer: what each case is put to.
  */
 import type { UpstreamDialectName } from "#src/dialect/index"
-import { aiAnthropic, aiOpenai } from "./aiSdk.ts"
+import { aiAnthropic, aiOpenai, aiResponses } from "./aiSdk.ts"
 import { anthropicSdk } from "./anthropicSdk.ts"
 import { openaiSdk } from "./openaiSdk.ts"
 import type { Ask, Client } from "./question.ts"
+import { responsesSdk } from "./responsesSdk.ts"
 
 /** The SDKs. */
-export const clients: ReadonlyArray<Client> = [openaiSdk, aiOpenai, anthropicSdk, aiAnthropic]
+export const clients: ReadonlyArray<Client> = [
+  openaiSdk,
+  aiOpenai,
+  responsesSdk,
+  aiResponses,
+  anthropicSdk,
+  aiAnthropic
+]
 
 /** What channels speak. */
-export const dialects: ReadonlyArray<UpstreamDialectName> = ["openai", "anthropic"]
+export const dialects: ReadonlyArray<UpstreamDialectName> = ["openai", "responses", "anthropic"]
 
 /** How an answer is taken. */
 export const deliveries: ReadonlyArray<Ask["delivery"]> = ["whole", "stream"]

@@ -20,12 +20,18 @@ const file = join(import.meta.dirname, "bodies.ts")
 // sampling of Claude's models before 4.7, which the newest SDK has no field for.
 const head = `import type { MessageCreateParamsStreaming } from "@anthropic-ai/sdk/resources/messages"
 import type { ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam } from "openai/resources/chat/completions"
+import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses"
 type Message = ChatCompletionMessageParam | (Extract<ChatCompletionMessageParam, { role: "assistant" }> & { reasoning_content: string })
 type Openai = Omit<ChatCompletionCreateParamsStreaming, "messages"> & { messages: Array<Message> }
+type Responses = ResponseCreateParamsStreaming
 type Anthropic = MessageCreateParamsStreaming & { temperature?: number; top_p?: number; top_k?: number }
 `
 
-const typeOf: { readonly [D in UpstreamDialectName]: string } = { openai: "Openai", anthropic: "Anthropic" }
+const typeOf: { readonly [D in UpstreamDialectName]: string } = {
+  openai: "Openai",
+  responses: "Responses",
+  anthropic: "Anthropic"
+}
 
 const options: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2024,

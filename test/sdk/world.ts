@@ -65,6 +65,7 @@ export const withWorld = async <A>(
 /** The model that each dialect's channels are asked for: one that takes a prefill, and one that thinks. */
 export const modelOf: { readonly [D in UpstreamDialectName]: string } = {
   openai: "gpt-4.1",
+  responses: "gpt-5.1",
   anthropic: "claude-sonnet-4-5"
 }
 

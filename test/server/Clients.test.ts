@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { Effect, Exit, Scope } from "effect"
 import { Script, ScriptedServer } from "effect-resilience/testing"
 import type { Client } from "../sdk/question.ts"
+import { responsesSdk } from "../sdk/responsesSdk.ts"
 import { clients } from "../sdk/sdks.ts"
 import { type Upstreams, withWorld } from "../sdk/world.ts"
 import { decoders, families, type Spoken, standardDecoder, type Told, toldTo } from "../support/decoders.ts"
@@ -52,6 +53,7 @@ const spoken: { readonly [S in Spoken]: { readonly path: string; readonly body: 
     path: "/v1/chat/completions",
     body: { model: "m", stream: true, messages: [{ role: "user", content: "x" }] }
   },
+  responses: { path: "/v1/responses", body: { model: "m", stream: true, input: "x" } },
   anthropic: {
     path: "/v1/messages",
     body: { model: "m", stream: true, max_tokens: 100, messages: [{ role: "user", content: "x" }] }
@@ -78,7 +80,9 @@ beforeAll(async () => {
         const beats = language === "anthropic" ? events.filter(({ event }) => event === "ping") : comments
         assert.isAbove(beats.length, 4, "heartbeats")
         const numbered = events.filter(({ event }) => event !== "ping")
-        const rest = await read(`${relay.url}${path}`, { body, headers: { "last-event-id": numbered[2]!.id! } })
+        // The first four events of a response have no text.
+        const { id } = numbered[language === "responses" ? 5 : 2]!
+        const rest = await read(`${relay.url}${path}`, { body, headers: { "last-event-id": id! } })
         written.set(`${resumed} ${language}`, rest.text)
       })
     }
@@ -127,7 +131,10 @@ describe("an end that nobody has told", () => {
   it.each(clients)("is whole to some SDKs, if it is a clean one: $name", async (client) => {
     const { finish, raised, text } = await direct(client, "end")
     assert.strictEqual(text, half)
-    if (client.name.startsWith("ai ")) assert.deepInclude({ finish, raised }, { finish: "other", raised: undefined })
+    // Its helper gives the response as far as it has come, and its program has to look whether it is over.
+    if (client === responsesSdk) assert.isUndefined(raised)
+    else if (client.name.startsWith("ai "))
+      assert.deepInclude({ finish, raised }, { finish: "other", raised: undefined })
     else assert.isDefined(raised)
   })
 
@@ -181,7 +188,12 @@ const columns: ReadonlyArray<readonly [title: string, stream: (language: Spoken)
   ["is let go (`retry:`)", (language) => `${cutBehind(at("goes on from another channel", language))}retry: 1500\n\n`]
 ]
 
-const paths: { readonly [S in Spoken]: string } = { openai: "chat completions", anthropic: "messages", chat: "`/chat`" }
+const paths: { readonly [S in Spoken]: string } = {
+  openai: "chat completions",
+  responses: "responses",
+  anthropic: "messages",
+  chat: "`/chat`"
+}
 
 const matrix = (): string => {
   const cells = rows.map(({ family, language, name }) => [

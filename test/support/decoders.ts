@@ -96,7 +96,7 @@ export const decoders: { readonly [family: string]: Decoder } = {
 }
 
 /** What a client speaks: `/chat` is our own. */
-export type Spoken = "openai" | "anthropic" | "chat"
+export type Spoken = "openai" | "responses" | "anthropic" | "chat"
 
 /** A family of clients: how it finds events, and what it does with them. */
 export interface Family {
@@ -119,9 +119,9 @@ const messageEvents: ReadonlySet<string | undefined> = new Set([
 
 /** The families that `docs/clients.md` tells of. Who uses one of them (LangChain JS, say) reads as it does. */
 export const families: ReadonlyArray<Family> = [
-  { name: "openai-node", speaks: ["openai"], decode: openaiNodeDecoder },
-  { name: "openai-python", speaks: ["openai"], decode: pythonDecoder },
-  { name: "openai-go", speaks: ["openai"], decode: standardDecoder },
+  { name: "openai-node", speaks: ["openai", "responses"], decode: openaiNodeDecoder },
+  { name: "openai-python", speaks: ["openai", "responses"], decode: pythonDecoder },
+  { name: "openai-go", speaks: ["openai", "responses"], decode: standardDecoder },
   { name: "openai-go, older", speaks: ["openai"], decode: oldGoDecoder },
   {
     name: "@anthropic-ai/sdk",
@@ -135,9 +135,9 @@ export const families: ReadonlyArray<Family> = [
     decode: pythonDecoder,
     names: (event) => messageEvents.has(event)
   },
-  { name: "ai", speaks: ["openai", "anthropic"], decode: standardDecoder },
-  { name: "EventSource", speaks: ["chat", "openai", "anthropic"], decode: standardDecoder },
-  { name: "bare lines", speaks: ["chat", "openai", "anthropic"], decode: lineDecoder }
+  { name: "ai", speaks: ["openai", "responses", "anthropic"], decode: standardDecoder },
+  { name: "EventSource", speaks: ["chat", "openai", "responses", "anthropic"], decode: standardDecoder },
+  { name: "bare lines", speaks: ["chat", "openai", "responses", "anthropic"], decode: lineDecoder }
 ]
 
 /** What a program is given: the text, and how it ended. */
@@ -162,15 +162,21 @@ const textIn = (json: { readonly [field: string]: unknown }): string => {
   const { choices, content, delta } = json as {
     readonly choices?: ReadonlyArray<{ readonly delta?: { readonly content?: string | null } }>
     readonly content?: unknown
-    readonly delta?: { readonly text?: string }
+    readonly delta?: string | { readonly text?: string }
   }
+  // The other texts of a response are told with their ends again.
+  if (typeof delta === "string") return json["type"] === "response.output_text.delta" ? delta : ""
   return choices?.[0]?.delta?.content ?? delta?.text ?? (typeof content === "string" ? content : "")
 }
 
 const endsWell = ({ data, event }: Dispatched, json: unknown): boolean =>
   data === "[DONE]" ||
   event === "done" ||
-  (isRecord(json) && (json["type"] === "message_stop" || json["status"] === "completed"))
+  (isRecord(json) &&
+    (json["type"] === "message_stop" ||
+      json["type"] === "response.completed" ||
+      json["type"] === "response.incomplete" ||
+      json["status"] === "completed"))
 
 // `/chat` names its error, and has a code in its data; the other two have an object of that name in it.
 const isError = ({ event }: Dispatched, json: unknown): boolean =>

@@ -130,7 +130,8 @@ const questions: {
     stream: true,
     ...more
   }),
-  openai: (more) => ({ model: "m", messages: [{ role: "user", content: "hi" }], stream: true, ...more })
+  openai: (more) => ({ model: "m", messages: [{ role: "user", content: "hi" }], stream: true, ...more }),
+  responses: (more) => ({ model: "m", input: [{ role: "user", content: "hi" }], stream: true, ...more })
 }
 
 /** The body of a question in a dialect. */
@@ -140,7 +141,7 @@ export const questionOf = (dialect: UpstreamDialectName, more: object = {}): str
 /** A question that goes on from a part of the answer, as a prefill, or before a word of the user. */
 export const goingOnFrom = (dialect: UpstreamDialectName, partial: string, word?: string): string =>
   questionOf(dialect, {
-    messages: [
+    [dialect === "responses" ? "input" : "messages"]: [
       { role: "user", content: "hi" },
       { role: "assistant", content: partial },
       ...(word === undefined ? [] : [{ role: "user", content: word }])

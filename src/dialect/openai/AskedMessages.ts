@@ -1,20 +1,18 @@
 /**
  * The messages of a chat completion as turns of a conversation.
  */
+import { madeId } from "../CallId.ts"
+import { readDataUrl } from "../DataUrl.ts"
+import { withoutMark } from "../FailedResult.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import type { Part, Turn } from "../Request.ts"
 import { readSigned, type Signed } from "../Signature.ts"
 import type { Aside } from "./Asked.ts"
-import { madeId } from "./CallId.ts"
 import { filled, reasoningOf } from "./Chunk.ts"
 import { readExtra } from "./Foreign.ts"
-import { readDataUrl } from "./Pieces.ts"
 
 type Items = ReadonlyArray<unknown>
 type ToolCall = Extract<Part, { _tag: "ToolCall" }>
-
-/** What a failed tool's text begins with: there is no field for it. */
-export const failedMark = "Error: "
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
@@ -216,14 +214,6 @@ const readAssistant = (message: JsonObject, path: string, reading: Reading): Rea
     ...shown,
     ...readCalls(message, path, reading)
   ]
-}
-
-// The mark stands at the beginning of the first text.
-const withoutMark = (parts: ReadonlyArray<Part>): { readonly parts: ReadonlyArray<Part>; readonly failed: boolean } => {
-  const [first, ...rest] = parts
-  return first?._tag === "Text" && first.text.startsWith(failedMark)
-    ? { parts: [{ ...first, text: first.text.slice(failedMark.length) }, ...rest], failed: true }
-    : { parts, failed: false }
 }
 
 const readResult = (message: JsonObject, path: string, id: string, reading: Reading): Part => ({

@@ -5,7 +5,7 @@ import { isObject, type JsonObject } from "../Json.ts"
 import type { AnswerRequest, Asked, Hint, HintName, Part } from "../Request.ts"
 import { generally } from "../upstream/RefusedField.ts"
 import { messagesOf, unsaidPart } from "./CrossingMessages.ts"
-import { fitName, type Fitting, makeFitting } from "./Fit.ts"
+import { fitName, type Fitting, makeFitting } from "../OpenAINames.ts"
 
 /** The most stop sequences that there may be. */
 const maxStop = 4

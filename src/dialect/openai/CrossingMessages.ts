@@ -3,9 +3,9 @@
  */
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import type { Asked, Part, Turn } from "../Request.ts"
-import { failedMark } from "./AskedMessages.ts"
+import { failedMark } from "../FailedResult.ts"
 import type { Message } from "./Encode.ts"
-import { fitId, type Fitting } from "./Fit.ts"
+import { fitId, type Fitting } from "../OpenAINames.ts"
 
 type Of<T extends Part["_tag"]> = Extract<Part, { readonly _tag: T }>
 

@@ -12,7 +12,7 @@ import { openaiEncoder } from "./Client.ts"
 import { refusableByOpenAI, unsaidByOpenAI } from "./Crossing.ts"
 import { decodeWholeOpenAI, openaiDecoder } from "./Decode.ts"
 import { encodeOpenAI } from "./Encode.ts"
-import { openaiErrorBody } from "./Errors.ts"
+import { openaiErrorBody } from "../OpenAIErrors.ts"
 import { parseOpenAIRequest } from "./Request.ts"
 
 /** Chat completions: `POST <base>/chat/completions`, with a bearer key. */

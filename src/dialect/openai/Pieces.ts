@@ -2,6 +2,7 @@
  * What a delta of an OpenAI chunk has beside text and reasoning: tool calls, refusals, signatures, images, and what only
  * this dialect has words for.
  */
+import { readDataUrl } from "../DataUrl.ts"
 import type { Piece } from "../Event.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import { type Calls, mendPart, readCallPart } from "./Calls.ts"
@@ -10,17 +11,6 @@ import { filled } from "./Chunk.ts"
 type Items = ReadonlyArray<unknown>
 
 const listOf = (value: unknown): Items => (Array.isArray(value) ? (value as Items) : [])
-
-/** The media type and the base64 of a data URL; `undefined` for any other URL. */
-export const readDataUrl = (url: string): { readonly mediaType: string; readonly base64: string } | undefined => {
-  if (!/^data:/i.test(url)) return undefined
-  const comma = url.indexOf(",")
-  if (comma < 0) return undefined
-  const [mediaType = "", ...more] = url.slice("data:".length, comma).split(";")
-  return more.at(-1)?.trim().toLowerCase() === "base64"
-    ? { mediaType: mediaType.trim().toLowerCase(), base64: url.slice(comma + 1) }
-    : undefined
-}
 
 /** What an upstream of this dialect wants back, as it wrote it: the fields that are not its text, as a line of JSON. */
 export const sealOf = (native: JsonObject): string => {

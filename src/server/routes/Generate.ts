@@ -13,8 +13,9 @@ import {
   countTokens
 } from "../../dialect/index.ts"
 import type { ResilienceError } from "../../errors/index.ts"
+import type { Journal } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
-import { attemptsHeader, headOfNote, type NoteHead, Relay } from "../../relay/index.ts"
+import { type Answer, attemptsHeader, headOfNote, type Leave, type NoteHead, Relay } from "../../relay/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
 import { ChatSection } from "../ChatSection.ts"
@@ -25,6 +26,7 @@ import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
 import { ServerSection } from "../ServerSection.ts"
 import type { Route } from "../Route.ts"
+import { keptResponses } from "./Responses.ts"
 import { cursorOf, ownerOf, readCursor, streamHeaders, Streams } from "./Streams.ts"
 
 /** Parameters of a query that are not the request's own: a credential, and the cursor. */
@@ -81,12 +83,25 @@ const attemptHeaders = (note: NoteHead | undefined): { readonly [name: string]: 
     : { "x-dropped": droppedHeader(note.shown.dropped) })
 })
 
+/** What a route does beside beginning an answer. */
+interface More {
+  /** Puts what the relay keeps into what is asked. */
+  readonly expand?: (request: AnswerRequest, caller: Caller) => Effect.Effect<AnswerRequest, ResilienceError>
+  /** Keeps what was asked. */
+  readonly keep?: (answer: Answer) => void
+  /** What becomes of the answer when nobody reads it. Default: what the dialect says. */
+  readonly leave?: (request: AnswerRequest) => Leave | undefined
+  /** Whether nobody waits for the answer: its client is told at once where it is. */
+  readonly later?: (request: AnswerRequest) => boolean
+}
+
 /** The rows of all client dialects. */
 export const generateRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Readers | Relay | Selection | Settings | Streams
+  Journal | Readers | Relay | Selection | Settings | Streams
 > = Effect.gen(function* () {
+  const kept = yield* keptResponses
   const settings = yield* Settings
   const server = settings.of(ServerSection).current
   const journal = settings.of(JournalSection).current
@@ -167,7 +182,7 @@ export const generateRoutes: Effect.Effect<
     })
 
   const generate =
-    (dialect: ClientDialect): Route["handle"] =>
+    (dialect: ClientDialect, more: More = {}): Route["handle"] =>
     (exchange: Exchange, caller: Caller, parameter: string) =>
       Effect.gen(function* () {
         tellId(exchange, dialect)
@@ -175,10 +190,12 @@ export const generateRoutes: Effect.Effect<
         const cursor = cursorOf(exchange)
         if (cursor !== undefined)
           return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
-        const request = yield* parse(exchange, dialect, parameter)
+        const parsed = yield* parse(exchange, dialect, parameter)
+        const request = more.expand === undefined ? parsed : yield* more.expand(parsed, caller)
         yield* admission.admit(caller, request)
         const { total } = timeouts.current
-        yield* relay.start(
+        const later = more.later?.(request) === true
+        const answer = yield* relay.start(
           {
             request,
             dialect,
@@ -188,10 +205,16 @@ export const generateRoutes: Effect.Effect<
               request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
               total
             ),
-            leave: dialect.leave === "cancel" ? "cancel" : journal.onDisconnect
+            leave: more.leave?.(request) ?? (dialect.leave === "cancel" ? "cancel" : journal.onDisconnect)
           },
-          ({ id }) => follow(exchange, dialect, request, id)
+          (begun) => {
+            more.keep?.(begun)
+            if (!later) follow(exchange, dialect, request, begun.id)
+          }
         )
+        if (!later) return
+        yield* answer.lease.committed
+        yield* kept.respondAtOnce(exchange, caller, answer.id)
       })
 
   const gone = (exchange: Exchange): Effect.Effect<never> =>
@@ -216,7 +239,7 @@ export const generateRoutes: Effect.Effect<
         respond(exchange, 200, { ...headers, "x-estimated": "true" }, body)
       })
 
-  const { anthropic, chat: own, openai } = clientDialects
+  const { anthropic, chat: own, openai, responses } = clientDialects
   return [
     {
       method: "GET",
@@ -263,6 +286,20 @@ export const generateRoutes: Effect.Effect<
       shows: "the OpenAI dialect, streaming and not",
       generates: true,
       handle: generate(openai)
+    },
+    {
+      method: "POST",
+      path: "/v1/responses",
+      access: "token",
+      envelope: responses.failure,
+      shows: "OpenAI's Responses, streaming, in the background, and not",
+      generates: true,
+      handle: generate(responses, {
+        expand: kept.expand,
+        keep: kept.keep,
+        leave: ({ body }) => (body["background"] === true ? "stay" : undefined),
+        later: ({ body }) => body["background"] === true && body["stream"] !== true
+      })
     }
   ]
 })

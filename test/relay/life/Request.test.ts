@@ -13,6 +13,7 @@ const names = Object.keys(clientDialects) as ReadonlyArray<ClientDialectName>
 /** A body of each dialect; a new one does not compile until it has its row. */
 const bodies: { readonly [N in ClientDialectName]: object } = {
   openai: { model: "m", messages: [{ role: "user", content: "hello" }], stream: true, seed: 7, n: 2 },
+  responses: { model: "m", input: "hello", stream: true, store: false },
   anthropic: { model: "m", max_tokens: 100, messages: [{ role: "user", content: "hello" }], stream: true },
   chat: { message: "hello", model: "m" }
 }

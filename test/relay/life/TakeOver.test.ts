@@ -172,7 +172,8 @@ describe("decideTakeOver", () => {
   })
 
   it.each(Object.values(clientDialects).map(({ name }) => name))("a request of %s goes on", (name) => {
-    const asked = name === "anthropic" ? request({ max_tokens: 100 }, name) : request({}, name)
+    const own = { anthropic: { max_tokens: 100 }, responses: { input: "hello" }, openai: {}, chat: {} }
+    const asked = request(own[name], name)
     assert.strictEqual(said(orphan({ request: asked })), "goes on, 1 attempts, 1 continuations")
   })
 })

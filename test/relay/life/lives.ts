@@ -135,6 +135,7 @@ export const startLife = Effect.fnUntraced(function* (
 /** A body of each dialect; a new one does not compile until it has its row. */
 const bodies: { readonly [N in ClientDialectName]: object } = {
   openai: { model: "m", stream: true, messages: [{ role: "user", content: "hello" }] },
+  responses: { model: "m", stream: true, input: "hello" },
   anthropic: { model: "m", stream: true, max_tokens: 4096, messages: [{ role: "user", content: "hello" }] },
   chat: { model: "m", message: "hello" }
 }
@@ -217,6 +218,11 @@ export const readings: { readonly [N in ClientDialectName]: Reading } = {
     },
     isEnd: ({ data }) => data === "[DONE]" || json(data)["error"] !== undefined,
     isError: ({ data }) => json(data)["error"] !== undefined
+  },
+  responses: {
+    text: ({ data, event }) => (event === "response.output_text.delta" ? String(json(data)["delta"]) : ""),
+    isEnd: ({ event }) => event === "response.completed" || event === "response.incomplete" || event === "error",
+    isError: ({ event }) => event === "error"
   },
   anthropic: {
     text: ({ data, event }) => {

@@ -1,8 +1,8 @@
 /**
  * Errors as OpenAI's clients read them: in a body, or in a frame of a stream.
  */
-import { describe, type ResilienceError } from "../../errors/index.ts"
-import { publicDetails, publicMessage, withRequestId } from "../../http/index.ts"
+import { describe, type ResilienceError } from "../errors/index.ts"
+import { publicDetails, publicMessage, withRequestId } from "../http/index.ts"
 
 /** The `type` of an OpenAI error, by its HTTP status. */
 export const openaiErrorType = (status: number): string => {

@@ -1,0 +1,659 @@
+/**
+ * What `stream: true` is answered with: the events of a response. Whole answers, and what is found by a response's id, are
+ * the response of the last of these events.
+ *
+ * A Responses upstream's events pass with every field, under our ids and with our numbers of items. What other upstreams say
+ * is put into items: one is open at a time, and is done when the next one begins or the response ends. Only calls whose
+ * inputs come by turns are open together. `sequence_number` is the event's place in the journal.
+ */
+import { blameOf } from "../../errors/index.ts"
+import { callIdOf } from "../CallId.ts"
+import type {
+  AnswerEncoder,
+  AnswerIdentity,
+  Completion,
+  Failure,
+  Opening,
+  Payload,
+  Replayed,
+  Seam,
+  View
+} from "../Dialect.ts"
+import type { Delta, NativeEvents, Piece } from "../Event.ts"
+import { keepExact, printJson } from "../ExactNumbers.ts"
+import { makePayloadReader } from "../Framing.ts"
+import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { openaiErrorBody } from "../OpenAIErrors.ts"
+import { type Signed, signedFor } from "../Signature.ts"
+import { itemIdOf } from "./Ids.ts"
+import { headOf, ownFields } from "./ResponseHead.ts"
+import { writeResponseUsage } from "./ResponseUsage.ts"
+import { writeStatus } from "./Status.ts"
+import { type Item, itemNow, type Part, partNow, Replay, textField, Written } from "./Written.ts"
+
+type Raw = NativeEvents["responses"]
+type Payloads = Array<Payload>
+
+/** Unmarked a signature is this dialect's own. */
+const marked = (signed: Signed): string => (signed.by === "responses" ? signed.value : signedFor(signed))
+
+/** An item of ours that an upstream writes, and its parts by the upstream's own numbers. */
+interface Mapped {
+  readonly item: Item
+  readonly parts: { readonly [O in Part["of"]]: Map<unknown, Part> }
+}
+
+const mappedTo = (item: Item): Mapped => ({ item, parts: { content: new Map(), summary: new Map() } })
+
+/** Whether an event of text holds nothing but its text. */
+const isBareText = (raw: Raw): boolean => {
+  for (const field in raw) {
+    switch (field) {
+      case "type":
+      case "sequence_number":
+      case "item_id":
+      case "output_index":
+      case "content_index":
+      case "delta":
+        break
+      case "logprobs":
+        if (!Array.isArray(raw[field]) || (raw[field] as ReadonlyArray<unknown>).length > 0) return false
+        break
+      // It makes events of one length, so that who listens on the way learns nothing of it.
+      case "obfuscation":
+        break
+      default:
+        return false
+    }
+  }
+  return typeof raw["delta"] === "string"
+}
+
+/** How many items back one is looked for that an event may be of. */
+const maxBack = 32
+
+const indexField = { content: "content_index", summary: "summary_index" } as const
+
+const partsOf = ({ parts }: Item): ReadonlyArray<Part> => [...parts.summary, ...parts.content]
+
+class ResponseEncoder implements AnswerEncoder {
+  private readonly identity: AnswerIdentity
+  private written = new Written()
+  private replay: Replay | undefined
+  private model = ""
+  /** The items of the upstream that is heard, by its own numbers. */
+  private readonly upstream = new Map<unknown, Mapped>()
+  /** The upstream's own end. */
+  private final: Raw | undefined
+  /** Items may be open that the upstream that is heard does not know of. */
+  private mixed = false
+
+  constructor(identity: AnswerIdentity) {
+    this.identity = identity
+  }
+
+  resume(payloads: Iterable<Payload>): Replayed {
+    this.replay ??= new Replay()
+    for (const payload of payloads) this.replay.read(payload)
+    this.written = this.replay.written
+    this.mixed = true
+    const model = this.written.head?.["model"]
+    if (typeof model === "string") this.model = model
+    return this.replay.result()
+  }
+
+  /** Who asks for it in the background is told its id before anything is known. */
+  open(model: string): ReadonlyArray<Payload> {
+    this.model = model
+    const out: Payloads = []
+    if (this.identity.request?.body["background"] !== true) return out
+    const response = { ...headOf(this.identity, model), status: "queued", output: [] }
+    this.emit(out, "response.created", { response })
+    this.emit(out, "response.queued", { response })
+    return out
+  }
+
+  attempt(): ReadonlyArray<Payload> {
+    return []
+  }
+
+  begin(model: string, { deltas }: Opening): ReadonlyArray<Payload> {
+    this.model = model
+    const out: Payloads = []
+    const own = deltas.filter(({ from }) => from === "responses").map(({ raw }) => raw as Raw)
+    const created = own.find(({ type }) => type === "response.created")
+    const started = own.find(({ type }) => type === "response.in_progress") ?? created
+    if (this.written.head === undefined) this.lifecycle(out, "response.created", created)
+    this.lifecycle(out, "response.in_progress", started)
+    for (const delta of deltas) this.say(out, delta)
+    return out
+  }
+
+  delta(delta: Delta): ReadonlyArray<Payload> {
+    const out: Payloads = []
+    this.say(out, delta)
+    return out
+  }
+
+  text(text: string): ReadonlyArray<Payload> {
+    const out: Payloads = []
+    if (text !== "") this.sayText(out, text)
+    return out
+  }
+
+  /** The next upstream counts its items anew. Text goes on in the message that is open. */
+  failover(_seam: Seam): ReadonlyArray<Payload> {
+    this.upstream.clear()
+    this.final = undefined
+    this.mixed = true
+    return []
+  }
+
+  complete({ finish, usage }: Completion): ReadonlyArray<Payload> {
+    const out: Payloads = []
+    if (!this.written.begun) {
+      if (this.written.head === undefined) this.lifecycle(out, "response.created", undefined)
+      this.lifecycle(out, "response.in_progress", undefined)
+    }
+    const ending = writeStatus(finish)
+    for (const item of this.written.open) this.close(out, item, ending.status)
+    const said = isObject(this.final?.["response"]) ? this.final["response"] : {}
+    this.emit(
+      out,
+      `response.${ending.status}`,
+      {
+        ...besideResponse(this.final),
+        response: {
+          ...this.written.head,
+          ...said,
+          ...ownFields(this.identity, this.model),
+          status: ending.status,
+          error: null,
+          incomplete_details: ending.incomplete_details,
+          output: this.written.items.map((item) => itemNow(item, ending.status)),
+          usage: writeResponseUsage(usage)
+        }
+      },
+      this.final
+    )
+    return out
+  }
+
+  fail({ error }: Failure): ReadonlyArray<Payload> {
+    const out: Payloads = []
+    const { error: told } = openaiErrorBody(error, this.identity.requestId)
+    const { code, message, param, type } = told
+    const response = {
+      ...(this.written.head ?? headOf(this.identity, this.model)),
+      status: blameOf(error) === "cancelled" ? "cancelled" : "failed",
+      error: { code, message, type, param },
+      output: this.written.items.map((item) => itemNow(item, "incomplete"))
+    }
+    this.emit(out, "response.failed", { response })
+    this.emit(out, "error", { code, message, param, error: told })
+    return out
+  }
+
+  // ------------------------------------------------------------------------------------- events
+
+  /** `madeFrom` is the upstream's own event, where parts of it are in this one: its numbers are kept to the digit. */
+  private emit(out: Payloads, type: string, fields: JsonObject, madeFrom?: Raw): void {
+    const event: JsonObject = { type, sequence_number: this.written.length, ...fields }
+    if (madeFrom !== undefined) keepExact(event, madeFrom)
+    this.written.apply(event)
+    out.push({ event: type, data: printJson(event, this.written.exact) })
+  }
+
+  /** An event of the upstream's, with all that it says, and our numbers. */
+  private pass(out: Payloads, raw: Raw, fields: JsonObject): void {
+    const { sequence_number: _, type, ...rest } = raw
+    this.emit(out, type, { ...rest, ...fields }, raw)
+  }
+
+  // Every token of every answer comes by here: by hand it takes half of what one `JSON.stringify` of the whole takes.
+  private textDelta(out: Payloads, item: Item, part: Part, text: string): void {
+    const event = "response.output_text.delta"
+    out.push({
+      event,
+      data: `{"type":"${event}","sequence_number":${this.written.length},"item_id":"${item.id}","output_index":${item.index},"content_index":${part.index},"delta":${JSON.stringify(text)},"logprobs":[]}`
+    })
+    this.written.applyText(part, text)
+  }
+
+  private lifecycle(out: Payloads, type: string, raw: Raw | undefined): void {
+    const said = isObject(raw?.["response"]) ? raw["response"] : headOf(this.identity, this.model)
+    const response = { ...said, ...ownFields(this.identity, this.model), status: "in_progress", output: [] }
+    this.emit(out, type, { ...besideResponse(raw), response }, raw)
+  }
+
+  // -------------------------------------------------------------------------------------- items
+
+  private last(): Item | undefined {
+    return this.written.items.at(-1)
+  }
+
+  /** The item that was begun last, if it is open and of a kind. */
+  private current(kind: Item["kind"]): Item | undefined {
+    const last = this.last()
+    return last?.kind === kind && !last.done ? last : undefined
+  }
+
+  private closeDone(out: Payloads, kind: Item["kind"]): void {
+    const last = this.last()
+    // Calls whose inputs come by turns stay open together: only the one before is looked at, of however many.
+    if (kind === "call" && last?.kind === "call") {
+      if (!last.done && last.scan.whole) this.close(out, last, "completed")
+    } else for (const item of this.written.open) this.close(out, item, "completed")
+  }
+
+  private begins(out: Payloads, raw: JsonObject): Item {
+    this.mixed = true
+    const index = this.written.items.length
+    const id = itemIdOf(raw["type"], this.identity.streamId, index)
+    this.emit(out, "response.output_item.added", { output_index: index, item: { id, ...raw } })
+    return this.last()!
+  }
+
+  private beginPart(out: Payloads, item: Item, of: Part["of"], part: JsonObject): Part {
+    const index = item.parts[of].length
+    const type = of === "content" ? "response.content_part.added" : "response.reasoning_summary_part.added"
+    this.emit(out, type, { item_id: item.id, output_index: item.index, [indexField[of]]: index, part })
+    return item.parts[of].at(-1)!
+  }
+
+  private closePart(out: Payloads, item: Item, part: Part): void {
+    const place = { item_id: item.id, output_index: item.index }
+    const { index, text } = part
+    switch (part.raw["type"]) {
+      case "refusal":
+        this.emit(out, "response.refusal.done", { ...place, content_index: index, refusal: text })
+        break
+      case "output_text":
+        this.emit(out, "response.output_text.done", { ...place, content_index: index, text, logprobs: [] })
+        break
+      case "reasoning_text":
+        this.emit(out, "response.reasoning_text.done", { ...place, content_index: index, text })
+        break
+      case "summary_text":
+        this.emit(out, "response.reasoning_summary_text.done", { ...place, summary_index: index, text })
+    }
+    const now = { ...place, part: partNow(part) }
+    if (part.of === "summary") this.emit(out, "response.reasoning_summary_part.done", { ...now, summary_index: index })
+    else this.emit(out, "response.content_part.done", { ...now, content_index: index })
+  }
+
+  private close(out: Payloads, item: Item, status: "completed" | "incomplete"): void {
+    for (const part of partsOf(item)) if (!part.done) this.closePart(out, item, part)
+    const now = itemNow(item, status)
+    if (item.kind === "call") {
+      const { arguments: input, name } = now
+      this.emit(out, "response.function_call_arguments.done", {
+        item_id: item.id,
+        output_index: item.index,
+        name,
+        arguments: input
+      })
+    }
+    this.emit(out, "response.output_item.done", { output_index: item.index, item: now })
+  }
+
+  // ------------------------------------------------------------------------------ other upstreams
+
+  private say(out: Payloads, delta: Delta): void {
+    if (delta.from === "responses") this.sayOwn(out, delta)
+    else this.sayOthers(out, delta)
+  }
+
+  private sayOthers(out: Payloads, { pieces, reasoning, text }: Pick<Delta, "pieces" | "reasoning" | "text">): void {
+    if (reasoning !== "") this.sayReasoning(out, reasoning)
+    if (text !== "") this.sayText(out, text)
+    if (pieces !== undefined) for (const piece of pieces) this.sayPiece(out, piece)
+  }
+
+  /** The message that is open, or a new one. */
+  private message(out: Payloads): Item {
+    const current = this.current("message")
+    if (current !== undefined) return current
+    this.closeDone(out, "message")
+    return this.begins(out, { type: "message", status: "in_progress", role: "assistant", content: [] })
+  }
+
+  private contentPart(out: Payloads, part: JsonObject): { readonly item: Item; readonly part: Part } {
+    const item = this.message(out)
+    const last = item.parts.content.at(-1)
+    if (last !== undefined && !last.done && last.raw["type"] === part["type"]) return { item, part: last }
+    if (last !== undefined && !last.done) this.closePart(out, item, last)
+    return { item, part: this.beginPart(out, item, "content", part) }
+  }
+
+  private sayText(out: Payloads, text: string): Item {
+    const { item, part } = this.contentPart(out, { type: "output_text", text: "", annotations: [], logprobs: [] })
+    this.textDelta(out, item, part, text)
+    return item
+  }
+
+  private sayRefusal(out: Payloads, text: string): void {
+    const { item, part } = this.contentPart(out, { type: "refusal", refusal: "" })
+    const place = { item_id: item.id, output_index: item.index, content_index: part.index }
+    this.emit(out, "response.refusal.delta", { ...place, delta: text })
+  }
+
+  private reasoningItem(out: Payloads): Item {
+    this.closeDone(out, "reasoning")
+    return this.begins(out, { type: "reasoning", summary: [] })
+  }
+
+  private summaryDelta(out: Payloads, item: Item, delta: string, signed: JsonObject): void {
+    const open = item.parts.summary.at(-1)
+    const part =
+      open !== undefined && !open.done ? open : this.beginPart(out, item, "summary", { type: "summary_text", text: "" })
+    const place = { item_id: item.id, output_index: item.index, summary_index: part.index }
+    this.emit(out, "response.reasoning_summary_text.delta", { ...place, delta, ...signed })
+  }
+
+  private sayReasoning(out: Payloads, reasoning: string): void {
+    const current = this.current("reasoning")
+    // What is signed is over.
+    const item = current !== undefined && current.signature === "" ? current : this.reasoningItem(out)
+    this.summaryDelta(out, item, reasoning, {})
+  }
+
+  private sayPiece(out: Payloads, piece: Piece): void {
+    switch (piece._tag) {
+      case "ToolCall":
+        return this.sayCall(out, piece)
+      case "ToolInput": {
+        const item = this.written.calls[piece.index] ?? this.written.calls.at(-1)
+        if (item === undefined || item.done || piece.text === "") return
+        const place = { item_id: item.id, output_index: item.index }
+        this.emit(out, "response.function_call_arguments.delta", { ...place, delta: piece.text })
+        return
+      }
+      case "Signature":
+        return this.saySignature(out, piece)
+      case "SealedReasoning":
+        this.closeDone(out, "reasoning")
+        this.close(
+          out,
+          this.begins(out, { type: "reasoning", summary: [], encrypted_content: marked(piece) }),
+          "completed"
+        )
+        return
+      case "Refusal":
+        if (piece.text !== "") this.sayRefusal(out, piece.text)
+        return
+      case "Media":
+        if (!piece.mediaType.startsWith("image/")) return
+        this.closeDone(out, "other")
+        this.close(
+          out,
+          this.begins(out, { type: "image_generation_call", status: "in_progress", result: piece.base64 }),
+          "completed"
+        )
+        return
+      // A response has no words for them.
+      case "OtherChoice":
+      case "Native":
+        return
+    }
+  }
+
+  private sayCall(out: Payloads, { id, index, name }: Extract<Piece, { readonly _tag: "ToolCall" }>): void {
+    const { calls } = this.written
+    // Some say the id with every part of the call.
+    if (id !== "" && calls[index]?.raw["call_id"] === id) return
+    this.closeDone(out, "call")
+    const call_id = id === "" ? callIdOf(this.identity.streamId, 0, calls.length) : id
+    this.begins(out, { type: "function_call", status: "in_progress", arguments: "", call_id, name })
+  }
+
+  /**
+   * A signature stands with what was thought. One of a call has no place there: it stands in reasoning of its own behind
+   * the call, with a summary of nothing. It is told as it comes, in an event that says nothing else, so that all that was
+   * heard of it is written before the item is done.
+   */
+  private saySignature(out: Payloads, piece: Extract<Piece, { readonly _tag: "Signature" }>): void {
+    const item = this.signable(out, piece.of)
+    if (item === undefined) return
+    this.summaryDelta(out, item, "", { signature: item.signature === "" ? marked(piece) : piece.value })
+  }
+
+  private signable(out: Payloads, of: "reasoning" | { readonly call: number }): Item | undefined {
+    const current = this.current("reasoning")
+    if (of === "reasoning") return current ?? this.reasoningItem(out)
+    const call = this.written.calls[of.call]
+    if (call === undefined) return undefined
+    if (current !== undefined && this.isBehind(current, call)) return current
+    if (this.last() !== call) return undefined
+    if (!call.done) this.close(out, call, "completed")
+    return this.reasoningItem(out)
+  }
+
+  private isBehind(item: Item, call: Item): boolean {
+    return item.index === call.index + 1 && partsOf(item).every(({ text }) => text === "")
+  }
+
+  // -------------------------------------------------------------------------- Responses upstreams
+
+  private sayOwn(out: Payloads, delta: Delta): void {
+    const raw = delta.raw as Raw
+    switch (raw.type) {
+      // They were written when the answer began.
+      case "response.created":
+      case "response.queued":
+      case "response.in_progress":
+        return
+      // It is written when all that belongs to it is known.
+      case "response.completed":
+      case "response.incomplete":
+        this.final = raw
+        return
+      case "response.output_item.added":
+        return this.passAdded(out, raw)
+    }
+    if (raw["output_index"] === undefined) return this.pass(out, raw, {})
+    const mapped = this.upstream.get(raw["output_index"]) ?? this.adopt(raw)
+    if (mapped === undefined || mapped.item.done) {
+      if (raw.type.endsWith(".done")) return
+      return this.sayOthers(out, delta)
+    }
+    this.passOn(out, raw, mapped, delta)
+  }
+
+  private passAdded(out: Payloads, raw: Raw): void {
+    const said = isObject(raw["item"]) ? raw["item"] : {}
+    if (this.mixed) {
+      // What an upstream that is gone has left open.
+      const heard = new Set([...this.upstream.values()].map(({ item }) => item))
+      for (const item of this.written.open) if (!heard.has(item)) this.close(out, item, "completed")
+      this.mixed = false
+    }
+    const index = this.written.items.length
+    const item: JsonObject = { ...said, id: itemIdOf(said["type"], this.identity.streamId, index) }
+    if (said["type"] === "function_call" && (typeof said["call_id"] !== "string" || said["call_id"] === "")) {
+      item["call_id"] = callIdOf(this.identity.streamId, 0, this.written.calls.length)
+    }
+    this.pass(out, raw, { output_index: index, item })
+    this.upstream.set(raw["output_index"], mappedTo(this.last()!))
+  }
+
+  /**
+   * The item of an event whose beginning was not passed: it came while the answer was being joined, or before another
+   * process took over. It is the last one that is open and that such an event can be of.
+   */
+  private adopt(raw: Raw): Mapped | undefined {
+    const { items } = this.written
+    const item = items.slice(-maxBack).findLast((one) => !one.done && fits(one, raw))
+    if (item === undefined) return undefined
+    const mapped = mappedTo(item)
+    this.upstream.set(raw["output_index"], mapped)
+    return mapped
+  }
+
+  /** An event of an item that is under way. */
+  private passOn(out: Payloads, raw: Raw, mapped: Mapped, delta: Delta): void {
+    const { item } = mapped
+    const of: Part["of"] | undefined =
+      raw["content_index"] !== undefined ? "content" : raw["summary_index"] !== undefined ? "summary" : undefined
+    const index: JsonObject = {
+      output_index: item.index,
+      ...(raw["item_id"] === undefined ? {} : { item_id: item.id })
+    }
+    if (of !== undefined && raw.type.endsWith("_part.added")) {
+      this.pass(out, raw, { ...index, [indexField[of]]: item.parts[of].length })
+      mapped.parts[of].set(raw[indexField[of]], item.parts[of].at(-1)!)
+      return
+    }
+    const part = of === undefined ? undefined : partAt(mapped, of, raw[indexField[of]])
+    const place = of === undefined || part === undefined ? index : { ...index, [indexField[of]]: part.index }
+    switch (raw.type) {
+      case "response.output_text.delta":
+        if (part === undefined || part.done) return this.sayOthers(out, delta)
+        if (isBareText(raw)) this.textDelta(out, item, part, delta.text)
+        else this.pass(out, raw, place)
+        return
+      case "response.refusal.delta":
+      case "response.reasoning_text.delta":
+      case "response.reasoning_summary_text.delta":
+        if (part === undefined || part.done) return this.sayOthers(out, delta)
+        return this.pass(out, raw, place)
+      // Who says a text at its end only has not said it before.
+      case "response.output_text.done":
+      case "response.reasoning_text.done":
+      case "response.reasoning_summary_text.done":
+      case "response.refusal.done":
+        if (part === undefined || part.done) return this.sayOthers(out, delta)
+        if (hasMore(delta)) this.sayMore(out, item, part, delta)
+        return this.pass(out, raw, { ...place, [textField(part)]: part.text })
+      case "response.content_part.done":
+      case "response.reasoning_summary_part.done":
+        if (part === undefined || part.done) return
+        return this.pass(out, raw, { ...place, part: partSaid(part, raw["part"]) })
+      case "response.function_call_arguments.done":
+        if (hasMore(delta)) this.sayPieces(out, delta)
+        return this.pass(out, raw, { ...place, arguments: item.input })
+      case "response.output_item.done":
+        return this.passDone(out, raw, mapped, delta)
+      default:
+        return this.pass(out, raw, place)
+    }
+  }
+
+  private sayPieces(out: Payloads, { pieces }: Delta): void {
+    for (const piece of pieces ?? []) if (piece._tag === "ToolInput") this.sayPiece(out, piece)
+  }
+
+  private sayMore(out: Payloads, item: Item, part: Part, { pieces, reasoning, text }: Delta): void {
+    const place = { item_id: item.id, output_index: item.index }
+    const [first] = pieces ?? []
+    if (text !== "") this.textDelta(out, item, part, text)
+    else if (first?._tag === "Refusal") {
+      this.emit(out, "response.refusal.delta", { ...place, content_index: part.index, delta: first.text })
+    } else if (reasoning !== "") {
+      if (part.of === "content") {
+        this.emit(out, "response.reasoning_text.delta", { ...place, content_index: part.index, delta: reasoning })
+      } else {
+        this.emit(out, "response.reasoning_summary_text.delta", {
+          ...place,
+          summary_index: part.index,
+          delta: reasoning
+        })
+      }
+    }
+  }
+
+  private passDone(out: Payloads, raw: Raw, { item, parts }: Mapped, delta: Delta): void {
+    const said = isObject(raw["item"]) ? raw["item"] : {}
+    if (item.kind === "call") this.sayPieces(out, delta)
+    // What was left open in it: who joined its text has not heard where it ended.
+    for (const part of partsOf(item)) if (!part.done) this.closePart(out, item, part)
+    const list = (of: Part["of"]): JsonObject => {
+      if (item.parts[of].length === 0) return {}
+      const theirs = Array.isArray(said[of]) ? (said[of] as ReadonlyArray<unknown>) : []
+      const indices = new Map([...parts[of]].map(([index, part]) => [part, Number(index)] as const))
+      return { [of]: item.parts[of].map((part) => partSaid(part, theirs[indices.get(part) ?? part.index])) }
+    }
+    const { arguments: input } = itemNow(item, "completed")
+    this.pass(out, raw, {
+      output_index: item.index,
+      item: {
+        ...said,
+        id: item.id,
+        ...(item.kind === "call" ? { call_id: item.raw["call_id"], arguments: input } : {}),
+        ...(item.kind === "message" || item.kind === "reasoning" ? { ...list("content"), ...list("summary") } : {})
+      }
+    })
+  }
+}
+
+/** A part by its upstream's number. One whose beginning was not heard is the last that is open. */
+const partAt = ({ item, parts }: Mapped, of: Part["of"], index: unknown): Part | undefined => {
+  const known = parts[of].get(index)
+  if (known !== undefined) return known
+  const last = item.parts[of].at(-1)
+  if (last === undefined || last.done) return undefined
+  parts[of].set(index, last)
+  return last
+}
+
+/** What an event of a response's life says beside the response. */
+const besideResponse = (raw: JsonObject = {}): JsonObject => {
+  const { response: _, sequence_number: _sequence, type: _type, ...rest } = raw
+  return rest
+}
+
+const hasMore = ({ pieces, reasoning, text }: Delta): boolean => text !== "" || reasoning !== "" || pieces !== undefined
+
+/** A part with all that its upstream says of it, and the text that was written. */
+const partSaid = (part: Part, said: unknown): JsonObject => {
+  const now = partNow(part)
+  return isObject(said) && said["type"] === part.raw["type"] ? { ...said, [textField(part)]: part.text } : now
+}
+
+const fits = ({ kind }: Item, { type }: Raw): boolean => {
+  switch (kind) {
+    case "message":
+      return /^response\.(output_text|refusal|content_part)\./.test(type) || type === "response.output_item.done"
+    case "reasoning":
+      return /^response\.(reasoning_|content_part\.)/.test(type) || type === "response.output_item.done"
+    case "call":
+      return type.startsWith("response.function_call_arguments.") || type === "response.output_item.done"
+    case "other":
+      return true
+  }
+}
+
+/** Writes an answer as the events of a response. */
+export const responsesEncoder = (identity: AnswerIdentity): AnswerEncoder => new ResponseEncoder(identity)
+
+const lifecycle: ReadonlySet<string | undefined> = new Set(
+  ["created", "queued", "in_progress", "completed", "incomplete", "failed"].map((name) => `response.${name}`)
+)
+
+/** The response in an event of ours that tells of its life; `undefined` for any other event. */
+export const responseIn = ({ data, event }: Payload): JsonObject | undefined => {
+  if (!lifecycle.has(event)) return undefined
+  const raw = parseJson(data)
+  return isObject(raw) && isObject(raw["response"]) ? raw["response"] : undefined
+}
+
+/** A whole response: that of the event in which it ends. */
+export const wholeResponse: View = {
+  contentType: "application/json",
+  make: () => {
+    let last: Payload | undefined
+    const read = makePayloadReader((payload) => {
+      if (lifecycle.has(payload.event)) last = payload
+    })
+    return {
+      push: (frames) => {
+        read(frames)
+        return ""
+      },
+      end: () => {
+        const raw = last === undefined ? undefined : parseJson(last.data)
+        return isObject(raw) ? printJson(raw["response"] as JsonObject, raw) : ""
+      }
+    }
+  }
+}

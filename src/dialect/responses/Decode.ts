@@ -1,0 +1,327 @@
+/**
+ * A Responses upstream's answer, event by event or whole, as events of ours.
+ */
+import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
+import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
+import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
+import { isErrorBody } from "../upstream/Body.ts"
+import { classify, classifyInBand } from "../upstream/Classify.ts"
+import type { Usage } from "../Usage.ts"
+import { readResponseUsage } from "./ResponseUsage.ts"
+import { readStatus, statusOf } from "./Status.ts"
+import { responseEvents } from "./WholeEvents.ts"
+
+const done: UpstreamEvent = { _tag: "Done" }
+
+const failed = (error: ResilienceError): UpstreamEvent => ({ _tag: "Fault", error })
+
+const misshapen = (what: string): UpstreamEvent => failed(stackless(() => new BadResponseBody({ message: what })))
+
+const textIn = (object: JsonObject, field: string): string => {
+  const value = object[field]
+  return typeof value === "string" ? value : ""
+}
+
+type Raw = NativeEvents["responses"]
+
+// Positional, since every event of every answer comes by here: an object of options would be one more allocation.
+const step = (
+  raw: Raw,
+  text = "",
+  reasoning = "",
+  pieces: ReadonlyArray<Piece> | undefined = undefined,
+  finish: Finish | undefined = undefined,
+  usage: Usage | undefined = undefined
+): UpstreamEvent => ({ _tag: "Delta", text, reasoning, pieces, finish, usage, from: "responses", raw })
+
+const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only])
+
+/** What was heard of an item, by the index that its upstream counts it by. */
+interface Heard {
+  readonly type: string
+  /** Which tool call it is. */
+  readonly call: number | undefined
+  /** How much of each of its texts has come, by the name of the text and its index. */
+  readonly texts: Map<string, number>
+  /** Something was thought in it that can be read. */
+  thought: boolean
+  done: boolean
+}
+
+/** Reads one response. */
+class ResponseDecoder implements EventDecoder {
+  private readonly names: Encoded["names"]
+  private readonly heard = new Map<unknown, Heard>()
+  private calls = 0
+  private over = false
+
+  constructor({ names }: Encoded) {
+    this.names = names
+  }
+
+  step(event: string, data: string): UpstreamEvent {
+    const raw = parseJson(data)
+    if (event === "error") return failed(classifyInBand(raw === undefined ? data : raw))
+    if (!isObject(raw)) {
+      // Other vendors' terminator says nothing here that the end of the response has not said.
+      if (data.trim() === "[DONE]") return this.over ? done : nothing
+      if (data.trim() === "") return nothing
+      return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
+    }
+    if (isTooDeep(data, raw)) return misshapen(`the upstream's event is nested deeper than ${deepest} levels`)
+    if (typeof raw["type"] !== "string") {
+      if (isErrorBody(raw, true)) return failed(classifyInBand(raw))
+      if (isResponse(raw)) return this.wholeResponse(raw)
+      if (event === "" || event === "message") return misshapen("the upstream's event has no type")
+      raw["type"] = event
+    }
+    return this.read(raw as Raw)
+  }
+
+  /** A response says its end itself. Without that the body is cut. */
+  halt(): UpstreamEvent | undefined {
+    return this.over ? done : undefined
+  }
+
+  /** One `switch` over what `JSON.parse` gave, and one object: a schema would take longer than the parse. */
+  read(raw: Raw): UpstreamEvent {
+    switch (raw.type) {
+      case "response.output_text.delta":
+        return step(raw, this.more(raw, "text"))
+      case "response.output_text.done":
+        return step(raw, this.rest(raw, "text", textIn(raw, "text")))
+      case "response.reasoning_summary_text.delta":
+        return this.thought(raw, this.more(raw, "summary"))
+      case "response.reasoning_summary_text.done":
+        return this.thought(raw, this.rest(raw, "summary", textIn(raw, "text")))
+      case "response.reasoning_text.delta":
+        return this.thought(raw, this.more(raw, "reasoning"))
+      case "response.reasoning_text.done":
+        return this.thought(raw, this.rest(raw, "reasoning", textIn(raw, "text")))
+      case "response.reasoning_summary_part.added":
+        // The parts of a summary are paragraphs.
+        return this.thought(raw, Number(raw["summary_index"]) > 0 ? "\n\n" : "")
+      case "response.refusal.delta":
+        return this.refused(raw, this.more(raw, "refusal"))
+      case "response.refusal.done":
+        return this.refused(raw, this.rest(raw, "refusal", textIn(raw, "refusal")))
+      case "response.function_call_arguments.delta":
+        return this.input(raw, this.more(raw, "arguments"))
+      case "response.function_call_arguments.done":
+        return this.input(raw, this.rest(raw, "arguments", textIn(raw, "arguments")))
+      case "response.output_item.added":
+        return isObject(raw["item"]) ? this.itemAdded(raw, raw["item"]) : misshapen("the upstream's event has no item")
+      case "response.output_item.done":
+        return isObject(raw["item"]) ? this.itemDone(raw, raw["item"]) : misshapen("the upstream's event has no item")
+      case "response.completed":
+      case "response.incomplete":
+        return isObject(raw["response"])
+          ? this.ended(raw, raw["response"])
+          : misshapen("the upstream's event has no response")
+      case "response.failed":
+      case "response.cancelled":
+        return failed(classifyInBand(raw))
+      case "error":
+        return failed(classifyInBand(raw))
+      case "response.created":
+      case "response.queued":
+      case "response.in_progress":
+        return isObject(raw["response"]) ? step(raw) : misshapen("the upstream's event has no response")
+      // Of a text that has words of its own, and of where they come from.
+      case "response.content_part.added":
+      case "response.content_part.done":
+      case "response.output_text.annotation.added":
+      case "response.reasoning_summary_part.done":
+        return step(raw)
+      case "keepalive":
+      case "ping":
+        return nothing
+      default:
+        if (isErrorBody(raw, true)) return failed(classifyInBand(raw))
+        if (!isEventName(raw.type)) return misshapen("the upstream's event has no name that can be told")
+        // What only its own dialect has words for.
+        return raw["output_index"] === undefined ? step(raw) : piece(raw, { _tag: "Native", what: raw.type })
+    }
+  }
+
+  private at(raw: Raw): Heard | undefined {
+    return this.heard.get(raw["output_index"])
+  }
+
+  private key(raw: Raw, name: string): string {
+    return `${name}${String(raw["content_index"] ?? raw["summary_index"] ?? 0)}`
+  }
+
+  /** More of a text. */
+  private more(raw: Raw, name: string): string {
+    const delta = textIn(raw, "delta")
+    const heard = this.at(raw)
+    if (heard !== undefined) {
+      const key = this.key(raw, name)
+      heard.texts.set(key, (heard.texts.get(key) ?? 0) + delta.length)
+    }
+    return delta
+  }
+
+  /** The whole of a text, of which perhaps not all has come: there are upstreams that say it at its end only. */
+  private rest(raw: Raw, name: string, whole: string): string {
+    const heard = this.at(raw)
+    if (heard === undefined) return ""
+    const key = this.key(raw, name)
+    const before = heard.texts.get(key) ?? 0
+    if (before >= whole.length) return ""
+    heard.texts.set(key, whole.length)
+    return whole.slice(before)
+  }
+
+  private thought(raw: Raw, text: string): UpstreamEvent {
+    const heard = this.at(raw)
+    if (heard !== undefined && text !== "") heard.thought = true
+    return step(raw, "", text)
+  }
+
+  private refused(raw: Raw, text: string): UpstreamEvent {
+    return text === "" ? step(raw) : piece(raw, { _tag: "Refusal", text })
+  }
+
+  private input(raw: Raw, text: string): UpstreamEvent {
+    const call = this.at(raw)?.call
+    if (text === "") return step(raw)
+    return call === undefined
+      ? piece(raw, { _tag: "Native", what: raw.type })
+      : piece(raw, { _tag: "ToolInput", index: call, text })
+  }
+
+  private itemAdded(raw: Raw, item: JsonObject): UpstreamEvent {
+    const type = textIn(item, "type")
+    const isCall = type === "function_call"
+    const index = isCall ? this.calls++ : undefined
+    const heard: Heard = { type, call: index, texts: new Map(), thought: false, done: false }
+    this.heard.set(raw["output_index"], heard)
+    if (index !== undefined) {
+      const name = textIn(item, "name")
+      const input = textIn(item, "arguments")
+      const call: Piece = { _tag: "ToolCall", index, id: textIn(item, "call_id"), name: this.names?.get(name) ?? name }
+      heard.texts.set("arguments0", input.length)
+      return step(raw, "", "", input === "" ? [call] : [call, { _tag: "ToolInput", index, text: input }])
+    }
+    return type === "message" || type === "reasoning" ? step(raw) : piece(raw, { _tag: "Native", what: type })
+  }
+
+  private itemDone(raw: Raw, item: JsonObject): UpstreamEvent {
+    const heard = this.at(raw)
+    // An item that is told at its end only is told all at once.
+    if (heard === undefined) return this.unheard(raw, item)
+    if (heard.done) return step(raw)
+    heard.done = true
+    if (heard.call !== undefined) {
+      const input = textIn(item, "arguments")
+      const before = heard.texts.get("arguments0") ?? 0
+      return before < input.length
+        ? piece(raw, { _tag: "ToolInput", index: heard.call, text: input.slice(before) })
+        : step(raw)
+    }
+    if (heard.type !== "reasoning") return step(raw)
+    const sealed = textIn(item, "encrypted_content")
+    if (sealed === "") return step(raw)
+    return piece(
+      raw,
+      heard.thought
+        ? { _tag: "Signature", by: "responses", value: sealed, of: "reasoning" }
+        : { _tag: "SealedReasoning", by: "responses", value: sealed }
+    )
+  }
+
+  private unheard(raw: Raw, item: JsonObject): UpstreamEvent {
+    const { output_index } = raw
+    const [, , ...rest] = responseEvents({ output: [item] })
+    return this.together(rest.slice(0, -1).map((event) => ({ ...event, output_index })))
+  }
+
+  private ended(raw: Raw, response: JsonObject): UpstreamEvent {
+    const status = statusOf(response)
+    if (status === "failed" || status === "cancelled") return failed(classifyInBand(raw))
+    if (this.heard.size === 0 && Array.isArray(response["output"]) && response["output"].length > 0) {
+      return this.wholeResponse(response)
+    }
+    this.over = true
+    const finish = readStatus({ ...response, status: raw.type.slice("response.".length) }, this.calls > 0)
+    return step(raw, "", "", undefined, finish, readResponseUsage(response["usage"]))
+  }
+
+  /** A whole response in one event, from who was asked for a stream and has none: all of it at once, in our words. */
+  private wholeResponse(response: JsonObject): UpstreamEvent {
+    const fault = faultOf(response)
+    if (fault !== undefined) return fault
+    return this.together(responseEvents(response))
+  }
+
+  private together(events: ReadonlyArray<Raw>): UpstreamEvent {
+    let text = ""
+    let reasoning = ""
+    const pieces: Array<Piece> = []
+    let finish: Finish | undefined
+    let usage: Usage | undefined
+    for (const raw of events) {
+      const event = this.read(raw)
+      if (event._tag === "Fault") return event
+      if (event._tag === "Done") break
+      text += event.text
+      reasoning += event.reasoning
+      for (const one of event.pieces ?? []) pieces.push(one)
+      finish = event.finish ?? finish
+      usage = event.usage ?? usage
+    }
+    return { ...nothing, text, reasoning, pieces: pieces.length === 0 ? undefined : pieces, finish, usage }
+  }
+}
+
+const isEventName = (type: string): boolean => /^[\x21-\x7e]{1,128}$/.test(type)
+
+const isResponse = (body: JsonObject): boolean =>
+  Array.isArray(body["output"]) && (body["object"] === "response" || typeof body["status"] === "string")
+
+/** What a response says that is no answer. */
+const faultOf = (response: JsonObject): UpstreamEvent | undefined => {
+  switch (statusOf(response)) {
+    case "completed":
+    case "incomplete":
+    case "":
+      return undefined
+    case "failed":
+    case "cancelled":
+      return failed(classifyInBand({ response }))
+    default:
+      return misshapen("the upstream's response is not over")
+  }
+}
+
+/** Reads one answer, one event after the other. */
+export const responsesDecoder = (encoded: Encoded): EventDecoder => new ResponseDecoder(encoded)
+
+/** Reads a whole response as events: what its stream would have been, or the one fault that it is. */
+export const decodeWholeResponses = (answer: HttpAnswer, encoded: Encoded): ReadonlyArray<UpstreamEvent> => {
+  if (answer.status < 200 || answer.status > 299) return [failed(classify(answer).error)]
+  if (answer.body.trim() === "") return [failed(stackless(() => new EmptyResponse({})))]
+  const body = parseJson(answer.body)
+  // The label is a hint: what it is, its bytes say.
+  if (body === undefined && /^\s*[[{]/.test(answer.body)) return [misshapen("the upstream's answer is not JSON")]
+  if (!isObject(body)) return [failed(classify(answer).error)]
+  if (isTooDeep(answer.body, body)) return [misshapen(`the upstream's answer is nested deeper than ${deepest} levels`)]
+  if (isResponse(body)) {
+    const fault = faultOf(body)
+    if (fault !== undefined) return [fault]
+  }
+  if (isErrorBody(body, true)) return [failed(classifyInBand(body))]
+  if (!isResponse(body)) return [failed(classify(answer).error)]
+  const decoder = new ResponseDecoder(encoded)
+  const events: Array<UpstreamEvent> = []
+  for (const raw of responseEvents(body)) {
+    const event = decoder.read(raw)
+    if (event._tag === "Fault") return [event]
+    events.push(event)
+  }
+  events.push(done)
+  return events
+}

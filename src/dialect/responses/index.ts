@@ -1,0 +1,15 @@
+export { responseIn } from "./Client.ts"
+export { responses, responsesClient } from "./Dialect.ts"
+export { type ItemPlace, inputIdOf, itemIdOf, placeOfItem, responseIdOf, streamOfResponse } from "./Ids.ts"
+export {
+  goesOnFrom,
+  type GoesOnFrom,
+  inputStreamOf,
+  type KeptAnswer,
+  keptInput,
+  listedItem,
+  readKeptInput,
+  type Reference,
+  withKept
+} from "./Kept.ts"
+export { parseResponsesRequest } from "./Request.ts"
