@@ -95,6 +95,8 @@ interface More {
   readonly later?: (request: AnswerRequest) => boolean
 }
 
+const nothingMore: More = {}
+
 /** The rows of all client dialects. */
 export const generateRoutes: Effect.Effect<
   ReadonlyArray<Route>,
@@ -181,41 +183,51 @@ export const generateRoutes: Effect.Effect<
       }
     })
 
+  // One generator function for all: one that is made for each request has a hidden class of its own, which lives, with all
+  // that the function sees, until the old generation is collected.
+  const ask = Effect.fnUntraced(function* (
+    dialect: ClientDialect,
+    more: More,
+    exchange: Exchange,
+    caller: Caller,
+    parameter: string
+  ) {
+    tellId(exchange, dialect)
+    // A generating route that gets a cursor resumes that stream, and starts nothing.
+    const cursor = cursorOf(exchange)
+    if (cursor !== undefined)
+      return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
+    const parsed = yield* parse(exchange, dialect, parameter)
+    const request = more.expand === undefined ? parsed : yield* more.expand(parsed, caller)
+    yield* admission.admit(caller, request)
+    const { total } = timeouts.current
+    const later = more.later?.(request) === true
+    const answer = yield* relay.start(
+      {
+        request,
+        dialect,
+        requestId: exchange.requestId,
+        owner: ownerOf(caller),
+        timeoutMillis: Math.min(
+          request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
+          total
+        ),
+        leave: more.leave?.(request) ?? (dialect.leave === "cancel" ? "cancel" : journal.onDisconnect)
+      },
+      (begun) => {
+        more.keep?.(begun)
+        if (!later) follow(exchange, dialect, request, begun.id)
+      }
+    )
+    if (!later) return
+    yield* answer.lease.committed
+    yield* kept.respondAtOnce(exchange, caller, answer.id)
+  })
+
   const generate =
-    (dialect: ClientDialect, more: More = {}): Route["handle"] =>
+    (dialect: ClientDialect, more: More = nothingMore): Route["handle"] =>
     (exchange: Exchange, caller: Caller, parameter: string) =>
-      Effect.gen(function* () {
-        tellId(exchange, dialect)
-        // A generating route that gets a cursor resumes that stream, and starts nothing.
-        const cursor = cursorOf(exchange)
-        if (cursor !== undefined)
-          return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
-        const parsed = yield* parse(exchange, dialect, parameter)
-        const request = more.expand === undefined ? parsed : yield* more.expand(parsed, caller)
-        yield* admission.admit(caller, request)
-        const { total } = timeouts.current
-        const later = more.later?.(request) === true
-        const answer = yield* relay.start(
-          {
-            request,
-            dialect,
-            requestId: exchange.requestId,
-            owner: ownerOf(caller),
-            timeoutMillis: Math.min(
-              request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
-              total
-            ),
-            leave: more.leave?.(request) ?? (dialect.leave === "cancel" ? "cancel" : journal.onDisconnect)
-          },
-          (begun) => {
-            more.keep?.(begun)
-            if (!later) follow(exchange, dialect, request, begun.id)
-          }
-        )
-        if (!later) return
-        yield* answer.lease.committed
-        yield* kept.respondAtOnce(exchange, caller, answer.id)
-      })
+      ask(dialect, more, exchange, caller, parameter)
 
   const gone = (exchange: Exchange): Effect.Effect<never> =>
     Effect.callback((resume) => exchange.onClose(() => resume(Effect.interrupt)))
