@@ -24,10 +24,9 @@ export const maxDepth = 64
 const limits: JsonLimits = { values: 100_000, fields: 4096, depth: maxDepth }
 
 const tooMuch = {
-  values: `the body has more than ${limits.values} values`,
   fields: `an object of the body has more than ${limits.fields} fields`,
   depth: `the body is nested deeper than ${maxDepth} levels`
-} as const satisfies { readonly [L in keyof JsonLimits]: string }
+} as const satisfies { readonly [L in Exclude<keyof JsonLimits, "values">]: string }
 
 /** Says what is wrong at a path. */
 export type Complain = (field: string, message: string, code: string) => void
@@ -68,11 +67,15 @@ export const checked = <A>(details: ReadonlyArray<Detail>, value: () => A): Resu
   )
 }
 
-/** Reads a body: a JSON object that is nested at most 64 deep, and holds no more than can be looked at in one turn. */
-export const readObject = (body: string): Result.Result<JsonObject, BadRequestBody> => {
+/**
+ * Reads a body: a JSON object that is nested at most 64 deep, and holds no more than can be looked at in one turn. `values`:
+ * how many values that is, where they are not those of a conversation.
+ */
+export const readObject = (body: string, values = limits.values): Result.Result<JsonObject, BadRequestBody> => {
   const bad = (message: string): Result.Result<never, BadRequestBody> =>
     Result.fail(stackless(() => new BadRequestBody({ message })))
-  const beyond = beyondLimits(body, limits)
+  const beyond = beyondLimits(body, { ...limits, values })
+  if (beyond === "values") return bad(`the body has more than ${values} values`)
   if (beyond !== undefined) return bad(tooMuch[beyond])
   const value = parseJson(body)
   if (value === undefined) return bad(body.trim() === "" ? "the body is empty" : "the body is not valid JSON")

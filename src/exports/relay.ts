@@ -58,6 +58,7 @@ export {
   type AnswerStart,
   type Counted,
   decodeNote,
+  type Errand,
   type Note,
   type NoteStatus,
   type Question,

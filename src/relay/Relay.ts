@@ -25,7 +25,9 @@ import { type AdoptFault, makeAdoption } from "./Adoption.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
 import { runAttempts } from "./Attempts.ts"
-import { count, type CountAsker, type Counted } from "./Count.ts"
+import { count, type Counted } from "./Count.ts"
+import { embed } from "./Embed.ts"
+import type { Asker, Errand } from "./Errand.ts"
 import { type Frames, frameStream } from "./FrameStream.ts"
 import { encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
@@ -71,8 +73,16 @@ export class Relay extends Context.Service<
     readonly count: (
       request: AnswerRequest,
       timeoutMillis: number,
-      asker?: CountAsker
+      asker?: Asker
     ) => Effect.Effect<Counted, ShuttingDown>
+    /**
+     * Embeddings, of a channel that makes them: whole, in its words. Starts no answer. `asker` is as for `count`.
+     */
+    readonly embed: (
+      request: AnswerRequest,
+      timeoutMillis: number,
+      asker?: Asker
+    ) => Effect.Effect<Errand, ShuttingDown>
     /**
      * Cancels an answer with a fault, whoever writes it; gives `false` when it has ended. Succeeds once that is
      * committed, or the process that writes it was told.
@@ -355,6 +365,12 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
         stopping
           ? Effect.fail(stackless(() => new ShuttingDown({})))
           : Effect.provideService(count(request, timeoutMillis, asker, context), Upstream, upstream)
+      ),
+    embed: (request, timeoutMillis, asker = { requestId: makeRequestId(Math.random), owner: "" }) =>
+      Effect.suspend(() =>
+        stopping
+          ? Effect.fail(stackless(() => new ShuttingDown({})))
+          : Effect.provideService(embed(request, timeoutMillis, asker, context), Upstream, upstream)
       ),
     cancel,
     adopt: (record) => Effect.asVoid(adoption.adopt(record, { _tag: "Asked" })),

@@ -2,6 +2,7 @@
 export { type Answer, type AnswerStart } from "./Answer.ts"
 export type { AnswerEvent, Question } from "./Ask.ts"
 export type { Counted } from "./Count.ts"
+export type { Errand } from "./Errand.ts"
 export { type AnswerRef, type Listeners, makeListeners, type RelayEvent, type Sink, sinkOf } from "./Events.ts"
 export { logSink } from "./LogSink.ts"
 export { metricsSink } from "./MetricsSink.ts"

@@ -11,19 +11,22 @@ import { makeOpenAIAssembly } from "./Assembly.ts"
 import { openaiEncoder } from "./Client.ts"
 import { refusableByOpenAI, unsaidByOpenAI } from "./Crossing.ts"
 import { decodeWholeOpenAI, openaiDecoder } from "./Decode.ts"
+import { embeddingsEndpoint, holdsEmbeddings } from "./Embeddings.ts"
 import { encodeOpenAI } from "./Encode.ts"
 import { openaiErrorBody } from "../OpenAIErrors.ts"
 import { parseOpenAIRequest } from "./Request.ts"
 
-/** Chat completions: `POST <base>/chat/completions`, with a bearer key. */
+/** Chat completions: `POST <base>/chat/completions`, and `<base>/embeddings`, with a bearer key. */
 export const openai: UpstreamDialect = {
   name: "openai",
-  endpoint: ({ baseUrl }) => endpointOf(baseUrl, "/chat/completions"),
+  endpoint: ({ baseUrl, request }) =>
+    request.operation === "embed" ? embeddingsEndpoint(baseUrl) : endpointOf(baseUrl, "/chat/completions"),
   headers: (key) => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
   framing: sse,
   unsaid: unsaidByOpenAI,
   refusable: refusableByOpenAI,
   encode: encodeOpenAI,
+  embedded: holdsEmbeddings,
   decoder: openaiDecoder,
   decodeWhole: decodeWholeOpenAI,
   continuations: () => ["prefill", "message"]

@@ -8,6 +8,7 @@ import type { Encoded, EncodeRequest } from "../Dialect.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import { estimateTokens } from "../Usage.ts"
+import { encodeEmbeddings } from "./Embeddings.ts"
 import { type Crossed, crossToOpenAI, unsaidByOpenAI } from "./Crossing.ts"
 
 /** A message of a conversation. `content` is text, or a list of parts. */
@@ -55,6 +56,7 @@ const limits = ["max_tokens", "max_completion_tokens"] as const
  */
 export const encodeOpenAI = (options: EncodeRequest): Result.Result<Encoded, ConvertRequestFailed> => {
   const { drop, request } = options
+  if (request.operation === "embed") return Result.succeed(encodeEmbeddings(options))
   const unsaid = drop ? [] : unsaidByOpenAI(request)
   if (unsaid.length > 0) return Result.fail(notSaid(unsaid))
   const { body, dropped, names } = request.dialect === "openai" ? own(request.body) : crossToOpenAI(options)

@@ -6,6 +6,7 @@ import { Result } from "effect"
 import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import { askedOfOpenAI } from "./Asked.ts"
+import { embeddings, parseEmbeddings } from "./Embeddings.ts"
 import { type AnswerRequest, type Asking, lazily, measure } from "../Request.ts"
 import {
   checked,
@@ -160,10 +161,13 @@ const asksForJson = ({
 const isSaid = (value: unknown): boolean => value !== undefined && value !== null
 
 /**
- * Checks the body of a request for a chat completion. All that is wrong is told at once; every fault is a 400. A whole
+ * Checks the body of a request for a chat completion, or for embeddings where `asking.parameter` says so. All that is wrong is told at once; every fault is a 400. A whole
  * answer always has its usage, so it is asked for.
  */
 export const parseOpenAIRequest = (asking: Asking): Result.Result<AnswerRequest, InvalidRequest | BadRequestBody> =>
+  asking.parameter === embeddings ? parseEmbeddings(asking) : parseCompletion(asking)
+
+const parseCompletion = (asking: Asking): Result.Result<AnswerRequest, InvalidRequest | BadRequestBody> =>
   Result.flatMap(readObject(asking.body ?? ""), (object) => {
     const { complain, details } = makeComplaints()
     const { model, messages, stream, n, stream_options: streamOptions } = object

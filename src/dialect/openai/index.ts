@@ -1,4 +1,5 @@
 export { assembleOpenAI } from "./Assembly.ts"
 export { openai, openaiClient } from "./Dialect.ts"
+export { embeddings } from "./Embeddings.ts"
 export { parseOpenAIRequest } from "./Request.ts"
 export { withoutFinish } from "./WithoutFinish.ts"

@@ -10,7 +10,8 @@ import {
   type Asking,
   type ClientDialect,
   clientDialects,
-  countTokens
+  countTokens,
+  embeddings
 } from "../../dialect/index.ts"
 import type { ResilienceError } from "../../errors/index.ts"
 import type { Journal } from "../../journal/index.ts"
@@ -251,6 +252,18 @@ export const generateRoutes: Effect.Effect<
         respond(exchange, 200, { ...headers, "x-estimated": "true" }, body)
       })
 
+  const embedding = (exchange: Exchange, caller: Caller) =>
+    Effect.gen(function* () {
+      const request = yield* parse(exchange, clientDialects.openai, embeddings)
+      yield* admission.admit(caller, request)
+      const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }
+      const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
+      const attempts = attemptsHeader(errand.trail)
+      if (attempts !== "") exchange.setHeader("x-attempts", attempts)
+      if (errand._tag !== "Got") return yield* Effect.fail(errand.error)
+      respond(exchange, 200, { "content-type": "application/json" }, errand.body)
+    })
+
   const { anthropic, chat: own, openai, responses } = clientDialects
   return [
     {
@@ -312,6 +325,15 @@ export const generateRoutes: Effect.Effect<
         leave: ({ body }) => (body["background"] === true ? "stay" : undefined),
         later: ({ body }) => body["background"] === true && body["stream"] !== true
       })
+    },
+    {
+      method: "POST",
+      path: "/v1/embeddings",
+      access: "token",
+      envelope: openai.failure,
+      shows: "embeddings, of channels that make them",
+      generates: true,
+      handle: embedding
     }
   ]
 })

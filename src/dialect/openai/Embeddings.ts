@@ -1,0 +1,109 @@
+/**
+ * What `/v1/embeddings` is asked, and what is answered: in OpenAI's words on both sides, so that all passes as it came but
+ * the model's name.
+ */
+import { Result } from "effect"
+import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
+import type { Encoded, EncodeRequest } from "../Dialect.ts"
+import { endpointOf } from "../Endpoint.ts"
+import { printJson } from "../ExactNumbers.ts"
+import { type JsonObject, mergeDeep } from "../Json.ts"
+import { type AnswerRequest, type Asked, type Asking, measure } from "../Request.ts"
+import {
+  checked,
+  checkField,
+  checkModelName,
+  checkOptionalFields,
+  type Complain,
+  makeComplaints,
+  readObject
+} from "../RequestCheck.ts"
+
+/** What `Asking.parameter` is on the route of embeddings. */
+export const embeddings = "embeddings"
+
+/** Texts may be given as the numbers of their tokens, of which one request takes three hundred thousand. */
+const maxValues = 400_000
+
+const nothingAsked: Asked = {
+  system: [],
+  turns: [],
+  tools: [],
+  toolChoice: undefined,
+  oneCallAtATime: false,
+  maxTokens: undefined,
+  effort: undefined,
+  stop: undefined,
+  format: { _tag: "Text" },
+  hints: [],
+  meanings: []
+}
+
+const check = (body: JsonObject, complain: Complain): void => {
+  const { input, model } = body
+  if (checkField(model, "model", "string", complain)) checkModelName(model as string, complain)
+  checkField(input, "input", "textOrArray", complain)
+  if (Array.isArray(input) && input.length === 0) complain("input", "must not be empty", "too_short")
+  checkOptionalFields(body, { dimensions: "integer", encoding_format: "string", user: "string" }, "", complain)
+}
+
+/** Checks a request for embeddings. All that is wrong is told at once; every fault is a 400. */
+export const parseEmbeddings = (asking: Asking): Result.Result<AnswerRequest, InvalidRequest | BadRequestBody> =>
+  Result.flatMap(readObject(asking.body ?? "", maxValues), (body) => {
+    const { complain, details } = makeComplaints()
+    check(body, complain)
+    return checked(details, () => ({
+      dialect: "openai",
+      operation: "embed",
+      model: body["model"] as string,
+      delivery: "whole",
+      includeUsage: true,
+      choices: 1,
+      timeoutMillis: undefined,
+      json: false,
+      asking,
+      body,
+      ...measure([body["input"]]),
+      asked: () => nothingAsked
+    }))
+  })
+
+/** What only an answer has words for: a channel's `params` may be meant for those. */
+const generating = [
+  "frequency_penalty",
+  "logit_bias",
+  "max_completion_tokens",
+  "max_tokens",
+  "n",
+  "parallel_tool_calls",
+  "presence_penalty",
+  "reasoning_effort",
+  "response_format",
+  "seed",
+  "stop",
+  "stream",
+  "stream_options",
+  "temperature",
+  "tool_choice",
+  "tools",
+  "top_p",
+  "verbosity"
+] as const
+
+/** The body of a request for embeddings. */
+export const encodeEmbeddings = ({ model, params, request }: EncodeRequest): Encoded => {
+  const body = mergeDeep({ ...request.body, model }, params)
+  for (const field of generating) delete body[field]
+  return { body: printJson(body, request.body), dropped: [], names: undefined }
+}
+
+/** Where they are made: beside chat completions, whose path a base URL may end in. */
+export const embeddingsEndpoint = (baseUrl: string): string =>
+  endpointOf(baseUrl.replace(/\/chat\/completions(?=\/*(\?|$))/, ""), "/embeddings")
+
+/**
+ * Whether a body holds embeddings, by its beginning and its end: a body of 60 MB of numbers takes half a second to be read,
+ * in which nobody else is served.
+ */
+export const holdsEmbeddings = (body: string): boolean =>
+  /^\s*\{/.test(body) && /\}\s*$/.test(body.slice(-64)) && /"embedding"\s*:/.test(body.slice(0, 4096))
