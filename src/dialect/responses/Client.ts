@@ -16,16 +16,31 @@ import type {
   Opening,
   Payload,
   Replayed,
-  Seam,
-  View
+  Seam
 } from "../Dialect.ts"
 import type { Delta, NativeEvents, Piece } from "../Event.ts"
 import { keepExact, printJson } from "../ExactNumbers.ts"
-import { makePayloadReader } from "../Framing.ts"
-import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { isObject, type JsonObject } from "../Json.ts"
 import { openaiErrorBody } from "../OpenAIErrors.ts"
 import { type Signed, signedFor } from "../Signature.ts"
 import { itemIdOf } from "./Ids.ts"
+import {
+  fits,
+  hasMore,
+  indexField,
+  isBareText,
+  isOfItem,
+  isPart,
+  type Mapped,
+  mappedTo,
+  maxBack,
+  ofItems,
+  partAt,
+  partOf,
+  partSaid,
+  partsIn,
+  partsOf
+} from "./Passing.ts"
 import { headOf, ownFields } from "./ResponseHead.ts"
 import { writeResponseUsage } from "./ResponseUsage.ts"
 import { writeStatus } from "./Status.ts"
@@ -36,45 +51,6 @@ type Payloads = Array<Payload>
 
 /** Unmarked a signature is this dialect's own. */
 const marked = (signed: Signed): string => (signed.by === "responses" ? signed.value : signedFor(signed))
-
-/** An item of ours that an upstream writes, and its parts by the upstream's own numbers. */
-interface Mapped {
-  readonly item: Item
-  readonly parts: { readonly [O in Part["of"]]: Map<unknown, Part> }
-}
-
-const mappedTo = (item: Item): Mapped => ({ item, parts: { content: new Map(), summary: new Map() } })
-
-/** Whether an event of text holds nothing but its text. */
-const isBareText = (raw: Raw): boolean => {
-  for (const field in raw) {
-    switch (field) {
-      case "type":
-      case "sequence_number":
-      case "item_id":
-      case "output_index":
-      case "content_index":
-      case "delta":
-        break
-      case "logprobs":
-        if (!Array.isArray(raw[field]) || (raw[field] as ReadonlyArray<unknown>).length > 0) return false
-        break
-      // It makes events of one length, so that who listens on the way learns nothing of it.
-      case "obfuscation":
-        break
-      default:
-        return false
-    }
-  }
-  return typeof raw["delta"] === "string"
-}
-
-/** How many items back one is looked for that an event may be of. */
-const maxBack = 32
-
-const indexField = { content: "content_index", summary: "summary_index" } as const
-
-const partsOf = ({ parts }: Item): ReadonlyArray<Part> => [...parts.summary, ...parts.content]
 
 class ResponseEncoder implements AnswerEncoder {
   private readonly identity: AnswerIdentity
@@ -221,8 +197,14 @@ class ResponseEncoder implements AnswerEncoder {
   }
 
   private lifecycle(out: Payloads, type: string, raw: Raw | undefined): void {
-    const said = isObject(raw?.["response"]) ? raw["response"] : headOf(this.identity, this.model)
-    const response = { ...said, ...ownFields(this.identity, this.model), status: "in_progress", output: [] }
+    const said = isObject(raw?.["response"]) ? raw["response"] : {}
+    const response = {
+      ...headOf(this.identity, this.model),
+      ...said,
+      ...ownFields(this.identity, this.model),
+      status: "in_progress",
+      output: []
+    }
     this.emit(out, type, { ...besideResponse(raw), response }, raw)
   }
 
@@ -403,8 +385,16 @@ class ResponseEncoder implements AnswerEncoder {
     // Some say the id with every part of the call.
     if (id !== "" && calls[index]?.raw["call_id"] === id) return
     this.closeDone(out, "call")
-    const call_id = id === "" ? callIdOf(this.identity.streamId, 0, calls.length) : id
+    const call_id = this.callId(id)
     this.begins(out, { type: "function_call", status: "in_progress", arguments: "", call_id, name })
+  }
+
+  /** The upstream's id of the next call; one of ours where it has none, or has it twice. */
+  private callId(id: unknown): string {
+    const { callIds, calls } = this.written
+    return typeof id === "string" && id !== "" && !callIds.has(id)
+      ? id
+      : callIdOf(this.identity.streamId, 0, calls.length)
   }
 
   /**
@@ -451,12 +441,9 @@ class ResponseEncoder implements AnswerEncoder {
       case "response.output_item.added":
         return this.passAdded(out, raw)
     }
-    if (raw["output_index"] === undefined) return this.pass(out, raw, {})
+    if (raw["output_index"] === undefined && !ofItems.test(raw.type)) return this.pass(out, raw, {})
     const mapped = this.upstream.get(raw["output_index"]) ?? this.adopt(raw)
-    if (mapped === undefined || mapped.item.done) {
-      if (raw.type.endsWith(".done")) return
-      return this.sayOthers(out, delta)
-    }
+    if (mapped === undefined || mapped.item.done) return this.sayOthers(out, delta)
     this.passOn(out, raw, mapped, delta)
   }
 
@@ -470,8 +457,17 @@ class ResponseEncoder implements AnswerEncoder {
     }
     const index = this.written.items.length
     const item: JsonObject = { ...said, id: itemIdOf(said["type"], this.identity.streamId, index) }
-    if (said["type"] === "function_call" && (typeof said["call_id"] !== "string" || said["call_id"] === "")) {
-      item["call_id"] = callIdOf(this.identity.streamId, 0, this.written.calls.length)
+    switch (said["type"]) {
+      case "message":
+        item["content"] = []
+        break
+      case "reasoning":
+        item["summary"] = []
+        if (item["content"] !== undefined) item["content"] = []
+        break
+      case "function_call":
+        item["call_id"] = this.callId(said["call_id"])
+        for (const field of ["name", "arguments"]) if (typeof said[field] !== "string") item[field] = ""
     }
     this.pass(out, raw, { output_index: index, item })
     this.upstream.set(raw["output_index"], mappedTo(this.last()!))
@@ -493,18 +489,17 @@ class ResponseEncoder implements AnswerEncoder {
   /** An event of an item that is under way. */
   private passOn(out: Payloads, raw: Raw, mapped: Mapped, delta: Delta): void {
     const { item } = mapped
-    const of: Part["of"] | undefined =
-      raw["content_index"] !== undefined ? "content" : raw["summary_index"] !== undefined ? "summary" : undefined
-    const index: JsonObject = {
-      output_index: item.index,
-      ...(raw["item_id"] === undefined ? {} : { item_id: item.id })
-    }
+    const of = partsIn(raw)
+    const index: JsonObject = { output_index: item.index, item_id: item.id }
     if (of !== undefined && raw.type.endsWith("_part.added")) {
-      this.pass(out, raw, { ...index, [indexField[of]]: item.parts[of].length })
+      const part = partOf(item, of, raw["part"])
+      if (part === undefined) return
+      this.pass(out, raw, { ...index, [indexField[of]]: item.parts[of].length, part })
       mapped.parts[of].set(raw[indexField[of]], item.parts[of].at(-1)!)
       return
     }
     const part = of === undefined ? undefined : partAt(mapped, of, raw[indexField[of]])
+    if (!isOfItem(item, part, raw.type)) return this.sayOthers(out, delta)
     const place = of === undefined || part === undefined ? index : { ...index, [indexField[of]]: part.index }
     switch (raw.type) {
       case "response.output_text.delta":
@@ -529,6 +524,10 @@ class ResponseEncoder implements AnswerEncoder {
       case "response.reasoning_summary_part.done":
         if (part === undefined || part.done) return
         return this.pass(out, raw, { ...place, part: partSaid(part, raw["part"]) })
+      case "response.output_text.annotation.added":
+        if (part !== undefined && !part.done)
+          this.pass(out, raw, { ...place, annotation_index: part.annotations.length })
+        return
       case "response.function_call_arguments.done":
         if (hasMore(delta)) this.sayPieces(out, delta)
         return this.pass(out, raw, { ...place, arguments: item.input })
@@ -565,13 +564,17 @@ class ResponseEncoder implements AnswerEncoder {
   private passDone(out: Payloads, raw: Raw, { item, parts }: Mapped, delta: Delta): void {
     const said = isObject(raw["item"]) ? raw["item"] : {}
     if (item.kind === "call") this.sayPieces(out, delta)
+    // What is told at its end only: no signature, since that stands in the item itself.
+    else if (delta.text !== "" || delta.reasoning !== "") this.sayOthers(out, { ...delta, pieces: undefined })
     // What was left open in it: who joined its text has not heard where it ended.
     for (const part of partsOf(item)) if (!part.done) this.closePart(out, item, part)
     const list = (of: Part["of"]): JsonObject => {
-      if (item.parts[of].length === 0) return {}
       const theirs = Array.isArray(said[of]) ? (said[of] as ReadonlyArray<unknown>) : []
+      const known = item.parts[of]
+      const needed = of === (item.kind === "message" ? "content" : "summary")
+      if (known.length === 0) return needed ? { [of]: theirs.filter(isPart) } : {}
       const indices = new Map([...parts[of]].map(([index, part]) => [part, Number(index)] as const))
-      return { [of]: item.parts[of].map((part) => partSaid(part, theirs[indices.get(part) ?? part.index])) }
+      return { [of]: known.map((part) => partSaid(part, theirs[indices.get(part) ?? part.index])) }
     }
     const { arguments: input } = itemNow(item, "completed")
     this.pass(out, raw, {
@@ -579,21 +582,12 @@ class ResponseEncoder implements AnswerEncoder {
       item: {
         ...said,
         id: item.id,
-        ...(item.kind === "call" ? { call_id: item.raw["call_id"], arguments: input } : {}),
+        type: item.raw["type"],
+        ...(item.kind === "call" ? { call_id: item.raw["call_id"], name: item.raw["name"], arguments: input } : {}),
         ...(item.kind === "message" || item.kind === "reasoning" ? { ...list("content"), ...list("summary") } : {})
       }
     })
   }
-}
-
-/** A part by its upstream's number. One whose beginning was not heard is the last that is open. */
-const partAt = ({ item, parts }: Mapped, of: Part["of"], index: unknown): Part | undefined => {
-  const known = parts[of].get(index)
-  if (known !== undefined) return known
-  const last = item.parts[of].at(-1)
-  if (last === undefined || last.done) return undefined
-  parts[of].set(index, last)
-  return last
 }
 
 /** What an event of a response's life says beside the response. */
@@ -602,58 +596,5 @@ const besideResponse = (raw: JsonObject = {}): JsonObject => {
   return rest
 }
 
-const hasMore = ({ pieces, reasoning, text }: Delta): boolean => text !== "" || reasoning !== "" || pieces !== undefined
-
-/** A part with all that its upstream says of it, and the text that was written. */
-const partSaid = (part: Part, said: unknown): JsonObject => {
-  const now = partNow(part)
-  return isObject(said) && said["type"] === part.raw["type"] ? { ...said, [textField(part)]: part.text } : now
-}
-
-const fits = ({ kind }: Item, { type }: Raw): boolean => {
-  switch (kind) {
-    case "message":
-      return /^response\.(output_text|refusal|content_part)\./.test(type) || type === "response.output_item.done"
-    case "reasoning":
-      return /^response\.(reasoning_|content_part\.)/.test(type) || type === "response.output_item.done"
-    case "call":
-      return type.startsWith("response.function_call_arguments.") || type === "response.output_item.done"
-    case "other":
-      return true
-  }
-}
-
 /** Writes an answer as the events of a response. */
 export const responsesEncoder = (identity: AnswerIdentity): AnswerEncoder => new ResponseEncoder(identity)
-
-const lifecycle: ReadonlySet<string | undefined> = new Set(
-  ["created", "queued", "in_progress", "completed", "incomplete", "failed"].map((name) => `response.${name}`)
-)
-
-/** The response in an event of ours that tells of its life; `undefined` for any other event. */
-export const responseIn = ({ data, event }: Payload): JsonObject | undefined => {
-  if (!lifecycle.has(event)) return undefined
-  const raw = parseJson(data)
-  return isObject(raw) && isObject(raw["response"]) ? raw["response"] : undefined
-}
-
-/** A whole response: that of the event in which it ends. */
-export const wholeResponse: View = {
-  contentType: "application/json",
-  make: () => {
-    let last: Payload | undefined
-    const read = makePayloadReader((payload) => {
-      if (lifecycle.has(payload.event)) last = payload
-    })
-    return {
-      push: (frames) => {
-        read(frames)
-        return ""
-      },
-      end: () => {
-        const raw = last === undefined ? undefined : parseJson(last.data)
-        return isObject(raw) ? printJson(raw["response"] as JsonObject, raw) : ""
-      }
-    }
-  }
-}

@@ -4,6 +4,7 @@
 import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { keepExact } from "../ExactNumbers.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
@@ -86,6 +87,9 @@ class ResponseDecoder implements EventDecoder {
 
   /** One `switch` over what `JSON.parse` gave, and one object: a schema would take longer than the parse. */
   read(raw: Raw): UpstreamEvent {
+    if (typeof raw["delta"] !== "string" && texts.has(raw.type)) {
+      return misshapen("a delta of the upstream's event is not a text")
+    }
     switch (raw.type) {
       case "response.output_text.delta":
         return step(raw, this.more(raw, "text"))
@@ -111,9 +115,9 @@ class ResponseDecoder implements EventDecoder {
       case "response.function_call_arguments.done":
         return this.input(raw, this.rest(raw, "arguments", textIn(raw, "arguments")))
       case "response.output_item.added":
-        return isObject(raw["item"]) ? this.itemAdded(raw, raw["item"]) : misshapen("the upstream's event has no item")
+        return isItem(raw["item"]) ? this.itemAdded(raw, raw["item"]) : misshapen("the upstream's event has no item")
       case "response.output_item.done":
-        return isObject(raw["item"]) ? this.itemDone(raw, raw["item"]) : misshapen("the upstream's event has no item")
+        return isItem(raw["item"]) ? this.itemDone(raw, raw["item"]) : misshapen("the upstream's event has no item")
       case "response.completed":
       case "response.incomplete":
         return isObject(raw["response"])
@@ -128,8 +132,9 @@ class ResponseDecoder implements EventDecoder {
       case "response.queued":
       case "response.in_progress":
         return isObject(raw["response"]) ? step(raw) : misshapen("the upstream's event has no response")
-      // Of a text that has words of its own, and of where they come from.
       case "response.content_part.added":
+        return isItem(raw["part"]) ? step(raw) : misshapen("the upstream's event has no part")
+      // Of a text that has words of its own, and of where they come from.
       case "response.content_part.done":
       case "response.output_text.annotation.added":
       case "response.reasoning_summary_part.done":
@@ -222,15 +227,30 @@ class ResponseDecoder implements EventDecoder {
         ? piece(raw, { _tag: "ToolInput", index: heard.call, text: input.slice(before) })
         : step(raw)
     }
+    if (heard.type === "message") return step(raw, this.untold(heard, "text", item["content"]))
     if (heard.type !== "reasoning") return step(raw)
+    const thought = this.untold(heard, "summary", item["summary"])
+    heard.thought ||= thought !== ""
     const sealed = textIn(item, "encrypted_content")
-    if (sealed === "") return step(raw)
-    return piece(
-      raw,
+    if (sealed === "") return step(raw, "", thought)
+    return step(raw, "", thought, [
       heard.thought
         ? { _tag: "Signature", by: "responses", value: sealed, of: "reasoning" }
         : { _tag: "SealedReasoning", by: "responses", value: sealed }
-    )
+    ])
+  }
+
+  /** What was told of the texts of an item at its end only. */
+  private untold(heard: Heard, name: string, parts: unknown): string {
+    let text = ""
+    for (const [i, part] of (Array.isArray(parts) ? (parts as ReadonlyArray<unknown>) : []).entries()) {
+      const whole = isObject(part) ? textIn(part, "text") : ""
+      const key = `${name}${i}`
+      if ((heard.texts.get(key) ?? 0) > 0 || whole === "") continue
+      heard.texts.set(key, whole.length)
+      text += whole
+    }
+    return text
   }
 
   private unheard(raw: Raw, item: JsonObject): UpstreamEvent {
@@ -279,6 +299,16 @@ class ResponseDecoder implements EventDecoder {
 
 const isEventName = (type: string): boolean => /^[\x21-\x7e]{1,128}$/.test(type)
 
+/** The events whose delta is a text. */
+const texts: ReadonlySet<string> = new Set(
+  ["output_text", "refusal", "reasoning_text", "reasoning_summary_text", "function_call_arguments"].map(
+    (name) => `response.${name}.delta`
+  )
+)
+
+/** Whether a value says what it is: nobody can tell what one is that does not. */
+const isItem = (value: unknown): value is JsonObject => isObject(value) && typeof value["type"] === "string"
+
 const isResponse = (body: JsonObject): boolean =>
   Array.isArray(body["output"]) && (body["object"] === "response" || typeof body["status"] === "string")
 
@@ -318,6 +348,8 @@ export const decodeWholeResponses = (answer: HttpAnswer, encoded: Encoded): Read
   const decoder = new ResponseDecoder(encoded)
   const events: Array<UpstreamEvent> = []
   for (const raw of responseEvents(body)) {
+    // Numbers that are to be printed as they came are in one of them.
+    keepExact(raw, body)
     const event = decoder.read(raw)
     if (event._tag === "Fault") return [event]
     events.push(event)

@@ -9,11 +9,12 @@ import { endpointOf } from "../Endpoint.ts"
 import { sse } from "../Framing.ts"
 import type { JsonObject } from "../Json.ts"
 import { openaiErrorBody } from "../OpenAIErrors.ts"
-import { responsesEncoder, wholeResponse } from "./Client.ts"
+import { responsesEncoder } from "./Client.ts"
 import { refusableByResponses, unsaidByResponses } from "./Crossing.ts"
 import { decodeWholeResponses, responsesDecoder } from "./Decode.ts"
 import { encodeResponses } from "./Encode.ts"
 import { parseResponsesRequest } from "./Request.ts"
+import { wholeResponse } from "./WholeResponse.ts"
 
 /** Responses: `POST <base>/responses`, with a bearer key. A response takes no beginning of its own answer. */
 export const responses: UpstreamDialect = {

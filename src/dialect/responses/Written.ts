@@ -95,6 +95,8 @@ export class Written {
   /** The items that are not done, in the order in which they began. */
   readonly open = new Set<Item>()
   readonly calls: Array<Item> = []
+  /** The ids of calls: results are told apart by them. */
+  readonly callIds = new Set<unknown>()
   ended = false
   /** The response as it was told when it ended. */
   last: JsonObject | undefined
@@ -199,7 +201,9 @@ export class Written {
     }
     this.items.push(item)
     this.open.add(item)
-    if (item.kind === "call") this.calls.push(item)
+    if (item.kind !== "call") return
+    this.calls.push(item)
+    this.callIds.add(raw["call_id"])
   }
 
   private addPart(event: JsonObject, of: Part["of"]): void {

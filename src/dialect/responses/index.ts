@@ -1,4 +1,3 @@
-export { responseIn } from "./Client.ts"
 export { responses, responsesClient } from "./Dialect.ts"
 export { type ItemPlace, inputIdOf, itemIdOf, placeOfItem, responseIdOf, streamOfResponse } from "./Ids.ts"
 export {
@@ -13,3 +12,4 @@ export {
   withKept
 } from "./Kept.ts"
 export { parseResponsesRequest } from "./Request.ts"
+export { responseIn } from "./WholeResponse.ts"
