@@ -22,6 +22,7 @@ describe("relay.yaml", () => {
       [
         ["openai", 0],
         ["other", 2],
+        ["reasoning", 0],
         ["local", 1]
       ]
     )
