@@ -52,7 +52,7 @@ const twoLives = Effect.fnUntraced(function* (options: {
 const ended = Effect.fnUntraced(function* (
   life: Life,
   id: string,
-  name: "chat" | "openai" | "anthropic" = "chat",
+  name: "chat" | "openai" | "responses" | "anthropic" = "chat",
   most = 120_000
 ) {
   for (let passed = 0; passed < most && (yield* recordOf(life, id)).endedAt === null; passed += 25) {
@@ -411,6 +411,28 @@ describe("whose client may come back", () => {
         assert.include(end?.data, '"code":"client_gone"')
         assert.lengthOf(life.calls(), 0)
         assert.strictEqual((yield* recordOf(life, id)).request, "")
+      })
+    ))
+
+  it("one that was to be fetched later goes on to its end, whoever reads it, and however often its process dies", () =>
+    virtually(
+      Effect.gen(function* () {
+        // Five minutes of an answer: five times as long as one goes on that nobody reads.
+        const patient = one(slow.pipe(Script.every(8000)))
+        const background = {
+          dialect: "responses",
+          leave: "stay",
+          body: { background: true },
+          timeoutMillis: 3_600_000
+        } as const
+        const { id, life } = yield* twoLives({ asks: background, first: patient, then: patient })
+        yield* TestClock.adjust(1000)
+        assert.strictEqual(taken(life), 1)
+        const reader = yield* comeBack(life, id)
+        yield* TestClock.adjust(1000)
+        reader.close()
+        const { state, text } = yield* ended(life, id, "responses", 900_000)
+        assert.deepStrictEqual([state, text], ["whole", wholeText])
       })
     ))
 

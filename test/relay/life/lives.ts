@@ -155,7 +155,7 @@ export const ask = Effect.fnUntraced(function* (
   more: {
     readonly dialect?: ClientDialectName
     readonly body?: object
-    readonly leave?: "cancel" | "detach"
+    readonly leave?: "cancel" | "detach" | "stay"
     readonly owner?: string
     readonly timeoutMillis?: number
   } = {}
