@@ -107,6 +107,11 @@ class NodeExchange implements Exchange {
   /** One object, given to `writeHead` once: each `setHeader` would make it merge and check them again. */
   private readonly own: { [name: string]: string }
   private stuck: StuckWatch | undefined
+  /** The one that is handed on by itself. */
+  readonly header = (name: string): string | undefined => {
+    const value = this.request.headers[name]
+    return typeof value === "string" ? value : value?.[0]
+  }
 
   constructor(
     request: IncomingMessage,
@@ -125,11 +130,6 @@ class NodeExchange implements Exchange {
     this.requestId = requestIdOf(this.header("x-request-id"))
     this.own = { "x-request-id": this.requestId }
     response.on("error", ignore)
-  }
-
-  header(name: string): string | undefined {
-    const value = this.request.headers[name]
-    return typeof value === "string" ? value : value?.[0]
   }
 
   body(maxBytes: number): ReturnType<Exchange["body"]> {

@@ -6,11 +6,11 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Envelope, View } from "../dialect/index.ts"
 import { Journal, type JournalFault, makeFairTurns, type Reader, type ReaderSink } from "../journal/index.ts"
+import { HeldSet } from "../memory/index.ts"
 import { RelayEvents } from "../relay/index.ts"
 import { encodeRetry } from "../sse/index.ts"
 import type { Exchange } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
-import { Slots } from "./Slots.ts"
 
 /** What a reader is to do with the first frames of its stream, before it writes any. */
 export type First =
@@ -65,7 +65,7 @@ interface Shared {
   readonly tell: RelayEvents["Service"]["tell"]
   readonly now: () => number
   readonly inTurn: ReturnType<typeof makeFairTurns>
-  readonly reading: Slots<Following>
+  readonly reading: HeldSet<Following>
 }
 
 /** One connection that follows a stream. A class: closures for each of its parts would cost and keep more. */
@@ -73,7 +73,7 @@ class Following implements ReaderSink {
   private readonly exchange: Exchange
   private readonly options: FollowOptions
   private readonly shared: Shared
-  private readonly place: number
+  private readonly slot: number
   /** It exists only once `follow` of the journal has returned. */
   private reader: Reader | undefined
   private mode: First | undefined
@@ -88,7 +88,7 @@ class Following implements ReaderSink {
     this.exchange = exchange
     this.options = options
     this.shared = shared
-    this.place = shared.reading.add(this)
+    this.slot = shared.reading.add(this)
     if (options.eager) this.mode = this.begin()
     this.reader = shared.journal.follow(options.id, options.after, this)
     exchange.onDrain(() => this.drained())
@@ -140,7 +140,7 @@ class Following implements ReaderSink {
     this.closed = true
     if (this.beat !== undefined) clearInterval(this.beat)
     const { options, reader, shared } = this
-    shared.reading.remove(this, this.place)
+    shared.reading.delete(this, this.slot)
     reader?.close()
     shared.tell({ _tag: "ReaderClosed", requestId: options.requestId, streamId: options.id })
   }
@@ -220,12 +220,12 @@ export class Readers extends Context.Service<
         tell: (yield* RelayEvents).tell,
         now: () => clock.currentTimeMillisUnsafe(),
         inTurn: makeFairTurns((run) => void setImmediate(run)),
-        reading: new Slots()
+        reading: new HeldSet()
       }
       return Readers.of({
         follow: (exchange, options) => void new Following(exchange, options, shared),
         letGo: (retryMillis) => {
-          for (const reader of shared.reading) if (reader.lettable) reader.letGo(retryMillis())
+          for (const reader of shared.reading.values()) if (reader.lettable) reader.letGo(retryMillis())
         }
       })
     })

@@ -19,7 +19,7 @@ export interface Route {
   /** Who may ask. A route that does not say it does not compile. */
   readonly access: "anybody" | "token" | "admin"
   /** How errors are told; by the request's headers where several dialects share a route. */
-  readonly envelope: Envelope | { readonly by: (asker: Pick<Exchange, "header">) => Envelope }
+  readonly envelope: Envelope | { readonly by: (header: (name: string) => string | undefined) => Envelope }
   /** What it gives, in a few words: for the banner and the README. */
   readonly shows: string
   /** HEAD is answered too, as GET is and without a body: where an answer costs nothing. */
@@ -104,8 +104,8 @@ export const makeRouteTable = (routes: ReadonlyArray<Route>): RouteTable => {
 }
 
 /** How errors are told of a request that found this row. */
-export const envelopeOf = ({ envelope }: Route, asker: Pick<Exchange, "header">): Envelope =>
-  typeof envelope === "function" ? envelope : envelope.by(asker)
+export const envelopeOf = ({ envelope }: Route, header: (name: string) => string | undefined): Envelope =>
+  typeof envelope === "function" ? envelope : envelope.by(header)
 
 /** Our own body, or `application/problem+json` where it is asked for. */
 export const standard: Envelope = clientDialects.chat.failure

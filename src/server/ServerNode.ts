@@ -2,13 +2,14 @@
  * The relay's HTTP server on `node:http`: takes connections, runs each request through guard, route and handler, and
  * shuts down so that nobody is left with half an answer who could have had a whole one.
  */
-import { Clock, Effect, Fiber, type Scope } from "effect"
+import { Clock, Effect, type Fiber, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Selection } from "../channel/index.ts"
 import { ShuttingDown, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
 import { Journal } from "../journal/index.ts"
+import { HeldSet, makeFibers } from "../memory/index.ts"
 import { Relay, type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import { makeDispatcher, type Routed, type Served } from "./Dispatch.ts"
@@ -18,7 +19,6 @@ import { answerGarbage, headFault, headTimes, maxParsedBytes } from "./HeadFault
 import { isLingering } from "./LingeringCloseNode.ts"
 import type { RouteShown } from "./Route.ts"
 import { ServerSection } from "./ServerSection.ts"
-import { Slots } from "./Slots.ts"
 
 /** How long readers that are let go wait before they come back, in milliseconds: spread, so that they do not come at once. */
 const comeBack = { least: 500, most: 3_000 }
@@ -63,8 +63,8 @@ class UnderWay {
   readonly exchange: Exchange
   readonly response: ServerResponse<IncomingMessage>
   readonly routed: Routed
-  /** Its place among all of them. */
-  place = -1
+  /** Where it is held among all of them. */
+  slot = -1
   /** Its handler, until that has done its part: its body is read, or its stream is looked for. */
   handler: Fiber.Fiber<void> | undefined
 
@@ -98,14 +98,12 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const relay = yield* Relay
   const journal = yield* Journal
   const events = yield* RelayEvents
-  const requests = new Slots<UnderWay>()
+  const requests = new HeldSet<UnderWay>()
   const connections = new WeakMap<Socket, Connection>()
   const now = (): number => clock.currentTimeMillisUnsafe()
   let port = options.port
   const dispatcher = yield* makeDispatcher(() => port)
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const handlers = (): ReadonlyArray<UnderWay> => [...requests].filter(({ handler }) => handler !== undefined)
-  yield* Effect.addFinalizer(() => Fiber.interruptAll(handlers().flatMap(({ handler }) => handler ?? [])))
+  const fibers = yield* makeFibers()
   const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
   const onRequest = (request: IncomingMessage, response: ServerResponse<IncomingMessage>): void => {
@@ -117,14 +115,14 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     const connection = connections.get(socket) ?? []
     if (connection.length === 0) connections.set(socket, connection)
     connection.push(one)
-    one.place = requests.add(one)
+    one.slot = requests.add(one)
     exchange.onClose(() => {
       connection.splice(connection.indexOf(one), 1)
-      requests.remove(one, one.place)
+      requests.delete(one, one.slot)
       // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
       one.handler?.interruptUnsafe()
     })
-    const handler = fork(one.routed.answer)
+    const handler = fibers.run(one.routed.answer)
     one.handler = handler
     handler.addObserver(() => {
       one.handler = undefined
@@ -177,7 +175,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     const check = (): void => {
       if (requests.size === 0) resume(Effect.void)
     }
-    for (const { response } of requests) response.once("close", () => queueMicrotask(check))
+    for (const { response } of requests.values()) response.once("close", () => queueMicrotask(check))
     check()
   })
   const shutdown = yield* Effect.cached(
@@ -185,9 +183,10 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       events.tell({ _tag: "RelayStopping", active: relay.active() })
       yield* relay.stop
       server.close()
-      for (const { handler, routed } of handlers()) {
+      for (const { handler, routed } of requests.values()) {
+        if (handler === undefined) continue
         routed.refuse(stackless(() => new ShuttingDown({})))
-        handler?.interruptUnsafe()
+        handler.interruptUnsafe()
       }
       letGo()
       server.closeIdleConnections()

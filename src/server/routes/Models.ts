@@ -7,11 +7,11 @@ import { Selection } from "../../channel/index.ts"
 import { type ClientDialect, clientDialects } from "../../dialect/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
-import { type Exchange, respondJson } from "../Exchange.ts"
+import { respondJson } from "../Exchange.ts"
 import type { Route } from "../Route.ts"
 import { ServerSection } from "../ServerSection.ts"
 
-type Asker = Pick<Exchange, "header">
+type Header = (name: string) => string | undefined
 
 /** The lists of models. Patterns are no models: the exact names that channels list are. */
 export const modelRoutes: Effect.Effect<ReadonlyArray<Route>, never, Selection | Settings> = Effect.gen(function* () {
@@ -23,9 +23,8 @@ export const modelRoutes: Effect.Effect<ReadonlyArray<Route>, never, Selection |
     selection.models().filter((model) => caller === undefined || mayUse(caller, model))
   const { anthropic, openai } = clientDialects
   // One path for several dialects: whose client asks is told by a header that the others do not send.
-  const speaker = (asker: Asker): ClientDialect =>
-    asker.header("anthropic-version") === undefined ? openai : anthropic
-  const envelope = { by: (asker: Asker) => speaker(asker).failure }
+  const speaker = (header: Header): ClientDialect => (header("anthropic-version") === undefined ? openai : anthropic)
+  const envelope = { by: (header: Header) => speaker(header).failure }
   return [
     {
       method: "GET",
@@ -35,7 +34,7 @@ export const modelRoutes: Effect.Effect<ReadonlyArray<Route>, never, Selection |
       shows: "the models that can be asked for",
       head: true,
       handle: (exchange, caller) =>
-        Effect.sync(() => respondJson(exchange, 200, speaker(exchange).models(namesFor(caller), about)))
+        Effect.sync(() => respondJson(exchange, 200, speaker(exchange.header).models(namesFor(caller), about)))
     },
     {
       method: "GET",
@@ -46,7 +45,7 @@ export const modelRoutes: Effect.Effect<ReadonlyArray<Route>, never, Selection |
       head: true,
       handle: (exchange, caller, name) =>
         Effect.map(admission.model(caller, name), () =>
-          respondJson(exchange, 200, speaker(exchange).model(name, about))
+          respondJson(exchange, 200, speaker(exchange.header).model(name, about))
         )
     }
   ]
