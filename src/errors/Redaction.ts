@@ -190,9 +190,16 @@ const redacted = "<redacted>"
 // A name of a field, and no key of an API: those are longer.
 const plainName = /^[A-Za-z_]{1,24}$/
 
+/** Whether a name is a field's, and no text that could hold anything. */
+export const isPlainName = (name: string): boolean => plainName.test(name)
+
 // In a text of one word there is room for a key by its shape, and for nothing else that is looked for. Ids are such.
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
+
+/** Whether a text is one word in which there is nothing to redact: `redactValue` gives it back, and JSON escapes none of it. */
+export const isPlainWord = (text: string, mask: (text: string) => string): boolean =>
+  oneWord.test(text) && !keyShape.test(text) && mask(text) === text
 
 /**
  * Short texts in which nothing was found, such as `gpt-4.1`.

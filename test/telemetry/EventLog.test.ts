@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted, References } from "effect"
 import { TestClock } from "effect/testing"
-import { InternalError } from "effect-resilience/errors"
-import { CollectedEvents, EventLog, EventLogNode } from "effect-resilience/telemetry"
+import { InternalError, makeSecrets, Secrets } from "effect-resilience/errors"
+import { CollectedEvents, EventLog, EventLogNode, lineOf } from "effect-resilience/telemetry"
+import * as fc from "fast-check"
 
 const emit = (...args: Parameters<EventLog["Service"]["emit"]>) => EventLog.useSync((log) => log.emit(...args))
 
@@ -111,6 +112,58 @@ describe("lines", () => {
       assert.strictEqual(JSON.parse(line!).event, "x")
     })
   )
+
+  it("are what the collected events are as JSON, whatever the fields are", () => {
+    const name = fc.oneof(
+      fc.constantFrom(
+        "request_id",
+        "key",
+        "api_key",
+        "token",
+        "level",
+        "event",
+        "__proto__",
+        "field_1",
+        "7",
+        "http://x"
+      ),
+      fc.string()
+    )
+    const word = fc.constantFrom(
+      "known-secret-1",
+      "a known-secret-1",
+      "sk-proj-abc123",
+      "gpt-4.1",
+      "req_A1",
+      "-",
+      "gsk",
+      ""
+    )
+    const value = fc.oneof(
+      { arbitrary: fc.oneof(word, fc.double(), fc.boolean(), fc.constant(null), fc.constant(undefined)), weight: 3 },
+      fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true }),
+      fc.string({ maxLength: 80, unit: "binary" }),
+      fc.constantFrom(new InternalError({ message: "known-secret-1" }), Redacted.make("x"), Symbol("x"), 5n, () => 1)
+    )
+    const secrets = makeSecrets()
+    secrets.know(["known-secret-1"])
+    fc.assert(
+      fc.property(fc.constantFrom("stream_started", 'an "event"'), fc.dictionary(name, value), (event, fields) => {
+        const lines: Array<string> = []
+        const inLines = EventLog.layerLines((line) => lines.push(line))
+        const told = emit("info", event, fields)
+        const collected = Effect.andThen(
+          told,
+          CollectedEvents.useSync(({ events }) => events.map(lineOf))
+        )
+        const both = Effect.andThen(Effect.provide(told, inLines), Effect.provide(collected, EventLog.layerTest))
+        const expected = Effect.runSync(
+          both.pipe(Effect.provide(TestClock.layer()), Effect.provideService(Secrets, secrets), Effect.scoped)
+        )
+        assert.deepStrictEqual(lines, expected)
+      })
+    )
+  })
 
   it.effect("are lost when whoever writes them throws, and nothing else is", () =>
     emit("info", "x").pipe(
