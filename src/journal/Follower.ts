@@ -10,12 +10,9 @@ import { QueryDataError, stackless } from "../errors/index.ts"
 import type { StreamId } from "./Cursor.ts"
 import { calling, type Hub, type HubReader } from "./Hub.ts"
 import type { Frames } from "./Frames.ts"
-import { type JournalStore, pageRoom } from "./JournalStore.ts"
+import { type JournalStore, pageFrames, pageRoom } from "./JournalStore.ts"
 import type { JournalFault } from "./Lease.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
-
-/** The most frames that a page holds. A store bounds its size too (`JournalStore.page`). */
-export const pageFrames = 256
 
 /** A reader, and its hub's view of it. */
 export interface Follower extends Reader, HubReader {}

@@ -11,7 +11,7 @@ import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { LeaseLost, type QueryDataError, stackless, StreamExpired, UpdateDataError } from "../errors/index.ts"
 import { isStreamId, makeStreamId, type StreamId } from "./Cursor.ts"
 import { learn, makeElsewhere, notThere } from "./Elsewhere.ts"
-import { makeFollower, pageFrames } from "./Follower.ts"
+import { makeFollower } from "./Follower.ts"
 import { splitFrames } from "./Frames.ts"
 import { type Gathered, makeGroupCommit } from "./GroupCommit.ts"
 import { type Hub, makeHub } from "./Hub.ts"
@@ -23,6 +23,7 @@ import {
   JournalStore,
   type NewRecord,
   type Outcome,
+  pageFrames,
   replied,
   type StreamRecord
 } from "./JournalStore.ts"
