@@ -160,6 +160,10 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
     }
     all().delete(stream.id)
     const rows = `[${stream.pieces.join()}]`
+    // An old table of the map may hold it for long.
+    stream.end = undefined
+    stream.pieces.length = 0
+    stream.lasts.length = 0
     const position = Number(insertEnded.run(key, end.at, length, bytes, rows, end.outcome).lastInsertRowid)
     if (begins !== undefined) return insert(stream, { ...begins, note: note ?? begins.note }, null, null, position)
     setEnded.run(note ?? null, position, key)
