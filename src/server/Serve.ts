@@ -96,7 +96,7 @@ const effectLog = Layer.unwrap(
 )
 
 const journalLayer = Layer.unwrap(
-  Effect.map(Settings, (settings) => Journal.layer({ ...settings.of(JournalSection).current, rests: "250 millis" }))
+  Effect.map(Settings, (settings) => Journal.layer(settings.of(JournalSection).current))
 )
 
 const relayLayer = Layer.unwrap(
