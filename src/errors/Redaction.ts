@@ -223,6 +223,10 @@ const redactShort = (text: string): string => {
 
 type Mask = (text: string) => string
 
+/** By its name first: in Node the mere mention of `Headers` loads all of `fetch`, 3 MB that a relay has no use for. */
+const isHeaders = (value: object): value is Headers =>
+  Object.prototype.toString.call(value) === "[object Headers]" && value instanceof Headers
+
 const maskMost = (text: string, mask: Mask, most: number): string => mask(excerpt(text, most * beforeMasking))
 
 const redactMost = (text: string, mask: Mask, most: number): string =>
@@ -261,7 +265,7 @@ const redactAt = (
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
     else fields[name] = shown
   }
-  if (value instanceof Map || value instanceof Headers) for (const [key, item] of value) put(String(key), item)
+  if (value instanceof Map || isHeaders(value)) for (const [key, item] of value) put(String(key), item)
   else for (const key of Object.keys(value)) put(key, (value as { readonly [key: string]: unknown })[key])
   if (!(value instanceof Error)) return fields
   // These are not enumerable in an error.
