@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted, References } from "effect"
 import { TestClock } from "effect/testing"
@@ -195,6 +196,7 @@ describe("a stream", () => {
       yield* Effect.gen(function* () {
         yield* emit("info", "one")
         assert.strictEqual(to.listeners.size, 1)
+        EventLogNode.flush()
         to.fail()
         yield* emit("info", "two")
       }).pipe(Effect.provide(EventLogNode.layerStream(to)))
@@ -202,6 +204,67 @@ describe("a stream", () => {
       assert.match(written[0]!, /^\{.*"event":"one"\}\n$/)
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
       assert.strictEqual(to.listeners.size, 0)
+    })
+  )
+
+  it.live("gets the lines of a turn in one write, in order, at its end", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const events = (text: string) =>
+        text
+          .trimEnd()
+          .split("\n")
+          .map((line) => (JSON.parse(line) as { event: string }).event)
+      yield* Effect.gen(function* () {
+        const { emit } = yield* EventLog
+        emit("info", "one")
+        emit("info", "two")
+        assert.strictEqual(written.length, 0)
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        assert.deepStrictEqual(written.map(events), [["one", "two"]])
+        emit("info", "three")
+        EventLogNode.flush()
+        emit("info", "four")
+        assert.deepStrictEqual(written.map(events), [["one", "two"], ["three"]])
+      }).pipe(Effect.provide(EventLogNode.layerStream(stream((chunk) => written.push(chunk)))))
+      // What waits when the Layer ends is written then.
+      assert.deepStrictEqual(written.map(events), [["one", "two"], ["three"], ["four"]])
+    })
+  )
+
+  it.live("does not hold back more than 64 kB", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      yield* Effect.gen(function* () {
+        const { emit } = yield* EventLog
+        for (let i = 0; i < 1000; i++) emit("info", "one", { error: "x".repeat(100) })
+        assert.isAtLeast(written.length, 1)
+      }).pipe(Effect.provide(EventLogNode.layerStream(stream((chunk) => written.push(chunk)))))
+      assert.strictEqual(written.join("").split("\n").length, 1001)
+    })
+  )
+
+  it.live("gets all of it when the process exits in the same turn", () =>
+    Effect.promise(async () => {
+      const program = `
+        import { Effect } from "effect"
+        import { EventLog, EventLogNode } from "effect-resilience/telemetry"
+        Effect.runSync(Effect.provide(Effect.flatMap(EventLog, ({ emit }) => Effect.sync(() => {
+          emit("info", "one")
+          emit("info", "two")
+          process.exit(3)
+        })), EventLogNode.layerStderr))`
+      const child = spawn(process.execPath, [
+        "--conditions=effect-resilience-source",
+        "--input-type=module",
+        "-e",
+        program
+      ])
+      let text = ""
+      child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()))
+      const code = await new Promise((resolve) => child.on("close", resolve))
+      assert.strictEqual(code, 3)
+      assert.match(text, /"event":"one"[^\n]*\n[^\n]*"event":"two"[^\n]*\n$/)
     })
   )
 })
