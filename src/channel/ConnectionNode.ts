@@ -11,11 +11,9 @@ import { dial, type Goal, type Sessions } from "./DialNode.ts"
 /** Makes clients. */
 export type MakeClient = typeof Client
 
-const clientOfUndici = "undici/lib/dispatcher/client.js"
-
 /** Where the client is in the package is undici's own affair: where it is no longer there, the whole package is loaded. */
 export const loadClient = (): Promise<MakeClient> =>
-  (import(clientOfUndici) as Promise<{ readonly default: MakeClient }>).then(
+  import("undici/lib/dispatcher/client.js").then(
     ({ default: client }) => client,
     () => import("undici").then(({ Client }) => Client)
   )
