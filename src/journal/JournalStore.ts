@@ -98,6 +98,8 @@ export const pageRoom = 65_536
 
 /** Whose a stream is that was forgotten: no token has such a name. */
 export const nobody = "\u0000"
+/** How many frames a page holds at most. */
+export const pageFrames = 256
 
 /** The primitive operations. */
 export class JournalStore extends Context.Service<
