@@ -214,6 +214,35 @@ describe("an answer in the background that fails", () => {
     }))
 })
 
+describe("another token's answer", () => {
+  const tokens = ["alice", "bob"].map((name) => ({ name, key: `key-of-${name}` }))
+
+  it("is not found, cancelled, deleted, gone on from or referred to", () =>
+    withWorld(over("openai"), { tokens }, async ({ relay, upstreams }) => {
+      const [alice, bob] = tokens.map(
+        ({ key }) => new OpenAI({ baseURL: `${relay.url}/v1`, apiKey: key, maxRetries: 0 })
+      ) as [OpenAI, OpenAI]
+      const { id, output } = await alice.responses.create(ask)
+      const item = { type: "item_reference", id: output[0]!.id! } as const
+      for (const asked of [
+        async () => bob.responses.retrieve(id),
+        async () => bob.responses.cancel(id),
+        async () => bob.responses.delete(id),
+        async () => bob.responses.inputItems.list(id)
+      ]) {
+        assert.instanceOf(await raisedBy(asked()), NotFoundError)
+      }
+      for (const asked of [
+        async () => bob.responses.create({ ...ask, previous_response_id: id }),
+        async () => bob.responses.create({ ...ask, input: [item] })
+      ]) {
+        assert.instanceOf(await raisedBy(asked()), BadRequestError)
+      }
+      assert.strictEqual((await alice.responses.retrieve(id)).output_text, text)
+      assert.lengthOf(upstreams["a"]!.calls(), 1)
+    }))
+})
+
 describe("what cannot be found", () => {
   it.each(["resp_nobody", "resp_AAAAAAAAAAAAAAAAAAAAAA", "x"])("is a 404: %s", (id) =>
     withWorld(over("openai"), {}, async ({ relay }) => {
