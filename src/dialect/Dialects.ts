@@ -4,16 +4,24 @@
 import { anthropic, anthropicClient } from "./anthropic/index.ts"
 import { chatClient } from "./chat/index.ts"
 import type { ClientDialect, UpstreamDialect } from "./Dialect.ts"
+import { gemini, geminiClient } from "./gemini/index.ts"
 import type { ClientDialectName, UpstreamDialectName } from "./Names.ts"
 import { openai, openaiClient } from "./openai/index.ts"
 
 /** What clients speak. */
-export const clientDialects = { openai: openaiClient, anthropic: anthropicClient, chat: chatClient } satisfies {
+export const clientDialects = {
+  openai: openaiClient,
+  anthropic: anthropicClient,
+  gemini: geminiClient,
+  chat: chatClient
+} satisfies {
   readonly [N in ClientDialectName]: ClientDialect
 }
 
 /** What upstreams speak. */
-export const upstreamDialects = { openai, anthropic } satisfies { readonly [N in UpstreamDialectName]: UpstreamDialect }
+export const upstreamDialects = { openai, anthropic, gemini } satisfies {
+  readonly [N in UpstreamDialectName]: UpstreamDialect
+}
 
 /** The client dialect of a name that was stored: `undefined` for one that this version does not know. */
 export const clientDialectNamed = (name: string): ClientDialect | undefined =>

@@ -320,16 +320,17 @@ describe("keys", () => {
         )
       ].toSorted()
     )
-    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "gemini" })), [
-      "channels[0].dialect: gemini is not in this version"
+    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "responses" })), [
+      "channels[0].dialect: responses is not in this version"
     ])
     assert.deepStrictEqual(await faultLines(withChannel({ dialect: "anthropic" })), [])
+    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "gemini" })), [])
   })
 
   it("that are missing are faults", async () => {
     assert.deepStrictEqual(await faultLines("channels: [{}]\ntokens: [{}]\n"), [
       "channels[0].baseUrl: expected a URL, got nothing",
-      'channels[0].dialect: expected "openai" or "anthropic", got nothing',
+      'channels[0].dialect: expected "openai", "anthropic" or "gemini", got nothing',
       "channels[0].id: expected an id of a-z, 0-9 and -, 1 to 64 characters, got nothing",
       "channels[0].keys: expected a list, got nothing",
       "channels[0].models: expected a list of at least one model or pattern, got nothing",

@@ -30,7 +30,11 @@ const clock = {
 const tools = [weather, clock]
 
 // A call without arguments, as each vendor writes it.
-const noInput: { readonly [D in UpstreamDialectName]: ReadonlyArray<string> } = { openai: ["{}"], anthropic: [] }
+const noInput: { readonly [D in UpstreamDialectName]: ReadonlyArray<string> } = {
+  openai: ["{}"],
+  anthropic: [],
+  gemini: []
+}
 
 const odd = 'Two\nlines, "quotes", \\, <b>, 👩‍🚀, \u2028 and é'
 

@@ -51,7 +51,7 @@ interface Case {
 const whole = (reasoning: string, asked: readonly [number, number]): Ends => ({ _tag: "Whole", reasoning, asked })
 const raised = (openai: CodeOf["openai"], anthropic = openai): Ends => ({
   _tag: "Raised",
-  code: { openai, anthropic },
+  code: { openai, anthropic, gemini: openai },
   asked: [1, 0]
 })
 

@@ -14,9 +14,9 @@ interface Case {
   readonly name: string
   readonly question: Question
   /** Fields of the body, by the channel's dialect; the same whoever asks. */
-  readonly sends: { readonly [D in UpstreamDialectName]: Body }
-  /** What is told as dropped where a client of the other dialect asks a channel of this one. */
-  readonly dropped?: { readonly [D in UpstreamDialectName]?: string }
+  readonly sends: { readonly [D in UpstreamDialectName]: Body | "nothing: it has no words for it" }
+  /** What is told as dropped where a client of another dialect asks a channel of this one. */
+  readonly dropped?: { readonly [D in UpstreamDialectName]?: string | ((client: Client) => string | undefined) }
   /** Who can ask it: SDKs leave out what they have no words for. */
   readonly by?: (client: Client) => boolean
 }
@@ -49,6 +49,29 @@ const anthropicTool = ({ description, name, schema }: typeof weather | typeof cl
 const openaiCall = { id: "call_1", type: "function", function: { name: "weather", arguments: '{"city":"Oslo"}' } }
 const anthropicCall = { type: "tool_use", id: "call_1", name: "weather", input: { city: "Oslo" } }
 
+const geminiTool = ({ description, name, schema }: typeof weather | typeof clock) => ({
+  name,
+  description,
+  parametersJsonSchema: schema
+})
+const geminiTools = (...tools: ReadonlyArray<typeof weather | typeof clock>) => [
+  { functionDeclarations: tools.map(geminiTool) }
+]
+const geminiChoice = (mode: string, ...names: ReadonlyArray<string>) => ({
+  functionCallingConfig: { mode, ...(names.length === 0 ? {} : { allowedFunctionNames: names }) }
+})
+const geminiCall = {
+  functionCall: { id: "call_1", name: "weather", args: { city: "Oslo" } },
+  thoughtSignature: "skip_thought_signature_validator"
+}
+const geminiResult = (response: object) => ({ functionResponse: { id: "call_1", name: "weather", response } })
+const content = (role: "user" | "model", ...parts: ReadonlyArray<object>) => ({ role, parts })
+const inline = (mimeType: string, data: string) => ({ inlineData: { mimeType, data } })
+
+/** One call at a time is a hint to Gemini. */
+const once = ({ dialect }: Client): string | undefined =>
+  dialect === "openai" ? "parallel_tool_calls" : "tool_choice.disable_parallel_tool_use"
+
 const speaks =
   (dialect: Client["dialect"]) =>
   (client: Client): boolean =>
@@ -66,7 +89,8 @@ const cases: ReadonlyArray<Case> = [
           { role: "user", content: "hello" }
         ]
       },
-      anthropic: { system: "Be kind.", messages: [{ role: "user", content: "hello" }] }
+      anthropic: { system: "Be kind.", messages: [{ role: "user", content: "hello" }] },
+      gemini: { systemInstruction: { parts: [{ text: "Be kind." }] }, contents: [content("user", { text: "hello" })] }
     }
   },
   {
@@ -94,6 +118,13 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
+      },
+      gemini: {
+        contents: [
+          content("user", { text: "one" }),
+          content("model", { text: "two" }),
+          content("user", { text: "Be brief." }, { text: "three" })
+        ]
       }
     }
   },
@@ -102,7 +133,8 @@ const cases: ReadonlyArray<Case> = [
     question: { tools: [weather, clock], toolChoice: "auto" },
     sends: {
       openai: { tools: [weather, clock].map(openaiTool), tool_choice: "auto" },
-      anthropic: { tools: [weather, clock].map(anthropicTool), tool_choice: { type: "auto" } }
+      anthropic: { tools: [weather, clock].map(anthropicTool), tool_choice: { type: "auto" } },
+      gemini: { tools: geminiTools(weather, clock), toolConfig: geminiChoice("AUTO") }
     }
   },
   {
@@ -110,29 +142,38 @@ const cases: ReadonlyArray<Case> = [
     question: { tools: [weather, clock], toolChoice: "required", oneCallAtATime: true },
     sends: {
       openai: { tool_choice: "required", parallel_tool_calls: false },
-      anthropic: { tool_choice: { type: "any", disable_parallel_tool_use: true } }
-    }
+      anthropic: { tool_choice: { type: "any", disable_parallel_tool_use: true } },
+      gemini: { toolConfig: geminiChoice("ANY") }
+    },
+    dropped: { gemini: once }
   },
   {
     name: "one tool, which the model must use",
     question: { tools: [weather, clock], toolChoice: { name: "weather" } },
     sends: {
       openai: { tool_choice: { type: "function", function: { name: "weather" } } },
-      anthropic: { tool_choice: { type: "tool", name: "weather" } }
+      anthropic: { tool_choice: { type: "tool", name: "weather" } },
+      gemini: { toolConfig: geminiChoice("ANY", "weather") }
     }
   },
   {
     name: "tools, of which the model may use none now",
     question: { tools: [weather], toolChoice: "none" },
-    sends: { openai: { tool_choice: "none" }, anthropic: { tool_choice: { type: "none" } } }
+    sends: {
+      openai: { tool_choice: "none" },
+      anthropic: { tool_choice: { type: "none" } },
+      gemini: { toolConfig: geminiChoice("NONE") }
+    }
   },
   {
     name: "tools, of which the model may use one at a time",
     question: { tools: [weather], oneCallAtATime: true },
     sends: {
       openai: { parallel_tool_calls: false },
-      anthropic: { tool_choice: { type: "auto", disable_parallel_tool_use: true } }
-    }
+      anthropic: { tool_choice: { type: "auto", disable_parallel_tool_use: true } },
+      gemini: { tools: geminiTools(weather) }
+    },
+    dropped: { gemini: once }
   },
   {
     name: "a call, and its result before more words",
@@ -160,6 +201,13 @@ const cases: ReadonlyArray<Case> = [
               { type: "text", text: "and?" }
             ]
           }
+        ]
+      },
+      gemini: {
+        contents: [
+          content("user", { text: "weather?" }),
+          content("model", { text: "I look." }, geminiCall),
+          content("user", geminiResult({ output: "sunny" }), { text: "and?" })
         ]
       }
     }
@@ -189,6 +237,13 @@ const cases: ReadonlyArray<Case> = [
             content: [{ type: "tool_result", tool_use_id: "call_1", content: "no net", is_error: true }]
           }
         ]
+      },
+      gemini: {
+        contents: [
+          content("user", { text: "weather?" }),
+          content("model", geminiCall),
+          content("user", geminiResult({ error: "no net" }))
+        ]
       }
     }
   },
@@ -217,7 +272,8 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
-      }
+      },
+      gemini: { contents: [content("user", { text: "What is it?" }, inline("image/png", png))] }
     }
   },
   {
@@ -245,7 +301,8 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
-      }
+      },
+      gemini: "nothing: it has no words for it"
     }
   },
   {
@@ -280,30 +337,43 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
-      }
+      },
+      gemini: { contents: [content("user", inline("application/pdf", pdf), { text: "Sum up." })] }
     }
   },
   {
     name: "the most tokens",
     by: ({ name }) => name !== "ai + @ai-sdk/openai",
     question: { maxTokens: 77 },
-    sends: { openai: { max_completion_tokens: 77 }, anthropic: { max_tokens: 77 } }
+    sends: {
+      openai: { max_completion_tokens: 77 },
+      anthropic: { max_tokens: 77 },
+      gemini: { maxOutputTokens: 77 }
+    }
   },
   {
     name: "no word of the most tokens",
     by: speaks("openai"),
     question: {},
-    sends: { openai: {}, anthropic: { max_tokens: 8192 } }
+    sends: { openai: {}, anthropic: { max_tokens: 8192 }, gemini: { contents: [content("user", { text: "hello" })] } }
   },
   {
     name: "stop sequences",
     question: { stop: ["END", "FIN"] },
-    sends: { openai: { stop: ["END", "FIN"] }, anthropic: { stop_sequences: ["END", "FIN"] } }
+    sends: {
+      openai: { stop: ["END", "FIN"] },
+      anthropic: { stop_sequences: ["END", "FIN"] },
+      gemini: { stopSequences: ["END", "FIN"] }
+    }
   },
   {
     name: "JSON by a schema",
     question: { schema },
-    sends: { openai: {}, anthropic: { output_config: { format: { type: "json_schema", schema } } } }
+    sends: {
+      openai: {},
+      anthropic: { output_config: { format: { type: "json_schema", schema } } },
+      gemini: { responseMimeType: "application/json", responseJsonSchema: schema }
+    }
   },
   {
     name: "an effort of a client of chat completions",
@@ -311,7 +381,8 @@ const cases: ReadonlyArray<Case> = [
     question: { effort: "low" },
     sends: {
       openai: { reasoning_effort: "low" },
-      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } }
+      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } },
+      gemini: { thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } }
     }
   },
   {
@@ -320,7 +391,8 @@ const cases: ReadonlyArray<Case> = [
     question: { effort: "high" },
     sends: {
       openai: { reasoning_effort: "high" },
-      anthropic: { output_config: { effort: "high" }, thinking: { type: "adaptive" } }
+      anthropic: { output_config: { effort: "high" }, thinking: { type: "adaptive" } },
+      gemini: { thinkingConfig: { thinkingLevel: "HIGH", includeThoughts: true } }
     }
   },
   {
@@ -328,14 +400,16 @@ const cases: ReadonlyArray<Case> = [
     question: { temperature: 0.5, user: "u1" },
     sends: {
       openai: { temperature: 0.5, user: "u1" },
-      anthropic: { temperature: 0.5, metadata: { user_id: "u1" } }
-    }
+      anthropic: { temperature: 0.5, metadata: { user_id: "u1" } },
+      gemini: { temperature: 0.5 }
+    },
+    dropped: { gemini: ({ dialect }) => (dialect === "openai" ? "user" : "metadata.user_id") }
   },
   {
     name: "a temperature that only OpenAI has",
     by: speaks("openai"),
     question: { temperature: 1.5 },
-    sends: { openai: { temperature: 1.5 }, anthropic: {} },
+    sends: { openai: { temperature: 1.5 }, anthropic: {}, gemini: { generationConfig: { temperature: 1.5 } } },
     dropped: { anthropic: "temperature" }
   },
   {
@@ -348,9 +422,13 @@ const cases: ReadonlyArray<Case> = [
     },
     sends: {
       openai: { top_p: 0.9, seed: 7, frequency_penalty: 0.5, logit_bias: { "50256": -100 }, verbosity: "low" },
-      anthropic: { top_p: 0.9 }
+      anthropic: { top_p: 0.9 },
+      gemini: { topP: 0.9, seed: 7, frequencyPenalty: 0.5 }
     },
-    dropped: { anthropic: "seed,frequency_penalty,logit_bias,service_tier,verbosity" }
+    dropped: {
+      gemini: "logit_bias,service_tier,verbosity",
+      anthropic: "seed,frequency_penalty,logit_bias,service_tier,verbosity"
+    }
   },
   {
     name: "hints of a client of messages",
@@ -362,15 +440,20 @@ const cases: ReadonlyArray<Case> = [
     },
     sends: {
       openai: { top_p: 0.9 },
-      anthropic: { top_k: 7, top_p: 0.9, cache_control: { type: "ephemeral" }, service_tier: "standard_only" }
+      anthropic: { top_k: 7, top_p: 0.9, cache_control: { type: "ephemeral" }, service_tier: "standard_only" },
+      gemini: { topK: 7, topP: 0.9 }
     },
-    dropped: { openai: "top_k,cache_control,service_tier" }
+    dropped: { gemini: "cache_control,service_tier", openai: "top_k,cache_control,service_tier" }
   },
   {
     name: "hints that `ai` takes from every program",
     by: (client) => speaks("anthropic")(client) && !isPlain(client),
     question: { topK: 7, temperature: 0.5 },
-    sends: { openai: { temperature: 0.5 }, anthropic: { temperature: 0.5, top_k: 7 } },
+    sends: {
+      openai: { temperature: 0.5 },
+      anthropic: { temperature: 0.5, top_k: 7 },
+      gemini: { topK: 7, temperature: 0.5 }
+    },
     dropped: { openai: "top_k" }
   }
 ]
@@ -390,29 +473,43 @@ const plainText = (content: unknown): unknown => {
   return only !== undefined && more.length === 0 && only["type"] === "text" ? only["text"] : content
 }
 
-const plain = (body: Body): Body => ({
+const plain = ({ generationConfig, ...body }: Body): Body => ({
   ...body,
+  // What is in it is looked at field by field.
+  ...(generationConfig as object | undefined),
   ...(body["system"] === undefined ? {} : { system: plainText(body["system"]) }),
-  messages: (body["messages"] as ReadonlyArray<Body>).map(({ content, ...message }) => ({
-    ...message,
-    content: plainText(content)
-  }))
+  ...(body["messages"] === undefined
+    ? {}
+    : {
+        messages: (body["messages"] as ReadonlyArray<Body>).map(({ content, ...message }) => ({
+          ...message,
+          content: plainText(content)
+        }))
+      })
 })
 
 const judged: Array<Judged> = []
 
 describe.each(cases)("$name", ({ by, dropped, question, sends }) => {
   const asked = clients.filter((client) => by === undefined || by(client))
-  const rows = asked.flatMap((client) => dialects.map((dialect) => ({ client, dialect, name: client.name })))
-  it.each(rows)("$name, over $dialect", ({ client, dialect, name }) =>
+  const rows = asked.flatMap((client) =>
+    dialects.flatMap((dialect) => {
+      const sent = sends[dialect]
+      return typeof sent === "string" ? [] : [{ client, dialect, sent, name: client.name }]
+    })
+  )
+  it.each(rows)("$name, over $dialect", ({ client, dialect, name, sent }) =>
     withWorld({ a: { dialect, plays: [answerTo(question)] } }, {}, async ({ relay, upstreams }) => {
       const answer = await client.ask({ url: relay.url, delivery: "whole", question })
       assert.isUndefined(answer.raised, answer.raised?.message)
       const bodies = bodiesOf(upstreams["a"]!)
       assert.lengthOf(bodies, 1)
-      assert.deepInclude(plain(bodies[0]!), { ...sends[dialect], model: modelOf[dialect], stream: true })
+      assert.deepInclude(plain(bodies[0]!), {
+        ...sent,
+        ...(dialect === "gemini" ? {} : { model: modelOf[dialect], stream: true })
+      })
       const told = client.dialect === dialect ? undefined : dropped?.[dialect]
-      assert.strictEqual(answer.headers["x-dropped"], told)
+      assert.strictEqual(answer.headers["x-dropped"], typeof told === "function" ? told(client) : told)
       judged.push({ name, dialect, body: upstreams["a"]!.calls()[0]!.body })
     })
   )

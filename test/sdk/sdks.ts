@@ -11,7 +11,7 @@ import type { Ask, Client } from "./question.ts"
 export const clients: ReadonlyArray<Client> = [openaiSdk, aiOpenai, anthropicSdk, aiAnthropic]
 
 /** What channels speak. */
-export const dialects: ReadonlyArray<UpstreamDialectName> = ["openai", "anthropic"]
+export const dialects: ReadonlyArray<UpstreamDialectName> = ["openai", "anthropic", "gemini"]
 
 /** How an answer is taken. */
 export const deliveries: ReadonlyArray<Ask["delivery"]> = ["whole", "stream"]

@@ -22,10 +22,15 @@ const head = `import type { MessageCreateParamsStreaming } from "@anthropic-ai/s
 import type { ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam } from "openai/resources/chat/completions"
 type Message = ChatCompletionMessageParam | (Extract<ChatCompletionMessageParam, { role: "assistant" }> & { reasoning_content: string })
 type Openai = Omit<ChatCompletionCreateParamsStreaming, "messages"> & { messages: Array<Message> }
+type Gemini = { contents: Array<object> } & { [field: string]: unknown }
 type Anthropic = MessageCreateParamsStreaming & { temperature?: number; top_p?: number; top_k?: number }
 `
 
-const typeOf: { readonly [D in UpstreamDialectName]: string } = { openai: "Openai", anthropic: "Anthropic" }
+const typeOf: { readonly [D in UpstreamDialectName]: string } = {
+  openai: "Openai",
+  anthropic: "Anthropic",
+  gemini: "Gemini"
+}
 
 const options: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2024,

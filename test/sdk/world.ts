@@ -65,7 +65,8 @@ export const withWorld = async <A>(
 /** The model that each dialect's channels are asked for: one that takes a prefill, and one that thinks. */
 export const modelOf: { readonly [D in UpstreamDialectName]: string } = {
   openai: "gpt-4.1",
-  anthropic: "claude-sonnet-4-5"
+  anthropic: "claude-sonnet-4-5",
+  gemini: "gemini-2.5-pro"
 }
 
 /** The bodies that an upstream was sent. */
