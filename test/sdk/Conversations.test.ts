@@ -7,7 +7,7 @@ import { Script, type ScriptedCall } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
 import { openaiSdk } from "./openaiSdk.ts"
 import type { Question } from "./question.ts"
-import { clients, type Place, places, showsReasoning } from "./sdks.ts"
+import { clients, dialects, type Place, places, showsReasoning } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
 import { type Body, bodiesOf, type Upstreams, withWorld } from "./world.ts"
 
@@ -23,7 +23,7 @@ const signature = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds"
 const thinks = (dialect: UpstreamDialectName): Script.Script =>
   Script.answer([
     ...Script.inWords(thought).map(Script.reasoning),
-    ...(dialect === "anthropic" ? [Script.signature(signature)] : []),
+    ...(dialect === "openai" ? [] : [Script.signature(signature)]),
     "I look ",
     "it up.",
     Script.toolCall({ id: "call_1", name: "weather", input: ['{"city":', '"Oslo"}'] }),
@@ -50,6 +50,30 @@ const call = (id: string, city: string) => ({
   function: { name: "weather", arguments: JSON.stringify({ city }) }
 })
 
+const geminiCall = (id: string, city: string, thoughtSignature = "skip_thought_signature_validator") => ({
+  functionCall: { id, name: "weather", args: { city } },
+  thoughtSignature
+})
+const geminiResult = (id: string, output: string) => ({
+  functionResponse: { id, name: "weather", response: { output } }
+})
+
+/** The conversation as Gemini is given it: with what it has signed, where the client gives that back. */
+const geminiContents = (place: Place) => [
+  { role: "user", parts: [{ text: "hello" }] },
+  {
+    role: "model",
+    parts: [
+      ...signedIn(place),
+      { text: "I look it up." },
+      // An OpenAI client is given a signature with the next call, as Google's own chat completions do.
+      place.client === openaiSdk ? geminiCall("call_1", "Oslo", signature) : geminiCall("call_1", "Oslo"),
+      geminiCall("call_2", "Rome")
+    ]
+  },
+  { role: "user", parts: [geminiResult("call_1", "sunny"), geminiResult("call_2", "rain")] }
+]
+
 const messagesIn = (body: Body | undefined): ReadonlyArray<Body> => body?.["messages"] as ReadonlyArray<Body>
 
 const judged: Array<Judged> = []
@@ -70,6 +94,11 @@ const strict = (call: ScriptedCall): Script.Script => {
 // The helper of `openai` keeps the last piece of a field that it does not know: its program cannot send back the thought.
 const forgets = ({ client, delivery }: Place): boolean => client === openaiSdk && delivery === "stream"
 
+const signedIn = (place: Place): ReadonlyArray<object> =>
+  showsReasoning(place.client) && place.client !== openaiSdk
+    ? [{ text: thought, thought: true, thoughtSignature: signature }]
+    : []
+
 describe("reasoning and calls go back to whom they came from", () => {
   it.each(places)("$where", (place) => {
     const { client, delivery, dialect, where } = place
@@ -84,6 +113,13 @@ describe("reasoning and calls go back to whom they came from", () => {
         assert.isUndefined(raised, raised?.message)
         assert.strictEqual(text, "Sunny.")
         const body = bodiesOf(upstreams["a"]!).at(-1)
+        if (dialect === "gemini") {
+          assert.deepStrictEqual(body?.["contents"], geminiContents(place))
+          if (client.dialect !== dialect) {
+            judged.push({ name: where, dialect, body: upstreams["a"]!.calls().at(-1)!.body })
+          }
+          return
+        }
         const [, assistant, ...results] = messagesIn(body)
         if (dialect === "anthropic") {
           const thinking = { type: "thinking", thinking: thought, signature }
@@ -124,10 +160,11 @@ describe("reasoning and calls go back to whom they came from", () => {
 
 describe("reasoning of one vendor's is not given to another's", () => {
   const rows = clients.flatMap((client) =>
-    (["openai", "anthropic"] as const).map((from) => ({ client, from, name: client.name }))
+    dialects.flatMap((from) =>
+      dialects.filter((to) => to !== from).map((to) => ({ client, from, to, name: client.name }))
+    )
   )
-  it.each(rows)("$name, from $from", ({ client, from, name }) => {
-    const to = from === "openai" ? "anthropic" : "openai"
+  it.each(rows)("$name, from $from to $to", ({ client, from, name, to }) => {
     const upstreams: Upstreams = {
       a: { dialect: from, plays: [thinks(from), Script.status(500)] },
       b: { dialect: to, plays: [Script.answer("Sunny.")] }

@@ -409,7 +409,7 @@ const cases: ReadonlyArray<Case> = [
     name: "a temperature that only OpenAI has",
     by: speaks("openai"),
     question: { temperature: 1.5 },
-    sends: { openai: { temperature: 1.5 }, anthropic: {}, gemini: { generationConfig: { temperature: 1.5 } } },
+    sends: { openai: { temperature: 1.5 }, anthropic: {}, gemini: { temperature: 1.5 } },
     dropped: { anthropic: "temperature" }
   },
   {

@@ -12,6 +12,7 @@ const reasons: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
   // Of those who put other vendors' answers in Gemini's words, and leave this one as it was.
   ["END_TURN", "stop"],
   ["LENGTH", "length"],
+  ["FUNCTION_CALL", "tool-calls"],
   ["TOOL_CALLS", "tool-calls"],
   ["TOOL_USE", "tool-calls"],
   ["CONTENT_FILTER", "content-filter"]
