@@ -330,7 +330,7 @@ describe("keys", () => {
   it("that are missing are faults", async () => {
     assert.deepStrictEqual(await faultLines("channels: [{}]\ntokens: [{}]\n"), [
       "channels[0].baseUrl: expected a URL, got nothing",
-      'channels[0].dialect: expected "openai", "anthropic" or "gemini", got nothing',
+      'channels[0].dialect: expected "openai" or "anthropic" or "gemini", got nothing',
       "channels[0].id: expected an id of a-z, 0-9 and -, 1 to 64 characters, got nothing",
       "channels[0].keys: expected a list, got nothing",
       "channels[0].models: expected a list of at least one model or pattern, got nothing",

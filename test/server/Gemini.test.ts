@@ -90,7 +90,31 @@ const post = (path: string, body: unknown = hello, headers: { readonly [name: st
     body: JSON.stringify(body)
   })
 
-type Json = { readonly [field: string]: any }
+/** An event, an answer, a list of models, or an error. */
+interface Json {
+  readonly candidates: ReadonlyArray<{
+    readonly content?: {
+      readonly parts?: ReadonlyArray<{
+        readonly text?: string
+        readonly functionCall?: { readonly id: string; readonly name: string; readonly args: object }
+      }>
+    }
+    readonly finishReason?: string
+  }>
+  readonly usageMetadata: object
+  readonly modelVersion: string
+  readonly responseId: string
+  readonly error: {
+    readonly code: number | string
+    readonly status: string
+    readonly message: string
+    readonly details: ReadonlyArray<{
+      readonly reason?: string
+      readonly retryDelay?: string
+      readonly fieldViolations?: ReadonlyArray<{ readonly field: string }>
+    }>
+  }
+}
 
 /** The data of each block of a stream, and the ids that stand in blocks of their own. */
 const blocksOf = (text: string) => {
@@ -104,7 +128,7 @@ const blocksOf = (text: string) => {
 
 const textIn = (events: ReadonlyArray<Json>): string =>
   events
-    .flatMap(({ candidates }) => (candidates?.[0]?.content?.parts ?? []) as ReadonlyArray<{ text?: string }>)
+    .flatMap(({ candidates }) => candidates?.[0]?.content?.parts ?? [])
     .map(({ text }) => text ?? "")
     .join("")
 
@@ -120,7 +144,7 @@ describe("over a Gemini channel", () => {
     assert.strictEqual(response.status, 200)
     assert.match(response.headers.get("content-type") ?? "", /^application\/json/)
     const body = (await response.json()) as Json
-    assert.deepStrictEqual(body, {
+    assert.deepStrictEqual<unknown>(body, {
       candidates: [
         {
           content: { parts: [{ text: "Hello." }], role: "model" },
@@ -161,7 +185,7 @@ describe("over a Gemini channel", () => {
     assert.strictEqual(textIn(data), "Hello.")
     assert.isTrue(data.every(({ modelVersion, responseId }) => modelVersion === "m" && responseId === id))
     assert.deepStrictEqual(
-      data.map(({ candidates }) => candidates[0].finishReason),
+      data.map(({ candidates }) => candidates[0]?.finishReason),
       [undefined, undefined, undefined, "STOP"]
     )
   })
@@ -175,7 +199,7 @@ describe("over a Gemini channel", () => {
     const text = await response.text()
     const list = JSON.parse(text) as ReadonlyArray<Json>
     assert.strictEqual(textIn(list), "Hello.")
-    assert.strictEqual(list.at(-1)?.["candidates"][0].finishReason, "STOP")
+    assert.strictEqual(list.at(-1)?.candidates[0]?.finishReason, "STOP")
     assert.notInclude(text, "id:")
   })
 
@@ -186,8 +210,8 @@ describe("over a Gemini channel", () => {
     assert.strictEqual(response.status, 200)
     const list = (await response.json()) as ReadonlyArray<Json>
     assert.strictEqual(textIn(list), "Hel")
-    assert.deepInclude(list.at(-1)?.["error"], { code: 502, status: "INTERNAL" })
-    assert.strictEqual(list.at(-1)?.["error"].details[0].reason, "do_request_failed")
+    assert.deepInclude(list.at(-1)?.error, { code: 502, status: "INTERNAL" })
+    assert.strictEqual(list.at(-1)?.error.details[0]?.reason, "do_request_failed")
   })
 
   it("an answer that fails in the middle ends with an error with a numeric code", async () => {
@@ -195,7 +219,7 @@ describe("over a Gemini channel", () => {
     relay = await startRelay({ channels: [gemini("a", url)], recovery: { mode: "off" } })
     const { data } = blocksOf(await (await post("/v1beta/models/m:streamGenerateContent?alt=sse")).text())
     assert.strictEqual(textIn(data), "Hel")
-    assert.deepInclude(data.at(-1)?.["error"], { code: 502, status: "INTERNAL" })
+    assert.deepInclude(data.at(-1)?.error, { code: 502, status: "INTERNAL" })
   })
 
   it.each([
@@ -217,16 +241,16 @@ describe("over a Gemini channel", () => {
     assert.strictEqual(response.status, 429)
     const body = (await response.json()) as Json
     const id = response.headers.get("x-request-id")
-    assert.deepInclude(body["error"], { code: 429, status: "RESOURCE_EXHAUSTED" })
-    assert.include(body["error"].message, `(request id: ${id})`)
-    const [info, retry] = body["error"].details
-    assert.deepStrictEqual(info, {
+    assert.deepInclude(body.error, { code: 429, status: "RESOURCE_EXHAUSTED" })
+    assert.include(body.error.message, `(request id: ${id})`)
+    const [info, retry] = body.error.details
+    assert.deepStrictEqual<unknown>(info, {
       "@type": "type.googleapis.com/google.rpc.ErrorInfo",
       reason: "channel:rate_limited",
       domain: "effect-resilience",
       metadata: { request_id: id }
     })
-    assert.match(retry.retryDelay, /^(6\.9\d*|7)s$/)
+    assert.match(retry?.retryDelay ?? "", /^(6\.9\d*|7)s$/)
     assert.strictEqual(response.headers.get("retry-after"), "7")
   })
 
@@ -236,7 +260,7 @@ describe("over a Gemini channel", () => {
     const response = await post("/v1beta/models/m:generateContent")
     assert.strictEqual(response.status, 400)
     const body = (await response.json()) as Json
-    assert.strictEqual(body["error"].details[0].reason, "prompt_blocked")
+    assert.strictEqual(body.error.details[0]?.reason, "prompt_blocked")
     assert.lengthOf(asked, 1)
   })
 
@@ -248,7 +272,7 @@ describe("over a Gemini channel", () => {
     relay = await startRelay({ channels: [gemini("a", url, { priority: 2 }), gemini("b", url)] })
     const { data } = blocksOf(await (await post("/v1beta/models/m:streamGenerateContent?alt=sse")).text())
     assert.strictEqual(textIn(data), "Once upon a time there was a relay.")
-    assert.strictEqual(data.at(-1)?.["candidates"][0].finishReason, "STOP")
+    assert.strictEqual(data.at(-1)?.candidates[0]?.finishReason, "STOP")
     assert.deepStrictEqual(asked[1]?.body["contents"], [
       ...hello.contents,
       { role: "model", parts: [{ text: "Once upon a time " }] }
@@ -317,10 +341,10 @@ describe("over an OpenAI channel", () => {
       safetySettings: [{ category: "HARM_CATEGORY_HATE_SPEECH", threshold: "BLOCK_NONE" }]
     })
     const body = (await response.json()) as Json
-    assert.deepStrictEqual(body["candidates"], [
+    assert.deepStrictEqual<unknown>(body.candidates, [
       { content: { parts: [{ text: "Hello." }], role: "model" }, index: 0, finishReason: "STOP" }
     ])
-    assert.deepStrictEqual(body["usageMetadata"], { promptTokenCount: 9, candidatesTokenCount: 4, totalTokenCount: 13 })
+    assert.deepStrictEqual(body.usageMetadata, { promptTokenCount: 9, candidatesTokenCount: 4, totalTokenCount: 13 })
     assert.strictEqual(response.headers.get("x-dropped"), "safetySettings,generationConfig.topK")
     assert.deepInclude(asked[0]?.body, {
       messages: [
@@ -343,9 +367,9 @@ describe("over an OpenAI channel", () => {
     })
     assert.strictEqual(response.status, 400)
     const { error } = (await response.json()) as Json
-    assert.strictEqual(error.details[0].reason, "convert_request_failed")
+    assert.strictEqual(error.details[0]?.reason, "convert_request_failed")
     assert.deepStrictEqual(
-      error.details[1].fieldViolations.map(({ field }: Json) => field),
+      error.details[1]?.fieldViolations?.map(({ field }) => field),
       ["tools[0].googleSearch", "cachedContent", "unheardOf"]
     )
     for (const field of ["cachedContent", "unheardOf", "tools[0].googleSearch"]) assert.include(error.message, field)
@@ -371,12 +395,12 @@ describe("over an OpenAI channel", () => {
     })
     relay = await startRelay({ channels: [channelOf("a", `${url}/a/v1`)] })
     const { data } = blocksOf(await (await post("/v1beta/models/m:streamGenerateContent?alt=sse")).text())
-    const parts = data.flatMap(({ candidates }) => candidates[0].content?.parts ?? [])
+    const parts = data.flatMap(({ candidates }) => candidates[0]?.content?.parts ?? [])
     const [first, second] = parts.map(({ functionCall }) => functionCall)
     assert.deepStrictEqual(first, { id: "call_1", name: "weather", args: { city: "Oslo" } })
     assert.deepInclude(second, { name: "clock", args: {} })
-    assert.match(second.id, /^call_\w{24}$/)
-    assert.strictEqual(data.at(-1)?.["candidates"][0].finishReason, "STOP")
+    assert.match(second?.id ?? "", /^call_\w{24}$/)
+    assert.strictEqual(data.at(-1)?.candidates[0]?.finishReason, "STOP")
   })
 })
 
@@ -407,7 +431,7 @@ describe("tokens", () => {
     ] as const) {
       const response = await post(`/v1beta/models/m:generateContent${query}`, hello, headers)
       assert.strictEqual(response.status, 401)
-      assert.deepInclude(((await response.json()) as Json)["error"], { code: 401, status: "UNAUTHENTICATED" })
+      assert.deepInclude(((await response.json()) as Json).error, { code: 401, status: "UNAUTHENTICATED" })
     }
   })
 })
@@ -463,7 +487,7 @@ describe("the models", () => {
     assert.deepStrictEqual(await one.json(), model)
     const none = await fetch(`${relay.url}${where}/x${query === undefined ? "" : `?${query}`}`, { headers })
     assert.strictEqual(none.status, 404)
-    assert.strictEqual(((await none.json()) as Json)["error"].status, "NOT_FOUND")
+    assert.strictEqual(((await none.json()) as Json).error.status, "NOT_FOUND")
   })
 
   it("are told in OpenAI's and Anthropic's to who asks as those do", async () => {
@@ -499,7 +523,7 @@ describe("what is not there", () => {
     assert.strictEqual(response.status, status)
     const { error } = (await response.json()) as Json
     assert.deepInclude(error, { code: status, status: word })
-    assert.strictEqual(error.details[0].reason, reason)
+    assert.strictEqual(error.details[0]?.reason, reason)
     if (path.includes("mbed")) assert.match(error.message, /is not relayed/)
   })
 
@@ -507,7 +531,7 @@ describe("what is not there", () => {
     relay = await startRelay({ channels: [gemini("a", "http://127.0.0.1:1")] })
     const response = await fetch(`${relay.url}/v1/models/m`, { method: "DELETE" })
     assert.strictEqual(response.status, 405)
-    assert.strictEqual(((await response.json()) as Json)["error"].code, "method_not_allowed")
+    assert.strictEqual(((await response.json()) as Json).error.code, "method_not_allowed")
   })
 })
 

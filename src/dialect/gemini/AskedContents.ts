@@ -200,6 +200,25 @@ const signedCall = (call: ToolCall, { signed, text }: Reasoning): ToolCall | und
       }
     : undefined
 
+/**
+ * What another vendor has signed of its thoughts is told with the first call behind them, too: there it is taken for the
+ * thoughts', and is no signature of the call.
+ */
+const withSignedThoughts = (parts: ReadonlyArray<Part>): ReadonlyArray<Part> => {
+  const made = [...parts]
+  for (const [i, part] of made.entries()) {
+    const signed = part._tag === "ToolCall" ? part.signed : undefined
+    if (part._tag !== "ToolCall" || signed === undefined || signed.by === "gemini" || signed.by === "openai") continue
+    made[i] = { ...part, signed: undefined }
+    const of = made.findLastIndex((one, at) => at < i && one._tag === "Reasoning" && one.signed?.by === signed.by)
+    const thought = made[of]
+    if (thought?._tag === "Reasoning" && isUnsigned(thought)) {
+      made[of] = { ...thought, signed: { ...signed, sealed: false } }
+    }
+  }
+  return made
+}
+
 /** Parts, and what was found beside them. */
 export interface Texts {
   readonly parts: ReadonlyArray<Part>
@@ -243,7 +262,10 @@ export const turnsOf = (
     else turns.push({ role, parts: [...parts] })
   }
   return {
-    turns: turns.map(({ parts, role }) => ({ role, parts: role === "assistant" ? joined(parts) : parts })),
+    turns: turns.map(({ parts, role }) => ({
+      role,
+      parts: role === "assistant" ? withSignedThoughts(joined(parts)) : parts
+    })),
     hints: reading.hints,
     meanings: reading.meanings
   }

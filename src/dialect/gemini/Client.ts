@@ -219,13 +219,18 @@ class ContentEncoder implements AnswerEncoder {
 
   /** Writes the calls that are whole, in their order; at the end of what they are part of, all of them. */
   private writeCalls(out: Payloads, all: boolean): void {
-    while (this.growing.length > 0 && (all || this.growing[0]!.whole)) {
-      const { id, input, name, signature } = this.growing.shift()!
+    const first = this.growing.findIndex(({ whole }) => !whole)
+    for (const { id, input, name, signature } of this.growing.splice(
+      0,
+      all || first < 0 ? this.growing.length : first
+    )) {
       // What is no JSON object has no place in `args`.
       const read = input.trim() === "" ? {} : parseJson(input)
       const args = isObject(read) ? read : {}
       const functionCall = { id: id === "" ? this.callId() : id, name, args }
-      this.part(out, { functionCall, ...(signature === "" ? {} : { thoughtSignature: signature }) }, {}, args)
+      // `ai` forgets what signs a thought that is over, and keeps what stands with a call.
+      const thoughtSignature = signature === "" ? this.written.pending : signature
+      this.part(out, { functionCall, ...(thoughtSignature === "" ? {} : { thoughtSignature }) }, {}, args)
     }
   }
 

@@ -10,7 +10,10 @@ const signatureIn = (part: unknown): string => (isObject(part) ? textIn(part, "t
 
 const isMarked = (part: unknown): boolean => isForeign(signatureIn(part))
 
-const unsigned = ({ thoughtSignature: _, thought_signature: _same, ...rest }: JsonObject): JsonObject => rest
+const unsigned = (part: JsonObject): JsonObject => {
+  const { thoughtSignature: _, thought_signature: _same, ...rest } = part
+  return rest
+}
 
 // Thoughts of another vendor's are refused by Gemini; calls and texts of its are told without its word.
 const believable = (part: unknown): ReadonlyArray<unknown> => {

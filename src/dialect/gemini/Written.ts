@@ -16,6 +16,8 @@ export interface Written {
   calls: number
   /** The last part that was written, as far as the next one depends on it. */
   last: Last
+  /** What another vendor has signed of its thoughts, until it was told with a call, too. */
+  pending: string
 }
 
 /** The last part. */
@@ -29,14 +31,28 @@ export type Last =
 export const other: Last = { _tag: "Other" }
 
 /** Nothing is written. */
-export const nothingWritten = (): Written => ({ begun: false, model: "", refused: false, calls: 0, last: other })
+export const nothingWritten = (): Written => ({
+  begun: false,
+  model: "",
+  refused: false,
+  calls: 0,
+  last: other,
+  pending: ""
+})
+
+/** Whether a signature is of thoughts: who speaks as OpenAI does may sign its calls, too, and those are told with them. */
+const isOfThoughts = (signature: string): boolean =>
+  signature.startsWith("er1.") && !signature.startsWith("er1.openai.")
 
 /** Takes note of a part that is written. */
 export const note = (written: Written, part: JsonObject): void => {
   const { functionCall: call, text, thought, thoughtSignature: signature } = part
-  if (isObject(call)) written.last = { _tag: "Call", nth: written.calls++ }
-  else if (text === "" && typeof signature === "string") {
+  if (isObject(call)) {
+    written.last = { _tag: "Call", nth: written.calls++ }
+    written.pending = ""
+  } else if (text === "" && typeof signature === "string") {
     written.last = { _tag: "Signature", thought: thought === true, signature }
+    if (thought === true && isOfThoughts(signature)) written.pending = signature
   } else if (text !== "") written.last = other
 }
 

@@ -123,11 +123,40 @@ export const event = (parts: ReadonlyArray<object>, more: object = {}): object =
   candidates: [{ content: { role: "model", parts }, index: 0, ...more }]
 })
 
+/** A part, as a client reads it. */
+export interface ToldPart {
+  readonly text?: string
+  readonly thought?: boolean
+  readonly thoughtSignature?: string
+  readonly functionCall?: { readonly id: string; readonly name: string; readonly args: object }
+  readonly functionResponse?: { readonly id: string; readonly name: string }
+  readonly inlineData?: object
+}
+
+/** A content, as it is read. */
+export interface ToldContent {
+  readonly role: string
+  readonly parts: ReadonlyArray<ToldPart>
+}
+
+/** An event, or an answer, as a client reads it. */
+export interface Told {
+  readonly candidates: ReadonlyArray<{
+    readonly content: ToldContent
+    readonly finishReason?: string
+    readonly index: number
+  }>
+  readonly usageMetadata: object
+  readonly modelVersion: string
+  readonly responseId: string
+  readonly error: { readonly code: number }
+}
+
 /** What became of an answer. */
 export interface Played {
   readonly payloads: ReadonlyArray<Payload>
   /** Their data, read. */
-  readonly data: ReadonlyArray<any>
+  readonly data: ReadonlyArray<Told>
   /** As they are written, with ids. */
   readonly text: string
   readonly verdict: Verdict["_tag"]
@@ -158,7 +187,7 @@ export const playEvents = (
   if (error !== undefined) machine.fail(error, undefined)
   return {
     payloads,
-    data: payloads.map(({ data }) => (data.startsWith("{") ? (JSON.parse(data) as unknown) : data)),
+    data: payloads.flatMap(({ data }) => (data.startsWith("{") ? [JSON.parse(data) as Told] : [])),
     text: payloads.map((payload, seq) => client.frame(payload, `s.${seq}`)).join(""),
     verdict: verdict._tag,
     error
@@ -170,10 +199,10 @@ export const play = (text: string, client: ClientDialect = geminiClient, upstrea
   playEvents(decoded(text, upstream), client)
 
 /** What the view of whole answers makes of frames. */
-export const wholeOf = (text: string, client: ClientDialect = geminiClient): any => {
+export const wholeOf = (text: string, client: ClientDialect = geminiClient): Told => {
   const view = client.views.whole.make()
   view.push(text)
-  return JSON.parse(view.end()) as unknown
+  return JSON.parse(view.end()) as Told
 }
 
 /** What an OpenAI client is told. */
