@@ -1,12 +1,21 @@
 /**
- * `npm run bench -- NAME...` runs benchmarks by name; without a name it runs them all. Each is a module that exports
- * `run`, and is loaded only when it runs.
+ * `npm run bench -- NAME...` runs benchmarks by name; without a name it runs all but the long ones. Each is a module that
+ * exports `run`, and is loaded only when it runs.
  */
 
-const benches: { readonly [name: string]: () => Promise<{ readonly run: () => Promise<void> }> } = {
-  journal: () => import("./journal.ts"),
-  relay: () => import("./relay.ts"),
-  policy: () => import("./policy.ts")
+interface Bench {
+  readonly load: () => Promise<{ readonly run: () => Promise<void> }>
+  /** Only when it is asked for. */
+  readonly isLong?: true
+}
+
+const benches: { readonly [name: string]: Bench } = {
+  journal: { load: () => import("./journal.ts") },
+  relay: { load: () => import("./relay.ts") },
+  policy: { load: () => import("./policy.ts") },
+  start: { load: () => import("./start.ts") },
+  soak: { load: () => import("./soak.ts"), isLong: true },
+  open: { load: () => import("./open.ts"), isLong: true }
 }
 
 const asked = process.argv.slice(2)
@@ -16,8 +25,8 @@ if (unknown.length > 0) {
   console.error(`no benchmark is called ${unknown.join(", ")}; there are ${Object.keys(benches).join(", ")}`)
   process.exitCode = 2
 } else {
-  for (const [name, load] of Object.entries(benches)) {
-    if (asked.length > 0 && !asked.includes(name)) continue
+  for (const [name, { isLong, load }] of Object.entries(benches)) {
+    if (asked.length > 0 ? !asked.includes(name) : isLong) continue
     console.log(`\n${name}`)
     const { run } = await load()
     await run()

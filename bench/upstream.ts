@@ -44,4 +44,6 @@ const server = createServer((request, response) => {
     response.on("close", () => clearInterval(timer))
   })
 })
+// A proxy that asks again on a connection that is being closed has no way to know whether it was heard: none is closed.
+server.keepAliveTimeout = 0
 server.listen(Number(process.argv[2]), "127.0.0.1", () => console.log("ready"))

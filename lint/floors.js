@@ -9,6 +9,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 /** The floor of each folder of `src`. A folder that is not here is refused. */
 export const floors = {
   errors: 0,
+  memory: 0,
   policy: 1,
   sse: 1,
   store: 1,

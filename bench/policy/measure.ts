@@ -35,10 +35,19 @@ const rounds = 3
 const quantile = (values: ReadonlyArray<number>, q: number): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * q)] ?? Number.NaN
 
-const sample = async (calls: Calls, count: number, milliseconds: number): Promise<ReadonlyArray<number>> => {
-  // What ran before left the run loop compiled for itself: 40 ms are enough to have it compiled for this.
-  const warm = performance.now() + 40
-  while (performance.now() < warm) await calls(count)
+/** What ran before left the run loop compiled for itself: so many milliseconds are enough to have it compiled for another. */
+const warmUp = 40
+/** After a collection, which takes compiled code with it. With 40 ms the first subject of a group seemed to take up to twice as long. */
+const warmUpAnew = 250
+
+const sample = async (
+  calls: Calls,
+  count: number,
+  milliseconds: number,
+  warm = warmUp
+): Promise<ReadonlyArray<number>> => {
+  const until = performance.now() + warm
+  while (performance.now() < until) await calls(count)
   const { samples } = await measure(() => calls(count), {
     gc: false,
     min_cpu_time: milliseconds * 1e6,
@@ -67,13 +76,15 @@ export const measureAll = async (groups: ReadonlyArray<Group>, after: () => Prom
   for (let round = 0; round <= rounds; round++) {
     for (const { subjects } of groups) {
       collect()
+      let warm = warmUpAnew
       for (const subject of subjects) {
         let byWay = found.get(subject)
         if (byWay === undefined) found.set(subject, (byWay = new Map()))
         for (const way of ways) {
           const calls = subject[way]
           if (calls === undefined) continue
-          const samples = await sample(calls, subject.calls ?? 1000, round === 0 ? 1 : 60)
+          const samples = await sample(calls, subject.calls ?? 1000, round === 0 ? 1 : 60, warm)
+          warm = warmUp
           const times = byWay.get(way) ?? []
           if (round > 0) times.push(samples)
           byWay.set(way, times)

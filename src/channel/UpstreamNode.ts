@@ -1,88 +1,73 @@
 /**
- * Calls to upstreams over `node:http` and `node:https`: kept-alive sockets, no redirects, and callbacks straight from the
- * socket. A connection that broke is told as `do_request_failed`, with where it broke; never with whom, nor with what key.
+ * Calls to upstreams over HTTP/1.1 by undici: kept-alive sockets, no redirects, and callbacks straight from the socket. A
+ * connection that broke is told as `do_request_failed`, with where it broke; never with whom, nor with what key.
+ *
+ * undici, and not `node:http`: its agent and the objects of a request cost some 60 µs of CPU more for each call.
  */
-import * as Http from "node:http"
-import * as Https from "node:https"
 import { Effect, Layer } from "effect"
-import type { Readable, Transform } from "node:stream"
-import { DoRequestFailed, stackless } from "../errors/index.ts"
+import type { Dispatcher } from "undici"
 import { codingsOf, decodersOf } from "../http/InflateNode.ts"
-import { closePool, makePool, type Options, type Pool, wayOf } from "./PoolNode.ts"
-import {
-  isOfProxy,
-  type Pending,
-  type Proxy,
-  ProxyFailed,
-  refusedByProxy,
-  type TunnelOptions,
-  unreached
-} from "./TunnelNode.ts"
+import { broken, isStale, type Phase, reasonOf, Unmade } from "./Broken.ts"
+import { type Carried, type Connection, loadClient } from "./ConnectionNode.ts"
+import { type Options, type Origin, Pool, type Target, type Waiter } from "./PoolNode.ts"
+import { isOfProxy, refusedByProxy, unreached } from "./TunnelNode.ts"
+import { Unpacking } from "./UnpackingNode.ts"
 import { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamSink } from "./Upstream.ts"
 
 export type { Options } from "./PoolNode.ts"
 
-/** Where a call stands: what its failure is said to have happened during. */
-type Phase = "connecting" | "waiting for the answer" | "reading the answer"
+type Headers = { readonly [name: string]: string | Array<string> | undefined }
 
-const reasons: { readonly [code: string]: string } = {
-  ECONNREFUSED: "the connection was refused",
-  ECONNRESET: "the connection was reset",
-  EPIPE: "the connection was closed",
-  ETIMEDOUT: "the connection timed out",
-  EHOSTUNREACH: "the host cannot be reached",
-  ENETUNREACH: "the network cannot be reached",
-  ENOTFOUND: "the host has no address",
-  EAI_AGAIN: "the host's address could not be looked up",
-  HPE_HEADER_OVERFLOW: "the answer's headers are too large",
-  ERR_INVALID_URL: "the address is not a URL",
-  ERR_INVALID_PROTOCOL: "the address has an unknown protocol",
-  ERR_INVALID_CHAR: "a header has characters that are not allowed",
-  ERR_INVALID_HTTP_TOKEN: "a header has a name that is not allowed"
-}
+/** What stands in every request, whatever it says itself: what is compressed comes late. */
+const always: ReadonlyArray<string> = ["accept-encoding", "identity"]
 
-const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | undefined)?.code
+const own = new Set(["accept-encoding", "content-length"])
 
-// Node's own messages name hosts, addresses and certificates: only the code of an error is told.
-const reasonOf = (error: unknown): string => {
-  const code = codeOf(error)
-  if (error instanceof ProxyFailed) {
-    return code === undefined ? error.message : `${error.message}: ${reasonOf({ code })}`
+/** What stands in a request that does not say otherwise. */
+const unlessSaid = [
+  ["accept", "text/event-stream, application/json"],
+  ["content-type", "application/json"]
+] as const
+
+/** The head of a request: each name once, in whatever case it was written. The last one counts. */
+const headOf = (headers: UpstreamRequest["headers"], more: ReadonlyArray<string>): Array<string> => {
+  // HOT: once for each request, of some six lines: a search through them costs less than a map.
+  const head = [...always, ...more]
+  const lowered: Array<string> = []
+  const first = head.length
+  for (const name in headers) {
+    const lower = name.toLowerCase()
+    if (own.has(lower)) continue
+    const at = lowered.indexOf(lower)
+    if (at >= 0) head[first + 2 * at + 1] = headers[name]!
+    else {
+      lowered.push(lower)
+      head.push(name, headers[name]!)
+    }
   }
-  if (typeof code !== "string") return "the connection broke"
-  const known = reasons[code]
-  if (known !== undefined) return `${known} (${code})`
-  if (code.startsWith("HPE_")) return `the answer is not HTTP (${code})`
-  if (/^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO|HOSTNAME_MISMATCH)/.test(code)) {
-    return `no secure connection could be made (${code})`
-  }
-  return `the connection broke (${code})`
-}
-
-const broken = (reason: string, phase: Phase): DoRequestFailed =>
-  stackless(() => new DoRequestFailed({ message: `${reason} while ${phase}` }))
-
-const isStale = (error: unknown): boolean => {
-  const code = codeOf(error)
-  return code === "ECONNRESET" || code === "EPIPE"
+  for (const [name, value] of unlessSaid) if (!lowered.includes(name)) head.push(name, value)
+  return head
 }
 
 /** One call: at most two requests, of which the second one is made when a kept socket turned out to be dead. */
-class Call implements UpstreamCall {
+class Call implements UpstreamCall, Carried, Waiter {
   private readonly pool: Pool
   private readonly request: UpstreamRequest
   private readonly sink: UpstreamSink
+  private target: Target | undefined
+  private connection: Connection | undefined
+  private controller: Dispatcher.DispatchController | undefined
+  private phase: Phase = "connecting"
   private ended = false
   private paused = false
-  private phase: Phase = "connecting"
-  /** The request is made of the proxy itself, for it to pass on. */
-  private passedOn = false
-  private readonly pending: Pending = { cancel: undefined }
-  private client: Http.ClientRequest | undefined
-  private answer: Http.IncomingMessage | undefined
-  /** What the answer is read from: itself, or what unpacks it. */
-  private body: Readable | undefined
-  private decoders: ReadonlyArray<Transform> = []
+  /** Whom `open` gives this to has it. Nobody is called back before. */
+  private returned = false
+  /** The compression of an answer of which nothing has come yet. */
+  private coded: ReturnType<typeof codingsOf>
+  private unpacking: Unpacking | undefined
+  /** What came while it was paused: undici stops only after the next piece, and not before the end of a connection. */
+  private held: Array<Uint8Array> | undefined
+  private complete = false
 
   constructor(pool: Pool, request: UpstreamRequest, sink: UpstreamSink) {
     this.pool = pool
@@ -90,183 +75,190 @@ class Call implements UpstreamCall {
     this.sink = sink
   }
 
-  start(fresh: boolean): void {
-    if (this.pool.closed) {
-      this.failLater("the connections are closed")
-      return
-    }
+  open(): this {
+    this.start(false)
+    this.returned = true
+    return this
+  }
+
+  private start(fresh: boolean): void {
+    this.phase = "connecting"
+    if (this.pool.closed) return this.close()
+    const target = this.targetOf()
+    if (target instanceof Error) return this.fail(target)
+    this.target = target
+    target.origin.take(this, fresh)
+  }
+
+  private targetOf(): Target | Error {
     try {
-      this.send(fresh)
+      return this.pool.targetOf(this.request.url, this.request.route)
     } catch (error) {
-      this.failLater(reasonOf(error))
+      return error instanceof Error ? error : new Unmade("ERR_OSSL_UNKNOWN")
     }
   }
 
-  readonly abort = (): void => {
+  get isWaiting(): boolean {
+    return !this.ended
+  }
+
+  begin(connection: Connection): void {
+    this.connection = connection
+    const { headers, path } = this.target!
+    connection.carry(this, {
+      method: "POST",
+      path,
+      headers: headOf(this.request.headers, headers),
+      body: this.request.body
+    })
+  }
+
+  abort(): void {
     // After its end a socket is another call's.
     if (this.ended) return
     this.ended = true
-    // What a destroyed request still has to say goes nowhere.
-    this.destroy()
+    this.drop()
   }
 
-  private destroy(): void {
-    this.client?.destroy()
-    // A socket that is still being made is not the request's yet.
-    this.pending.cancel?.()
-    for (const decoder of this.decoders) decoder.destroy()
-  }
-
-  readonly pause = (): void => {
+  pause(): void {
     this.paused = true
-    this.body?.pause()
+    if (this.unpacking === undefined) this.controller?.pause()
+    else this.unpacking.pause()
   }
 
-  readonly resume = (): void => {
+  resume(): void {
     this.paused = false
-    this.body?.resume()
+    // Whoever calls may stand inside of undici's parser, for another call; that cannot be entered twice.
+    queueMicrotask(() => this.flow())
   }
 
-  // Nobody is called back before `open` has returned.
-  private failLater(reason: string): void {
-    queueMicrotask(() => this.fail(reason))
-  }
-
-  // The error is made here and not by who calls: a socket's close comes after every answer, also after a whole one.
-  private fail(reason: string): void {
-    if (this.ended) return
-    const error = broken(reason, this.phase)
-    this.ended = true
-    this.destroy()
-    this.sink.onError(error)
-  }
-
-  private send(fresh: boolean): void {
-    const url = new URL(this.request.url)
-    const secure = url.protocol === "https:"
-    const way = wayOf(this.pool, this.request.route)
-    const agents = secure ? way.https : way.http
-    const proxy = secure ? undefined : way.proxy
-    this.passedOn = proxy !== undefined
-    const body = Buffer.from(this.request.body)
-    const options: TunnelOptions = {
-      method: "POST",
-      agent: fresh ? agents.fresh : agents.kept,
-      maxHeaderSize: this.pool.maxHeaderBytes,
-      // The agent's own time-out is for idle sockets; a socket in use has none here: the relay has its clocks.
-      timeout: 0,
-      pending: this.pending,
-      headers: {
-        accept: "text/event-stream, application/json",
-        "content-type": "application/json",
-        ...this.request.headers,
-        // What is compressed comes late; what comes so all the same is unpacked.
-        "accept-encoding": "identity",
-        "content-length": body.length,
-        ...(proxy === undefined ? undefined : headersPassedOn(url, proxy))
-      }
-    }
-    const client = secure
-      ? Https.request(url, options)
-      : proxy === undefined
-        ? Http.request(url, options)
-        : Http.request({ ...options, host: proxy.host, port: proxy.port, path: url.href })
-    this.client = client
-    this.listen(client, secure ? "secureConnect" : "connect")
-    client.end(body)
-  }
-
-  private listen(client: Http.ClientRequest, connected: "connect" | "secureConnect"): void {
-    let readBefore = 0
-    client.on("socket", (socket) => {
-      readBefore = socket.bytesRead
-      if (!socket.connecting) this.phase = "waiting for the answer"
-      else socket.once(connected, () => (this.phase = "waiting for the answer"))
-    })
-    client.on("error", (error) => {
-      if (this.ended || client !== this.client) return
-      const unanswered = this.answer === undefined && (client.socket?.bytesRead ?? readBefore) === readBefore
-      if (client.reusedSocket && unanswered && isStale(error)) {
-        this.phase = "connecting"
-        this.start(true)
-        return
-      }
-      const ofProxy = this.passedOn && this.phase === "connecting"
-      this.fail(reasonOf(ofProxy ? unreached(codeOf(error)) : error))
-    })
-    client.on("response", (answer) => this.read(answer))
-    // 101: nobody asked for another protocol.
-    client.on("upgrade", (answer, socket) => {
-      socket.destroy()
+  private flow(): void {
+    if (this.unpacking !== undefined) return void (this.paused || this.ended || this.unpacking.resume())
+    for (let chunk = this.held?.shift(); chunk !== undefined; chunk = this.held?.shift()) {
       if (this.ended) return
-      this.sink.onHead(answer.statusCode ?? 101, answer.headers)
-      this.end()
-    })
+      if (this.paused) return void this.held?.unshift(chunk)
+      this.sink.onData(chunk)
+    }
+    if (this.ended || this.paused) return
+    if (this.complete) this.end()
+    else this.controller?.resume()
   }
 
-  private read(answer: Http.IncomingMessage): void {
-    if (this.ended) return
-    this.answer = answer
-    if (this.passedOn && isOfProxy(answer.statusCode ?? 0, answer.headers)) {
-      return this.fail(reasonOf(refusedByProxy(answer.statusCode ?? 0)))
-    }
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    this.phase = "waiting for the answer"
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    if (this.ended || status < 200) return
+    if (this.target!.passedOn && isOfProxy(status, headers)) return this.fail(refusedByProxy(status))
     this.phase = "reading the answer"
-    answer.on("error", (error) => this.fail(reasonOf(error)))
-    answer.on("end", () => {
-      if (!answer.complete) this.fail("the answer was cut off")
-      // What unpacks it has its own end.
-      else if (this.decoders.length === 0) this.end()
-    })
-    answer.on("close", () => {
-      if (this.decoders.length === 0 || !answer.complete) this.fail("the answer was cut off")
-    })
-    this.sink.onHead(answer.statusCode ?? 0, answer.headers)
+    this.sink.onHead(status, headers)
     if (this.ended) return
-    const coded = codingsOf(answer.headers["content-encoding"])
-    if (coded === undefined) return this.flow(answer)
-    answer.once("data", (first: Uint8Array) => {
-      if (this.ended) return
-      answer.pause()
-      answer.unshift(first)
-      this.unpack(answer, decodersOf(coded, first))
-    })
+    const coding = headers["content-encoding"]
+    this.coded = codingsOf(typeof coding === "object" ? coding.join() : coding)
+    if (this.paused) controller.pause()
   }
 
-  /** Each unpacks for the next; what does not fit its label is a broken answer. */
-  private unpack(answer: Http.IncomingMessage, decoders: ReadonlyArray<Transform>): void {
-    this.decoders = decoders
-    let from: Readable = answer
-    for (const decoder of decoders) {
-      decoder.on("error", () => this.fail("the answer's compression is broken"))
-      from = from.pipe(decoder)
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    if (this.ended) return
+    if (this.coded !== undefined) this.unpack(this.coded, chunk)
+    if (this.unpacking !== undefined) {
+      if (!this.unpacking.write(chunk)) controller.pause()
+    } else if (this.paused) {
+      this.held ??= []
+      this.held.push(chunk)
+      controller.pause()
+    } else this.sink.onData(chunk)
+  }
+
+  private unpack(coded: NonNullable<ReturnType<typeof codingsOf>>, begin: Uint8Array): void {
+    this.coded = undefined
+    const [first, ...others] = decodersOf(coded, begin)
+    if (first === undefined) return
+    this.unpacking = new Unpacking(first, others, {
+      onData: (chunk) => {
+        if (!this.ended) this.sink.onData(chunk)
+      },
+      onEnd: () => this.end(),
+      onBroken: () => this.failFor("the answer's compression is broken"),
+      onRoom: () => {
+        if (!this.ended) this.controller?.resume()
+      }
+    })
+    if (this.paused) this.unpacking.pause()
+  }
+
+  onResponseEnd(): void {
+    if (this.ended) return
+    const connection = this.connection!
+    const { failure } = connection
+    if (failure !== undefined) return this.fail(failure)
+    this.controller = undefined
+    this.connection = undefined
+    this.origin.give(connection)
+    if (this.unpacking !== undefined) this.unpacking.end()
+    else if (this.paused) this.complete = true
+    else this.end()
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    if (this.ended) return
+    if (isSwitch(error)) {
+      this.sink.onHead(101, {})
+      if (!this.ended) this.end()
+      return
     }
-    if (from !== answer) from.on("end", () => this.end())
-    this.flow(from)
+    const connection = this.connection!
+    if (this.phase !== "reading the answer" && connection.diedUnasked && isStale(error)) {
+      connection.close()
+      return this.start(true)
+    }
+    const isOfProxy = this.target!.passedOn && this.phase === "connecting"
+    this.fail(isOfProxy ? unreached((error as NodeJS.ErrnoException).code) : error)
   }
 
-  private flow(body: Readable): void {
-    this.body = body
-    body.on("data", (chunk: Uint8Array) => {
-      if (!this.ended) this.sink.onData(chunk)
-    })
-    if (this.paused) body.pause()
-    else body.resume()
+  /** The layer is closed. */
+  close(): void {
+    this.failFor("the connections are closed")
+  }
+
+  private fail(error: unknown): void {
+    this.failFor(reasonOf(error))
+  }
+
+  private failFor(reason: string): void {
+    if (!this.returned) return queueMicrotask(() => this.failFor(reason))
+    if (this.ended) return
+    this.ended = true
+    const error = broken(reason, this.phase)
+    this.drop()
+    this.sink.onError(error)
   }
 
   private end(): void {
     if (this.ended) return
     this.ended = true
-    // It was answered before it had read the request: the socket would wait for that for ever.
-    if (this.client?.writableFinished === false) this.client.destroy()
+    this.drop()
     this.sink.onEnd()
+  }
+
+  private get origin(): Origin {
+    return this.target!.origin
+  }
+
+  /** What it held is let go; a connection that it still has is closed. */
+  private drop(): void {
+    this.connection?.close()
+    this.connection = undefined
+    this.controller = undefined
+    this.held = undefined
+    this.unpacking?.destroy()
   }
 }
 
-/** What a proxy must be told of a request that it passes on. */
-const headersPassedOn = (url: URL, { authorization }: Proxy): { readonly [name: string]: string } => ({
-  host: url.host,
-  ...(authorization === undefined ? undefined : { "proxy-authorization": authorization })
-})
+/** A 101: nobody asked for another protocol, so that undici takes it for a broken answer, and closes the connection. */
+const isSwitch = (error: Error): boolean => error.message === "bad upgrade"
 
 /**
  * Upstreams over HTTP and HTTPS. When the layer is closed its sockets are, and the calls that use them fail.
@@ -281,16 +273,10 @@ export const layerWith = (options: Options): Layer.Layer<Upstream> =>
     Upstream,
     Effect.map(
       Effect.acquireRelease(
-        Effect.sync(() => makePool(options)),
-        (pool) => Effect.sync(() => closePool(pool))
+        Effect.map(Effect.promise(loadClient), (client) => new Pool(options, client)),
+        (pool) => Effect.sync(() => pool.close())
       ),
-      (pool) => ({
-        open: (request, sink) => {
-          const call = new Call(pool, request, sink)
-          call.start(false)
-          return call
-        }
-      })
+      (pool) => ({ open: (request, sink) => new Call(pool, request, sink).open() })
     )
   )
 

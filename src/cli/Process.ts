@@ -5,6 +5,7 @@ import { Effect, Exit, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import process from "node:process"
 import { makeSecrets, redactText } from "../errors/index.ts"
+import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { type EventLevel, lineOf } from "../telemetry/index.ts"
 
 /** The version of this package. */
@@ -72,6 +73,8 @@ export const surviveHangup: Effect.Effect<void, never, Scope.Scope> = Effect.asV
 )
 
 const logLine = (level: EventLevel, event: string, fields: { readonly [name: string]: unknown }): void => {
+  // What happened before stands before.
+  EventLogNode.flush()
   process.stderr.write(`${lineOf({ timestamp: new Date().toISOString(), level, event, fields })}\n`)
 }
 

@@ -190,9 +190,16 @@ const redacted = "<redacted>"
 // A name of a field, and no key of an API: those are longer.
 const plainName = /^[A-Za-z_]{1,24}$/
 
+/** Whether a name is a field's, and no text that could hold anything. */
+export const isPlainName = (name: string): boolean => plainName.test(name)
+
 // In a text of one word there is room for a key by its shape, and for nothing else that is looked for. Ids are such.
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
+
+/** Whether a text is one word in which there is nothing to redact: `redactValue` gives it back, and JSON escapes none of it. */
+export const isPlainWord = (text: string, mask: (text: string) => string): boolean =>
+  oneWord.test(text) && !keyShape.test(text) && mask(text) === text
 
 /**
  * Short texts in which nothing was found, such as `gpt-4.1`.
@@ -215,6 +222,10 @@ const redactShort = (text: string): string => {
 }
 
 type Mask = (text: string) => string
+
+/** By its name first: in Node the mere mention of `Headers` loads all of `fetch`, 3 MB that a relay has no use for. */
+const isHeaders = (value: object): value is Headers =>
+  Object.prototype.toString.call(value) === "[object Headers]" && value instanceof Headers
 
 const maskMost = (text: string, mask: Mask, most: number): string => mask(excerpt(text, most * beforeMasking))
 
@@ -254,7 +265,7 @@ const redactAt = (
     if (name === "__proto__") Object.defineProperty(fields, name, { value: shown, enumerable: true })
     else fields[name] = shown
   }
-  if (value instanceof Map || value instanceof Headers) for (const [key, item] of value) put(String(key), item)
+  if (value instanceof Map || isHeaders(value)) for (const [key, item] of value) put(String(key), item)
   else for (const key of Object.keys(value)) put(key, (value as { readonly [key: string]: unknown })[key])
   if (!(value instanceof Error)) return fields
   // These are not enumerable in an error.

@@ -13,9 +13,10 @@ export const callersRequestId = (header: string | undefined): string | undefined
 
 /** A new id: `req_` and 24 letters and digits, of 24 draws from 0 up to 1. */
 export const makeRequestId = (draw: () => number): string => {
-  let id = "req_"
-  for (let at = 0; at < 24; at++) id += alphabet[Math.floor(draw() * alphabet.length)]
-  return id
+  // HOT: joined one by one they would be 24 texts, one in the other.
+  const codes: Array<number> = []
+  for (let at = 0; at < 24; at++) codes.push(alphabet.charCodeAt(Math.floor(draw() * alphabet.length)))
+  return `req_${String.fromCharCode(...codes)}`
 }
 
 /** The caller's id where it is one, else a new one, by the fiber's `Random`. */

@@ -34,8 +34,8 @@ export const learn = (hub: Hub, { endedAt, length, note }: Pick<StreamRecord, "e
   const more = before !== length || (ended && !hub.ended)
   hub.committed = length
   hub.ended ||= ended
-  if (before === undefined) for (const reader of Array.from(hub.readers)) reader.begin()
-  else if (more) for (const reader of Array.from(hub.readers)) reader.grown()
+  if (before === undefined) for (const reader of hub.readers.all()) reader.begin()
+  else if (more) for (const reader of hub.readers.all()) reader.grown()
 }
 
 /** What a reader of a stream is told that is not in the store, or no more. */

@@ -9,13 +9,22 @@
 /** How many pieces are done in a turn. A page that is read and written takes some 0.15 ms. */
 export const piecesATurn = 16
 
-/** Gives what takes pieces of work. A piece must not throw. */
+/**
+ * Gives what takes pieces of work. What a piece throws goes where all goes that is thrown in a turn, and those behind it are
+ * done all the same.
+ */
 export const makeFairTurns = (turn: (run: () => void) => void): ((piece: () => void) => void) => {
   let due: Array<() => void> = []
   let next = 0
   const work = (): void => {
     const end = Math.min(due.length, next + piecesATurn)
-    while (next < end) due[next++]!()
+    try {
+      while (next < end) due[next++]!()
+    } finally {
+      rest()
+    }
+  }
+  const rest = (): void => {
     if (next < due.length) {
       // What is done is let go of now and then, and not piece by piece.
       if (next > 1024) {

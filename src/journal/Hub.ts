@@ -8,6 +8,7 @@ import type { Frames } from "./Frames.ts"
 import type { Gathered } from "./GroupCommit.ts"
 import type { StreamRecord } from "./JournalStore.ts"
 import type { JournalFault, Lease } from "./Lease.ts"
+import { Slots, type Slotted } from "./Slots.ts"
 
 /** The writer of a hub. */
 export interface HubWriter {
@@ -27,7 +28,7 @@ export interface HubWriter {
 }
 
 /** A reader of a hub. */
-export interface HubReader {
+export interface HubReader extends Slotted {
   /** The commit of frames after seq `before`, the last of them `last`. */
   readonly deliver: (frames: string, before: number, last: number, terminal: boolean) => void
   readonly fault: (fault: JournalFault) => void
@@ -47,7 +48,7 @@ export interface Hub {
   /** The newest note that is committed; `undefined` while the store was not asked. */
   note: string | undefined
   writer: HubWriter | undefined
-  readonly readers: Set<HubReader>
+  readonly readers: Slots<HubReader>
   /**
    * The page that was read last, while there are readers that are not caught up: they come one after the other, and a long
    * frame is in memory once for all who have not taken it yet.
@@ -81,7 +82,7 @@ export const makeHub = (id: StreamId, committed: number | undefined): Hub => ({
   ended: false,
   note: undefined,
   writer: undefined,
-  readers: new Set(),
+  readers: new Slots(),
   page: undefined,
   gathered: undefined,
   underWay: undefined,
@@ -91,6 +92,17 @@ export const makeHub = (id: StreamId, committed: number | undefined): Hub => ({
   full: false,
   sight: undefined
 })
+
+/**
+ * Nobody writes or reads it any more, and it is in no map. It is emptied all the same: a map's old tables may hold it for
+ * long (`Slots.ts`).
+ */
+export const emptyHub = (hub: Hub): void => {
+  hub.note = undefined
+  hub.page = undefined
+  hub.spare = undefined
+  hub.sight = undefined
+}
 
 /**
  * Calls a listener from outside. Whatever it throws is its own fault and must not reach the writers and readers that

@@ -11,10 +11,10 @@ import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { LeaseLost, type QueryDataError, stackless, StreamExpired, UpdateDataError } from "../errors/index.ts"
 import { isStreamId, makeStreamId, type StreamId } from "./Cursor.ts"
 import { learn, makeElsewhere, notThere } from "./Elsewhere.ts"
-import { makeFollower, pageFrames } from "./Follower.ts"
+import { Follower } from "./Follower.ts"
 import { splitFrames } from "./Frames.ts"
 import { type Gathered, makeGroupCommit } from "./GroupCommit.ts"
-import { type Hub, makeHub } from "./Hub.ts"
+import { emptyHub, type Hub, makeHub } from "./Hub.ts"
 import {
   type Beginning,
   type ClaimReply,
@@ -23,6 +23,7 @@ import {
   JournalStore,
   type NewRecord,
   type Outcome,
+  pageFrames,
   replied,
   type StreamRecord
 } from "./JournalStore.ts"
@@ -66,6 +67,11 @@ export interface JournalOptions {
    * retention is over. A stream without an end is never forgotten. Default: 256 MiB.
    */
   readonly maxBytes?: number | undefined
+  /**
+   * How long a new stream may wait for its first frame before it is stored without one; at most twice as long. Until it is
+   * stored it dies with its process. Default: it is stored in the next turn.
+   */
+  readonly rests?: Duration.Input | undefined
   /** Runs something in the next turn: when a commit is made and when a page is read. Default: `setImmediate`. */
   readonly turn?: ((run: () => void) => void) | undefined
 }
@@ -74,7 +80,10 @@ export interface JournalOptions {
 export class Journal extends Context.Service<
   Journal,
   {
-    /** Begins a stream. Its id is fresh: 128 random bits. It is stored with its first commit, and found at once. */
+    /**
+     * Begins a stream. Its id is fresh: 128 random bits. It is found at once, and stored with its first commit: in the next
+     * turn, or with its first frame (`rests`).
+     */
     readonly create: (stream: NewStream) => Lease
     /**
      * Begins a stream under an idempotency key of its owner, or finds the one that has the key: of any number of
@@ -151,6 +160,8 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const now = (): number => clock.currentTimeMillisUnsafe()
   const turn = options.turn ?? ((run: () => void) => void setImmediate(run))
+  const rests = millis(options.rests ?? 0)
+  const later = rests === 0 ? undefined : (run: () => void): void => void setTimeout(run, rests).unref()
   const inTurn = makeFairTurns(turn)
   const retention = millis(options.retention)
   const tombstone = millis(options.tombstone ?? "24 hours")
@@ -174,6 +185,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     if (hub.writer !== undefined || hub.readers.size > 0 || hubs.get(hub.id) !== hub) return
     elsewhere.leave(hub)
     hubs.delete(hub.id)
+    emptyHub(hub)
   }
 
   // Copies: a listener may begin anew, and what it begins is not at fault.
@@ -182,7 +194,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     group.drop(hub)
     hub.writer = undefined
     writer?.fault(fault)
-    for (const reader of Array.from(hub.readers)) reader.fault(fault)
+    for (const reader of hub.readers.all()) reader.fault(fault)
     release(hub)
   }
 
@@ -215,7 +227,8 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
         const count = frames?.lengths.length ?? 0
         const terminal = end !== undefined
         if (count > 0 || terminal) {
-          for (const reader of hub.readers) reader.deliver(frames?.text ?? "", last - count, last, terminal)
+          // Whoever is told twice has moved on.
+          hub.readers.each((reader) => reader.deliver(frames?.text ?? "", last - count, last, terminal))
         }
         if (fate.cancel !== undefined) hub.writer?.cancelled(fate.cancel)
         hub.size += frames?.text.length ?? 0
@@ -240,7 +253,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     if (others !== undefined && others !== hub) faultHub(others, notThere(hub.id))
   }
 
-  const group = makeGroupCommit({ commit: store.commit, pressure, turn, onFates, onFault: faultAll })
+  const group = makeGroupCommit({ commit: store.commit, pressure, turn, later, onFates, onFault: faultAll })
 
   const letGo = (hub: Hub): void => faultHub(hub, leaseLost(hub.id, "was let go"))
 
@@ -326,7 +339,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       if (hub.readers.size === 0) hub.writer?.readersChanged(0)
       release(hub)
     }
-    const follower = makeFollower({ hub, after, sink, store, turn: inTurn, onClosed, report })
+    const follower = new Follower({ hub, after, sink, store, turn: inTurn, onClosed, report })
     const fault = closed
     if (fault !== undefined) turn(() => follower.fault(fault))
     else if (!known || (hub.sight !== undefined && after >= (hub.committed ?? 0))) {
@@ -403,7 +416,11 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     claim,
     live: (id) => hubs.get(id as StreamId)?.writer?.lease,
     orphans: (limit) => replied((done) => store.orphans(limit, done)),
-    unended: (limit) => replied((done) => store.live(limit, done)),
+    unended: (limit) =>
+      Effect.andThen(
+        Effect.callback<void>((resume) => group.whenNoneRests(() => resume(Effect.void))),
+        replied<ReadonlyArray<StreamRecord>, QueryDataError>((done) => store.live(limit, done))
+      ),
     cancel,
     outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),
     durable: store.durable,

@@ -96,6 +96,9 @@ export interface Sweep {
  */
 export const pageRoom = 65_536
 
+/** How many frames a page holds at most. */
+export const pageFrames = 256
+
 /** The primitive operations. */
 export class JournalStore extends Context.Service<
   JournalStore,

@@ -15,6 +15,7 @@ import type {
   StreamRecord,
   Sweep
 } from "./JournalStore.ts"
+import { Shelf } from "./KeptFrames.ts"
 import { MemoryStream, type MemoryWriter } from "./MemoryStream.ts"
 import { type PartWriters, refusalOf, writeShare } from "./Share.ts"
 
@@ -36,6 +37,7 @@ export class MemoryPlace {
   private readonly bound = new Line<MemoryStream>()
   /** How many bytes the frames of those have. */
   private size = 0
+  private readonly shelf = new Shelf()
   private readonly watchers = new Map<StreamId, Set<{ readonly by: MemoryWriter; readonly wake: () => void }>>()
 
   begin(by: MemoryWriter, record: NewRecord, { bodyHash, freeBefore, key }: IdempotencyKey): Beginning {
@@ -66,7 +68,7 @@ export class MemoryPlace {
       },
       end: (stream, { at, freesKey, outcome }) => {
         if (freesKey) this.freeKey(stream)
-        stream.finish({ at, outcome })
+        stream.finish({ at, outcome }, this.shelf)
         this.size += stream.size
         this.ends.push(stream)
       }

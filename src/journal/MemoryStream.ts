@@ -1,14 +1,11 @@
 /**
- * A stream as the store in memory holds it: the texts that were committed, and a number for each frame. A stream that
- * has ended costs about its bytes, and some 400 more; where a text has a character beyond Latin-1 the engine takes two
- * bytes for each.
- *
- * (Bytes outside the collector's heap instead of texts cost 0.1 µs an event, and slabs that streams share are held by
- * the longest of them.)
+ * A stream as the store in memory holds it: while it has no end, the texts that were committed, which its readers are given
+ * too; then its bytes in one piece (`KeptFrames.ts`), and what is known of it.
  */
 import type { StreamId } from "./Cursor.ts"
 import { FramePage } from "./Frames.ts"
 import { type Frames, type NewRecord, pageRoom } from "./JournalStore.ts"
+import { type KeptFrames, mostKept, type Shelf } from "./KeptFrames.ts"
 
 /** A process that shares the place. */
 export interface MemoryWriter {
@@ -52,6 +49,8 @@ export class MemoryStream {
   private runs: Array<number | ReadonlyArray<number>> = []
   /** How many frames there are before every 256th text: where a page begins is found without going through all of them. */
   private marks: Array<number> = []
+  /** All of its frames, once it has ended. */
+  private kept: KeptFrames | undefined
 
   constructor(record: NewRecord, writer: MemoryWriter) {
     this.id = record.id
@@ -78,23 +77,40 @@ export class MemoryStream {
     this.length += lengths.length
   }
 
-  finish(end: MemoryEnd): void {
+  finish(end: MemoryEnd, shelf: Shelf): void {
     this.end = end
     this.request = ""
     this.cancel = undefined
+    if (this.size > mostKept) return
+    this.kept = shelf.keep(
+      this.texts.map((text, n) => ({ text, lengths: this.lengthsAt(n) })),
+      this.size
+    )
+    this.dropTexts()
+  }
+
+  private dropTexts(): void {
+    this.texts = none
+    this.runs = none
+    this.marks = none
+  }
+
+  private lengthsAt(n: number): ReadonlyArray<number> {
+    const run = this.runs[n]!
+    return typeof run === "number" ? [run] : run
   }
 
   /** Forgets what it was, but not that it was. */
   forget(): void {
-    this.texts = none
-    this.runs = none
-    this.marks = none
+    this.dropTexts()
+    this.kept = undefined
     this.note = ""
     this.size = 0
     this.forgotten = true
   }
 
   page(after: number, limit: number): Frames | undefined {
+    if (this.kept !== undefined) return this.kept.page(after + 1, limit, pageRoom)
     const page = new FramePage(limit, pageRoom)
     let low = 0
     for (let high = this.marks.length; high - low > 1; ) {
@@ -107,8 +123,8 @@ export class MemoryStream {
       const run = this.runs[n]!
       const count = typeof run === "number" ? 1 : run.length
       if (first + count > after + 1) {
-        const lengths = typeof run === "number" ? [run] : run
-        if (!page.add({ text: this.texts[n]!, lengths }, Math.max(0, after + 1 - first))) break
+        const frames = { text: this.texts[n]!, lengths: this.lengthsAt(n) }
+        if (!page.add(frames, Math.max(0, after + 1 - first))) break
       }
       first += count
     }

@@ -4,7 +4,8 @@
  */
 import type { DatabaseSync } from "node:sqlite"
 import type { StreamId } from "./Cursor.ts"
-import type { End, NewRecord, Share } from "./JournalStore.ts"
+import { cutFrames } from "./Frames.ts"
+import { type End, type NewRecord, pageFrames, pageRoom, type Share } from "./JournalStore.ts"
 import { type PartWriters, writeShare } from "./Share.ts"
 
 /** A stream without an end, and where its frames are. */
@@ -130,11 +131,14 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
       stream.begins = record
       return stream
     },
-    frames: (stream, { lengths, text }) => {
-      const last = stream.length + lengths.length - 1
-      const position = ++top.position
-      insertPiece.run(position, stream.key, last, lengths.length === 1 ? null : lengths.join(), text)
-      addPiece(stream, position, last, Buffer.byteLength(text))
+    frames: (stream, frames) => {
+      // Nearly always one row.
+      for (const { lengths, text } of cutFrames(frames, pageFrames, pageRoom)) {
+        const last = stream.length + lengths.length - 1
+        const position = ++top.position
+        insertPiece.run(position, stream.key, last, lengths.length === 1 ? null : lengths.join(), text)
+        addPiece(stream, position, last, Buffer.byteLength(text))
+      }
     },
     note: (stream, note) => {
       stream.note = note
@@ -156,6 +160,10 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
     }
     all().delete(stream.id)
     const rows = `[${stream.pieces.join()}]`
+    // An old table of the map may hold it for long.
+    stream.end = undefined
+    stream.pieces.length = 0
+    stream.lasts.length = 0
     const position = Number(insertEnded.run(key, end.at, length, bytes, rows, end.outcome).lastInsertRowid)
     if (begins !== undefined) return insert(stream, { ...begins, note: note ?? begins.note }, null, null, position)
     setEnded.run(note ?? null, position, key)

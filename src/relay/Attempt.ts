@@ -9,6 +9,8 @@ import {
   type AnswerRequest,
   classify as classifyAnswer,
   type Encoded,
+  type EventDecoder,
+  type Framing,
   headerOf,
   type HttpAnswer,
   isContent,
@@ -17,6 +19,7 @@ import {
 } from "../dialect/index.ts"
 import {
   BadResponse,
+  type DoRequestFailed,
   InternalError,
   maskError,
   ReadResponseBodyFailed,
@@ -29,7 +32,16 @@ import { answered, type ClockState, content, hold, release } from "../stream/ind
 import { bodyKind } from "./BodyKind.ts"
 import type { Machine, Verdict } from "./Machine.ts"
 import { withoutQuotations } from "./Quotation.ts"
-import { type AttemptLimits, type Progress, startProgress, type Watchdog } from "./Watchdog.ts"
+import {
+  type AttemptLimits,
+  type Bite,
+  type Progress,
+  startProgress,
+  type Watch,
+  type Watchdog,
+  type Watched
+} from "./Watchdog.ts"
+import type { Lingering } from "./Lingering.ts"
 
 /** How an attempt ended. */
 export interface AttemptEnd {
@@ -88,87 +100,12 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
   Effect.flatMap(services, ({ mask, upstream }) =>
     Effect.clockWith((clock) =>
       Effect.callback<AttemptEnd>((resume) => {
-        const { dialect, limits, machine, target, watchdog } = options
-        const progress = startProgress(MonotonicClock.wholeMillis(clock), limits)
-        options.onClocks(progress.clocks)
-        let ended: AttemptEnd | undefined
-        let call: UpstreamCall | undefined
-        const finish = (made: AttemptEnd): void => {
-          if (ended !== undefined) return
-          const end: AttemptEnd = { ...withoutSecrets(made, mask, options.encoded), upstreamRequestId: requestId() }
-          ended = end
-          watch.stop()
-          // A call may end before `open` has returned it.
-          if (call !== undefined) letGo(call, end)
-          resume(Effect.succeed(end))
-        }
-        const { classify, requestId, sink } = makeSink(options, progress, clock, mask, finish, () => watch.sooner())
-        const watch = watchdog.watch({
-          progress,
-          limits,
-          finishing: () => machine.phase._tag === "Finishing",
-          onBite: (bite) => {
-            if (bite._tag === "Failed") return finish(classify())
-            // A silence after the finish is known loses nothing of the answer.
-            const verdict = machine.loss(bite.error)
-            finish({
-              verdict: verdict._tag === "Going" ? { _tag: "Complete" } : verdict,
-              byStatus: false,
-              status: progress.status
-            })
-            // It has had its time to end by itself.
-            call?.abort()
-          }
-        })
-        const opened = upstream.open(
-          {
-            url: dialect.endpoint({
-              baseUrl: target.channel.baseUrl,
-              model: target.model,
-              stream: target.channel.stream,
-              request: options.request
-            }),
-            route: target.channel,
-            headers: {
-              ...dialect.headers(target.key === undefined ? undefined : Redacted.value(target.key), options.request),
-              "content-type": "application/json",
-              accept: target.channel.stream ? "text/event-stream" : "application/json",
-              ...target.channel.headers
-            },
-            body: options.encoded.body
-          },
-          sink
-        )
-        call = opened
-        options.onPressure((full) => {
-          if (ended !== undefined) return
-          const now = MonotonicClock.wholeMillis(clock)
-          // What is not read because nobody can keep it is no silence of the upstream's.
-          if (full) {
-            hold(progress.clocks, now)
-            opened.pause()
-          } else {
-            release(progress.clocks, now)
-            opened.resume()
-          }
-        })
-        if (ended !== undefined) letGo(opened, ended)
-        return Effect.sync(() => {
-          watch.stop()
-          opened.abort()
-        })
+        const under = new UnderWay(options, clock, mask, (end) => resume(Effect.succeed(end)))
+        under.begin(upstream)
+        return Effect.sync(() => under.interrupt())
       })
     )
   )
-
-/** How long a call that has said all of its answer may take to end by itself, in milliseconds: its socket is kept then. */
-const endingGrace = 1000
-
-/** Nothing more is wanted of a call: one that failed is closed at once, one that is complete may end by itself. */
-const letGo = (call: UpstreamCall, end: AttemptEnd): void => {
-  if (end.verdict._tag !== "Complete") return call.abort()
-  setTimeout(() => call.abort(), endingGrace).unref()
-}
 
 /** What goes on from here is told to clients, logs and the store: here the errors of upstreams begin. */
 const withoutSecrets = (end: AttemptEnd, mask: (text: string) => string, { body }: Encoded): AttemptEnd => {
@@ -179,165 +116,336 @@ const withoutSecrets = (end: AttemptEnd, mask: (text: string) => string, { body 
   return { ...end, verdict: { _tag: "Broken", error }, said }
 }
 
-const makeSink = (
-  options: AttemptOptions,
-  progress: Progress,
-  clock: Clock.Clock,
-  mask: (text: string) => string,
-  finish: (end: AttemptEnd) => void,
-  sooner: () => void
-): {
-  readonly sink: UpstreamSink
-  readonly classify: () => AttemptEnd
-  readonly requestId: () => string | undefined
-} => {
-  const { dialect, encoded, machine, target } = options
-  let mode: "unknown" | "stream" | "whole" | "error" = "unknown"
-  let answer: HttpAnswer = { status: 0, headers: {}, body: "", now: 0 }
-  let size = 0
-  let labelled = false
-  let done = false
-  let finishing = false
-  const chunks: Array<Uint8Array> = []
+const noHeaders: HttpAnswer["headers"] = {}
 
-  const settle = (verdict: Verdict): void => {
-    if (verdict._tag === "Going" || done) return
-    done = true
-    finish({ verdict, byStatus: false, status: progress.status })
+/**
+ * An attempt under way: what its call says comes in here. It is one object and no bundle of closures, and lets go of
+ * everything when it ends: its socket may live for longer, and would keep all of the answer.
+ */
+class UnderWay implements UpstreamSink, Watched {
+  readonly progress: Progress
+  readonly limits: AttemptLimits
+  private readonly clock: Clock.Clock
+  private readonly mask: (text: string) => string
+  /** What it needs, until it has ended. */
+  private life:
+    | {
+        readonly options: AttemptOptions
+        readonly resume: (end: AttemptEnd) => void
+        readonly decoder: EventDecoder
+        readonly frames: ReturnType<Framing["make"]>
+      }
+    | undefined
+  private call: UpstreamCall | undefined
+  private watch: Watch | undefined
+  private lingering: Lingering | undefined
+  private ended: AttemptEnd | undefined
+  private mode: "unknown" | "stream" | "whole" | "error" = "unknown"
+  /** Nothing that comes is looked at any more. */
+  private done = false
+  private finishingTold = false
+  private headers: HttpAnswer["headers"] = noHeaders
+  private size = 0
+  private labelled = false
+  private chunks: Array<Uint8Array> = []
+
+  constructor(
+    options: AttemptOptions,
+    clock: Clock.Clock,
+    mask: (text: string) => string,
+    resume: (end: AttemptEnd) => void
+  ) {
+    const { dialect, encoded, limits } = options
+    this.clock = clock
+    this.mask = mask
+    this.limits = limits
+    this.progress = startProgress(MonotonicClock.wholeMillis(clock), limits)
+    this.life = {
+      options,
+      resume,
+      decoder: dialect.decoder(encoded),
+      frames: dialect.framing.make({
+        maxEventBytes: maxWholeBody,
+        onFrame: (name, data) => this.frame(name, data)
+      })
+    }
   }
-  const noteFinishing = (): void => {
-    if (finishing === (machine.phase._tag === "Finishing")) return
+
+  begin(upstream: Upstream["Service"]): void {
+    const { life } = this
+    if (life === undefined) return
+    const { options } = life
+    const { dialect, request, target } = options
+    const { channel, key, model } = target
+    options.onClocks(this.progress.clocks)
+    this.watch = options.watchdog.watch(this)
+    const call = upstream.open(
+      {
+        url: dialect.endpoint({ baseUrl: channel.baseUrl, model, stream: channel.stream, request }),
+        route: channel,
+        headers: {
+          ...dialect.headers(key === undefined ? undefined : Redacted.value(key), request),
+          "content-type": "application/json",
+          accept: channel.stream ? "text/event-stream" : "application/json",
+          ...channel.headers
+        },
+        body: options.encoded.body
+      },
+      this
+    )
+    this.call = call
+    // A call may end before `open` has returned it.
+    if (this.ended !== undefined) return this.letGo(options.watchdog, this.ended)
+    options.onPressure((full) => this.press(full))
+  }
+
+  /** Nobody wants its end. */
+  interrupt(): void {
+    this.done = true
+    this.life = undefined
+    this.watch?.stop()
+    this.call?.abort()
+  }
+
+  onHead(status: number, headers: HttpAnswer["headers"]): void {
+    const { life } = this
+    if (this.done || life === undefined) return
+    try {
+      const { options } = life
+      answered(this.progress.clocks)
+      const mapped = options.target.channel.statusMapping[status] ?? status
+      this.progress.status = mapped
+      this.headers = headers
+      this.labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
+      if (mapped >= 200 && mapped <= 299) return options.onAnswered()
+      this.mode = "error"
+      this.progress.failedAt = MonotonicClock.wholeMillis(this.clock)
+      this.watch?.sooner()
+    } catch (cause) {
+      this.bug(cause)
+    }
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.done) return
+    try {
+      this.read(chunk)
+    } catch (cause) {
+      this.bug(cause)
+    }
+  }
+
+  onEnd(): void {
+    this.over()
+    const { life } = this
+    if (this.done || life === undefined) return
+    try {
+      const { mode } = this
+      if (mode === "error") this.failed()
+      // Nothing has come of a stream: it is cut, or empty.
+      else if (mode === "whole" || (mode === "unknown" && (this.size > 0 || !this.labelled))) this.readWhole(life)
+      else {
+        const { machine } = life.options
+        life.frames.end()
+        const halted = life.decoder.halt()
+        if (halted !== undefined) this.settle(machine.step(halted))
+        this.settle(machine.eof())
+        this.noteFinishing()
+      }
+    } catch (cause) {
+      this.bug(cause)
+    }
+  }
+
+  onError(error: DoRequestFailed | ReadResponseBodyFailed): void {
+    this.over()
+    const { life } = this
+    if (this.done || life === undefined) return
+    try {
+      if (this.mode === "error") this.failed()
+      else this.settle(life.options.machine.loss(error))
+    } catch (cause) {
+      this.bug(cause)
+    }
+  }
+
+  /** Whether the finish is known. */
+  finishing(): boolean {
+    return this.life?.options.machine.phase._tag === "Finishing"
+  }
+
+  /** A clock has run out. */
+  onBite(bite: Bite): void {
+    const { life } = this
+    if (life === undefined) return
+    if (bite._tag === "Failed") return this.finish(this.classify())
+    // A silence after the finish is known loses nothing of the answer.
+    const verdict = life.options.machine.loss(bite.error)
+    this.finish({
+      verdict: verdict._tag === "Going" ? { _tag: "Complete" } : verdict,
+      byStatus: false,
+      status: this.progress.status
+    })
+    // It has had its time to end by itself.
+    this.call?.abort()
+  }
+
+  private press(full: boolean): void {
+    if (this.ended !== undefined) return
+    const now = MonotonicClock.wholeMillis(this.clock)
+    // What is not read because nobody can keep it is no silence of the upstream's.
+    if (full) {
+      hold(this.progress.clocks, now)
+      this.call?.pause()
+    } else {
+      release(this.progress.clocks, now)
+      this.call?.resume()
+    }
+  }
+
+  private finish(made: AttemptEnd): void {
+    const { life } = this
+    if (this.ended !== undefined || life === undefined) return
+    const { options, resume } = life
+    const end: AttemptEnd = {
+      ...withoutSecrets(made, this.mask, options.encoded),
+      upstreamRequestId: this.requestId()
+    }
+    this.done = true
+    this.ended = end
+    this.life = undefined
+    this.headers = noHeaders
+    this.chunks = []
+    this.watch?.stop()
+    if (this.call !== undefined) this.letGo(options.watchdog, end)
+    resume(end)
+  }
+
+  /** Nothing more is wanted of a call: one that failed is closed at once, one that is complete may end by itself. */
+  private letGo(watchdog: Watchdog, end: AttemptEnd): void {
+    const { call } = this
+    if (call === undefined) return
+    if (end.verdict._tag !== "Complete") return call.abort()
+    this.lingering = watchdog.linger(call)
+  }
+
+  /** The call has ended by itself. */
+  private over(): void {
+    this.call = undefined
+    this.lingering?.over()
+  }
+
+  private settle(verdict: Verdict): void {
+    if (verdict._tag === "Going" || this.done) return
+    this.done = true
+    this.noteFinishing()
+    this.finish({ verdict, byStatus: false, status: this.progress.status })
+  }
+
+  private noteFinishing(): void {
+    const { life } = this
+    if (life === undefined || this.finishingTold === this.finishing()) return
     // Content may follow what was taken for the end: then whoever takes the answer up must not think it whole.
-    finishing = !finishing
-    options.onFinishing()
-    if (!done) sooner()
+    this.finishingTold = !this.finishingTold
+    life.options.onFinishing()
+    if (!this.done) this.watch?.sooner()
   }
+
   // A bug in a step must end the attempt, not the process: the socket's callback has nobody above it.
-  const guarded =
-    <A extends ReadonlyArray<unknown>>(step: (...args: A) => void) =>
-    (...args: A): void => {
-      if (done) return
-      try {
-        step(...args)
-      } catch (cause) {
-        done = true
-        finish(broken(new InternalError({ message: `the relay failed on an upstream event: ${String(cause)}` })))
-      }
-    }
+  private bug(cause: unknown): void {
+    this.done = true
+    this.finish(broken(new InternalError({ message: `the relay failed on an upstream event: ${String(cause)}` })))
+  }
 
-  const decoder = dialect.decoder(encoded)
-  const frames = dialect.framing.make({
-    maxEventBytes: maxWholeBody,
-    onFrame: (name, data) => {
-      if (done) return
-      let event = decoder.step(name, data)
-      if (event._tag === "Fault") {
-        const clean = mask(data)
-        if (clean !== data) event = decoder.step(name, clean)
-      }
-      if (event._tag === "Delta" && (event.finish !== undefined || isContent(event))) {
-        content(progress.clocks, MonotonicClock.wholeMillis(clock))
-      }
-      settle(machine.step(event, data.length))
+  private frame(name: string, data: string): void {
+    const { life } = this
+    if (this.done || life === undefined) return
+    const { decoder, options } = life
+    let event = decoder.step(name, data)
+    if (event._tag === "Fault") {
+      const clean = this.mask(data)
+      if (clean !== data) event = decoder.step(name, clean)
     }
-  })
+    if (event._tag === "Delta" && (event.finish !== undefined || isContent(event))) this.content()
+    this.settle(options.machine.step(event, data.length))
+  }
 
-  const whole = (): HttpAnswer => ({
-    ...answer,
-    body: Buffer.concat(chunks).toString("utf8"),
-    now: clock.currentTimeMillisUnsafe()
-  })
+  private content(): void {
+    content(this.progress.clocks, MonotonicClock.wholeMillis(this.clock))
+  }
+
+  private read(chunk: Uint8Array): void {
+    if (this.mode === "stream") return this.feed(chunk)
+    this.size += chunk.length
+    if (this.mode === "unknown") {
+      this.chunks.push(chunk)
+      this.mode = bodyKind(Buffer.concat(this.chunks).toString("utf8", 0, sniffed), this.labelled)
+      if (this.mode === "unknown" && this.size >= sniffed) this.mode = "whole"
+      if (this.mode === "whole") this.content()
+      if (this.mode === "stream") for (const held of this.chunks.splice(0)) this.feed(held)
+      return
+    }
+    if (this.mode === "error") {
+      if (this.size <= maxErrorBody) this.chunks.push(chunk)
+      else this.failed()
+    } else if (this.size <= maxWholeBody) {
+      this.chunks.push(chunk)
+      this.content()
+    } else this.lose(stackless(() => new ReadResponseBodyFailed({ message: "the upstream's answer is too large" })))
+  }
+
+  private feed(chunk: Uint8Array): void {
+    const { life } = this
+    if (this.done || life === undefined) return
+    const overflow = life.frames.feed(chunk)
+    this.noteFinishing()
+    if (overflow === undefined) return
+    this.lose(stackless(() => new BadResponse({ message: `an event of more than ${overflow.maxEventBytes} bytes` })))
+  }
+
+  private lose(error: ResilienceError): void {
+    if (this.life !== undefined) this.settle(this.life.options.machine.loss(error))
+  }
+
+  private whole(): HttpAnswer {
+    return {
+      status: this.progress.status ?? 0,
+      headers: this.headers,
+      body: Buffer.concat(this.chunks).toString("utf8"),
+      now: this.clock.currentTimeMillisUnsafe()
+    }
+  }
+
   // A secret goes before the words are cut: what is left of it could not be known any more. What is no error is the
   // answer, and passes as it came.
-  const masked = (answer: HttpAnswer): HttpAnswer => ({ ...answer, body: mask(answer.body) })
-  const classify = (): AttemptEnd => {
-    const classified = classifyAnswer(masked(whole()))
-    return broken(classified.error, classified.byStatus, progress.status)
+  private masked(answer: HttpAnswer): HttpAnswer {
+    return { ...answer, body: this.mask(answer.body) }
   }
-  const failed = (): void => {
-    done = true
-    finish(classify())
+
+  private classify(): AttemptEnd {
+    const classified = classifyAnswer(this.masked(this.whole()))
+    return broken(classified.error, classified.byStatus, this.progress.status)
   }
-  const readWhole = (): void => {
-    const read = whole()
+
+  private failed(): void {
+    this.done = true
+    this.finish(this.classify())
+  }
+
+  private readWhole({ options }: NonNullable<UnderWay["life"]>): void {
+    const { dialect, encoded, machine } = options
+    const read = this.whole()
     const events = dialect.decodeWhole(read, encoded)
     const fails = events.some(({ _tag }) => _tag === "Fault")
-    for (const event of fails ? dialect.decodeWhole(masked(read), encoded) : events) {
-      if (!done) settle(machine.step(event))
+    for (const event of fails ? dialect.decodeWhole(this.masked(read), encoded) : events) {
+      if (!this.done) this.settle(machine.step(event))
     }
-    settle(machine.eof())
-    noteFinishing()
+    if (!this.done) this.settle(machine.eof())
+    this.noteFinishing()
   }
 
-  const feed = (chunk: Uint8Array): void => {
-    if (done) return
-    const overflow = frames.feed(chunk)
-    noteFinishing()
-    if (overflow === undefined) return
-    settle(
-      machine.loss(
-        stackless(() => new BadResponse({ message: `an event of more than ${overflow.maxEventBytes} bytes` }))
-      )
-    )
+  private requestId(): string | undefined {
+    const id = upstreamRequestId(this.headers)
+    return id === undefined ? undefined : this.mask(id)
   }
-
-  const sink: UpstreamSink = {
-    onHead: guarded((status, headers) => {
-      answered(progress.clocks)
-      const mapped = target.channel.statusMapping[status] ?? status
-      progress.status = mapped
-      answer = { status: mapped, headers, body: "", now: clock.currentTimeMillisUnsafe() }
-      const success = mapped >= 200 && mapped <= 299
-      labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
-      if (success) options.onAnswered()
-      else {
-        mode = "error"
-        progress.failedAt = MonotonicClock.wholeMillis(clock)
-        sooner()
-      }
-    }),
-    onData: guarded((chunk) => {
-      if (mode === "stream") return feed(chunk)
-      size += chunk.length
-      if (mode === "unknown") {
-        chunks.push(chunk)
-        mode = bodyKind(Buffer.concat(chunks).toString("utf8", 0, sniffed), labelled)
-        if (mode === "unknown" && size >= sniffed) mode = "whole"
-        if (mode === "whole") content(progress.clocks, MonotonicClock.wholeMillis(clock))
-        if (mode === "stream") for (const held of chunks.splice(0)) feed(held)
-        return
-      }
-      if (mode === "error") {
-        if (size <= maxErrorBody) chunks.push(chunk)
-        else failed()
-      } else if (size <= maxWholeBody) {
-        chunks.push(chunk)
-        content(progress.clocks, MonotonicClock.wholeMillis(clock))
-      } else
-        settle(
-          machine.loss(stackless(() => new ReadResponseBodyFailed({ message: "the upstream's answer is too large" })))
-        )
-    }),
-    onEnd: guarded(() => {
-      if (mode === "error") failed()
-      // Nothing has come of a stream: it is cut, or empty.
-      else if (mode === "whole" || (mode === "unknown" && (size > 0 || !labelled))) readWhole()
-      else {
-        frames.end()
-        const halted = decoder.halt()
-        if (halted !== undefined) settle(machine.step(halted))
-        settle(machine.eof())
-        noteFinishing()
-      }
-    }),
-    onError: guarded((error) => {
-      if (mode === "error") failed()
-      else settle(machine.loss(error))
-    })
-  }
-  const requestId = (): string | undefined => {
-    const id = upstreamRequestId(answer.headers)
-    return id === undefined ? undefined : mask(id)
-  }
-  return { sink, classify, requestId }
 }

@@ -53,42 +53,46 @@ class Attempts {
   }
 
   run(): Effect.Effect<void, never, Upstream> {
-    return Effect.gen({ self: this }, function* (this: Attempts) {
-      const { answer, context } = this
-      answer.settings.budget.request(context.now())
-      while (!answer.ended) {
-        if (this.remaining() <= 0) return answer.fail(this.deadline())
-        // With nobody reading, what runs may end, and nothing is begun.
-        if (answer.left && answer.attempts > 0) {
-          return void this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? new ClientGone({}), context.now()))
-        }
-        const picked = yield* this.pick()
-        if (picked === undefined) continue
-        // It may have waited in line, for all of its time, or until nobody was there any more.
-        if (answer.ended || this.remaining() <= 0 || (answer.left && answer.attempts > 0)) {
-          picked.release(ignored)
-          continue
-        }
-        const begun = this.prepare(picked)
-        if (begun.mode !== undefined) {
-          // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
-          yield* Effect.ignore(answer.lease.committed).pipe(
-            Effect.onInterrupt(() => Effect.sync(() => picked.release(ignored)))
-          )
-          if (answer.ended) return picked.release(ignored)
-        }
-        const after = hedgeAfter(answer, begun)
-        const left =
-          after === undefined
-            ? { picked, attempt: begun, end: yield* this.ask(picked, begun, begun.machine) }
-            : yield* hedged(answer, context, this.loop(), after, { picked, attempt: begun })
-        yield* this.conclude(left.picked, left.attempt, left.end)
-      }
-    })
+    return Attempts.loop(this)
   }
 
+  // One function for all: a generator function that is made for each call has a hidden class of its own, which lives, with
+  // all that the function sees, until the old generation is collected.
+  private static readonly loop = Effect.fnUntraced(function* (self: Attempts) {
+    const { answer, context } = self
+    answer.settings.budget.request(context.now())
+    while (!answer.ended) {
+      if (self.remaining() <= 0) return answer.fail(self.deadline())
+      // With nobody reading, what runs may end, and nothing is begun.
+      if (answer.left && answer.attempts > 0) {
+        return void self.take(Pursuit.giveUp(answer.pursuit, self.final() ?? new ClientGone({}), context.now()))
+      }
+      const picked = yield* self.pick()
+      if (picked === undefined) continue
+      // It may have waited in line, for all of its time, or until nobody was there any more.
+      if (answer.ended || self.remaining() <= 0 || (answer.left && answer.attempts > 0)) {
+        picked.release(ignored)
+        continue
+      }
+      const begun = self.prepare(picked)
+      if (begun.mode !== undefined) {
+        // Its count is committed before the upstream is called: a restart cannot forget that it was asked.
+        yield* Effect.ignore(answer.lease.committed).pipe(
+          Effect.onInterrupt(() => Effect.sync(() => picked.release(ignored)))
+        )
+        if (answer.ended) return picked.release(ignored)
+      }
+      const after = hedgeAfter(answer, begun)
+      const left =
+        after === undefined
+          ? { picked, attempt: begun, end: yield* self.ask(picked, begun, begun.machine) }
+          : yield* hedged(answer, context, self.sides(), after, { picked, attempt: begun })
+      yield* self.conclude(left.picked, left.attempt, left.end)
+    }
+  })
+
   /** What two attempts side by side have of it. */
-  private loop(): Loop {
+  private sides(): Loop {
     return {
       ask: (picked: Picked, begun: UnderWay, machine: Fed) => this.ask(picked, begun, machine),
       wanted: () => this.wants.now(Pursuit.anybody),
@@ -123,64 +127,68 @@ class Attempts {
 
   /** The next target; `undefined` when there is none yet, or the answer has ended for want of one. */
   private pick() {
-    return Effect.gen({ self: this }, function* (this: Attempts) {
-      const { answer, context, step } = this
-      const { pursuit } = answer
-      const { selection } = context
-      const wanted = this.wants.now(step)
-      const fresh = pursuit.broke !== undefined || pursuit.previous === undefined
-      if (!fresh && step.only === undefined && pursuit.failed.length > 0) {
-        const next = yield* Effect.option(selection.peek(wanted))
-        if (next._tag === "Some" && pursuit.failed.includes(next.value.channel.id)) {
-          return yield* this.pickAgain(next.value.channel.id)
-        }
-      }
-      const choice = yield* Effect.result(selection.pick(this.wants.inTime(wanted)))
-      this.step = Pursuit.anybody
-      if (choice._tag === "Failure") {
-        if (this.remaining() <= 0) return undefined
-        if (step.only === undefined) {
-          this.take(Pursuit.giveUp(pursuit, this.final() ?? choice.failure, context.now()))
-        } else answer.pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
-        return undefined
-      }
-      const picked = choice.success
-      const { id } = picked.target.channel
-      // It was waited for, and is asked again: that is a retry.
-      if (!fresh && step.only === undefined && pursuit.failed.includes(id) && !this.spend()) {
-        picked.release(ignored)
-        this.take(Pursuit.giveUp(pursuit, this.final()!, context.now()))
-        return undefined
-      }
-      if (!fresh && !step.announced) this.announce(id, 0)
-      return picked
-    })
+    return Attempts.picking(this)
   }
+
+  private static readonly picking = Effect.fnUntraced(function* (self: Attempts) {
+    const { answer, context, step } = self
+    const { pursuit } = answer
+    const { selection } = context
+    const wanted = self.wants.now(step)
+    const fresh = pursuit.broke !== undefined || pursuit.previous === undefined
+    if (!fresh && step.only === undefined && pursuit.failed.length > 0) {
+      const next = yield* Effect.option(selection.peek(wanted))
+      if (next._tag === "Some" && pursuit.failed.includes(next.value.channel.id)) {
+        return yield* self.pickAgain(next.value.channel.id)
+      }
+    }
+    const choice = yield* Effect.result(selection.pick(self.wants.inTime(wanted)))
+    self.step = Pursuit.anybody
+    if (choice._tag === "Failure") {
+      if (self.remaining() <= 0) return undefined
+      if (step.only === undefined) {
+        self.take(Pursuit.giveUp(pursuit, self.final() ?? choice.failure, context.now()))
+      } else answer.pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
+      return undefined
+    }
+    const picked = choice.success
+    const { id } = picked.target.channel
+    // It was waited for, and is asked again: that is a retry.
+    if (!fresh && step.only === undefined && pursuit.failed.includes(id) && !self.spend()) {
+      picked.release(ignored)
+      self.take(Pursuit.giveUp(pursuit, self.final()!, context.now()))
+      return undefined
+    }
+    if (!fresh && !step.announced) self.announce(id, 0)
+    return picked
+  })
 
   /** Everything has been tried: what failed otherwise is asked again, after a wait, if the budget allows. */
   private pickAgain(channel: string) {
-    return Effect.gen({ self: this }, function* (this: Attempts) {
-      const { answer, context } = this
-      this.step = Pursuit.anybody
-      const decided = Pursuit.again(answer.pursuit, channel, yield* this.facts())
-      if (decided._tag === "GiveUp") {
-        this.take(decided)
-        return undefined
-      }
-      this.announce(channel, decided.delayMillis)
-      yield* this.sleep(decided.delayMillis)
-      const { selection } = context
-      const again = yield* selection.pick(this.wants.inTime(this.wants.now({ only: channel, otherKey: false }))).pipe(
-        // Somebody else's failure has sent it to rest meanwhile.
-        Effect.catch(() => selection.pick(this.wants.inTime(this.wants.now(Pursuit.anybody)))),
-        Effect.result
-      )
-      if (again._tag === "Success") return again.success
-      if (this.remaining() <= 0) return undefined
-      this.take(Pursuit.giveUp(answer.pursuit, this.final() ?? again.failure, context.now()))
-      return undefined
-    })
+    return Attempts.pickingAgain(this, channel)
   }
+
+  private static readonly pickingAgain = Effect.fnUntraced(function* (self: Attempts, channel: string) {
+    const { answer, context } = self
+    self.step = Pursuit.anybody
+    const decided = Pursuit.again(answer.pursuit, channel, yield* self.facts())
+    if (decided._tag === "GiveUp") {
+      self.take(decided)
+      return undefined
+    }
+    self.announce(channel, decided.delayMillis)
+    yield* self.sleep(decided.delayMillis)
+    const { selection } = context
+    const again = yield* selection.pick(self.wants.inTime(self.wants.now({ only: channel, otherKey: false }))).pipe(
+      // Somebody else's failure has sent it to rest meanwhile.
+      Effect.catch(() => selection.pick(self.wants.inTime(self.wants.now(Pursuit.anybody)))),
+      Effect.result
+    )
+    if (again._tag === "Success") return again.success
+    if (self.remaining() <= 0) return undefined
+    self.take(Pursuit.giveUp(answer.pursuit, self.final() ?? again.failure, context.now()))
+    return undefined
+  })
 
   /** Tells the machine what comes: an attempt is begun. */
   private prepare(picked: Picked): UnderWay {
@@ -345,31 +353,38 @@ class Attempts {
 
   /** Draws what is due from how an attempt ended. */
   private conclude(picked: Picked, begun: UnderWay, end: AttemptEnd) {
-    return Effect.gen({ self: this }, function* (this: Attempts) {
-      const { answer } = this
-      const { target } = picked
-      const failed = this.settle(picked, begun, end)
-      if (end.verdict._tag === "Complete") return answer.complete()
-      if (failed === undefined) return
-      const [pursuit, step] = Pursuit.next(answer.pursuit, failed, {
-        ...(yield* this.facts()),
-        usable: () => this.wants.isUsable(target),
-        fresh: () => this.wants.fresh(target),
-        otherwise:
-          failed.refusal?._tag === "Field" ||
-          continuationModes(answer.start.request, target, this.learned.modes(target)).length > 0
-      })
-      answer.pursuit = pursuit
-      if (this.take(step)) return
-      // What was tried is known to whoever takes the answer up.
-      answer.note(answer.machine.committed ? "streaming" : "started")
-      const { delayMillis, only } = this.step
-      if (only === undefined || delayMillis <= 0) return
-      this.announce(only, delayMillis)
-      this.step = { ...this.step, announced: true }
-      yield* this.sleep(delayMillis)
-    })
+    return Attempts.concluding(this, picked, begun, end)
   }
+
+  private static readonly concluding = Effect.fnUntraced(function* (
+    self: Attempts,
+    picked: Picked,
+    begun: UnderWay,
+    end: AttemptEnd
+  ) {
+    const { answer } = self
+    const { target } = picked
+    const failed = self.settle(picked, begun, end)
+    if (end.verdict._tag === "Complete") return answer.complete()
+    if (failed === undefined) return
+    const [pursuit, step] = Pursuit.next(answer.pursuit, failed, {
+      ...(yield* self.facts()),
+      usable: () => self.wants.isUsable(target),
+      fresh: () => self.wants.fresh(target),
+      otherwise:
+        failed.refusal?._tag === "Field" ||
+        continuationModes(answer.start.request, target, self.learned.modes(target)).length > 0
+    })
+    answer.pursuit = pursuit
+    if (self.take(step)) return
+    // What was tried is known to whoever takes the answer up.
+    answer.note(answer.machine.committed ? "streaming" : "started")
+    const { delayMillis, only } = self.step
+    if (only === undefined || delayMillis <= 0) return
+    self.announce(only, delayMillis)
+    self.step = { ...self.step, announced: true }
+    yield* self.sleep(delayMillis)
+  })
 
   private facts(): Effect.Effect<Omit<Pursuit.Facts, "fresh" | "otherwise" | "usable">> {
     const { answer, context } = this
@@ -400,11 +415,13 @@ class Attempts {
 
   /** Sleeps, and not too little: a timer is early by what its turn of the event loop had taken before it was set. */
   private sleep(millis: number) {
-    return Effect.gen({ self: this }, function* (this: Attempts) {
-      const until = this.context.now() + millis
-      for (let left = millis; left > 0; left = until - this.context.now()) yield* Effect.sleep(Math.ceil(left))
-    })
+    return Attempts.sleeping(this, millis)
   }
+
+  private static readonly sleeping = Effect.fnUntraced(function* (self: Attempts, millis: number) {
+    const until = self.context.now() + millis
+    for (let left = millis; left > 0; left = until - self.context.now()) yield* Effect.sleep(Math.ceil(left))
+  })
 
   private announce(to: string, delayMillis: number): void {
     const { previous } = this.answer.pursuit

@@ -143,12 +143,8 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       answerDuration.observe(durationMillis / 1000, { channel, model, outcome })
       // Nobody has read the question of an answer that nobody began.
       if (error !== undefined && usage.outputTokens === 0) return
-      for (const [direction, count] of [
-        ["input", usage.inputTokens],
-        ["output", usage.outputTokens]
-      ] as const) {
-        tokens.add(count, { channel, model, token, direction })
-      }
+      tokens.add(usage.inputTokens, { channel, model, token, direction: "input" })
+      tokens.add(usage.outputTokens, { channel, model, token, direction: "output" })
     },
     StreamAbandoned: ({ answer }) => {
       active.add(-1)

@@ -9,7 +9,7 @@ import { type Finish, finishReasons, parseJson, type Usage, upstreamDialectNames
 import { blames, codes, type ResilienceError } from "../errors/index.ts"
 import * as Codec from "../errors/Codec.ts"
 import { type Pursuit, untried } from "./Pursuit.ts"
-import type { TrailEntry } from "./Trail.ts"
+import type { AttemptShown, TrailEntry } from "./Trail.ts"
 import type { UsagePart } from "./UsageSum.ts"
 
 /** How an answer stands. */
@@ -195,31 +195,61 @@ export const decodeNote = (text: string): Note | undefined => {
       pursuit === undefined
         ? untried
         : { outgrown: undefined, first: undefined, previous: undefined, broke: undefined, ...pursuit },
-    trail: trail.map((entry) => ({ mode: undefined, status: undefined, blame: undefined, code: undefined, ...entry })),
+    trail: trail.map(inFull),
     costs: costs.map(({ quarters, usage }) => ({ quarters, usage: usage as Usage | undefined }))
   }
 }
 
 /** What the head of an answer says of it. */
-export interface NoteHead extends Pick<Note, "error" | "trail"> {
+export interface NoteHead extends Pick<Note, "error"> {
+  readonly trail: ReadonlyArray<AttemptShown>
   readonly open: Pick<OpenAttempt, "channel"> | undefined
   readonly shown: Pick<NonNullable<Note["shown"]>, "dropped"> | undefined
 }
 
 /**
- * What a head says, by a note; `undefined` as `decodeNote`. Nearly every answer has one attempt, under way and well, and
- * nothing left out: that is seen without the schema, which takes a request 10 µs and more.
+ * What a head says, by a note; `undefined` as `decodeNote`. Of nearly every answer each attempt went well, or goes well so
+ * far, and nothing was left out: that is seen without the schema, which takes a request 10 µs and more.
  */
 export const headOfNote = (text: string): NoteHead | undefined => {
   const note = fieldsOf(parseJson(text))
   if (note?.["version"] !== 1) return undefined
   const { error, open, shown, trail } = note
-  const first = error === undefined && Array.isArray(trail) && trail.length === 0
   const dropped = fieldsOf(shown)?.["dropped"]
   const channel = fieldsOf(open)?.["channel"]
-  return first && Array.isArray(dropped) && dropped.length === 0 && typeof channel === "string"
-    ? { error: undefined, open: { channel }, shown: { dropped: [] }, trail: [] }
-    : decodeNote(text)
+  const well =
+    error === undefined &&
+    Array.isArray(dropped) &&
+    dropped.length === 0 &&
+    Array.isArray(trail) &&
+    trail.every(wentWell) &&
+    (open === undefined || typeof channel === "string")
+  if (!well) return decodeNote(text)
+  return {
+    error: undefined,
+    open: typeof channel === "string" ? { channel } : undefined,
+    shown: { dropped: [] },
+    trail: trail.map(inFull)
+  }
+}
+
+/** What is `undefined` is not in the text. */
+const inFull = <E extends object>(entry: E) => ({
+  mode: undefined,
+  status: undefined,
+  blame: undefined,
+  code: undefined,
+  ...entry
+})
+
+const wentWell = (entry: unknown): entry is AttemptShown => {
+  const { attempt, blame, channel, status } = fieldsOf(entry) ?? {}
+  return (
+    typeof attempt === "number" &&
+    typeof channel === "string" &&
+    blame === undefined &&
+    (status === undefined || typeof status === "number")
+  )
 }
 
 const fieldsOf = (value: unknown): { readonly [field: string]: unknown } | undefined =>

@@ -2,7 +2,7 @@
  * The relay: begins answers, takes up those whose process is gone, owns their fibers, and ends them. A request starts an
  * answer and then only reads it from the journal, like anybody else who knows its id.
  */
-import { Clock, Context, Effect, type Fiber, FiberMap, Layer, Stream } from "effect"
+import { Clock, Context, Effect, type Fiber, Layer, Stream } from "effect"
 import { Selection, Upstream } from "../channel/index.ts"
 import type { AnswerRequest } from "../dialect/index.ts"
 import {
@@ -18,6 +18,7 @@ import {
 } from "../errors/index.ts"
 import { makeRequestId } from "../http/index.ts"
 import { Journal, type JournalFault, type Position, type StreamRecord } from "../journal/index.ts"
+import { HeldMap, makeFibers } from "../memory/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
 import type { Settings } from "../settings/index.ts"
 import { type AdoptFault, makeAdoption } from "./Adoption.ts"
@@ -36,6 +37,15 @@ import { makeWatchdog } from "./Watchdog.ts"
 export type { AdoptFault } from "./Adoption.ts"
 
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
+
+/** An answer under way. */
+interface Under {
+  readonly answer: Answer
+  /** What runs its attempts. */
+  attempts: Fiber.Fiber<void> | undefined
+  /** What waits for its grace, while nobody reads it. */
+  grace: Fiber.Fiber<void> | undefined
+}
 
 const cancelled = (fault: StreamFaultData): ResilienceError =>
   stackless(() => new StreamCancelled({ fault, message: fault.message }))
@@ -100,11 +110,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const events = yield* RelayEvents
   const upstream = yield* Upstream
   const clock = yield* Clock.Clock
-  const fibers = yield* FiberMap.make<string, unknown, AdoptFault>()
-  const fork = yield* FiberMap.runtime(fibers)<Upstream>()
-  const answers = new Map<string, Answer>()
-  /** What waits for the grace of answers that nobody reads. */
-  const graces = new Map<string, Fiber.Fiber<unknown, AdoptFault>>()
+  const fibers = yield* makeFibers()
+  const answers = new HeldMap<string, Under>()
   /** Who waits for the end of an answer. */
   const onOver = new Map<string, ReadonlyArray<() => void>>()
   const scope = yield* Effect.scope
@@ -123,9 +130,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   }
 
   const forget = (id: string): void => {
+    answers.get(id)?.grace?.interruptUnsafe()
     answers.delete(id)
-    graces.get(id)?.interruptUnsafe()
-    graces.delete(id)
     const ended = onOver.get(id)
     onOver.delete(id)
     if (ended !== undefined) for (const done of ended) done()
@@ -138,22 +144,24 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   /** Ends an answer from outside its own fiber. */
   const end = (answer: Answer, error: ResilienceError): void => {
     answer.fail(error)
-    fork(`${answer.id}/end`, FiberMap.remove(fibers, answer.id))
+    answers.get(answer.id)?.attempts?.interruptUnsafe()
   }
 
   /** Nobody reads: the answer goes on for its grace, whatever happens to it. */
   const grace = (answer: Answer): void => {
-    graces.get(answer.id)?.interruptUnsafe()
+    const under = answers.get(answer.id)
+    if (under === undefined) return
+    under.grace?.interruptUnsafe()
     const unread = Effect.sync(() => {
       if (!answer.ended && answer.lease.readers() === 0 && !stopping) end(answer, gone())
     })
-    graces.set(answer.id, fork(`${answer.id}/grace`, Effect.andThen(Effect.sleep(options.journal.detachGrace), unread)))
+    under.grace = fibers.run(Effect.andThen(Effect.sleep(options.journal.detachGrace), unread))
   }
 
   const onReaders = (answer: Answer, readers: number): void => {
     // Who shuts down has sent its readers away: they have not left.
     answer.setLeft(readers === 0 && !stopping)
-    if (readers > 0) graces.get(answer.id)?.interruptUnsafe()
+    if (readers > 0) answers.get(answer.id)?.grace?.interruptUnsafe()
     else if (!answer.ended && !stopping) {
       if (answer.start.leave === "cancel") end(answer, gone())
       else grace(answer)
@@ -163,13 +171,13 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   /** An answer is this relay's from now on: what its journal tells is heard. */
   const own = (answer: Answer): void => {
     const { lease } = answer
-    answers.set(answer.id, answer)
+    answers.set(answer.id, { answer, attempts: undefined, grace: undefined })
     lease.onReaders((readers) => onReaders(answer, readers))
     lease.onFault((fault) => {
       // Where it is not another's by now, it goes on once the store can be written again.
       if (!answer.ended && fault._tag !== "LeaseLost") adoption.again(answer.id)
       answer.abandon(fault)
-      fork(`${answer.id}/end`, FiberMap.remove(fibers, answer.id))
+      answers.get(answer.id)?.attempts?.interruptUnsafe()
     })
     lease.onCancel((fault) => {
       if (!answer.ended) end(answer, cancelled(JSON.parse(fault) as StreamFaultData))
@@ -191,6 +199,14 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       ),
       Effect.provideService(Upstream, upstream)
     )
+
+  /** Its attempts are begun, or gone on with. */
+  const run = (answer: Answer): void => {
+    const fiber = fibers.run(live(answer))
+    const under = answers.get(answer.id)
+    // It may be over by now.
+    if (under !== undefined) under.attempts = fiber
+  }
 
   const start = (begin: AnswerStart, attach: (answer: Answer) => void) =>
     Effect.suspend(() => {
@@ -214,7 +230,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       own(answer)
       answer.open()
       attach(answer)
-      fork(answer.id, live(answer))
+      run(answer)
       return Effect.succeed(answer)
     })
 
@@ -235,16 +251,16 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     forget,
     goOn: (answer) => {
       if (answer.lease.readers() === 0) grace(answer)
-      fork(answer.id, live(answer))
+      run(answer)
     },
     over,
-    fork,
+    fork: fibers.replace,
     stopping: () => stopping
   })
 
   const cancel = ({ record, state }: Position, fault: StreamFaultData): Effect.Effect<boolean, AdoptFault> =>
     Effect.suspend(() => {
-      const answer = answers.get(record.id)
+      const answer = answers.get(record.id)?.answer
       const lease = answer?.lease ?? journal.live(record.id)
       if (answer !== undefined && !answer.ended) {
         end(answer, cancelled(fault))
@@ -265,7 +281,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
               adoption.adopt(record, { _tag: "Ending", error: cancelled(fault) }),
               Effect.suspend(() => {
                 // Somebody else may have taken it up at the same time, to go on with it.
-                const taken = answers.get(record.id)
+                const taken = answers.get(record.id)?.answer
                 if (taken !== undefined) end(taken, cancelled(fault))
                 const lease = journal.live(record.id)
                 return lease === undefined ? Effect.void : Effect.ignore(lease.committed)
@@ -344,12 +360,12 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     }),
     abort: Effect.suspend(() => {
       let all = true
-      for (const answer of answers.values()) {
+      for (const { answer } of answers.values()) {
         if (canPark(answer)) continue
         all = false
         answer.fail(stackless(() => new ShuttingDown({})))
       }
-      return Effect.as(FiberMap.clear(fibers), all)
+      return Effect.as(fibers.clear, all)
     })
   })
 })

@@ -83,7 +83,13 @@ export const lostEntry = (
   durationMillis
 })
 
-const wasAsked = ({ attempt }: TrailEntry): boolean => attempt > 0
+/** What a head says of an attempt. */
+export type AttemptShown = Pick<TrailEntry, "attempt" | "channel"> & {
+  readonly status?: TrailEntry["status"]
+  readonly blame?: TrailEntry["blame"]
+}
+
+const wasAsked = ({ attempt }: Pick<TrailEntry, "attempt">): boolean => attempt > 0
 
 /**
  * How often the request moved from one channel to another. An attempt that ended before an earlier one did was beside it:
@@ -105,7 +111,7 @@ export const endedBy = (trail: ReadonlyArray<TrailEntry>): TrailEntry | undefine
  * not there. `open` is the attempt whose answer is being shown now.
  */
 export const attemptsHeader = (
-  trail: ReadonlyArray<TrailEntry>,
+  trail: ReadonlyArray<AttemptShown>,
   open?: Pick<TrailEntry, "channel"> | undefined
 ): string =>
   [

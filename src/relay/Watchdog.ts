@@ -7,9 +7,11 @@
  * process itself was stopped, or blocked: that is nobody's silence, and is given to all that are watched.
  */
 import { Clock, Effect, type Scope } from "effect"
+import type { UpstreamCall } from "../channel/index.ts"
 import { ChannelResponseTimeExceeded, type ResilienceError, stackless } from "../errors/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
 import { checkClocks, type ClockLimits, clockError, type ClockState, missed, startClocks } from "../stream/index.ts"
+import { type Lingering, LingeringCalls } from "./Lingering.ts"
 
 /** The limits of one attempt. */
 export interface AttemptLimits {
@@ -91,10 +93,50 @@ export interface Watch {
 /** Watches attempts. */
 export interface Watchdog {
   readonly watch: (watched: Watched) => Watch
+  /** A call that has said all of its answer may end by itself for a while, and is closed then. */
+  readonly linger: (call: UpstreamCall) => Lingering
 }
 
-interface Entry extends Watched {
-  checkAt: number
+/** The attempts that are watched. A list: the tables of a `Set` whose members come and go keep what was in them for long. */
+class Entries {
+  readonly all: Array<Entry> = []
+
+  add(entry: Entry): void {
+    entry.place = this.all.push(entry) - 1
+  }
+
+  remove(entry: Entry): void {
+    const last = this.all.at(-1)
+    if (entry.place < 0 || last === undefined) return
+    this.all[entry.place] = last
+    last.place = entry.place
+    this.all.pop()
+    entry.place = -1
+  }
+}
+
+class Entry implements Watch {
+  readonly watched: Watched
+  /** When it has to be looked at. */
+  checkAt = 0
+  /** Where it stands among all of them; -1 when it is watched no longer. */
+  place = -1
+  private readonly entries: Entries
+  private readonly arm: (entry: Entry) => void
+
+  constructor(watched: Watched, entries: Entries, arm: (entry: Entry) => void) {
+    this.watched = watched
+    this.entries = entries
+    this.arm = arm
+  }
+
+  sooner(): void {
+    this.arm(this)
+  }
+
+  stop(): void {
+    this.entries.remove(this)
+  }
 }
 
 /** The fewest milliseconds from one look to the next, so that many attempts are looked at together. */
@@ -112,29 +154,33 @@ const giveBack = ({ progress }: Watched, now: number, millis: number): void => {
   if (progress.failedAt !== undefined) progress.failedAt = Math.min(now, progress.failedAt + millis)
 }
 
+const lookAtWatched = (watched: Watched, now: number): Bite | number =>
+  look(watched.progress, watched.limits, watched.finishing(), now)
+
 /** A watchdog, until its scope is closed. */
 export const makeWatchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
-  const entries = new Set<Entry>()
+  const entries = new Entries()
+  const lingering = new LingeringCalls()
   let sleepsUntil = Number.POSITIVE_INFINITY
   let lookedAt = Number.NEGATIVE_INFINITY
   let wake: () => void = () => {}
 
   const lookAt = (entry: Entry, now: number): Bite | undefined => {
-    const found = look(entry.progress, entry.limits, entry.finishing(), now)
+    const found = lookAtWatched(entry.watched, now)
     if (typeof found !== "number") return found
     entry.checkAt = found
     return undefined
   }
   const due = (now: number): ReadonlyArray<Entry> => {
     const late: Array<Entry> = []
-    for (const entry of entries) if (entry.checkAt <= now && lookAt(entry, now) !== undefined) late.push(entry)
+    for (const entry of entries.all) if (entry.checkAt <= now && lookAt(entry, now) !== undefined) late.push(entry)
     return late
   }
 
   const round = Effect.gen(function* () {
     let next = Number.POSITIVE_INFINITY
-    for (const { checkAt } of entries) if (checkAt < next) next = checkAt
+    for (const { checkAt } of entries.all) if (checkAt < next) next = checkAt
     const now = MonotonicClock.wholeMillis(clock)
     sleepsUntil =
       next === Number.POSITIVE_INFINITY
@@ -148,32 +194,34 @@ export const makeWatchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.
       : Effect.raceFirst(Effect.sleep(Math.max(0, sleepsUntil - now)), woken)
     lookedAt = MonotonicClock.wholeMillis(clock)
     const lost = lookedAt - sleepsUntil
-    if (lost >= lateMillis) for (const entry of entries) giveBack(entry, lookedAt, lost)
+    if (lost >= lateMillis) for (const entry of entries.all) giveBack(entry.watched, lookedAt, lost)
     const late = due(lookedAt)
     if (late.length === 0) return
     // Timers come before sockets: after a pause of our own process what was sent meanwhile is read first, so that no
     // channel is blamed for it.
     yield* Effect.yieldNow
     for (const entry of late) {
-      const bite = entries.has(entry) ? lookAt(entry, lookedAt) : undefined
+      const bite = entry.place >= 0 ? lookAt(entry, lookedAt) : undefined
       if (bite === undefined) continue
-      entries.delete(entry)
-      entry.onBite(bite)
+      entries.remove(entry)
+      entry.watched.onBite(bite)
     }
   })
   yield* Effect.forkScoped(Effect.forever(round))
 
   const arm = (entry: Entry): void => {
-    const found = look(entry.progress, entry.limits, entry.finishing(), MonotonicClock.wholeMillis(clock))
+    if (entry.place < 0) return
+    const found = lookAtWatched(entry.watched, MonotonicClock.wholeMillis(clock))
     entry.checkAt = typeof found === "number" ? found : Number.NEGATIVE_INFINITY
     if (entry.checkAt < sleepsUntil) wake()
   }
   return {
     watch: (watched) => {
-      const entry: Entry = { ...watched, checkAt: 0 }
+      const entry = new Entry(watched, entries, arm)
       entries.add(entry)
       arm(entry)
-      return { sooner: () => arm(entry), stop: () => entries.delete(entry) }
-    }
+      return entry
+    },
+    linger: (call) => lingering.add(call)
   }
 })

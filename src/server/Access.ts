@@ -11,7 +11,7 @@ import {
   Throttled,
   Unauthorized
 } from "../errors/index.ts"
-import { bearerToken, originAllowed, requestAllowed } from "../http/index.ts"
+import { bearerToken, type makeRequestGuard, originAllowed } from "../http/index.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Route } from "./Route.ts"
 
@@ -22,6 +22,8 @@ export interface AccessOptions {
   readonly tokens: Tokens["Service"]
   readonly origins: ReadonlyArray<string>
   readonly port: () => number
+  /** `requestAllowed`, remembered. */
+  readonly allowed: ReturnType<typeof makeRequestGuard>
 }
 
 /**
@@ -31,7 +33,7 @@ export interface AccessOptions {
 export const guarded = (exchange: Exchange, route: Route | undefined, options: AccessOptions): boolean =>
   options.withTokens() ||
   route?.unguarded === true ||
-  requestAllowed(
+  options.allowed(
     {
       host: exchange.header("host"),
       origin: exchange.header("origin"),

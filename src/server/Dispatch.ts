@@ -14,6 +14,7 @@ import {
   type ResilienceError,
   stackless
 } from "../errors/index.ts"
+import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
@@ -125,7 +126,8 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
       withTokens: () => listed.current.length > 0,
       tokens: yield* Tokens,
       origins: settings.of(ServerSection).current.origins,
-      port
+      port,
+      allowed: makeRequestGuard()
     }
     const now = (): number => clock.currentTimeMillisUnsafe()
     const tellRefused = (refused: Refused, matched: Matched): void => {

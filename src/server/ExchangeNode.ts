@@ -44,37 +44,149 @@ const lastLook = 1000
  * that nothing happened; after our own process was stopped it says so at once, so that it is asked once more. What comes
  * late then is no second silence: something was taken between the two.
  */
-const makeStuckWatch = (response: ServerResponse): ((millis: number) => void) => {
-  let watched: { readonly millis: number; silentAt: number | undefined } | undefined
-  const look = (millis: number): number => Math.min(lastLook, millis / 2)
-  const begin = (): void => {
-    if (watched === undefined) return
-    watched.silentAt = undefined
-    response.setTimeout(Math.ceil(watched.millis - look(watched.millis)))
+class StuckWatch {
+  private readonly response: ServerResponse
+  private millis: number | undefined
+  private silentAt: number | undefined
+
+  constructor(response: ServerResponse) {
+    this.response = response
+    // Before any other listener: what is written there may be too much again.
+    response.prependListener("drain", () => this.taken())
+    // Without a listener Node would close the connection itself.
+    response.on("timeout", () => this.silent())
   }
-  const silent = (): void => {
-    if (watched === undefined) return
-    const { millis, silentAt } = watched
+
+  watch(millis: number): void {
+    if (this.millis !== undefined) return
+    this.millis = millis
+    this.begin(millis)
+  }
+
+  private begin(millis: number): void {
+    this.silentAt = undefined
+    this.response.setTimeout(Math.ceil(millis - this.look(millis)))
+  }
+
+  private look(millis: number): number {
+    return Math.min(lastLook, millis / 2)
+  }
+
+  private silent(): void {
+    const { millis, silentAt } = this
+    if (millis === undefined) return
     const now = performance.now()
     if (silentAt === undefined) {
-      watched.silentAt = now
-      response.setTimeout(Math.ceil(look(millis)))
-    } else if (now - silentAt > 1.5 * look(millis)) begin()
-    else response.destroy()
+      this.silentAt = now
+      this.response.setTimeout(Math.ceil(this.look(millis)))
+    } else if (now - silentAt > 1.5 * this.look(millis)) this.begin(millis)
+    else this.response.destroy()
   }
-  const taken = (): void => {
-    if (watched === undefined) return
-    watched = undefined
-    response.setTimeout(0)
+
+  private taken(): void {
+    if (this.millis === undefined) return
+    this.millis = undefined
+    this.response.setTimeout(0)
   }
-  // Before any other listener: what is written there may be too much again.
-  response.on("drain", taken)
-  return (millis) => {
-    if (watched !== undefined || response.writableFinished) return
-    // Without a listener Node would close the connection itself.
-    if (response.listenerCount("timeout") === 0) response.on("timeout", silent)
-    watched = { millis, silentAt: undefined }
-    begin()
+}
+
+/** A connection that breaks is told by `close`; without a listener its error would end the process. */
+const ignore = (): void => {}
+
+/** What most requests have of a query. Nobody changes it. */
+const noQuery = new URLSearchParams()
+
+/** HOT: a class, because each object with methods of its own costs a closure a method, and outlives its request by them. */
+class NodeExchange implements Exchange {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly requestId: string
+  private readonly request: IncomingMessage
+  private readonly response: ServerResponse
+  /** One object, given to `writeHead` once: each `setHeader` would make it merge and check them again. */
+  private readonly own: { [name: string]: string }
+  private stuck: StuckWatch | undefined
+  /** The one that is handed on by itself. */
+  readonly header = (name: string): string | undefined => {
+    const value = this.request.headers[name]
+    return typeof value === "string" ? value : value?.[0]
+  }
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestIdOf: (presented: string | undefined) => string
+  ) {
+    this.request = request
+    this.response = response
+    const url = request.url ?? "/"
+    // A proxy may send the absolute form; whom it names is not looked at. Its path may be empty.
+    const target = url.startsWith("/") ? url : url.replace(/^https?:\/\/[^/?]*\/?/i, "/")
+    const mark = target.indexOf("?")
+    this.method = request.method ?? "GET"
+    this.path = mark < 0 ? target : target.slice(0, mark)
+    this.query = mark < 0 ? noQuery : new URLSearchParams(target.slice(mark + 1))
+    this.requestId = requestIdOf(this.header("x-request-id"))
+    this.own = { "x-request-id": this.requestId }
+    response.on("error", ignore)
+  }
+
+  body(maxBytes: number): ReturnType<Exchange["body"]> {
+    return readBody(this.request, this.response, maxBytes)
+  }
+
+  setHeader(name: string, value: string): void {
+    this.own[name] = value
+  }
+
+  headSent(): boolean {
+    return this.response.headersSent
+  }
+
+  head(status: number, headers: { readonly [name: string]: string }): void {
+    const { own, request } = this
+    // What is left of a body that nobody will read must not be taken for the next request.
+    const expected =
+      request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
+    if (expected && !request.complete) {
+      own["connection"] = "close"
+      lingerBehind(request)
+    }
+    this.response.writeHead(status, { ...own, ...headers })
+  }
+
+  flush(): void {
+    this.response.flushHeaders()
+  }
+
+  write(text: string): boolean {
+    return this.response.writable ? this.response.write(text) : true
+  }
+
+  end(text?: string): void {
+    if (text === undefined) this.response.end()
+    else this.response.end(text)
+  }
+
+  destroy(): void {
+    this.response.destroy()
+  }
+
+  onClose(listener: () => void): void {
+    if (this.response.closed) queueMicrotask(listener)
+    else this.response.once("close", listener)
+  }
+
+  onDrain(listener: () => void): void {
+    this.response.on("drain", listener)
+  }
+
+  cutIfStuck(millis: number): void {
+    // HOT: of most answers all is with the system when they end, and nothing is waited for.
+    if (this.response.writableLength === 0) return
+    this.stuck ??= new StuckWatch(this.response)
+    this.stuck.watch(millis)
   }
 }
 
@@ -83,52 +195,4 @@ export const makeExchange = (
   request: IncomingMessage,
   response: ServerResponse,
   requestIdOf: (presented: string | undefined) => string
-): Exchange => {
-  // A proxy may send the absolute form; whom it names is not looked at. Its path may be empty.
-  const target = (request.url ?? "/").replace(/^https?:\/\/[^/?]*\/?/i, "/")
-  const mark = target.indexOf("?")
-  const header = (name: string): string | undefined => {
-    const value = request.headers[name]
-    return typeof value === "string" ? value : value?.[0]
-  }
-  const requestId = requestIdOf(header("x-request-id"))
-  // One object, given to `writeHead` once: each `setHeader` would make it merge and check them again.
-  const own: { [name: string]: string } = { "x-request-id": requestId }
-  // A connection that breaks is told by `close`; without a listener its error would end the process.
-  response.on("error", () => {})
-  return {
-    method: request.method ?? "GET",
-    path: mark < 0 ? target : target.slice(0, mark),
-    query: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)),
-    header,
-    requestId,
-    body: (maxBytes) => readBody(request, response, maxBytes),
-    setHeader: (name, value) => {
-      own[name] = value
-    },
-    headSent: () => response.headersSent,
-    head: (status, headers) => {
-      // What is left of a body that nobody will read must not be taken for the next request.
-      const expected =
-        request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
-      if (expected && !request.complete) {
-        own["connection"] = "close"
-        lingerBehind(request)
-      }
-      response.writeHead(status, { ...own, ...headers })
-    },
-    flush: () => response.flushHeaders(),
-    write: (text) => (response.writable ? response.write(text) : true),
-    end: (text) => {
-      if (text === undefined) response.end()
-      else response.end(text)
-    },
-    destroy: () => void response.destroy(),
-    onClose: (listener) => {
-      if (response.closed) queueMicrotask(listener)
-      else response.once("close", listener)
-    },
-    onDrain: (listener) => void response.on("drain", listener),
-    cutIfStuck: makeStuckWatch(response)
-  }
-}
+): Exchange => new NodeExchange(request, response, requestIdOf)

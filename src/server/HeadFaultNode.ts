@@ -74,7 +74,8 @@ export const headFault = (request: IncomingMessage): ResilienceError | undefined
   const { httpVersion, method = "", rawHeaders, url = "" } = request
   let bytes = method.length + url.length + "  HTTP/1.1\r\n\r\n".length
   let hosts = 0
-  for (const [at, text] of rawHeaders.entries()) {
+  for (let at = 0; at < rawHeaders.length; at++) {
+    const text = rawHeaders[at]!
     bytes += text.length + 2
     if (at % 2 === 0 && text.length === 4 && text.toLowerCase() === "host") hosts++
   }

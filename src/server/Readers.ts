@@ -5,7 +5,8 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Envelope, View } from "../dialect/index.ts"
-import { Journal, makeFairTurns, type Reader, type ReaderSink } from "../journal/index.ts"
+import { Journal, type JournalFault, makeFairTurns, type Reader, type ReaderSink } from "../journal/index.ts"
+import { HeldSet } from "../memory/index.ts"
 import { RelayEvents } from "../relay/index.ts"
 import { encodeRetry } from "../sse/index.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -58,9 +59,145 @@ const pieceEnd = (text: string, at: number): number => {
   return unit >= 0xd800 && unit <= 0xdbff ? end - 1 : end
 }
 
-interface StreamReader {
-  readonly lettable: boolean
-  readonly letGo: (retryMillis: number) => void
+/** What all connections of a server have. */
+interface Shared {
+  readonly journal: Journal["Service"]
+  readonly tell: RelayEvents["Service"]["tell"]
+  readonly now: () => number
+  readonly inTurn: ReturnType<typeof makeFairTurns>
+  readonly reading: HeldSet<Following>
+}
+
+/** One connection that follows a stream. A class: closures for each of its parts would cost and keep more. */
+class Following implements ReaderSink {
+  private readonly exchange: Exchange
+  private readonly options: FollowOptions
+  private readonly shared: Shared
+  private readonly slot: number
+  /** It exists only once `follow` of the journal has returned. */
+  private reader: Reader | undefined
+  private mode: First | undefined
+  private closed = false
+  private full = false
+  /** What is left to be written of a page, and whether nothing comes behind it. */
+  private rest = ""
+  private ending = false
+  private beat: ReturnType<typeof setInterval> | undefined
+
+  constructor(exchange: Exchange, options: FollowOptions, shared: Shared) {
+    this.exchange = exchange
+    this.options = options
+    this.shared = shared
+    this.slot = shared.reading.add(this)
+    if (options.eager) this.mode = this.begin()
+    this.reader = shared.journal.follow(options.id, options.after, this)
+    exchange.onDrain(() => this.drained())
+    exchange.onClose(() => this.close())
+  }
+
+  get lettable(): boolean {
+    return this.options.lettable
+  }
+
+  onFrames(frames: string, _last: number, terminal: boolean): boolean {
+    const mode = (this.mode ??= this.begin())
+    switch (mode._tag) {
+      case "Done":
+        // The reader exists only once `follow` has returned, which it may do after its first frames.
+        this.closeSoon()
+        return false
+      case "Stream":
+        this.rest = frames
+        break
+      case "View":
+        this.rest = mode.view.push(frames)
+    }
+    this.ending = terminal
+    return this.pour()
+  }
+
+  onFault(fault: JournalFault): void {
+    const { exchange, options, shared } = this
+    // What was committed is not all that there is: nobody may take this for a whole answer.
+    if (exchange.headSent()) exchange.destroy()
+    else answerFailure(exchange, fault, options.envelope, shared.now())
+    this.closeSoon()
+  }
+
+  /** Ends the connection at an event boundary, with the time to come back in. */
+  letGo(retryMillis: number): void {
+    // In the middle of an event there is nothing to be said any more.
+    if (this.rest !== "") this.exchange.destroy()
+    else if (this.mode?._tag === "Stream") {
+      this.exchange.write(encodeRetry(retryMillis))
+      this.exchange.end()
+    }
+    this.close()
+  }
+
+  private close(): void {
+    if (this.closed) return
+    this.closed = true
+    if (this.beat !== undefined) clearInterval(this.beat)
+    const { options, reader, shared } = this
+    shared.reading.delete(this, this.slot)
+    reader?.close()
+    shared.tell({ _tag: "ReaderClosed", requestId: options.requestId, streamId: options.id })
+  }
+
+  private closeSoon(): void {
+    queueMicrotask(() => this.close())
+  }
+
+  private begin(): First {
+    const first = this.options.onFirst(this.reader?.note())
+    if (first._tag === "Stream" && this.options.heartbeatMillis > 0) {
+      this.beat = setInterval(() => this.heartbeat(), this.options.heartbeatMillis)
+    }
+    return first
+  }
+
+  private heartbeat(): void {
+    // In the middle of an event is no place for it.
+    if (this.full || this.rest !== "" || this.exchange.write(this.options.heartbeat)) return
+    this.full = true
+    this.exchange.cutIfStuck(this.options.graceMillis)
+  }
+
+  /** Writes what is left as far as there is room; `true` when it is all written, and there is room for more. */
+  private pour(): boolean {
+    // Nearly all that comes is one piece.
+    for (let at = 0; this.rest !== ""; ) {
+      const { rest } = this
+      const end = pieceEnd(rest, at)
+      this.full = !this.exchange.write(at === 0 && end === rest.length ? rest : rest.slice(at, end))
+      at = end
+      if (at === rest.length) this.rest = ""
+      else if (this.full) this.rest = rest.slice(at)
+      if (this.full) break
+    }
+    if (this.full) this.exchange.cutIfStuck(this.options.graceMillis)
+    if (this.rest !== "") return false
+    if (this.ending) this.finish()
+    return !this.full
+  }
+
+  private finish(): void {
+    const { exchange, mode, options, reader } = this
+    if (mode?._tag === "Stream") exchange.end()
+    else if (mode?._tag === "View") options.onEnd?.(mode.view.end(), reader?.note())
+    exchange.cutIfStuck(options.graceMillis)
+    this.closeSoon()
+  }
+
+  private drained(): void {
+    this.full = false
+    if (this.rest === "") return void (!this.closed && this.reader?.resume())
+    // A fast reader takes all of a long event in one go: others come between its pieces.
+    this.shared.inTurn(() => {
+      if (!this.closed && !this.full && this.pour()) this.reader?.resume()
+    })
+  }
 }
 
 /** Puts connections on streams. */
@@ -77,120 +214,18 @@ export class Readers extends Context.Service<
   static readonly layer: Layer.Layer<Readers, never, Journal | RelayEvents> = Layer.effect(
     Readers,
     Effect.gen(function* () {
-      const journal = yield* Journal
-      const { tell } = yield* RelayEvents
       const clock = yield* Clock.Clock
-      const readers = new Set<StreamReader>()
-      const inTurn = makeFairTurns((run) => void setImmediate(run))
-
-      const follow = (exchange: Exchange, options: FollowOptions): void => {
-        let mode: First | undefined
-        let closed = false
-        let full = false
-        /** What is left to be written of a page, and whether nothing comes behind it. */
-        let rest = ""
-        let ending = false
-        let beat: ReturnType<typeof setInterval> | undefined
-
-        const close = (): void => {
-          if (closed) return
-          closed = true
-          if (beat !== undefined) clearInterval(beat)
-          readers.delete(handle)
-          reader?.close()
-          tell({ _tag: "ReaderClosed", requestId: options.requestId, streamId: options.id })
-        }
-        const begin = (): First => {
-          const first = options.onFirst(reader?.note())
-          if (first._tag === "Stream" && options.heartbeatMillis > 0) {
-            beat = setInterval(() => {
-              // In the middle of an event is no place for it.
-              if (full || rest !== "" || exchange.write(options.heartbeat)) return
-              full = true
-              exchange.cutIfStuck(options.graceMillis)
-            }, options.heartbeatMillis)
-          }
-          return first
-        }
-        /** Writes what is left as far as there is room; `true` when it is all written, and there is room for more. */
-        const pour = (): boolean => {
-          // Nearly all that comes is one piece.
-          for (let at = 0; rest !== ""; ) {
-            const end = pieceEnd(rest, at)
-            full = !exchange.write(at === 0 && end === rest.length ? rest : rest.slice(at, end))
-            at = end
-            if (at === rest.length) rest = ""
-            else if (full) rest = rest.slice(at)
-            if (full) break
-          }
-          if (full) exchange.cutIfStuck(options.graceMillis)
-          if (rest !== "") return false
-          if (ending) finish()
-          return !full
-        }
-        const finish = (): void => {
-          const now = mode
-          if (now?._tag === "Stream") exchange.end()
-          else if (now?._tag === "View") options.onEnd?.(now.view.end(), reader?.note())
-          exchange.cutIfStuck(options.graceMillis)
-          queueMicrotask(close)
-        }
-
-        const sink: ReaderSink = {
-          onFrames: (frames, _last, terminal) => {
-            const now = (mode ??= begin())
-            switch (now._tag) {
-              case "Done":
-                // The reader exists only once `follow` has returned, which it may do after its first frames.
-                queueMicrotask(close)
-                return false
-              case "Stream":
-                rest = frames
-                break
-              case "View":
-                rest = now.view.push(frames)
-            }
-            ending = terminal
-            return pour()
-          },
-          onFault: (fault) => {
-            // What was committed is not all that there is: nobody may take this for a whole answer.
-            if (exchange.headSent()) exchange.destroy()
-            else answerFailure(exchange, fault, options.envelope, clock.currentTimeMillisUnsafe())
-            queueMicrotask(close)
-          }
-        }
-        const handle: StreamReader = {
-          lettable: options.lettable,
-          letGo: (retryMillis) => {
-            // In the middle of an event there is nothing to be said any more.
-            if (rest !== "") exchange.destroy()
-            else if (mode?._tag === "Stream") {
-              exchange.write(encodeRetry(retryMillis))
-              exchange.end()
-            }
-            close()
-          }
-        }
-        let reader: Reader | undefined
-        readers.add(handle)
-        if (options.eager) mode = begin()
-        reader = journal.follow(options.id, options.after, sink)
-        exchange.onDrain(() => {
-          full = false
-          if (rest === "") return void (!closed && reader?.resume())
-          // A fast reader takes all of a long event in one go: others come between its pieces.
-          inTurn(() => {
-            if (!closed && !full && pour()) reader?.resume()
-          })
-        })
-        exchange.onClose(close)
+      const shared: Shared = {
+        journal: yield* Journal,
+        tell: (yield* RelayEvents).tell,
+        now: () => clock.currentTimeMillisUnsafe(),
+        inTurn: makeFairTurns((run) => void setImmediate(run)),
+        reading: new HeldSet()
       }
-
       return Readers.of({
-        follow,
+        follow: (exchange, options) => void new Following(exchange, options, shared),
         letGo: (retryMillis) => {
-          for (const reader of readers) if (reader.lettable) reader.letGo(retryMillis())
+          for (const reader of shared.reading.values()) if (reader.lettable) reader.letGo(retryMillis())
         }
       })
     })

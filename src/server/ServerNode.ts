@@ -2,13 +2,14 @@
  * The relay's HTTP server on `node:http`: takes connections, runs each request through guard, route and handler, and
  * shuts down so that nobody is left with half an answer who could have had a whole one.
  */
-import { Clock, Effect, Fiber, FiberSet, type Scope } from "effect"
+import { Clock, Effect, type Fiber, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Selection } from "../channel/index.ts"
 import { ShuttingDown, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
 import { Journal } from "../journal/index.ts"
+import { HeldSet, makeFibers } from "../memory/index.ts"
 import { Relay, type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import { makeDispatcher, type Routed, type Served } from "./Dispatch.ts"
@@ -57,19 +58,35 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
     })
   })
 
+/** A request that is not over: its answer is not, or its connection is not gone. */
+class UnderWay {
+  readonly exchange: Exchange
+  readonly response: ServerResponse<IncomingMessage>
+  readonly routed: Routed
+  /** Where it is held among all of them. */
+  slot = -1
+  /** Its handler, until that has done its part: its body is read, or its stream is looked for. */
+  handler: Fiber.Fiber<void> | undefined
+
+  constructor(exchange: Exchange, response: ServerResponse<IncomingMessage>, routed: Routed) {
+    this.exchange = exchange
+    this.response = response
+    this.routed = routed
+  }
+}
+
 /** The requests of a connection that are not over: several, where they are sent behind one another. */
-type UnderWay = ReadonlyMap<ServerResponse<IncomingMessage>, Routed>
+type Connection = Array<UnderWay>
 
 /** Whether an answer on a connection has begun and is not over. Requests may wait behind it. */
-const answering = (underWay: UnderWay | undefined): boolean =>
-  underWay !== undefined &&
-  Array.from(underWay.keys()).some((response) => response.headersSent && !response.writableFinished)
+const answering = (connection: Connection): boolean =>
+  connection.some(({ response }) => response.headersSent && !response.writableFinished)
 
 /** The request in whose body a connection is, if nothing stands before its answer. */
-const inBody = (underWay: UnderWay | undefined): Routed | undefined => {
-  if (underWay?.size !== 1) return undefined
-  const [[response, routed] = []] = underWay
-  return response === undefined || response.headersSent || response.req.complete ? undefined : routed
+const inBody = (connection: Connection): Routed | undefined => {
+  const [only] = connection
+  if (only === undefined || connection.length > 1) return undefined
+  return only.response.headersSent || only.response.req.complete ? undefined : only.routed
 }
 
 /** Serves the relay of its services, by its settings. The server is closed with its scope. */
@@ -81,34 +98,34 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const relay = yield* Relay
   const journal = yield* Journal
   const events = yield* RelayEvents
-  const exchanges = new Set<ServerResponse>()
-  /** Requests whose handler has not done its part yet: their body is read, or their stream is looked for. */
-  const pending = new Map<Exchange, { readonly fiber: Fiber.Fiber<void>; readonly routed: Routed }>()
-  const answers = new WeakMap<Socket, Map<ServerResponse<IncomingMessage>, Routed>>()
+  const requests = new HeldSet<UnderWay>()
+  const connections = new WeakMap<Socket, Connection>()
   const now = (): number => clock.currentTimeMillisUnsafe()
   let port = options.port
   const dispatcher = yield* makeDispatcher(() => port)
-  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  const fibers = yield* makeFibers()
   const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
 
   const onRequest = (request: IncomingMessage, response: ServerResponse<IncomingMessage>): void => {
     // What comes behind a body that nobody has read is no request.
     if (isLingering(request.socket)) return
+    const { socket } = request
     const exchange = makeExchange(request, response, requestIdOf)
-    const routed = dispatcher.route(exchange, headFault(request))
-    const underWay = answers.get(request.socket) ?? new Map<ServerResponse<IncomingMessage>, Routed>()
-    answers.set(request.socket, underWay.set(response, routed))
-    exchanges.add(response)
-    response.once("close", () => {
-      underWay.delete(response)
-      exchanges.delete(response)
-    })
-    const fiber = fork(routed.answer)
-    pending.set(exchange, { fiber, routed })
-    fiber.addObserver(() => pending.delete(exchange))
-    // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
+    const one = new UnderWay(exchange, response, dispatcher.route(exchange, headFault(request)))
+    const connection = connections.get(socket) ?? []
+    if (connection.length === 0) connections.set(socket, connection)
+    connection.push(one)
+    one.slot = requests.add(one)
     exchange.onClose(() => {
-      if (fiber.pollUnsafe() === undefined) fork(Effect.asVoid(Fiber.interrupt(fiber)))
+      connection.splice(connection.indexOf(one), 1)
+      requests.delete(one, one.slot)
+      // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
+      one.handler?.interruptUnsafe()
+    })
+    const handler = fibers.run(one.routed.answer)
+    one.handler = handler
+    handler.addObserver(() => {
+      one.handler = undefined
     })
   }
 
@@ -131,9 +148,9 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   // Whether a body is wanted is not known yet: a client that waits with it need not send what is refused.
   server.on("checkContinue", onRequest)
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    const underWay = answers.get(socket)
-    const refuse = inBody(underWay)?.refuse
-    answerGarbage(socket, error, { answering: answering(underWay), refuse, now: now(), told: dispatcher.refused })
+    const connection = connections.get(socket) ?? []
+    const refuse = inBody(connection)?.refuse
+    answerGarbage(socket, error, { answering: answering(connection), refuse, now: now(), told: dispatcher.refused })
   })
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -156,9 +173,9 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     dispatcher.readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
   const quiet = Effect.callback<void>((resume) => {
     const check = (): void => {
-      if (exchanges.size === 0) resume(Effect.void)
+      if (requests.size === 0) resume(Effect.void)
     }
-    for (const response of exchanges) response.once("close", () => queueMicrotask(check))
+    for (const { response } of requests.values()) response.once("close", () => queueMicrotask(check))
     check()
   })
   const shutdown = yield* Effect.cached(
@@ -166,9 +183,10 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       events.tell({ _tag: "RelayStopping", active: relay.active() })
       yield* relay.stop
       server.close()
-      for (const { fiber, routed } of pending.values()) {
+      for (const { handler, routed } of requests.values()) {
+        if (handler === undefined) continue
         routed.refuse(stackless(() => new ShuttingDown({})))
-        fiber.interruptUnsafe()
+        handler.interruptUnsafe()
       }
       letGo()
       server.closeIdleConnections()

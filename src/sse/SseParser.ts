@@ -62,6 +62,10 @@ const SPACE = 32
 const BOM = 0xfeff
 const maxTimer = 2_147_483_647
 
+// The buffers hold the part before a truncated character, so that a decoder in streaming mode, which costs half as much
+// again for each chunk, is not needed. `ignoreBOM` keeps the mark: Node's decoder may drop a second one.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
 /**
  * How many bytes of a chunk are whole characters: all but a truncated character at its end. Only a lead byte is looked
  * for, since a lead byte always begins a new character whatever came before it; so what is decoded apart is the same as
@@ -115,6 +119,242 @@ const fieldAt = (text: string, at: number): "data" | "event" | "id" | undefined 
 }
 
 /**
+ * A class, and no closures over variables: objects with getters of their own get a hidden class each, which lives as long
+ * as the old generation is not collected, and with it all that the closures see.
+ */
+class Parser implements SseParser {
+  lastEventId = ""
+  retryMillis: number | undefined
+  private readonly onEvent: (event: SseEvent) => void
+  private readonly onComment: SseParserOptions["onComment"]
+  private readonly onRetry: SseParserOptions["onRetry"]
+  private readonly isWholeAtEnd: SseParserOptions["isWholeAtEnd"]
+  private readonly maxEventBytes: number
+  private truncated: Uint8Array | undefined
+  private atStart = true
+  private skipLf = false
+  private pending = ""
+  private pendingBytes = 0
+  private data: string | undefined
+  private type = ""
+  private idBuffer = ""
+  /** The bytes of the field lines that the block under way has so far. */
+  private held = 0
+  private overflow: SseOverflow | undefined
+
+  constructor(options: SseParserOptions) {
+    this.onEvent = options.onEvent
+    this.onComment = options.onComment
+    this.onRetry = options.onRetry
+    this.isWholeAtEnd = options.isWholeAtEnd
+    this.maxEventBytes = options.maxEventBytes ?? 1_048_576
+  }
+
+  feed(chunk: Uint8Array | string): SseOverflow | undefined {
+    if (this.overflow !== undefined) return this.overflow
+    if (typeof chunk === "string") this.feedText(chunk)
+    else this.feedBytes(chunk)
+    // What an overflowing block holds is let go at once.
+    if (this.overflow !== undefined) {
+      this.pending = ""
+      this.data = undefined
+    }
+    return this.overflow
+  }
+
+  end(): void {
+    const { isWholeAtEnd } = this
+    if (isWholeAtEnd !== undefined && this.overflow === undefined) {
+      // Of any other line that was cut nothing is believed.
+      if (this.truncated === undefined && this.pending !== "" && fieldAt(this.pending, 0) === "data")
+        this.line(this.pending, 0, this.pending.length)
+      const { data, type } = this
+      if (data !== undefined && isWholeAtEnd({ event: type === "" ? "message" : type, data, id: this.idBuffer }))
+        this.dispatch()
+    }
+    this.forget()
+  }
+
+  reset(): void {
+    this.lastEventId = ""
+    this.retryMillis = undefined
+    this.forget()
+  }
+
+  private dispatch(): void {
+    this.lastEventId = this.idBuffer
+    const value = this.data
+    const name = this.type
+    this.data = undefined
+    this.type = ""
+    this.held = 0
+    if (value !== undefined) this.onEvent({ event: name === "" ? "message" : name, data: value, id: this.lastEventId })
+  }
+
+  private fits(text: string, start: number, end: number): boolean {
+    // A unit is at most three bytes: nearly every line fits without being counted.
+    if (
+      this.held + (end - start) * 3 <= this.maxEventBytes ||
+      this.held + utf8Length(text, start, end) <= this.maxEventBytes
+    )
+      return true
+    this.overflow = { _tag: "SseOverflow", maxEventBytes: this.maxEventBytes }
+    return false
+  }
+
+  private field(name: string, value: string): void {
+    switch (name) {
+      case "data":
+        this.data = this.data === undefined ? value : this.data + "\n" + value
+        this.held += 6 + utf8Length(value, 0, value.length)
+        return
+      case "event":
+        this.type = value
+        this.held += 7 + value.length
+        return
+      case "id":
+        if (value.includes("\0")) return
+        this.idBuffer = value
+        this.held += 4 + value.length
+        return
+      case "retry":
+        if (!/^[0-9]+$/.test(value)) return
+        this.retryMillis = Math.min(Number(value), maxTimer)
+        this.onRetry?.(this.retryMillis)
+    }
+  }
+
+  /** Takes one line without its end. Gives false on overflow. */
+  private line(text: string, start: number, end: number): boolean {
+    if (start === end) {
+      this.dispatch()
+      return true
+    }
+    if (!this.fits(text, start, end)) return false
+    if (text.charCodeAt(start) === COLON) {
+      this.onComment?.(text.slice(text.charCodeAt(start + 1) === SPACE && start + 1 < end ? start + 2 : start + 1, end))
+      return true
+    }
+    const name = fieldAt(text, start)
+    if (name !== undefined) {
+      const from = start + name.length + 1
+      this.field(name, text.slice(text.charCodeAt(from) === SPACE && from < end ? from + 1 : from, end))
+      return true
+    }
+    // Cut out first: a search for the colon must not run on to the end of the chunk.
+    const whole = text.slice(start, end)
+    const colon = whole.indexOf(":")
+    if (colon === -1) this.field(whole, "")
+    else this.field(whole.slice(0, colon), whole.slice(colon + (whole.charCodeAt(colon + 1) === SPACE ? 2 : 1)))
+    return true
+  }
+
+  /** Takes the whole lines of a text without CR, and gives where the rest begins, or -1 on overflow. */
+  private linesOfLf(text: string): number {
+    let start = 0
+    for (;;) {
+      const end = text.indexOf("\n", start)
+      if (end === -1) return start
+      // `data: …` and a blank line: nearly every event of a model's answer, dispatched without passing the buffers.
+      if (this.data === undefined && text.charCodeAt(end + 1) === LF && fieldAt(text, start) === "data") {
+        if (!this.fits(text, start, end)) return -1
+        const name = this.type
+        this.type = ""
+        this.held = 0
+        this.lastEventId = this.idBuffer
+        this.onEvent({
+          event: name === "" ? "message" : name,
+          data: text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end),
+          id: this.idBuffer
+        })
+        start = end + 2
+        continue
+      }
+      if (!this.line(text, start, end)) return -1
+      start = end + 1
+    }
+  }
+
+  /** The same for a text with CR in it. */
+  private linesOfAny(text: string): number {
+    let start = 0
+    let lf = text.indexOf("\n")
+    let cr = text.indexOf("\r")
+    for (;;) {
+      if (lf !== -1 && lf < start) lf = text.indexOf("\n", start)
+      if (cr !== -1 && cr < start) cr = text.indexOf("\r", start)
+      const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr
+      if (end === -1) return start
+      if (!this.line(text, start, end)) return -1
+      start = end + 1
+      if (end !== cr) continue
+      if (start === text.length) this.skipLf = true
+      else if (text.charCodeAt(start) === LF) start++
+    }
+  }
+
+  private feedText(chunk: string): void {
+    let text = chunk
+    if (this.atStart && text !== "") {
+      this.atStart = false
+      if (text.charCodeAt(0) === BOM) text = text.slice(1)
+    }
+    if (this.skipLf && text !== "") {
+      this.skipLf = false
+      if (text.charCodeAt(0) === LF) text = text.slice(1)
+    }
+    if (text === "") return
+    const hasCr = text.includes("\r")
+    if (this.pending !== "") {
+      if (!hasCr && !text.includes("\n")) {
+        this.pending += text
+        this.pendingBytes += utf8Length(text, 0, text.length)
+        if (this.held + this.pendingBytes > this.maxEventBytes)
+          this.overflow = { _tag: "SseOverflow", maxEventBytes: this.maxEventBytes }
+        return
+      }
+      text = this.pending + text
+      this.pending = ""
+      this.pendingBytes = 0
+    }
+    const rest = hasCr ? this.linesOfAny(text) : this.linesOfLf(text)
+    if (rest === -1 || rest === text.length) return
+    this.pending = rest === 0 ? text : text.slice(rest)
+    this.pendingBytes = utf8Length(this.pending, 0, this.pending.length)
+    if (this.held + this.pendingBytes > this.maxEventBytes)
+      this.overflow = { _tag: "SseOverflow", maxEventBytes: this.maxEventBytes }
+  }
+
+  private feedBytes(chunk: Uint8Array): void {
+    let bytes = chunk
+    if (this.truncated !== undefined) {
+      bytes = new Uint8Array(this.truncated.length + chunk.length)
+      bytes.set(this.truncated)
+      bytes.set(chunk, this.truncated.length)
+      this.truncated = undefined
+    }
+    const whole = wholeCharacters(bytes)
+    if (whole === bytes.length) return this.feedText(decoder.decode(bytes))
+    // A copy: a Buffer's own slice would be a view of memory that its owner may use again.
+    this.truncated = Uint8Array.from(bytes.subarray(whole))
+    this.feedText(decoder.decode(bytes.subarray(0, whole)))
+  }
+
+  private forget(): void {
+    this.truncated = undefined
+    this.atStart = true
+    this.skipLf = false
+    this.pending = ""
+    this.pendingBytes = 0
+    this.data = undefined
+    this.type = ""
+    this.held = 0
+    this.overflow = undefined
+    this.idBuffer = this.lastEventId
+  }
+}
+
+/**
  * Makes a parser. A byte order mark at the start is dropped once; lines end in CR, LF or CRLF; an id counts from the
  * blank line that ends its block, even if the block has no data; `retry:` is state, and no event.
  *
@@ -132,226 +372,4 @@ const fieldAt = (text: string, at: number): "data" | "event" | "id" | undefined 
  * parser.retryMillis // => 250
  * ```
  */
-export const makeSseParser = (options: SseParserOptions): SseParser => {
-  const { isWholeAtEnd, onEvent, onComment, onRetry } = options
-  const maxEventBytes = options.maxEventBytes ?? 1_048_576
-  // The buffers hold the part before a truncated character, so that a decoder in streaming mode, which costs half as
-  // much again for each chunk, is not needed. `ignoreBOM` keeps the mark: Node's decoder may drop a second one.
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-  let truncated: Uint8Array | undefined
-
-  let atStart = true
-  let skipLf = false
-  let pending = ""
-  let pendingBytes = 0
-
-  let data: string | undefined
-  let type = ""
-  let idBuffer = ""
-  let lastEventId = ""
-  let retryMillis: number | undefined
-  // The bytes of the field lines that the block under way has so far.
-  let held = 0
-  let overflow: SseOverflow | undefined
-
-  const dispatch = () => {
-    lastEventId = idBuffer
-    const value = data
-    const name = type
-    data = undefined
-    type = ""
-    held = 0
-    if (value !== undefined) onEvent({ event: name === "" ? "message" : name, data: value, id: lastEventId })
-  }
-
-  const fits = (text: string, start: number, end: number): boolean => {
-    // A unit is at most three bytes: nearly every line fits without being counted.
-    if (held + (end - start) * 3 <= maxEventBytes || held + utf8Length(text, start, end) <= maxEventBytes) return true
-    overflow = { _tag: "SseOverflow", maxEventBytes }
-    return false
-  }
-
-  const field = (name: string, value: string) => {
-    switch (name) {
-      case "data":
-        data = data === undefined ? value : data + "\n" + value
-        held += 6 + utf8Length(value, 0, value.length)
-        return
-      case "event":
-        type = value
-        held += 7 + value.length
-        return
-      case "id":
-        if (value.includes("\0")) return
-        idBuffer = value
-        held += 4 + value.length
-        return
-      case "retry":
-        if (!/^[0-9]+$/.test(value)) return
-        retryMillis = Math.min(Number(value), maxTimer)
-        onRetry?.(retryMillis)
-    }
-  }
-
-  /** Takes one line without its end. Gives false on overflow. */
-  const line = (text: string, start: number, end: number): boolean => {
-    if (start === end) {
-      dispatch()
-      return true
-    }
-    if (!fits(text, start, end)) return false
-    if (text.charCodeAt(start) === COLON) {
-      onComment?.(text.slice(text.charCodeAt(start + 1) === SPACE && start + 1 < end ? start + 2 : start + 1, end))
-      return true
-    }
-    const name = fieldAt(text, start)
-    if (name !== undefined) {
-      const from = start + name.length + 1
-      field(name, text.slice(text.charCodeAt(from) === SPACE && from < end ? from + 1 : from, end))
-      return true
-    }
-    // Cut out first: a search for the colon must not run on to the end of the chunk.
-    const whole = text.slice(start, end)
-    const colon = whole.indexOf(":")
-    if (colon === -1) field(whole, "")
-    else field(whole.slice(0, colon), whole.slice(colon + (whole.charCodeAt(colon + 1) === SPACE ? 2 : 1)))
-    return true
-  }
-
-  /** Takes the whole lines of a text without CR, and gives where the rest begins, or -1 on overflow. */
-  const linesOfLf = (text: string): number => {
-    let start = 0
-    for (;;) {
-      const end = text.indexOf("\n", start)
-      if (end === -1) return start
-      // `data: …` and a blank line: nearly every event of a model's answer, dispatched without passing the buffers.
-      if (data === undefined && text.charCodeAt(end + 1) === LF && fieldAt(text, start) === "data") {
-        if (!fits(text, start, end)) return -1
-        const name = type
-        type = ""
-        held = 0
-        lastEventId = idBuffer
-        onEvent({
-          event: name === "" ? "message" : name,
-          data: text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end),
-          id: idBuffer
-        })
-        start = end + 2
-        continue
-      }
-      if (!line(text, start, end)) return -1
-      start = end + 1
-    }
-  }
-
-  /** The same for a text with CR in it. */
-  const linesOfAny = (text: string): number => {
-    let start = 0
-    let lf = text.indexOf("\n")
-    let cr = text.indexOf("\r")
-    for (;;) {
-      if (lf !== -1 && lf < start) lf = text.indexOf("\n", start)
-      if (cr !== -1 && cr < start) cr = text.indexOf("\r", start)
-      const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr
-      if (end === -1) return start
-      if (!line(text, start, end)) return -1
-      start = end + 1
-      if (end !== cr) continue
-      if (start === text.length) skipLf = true
-      else if (text.charCodeAt(start) === LF) start++
-    }
-  }
-
-  const feedText = (chunk: string) => {
-    let text = chunk
-    if (atStart && text !== "") {
-      atStart = false
-      if (text.charCodeAt(0) === BOM) text = text.slice(1)
-    }
-    if (skipLf && text !== "") {
-      skipLf = false
-      if (text.charCodeAt(0) === LF) text = text.slice(1)
-    }
-    if (text === "") return
-    const hasCr = text.includes("\r")
-    if (pending !== "") {
-      if (!hasCr && !text.includes("\n")) {
-        pending += text
-        pendingBytes += utf8Length(text, 0, text.length)
-        if (held + pendingBytes > maxEventBytes) overflow = { _tag: "SseOverflow", maxEventBytes }
-        return
-      }
-      text = pending + text
-      pending = ""
-      pendingBytes = 0
-    }
-    const rest = hasCr ? linesOfAny(text) : linesOfLf(text)
-    if (rest === -1 || rest === text.length) return
-    pending = rest === 0 ? text : text.slice(rest)
-    pendingBytes = utf8Length(pending, 0, pending.length)
-    if (held + pendingBytes > maxEventBytes) overflow = { _tag: "SseOverflow", maxEventBytes }
-  }
-
-  const feedBytes = (chunk: Uint8Array) => {
-    let bytes = chunk
-    if (truncated !== undefined) {
-      bytes = new Uint8Array(truncated.length + chunk.length)
-      bytes.set(truncated)
-      bytes.set(chunk, truncated.length)
-      truncated = undefined
-    }
-    const whole = wholeCharacters(bytes)
-    if (whole === bytes.length) return feedText(decoder.decode(bytes))
-    // A copy: a Buffer's own slice would be a view of memory that its owner may use again.
-    truncated = Uint8Array.from(bytes.subarray(whole))
-    feedText(decoder.decode(bytes.subarray(0, whole)))
-  }
-
-  const forget = () => {
-    truncated = undefined
-    atStart = true
-    skipLf = false
-    pending = ""
-    pendingBytes = 0
-    data = undefined
-    type = ""
-    held = 0
-    overflow = undefined
-    idBuffer = lastEventId
-  }
-
-  return {
-    feed: (chunk) => {
-      if (overflow !== undefined) return overflow
-      if (typeof chunk === "string") feedText(chunk)
-      else feedBytes(chunk)
-      // What an overflowing block holds is let go at once.
-      if (overflow !== undefined) {
-        pending = ""
-        data = undefined
-      }
-      return overflow
-    },
-    end: () => {
-      if (isWholeAtEnd !== undefined && overflow === undefined) {
-        // Of any other line that was cut nothing is believed.
-        if (truncated === undefined && pending !== "" && fieldAt(pending, 0) === "data")
-          line(pending, 0, pending.length)
-        if (data !== undefined && isWholeAtEnd({ event: type === "" ? "message" : type, data, id: idBuffer }))
-          dispatch()
-      }
-      forget()
-    },
-    reset: () => {
-      lastEventId = ""
-      retryMillis = undefined
-      forget()
-    },
-    get lastEventId() {
-      return lastEventId
-    },
-    get retryMillis() {
-      return retryMillis
-    }
-  }
-}
+export const makeSseParser = (options: SseParserOptions): SseParser => new Parser(options)

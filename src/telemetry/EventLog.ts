@@ -14,7 +14,8 @@
  * | `EventLog.layerSilent` | nowhere |
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { excerpt, type RedactOptions, redactValue, Secrets } from "../errors/index.ts"
+import { Secrets } from "../errors/index.ts"
+import { longestText, makeLineWriter, quietly, redacted } from "./LogLine.ts"
 
 /** How loud an event is. `warning`, `error` and `fatal` are the severities of errors. */
 export type EventLevel = "debug" | "info" | "warning" | "error" | "fatal"
@@ -67,7 +68,19 @@ export class EventLog extends Context.Service<
 
   /** Gives each event, as one line of JSON without its line feed, to `write`. If `write` throws, the line is lost. */
   static readonly layerLines = (write: (line: string) => void): Layer.Layer<EventLog> =>
-    fromSink((logged) => write(lineOf(logged)))
+    Layer.effect(
+      EventLog,
+      Effect.gen(function* () {
+        const lineOf = makeLineWriter({ mask: (yield* Secrets).mask, maxText: longestText })
+        const timestampNow = isoNow(yield* Clock.Clock)
+        return {
+          emit: (level, event, fields = {}) => {
+            const timestamp = timestampNow()
+            quietly(() => write(lineOf(timestamp, level, event, fields)))
+          }
+        }
+      })
+    )
 
   /** Collects the events, for tests. */
   static readonly layerTest: Layer.Layer<EventLog | CollectedEvents> = Layer.unwrap(
@@ -105,59 +118,27 @@ const fromSink = (sink: (logged: LoggedEvent) => void): Layer.Layer<EventLog> =>
   Layer.effect(
     EventLog,
     Effect.gen(function* () {
-      const clock = yield* Clock.Clock
       const options = { mask: (yield* Secrets).mask, maxText: longestText }
+      const timestampNow = isoNow(yield* Clock.Clock)
       return {
         emit: (level, event, fields = {}) => {
-          const timestamp = new Date(clock.currentTimeMillisUnsafe()).toISOString()
+          const timestamp = timestampNow()
           quietly(() => sink({ timestamp, level, event, fields: redacted(fields, options) }))
         }
       }
     })
   )
 
-// The edge to values and sinks that are not ours: a getter or a closed pipe may throw, and nobody could be told of it.
-const quietly = <A>(run: () => A): A | undefined => {
-  try {
-    return run()
-  } catch {
-    return undefined
+/** The time as ISO 8601. HOT: made once a millisecond, in which a busy program writes several lines. */
+const isoNow = (clock: Clock.Clock): (() => string) => {
+  let millis = Number.NaN
+  let text = ""
+  return () => {
+    const now = clock.currentTimeMillisUnsafe()
+    if (now !== millis) {
+      text = new Date(now).toISOString()
+      millis = now
+    }
+    return text
   }
 }
-
-/** The longest text of a field, and the longest line, in UTF-16 units: a log is read by people. */
-const longestText = 4096
-const longestLine = 16_384
-
-const redacted = (fields: EventFields, options: RedactOptions): EventFields =>
-  quietly(() => {
-    // HOT: what is taken out of an object makes it a slow one, so what is not known is not put in.
-    const known: { [field: string]: unknown } = {}
-    for (const field of Object.keys(fields)) if (fields[field] !== undefined) known[field] = fields[field]
-    return redactValue(known, options) as EventFields
-  }) ?? {}
-
-/** An event as one line of JSON: `timestamp`, `level`, `event`, then its fields. A field cannot stand in for those three. */
-export const lineOf = ({ event, fields, level, timestamp }: LoggedEvent): string => {
-  const own = { timestamp, level, event }
-  const whole = printed({ ...own, ...fields, ...own })
-  return whole.length <= longestLine ? whole : printed({ ...own, ...shortened(fields), ...own })
-}
-
-/** Each field by its beginning, whatever it holds. */
-const shortened = (fields: EventFields): EventFields =>
-  Object.fromEntries(
-    Object.entries(fields)
-      .slice(0, 32)
-      .map(([name, value]) => [
-        excerpt(name, 64),
-        typeof value === "string" || (typeof value === "object" && value !== null)
-          ? excerpt(typeof value === "string" ? value : printed(value), 256)
-          : value
-      ])
-  )
-
-// A replacer makes a line four times as dear, and only a bigint needs it: without one `stringify` throws.
-const printed = (line: object): string =>
-  quietly(() => JSON.stringify(line)) ??
-  JSON.stringify(line, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))

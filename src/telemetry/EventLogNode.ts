@@ -12,30 +12,74 @@ export interface LogStream {
   readonly off: (event: "error", listener: (error: Error) => void) => unknown
 }
 
+/** How much may wait for the end of a turn, in characters: what is more is written at once. */
+const maxWaiting = 65_536
+
+/** What waits to be written, of all logs of this process. */
+const waitingLogs = new Set<Lines>()
+
+/** The lines of a turn: they are written together. HOT: a request has three, and each write is a call of the system. */
+class Lines {
+  private text = ""
+  private broken = false
+  private readonly stream: LogStream
+
+  constructor(stream: LogStream) {
+    this.stream = stream
+  }
+
+  readonly fail = (): void => {
+    this.broken = true
+    this.text = ""
+    waitingLogs.delete(this)
+  }
+
+  readonly flush = (): void => {
+    const { text } = this
+    if (text === "") return
+    this.text = ""
+    waitingLogs.delete(this)
+    this.stream.write(text)
+  }
+
+  add(line: string): void {
+    if (this.broken) return
+    if (this.text === "") {
+      waitingLogs.add(this)
+      setImmediate(this.flush)
+    }
+    this.text += `${line}\n`
+    if (this.text.length >= maxWaiting) this.flush()
+  }
+}
+
+/** Writes what waits for the end of its turn, now: before the process ends, or writes something beside its log. */
+export const flush = (): void => {
+  for (const lines of waitingLogs) lines.flush()
+}
+
 /**
- * Writes to a stream, one JSON object a line. Once the stream has failed (whoever read it is gone: EPIPE) nothing more
- * is written to it, and its `error` event is listened to for as long as the Layer lives, so that it ends no process.
+ * Writes to a stream, one JSON object a line; the lines of a turn of the event loop are one write, and none is lost when the
+ * process exits. Once the stream has failed (whoever read it is gone: EPIPE) nothing more is written to it, and its `error`
+ * event is listened to for as long as the Layer lives, so that it ends no process.
  */
 export const layerStream = (stream: LogStream): Layer.Layer<EventLog> =>
   Layer.unwrap(
     Effect.acquireRelease(
       Effect.sync(() => {
-        const state = { broken: false }
-        const onError = () => {
-          state.broken = true
-        }
-        stream.on("error", onError)
-        return { state, onError }
+        const lines = new Lines(stream)
+        stream.on("error", lines.fail)
+        // Once, however many logs there are.
+        process.off("exit", flush).on("exit", flush)
+        return lines
       }),
       // The last write may still fail after the Layer is gone: such an error comes in a later turn.
-      ({ onError }) => Effect.sync(() => void setImmediate(() => stream.off("error", onError)))
-    ).pipe(
-      Effect.map(({ state }) =>
-        EventLog.layerLines((line) => {
-          if (!state.broken) stream.write(`${line}\n`)
+      (lines) =>
+        Effect.sync(() => {
+          lines.flush()
+          setImmediate(() => stream.off("error", lines.fail))
         })
-      )
-    )
+    ).pipe(Effect.map((lines) => EventLog.layerLines((line) => lines.add(line))))
   )
 
 /** Writes to stderr, one JSON object a line. Survives a reader that went away. */

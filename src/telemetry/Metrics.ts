@@ -3,7 +3,7 @@
  *
  * A signal is declared by what emits it; this module only counts and prints. `Metric.update` is an Effect and needs a
  * fiber; a socket's callback has none. So the handles here write into the registry that was captured when the Layer was
- * built, with `updateUnsafe`: some 0.1 µs without labels, 0.5 µs with two, which are found by their values.
+ * built, with `updateUnsafe`: some 0.1 µs without labels, 0.2 µs with two, which are found by their values.
  *
  * How they are printed is in `PrometheusHttp.ts`, which is loaded when they are printed first: who only counts, or only
  * logs, depends on nothing that Effect calls unstable.
@@ -95,52 +95,108 @@ export class Metrics extends Context.Service<
 const printer = Effect.promise(() => import("./PrometheusHttp.ts"))
 
 const make = (context: Context.Context<never>): Metrics["Service"] => ({
-  counter: (name, { atMost, description, labels }) => {
-    const series = seriesOf(Metric.counter(name, { description, incremental: true }), labels, atMost)
-    if (labels === undefined) series({}).updateUnsafe(0, context)
-    return { add: (count, ...of) => series(of[0]).updateUnsafe(count, context) }
+  counter: (name, options) => {
+    const { description } = options
+    const series = seriesOf(() => Metric.counter(name, { description, incremental: true }), options, context)
+    if (options.labels === undefined) series(undefined).update(0)
+    return { add: (count, ...of) => series(of[0]).update(count) }
   },
-  gauge: (name, { atMost, description, labels }) => {
-    const series = seriesOf(Metric.gauge(name, { description }), labels, atMost)
-    if (labels === undefined) series({}).modifyUnsafe(0, context)
+  gauge: (name, options) => {
+    const { description } = options
+    const series = seriesOf(() => Metric.gauge(name, { description }), options, context)
+    if (options.labels === undefined) series(undefined).modify(0)
     return {
-      set: (value, ...of) => series(of[0]).updateUnsafe(value, context),
-      add: (difference, ...of) => series(of[0]).modifyUnsafe(difference, context)
+      set: (value, ...of) => series(of[0]).update(value),
+      add: (difference, ...of) => series(of[0]).modify(difference)
     }
   },
-  histogram: (name, { atMost, bounds, description, labels }) => {
-    const series = seriesOf(Metric.histogram(name, { description, boundaries: bounds }), labels, atMost)
-    if (labels === undefined) series({}).valueUnsafe(context)
-    return { observe: (value, ...of) => series(of[0]).updateUnsafe(value, context) }
+  histogram: (name, options) => {
+    const { bounds, description } = options
+    const series = seriesOf(() => Metric.histogram(name, { description, boundaries: bounds }), options, context)
+    if (options.labels === undefined) series(undefined).show()
+    return { observe: (value, ...of) => series(of[0]).update(value) }
   },
   render: Effect.map(printer, ({ print }) => print(context))
 })
 
-// A labelled metric costs 1.5 µs to build, so each set of values is built once.
+type Attributes = { readonly [label: string]: string }
+
+/**
+ * One series. HOT: it has a metric of its own, and not one through `withAttributes` that all series of a name share: such a
+ * one remembers the key of one series only, and makes that of each other anew, 0.3 µs an update.
+ */
+class Series<State> {
+  private readonly metric: Metric.Metric<number, State>
+  private readonly context: Context.Context<never>
+
+  constructor(metric: Metric.Metric<number, State>, own: Attributes, context: Context.Context<never>) {
+    this.metric = metric
+    const attributes = { ...Context.get(context, Metric.CurrentMetricAttributes), ...own }
+    this.context = Context.add(context, Metric.CurrentMetricAttributes, attributes)
+  }
+
+  update(value: number): void {
+    this.metric.updateUnsafe(value, this.context)
+  }
+
+  modify(difference: number): void {
+    this.metric.modifyUnsafe(difference, this.context)
+  }
+
+  /** Puts it into the registry before anything was counted. */
+  show(): void {
+    this.metric.valueUnsafe(this.context)
+  }
+}
+
+/** The series whose labels have the values of the way to it, one value a step. */
+class Step<State> {
+  readonly next = new Map<string, Step<State>>()
+  series: Series<State> | undefined
+}
+
+interface SeriesOptions {
+  readonly labels?: ReadonlyArray<string> | undefined
+  readonly atMost?: { readonly series: number; readonly then: Partial<Attributes> } | undefined
+}
+
+// Each set of values is built once, and found step by step: no key is made of its values for that.
 const seriesOf = <State>(
-  metric: Metric.Metric<number, State>,
-  labels: ReadonlyArray<string> | undefined,
-  atMost: { readonly series: number; readonly then: { readonly [label: string]: string | undefined } } | undefined
-) => {
-  const built = new Map<string, Metric.Metric<number, State>>()
-  return (of: { readonly [label: string]: string } | undefined): Metric.Metric<number, State> => {
-    if (of === undefined || labels === undefined) return metric
-    const find = (values: ReadonlyArray<string>, mayBuild: boolean): Metric.Metric<number, State> | undefined => {
-      const key = values.join("\u0000")
-      let found = built.get(key)
-      if (found !== undefined || !mayBuild) return found
-      found = Metric.withAttributes(metric, Object.fromEntries(labels.map((label, at) => [label, values[at]!])))
-      built.set(key, found)
-      return found
+  makeMetric: () => Metric.Metric<number, State>,
+  { atMost, labels = [] }: SeriesOptions,
+  context: Context.Context<never>
+): ((of: Attributes | undefined) => Series<State>) => {
+  const first = new Step<State>()
+  let built = 0
+
+  const find = (of: Attributes): Series<State> | undefined => {
+    let at: Step<State> | undefined = first
+    for (const label of labels) {
+      at = at.next.get(of[label] ?? "")
+      if (at === undefined) return undefined
     }
-    const values = labels.map((label) => of[label] ?? "")
-    const known = find(values, atMost === undefined || built.size < atMost.series)
-    return (
-      known ??
-      find(
-        labels.map((label, at) => atMost?.then[label] ?? values[at]!),
-        true
-      )!
-    )
+    return at.series
+  }
+  const build = (of: Attributes): Series<State> => {
+    const attributes = Object.fromEntries(labels.map((label) => [label, of[label] ?? ""]))
+    let at = first
+    for (const label of labels) {
+      const value = of[label] ?? ""
+      const next = at.next.get(value) ?? new Step<State>()
+      at.next.set(value, next)
+      at = next
+    }
+    built++
+    return (at.series = new Series(makeMetric(), attributes, context))
+  }
+  const none = labels.length === 0 ? build({}) : undefined
+
+  return (of = {}) => {
+    if (none !== undefined) return none
+    const found = find(of)
+    if (found !== undefined) return found
+    if (atMost === undefined || built < atMost.series) return build(of)
+    const together = Object.fromEntries(labels.map((label) => [label, atMost.then[label] ?? of[label] ?? ""]))
+    return find(together) ?? build(together)
   }
 }

@@ -146,7 +146,7 @@ describe.skipIf(binaries === undefined)("with a server", () => {
         const url = server.database()
         const error = yield* Effect.flip((yield* open(url)).backup("copy.sql"))
         assert.deepInclude(error, { _tag: "BackupRefused" })
-        assert.match(error.message, /pg_dump .*--file=\/tmp\/copy.sql/)
+        assert.match(error.message, /pg_dump .*--file=copy\.sql /)
         assert.notInclude(error.message, new URL(url).password)
       })
     )

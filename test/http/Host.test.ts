@@ -1,3 +1,4 @@
+import { makeRequestGuard } from "#src/http/Host"
 import { assert, describe, it } from "@effect/vitest"
 import {
   hostAllowed,
@@ -7,6 +8,7 @@ import {
   parseHost,
   requestAllowed
 } from "effect-resilience/http"
+import * as fc from "fast-check"
 
 describe("a Host header", () => {
   const table: ReadonlyArray<readonly [string, ReturnType<typeof parseHost>]> = [
@@ -164,6 +166,43 @@ describe("the guard of a server without tokens", () => {
     assert.isTrue(requestAllowed({ ...headers, origin: "http://127.0.0.1:8080" }, guard))
     assert.isFalse(
       requestAllowed({ ...headers, "sec-fetch-site": "same-origin", origin: "https://evil.example" }, guard)
+    )
+  })
+})
+
+describe("a guard that remembers its last answer", () => {
+  it("says of each request what is said of it alone", () => {
+    const origin = fc.constantFrom(
+      undefined,
+      "http://localhost:8080",
+      "https://app.example.com",
+      "https://evil.example"
+    )
+    const source = fc.record({
+      host: fc.constantFrom(undefined, "localhost:8080", "evil.example"),
+      origin,
+      "sec-fetch-site": fc.constantFrom(undefined, "same-origin", "cross-site"),
+      "sec-fetch-mode": fc.constantFrom(undefined, "navigate"),
+      "sec-fetch-dest": fc.constantFrom(undefined, "document", "image"),
+      referer: origin
+    })
+    const origins: ReadonlyArray<ReadonlyArray<string>> = [[], ["https://app.example.com"]]
+    const guard = fc.record({
+      port: fc.constantFrom(8080, 80),
+      origins: fc.constantFrom(...origins),
+      page: fc.constantFrom(undefined, true)
+    })
+    fc.assert(
+      fc.property(fc.array(fc.tuple(source, guard), { minLength: 1 }), (asked) => {
+        const allowed = makeRequestGuard()
+        // Each is asked twice, and the one before it once more.
+        for (const [at, [from, to]] of asked.entries()) {
+          const [before, its] = asked[Math.max(0, at - 1)]!
+          assert.strictEqual(allowed(before, its), requestAllowed(before, its))
+          assert.strictEqual(allowed(from, to), requestAllowed(from, to))
+          assert.strictEqual(allowed({ ...from }, { ...to }), requestAllowed(from, to))
+        }
+      })
     )
   })
 })

@@ -36,6 +36,41 @@ describe("S17: so much a turn, and no more", () => {
     assert.strictEqual(done.at(-1), -1)
   })
 
+  it("S17: a piece that throws stops none of those behind it, in its turn or later", () => {
+    const waiting: Array<() => void> = []
+    const inTurn = makeFairTurns((run) => waiting.push(run))
+    const done: Array<number> = []
+    const total = 3 * piecesATurn
+    for (let n = 0; n < total; n++) {
+      inTurn(() => {
+        if (n % 20 === 3 || n === total - 1) throw new Error(`piece ${n}`)
+        done.push(n)
+      })
+    }
+    const thrown: Array<string> = []
+    const take = (): void => {
+      try {
+        waiting.shift()?.()
+      } catch (cause) {
+        thrown.push(String(cause))
+      }
+    }
+    for (let turns = 0; waiting.length > 0; turns++) {
+      take()
+      assert.isBelow(turns, total)
+    }
+    assert.deepStrictEqual(thrown, [
+      "Error: piece 3",
+      "Error: piece 23",
+      "Error: piece 43",
+      `Error: piece ${total - 1}`
+    ])
+    assert.lengthOf(done, total - thrown.length)
+    inTurn(() => done.push(-1))
+    take()
+    assert.strictEqual(done.at(-1), -1)
+  })
+
   it.effect("S17: five hundred replays at once read sixteen pages a turn, and each is whole", () =>
     Effect.gen(function* () {
       const { store } = yield* Effect.flatMap(JournalStoreMemory.place, ({ owner }) => owner)

@@ -5,7 +5,8 @@ import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { JournalStore, JournalStoreSqliteNode } from "#src/journal/index"
+import { JournalStore, JournalStoreSqliteNode, pageRoom } from "#src/journal/index"
+import { pageFrames } from "#src/journal/JournalStore"
 import { ended, failable, journalOn, makeTold, moment, stream } from "./kit.ts"
 import { journalSuite } from "./suite.ts"
 
@@ -92,6 +93,30 @@ describe("a journal in SQLite", () => {
       assert.deepStrictEqual([faults, told.faults.map((fault) => fault._tag)], [["LeaseLost"], ["LeaseLost"]])
       assert.deepStrictEqual([told.text, told.terminal, usable()], ["", false, false])
       assert.deepStrictEqual(yield* frames(lease.id, -1), ["mine"])
+    })
+  )
+
+  it.effect("keeps a commit in rows that each fit into a page: to read a long one reads each row once", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "relay.db")
+      const { create, frames } = yield* Effect.flatMap(open(path), journalOn)
+      const lease = create(stream)
+      const all = Array.from({ length: 3000 }, (_, n) => `${n} ${"\u00e9".repeat(n % 7 === 0 ? 900 : 90)}\n`)
+      all[1500] = "long ".repeat(pageRoom)
+      for (const frame of all) lease.append(frame)
+      lease.end(ended)
+      yield* lease.committed
+      const database = new DatabaseSync(path, { readOnly: true })
+      const rows = database.prepare("SELECT length(text) AS size, lengths FROM piece ORDER BY position").all()
+      database.close()
+      const large = rows.filter(({ size }) => Number(size) > pageRoom)
+      assert.deepStrictEqual(
+        large.map(({ lengths, size }) => [lengths, size]),
+        [[null, 5 * pageRoom]]
+      )
+      for (const { lengths } of rows) assert.isAtMost(String(lengths).split(",").length, pageFrames)
+      assert.isAtMost(rows.length, 2 * (all.join("").length / pageRoom + all.length / pageFrames))
+      assert.deepStrictEqual(yield* frames(lease.id, -1), all)
     })
   )
 })

@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { JournalStore, JournalStoreSqliteNode, makeStreamId, replied } from "#src/journal/index"
+import { JournalStore, JournalStoreSqliteNode, makeStreamId, pageRoom, replied } from "#src/journal/index"
 import { claimed, ended, journalOn, makeTold, until } from "./kit.ts"
 
 const folder = Effect.acquireRelease(
@@ -135,6 +135,57 @@ describe("a database of version 1", () => {
       const bytes = readFileSync(path, "latin1")
       assert.notInclude(bytes, "asked by the first")
       assert.include(bytes, "asked by the orphan")
+    })
+  )
+})
+
+/** Writes a database as version 2 did before rows were cut: a commit of any size is one row. */
+const writeLongRows = (path: string): void => {
+  const database = new DatabaseSync(path)
+  database.exec("PRAGMA journal_mode = WAL")
+  database.exec(
+    "CREATE TABLE owner (epoch INTEGER NOT NULL, opened_at INTEGER NOT NULL) STRICT; INSERT INTO owner VALUES (7, 1000)"
+  )
+  for (const migration of migrations.slice(0, 2)) database.exec(migration)
+  database.exec(`PRAGMA application_id = ${application}; PRAGMA user_version = 2`)
+  const stream = database.prepare("INSERT INTO stream VALUES (?, ?, 'chat', 'alice', ?, 1000, NULL, NULL, ?)")
+  stream.run(1, ids.whole, "note 1", 1)
+  stream.run(2, ids.orphan, "note 2", null)
+  database.exec(`INSERT INTO ended VALUES (1, 1, 5000, 2, 2001, 1, '[1,3]', 'completed')`)
+  database.exec("INSERT INTO live VALUES (2, 'asked by the orphan', 1, 7, 2, NULL)")
+  const piece = database.prepare("INSERT INTO piece VALUES (?, ?, ?, ?, ?)")
+  const lengths = longFrames.map((frame) => frame.length).join()
+  piece.run(1, 1, 1999, lengths, longFrames.join(""))
+  piece.run(2, 2, 1999, lengths, longFrames.join(""))
+  piece.run(3, 1, 2000, null, "the end")
+  database.close()
+}
+
+const longFrames = Array.from({ length: 2000 }, (_, n) => `${n} ${"\u{1f600}e".repeat(n % 90)}\n`)
+
+describe("a database of version 2 with rows longer than a page", () => {
+  it.effect("is read as it is, to the byte and from anywhere, and what was cut is gone on with", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(10_000)
+      const path = join(yield* folder, "relay.db")
+      writeLongRows(path)
+      const journal = yield* Effect.flatMap(open(path), journalOn)
+      const all = [...longFrames, "the end"]
+      assert.isAbove(longFrames.join("").length, 2 * pageRoom)
+      for (const after of [-1, 0, 255, 256, 1000, 1999]) {
+        assert.deepStrictEqual(yield* journal.frames(ids.whole, after), all.slice(after + 1))
+        const told = makeTold()
+        journal.follow(ids.whole, after, told)
+        yield* until(() => told.terminal)
+        assert.strictEqual(told.text, all.slice(after + 1).join(""))
+      }
+      const orphan = (yield* journal.locate(ids.orphan, undefined)).record
+      assert.deepInclude(orphan, { length: 2000, writer: "gone", request: "asked by the orphan" })
+      const lease = yield* claimed(journal, orphan)
+      lease.append("and on")
+      lease.end(ended)
+      yield* lease.committed
+      assert.deepStrictEqual(yield* journal.frames(ids.orphan, -1), [...longFrames, "and on"])
     })
   )
 })

@@ -488,3 +488,42 @@ describe("Deadline: refused options", () => {
     )
   }
 })
+
+// The usual clock has a timer of its own; under `TestClock` all of the above sleeps.
+describe("Deadline by the usual clock", () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+  const wait = (millis: number) => Effect.promise(() => new Promise((resolve) => setTimeout(resolve, millis)))
+
+  it.live("cuts off, waits for the finalisers, and says how long it was", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const slow = Effect.onInterrupt(Effect.never, () => Effect.as(wait(5), void log.push("released")))
+      const error = yield* Effect.flip(Deadline.total(slow, "20 millis"))
+      assert.instanceOf(error, DeadlineExceeded)
+      // A timer of Node may be early by a part of a millisecond.
+      assert.isAtLeast(error.elapsedMillis ?? 0, 19)
+      assert.deepStrictEqual(log, ["released"])
+    })
+  )
+
+  it.live("answers on time where what it cuts off is detached", () =>
+    Effect.gen(function* () {
+      const stubborn = Effect.uninterruptible(wait(2_000))
+      const began = performance.now()
+      yield* Effect.flip(Deadline.total(stubborn, "20 millis", { onExpiry: "detach" }))
+      assert.isBelow(performance.now() - began, 1_000)
+    })
+  )
+
+  it.live("leaves no timer behind: not of what was done in time, and not of what was interrupted", () =>
+    Effect.gen(function* () {
+      const before = timers()
+      yield* Deadline.total(wait(1), "1 hour")
+      yield* Effect.ignore(Deadline.attempt(Effect.andThen(wait(1), Effect.fail("down")), "1 hour"))
+      const fiber = yield* Effect.forkChild(Deadline.total(Effect.never, "1 hour"))
+      yield* wait(1)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(timers(), before)
+    })
+  )
+})

@@ -75,14 +75,15 @@ describe("a store that is slow", () => {
         Upstream.of({
           open: (request, sink) => {
             const call = open(request, {
-              ...sink,
+              onHead: (status, headers) => sink.onHead(status, headers),
+              onEnd: () => sink.onEnd(),
+              onError: (error) => sink.onError(error),
               onData: (data) => {
                 received += data.length
                 sink.onData(data)
               }
             })
             return {
-              ...call,
               abort: () => call.abort(),
               pause: () => {
                 told.push("pause")

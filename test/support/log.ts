@@ -28,9 +28,11 @@ export const keepLog = (): void => {
   keeping = true
   const write = process.stderr.write.bind(process.stderr) as (...args: ReadonlyArray<unknown>) => boolean
   process.stderr.write = (...args: ReadonlyArray<unknown>): boolean => {
-    const line = typeof args[0] === "string" ? lineIn(args[0]) : undefined
-    if (line === undefined) return write(...args)
-    kept.push(line)
+    // The lines of a turn come together.
+    const lines = typeof args[0] === "string" ? args[0].trimEnd().split("\n").map(lineIn) : [undefined]
+    const known = lines.filter((line) => line !== undefined)
+    if (known.length < lines.length) return write(...args)
+    kept.push(...known)
     return true
   }
 }

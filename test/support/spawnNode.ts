@@ -33,12 +33,21 @@ export const startNode = (
   environment: { readonly [name: string]: string } = {},
   cwd: string = root,
   flags: ReadonlyArray<string> = ["--disable-warning=ExperimentalWarning"]
+): Running => startFile(join(root, file), args, environment, cwd, [...flags, "--conditions=effect-resilience-source"])
+
+/** Starts any file, by its whole path, as it is. */
+export const startFile = (
+  path: string,
+  args: ReadonlyArray<string>,
+  environment: { readonly [name: string]: string },
+  cwd: string,
+  flags: ReadonlyArray<string> = []
 ): Running => {
-  const child = spawn(
-    process.execPath,
-    [...flags, "--conditions=effect-resilience-source", join(root, file), ...args],
-    { cwd, env: { PATH: process.env["PATH"], ...environment }, stdio: ["ignore", "pipe", "pipe"] }
-  )
+  const child = spawn(process.execPath, [...flags, path, ...args], {
+    cwd,
+    env: { PATH: process.env["PATH"], ...environment },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
   let stdout = ""
   let stderr = ""
   let ended: Ended | undefined

@@ -1,8 +1,10 @@
+import { spawn } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted, References } from "effect"
 import { TestClock } from "effect/testing"
-import { InternalError } from "effect-resilience/errors"
-import { CollectedEvents, EventLog, EventLogNode } from "effect-resilience/telemetry"
+import { InternalError, makeSecrets, Secrets } from "effect-resilience/errors"
+import { CollectedEvents, EventLog, EventLogNode, lineOf } from "effect-resilience/telemetry"
+import * as fc from "fast-check"
 
 const emit = (...args: Parameters<EventLog["Service"]["emit"]>) => EventLog.useSync((log) => log.emit(...args))
 
@@ -112,6 +114,58 @@ describe("lines", () => {
     })
   )
 
+  it("are what the collected events are as JSON, whatever the fields are", () => {
+    const name = fc.oneof(
+      fc.constantFrom(
+        "request_id",
+        "key",
+        "api_key",
+        "token",
+        "level",
+        "event",
+        "__proto__",
+        "field_1",
+        "7",
+        "http://x"
+      ),
+      fc.string()
+    )
+    const word = fc.constantFrom(
+      "known-secret-1",
+      "a known-secret-1",
+      "sk-proj-abc123",
+      "gpt-4.1",
+      "req_A1",
+      "-",
+      "gsk",
+      ""
+    )
+    const value = fc.oneof(
+      { arbitrary: fc.oneof(word, fc.double(), fc.boolean(), fc.constant(null), fc.constant(undefined)), weight: 3 },
+      fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true }),
+      fc.string({ maxLength: 80, unit: "binary" }),
+      fc.constantFrom(new InternalError({ message: "known-secret-1" }), Redacted.make("x"), Symbol("x"), 5n, () => 1)
+    )
+    const secrets = makeSecrets()
+    secrets.know(["known-secret-1"])
+    fc.assert(
+      fc.property(fc.constantFrom("stream_started", 'an "event"'), fc.dictionary(name, value), (event, fields) => {
+        const lines: Array<string> = []
+        const inLines = EventLog.layerLines((line) => lines.push(line))
+        const told = emit("info", event, fields)
+        const collected = Effect.andThen(
+          told,
+          CollectedEvents.useSync(({ events }) => events.map(lineOf))
+        )
+        const both = Effect.andThen(Effect.provide(told, inLines), Effect.provide(collected, EventLog.layerTest))
+        const expected = Effect.runSync(
+          both.pipe(Effect.provide(TestClock.layer()), Effect.provideService(Secrets, secrets), Effect.scoped)
+        )
+        assert.deepStrictEqual(lines, expected)
+      })
+    )
+  })
+
   it.effect("are lost when whoever writes them throws, and nothing else is", () =>
     emit("info", "x").pipe(
       Effect.provide(
@@ -142,6 +196,7 @@ describe("a stream", () => {
       yield* Effect.gen(function* () {
         yield* emit("info", "one")
         assert.strictEqual(to.listeners.size, 1)
+        EventLogNode.flush()
         to.fail()
         yield* emit("info", "two")
       }).pipe(Effect.provide(EventLogNode.layerStream(to)))
@@ -149,6 +204,67 @@ describe("a stream", () => {
       assert.match(written[0]!, /^\{.*"event":"one"\}\n$/)
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
       assert.strictEqual(to.listeners.size, 0)
+    })
+  )
+
+  it.live("gets the lines of a turn in one write, in order, at its end", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const events = (text: string) =>
+        text
+          .trimEnd()
+          .split("\n")
+          .map((line) => (JSON.parse(line) as { event: string }).event)
+      yield* Effect.gen(function* () {
+        const { emit } = yield* EventLog
+        emit("info", "one")
+        emit("info", "two")
+        assert.strictEqual(written.length, 0)
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        assert.deepStrictEqual(written.map(events), [["one", "two"]])
+        emit("info", "three")
+        EventLogNode.flush()
+        emit("info", "four")
+        assert.deepStrictEqual(written.map(events), [["one", "two"], ["three"]])
+      }).pipe(Effect.provide(EventLogNode.layerStream(stream((chunk) => written.push(chunk)))))
+      // What waits when the Layer ends is written then.
+      assert.deepStrictEqual(written.map(events), [["one", "two"], ["three"], ["four"]])
+    })
+  )
+
+  it.live("does not hold back more than 64 kB", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      yield* Effect.gen(function* () {
+        const { emit } = yield* EventLog
+        for (let i = 0; i < 1000; i++) emit("info", "one", { error: "x".repeat(100) })
+        assert.isAtLeast(written.length, 1)
+      }).pipe(Effect.provide(EventLogNode.layerStream(stream((chunk) => written.push(chunk)))))
+      assert.strictEqual(written.join("").split("\n").length, 1001)
+    })
+  )
+
+  it.live("gets all of it when the process exits in the same turn", () =>
+    Effect.promise(async () => {
+      const program = `
+        import { Effect } from "effect"
+        import { EventLog, EventLogNode } from "effect-resilience/telemetry"
+        Effect.runSync(Effect.provide(Effect.flatMap(EventLog, ({ emit }) => Effect.sync(() => {
+          emit("info", "one")
+          emit("info", "two")
+          process.exit(3)
+        })), EventLogNode.layerStderr))`
+      const child = spawn(process.execPath, [
+        "--conditions=effect-resilience-source",
+        "--input-type=module",
+        "-e",
+        program
+      ])
+      let text = ""
+      child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()))
+      const code = await new Promise((resolve) => child.on("close", resolve))
+      assert.strictEqual(code, 3)
+      assert.match(text, /"event":"one"[^\n]*\n[^\n]*"event":"two"[^\n]*\n$/)
     })
   )
 })

@@ -32,9 +32,8 @@
  * error.limitMillis // => 10
  * ```
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Function from "effect/Function"
@@ -44,6 +43,7 @@ import { ChannelResponseTimeExceeded, DeadlineExceeded, stackless } from "../../
 import * as Check from "../InvalidPolicyOption.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
+import * as Timer from "../Timer.ts"
 
 /**
  * A deadline from outside, such as one that came in a header: when the program has to be done, in milliseconds of the
@@ -198,22 +198,20 @@ const enforce = <A, E, R, X>(
     }
     // It waits: now there is a timer, and whichever ends first stops the other.
     let over = false
-    const clock = fiber.getRef(Clock.Clock)
-    const timer = Effect.runForkWith(context)(clock.sleep(Duration.millis(bound.at - MonotonicClock.millis(fiber))))
-    child.addObserver((exit) => {
-      if (lives === "for this effect") bound.over = true
-      timer.interruptUnsafe(fiber.id)
-      resume(over ? fail() : exit)
-    })
-    timer.addObserver((exit) => {
-      if (exit._tag === "Failure" || child.pollUnsafe() !== undefined) return
+    const stopTimer = Timer.start(fiber, bound.at - MonotonicClock.millis(fiber), () => {
+      if (child.pollUnsafe() !== undefined) return
       over = true
       child.interruptUnsafe(fiber.id)
       if (detach) resume(fail())
     })
+    child.addObserver((exit) => {
+      if (lives === "for this effect") bound.over = true
+      stopTimer()
+      resume(over ? fail() : exit)
+    })
     // Interrupted from outside: nothing of ours goes on.
     return Effect.suspend(() => {
-      timer.interruptUnsafe(fiber.id)
+      stopTimer()
       child.interruptUnsafe(fiber.id)
       return detach ? Effect.void : Effect.asVoid(Fiber.await(child))
     })

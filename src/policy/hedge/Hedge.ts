@@ -39,8 +39,7 @@
  * ```
  */
 import type { Cause, Context } from "effect"
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -54,6 +53,7 @@ import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
 import { notMade } from "../NotMade.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
+import * as Timer from "../Timer.ts"
 import * as RetryBudget from "../budget/RetryBudget.ts"
 import * as RetryBudgetState from "../budget/RetryBudgetState.ts"
 
@@ -221,7 +221,6 @@ const race = <A, E, R>(
   context: Context.Context<R>,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<A, E> => {
-  const clock = fiber.getRef(Clock.Clock)
   const fork = Effect.runForkWith(context)
   const { budget } = hedge
   // Most hedges need no time: then no clock is read.
@@ -229,7 +228,7 @@ const race = <A, E, R>(
   const startedAt = timed ? MonotonicClock.millis(fiber) : 0
   const running = new Set<Fiber.Fiber<A, E>>()
   const news: Array<Ended<A, E>> = []
-  let timer: Fiber.Fiber<void> | undefined
+  let stopTimer: (() => void) | undefined
   let isDue = false
   let wake = nothing
   let state: HedgeState.State
@@ -240,8 +239,8 @@ const race = <A, E, R>(
   let first: Cause.Cause<E> | undefined
 
   const disarm = () => {
-    timer?.interruptUnsafe()
-    timer = undefined
+    stopTimer?.()
+    stopTimer = undefined
     isDue = false
   }
 
@@ -256,16 +255,13 @@ const race = <A, E, R>(
       if (answer !== undefined) return answer
     }
     if (step.over) return Exit.failCause(first!)
-    if (step.armMillis !== undefined && timer === undefined && state.left > 0) arm(step.armMillis)
+    if (step.armMillis !== undefined && stopTimer === undefined && state.left > 0) arm(step.armMillis)
     return undefined
   }
 
   const arm = (millis: number): void => {
-    const sleeping = fork(clock.sleep(Duration.millis(millis)))
-    timer = sleeping
-    sleeping.addObserver((exit) => {
-      if (timer !== sleeping || exit._tag === "Failure") return
-      timer = undefined
+    stopTimer = Timer.start(fiber, millis, () => {
+      stopTimer = undefined
       isDue = true
       wake()
     })

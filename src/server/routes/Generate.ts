@@ -181,33 +181,42 @@ export const generateRoutes: Effect.Effect<
       }
     })
 
+  // One generator function for all: one that is made for each request has a hidden class of its own, which lives, with all
+  // that the function sees, until the old generation is collected.
+  const ask = Effect.fnUntraced(function* (
+    dialect: ClientDialect,
+    exchange: Exchange,
+    caller: Caller,
+    parameter: string
+  ) {
+    tellId(exchange, dialect)
+    // A generating route that gets a cursor resumes that stream, and starts nothing.
+    const cursor = cursorOf(exchange)
+    if (cursor !== undefined)
+      return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
+    const request = yield* parse(exchange, dialect, parameter)
+    yield* admission.admit(caller, request)
+    const { total } = timeouts.current
+    yield* relay.start(
+      {
+        request,
+        dialect,
+        requestId: exchange.requestId,
+        owner: ownerOf(caller),
+        timeoutMillis: Math.min(
+          request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
+          total
+        ),
+        leave: dialect.leave === "cancel" ? "cancel" : journal.onDisconnect
+      },
+      ({ id }) => follow(exchange, dialect, request, id)
+    )
+  })
+
   const generate =
     (dialect: ClientDialect): Route["handle"] =>
     (exchange: Exchange, caller: Caller, parameter: string) =>
-      Effect.gen(function* () {
-        tellId(exchange, dialect)
-        // A generating route that gets a cursor resumes that stream, and starts nothing.
-        const cursor = cursorOf(exchange)
-        if (cursor !== undefined)
-          return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
-        const request = yield* parse(exchange, dialect, parameter)
-        yield* admission.admit(caller, request)
-        const { total } = timeouts.current
-        yield* relay.start(
-          {
-            request,
-            dialect,
-            requestId: exchange.requestId,
-            owner: ownerOf(caller),
-            timeoutMillis: Math.min(
-              request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
-              total
-            ),
-            leave: dialect.leave === "cancel" ? "cancel" : journal.onDisconnect
-          },
-          ({ id }) => follow(exchange, dialect, request, id)
-        )
-      })
+      ask(dialect, exchange, caller, parameter)
 
   const gone = (exchange: Exchange): Effect.Effect<never> =>
     Effect.callback((resume) => exchange.onClose(() => resume(Effect.interrupt)))

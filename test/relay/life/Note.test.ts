@@ -49,7 +49,13 @@ describe("a note", () => {
       fc.property(
         fc.oneof(
           anyNote,
-          anyNote.map((note) => ({ ...note, trail: [], error: undefined }))
+          anyNote.map((note) => ({ ...note, trail: [], error: undefined })),
+          anyNote.map((note) => ({
+            ...note,
+            trail: note.trail.map((entry) => ({ ...entry, blame: undefined, code: undefined })),
+            shown: { model: "m", afterMillis: 1, ...note.shown, dropped: [] },
+            error: undefined
+          }))
         ),
         (note) => {
           const text = encodeNote(note)

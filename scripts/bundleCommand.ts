@@ -1,0 +1,76 @@
+/**
+ * Writes the command to `dist/bin`, in few files and with all that it needs: Effect and the YAML reader too.
+ *
+ * Most of what a short command does is to find, read and compile its modules. There are 542 of them, each sought in
+ * folder after folder; in files of one piece, without what no path reaches, `check` takes a third of its time and a relay
+ * that rests two thirds of its memory. Decision 0027 keeps the figures, and why Effect is in it.
+ *
+ *   node scripts/bundleCommand.ts              # part of `npm run build`
+ *   node scripts/bundleCommand.ts FOLDER       # to another folder
+ */
+import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { basename, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { rolldown } from "rolldown"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+/**
+ * The command, and beside it the modules of threads: they are started by their address, which no bundler sees, and are
+ * looked for beside the module that starts them.
+ */
+const entries = (): { readonly [name: string]: string } => ({
+  "effect-resilience": join(root, "src/cli/Main.ts"),
+  ...Object.fromEntries(
+    globSync("src/**/*ThreadNode.ts", { cwd: root }).map((file) => [basename(file, ".ts"), join(root, file)])
+  )
+})
+
+/** What of the command's code is only there for one who asks for it: it stays a package of its own. */
+const external = [/^node:/, /^@effect\//]
+
+/**
+ * The same program in ASCII: V8 keeps the source of what runs, and one letter beyond Latin-1 makes it twice as long. An
+ * escape means the same in a string, a template and a regular expression, but not in `String.raw`.
+ */
+const inAscii = (file: string, code: string): string => {
+  if (/String\.raw`[^`]*[^\0-\x7f]/.test(code)) throw new Error(`${file}: String.raw with letters beyond ASCII`)
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+}
+
+/** The package that a module is of, by its folder; `undefined` for our own. */
+const packageOf = (module: string): string | undefined =>
+  /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(module.replaceAll("\\", "/"))?.[1]
+
+/** Whose work is in it, and on what terms. */
+const notices = (packages: Iterable<string>): string =>
+  Array.from(new Set(packages), (folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+      readonly name: string
+      readonly version: string
+    }
+    const [license] = globSync("LICEN[CS]E*", { cwd: folder })
+    if (license === undefined) throw new Error(`${name} has no license that could be passed on`)
+    return `${name} ${version}\n\n${readFileSync(join(folder, license), "utf8").trim()}\n`
+  })
+    .sort()
+    .join("\n---\n\n")
+
+/** Writes the command to a folder. Two levels above it has to be the package's `package.json`. */
+export const bundleCommand = async (folder: string): Promise<void> => {
+  const bundle = await rolldown({
+    input: { ...entries() },
+    external,
+    platform: "node",
+    resolve: { conditionNames: ["effect-resilience-source", "import", "default"] }
+  })
+  const { output } = await bundle.generate({ format: "esm", chunkFileNames: "[name].js", comments: false })
+  await bundle.close()
+  const chunks = output.filter((file) => file.type === "chunk")
+  const packages = chunks.flatMap(({ moduleIds }) => moduleIds.flatMap((module) => packageOf(module) ?? []))
+  mkdirSync(folder, { recursive: true })
+  for (const { code, fileName } of chunks) writeFileSync(join(folder, fileName), inAscii(fileName, code))
+  writeFileSync(join(folder, "THIRD-PARTY.txt"), notices(packages))
+}
+
+if (import.meta.main) await bundleCommand(resolve(process.argv[2] ?? join(root, "dist/bin")))

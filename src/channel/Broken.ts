@@ -1,0 +1,99 @@
+/**
+ * What is said of a connection that broke: where, and why. Never with whom, nor with what key: the messages of Node and
+ * undici name hosts, addresses and certificates, so that only the code of an error is told.
+ */
+import { DoRequestFailed, stackless } from "../errors/index.ts"
+
+/** Where a call stands: what its failure is said to have happened during. */
+export type Phase = "connecting" | "waiting for the answer" | "reading the answer"
+
+/** The proxy failed, not the upstream. The message is for people, and names nobody. */
+export class ProxyFailed extends Error {
+  /** What its connection said, where that is what failed. */
+  readonly code: unknown
+  constructor(message: string, code?: unknown) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** A way of failing that has no error of its own; `code` is one of `reasons`. */
+export class Unmade extends Error {
+  readonly code: string
+  constructor(code: string) {
+    super(code)
+    this.code = code
+  }
+}
+
+const reasons: { readonly [code: string]: string } = {
+  ECONNREFUSED: "the connection was refused",
+  ECONNRESET: "the connection was reset",
+  EPIPE: "the connection was closed",
+  ETIMEDOUT: "the connection timed out",
+  EHOSTUNREACH: "the host cannot be reached",
+  ENETUNREACH: "the network cannot be reached",
+  ENOTFOUND: "the host has no address",
+  EAI_AGAIN: "the host's address could not be looked up",
+  HPE_HEADER_OVERFLOW: "the answer's headers are too large",
+  ERR_INVALID_URL: "the address is not a URL",
+  ERR_INVALID_PROTOCOL: "the address has an unknown protocol",
+  ERR_INVALID_CHAR: "a header has characters that are not allowed",
+  ERR_INVALID_HTTP_TOKEN: "a header has a name that is not allowed"
+}
+
+/** What undici says, where that is not Node's own word. */
+const undiciReasons: { readonly [code: string]: string } = {
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the answer is not as long as it says",
+  UND_ERR_HEADERS_OVERFLOW: reasons.HPE_HEADER_OVERFLOW!,
+  UND_ERR_NOT_SUPPORTED: reasons.ERR_INVALID_HTTP_TOKEN!,
+  UND_ERR_DESTROYED: "the connections are closed"
+}
+
+const codeOf = (error: unknown): unknown => {
+  const code = (error as { readonly code?: unknown } | undefined)?.code
+  // The other side closed the connection before its time: Node says that so.
+  return code === "UND_ERR_SOCKET" ? "ECONNRESET" : code
+}
+
+/** The words of undici's parser are its own: they quote nothing of an answer. */
+const notHttp = /^Response does not match the HTTP\/1\.1 protocol \(([^()]+)\)$/
+
+const reasonOfUndici = (code: unknown, { message, name }: Error): string | undefined => {
+  if (name === "HTTPParserError") return `the answer is not HTTP (${notHttp.exec(message)?.[1] ?? "no reason given"})`
+  // Its message names the header, and never tells the value.
+  if (code === "UND_ERR_INVALID_ARG") {
+    const of = message === "invalid header key" ? "ERR_INVALID_HTTP_TOKEN" : "ERR_INVALID_CHAR"
+    return `${reasons[of]} (${of})`
+  }
+  const known = typeof code === "string" ? undiciReasons[code] : undefined
+  return known === undefined ? undefined : `${known} (${code})`
+}
+
+/** Why, in words for people. */
+export const reasonOf = (error: unknown): string => {
+  const code = codeOf(error)
+  if (error instanceof ProxyFailed) {
+    return code === undefined ? error.message : `${error.message}: ${reasonOf({ code })}`
+  }
+  const ofUndici = error instanceof Error ? reasonOfUndici(code, error) : undefined
+  if (ofUndici !== undefined) return ofUndici
+  if (typeof code !== "string") return "the connection broke"
+  const known = reasons[code]
+  if (known !== undefined) return `${known} (${code})`
+  if (code.startsWith("HPE_")) return `the answer is not HTTP (${code})`
+  if (/^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO|HOSTNAME_MISMATCH)/.test(code)) {
+    return `no secure connection could be made (${code})`
+  }
+  return `the connection broke (${code})`
+}
+
+/** The error of a call. */
+export const broken = (reason: string, phase: Phase): DoRequestFailed =>
+  stackless(() => new DoRequestFailed({ message: `${reason} while ${phase}` }))
+
+/** Whether a kept socket that failed so, and has answered nothing, was dead before it was asked. */
+export const isStale = (error: unknown): boolean => {
+  const code = codeOf(error)
+  return code === "ECONNRESET" || code === "EPIPE"
+}

@@ -1,0 +1,61 @@
+/**
+ * What is kept of an answer that has ended is about its bytes, and is read again to the byte.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { type Frames, splitFrames } from "#src/journal/Frames"
+import { mostKept, Shelf } from "#src/journal/KeptFrames"
+
+const framesOf = (texts: ReadonlyArray<string>): Frames => ({
+  text: texts.join(""),
+  lengths: texts.map((text) => text.length)
+})
+
+const plain = fc.string({ minLength: 1, maxLength: 200 })
+const any = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 })
+const texts = fc.oneof(
+  fc.array(plain, { maxLength: 20 }),
+  fc.array(any, { maxLength: 20 }),
+  fc.array(fc.string({ unit: "binary-ascii", minLength: 1, maxLength: 2 }), { minLength: 500, maxLength: 900 })
+)
+
+describe("frames that are kept", () => {
+  it("are read from any one on, in pages within their bounds, none torn, whatever else is on the shelf", () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(texts, { maxLength: 3 }), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 1, max: 400 }),
+        (streams, most, room) => {
+          const shelf = new Shelf()
+          const kept = streams.map((runs) => {
+            const used = runs.filter((run) => run.length > 0)
+            const size = Buffer.byteLength(used.flat().join(""))
+            return shelf.keep(used.map(framesOf), size)
+          })
+          streams.forEach((runs, n) => {
+            const all = runs.flat()
+            const read: Array<string> = []
+            for (let page = kept[n]?.page(0, most, room); page !== undefined; ) {
+              assert.isTrue(page.lengths.length === 1 || Buffer.byteLength(page.text) <= room)
+              assert.isAtMost(page.lengths.length, most)
+              read.push(...splitFrames(page))
+              page = kept[n]?.page(read.length, most, room)
+            }
+            assert.deepStrictEqual(read, all)
+            for (const first of [1, 255, 256, 257, 512, all.length - 1]) {
+              if (first < 0 || first >= all.length) continue
+              assert.strictEqual(kept[n]?.page(first, 1, room)?.text, all[first])
+            }
+          })
+        }
+      ),
+      { numRuns: 60 }
+    ))
+
+  it("of the largest stream that is kept so come back whole", () => {
+    const all = ["a".repeat(mostKept - 3), "é", "b"]
+    const page = new Shelf().keep([framesOf(all)], mostKept).page(0, 9, mostKept)
+    assert.deepStrictEqual(page === undefined ? undefined : splitFrames(page), all)
+  })
+})
