@@ -46,8 +46,15 @@ const repeated = (
 const endpointPaths: { readonly [Name in UpstreamDialectName]: string } = {
   openai: "/chat/completions",
   responses: "/responses",
-  anthropic: "/messages"
+  anthropic: "/messages",
+  gemini: "/models"
 }
+
+/** What says by itself whose it is; `/models` may be a place of anybody's. */
+const distinctPaths = Object.values(endpointPaths).filter((path) => path !== endpointPaths.gemini)
+
+/** A path of Gemini's, down to what is asked of the model. */
+const ofModel = /\/models\/[^/]*:\w+$/
 
 /** Paths that no dialect of a channel asks: written behind a base URL all the same. */
 const otherPaths = ["/completions", "/embeddings", "/count_tokens"]
@@ -62,7 +69,7 @@ const baseOfItsDialect = ofEach((written, channel) => {
   const place = base.replace(/\/+$/, "")
   const own = endpointPaths[dialect]
   if (place.endsWith(own)) return []
-  const end = [...Object.values(endpointPaths), ...otherPaths].find((one) => place.endsWith(one))
+  const end = [...distinctPaths, ...otherPaths].find((one) => place.endsWith(one)) ?? ofModel.exec(place)?.[0]
   if (end === undefined) return []
   const right = written.got(path).includes("<redacted>") ? "" : ` ${JSON.stringify(place.slice(0, -end.length))}`
   return [

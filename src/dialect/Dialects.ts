@@ -4,6 +4,7 @@
 import { anthropic, anthropicClient } from "./anthropic/index.ts"
 import { chatClient } from "./chat/index.ts"
 import type { ClientDialect, UpstreamDialect } from "./Dialect.ts"
+import { gemini, geminiClient } from "./gemini/index.ts"
 import type { ClientDialectName, UpstreamDialectName } from "./Names.ts"
 import { openai, openaiClient } from "./openai/index.ts"
 import { responses, responsesClient } from "./responses/index.ts"
@@ -13,13 +14,14 @@ export const clientDialects = {
   openai: openaiClient,
   responses: responsesClient,
   anthropic: anthropicClient,
+  gemini: geminiClient,
   chat: chatClient
 } satisfies {
   readonly [N in ClientDialectName]: ClientDialect
 }
 
 /** What upstreams speak. */
-export const upstreamDialects = { openai, responses, anthropic } satisfies {
+export const upstreamDialects = { openai, responses, anthropic, gemini } satisfies {
   readonly [N in UpstreamDialectName]: UpstreamDialect
 }
 

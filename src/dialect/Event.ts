@@ -76,6 +76,7 @@ interface Said {
 /** The upstream's own event, by dialect: a JSON object, as far as it was looked at. Whoever encodes it may change it. */
 export interface NativeEvents {
   anthropic: { type: string } & JsonObject
+  gemini: { candidates?: unknown } & JsonObject
   openai: { choices?: unknown } & JsonObject
   responses: { type: string } & JsonObject
 }

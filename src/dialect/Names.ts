@@ -4,13 +4,13 @@
  */
 
 /** The wire formats that clients speak to the relay. */
-export const clientDialectNames = ["openai", "responses", "anthropic", "chat"] as const
+export const clientDialectNames = ["openai", "responses", "anthropic", "gemini", "chat"] as const
 
 /** A wire format that clients speak to the relay. */
 export type ClientDialectName = (typeof clientDialectNames)[number]
 
 /** The wire formats that upstreams speak. */
-export const upstreamDialectNames = ["openai", "responses", "anthropic"] as const
+export const upstreamDialectNames = ["openai", "responses", "anthropic", "gemini"] as const
 
 /** A wire format that upstreams speak. */
 export type UpstreamDialectName = (typeof upstreamDialectNames)[number]

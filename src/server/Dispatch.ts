@@ -141,7 +141,7 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
       route: (exchange, fault) => {
         const { method, path, requestId } = exchange
         const matched = table.match(method, path)
-        const envelope = matched._tag === "NotFound" ? envelopeAt(path) : envelopeOf(matched.route, exchange.header)
+        const envelope = matched._tag === "NotFound" ? envelopeAt(path) : envelopeOf(matched.route, exchange)
         const told = (error: ResilienceError): void => {
           // A body that could not be read has no client left, or one that was told on its connection what is wrong.
           if (error._tag !== "ReadRequestBodyFailed") tellRefused({ requestId, method, path, error }, matched)

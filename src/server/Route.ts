@@ -18,8 +18,8 @@ export interface Route {
   readonly path: string
   /** Who may ask. A route that does not say it does not compile. */
   readonly access: "anybody" | "token" | "admin"
-  /** How errors are told; by the request's headers where several dialects share a route. */
-  readonly envelope: Envelope | { readonly by: (header: (name: string) => string | undefined) => Envelope }
+  /** How errors are told; by the request's headers and query where several dialects share a route. */
+  readonly envelope: Envelope | { readonly by: (asker: Pick<Exchange, "header" | "query">) => Envelope }
   /** What it gives, in a few words: for the banner and the README. */
   readonly shows: string
   /** HEAD is answered too, as GET is and without a body: where an answer costs nothing. */
@@ -83,7 +83,12 @@ export const makeRouteTable = (routes: ReadonlyArray<Route>): RouteTable => {
     const wanted = method === "HEAD" ? "GET" : method
     const route = rows.find((row) => row.method === wanted)
     return route === undefined || (method === "HEAD" && route.head !== true)
-      ? { _tag: "MethodNotAllowed", allow: rows.map((row) => row.method), route: rows[0]! }
+      ? {
+          _tag: "MethodNotAllowed",
+          allow: rows.map((row) => row.method),
+          // Where dialects share a path, who is told is seen by the row that all of them have.
+          route: rows.find((row) => row.method === "GET") ?? rows[0]!
+        }
       : { _tag: "Found", route, parameter }
   }
 
@@ -104,8 +109,8 @@ export const makeRouteTable = (routes: ReadonlyArray<Route>): RouteTable => {
 }
 
 /** How errors are told of a request that found this row. */
-export const envelopeOf = ({ envelope }: Route, header: (name: string) => string | undefined): Envelope =>
-  typeof envelope === "function" ? envelope : envelope.by(header)
+export const envelopeOf = ({ envelope }: Route, asker: Pick<Exchange, "header" | "query">): Envelope =>
+  typeof envelope === "function" ? envelope : envelope.by(asker)
 
 /** Our own body, or `application/problem+json` where it is asked for. */
 export const standard: Envelope = clientDialects.chat.failure
@@ -114,6 +119,8 @@ export const standard: Envelope = clientDialects.chat.failure
 export const envelopeAt = (path: string): Envelope =>
   path === "/v1/messages" || path.startsWith("/v1/messages/")
     ? clientDialects.anthropic.failure
-    : path === "/v1" || path.startsWith("/v1/")
-      ? clientDialects.openai.failure
-      : standard
+    : path === "/v1beta" || path.startsWith("/v1beta/")
+      ? clientDialects.gemini.failure
+      : path === "/v1" || path.startsWith("/v1/")
+        ? clientDialects.openai.failure
+        : standard

@@ -301,7 +301,7 @@ describe("keys", () => {
     const journal = ["idempotencyRetention"]
     const lines = await faultLines(
       withChannel(
-        { dialect: "gemini", continuation: "token" },
+        { continuation: "token" },
         {
           store: { type: "redis", url: "redis://x", prefix: "p" },
           journal: Object.fromEntries(journal.map((key) => [key, true])),
@@ -313,23 +313,21 @@ describe("keys", () => {
       lines,
       [
         "channels[0].continuation: token is not in this version",
-        "channels[0].dialect: gemini is not in this version",
         "store.type: redis is not in this version",
         ...["store.url", "store.prefix", ...root, ...journal.map((key) => `journal.${key}`)].map(
           (key) => `${key}: not in this version`
         )
       ].toSorted()
     )
-    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "gemini" })), [
-      "channels[0].dialect: gemini is not in this version"
-    ])
-    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "responses" })), [])
+    for (const dialect of ["openai", "responses", "anthropic", "gemini"]) {
+      assert.deepStrictEqual(await faultLines(withChannel({ dialect })), [])
+    }
   })
 
   it("that are missing are faults", async () => {
     assert.deepStrictEqual(await faultLines("channels: [{}]\ntokens: [{}]\n"), [
       "channels[0].baseUrl: expected a URL, got nothing",
-      'channels[0].dialect: expected "openai" or "responses" or "anthropic", got nothing',
+      'channels[0].dialect: expected "openai" or "responses" or "anthropic" or "gemini", got nothing',
       "channels[0].id: expected an id of a-z, 0-9 and -, 1 to 64 characters, got nothing",
       "channels[0].keys: expected a list, got nothing",
       "channels[0].models: expected a list of at least one model or pattern, got nothing",

@@ -13,7 +13,9 @@ describe("R13: a base URL", () => {
     ["openai", "https://a.b/v1/completions", "/chat/completions"],
     ["openai", "https://a.b/v1/messages?x=1", "/chat/completions"],
     ["anthropic", "https://a.b/v1/chat/completions", "/messages"],
-    ["anthropic", "https://a.b/v1/messages/count_tokens", "/messages"]
+    ["anthropic", "https://a.b/v1/messages/count_tokens", "/messages"],
+    ["gemini", "https://a.b/v1/chat/completions", "/models"],
+    ["gemini", "https://a.b/v1/models/gemini-2.5-pro:generateContent", "/models"]
   ])("of dialect %s that ends in another path (%s) is told the right one", async (dialect, baseUrl, own) => {
     const right = baseUrl.includes("count_tokens") ? "https://a.b/v1/messages" : "https://a.b/v1"
     assert.deepStrictEqual(await linesOf({ dialect, baseUrl }), [
@@ -25,6 +27,7 @@ describe("R13: a base URL", () => {
     ["openai", "https://a.b/v1/chat/completions"],
     ["openai", "https://a.b/v1/chat/completions/?api-version=1"],
     ["anthropic", "https://a.b/v1/messages"],
+    ["gemini", "https://a.b/v1beta/models"],
     ["openai", "https://a.b/models"]
   ])(
     "of dialect %s that ends in its own path, or in a word of the vendor's, is right: %s",

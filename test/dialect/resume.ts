@@ -19,6 +19,7 @@ import {
   type UpstreamDialect,
   upstreamDialects
 } from "#src/dialect/index"
+import { nothingScanned, scanJson } from "#src/dialect/JsonScan"
 import { StreamTruncated } from "effect-resilience/errors"
 
 /** One call of an encoder, as the relay makes them. */
@@ -31,6 +32,8 @@ interface Told {
   readonly tokenCount: number
   readonly sealed: boolean
   readonly called: boolean
+  /** A call has begun whose input is not whole. */
+  readonly open: boolean
   readonly ended: boolean
 }
 
@@ -239,11 +242,34 @@ const responsesStream = (segments: ReadonlyArray<Segment>): ReadonlyArray<object
   })
 }
 
+const geminiStream = (segments: ReadonlyArray<Segment>): ReadonlyArray<object> => {
+  const event = (...parts: ReadonlyArray<object>) => ({ candidates: [{ content: { role: "model", parts }, index: 0 }] })
+  return segments.flatMap((segment) => {
+    switch (segment._tag) {
+      case "Text":
+      case "Refusal":
+        return segment.words.map((text) => event({ text }))
+      case "Reasoning":
+        return [
+          ...segment.words.map((text) => event({ text, thought: true })),
+          ...segment.signature.map((thoughtSignature) => event({ text: "", thoughtSignature }))
+        ]
+      case "Sealed":
+        return [event({ text: "", thoughtSignature: segment.value })]
+      case "Call": {
+        const args = JSON.parse(segment.input.join("")) as object
+        return [event({ functionCall: { name: segment.name, args }, thoughtSignature: segment.id })]
+      }
+    }
+  })
+}
+
 const speakers: ReadonlyArray<(segments: ReadonlyArray<Segment>) => ReadonlyArray<Delta>> = [
   canonical,
   (segments) => decodedBy(upstreamDialects.openai, openaiStream(segments)),
   (segments) => decodedBy(upstreamDialects.responses, responsesStream(segments)),
-  (segments) => decodedBy(upstreamDialects.anthropic, anthropicStream(segments))
+  (segments) => decodedBy(upstreamDialects.anthropic, anthropicStream(segments)),
+  (segments) => decodedBy(upstreamDialects.gemini, geminiStream(segments))
 ]
 const speaker = fc.constantFrom(...speakers)
 
@@ -270,13 +296,21 @@ const answers: fc.Arbitrary<ReadonlyArray<Told>> = fc
     let tokenCount = 0
     let sealed = false
     let called = false
-    const tell = (call: Call, ended = false): void => void told.push({ call, text, tokenCount, sealed, called, ended })
+    let scan = nothingScanned()
+    const tell = (call: Call, ended = false): void => {
+      const open = called && !scan.whole
+      told.push({ call, text, tokenCount, sealed, called, open, ended })
+    }
     const show = (deltas: ReadonlyArray<Delta>): void => {
       for (const delta of deltas) {
         text += delta.text
         tokenCount += delta.text === "" ? 0 : 1
         sealed ||= seals(delta)
-        called ||= delta.pieces?.some(({ _tag }) => _tag === "ToolCall") === true
+        for (const piece of delta.pieces ?? []) {
+          if (piece._tag === "ToolCall") scan = nothingScanned()
+          if (piece._tag === "ToolInput") scanJson(scan, piece.text)
+          called ||= piece._tag === "ToolCall"
+        }
         // What is raw may be changed by who encodes it: each encoder is given its own.
         const copy = JSON.stringify(delta)
         tell((encoder) => encoder.delta({ ...nothing, ...(JSON.parse(copy) as Delta) }))
@@ -322,6 +356,8 @@ const identity: AnswerIdentity = {
   debug: false
 }
 
+const failed = ([first]: ReadonlyArray<Payload>): boolean => first?.data.startsWith('{"error"') === true
+
 /** Checks a client dialect: every cut of many answers. */
 export const checkResume = (client: ClientDialect, numRuns: number): void => {
   fc.assert(
@@ -338,11 +374,14 @@ export const checkResume = (client: ClientDialect, numRuns: number): void => {
         inParts.resume(before.slice(0, before.length >> 1))
         expect(inParts.resume(before.slice(before.length >> 1))).toEqual(replayed)
         const at = told[cut - 1]!
+        // Gemini's answers have no opening, and no words for a call that is not whole: where nothing was shown, and while a
+        // call grows, who takes up begins anew.
+        if (client.name === "gemini" && (at.open || before.length === 0)) continue
         expect(replayed.text).toBe(at.text)
         expect(replayed.tokenCount).toBe(at.tokenCount)
         expect(replayed.ended).toBe(at.ended)
         if (client.name !== "chat") {
-          expect(replayed.begun).toBe(cut > 1)
+          expect(replayed.begun).toBe(cut > 1 && !failed(before))
           expect(replayed.sealed).toBe(at.sealed)
           expect(replayed.called).toBe(at.called)
         }

@@ -133,7 +133,12 @@ const typeErrorsOf = (name: string, examples: ReadonlyArray<Page>): ReadonlyArra
   }
   writeFileSync(
     join(folder, "tsconfig.json"),
-    JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"], exclude: [] })
+    JSON.stringify({
+      extends: join(root, "tsconfig.json"),
+      compilerOptions,
+      include: ["*.ts", join(root, "src/**/*.d.ts")],
+      exclude: []
+    })
   )
   const tsc = join(root, "node_modules/typescript/bin/tsc")
   const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], { encoding: "utf8" })

@@ -9,6 +9,7 @@ import { verdictOf } from "#src/channel/Health"
 import { type ClientDialectName, clientDialects, payloadsOf } from "#src/dialect/index"
 import { Journal } from "#src/journal/index"
 import { type Answer, Relay, type RelayEvent, RelayEvents, sinkOf } from "#src/relay/index"
+import { pathOf } from "../support/paths.ts"
 import { channel, options, readerOf, relayOver, watchedSelection } from "./virtual.ts"
 
 /** An answer of so many words that nobody else says. */
@@ -89,6 +90,7 @@ const bodies: { readonly [N in ClientDialectName]: object } = {
   openai: { model: "m", stream: true, messages: [{ role: "user", content: "hello" }] },
   responses: { model: "m", stream: true, input: "hello" },
   anthropic: { model: "m", stream: true, max_tokens: 4096, messages: [{ role: "user", content: "hello" }] },
+  gemini: { contents: [{ role: "user", parts: [{ text: "hello" }] }] },
   chat: { model: "m", message: "hello" }
 }
 
@@ -116,7 +118,7 @@ export const ask = (
       {
         request: Result.getOrThrow(
           clientDialects[dialect].parse(
-            { parameter: "", query: "", headers: {}, body: JSON.stringify({ ...bodies[dialect], ...body }) },
+            { ...pathOf(dialect), headers: {}, body: JSON.stringify({ ...bodies[dialect], ...body }) },
             { maxMessage: 2000, defaultModel: "m" }
           )
         ),

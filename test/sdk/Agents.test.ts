@@ -148,7 +148,8 @@ describe("a loop of tools", () => {
       assert.lengthOf(a!.calls(), 3)
       const last = JSON.parse(a!.calls()[2]!.body) as Body
       const items = (last["input"] ?? []) as ReadonlyArray<Body>
-      if (dialect !== "responses") assert.lengthOf(last["messages"] as ReadonlyArray<Body>, 5)
+      if (dialect !== "responses")
+        assert.lengthOf(last[dialect === "gemini" ? "contents" : "messages"] as ReadonlyArray<Body>, 5)
       // A thought is an item of its own, where its client has kept it. (The second time it says no text: its script takes
       // the conversation for one that goes on from the first.)
       else
@@ -199,11 +200,13 @@ describe("a beta of Anthropic's", () => {
         assert.deepInclude((await ask(relay.url)).content[0], { type: "text", text: "yes" })
         const { headers, url } = a!.calls()[0]!
         const own = dialect === "anthropic"
-        assert.strictEqual(new URL(url).search, own ? "?beta=true" : "")
+        const bearer = dialect === "openai" || dialect === "responses"
+        assert.strictEqual(new URL(url).searchParams.get("beta"), own ? "true" : null)
         assert.strictEqual(headers["anthropic-beta"], own ? "context-1m-2025-08-07" : undefined)
         assert.strictEqual(headers["anthropic-version"] !== undefined, own)
         assert.strictEqual(headers["x-api-key"], own ? "key-of-a" : undefined)
-        assert.strictEqual(headers["authorization"], own ? undefined : "Bearer key-of-a")
+        assert.strictEqual(headers["x-goog-api-key"], dialect === "gemini" ? "key-of-a" : undefined)
+        assert.strictEqual(headers["authorization"], bearer ? "Bearer key-of-a" : undefined)
       })
     }
   })

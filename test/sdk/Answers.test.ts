@@ -34,7 +34,8 @@ const tools = [weather, clock]
 const noInput: { readonly [D in UpstreamDialectName]: ReadonlyArray<string> } = {
   openai: ["{}"],
   responses: ["{}"],
-  anthropic: []
+  anthropic: [],
+  gemini: []
 }
 
 const odd = 'Two\nlines, "quotes", \\, <b>, 👩‍🚀, \u2028 and é'

@@ -7,7 +7,7 @@ import { Script, type ScriptedCall } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
 import { openaiSdk } from "./openaiSdk.ts"
 import type { Question } from "./question.ts"
-import { clients, type Place, places, showsReasoning } from "./sdks.ts"
+import { clients, dialects, type Place, places, showsReasoning } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
 import { type Body, bodiesOf, type Upstreams, withWorld } from "./world.ts"
 
@@ -51,6 +51,29 @@ const call = (id: string, city: string) => ({
 })
 
 const itemsIn = (body: Body | undefined): ReadonlyArray<Body> => body?.["input"] as ReadonlyArray<Body>
+const geminiCall = (id: string, city: string, thoughtSignature = "skip_thought_signature_validator") => ({
+  functionCall: { id, name: "weather", args: { city } },
+  thoughtSignature
+})
+const geminiResult = (id: string, output: string) => ({
+  functionResponse: { id, name: "weather", response: { output } }
+})
+
+/** The conversation as Gemini is given it: with what it has signed, where the client gives that back. */
+const geminiContents = (place: Place) => [
+  { role: "user", parts: [{ text: "hello" }] },
+  {
+    role: "model",
+    parts: [
+      ...signedIn(place),
+      { text: "I look it up." },
+      // An OpenAI client is given a signature with the next call, as Google's own chat completions do.
+      place.client === openaiSdk ? geminiCall("call_1", "Oslo", signature) : geminiCall("call_1", "Oslo"),
+      geminiCall("call_2", "Rome")
+    ]
+  },
+  { role: "user", parts: [geminiResult("call_1", "sunny"), geminiResult("call_2", "rain")] }
+]
 
 const messagesIn = (body: Body | undefined): ReadonlyArray<Body> => body?.["messages"] as ReadonlyArray<Body>
 
@@ -71,6 +94,11 @@ const strict = (call: ScriptedCall): Script.Script => {
 
 // The helper of `openai` keeps the last piece of a field that it does not know: its program cannot send back the thought.
 const forgets = ({ client, delivery }: Place): boolean => client === openaiSdk && delivery === "stream"
+
+const signedIn = (place: Place): ReadonlyArray<object> =>
+  showsReasoning(place.client) && place.client !== openaiSdk
+    ? [{ text: thought, thought: true, thoughtSignature: signature }]
+    : []
 
 describe("reasoning and calls go back to whom they came from", () => {
   it.each(places)("$where", (place) => {
@@ -117,6 +145,11 @@ describe("reasoning and calls go back to whom they came from", () => {
           }
           return
         }
+        if (dialect === "gemini") {
+          assert.deepStrictEqual(body?.["contents"], geminiContents(place))
+          judged.push({ name: where, dialect, body: upstreams["a"]!.calls().at(-1)!.body })
+          return
+        }
         const [, assistant, ...results] = messagesIn(body)
         if (dialect === "anthropic") {
           const thinking = { type: "thinking", thinking: thought, signature }
@@ -156,14 +189,11 @@ describe("reasoning and calls go back to whom they came from", () => {
 })
 
 describe("reasoning of one vendor's is not given to another's", () => {
-  const ways = [
-    ["openai", "anthropic"],
-    ["anthropic", "openai"],
-    ["anthropic", "responses"],
-    ["responses", "anthropic"],
-    ["responses", "openai"]
-  ] as const
-  const rows = clients.flatMap((client) => ways.map(([from, to]) => ({ client, from, to, name: client.name })))
+  const rows = clients.flatMap((client) =>
+    dialects.flatMap((from) =>
+      dialects.filter((to) => to !== from).map((to) => ({ client, from, to, name: client.name }))
+    )
+  )
   it.each(rows)("$name, from $from to $to", ({ client, from, name, to }) => {
     const upstreams: Upstreams = {
       a: { dialect: from, plays: [thinks(from), Script.status(500)] },

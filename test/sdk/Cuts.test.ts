@@ -48,12 +48,14 @@ interface Case {
   /** Whose end and terminator are one event. */
   readonly butNot?: UpstreamDialectName
   readonly ends: Ends
+  /** Where the answer was begun by Gemini: it writes a call once it is whole, and has no terminator. */
+  readonly ofGemini?: Ends
 }
 
 const whole = (reasoning: string, asked: readonly [number, number]): Ends => ({ _tag: "Whole", reasoning, asked })
 const raised = (openai: CodeOf["openai"], anthropic = openai): Ends => ({
   _tag: "Raised",
-  code: { openai, responses: openai, anthropic },
+  code: { openai, responses: openai, anthropic, gemini: openai },
   asked: [1, 0]
 })
 
@@ -79,13 +81,26 @@ const others: ReadonlyArray<Case> = [
   { name: "an error before anything", after: 0, ending: Script.errorFrame(), ends: whole("Hm, well.", [2, 1]) },
   { name: "a reset in a thought", after: 1, ending: "reset", ends: whole("Hm, ", [1, 1]) },
   { name: "a clean end behind the thoughts", after: 2, ending: "end", ends: whole("Hm, well.", [1, 1]) },
-  { name: "a reset once a call has begun", after: 7, ending: "reset", ends: raised("do_request_failed") },
-  { name: "a clean end in the input of a call", after: 8, ending: "end", ends: raised("stream_truncated") },
+  {
+    name: "a reset once a call has begun",
+    after: 7,
+    ending: "reset",
+    ends: raised("do_request_failed"),
+    ofGemini: whole("Hm, well.", [1, 1])
+  },
+  {
+    name: "a clean end in the input of a call",
+    after: 8,
+    ending: "end",
+    ends: raised("stream_truncated"),
+    ofGemini: whole("Hm, well.", [1, 1])
+  },
   {
     name: "an error in the input of a call",
     after: 8,
     ending: Script.errorFrame(),
-    ends: raised("bad_response_status_code", "upstream_overloaded")
+    ends: raised("bad_response_status_code", "upstream_overloaded"),
+    ofGemini: whole("Hm, well.", [1, 1])
   },
   { name: "a clean end behind a call", after: 9, ending: "end", ends: raised("stream_truncated") },
   { name: "an end without the terminator", ending: "withoutTerminator", ends: whole("Hm, well.", [1, 0]) },
@@ -93,7 +108,8 @@ const others: ReadonlyArray<Case> = [
     name: "a terminator without the end",
     ending: "withoutFinish",
     butNot: "responses",
-    ends: whole("Hm, well.", [1, 0])
+    ends: whole("Hm, well.", [1, 0]),
+    ofGemini: raised("stream_truncated")
   },
   { name: "a reset behind the end", ending: "finishThenReset", ends: whole("Hm, well.", [1, 0]) },
   { name: "a silence behind the end", ending: "finishThenStall", ends: whole("Hm, well.", [1, 0]) }
@@ -118,7 +134,11 @@ const across = [
   ["openai", "anthropic"],
   ["anthropic", "openai"],
   ["anthropic", "responses"],
-  ["responses", "anthropic"]
+  ["responses", "anthropic"],
+  ["responses", "gemini"],
+  ["anthropic", "gemini"],
+  ["gemini", "openai"],
+  ["gemini", "responses"]
 ] as const
 const everyPair = dialects.flatMap((from) => dialects.map((to) => [from, to] as const))
 
@@ -130,8 +150,9 @@ const judge = ({ client, to, where }: Row, { upstreams }: World): void => {
   for (const { body } of upstreams["b"]!.calls()) judged.push({ name: where, dialect: to, body })
 }
 
-const check = async ({ after, ending, ends }: Case, row: Row): Promise<void> => {
+const check = async ({ after, ending, ends: usually, ofGemini }: Case, row: Row): Promise<void> => {
   const { client, delivery, from, to } = row
+  const ends = from === "gemini" ? (ofGemini ?? usually) : usually
   const broken = after === undefined ? story.pipe(Script.ending(ending)) : story.pipe(Script.cutAfter(after, ending))
   const upstreams: Upstreams = { a: { dialect: from, plays: [broken] }, b: { dialect: to, plays: [story] } }
   await withWorld(upstreams, {}, async (world) => {

@@ -41,6 +41,7 @@ const internal = { openai: "InternalServerError", responses: "InternalServerErro
 /** An overload that is told inside a stream, as each vendor tells it. */
 const overloaded: { readonly [D in UpstreamDialectName]: Script.Ending } = {
   anthropic: Script.errorFrame(),
+  gemini: Script.errorFrame(),
   openai: Script.frame({
     event: undefined,
     data: '{"error":{"message":"Overloaded","type":"server_error","param":null,"code":"engine_overloaded"}}'

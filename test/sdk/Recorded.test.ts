@@ -10,13 +10,14 @@ import type { UpstreamDialectName } from "#src/dialect/index"
 import { channelOf, startRelay } from "../support/relay.ts"
 import { aiAnthropic } from "./aiSdk.ts"
 import type { Answer, Client, Question } from "./question.ts"
-import { clients, deliveries, places, showsReasoning } from "./sdks.ts"
+import { clients, deliveries, dialects, places, showsReasoning } from "./sdks.ts"
 import { withWorld } from "./world.ts"
 
 const folders: { readonly [D in UpstreamDialectName]: string } = {
   openai: join(import.meta.dirname, "../fixtures/openai"),
   responses: join(import.meta.dirname, "../dialect/responses/fixtures"),
-  anthropic: join(import.meta.dirname, "../dialect/anthropic/fixtures")
+  anthropic: join(import.meta.dirname, "../dialect/anthropic/fixtures"),
+  gemini: join(import.meta.dirname, "../dialect/gemini/fixtures")
 }
 
 interface Row {
@@ -114,7 +115,46 @@ const rows: ReadonlyArray<Row> = [
     gives: { text: "Hi" },
     // Its schema knows no event that was added later, and it takes a summary for text.
     butNot: aiAnthropic
-  }
+  },
+  {
+    dialect: "gemini",
+    file: "text.sse",
+    gives: { text: 'The capital of Norway is "Oslo".\n— 🚀', finish: "stop", usage: { input: 8, output: 13 } }
+  },
+  { dialect: "gemini", file: "beside.sse", gives: { text: "Hi there.", finish: "stop" } },
+  {
+    dialect: "gemini",
+    file: "thinking.sse",
+    gives: {
+      reasoning: "Norway, so Oslo.",
+      text: "Oslo.",
+      finish: "stop",
+      usage: { input: 12, output: 11, reasoning: 9 }
+    }
+  },
+  {
+    dialect: "gemini",
+    file: "tools.sse",
+    question: { tools },
+    gives: {
+      text: "I look both up.",
+      calls: [
+        { ...oslo, id: "8f2b1a3c" },
+        { ...time, id: "8f2b1a3d" }
+      ],
+      finish: "tool-calls"
+    }
+  },
+  { dialect: "gemini", file: "length.sse", gives: { text: "Once upon a", finish: "length" } },
+  {
+    dialect: "gemini",
+    file: "cached.sse",
+    gives: { text: "Yes.", finish: "stop", usage: { input: 2016, output: 5, cacheRead: 1920, reasoning: 3 } }
+  },
+  { dialect: "gemini", file: "safety.sse", gives: { text: "First, you", finish: "content-filter" } },
+  { dialect: "gemini", file: "search.sse", gives: { text: "Spain won.", finish: "stop" } },
+  { dialect: "gemini", file: "error.sse", gives: { text: "Once upon" }, raises: "upstream_overloaded" },
+  { dialect: "gemini", file: "malformed.sse", gives: { text: "I look" }, raises: "bad_response" }
 ]
 
 /** The arguments of two calls by turns, as some who speak as OpenAI does send them. */
@@ -185,14 +225,7 @@ describe("two calls whose arguments come by turns", () => {
 
 describe("aimock", () => {
   const cases = clients.flatMap((client) =>
-    deliveries.flatMap((delivery) =>
-      (["openai", "responses", "anthropic"] as const).map((dialect) => ({
-        client,
-        delivery,
-        dialect,
-        name: client.name
-      }))
-    )
+    deliveries.flatMap((delivery) => dialects.map((dialect) => ({ client, delivery, dialect, name: client.name })))
   )
   it.each(cases)("$name, $delivery, over $dialect", async ({ client, delivery, dialect }) => {
     const mock = new LLMock({ port: 0, host: "127.0.0.1", logLevel: "silent" })
@@ -202,7 +235,7 @@ describe("aimock", () => {
     mock.onMessage("hello", { content: "Once upon a time there was a mock." })
     await mock.start()
     const relay = await startRelay({
-      channels: [channelOf("mock", `${mock.url}/v1`, { dialect, models: ["*"] })]
+      channels: [channelOf("mock", `${mock.url}/${dialect === "gemini" ? "v1beta" : "v1"}`, { dialect, models: ["*"] })]
     })
     try {
       const ask = (says: string, question: Question = {}) =>

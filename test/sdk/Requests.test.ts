@@ -14,13 +14,11 @@ interface Case {
   readonly name: string
   readonly question: Question
   /** Fields of the body, by the channel's dialect; the same whoever asks. */
-  readonly sends: { readonly [D in UpstreamDialectName]: Body }
-  /** What is told as dropped where a client of the other dialect asks a channel of this one. */
-  readonly dropped?: { readonly [D in UpstreamDialectName]?: string }
+  readonly sends: { readonly [D in UpstreamDialectName]: Body | "nothing: it has no words for it" }
+  /** What is told as dropped where a client of another dialect asks a channel of this one. */
+  readonly dropped?: { readonly [D in UpstreamDialectName]?: string | ((client: Client) => string | undefined) }
   /** Who can ask it: SDKs leave out what they have no words for. */
   readonly by?: (client: Client) => boolean
-  /** Which channels can be asked it. Default: all. */
-  readonly over?: ReadonlyArray<UpstreamDialectName>
 }
 
 const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -59,6 +57,29 @@ const responsesCall = { type: "function_call", call_id: "call_1", name: "weather
 const openaiCall = { id: "call_1", type: "function", function: { name: "weather", arguments: '{"city":"Oslo"}' } }
 const anthropicCall = { type: "tool_use", id: "call_1", name: "weather", input: { city: "Oslo" } }
 
+const geminiTool = ({ description, name, schema }: typeof weather | typeof clock) => ({
+  name,
+  description,
+  parametersJsonSchema: schema
+})
+const geminiTools = (...tools: ReadonlyArray<typeof weather | typeof clock>) => [
+  { functionDeclarations: tools.map(geminiTool) }
+]
+const geminiChoice = (mode: string, ...names: ReadonlyArray<string>) => ({
+  functionCallingConfig: { mode, ...(names.length === 0 ? {} : { allowedFunctionNames: names }) }
+})
+const geminiCall = {
+  functionCall: { id: "call_1", name: "weather", args: { city: "Oslo" } },
+  thoughtSignature: "skip_thought_signature_validator"
+}
+const geminiResult = (response: object) => ({ functionResponse: { id: "call_1", name: "weather", response } })
+const content = (role: "user" | "model", ...parts: ReadonlyArray<object>) => ({ role, parts })
+const inline = (mimeType: string, data: string) => ({ inlineData: { mimeType, data } })
+
+/** One call at a time is a hint to Gemini. */
+const once = ({ dialect }: Client): string | undefined =>
+  dialect === "anthropic" ? "tool_choice.disable_parallel_tool_use" : "parallel_tool_calls"
+
 const speaks =
   (...dialects: ReadonlyArray<Client["dialect"]>) =>
   (client: Client): boolean =>
@@ -81,7 +102,8 @@ const cases: ReadonlyArray<Case> = [
         ]
       },
       responses: { instructions: "Be kind.", input: [{ role: "user", content: "hello" }] },
-      anthropic: { system: "Be kind.", messages: [{ role: "user", content: "hello" }] }
+      anthropic: { system: "Be kind.", messages: [{ role: "user", content: "hello" }] },
+      gemini: { systemInstruction: { parts: [{ text: "Be kind." }] }, contents: [content("user", { text: "hello" })] }
     }
   },
   {
@@ -117,6 +139,13 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
+      },
+      gemini: {
+        contents: [
+          content("user", { text: "one" }),
+          content("model", { text: "two" }),
+          content("user", { text: "Be brief." }, { text: "three" })
+        ]
       }
     }
   },
@@ -128,7 +157,8 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { tools: [weather, clock].map(openaiTool), tool_choice: "auto" },
       responses: { tools: [weather, clock].map(responsesTool), tool_choice: "auto" },
-      anthropic: { tools: [weather, clock].map(anthropicTool), tool_choice: { type: "auto" } }
+      anthropic: { tools: [weather, clock].map(anthropicTool), tool_choice: { type: "auto" } },
+      gemini: { tools: geminiTools(weather, clock), toolConfig: geminiChoice("AUTO") }
     }
   },
   {
@@ -137,8 +167,10 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { tool_choice: "required", parallel_tool_calls: false },
       responses: { tool_choice: "required", parallel_tool_calls: false },
-      anthropic: { tool_choice: { type: "any", disable_parallel_tool_use: true } }
-    }
+      anthropic: { tool_choice: { type: "any", disable_parallel_tool_use: true } },
+      gemini: { toolConfig: geminiChoice("ANY") }
+    },
+    dropped: { gemini: once }
   },
   {
     name: "one tool, which the model must use",
@@ -146,7 +178,8 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { tool_choice: { type: "function", function: { name: "weather" } } },
       responses: { tool_choice: { type: "function", name: "weather" } },
-      anthropic: { tool_choice: { type: "tool", name: "weather" } }
+      anthropic: { tool_choice: { type: "tool", name: "weather" } },
+      gemini: { toolConfig: geminiChoice("ANY", "weather") }
     }
   },
   {
@@ -155,7 +188,8 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { tool_choice: "none" },
       responses: { tool_choice: "none" },
-      anthropic: { tool_choice: { type: "none" } }
+      anthropic: { tool_choice: { type: "none" } },
+      gemini: { toolConfig: geminiChoice("NONE") }
     }
   },
   {
@@ -164,8 +198,10 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { parallel_tool_calls: false },
       responses: { parallel_tool_calls: false },
-      anthropic: { tool_choice: { type: "auto", disable_parallel_tool_use: true } }
-    }
+      anthropic: { tool_choice: { type: "auto", disable_parallel_tool_use: true } },
+      gemini: { tools: geminiTools(weather) }
+    },
+    dropped: { gemini: once }
   },
   {
     name: "a call, and its result before more words",
@@ -203,6 +239,13 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
+      },
+      gemini: {
+        contents: [
+          content("user", { text: "weather?" }),
+          content("model", { text: "I look." }, geminiCall),
+          content("user", geminiResult({ output: "sunny" }), { text: "and?" })
+        ]
       }
     }
   },
@@ -237,6 +280,13 @@ const cases: ReadonlyArray<Case> = [
             role: "user",
             content: [{ type: "tool_result", tool_use_id: "call_1", content: "no net", is_error: true }]
           }
+        ]
+      },
+      gemini: {
+        contents: [
+          content("user", { text: "weather?" }),
+          content("model", geminiCall),
+          content("user", geminiResult({ error: "no net" }))
         ]
       }
     }
@@ -277,7 +327,8 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
-      }
+      },
+      gemini: { contents: [content("user", { text: "What is it?" }, inline("image/png", png))] }
     }
   },
   {
@@ -316,7 +367,8 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
-      }
+      },
+      gemini: "nothing: it has no words for it"
     }
   },
   {
@@ -362,7 +414,8 @@ const cases: ReadonlyArray<Case> = [
             ]
           }
         ]
-      }
+      },
+      gemini: { contents: [content("user", inline("application/pdf", pdf), { text: "Sum up." })] }
     }
   },
   {
@@ -372,26 +425,41 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { max_completion_tokens: 77 },
       responses: { max_output_tokens: 77 },
-      anthropic: { max_tokens: 77 }
+      anthropic: { max_tokens: 77 },
+      gemini: { maxOutputTokens: 77 }
     }
   },
   {
     name: "no word of the most tokens",
     by: speaks("openai", "responses"),
     question: {},
-    sends: { openai: {}, responses: { background: false, store: false }, anthropic: { max_tokens: 8192 } }
+    sends: {
+      openai: {},
+      responses: { background: false, store: false },
+      anthropic: { max_tokens: 8192 },
+      gemini: { contents: [content("user", { text: "hello" })] }
+    }
   },
   {
     name: "stop sequences",
     by: speaks("openai", "anthropic"),
-    over: ["openai", "anthropic"],
     question: { stop: ["END", "FIN"] },
-    sends: { openai: { stop: ["END", "FIN"] }, responses: {}, anthropic: { stop_sequences: ["END", "FIN"] } }
+    sends: {
+      openai: { stop: ["END", "FIN"] },
+      responses: "nothing: it has no words for it",
+      anthropic: { stop_sequences: ["END", "FIN"] },
+      gemini: { stopSequences: ["END", "FIN"] }
+    }
   },
   {
     name: "JSON by a schema",
     question: { schema },
-    sends: { openai: {}, responses: {}, anthropic: { output_config: { format: { type: "json_schema", schema } } } }
+    sends: {
+      openai: {},
+      responses: {},
+      anthropic: { output_config: { format: { type: "json_schema", schema } } },
+      gemini: { responseMimeType: "application/json", responseJsonSchema: schema }
+    }
   },
   {
     name: "an effort of a client of chat completions",
@@ -400,7 +468,8 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { reasoning_effort: "low" },
       responses: { reasoning: { effort: "low", summary: "auto" }, include: ["reasoning.encrypted_content"] },
-      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } }
+      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } },
+      gemini: { thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } }
     }
   },
   {
@@ -410,7 +479,8 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { reasoning_effort: "low" },
       responses: { reasoning: { effort: "low" }, include: ["reasoning.encrypted_content"] },
-      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } }
+      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } },
+      gemini: { thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } }
     }
   },
   {
@@ -420,7 +490,8 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { reasoning_effort: "high" },
       responses: { reasoning: { effort: "high", summary: "auto" }, include: ["reasoning.encrypted_content"] },
-      anthropic: { output_config: { effort: "high" }, thinking: { type: "adaptive" } }
+      anthropic: { output_config: { effort: "high" }, thinking: { type: "adaptive" } },
+      gemini: { thinkingConfig: { thinkingLevel: "HIGH", includeThoughts: true } }
     }
   },
   {
@@ -429,14 +500,21 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { temperature: 0.5, user: "u1" },
       responses: { temperature: 0.5, user: "u1" },
-      anthropic: { temperature: 0.5, metadata: { user_id: "u1" } }
-    }
+      anthropic: { temperature: 0.5, metadata: { user_id: "u1" } },
+      gemini: { temperature: 0.5 }
+    },
+    dropped: { gemini: ({ dialect }) => (dialect === "anthropic" ? "metadata.user_id" : "user") }
   },
   {
     name: "a temperature that only OpenAI has",
     by: speaks("openai"),
     question: { temperature: 1.5 },
-    sends: { openai: { temperature: 1.5 }, responses: { temperature: 1.5 }, anthropic: {} },
+    sends: {
+      openai: { temperature: 1.5 },
+      responses: { temperature: 1.5 },
+      anthropic: {},
+      gemini: { temperature: 1.5 }
+    },
     dropped: { anthropic: "temperature" }
   },
   {
@@ -450,10 +528,12 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       responses: { top_p: 0.9, service_tier: "flex", text: { verbosity: "low" } },
       openai: { top_p: 0.9, seed: 7, frequency_penalty: 0.5, logit_bias: { "50256": -100 }, verbosity: "low" },
-      anthropic: { top_p: 0.9 }
+      anthropic: { top_p: 0.9 },
+      gemini: { topP: 0.9, seed: 7, frequencyPenalty: 0.5 }
     },
     dropped: {
       responses: "seed,frequency_penalty,logit_bias",
+      gemini: "logit_bias,service_tier,verbosity",
       anthropic: "seed,frequency_penalty,logit_bias,service_tier,verbosity"
     }
   },
@@ -468,9 +548,14 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { top_p: 0.9 },
       responses: { top_p: 0.9 },
-      anthropic: { top_k: 7, top_p: 0.9, cache_control: { type: "ephemeral" }, service_tier: "standard_only" }
+      anthropic: { top_k: 7, top_p: 0.9, cache_control: { type: "ephemeral" }, service_tier: "standard_only" },
+      gemini: { topK: 7, topP: 0.9 }
     },
-    dropped: { openai: "top_k,cache_control,service_tier", responses: "top_k,cache_control,service_tier" }
+    dropped: {
+      openai: "top_k,cache_control,service_tier",
+      responses: "top_k,cache_control,service_tier",
+      gemini: "cache_control,service_tier"
+    }
   },
   {
     name: "hints that `ai` takes from every program",
@@ -479,7 +564,8 @@ const cases: ReadonlyArray<Case> = [
     sends: {
       openai: { temperature: 0.5 },
       responses: { temperature: 0.5 },
-      anthropic: { temperature: 0.5, top_k: 7 }
+      anthropic: { temperature: 0.5, top_k: 7 },
+      gemini: { topK: 7, temperature: 0.5 }
     },
     dropped: { openai: "top_k", responses: "top_k" }
   }
@@ -502,8 +588,10 @@ const plainText = (content: unknown): unknown => {
 
 const isText = (type: unknown): boolean => type === "text" || type === "input_text" || type === "output_text"
 
-const plain = (body: Body): Body => ({
+const plain = ({ generationConfig, ...body }: Body): Body => ({
   ...body,
+  // What is in it is looked at field by field.
+  ...(generationConfig as object | undefined),
   ...(body["system"] === undefined ? {} : { system: plainText(body["system"]) }),
   ...plainField(body, "messages"),
   ...plainField(body, "input")
@@ -521,22 +609,28 @@ const plainField = (body: Body, field: "input" | "messages"): Body =>
 
 const judged: Array<Judged> = []
 
-describe.each(cases)("$name", ({ by, dropped, over = dialects, question, sends }) => {
+describe.each(cases)("$name", ({ by, dropped, question, sends }) => {
   const asked = clients.filter((client) => by === undefined || by(client))
   const rows = asked.flatMap((client) =>
-    over
-      .filter((dialect) => !writesAsItLikes(client, dialect))
-      .map((dialect) => ({ client, dialect, name: client.name }))
+    dialects.flatMap((dialect) => {
+      const sent = sends[dialect]
+      return typeof sent === "string" || writesAsItLikes(client, dialect)
+        ? []
+        : [{ client, dialect, sent, name: client.name }]
+    })
   )
-  it.each(rows)("$name, over $dialect", ({ client, dialect, name }) =>
+  it.each(rows)("$name, over $dialect", ({ client, dialect, name, sent }) =>
     withWorld({ a: { dialect, plays: [answerTo(question)] } }, {}, async ({ relay, upstreams }) => {
       const answer = await client.ask({ url: relay.url, delivery: "whole", question })
       assert.isUndefined(answer.raised, answer.raised?.message)
       const bodies = bodiesOf(upstreams["a"]!)
       assert.lengthOf(bodies, 1)
-      assert.deepInclude(plain(bodies[0]!), { ...sends[dialect], model: modelOf[dialect], stream: true })
+      assert.deepInclude(plain(bodies[0]!), {
+        ...sent,
+        ...(dialect === "gemini" ? {} : { model: modelOf[dialect], stream: true })
+      })
       const told = client.dialect === dialect ? undefined : dropped?.[dialect]
-      assert.strictEqual(answer.headers["x-dropped"], told)
+      assert.strictEqual(answer.headers["x-dropped"], typeof told === "function" ? told(client) : told)
       judged.push({ name, dialect, body: upstreams["a"]!.calls()[0]!.body })
     })
   )

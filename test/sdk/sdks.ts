@@ -19,7 +19,7 @@ export const clients: ReadonlyArray<Client> = [
 ]
 
 /** What channels speak. */
-export const dialects: ReadonlyArray<UpstreamDialectName> = ["openai", "responses", "anthropic"]
+export const dialects: ReadonlyArray<UpstreamDialectName> = ["openai", "responses", "anthropic", "gemini"]
 
 /** How an answer is taken. */
 export const deliveries: ReadonlyArray<Ask["delivery"]> = ["whole", "stream"]

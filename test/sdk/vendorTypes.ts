@@ -24,13 +24,15 @@ import type { ResponseCreateParamsStreaming } from "openai/resources/responses/r
 type Message = ChatCompletionMessageParam | (Extract<ChatCompletionMessageParam, { role: "assistant" }> & { reasoning_content: string })
 type Openai = Omit<ChatCompletionCreateParamsStreaming, "messages"> & { messages: Array<Message> }
 type Responses = ResponseCreateParamsStreaming
+type Gemini = { contents: Array<object> } & { [field: string]: unknown }
 type Anthropic = MessageCreateParamsStreaming & { temperature?: number; top_p?: number; top_k?: number }
 `
 
 const typeOf: { readonly [D in UpstreamDialectName]: string } = {
   openai: "Openai",
   responses: "Responses",
-  anthropic: "Anthropic"
+  anthropic: "Anthropic",
+  gemini: "Gemini"
 }
 
 const options: ts.CompilerOptions = {

@@ -66,7 +66,8 @@ export const withWorld = async <A>(
 export const modelOf: { readonly [D in UpstreamDialectName]: string } = {
   openai: "gpt-4.1",
   responses: "gpt-5.1",
-  anthropic: "claude-sonnet-4-5"
+  anthropic: "claude-sonnet-4-5",
+  gemini: "gemini-2.5-pro"
 }
 
 /** The bodies that an upstream was sent. */

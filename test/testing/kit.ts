@@ -119,6 +119,19 @@ export const summaryOf = (events: ReadonlyArray<UpstreamEvent>): Summary => {
   return { ...summary, calls: [...calls].sort(([a], [b]) => a - b).map(([, call]) => call) }
 }
 
+interface Said {
+  readonly role: string
+  readonly content: string
+}
+
+/** Where a question is asked. */
+const urlOf = (dialect: UpstreamDialectName, question: string): string =>
+  dialect !== "gemini"
+    ? "http://a/v1"
+    : question.includes('"stream":false')
+      ? "http://a/v1beta/models/m:generateContent"
+      : "http://a/v1beta/models/m:streamGenerateContent?alt=sse"
+
 /** A question in each dialect's words; with messages it goes on from those. */
 const questions: {
   readonly [N in UpstreamDialectName]: (more: object) => object
@@ -128,6 +141,14 @@ const questions: {
     max_tokens: 100,
     messages: [{ role: "user", content: "hi" }],
     stream: true,
+    ...more
+  }),
+  // Whether it is a stream says the path.
+  gemini: ({ messages = [{ role: "user", content: "hi" }], ...more }: { messages?: ReadonlyArray<Said> }) => ({
+    contents: messages.map(({ content, role }) => ({
+      role: role === "assistant" ? "model" : role,
+      parts: [{ text: content }]
+    })),
     ...more
   }),
   openai: (more) => ({ model: "m", messages: [{ role: "user", content: "hi" }], stream: true, ...more }),
@@ -165,7 +186,7 @@ export const playedTo = (
   dialect: UpstreamDialectName,
   question: string,
   most = 1000,
-  url = "http://a/v1"
+  url = urlOf(dialect, question)
 ): Played => {
   const call = new OpenCall(0, dialect, { method: "POST", url, headers: {}, body: question }, 0)
   let played: Played = { status: 0, contentType: "", headers: {}, body: "", ends: "open", millis: 0 }

@@ -1,9 +1,9 @@
 /**
  * A conversation that another dialect's client sent, as Anthropic's messages.
  */
+import { type FitNames, makeFitNames, type NameRule } from "../FitNames.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import type { Asked, Part, Turn } from "../Request.ts"
-import { type FitNames, makeFitNames } from "./FitNames.ts"
 
 /** A message. `content` is text, or a list of blocks. */
 export interface Message {
@@ -30,6 +30,9 @@ interface Sink {
   readonly names: FitNames
   readonly ids: FitNames
 }
+
+/** What Anthropic takes as the name of a tool, and as the id of a call. */
+const names: NameRule = { longest: 64, unfit: /[^a-zA-Z0-9_-]/g }
 
 // Anthropic refuses texts without a word in them.
 const isBlank = (text: string): boolean => text.trim() === ""
@@ -159,12 +162,18 @@ export const crossedMessages = ({ system, toolChoice, tools, turns }: Asked, rea
   const sink: Sink = {
     unsaid: [],
     dropped: [],
-    names: makeFitNames([
-      ...tools.map(({ name }) => name),
-      ...calls.map(({ name }) => name),
-      ...(typeof toolChoice === "object" ? [toolChoice.name] : [])
-    ]),
-    ids: makeFitNames(calls.map(({ id }) => id))
+    names: makeFitNames(
+      [
+        ...tools.map(({ name }) => name),
+        ...calls.map(({ name }) => name),
+        ...(typeof toolChoice === "object" ? [toolChoice.name] : [])
+      ],
+      names
+    ),
+    ids: makeFitNames(
+      calls.map(({ id }) => id),
+      names
+    )
   }
   const runs: Array<{ readonly role: "user" | "assistant"; readonly blocks: Array<JsonObject> }> = []
   for (const turn of turns) {

@@ -2,10 +2,10 @@
  * A request of another dialect's client in Anthropic's words: what is carried, what is only a hint, and what cannot be
  * said at all.
  */
+import type { FitNames } from "../FitNames.ts"
 import type { JsonObject } from "../Json.ts"
 import type { Asked, Effort, Hint, Tool } from "../Request.ts"
 import { crossedMessages } from "./CrossedMessages.ts"
-import type { FitNames } from "./FitNames.ts"
 
 /** A request in Anthropic's words. */
 export interface Crossed {

@@ -59,7 +59,8 @@ export const encodeOpenAI = (options: EncodeRequest): Result.Result<Encoded, Con
   if (request.operation === "embed") return Result.succeed(encodeEmbeddings(options))
   const unsaid = drop ? [] : unsaidByOpenAI(request)
   if (unsaid.length > 0) return Result.fail(notSaid(unsaid))
-  const { body, dropped, names } = request.dialect === "openai" ? own(request.body) : crossToOpenAI(options)
+  const { body, dropped, names } =
+    request.dialect === "openai" ? own(request.body, options.model) : crossToOpenAI(options)
   return Result.succeed({ body: printJson(completed(body, options), request.body), dropped, names })
 }
 
@@ -72,38 +73,49 @@ const notSaid = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
       })
   )
 
-// What the relay gave the client to send back is for another dialect's upstreams, and so is what that one had thought.
-const withoutRelay = (extra: JsonObject): JsonObject | undefined => {
-  const { relay: _, ...rest } = extra
-  return Object.keys(rest).length === 0 ? undefined : rest
+// What the relay gave the client to send back is for another dialect's upstreams, and so is what that one had thought: all
+// that is under `relay`. What Gemini has signed stands where Google's own chat completions sign, too, which refuse the next
+// turn without it; OpenAI refuses a turn with it, and is told by its models.
+const isOpenAIs = (model: string): boolean => /(^|\/)(gpt-|chatgpt|codex|o\d)/i.test(model)
+
+interface Foreign {
+  readonly is: (value: unknown) => boolean
+  readonly without: (value: JsonObject) => JsonObject
 }
 
-const unmarked = (value: JsonObject): JsonObject => {
-  const { extra_content: extra, ...rest } = value
-  if (!isObject(extra) || extra["relay"] === undefined) return value
-  const left = withoutRelay(extra)
-  return left === undefined ? rest : { ...rest, extra_content: left }
-}
+const foreignFields = (...fields: ReadonlyArray<string>): Foreign => ({
+  is: (value) => {
+    const extra = isObject(value) ? value["extra_content"] : undefined
+    return isObject(extra) && fields.some((field) => extra[field] !== undefined)
+  },
+  without: (value) => {
+    const { extra_content: extra, ...rest } = value
+    if (!isObject(extra)) return value
+    const left = Object.entries(extra).filter(([field]) => !fields.includes(field))
+    return left.length === 0 ? rest : { ...rest, extra_content: Object.fromEntries(left) }
+  }
+})
 
-const isMarked = (value: unknown): boolean =>
-  isObject(value) && isObject(value["extra_content"]) && value["extra_content"]["relay"] !== undefined
+const ofRelay = foreignFields("relay")
+const ofOthers = foreignFields("relay", "google")
 
-const unmarkedMessage = (message: unknown): unknown => {
-  if (!isObject(message)) return message
-  const calls = Array.isArray(message["tool_calls"]) ? (message["tool_calls"] as ReadonlyArray<unknown>) : []
-  const callsMarked = calls.some(isMarked)
-  if (!callsMarked && !isMarked(message)) return message
-  const { reasoning_content: _, ...rest } = unmarked(message)
-  return callsMarked ? { ...rest, tool_calls: calls.map((call) => (isObject(call) ? unmarked(call) : call)) } : rest
-}
+const unmarkedMessage =
+  ({ is, without }: Foreign) =>
+  (message: unknown): unknown => {
+    if (!isObject(message)) return message
+    const calls = Array.isArray(message["tool_calls"]) ? (message["tool_calls"] as ReadonlyArray<unknown>) : []
+    const callsMarked = calls.some(is)
+    if (!callsMarked && !is(message)) return message
+    const { reasoning_content: _, ...rest } = without(message)
+    return callsMarked ? { ...rest, tool_calls: calls.map((call) => (isObject(call) ? without(call) : call)) } : rest
+  }
 
 /** A body of this dialect's own client: all of it. */
-const own = (body: JsonObject): Crossed => {
+const own = (body: JsonObject, model: string): Crossed => {
   const messages = body["messages"]
+  const unmarked = unmarkedMessage(isOpenAIs(model) ? ofOthers : ofRelay)
   return {
-    body: Array.isArray(messages)
-      ? { ...body, messages: (messages as ReadonlyArray<unknown>).map(unmarkedMessage) }
-      : body,
+    body: Array.isArray(messages) ? { ...body, messages: (messages as ReadonlyArray<unknown>).map(unmarked) } : body,
     dropped: [],
     names: undefined
   }

@@ -11,9 +11,11 @@ import {
   type ClientDialect,
   clientDialects,
   countTokens,
-  embeddings
+  embeddings,
+  geminiMethods,
+  readMethod
 } from "../../dialect/index.ts"
-import type { ResilienceError } from "../../errors/index.ts"
+import { InvalidRequest, MethodNotAllowed, NotFound, type ResilienceError, stackless } from "../../errors/index.ts"
 import type { Journal } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
 import { type Answer, attemptsHeader, headOfNote, type Leave, type NoteHead, Relay } from "../../relay/index.ts"
@@ -140,6 +142,17 @@ export const generateRoutes: Effect.Effect<
   /** What is sent before the frames, and how they are shown, once there is a first one. */
   const first = (exchange: Exchange, dialect: ClientDialect, request: AnswerRequest, id: string, text: Text): First => {
     if (request.delivery === "whole") return { _tag: "View", view: dialect.views.whole.make() }
+    const { list } = dialect.views
+    if (request.delivery === "list" && list !== undefined) {
+      const note = headOf(text)
+      if (note?.error !== undefined && note.shown === undefined) {
+        failed(exchange, dialect, id, note, note.error)
+        return { _tag: "Done" }
+      }
+      const { "content-type": _, ...headers } = streamHeaders(id)
+      exchange.head(200, { "content-type": list.contentType, ...headers, ...attemptHeaders(note) })
+      return { _tag: "View", view: list.make() }
+    }
     if (dialect.head === "atOnce") exchange.head(200, streamHeaders(id))
     else {
       const note = headOf(text)
@@ -173,6 +186,8 @@ export const generateRoutes: Effect.Effect<
       envelope: dialect.failure,
       onFirst: (note) => first(exchange, dialect, request, id, note),
       onEnd: (whole, text) => {
+        // How a list ends stands in its last element.
+        if (request.delivery === "list") return exchange.end(whole)
         const note = headOf(text)
         if (note?.error !== undefined) return failed(exchange, dialect, id, note, note.error)
         respond(
@@ -264,7 +279,27 @@ export const generateRoutes: Effect.Effect<
       respond(exchange, 200, { "content-type": "application/json" }, errand.body)
     })
 
-  const { anthropic, chat: own, openai, responses } = clientDialects
+  // One path for all that may be asked of a model: what it is stands behind the model's name.
+  const ofModel: Route["handle"] = (exchange, caller, parameter) => {
+    const named = readMethod(parameter)
+    switch (named._tag) {
+      case "Known":
+        return named.method === "countTokens"
+          ? counting(gemini, parameter)(exchange, caller, parameter)
+          : generate(gemini)(exchange, caller, parameter)
+      case "NotRelayed": {
+        const message = `${named.method} is not relayed: ${geminiMethods.join(", ")} are`
+        return Effect.fail(stackless(() => new InvalidRequest({ message })))
+      }
+      case "Unknown":
+        // Without a method it is the model itself.
+        return Effect.fail(
+          stackless(() => (parameter.includes(":") ? new NotFound({}) : new MethodNotAllowed({ allow: ["GET"] })))
+        )
+    }
+  }
+
+  const { anthropic, chat: own, gemini, openai, responses } = clientDialects
   return [
     {
       method: "GET",
@@ -303,6 +338,18 @@ export const generateRoutes: Effect.Effect<
       shows: "how many tokens such a request is",
       handle: counting(anthropic, countTokens)
     },
+    ...["/v1beta/models/{id*}", "/v1/models/{id*}"].map(
+      (path): Route => ({
+        method: "POST",
+        path,
+        access: "token",
+        envelope: gemini.failure,
+        shows: "the Gemini dialect: `:generateContent`, `:streamGenerateContent`, `:countTokens`",
+        credentialInQuery: "key",
+        generates: true,
+        handle: ofModel
+      })
+    ),
     {
       method: "POST",
       path: "/v1/chat/completions",

@@ -7,11 +7,12 @@ import { Selection } from "../../channel/index.ts"
 import { type ClientDialect, clientDialects } from "../../dialect/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
-import { respondJson } from "../Exchange.ts"
+import { type Exchange, respondJson } from "../Exchange.ts"
 import type { Route } from "../Route.ts"
 import { ServerSection } from "../ServerSection.ts"
 
-type Header = (name: string) => string | undefined
+/** What tells whose client asks, on a path of several dialects. */
+type Asker = Pick<Exchange, "header" | "query">
 
 /** The lists of models. Patterns are no models: the exact names that channels list are. */
 export const modelRoutes: Effect.Effect<ReadonlyArray<Route>, never, Selection | Settings> = Effect.gen(function* () {
@@ -21,32 +22,39 @@ export const modelRoutes: Effect.Effect<ReadonlyArray<Route>, never, Selection |
   const about = { createdAt: yield* Clock.currentTimeMillis, owner: name }
   const namesFor = (caller: Caller): ReadonlyArray<string> =>
     selection.models().filter((model) => caller === undefined || mayUse(caller, model))
-  const { anthropic, openai } = clientDialects
-  // One path for several dialects: whose client asks is told by a header that the others do not send.
-  const speaker = (header: Header): ClientDialect => (header("anthropic-version") === undefined ? openai : anthropic)
-  const envelope = { by: (header: Header) => speaker(header).failure }
-  return [
-    {
-      method: "GET",
-      path: "/v1/models",
-      access: "token",
-      envelope,
-      shows: "the models that can be asked for",
-      head: true,
-      handle: (exchange, caller) =>
-        Effect.sync(() => respondJson(exchange, 200, speaker(exchange.header).models(namesFor(caller), about)))
-    },
-    {
-      method: "GET",
-      path: "/v1/models/{id*}",
-      access: "token",
-      envelope,
-      shows: "one of them",
-      head: true,
-      handle: (exchange, caller, name) =>
-        Effect.map(admission.model(caller, name), () =>
-          respondJson(exchange, 200, speaker(exchange.header).model(name, about))
-        )
-    }
-  ]
+  const { anthropic, gemini, openai } = clientDialects
+  // What the others do not send.
+  const speaker = ({ header, query }: Asker): ClientDialect =>
+    header("anthropic-version") !== undefined
+      ? anthropic
+      : header("x-goog-api-key") !== undefined || query.has("key")
+        ? gemini
+        : openai
+  const shared = { by: (asker: Asker) => speaker(asker).failure }
+  const rows = (prefix: string, envelope: Route["envelope"], of: (asker: Asker) => ClientDialect) =>
+    [
+      {
+        method: "GET",
+        path: `${prefix}/models`,
+        access: "token",
+        envelope,
+        shows: "the models that can be asked for",
+        credentialInQuery: "key",
+        head: true,
+        handle: (exchange, caller) =>
+          Effect.sync(() => respondJson(exchange, 200, of(exchange).models(namesFor(caller), about)))
+      },
+      {
+        method: "GET",
+        path: `${prefix}/models/{id*}`,
+        access: "token",
+        envelope,
+        shows: "one of them",
+        credentialInQuery: "key",
+        head: true,
+        handle: (exchange, caller, model) =>
+          Effect.map(admission.model(caller, model), () => respondJson(exchange, 200, of(exchange).model(model, about)))
+      }
+    ] satisfies ReadonlyArray<Route>
+  return [...rows("/v1", shared, speaker), ...rows("/v1beta", gemini.failure, () => gemini)]
 })

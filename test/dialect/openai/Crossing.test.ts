@@ -439,6 +439,18 @@ describe("an own client's body", () => {
     assert.deepStrictEqual(sent({ google }), [message({ google })])
   })
 
+  it("loses what Gemini has signed and thought where the model is OpenAI's, which would refuse it", () => {
+    const extra_content = { google: { thought_signature: "g" } }
+    const call = { id: "a", type: "function", function: { name: "f", arguments: "{}" } }
+    const messages = [
+      { role: "assistant", content: null, reasoning_content: "Hm.", tool_calls: [{ ...call, extra_content }] }
+    ]
+    const sent = (model: string) => encoded(parse({ messages }), { model }).body["messages"]
+    assert.deepStrictEqual(sent("gpt-5"), [{ role: "assistant", content: null, tool_calls: [call] }])
+    assert.deepStrictEqual(sent("openai/o3"), [{ role: "assistant", content: null, tool_calls: [call] }])
+    assert.deepStrictEqual(sent("gemini-3-pro"), messages)
+  })
+
   it("R6: is not given stream_options where those were refused", () => {
     const refused = new Set(["stream_options"])
     assert.notProperty(encoded(parse({}), { refused }).body, "stream_options")

@@ -1,6 +1,7 @@
 /**
  * A request as it is stored: what one process has read, another reads again.
  */
+import { pathOf } from "../../support/paths.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as fc from "fast-check"
@@ -15,12 +16,15 @@ const bodies: { readonly [N in ClientDialectName]: object } = {
   openai: { model: "m", messages: [{ role: "user", content: "hello" }], stream: true, seed: 7, n: 2 },
   responses: { model: "m", input: "hello", stream: true, store: false },
   anthropic: { model: "m", max_tokens: 100, messages: [{ role: "user", content: "hello" }], stream: true },
+  gemini: {
+    contents: [{ role: "user", parts: [{ text: "hello" }] }],
+    generationConfig: { seed: 7, candidateCount: 2 }
+  },
   chat: { message: "hello", model: "m" }
 }
 
 const asking = (name: ClientDialectName, more: Partial<Asking> = {}): Asking => ({
-  parameter: "",
-  query: "",
+  ...pathOf(name),
   headers: {},
   body: JSON.stringify(bodies[name]),
   ...more

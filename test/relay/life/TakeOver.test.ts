@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { type AnswerRequest, clientDialects, type ClientDialectName, type Replayed } from "#src/dialect/index"
 import { decideTakeOver, type Orphan } from "#src/relay/TakeOver"
+import { pathOf } from "../../support/paths.ts"
 import { note, openAttempt, pursuit } from "./notes.ts"
 
 const rules = { maxMessage: 2000, defaultModel: "m" }
@@ -13,8 +14,7 @@ const request = (more: object = {}, dialect: ClientDialectName = "openai"): Answ
   Result.getOrThrow(
     clientDialects[dialect].parse(
       {
-        parameter: "",
-        query: "",
+        ...pathOf(dialect),
         headers: {},
         body: JSON.stringify({
           ...(dialect === "chat" ? { message: "hello" } : { messages: [{ role: "user", content: "hello" }] }),
@@ -172,8 +172,14 @@ describe("decideTakeOver", () => {
   })
 
   it.each(Object.values(clientDialects).map(({ name }) => name))("a request of %s goes on", (name) => {
-    const own = { anthropic: { max_tokens: 100 }, responses: { input: "hello" }, openai: {}, chat: {} }
-    const asked = request(own[name], name)
+    const more = {
+      openai: {},
+      responses: { input: "hello" },
+      anthropic: { max_tokens: 100 },
+      gemini: { contents: [{ parts: [{ text: "hello" }] }] },
+      chat: {}
+    }
+    const asked = request(more[name], name)
     assert.strictEqual(said(orphan({ request: asked })), "goes on, 1 attempts, 1 continuations")
   })
 })

@@ -28,6 +28,7 @@ import {
   sinkOf
 } from "#src/relay/index"
 import { Settings, settingsFile } from "#src/settings/index"
+import { pathOf } from "../../support/paths.ts"
 import { channel, readerOf } from "../virtual.ts"
 
 /** What a channel's upstream speaks, and what it does with each call. */
@@ -137,6 +138,7 @@ const bodies: { readonly [N in ClientDialectName]: object } = {
   openai: { model: "m", stream: true, messages: [{ role: "user", content: "hello" }] },
   responses: { model: "m", stream: true, input: "hello" },
   anthropic: { model: "m", stream: true, max_tokens: 4096, messages: [{ role: "user", content: "hello" }] },
+  gemini: { contents: [{ role: "user", parts: [{ text: "hello" }] }] },
   chat: { model: "m", message: "hello" }
 }
 
@@ -144,7 +146,7 @@ const bodies: { readonly [N in ClientDialectName]: object } = {
 export const requestOf = (name: ClientDialectName, more: object = {}): AnswerRequest =>
   Result.getOrThrow(
     clientDialects[name].parse(
-      { parameter: "", query: "", headers: {}, body: JSON.stringify({ ...bodies[name], ...more }) },
+      { ...pathOf(name), headers: {}, body: JSON.stringify({ ...bodies[name], ...more }) },
       rules
     )
   )
@@ -197,6 +199,14 @@ const json = (data: string): { readonly [field: string]: unknown } => {
   }
 }
 
+interface GeminiCandidate {
+  readonly content?: { readonly parts?: ReadonlyArray<{ readonly text?: string; readonly thought?: boolean }> }
+  readonly finishReason?: string
+}
+
+const candidateOf = (data: string): GeminiCandidate | undefined =>
+  ((json(data)["candidates"] ?? []) as ReadonlyArray<GeminiCandidate>)[0]
+
 /** What a reader of each dialect makes of an event, without any word of ours. */
 interface Reading {
   readonly text: (payload: Payload) => string
@@ -231,6 +241,14 @@ export const readings: { readonly [N in ClientDialectName]: Reading } = {
     },
     isEnd: ({ event }) => event === "message_stop" || event === "error",
     isError: ({ event }) => event === "error"
+  },
+  gemini: {
+    text: ({ data }) =>
+      candidateOf(data)
+        ?.content?.parts?.map(({ text, thought }) => (thought === true ? "" : (text ?? "")))
+        .join("") ?? "",
+    isEnd: ({ data }) => json(data)["error"] !== undefined || candidateOf(data)?.finishReason !== undefined,
+    isError: ({ data }) => json(data)["error"] !== undefined
   }
 }
 

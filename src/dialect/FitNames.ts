@@ -1,9 +1,15 @@
 /**
- * Names of tools and ids of their calls, as Anthropic takes them: letters, digits, `_` and `-`, at most 64 of them.
+ * Names of tools and ids of their calls, as a target takes them: not all take as many characters, nor the same ones.
  */
 
-const longest = 64
-const unfit = /[^a-zA-Z0-9_-]/g
+/** What a target takes as a name. */
+export interface NameRule {
+  readonly longest: number
+  /** Every character that it does not take, wherever it stands: replaced by `_`. With the flag `g`. */
+  readonly unfit: RegExp
+  /** What may not be the first character of a name; `_` is put before it. Absent: any that fits. */
+  readonly unfitFirst?: RegExp
+}
 
 /** Makes names fit, and remembers what they were. The same name always becomes the same. */
 export interface FitNames {
@@ -13,16 +19,18 @@ export interface FitNames {
 }
 
 /** Begins with the names that are there: those which fit keep their name, whatever the others become. */
-export const makeFitNames = (names: Iterable<string>): FitNames => {
+export const makeFitNames = (names: Iterable<string>, { longest, unfit, unfitFirst }: NameRule): FitNames => {
   const fitted = new Map<string, string>()
   const taken = new Set<string>()
   /** The next number behind each base: many names of one base must not be counted through for each of them. */
   const next = new Map<string, number>()
   const changed = new Map<string, string>()
-  const isFit = (name: string): boolean => name !== "" && name.length <= longest && name.search(unfit) < 0
+  const isFit = (name: string): boolean =>
+    name !== "" && name.length <= longest && name.search(unfit) < 0 && unfitFirst?.test(name) !== true
 
   const add = (name: string): string => {
-    const base = (name === "" ? "unnamed" : name.replace(unfit, "_")).slice(0, longest)
+    const replaced = name === "" ? "unnamed" : name.replace(unfit, "_")
+    const base = (unfitFirst?.test(replaced) === true ? `_${replaced}` : replaced).slice(0, longest)
     let made = base
     let n = next.get(base) ?? 2
     while (taken.has(made)) {
