@@ -96,6 +96,8 @@ describe("R14: a request that was refused", () => {
 
   it("has one line where it never became a request, or broke off as one", () =>
     withRelay({}, async ({ relay }) => {
+      // That it has started is written at the end of a turn.
+      await sleep(10)
       const head = `POST ${dialect} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n`
       for (const [raw, status, path] of [
         ["GET /chat?message=a HTTP/1.1\r\nhost: localhost\r\nx a: b\r\n\r\n", 400, "/chat"],
