@@ -12,16 +12,11 @@ import type { Hub } from "./Hub.ts"
 import type { Done, End, Fate, NewRecord, Share } from "./JournalStore.ts"
 import type { JournalFault } from "./Lease.ts"
 import type { Pressure } from "./Pressure.ts"
-import { Slots, type Slotted } from "./Slots.ts"
 
 /** What the group commit of a journal does. */
 export interface GroupCommit {
-  /**
-   * A stream begins with its first frame, in one share. Until then it rests, and its notes with it: nobody has seen
-   * anything of it, and most have a frame before a row would be worth writing. One that rests for long is begun without.
-   */
-  readonly begin: (hub: Hub, record: NewRecord) => void
   /** Each of these puts a change of a stream into the next commit. */
+  readonly begin: (hub: Hub, record: NewRecord) => void
   readonly append: (hub: Hub, frame: string) => void
   readonly note: (hub: Hub, note: () => string) => void
   readonly end: (hub: Hub, end: End) => void
@@ -29,13 +24,8 @@ export interface GroupCommit {
   readonly drop: (hub: Hub) => void
   /** Whether the newest change of a stream is still to be committed. */
   readonly pending: (hub: Hub) => boolean
-  /**
-   * Calls back when all that was added so far, of a stream that rests too, is committed, or has failed. Returns how to stop
-   * waiting.
-   */
-  readonly whenSettled: (hub: Hub, listener: (fault: JournalFault | undefined) => void) => () => void
-  /** Calls back when all that rests is committed, or has failed: at once, if nothing does. */
-  readonly whenNoneRests: (listener: () => void) => void
+  /** Calls back when all that was added so far is committed, or has failed. Returns how to stop waiting. */
+  readonly whenSettled: (listener: (fault: JournalFault | undefined) => void) => () => void
   /** Takes nothing more, commits now what is pending, and calls back when that is done. */
   readonly close: (done: () => void) => void
 }
@@ -46,8 +36,6 @@ export interface GroupCommitOptions {
   readonly pressure: Pressure
   /** Runs a flush in the next turn. */
   readonly turn: (flush: () => void) => void
-  /** Runs a look at those that rest after a while; `undefined`: none rests. */
-  readonly later: ((look: () => void) => void) | undefined
   /** Shares have met their fates. Must not throw. */
   readonly onFates: (shares: ReadonlyArray<Gathered>, fates: ReadonlyArray<Fate>) => void
   /** A commit failed, and with it all that was pending. Must not throw. */
@@ -63,7 +51,7 @@ interface GatheredFrames {
  * The share of one stream, while it is gathered and until it has met its fate. A stream has two of them, in turns: a new
  * one each time made the collector's work half as much again.
  */
-export class Gathered implements Share, Slotted {
+export class Gathered implements Share {
   readonly hub: Hub
   readonly id: StreamId
   epoch = 0
@@ -74,10 +62,6 @@ export class Gathered implements Share, Slotted {
   /** Gives the note. It is asked when the commit is made, with all that the share holds. */
   noted: (() => string) | undefined
   end: End | undefined
-  /** Its place among those that rest. */
-  slot: number | undefined
-  /** How many looks there had been when it began to rest. */
-  restsSince = 0
   private readonly own: GatheredFrames = { text: "", lengths: [] }
 
   constructor(hub: Hub) {
@@ -118,14 +102,9 @@ interface Waiter {
 }
 
 /** Makes the group commit of one journal. */
-export const makeGroupCommit = (options: GroupCommitOptions): GroupCommit => {
-  const { commit, later, onFates, onFault, pressure, turn } = options
+export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: GroupCommitOptions): GroupCommit => {
   let state: "idle" | "scheduled" | "committing" = "idle"
   let shares: Array<Gathered> = []
-  const resting = new Slots<Gathered>()
-  /** How often they have been looked at, and whether they will be again. */
-  let looks = 0
-  let looking = false
   /** The number of the batch that is being gathered. */
   let gathering = 0
   let waiters: Array<Waiter> = []
@@ -139,7 +118,7 @@ export const makeGroupCommit = (options: GroupCommitOptions): GroupCommit => {
     for (const waiter of due) waiter.listener(fault)
   }
 
-  const next = (): void => {
+  const rest = (): void => {
     if (shares.length > 0) {
       state = "scheduled"
       return closed === undefined ? turn(flush) : flush()
@@ -165,7 +144,7 @@ export const makeGroupCommit = (options: GroupCommitOptions): GroupCommit => {
     gathering = number + 1
     if (batch.length === 0) {
       settle(gathering, undefined)
-      return next()
+      return rest()
     }
     state = "committing"
     for (const share of batch) {
@@ -191,26 +170,12 @@ export const makeGroupCommit = (options: GroupCommitOptions): GroupCommit => {
         for (const share of given) letGo(share)
         settle(gathering, reply.error)
       }
-      next()
+      rest()
     })
-  }
-
-  const wait = (listener: Waiter["listener"]): (() => void) => {
-    const waiter: Waiter = { batch: shares.length > 0 ? gathering : gathering - 1, listener }
-    waiters.push(waiter)
-    return () => {
-      waiters = waiters.filter((other) => other !== waiter)
-    }
   }
 
   const gather = (hub: Hub): Gathered | undefined => {
     if (hub.gathered !== undefined) return hub.gathered
-    const share = open(hub)
-    if (share !== undefined) enter(share)
-    return share
-  }
-
-  const open = (hub: Hub): Gathered | undefined => {
     const { writer } = hub
     if (closed !== undefined || writer === undefined) return undefined
     const share = hub.spare ?? new Gathered(hub)
@@ -218,46 +183,22 @@ export const makeGroupCommit = (options: GroupCommitOptions): GroupCommit => {
     share.epoch = writer.epoch
     share.from = writer.next
     hub.gathered = share
-    return share
-  }
-
-  /** A share is of the next commit. */
-  const enter = (share: Gathered): void => {
     shares.push(share)
-    if (state !== "idle") return
-    state = "scheduled"
-    turn(flush)
-  }
-
-  const hurry = (share: Gathered): void => {
-    if (share.slot === undefined) return
-    resting.delete(share)
-    enter(share)
-  }
-
-  const look = (): void => {
-    for (const share of resting.all()) if (share.restsSince < looks) hurry(share)
-    looks++
-    looking = resting.size > 0
-    if (looking) later?.(look)
+    if (state === "idle") {
+      state = "scheduled"
+      turn(flush)
+    }
+    return share
   }
 
   return {
     begin: (hub, record) => {
-      const share = open(hub)
-      if (share === undefined) return
-      share.begins = record
-      if (later === undefined) return enter(share)
-      share.restsSince = looks
-      resting.add(share)
-      if (looking) return
-      looking = true
-      later(look)
+      const share = gather(hub)
+      if (share !== undefined) share.begins = record
     },
     append: (hub, frame) => {
       const share = gather(hub)
       if (share === undefined) return
-      hurry(share)
       share.append(frame)
       pressure.add(hub, frame.length)
     },
@@ -267,32 +208,26 @@ export const makeGroupCommit = (options: GroupCommitOptions): GroupCommit => {
     },
     end: (hub, end) => {
       const share = gather(hub)
-      if (share === undefined) return
-      hurry(share)
-      share.end = end
+      if (share !== undefined) share.end = end
     },
     drop: (hub) => {
       const share = hub.gathered
       if (share === undefined) return
       hub.gathered = undefined
-      if (share.slot === undefined) shares = shares.filter((other) => other !== share)
-      else resting.delete(share)
+      shares = shares.filter((other) => other !== share)
       letGo(share)
     },
     pending: (hub) => hub.gathered !== undefined || hub.underWay !== undefined,
-    whenSettled: (hub, listener) => {
-      if (hub.gathered !== undefined) hurry(hub.gathered)
-      return wait(listener)
-    },
-    whenNoneRests: (listener) => {
-      if (resting.size === 0) return listener()
-      for (const share of resting.all()) hurry(share)
-      wait(listener)
+    whenSettled: (listener) => {
+      const waiter: Waiter = { batch: shares.length > 0 ? gathering : gathering - 1, listener }
+      waiters.push(waiter)
+      return () => {
+        waiters = waiters.filter((other) => other !== waiter)
+      }
     },
     close: (done) => {
       closed = done
-      for (const share of resting.all()) hurry(share)
-      if (state !== "committing") next()
+      if (state !== "committing") rest()
     }
   }
 }

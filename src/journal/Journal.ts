@@ -67,11 +67,6 @@ export interface JournalOptions {
    * retention is over. A stream without an end is never forgotten. Default: 256 MiB.
    */
   readonly maxBytes?: number | undefined
-  /**
-   * How long a new stream may wait for its first frame before it is stored without one; at most twice as long. Until it is
-   * stored it dies with its process. Default: it is stored in the next turn.
-   */
-  readonly rests?: Duration.Input | undefined
   /** Runs something in the next turn: when a commit is made and when a page is read. Default: `setImmediate`. */
   readonly turn?: ((run: () => void) => void) | undefined
 }
@@ -82,7 +77,7 @@ export class Journal extends Context.Service<
   {
     /**
      * Begins a stream. Its id is fresh: 128 random bits. It is found at once, and stored with its first commit: in the next
-     * turn, or with its first frame (`rests`).
+     * turn.
      */
     readonly create: (stream: NewStream) => Lease
     /**
@@ -165,8 +160,6 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const now = (): number => clock.currentTimeMillisUnsafe()
   const turn = options.turn ?? ((run: () => void) => void setImmediate(run))
-  const rests = millis(options.rests ?? 0)
-  const later = rests === 0 ? undefined : (run: () => void): void => void setTimeout(run, rests).unref()
   const inTurn = makeFairTurns(turn)
   const retention = millis(options.retention)
   const tombstone = millis(options.tombstone ?? "24 hours")
@@ -258,7 +251,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     if (others !== undefined && others !== hub) faultHub(others, notThere(hub.id))
   }
 
-  const group = makeGroupCommit({ commit: store.commit, pressure, turn, later, onFates, onFault: faultAll })
+  const group = makeGroupCommit({ commit: store.commit, pressure, turn, onFates, onFault: faultAll })
 
   const letGo = (hub: Hub): void => faultHub(hub, leaseLost(hub.id, "was let go"))
 
@@ -421,11 +414,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     claim,
     live: (id) => hubs.get(id as StreamId)?.writer?.lease,
     orphans: (limit) => replied((done) => store.orphans(limit, done)),
-    unended: (limit) =>
-      Effect.andThen(
-        Effect.callback<void>((resume) => group.whenNoneRests(() => resume(Effect.void))),
-        replied<ReadonlyArray<StreamRecord>, QueryDataError>((done) => store.live(limit, done))
-      ),
+    unended: (limit) => replied((done) => store.live(limit, done)),
     cancel,
     forget: (id, owner) => (isStreamId(id) ? replied((done) => store.forget(id, owner, done)) : Effect.succeed(false)),
     outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),

@@ -91,7 +91,7 @@ export class Writer implements HubWriter, Lease {
         resume(fault === undefined ? Effect.void : Effect.fail(fault))
       if (this.settled !== undefined || !group.pending(hub)) return settle(this.settled)
       // Its own fault may be another than the commit's.
-      const stop = group.whenSettled(hub, (fault) => settle(this.settled ?? fault))
+      const stop = group.whenSettled((fault) => settle(this.settled ?? fault))
       return Effect.sync(stop)
     })
   }
