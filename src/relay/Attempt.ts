@@ -100,9 +100,9 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
   Effect.flatMap(services, ({ mask, upstream }) =>
     Effect.clockWith((clock) =>
       Effect.callback<AttemptEnd>((resume) => {
-        const under = new UnderWay(options, clock, mask, (end) => resume(Effect.succeed(end)))
-        under.begin(upstream)
-        return Effect.sync(() => under.interrupt())
+        const live = new LiveAttempt(options, clock, mask, (end) => resume(Effect.succeed(end)))
+        live.begin(upstream)
+        return Effect.sync(() => live.interrupt())
       })
     )
   )
@@ -122,7 +122,7 @@ const noHeaders: HttpAnswer["headers"] = {}
  * An attempt under way: what its call says comes in here. It is one object and no bundle of closures, and lets go of
  * everything when it ends: its socket may live for longer, and would keep all of the answer.
  */
-class UnderWay implements UpstreamSink, Watched {
+class LiveAttempt implements UpstreamSink, Watched {
   readonly progress: Progress
   readonly limits: AttemptLimits
   private readonly clock: Clock.Clock
@@ -432,7 +432,7 @@ class UnderWay implements UpstreamSink, Watched {
     this.finish(this.classify())
   }
 
-  private readWhole({ options }: NonNullable<UnderWay["life"]>): void {
+  private readWhole({ options }: NonNullable<LiveAttempt["life"]>): void {
     const { dialect, encoded, machine } = options
     const read = this.whole()
     const events = dialect.decodeWhole(read, encoded)

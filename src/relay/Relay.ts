@@ -41,7 +41,7 @@ export type { AdoptFault } from "./Adoption.ts"
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
 
 /** An answer under way. */
-interface Under {
+interface LiveAnswer {
   readonly answer: Answer
   /** What runs its attempts. */
   attempts: Fiber.Fiber<void> | undefined
@@ -121,7 +121,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const upstream = yield* Upstream
   const clock = yield* Clock.Clock
   const fibers = yield* makeFibers()
-  const answers = new HeldMap<string, Under>()
+  const answers = new HeldMap<string, LiveAnswer>()
   /** Who waits for the end of an answer. */
   const onOver = new Map<string, ReadonlyArray<() => void>>()
   const scope = yield* Effect.scope
@@ -159,13 +159,13 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   /** Nobody reads: the answer goes on for its grace, whatever happens to it. */
   const grace = (answer: Answer): void => {
-    const under = answers.get(answer.id)
-    if (under === undefined) return
-    under.grace?.interruptUnsafe()
+    const found = answers.get(answer.id)
+    if (found === undefined) return
+    found.grace?.interruptUnsafe()
     const unread = Effect.sync(() => {
       if (!answer.ended && answer.lease.readers() === 0 && !stopping) end(answer, gone())
     })
-    under.grace = fibers.run(Effect.andThen(Effect.sleep(options.journal.detachGrace), unread))
+    found.grace = fibers.run(Effect.andThen(Effect.sleep(options.journal.detachGrace), unread))
   }
 
   /** Its last reader has left. */
@@ -222,9 +222,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   /** Its attempts are begun, or gone on with. */
   const run = (answer: Answer): void => {
     const fiber = fibers.run(live(answer))
-    const under = answers.get(answer.id)
+    const found = answers.get(answer.id)
     // It may be over by now.
-    if (under !== undefined) under.attempts = fiber
+    if (found !== undefined) found.attempts = fiber
   }
 
   const start = (begin: AnswerStart, attach: (answer: Answer) => void) =>
