@@ -8,7 +8,7 @@ import type { Frames } from "./Frames.ts"
 import type { Gathered } from "./GroupCommit.ts"
 import type { StreamRecord } from "./JournalStore.ts"
 import type { JournalFault, Lease } from "./Lease.ts"
-import { Slots, type Slotted } from "./Slots.ts"
+import { Slots, type Slotted } from "../memory/index.ts"
 
 /** The writer of a hub. */
 export interface HubWriter {
@@ -92,17 +92,6 @@ export const makeHub = (id: StreamId, committed: number | undefined): Hub => ({
   full: false,
   sight: undefined
 })
-
-/**
- * Nobody writes or reads it any more, and it is in no map. It is emptied all the same: a map's old tables may hold it for
- * long (`Slots.ts`).
- */
-export const emptyHub = (hub: Hub): void => {
-  hub.note = undefined
-  hub.page = undefined
-  hub.spare = undefined
-  hub.sight = undefined
-}
 
 /**
  * Calls a listener from outside. Whatever it throws is its own fault and must not reach the writers and readers that

@@ -9,12 +9,13 @@
  */
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { LeaseLost, type QueryDataError, stackless, StreamExpired, UpdateDataError } from "../errors/index.ts"
+import { HeldMap } from "../memory/index.ts"
 import { isStreamId, makeStreamId, type StreamId } from "./Cursor.ts"
 import { learn, makeElsewhere, notThere } from "./Elsewhere.ts"
 import { Follower } from "./Follower.ts"
 import { splitFrames } from "./Frames.ts"
 import { type Gathered, makeGroupCommit } from "./GroupCommit.ts"
-import { emptyHub, type Hub, makeHub } from "./Hub.ts"
+import { type Hub, makeHub } from "./Hub.ts"
 import {
   type Beginning,
   type ClaimReply,
@@ -166,7 +167,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const keyRetention = millis(options.idempotencyRetention ?? "24 hours")
   const report = (error: QueryDataError | UpdateDataError): void => void fork(Effect.logError(error.message))
 
-  const hubs = new Map<StreamId, Hub>()
+  const hubs = new HeldMap<StreamId, Hub>()
   let closed: UpdateDataError | undefined
 
   const over = (endedAt: number): boolean => now() - endedAt > retention
@@ -183,7 +184,6 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     if (hub.writer !== undefined || hub.readers.size > 0 || hubs.get(hub.id) !== hub) return
     elsewhere.leave(hub)
     hubs.delete(hub.id)
-    emptyHub(hub)
   }
 
   // Copies: a listener may begin anew, and what it begins is not at fault.

@@ -4,7 +4,7 @@
  */
 import { Effect, Fiber, type Scope } from "effect"
 import { HeldMap } from "./HeldMap.ts"
-import { HeldSet } from "./HeldSet.ts"
+import { Slots, type Slotted } from "./Slots.ts"
 
 /** Begins fibers, and ends those that run. */
 export interface HeldFibers<R> {
@@ -16,13 +16,18 @@ export interface HeldFibers<R> {
   readonly clear: Effect.Effect<void>
 }
 
+/** A fiber that runs. */
+interface Held extends Slotted {
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+}
+
 /** Fibers that are interrupted when the scope is closed. */
 export const makeFibers = <R = never>(): Effect.Effect<HeldFibers<R>, never, R | Scope.Scope> =>
   Effect.gen(function* () {
     const fork = Effect.runForkWith(yield* Effect.context<R>())
-    const running = new HeldSet<Fiber.Fiber<unknown, unknown>>()
+    const running = new Slots<Held>()
     let closed = false
-    const clear = Effect.suspend(() => Fiber.interruptAll(running.values()))
+    const clear = Effect.suspend(() => Fiber.interruptAll(running.all().map(({ fiber }) => fiber)))
     yield* Effect.addFinalizer(() => {
       closed = true
       return clear
@@ -32,8 +37,9 @@ export const makeFibers = <R = never>(): Effect.Effect<HeldFibers<R>, never, R |
       // Many have ended by now, and were never held.
       if (fiber.pollUnsafe() !== undefined) return fiber
       if (closed) fiber.interruptUnsafe()
-      const slot = running.add(fiber)
-      fiber.addObserver(() => running.delete(fiber, slot))
+      const held: Held = { fiber, slot: undefined }
+      running.add(held)
+      fiber.addObserver(() => running.delete(held))
       return fiber
     }
     const named = new HeldMap<string, Fiber.Fiber<unknown, unknown>>()

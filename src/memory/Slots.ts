@@ -1,8 +1,6 @@
 /**
- * Members that come and go, in slots: each knows its place, and the last one takes the place of one that leaves.
- *
- * A `Set` or a `Map` is a trap for what comes and goes with every request: when V8 makes it anew its old table points to
- * the new one, and once a table has grown old, all that was in any later one lives until the next full collection.
+ * A set in slots, for what comes and goes with each request (see `HeldMap` for why): each member knows its place, and the
+ * last one takes the place of one that leaves.
  */
 
 /** What can be a member: of one `Slots` at a time. */

@@ -3,4 +3,4 @@
  */
 export { type HeldFibers, makeFibers } from "./HeldFibers.ts"
 export { HeldMap } from "./HeldMap.ts"
-export { HeldSet } from "./HeldSet.ts"
+export { Slots, type Slotted } from "./Slots.ts"

@@ -9,6 +9,7 @@
 import { Clock, Effect, type Scope } from "effect"
 import type { UpstreamCall } from "../channel/index.ts"
 import { ChannelResponseTimeExceeded, type ResilienceError, stackless } from "../errors/index.ts"
+import { Slots, type Slotted } from "../memory/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
 import { checkClocks, type ClockLimits, clockError, type ClockState, missed, startClocks } from "../stream/index.ts"
 import { type Lingering, LingeringCalls } from "./Lingering.ts"
@@ -97,34 +98,15 @@ export interface Watchdog {
   readonly linger: (call: UpstreamCall) => Lingering
 }
 
-/** The attempts that are watched. A list: the tables of a `Set` whose members come and go keep what was in them for long. */
-class Entries {
-  readonly all: Array<Entry> = []
-
-  add(entry: Entry): void {
-    entry.place = this.all.push(entry) - 1
-  }
-
-  remove(entry: Entry): void {
-    const last = this.all.at(-1)
-    if (entry.place < 0 || last === undefined) return
-    this.all[entry.place] = last
-    last.place = entry.place
-    this.all.pop()
-    entry.place = -1
-  }
-}
-
-class Entry implements Watch {
+class Entry implements Watch, Slotted {
   readonly watched: Watched
   /** When it has to be looked at. */
   checkAt = 0
-  /** Where it stands among all of them; -1 when it is watched no longer. */
-  place = -1
-  private readonly entries: Entries
+  slot: number | undefined
+  private readonly entries: Slots<Entry>
   private readonly arm: (entry: Entry) => void
 
-  constructor(watched: Watched, entries: Entries, arm: (entry: Entry) => void) {
+  constructor(watched: Watched, entries: Slots<Entry>, arm: (entry: Entry) => void) {
     this.watched = watched
     this.entries = entries
     this.arm = arm
@@ -135,7 +117,7 @@ class Entry implements Watch {
   }
 
   stop(): void {
-    this.entries.remove(this)
+    this.entries.delete(this)
   }
 }
 
@@ -160,7 +142,7 @@ const lookAtWatched = (watched: Watched, now: number): Bite | number =>
 /** A watchdog, until its scope is closed. */
 export const makeWatchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
-  const entries = new Entries()
+  const entries = new Slots<Entry>()
   const lingering = new LingeringCalls()
   let sleepsUntil = Number.POSITIVE_INFINITY
   let lookedAt = Number.NEGATIVE_INFINITY
@@ -174,13 +156,13 @@ export const makeWatchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.
   }
   const due = (now: number): ReadonlyArray<Entry> => {
     const late: Array<Entry> = []
-    for (const entry of entries.all) if (entry.checkAt <= now && lookAt(entry, now) !== undefined) late.push(entry)
+    for (const entry of entries.all()) if (entry.checkAt <= now && lookAt(entry, now) !== undefined) late.push(entry)
     return late
   }
 
   const round = Effect.gen(function* () {
     let next = Number.POSITIVE_INFINITY
-    for (const { checkAt } of entries.all) if (checkAt < next) next = checkAt
+    for (const { checkAt } of entries.all()) if (checkAt < next) next = checkAt
     const now = MonotonicClock.wholeMillis(clock)
     sleepsUntil =
       next === Number.POSITIVE_INFINITY
@@ -194,23 +176,23 @@ export const makeWatchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.
       : Effect.raceFirst(Effect.sleep(Math.max(0, sleepsUntil - now)), woken)
     lookedAt = MonotonicClock.wholeMillis(clock)
     const lost = lookedAt - sleepsUntil
-    if (lost >= lateMillis) for (const entry of entries.all) giveBack(entry.watched, lookedAt, lost)
+    if (lost >= lateMillis) for (const entry of entries.all()) giveBack(entry.watched, lookedAt, lost)
     const late = due(lookedAt)
     if (late.length === 0) return
     // Timers come before sockets: after a pause of our own process what was sent meanwhile is read first, so that no
     // channel is blamed for it.
     yield* Effect.yieldNow
     for (const entry of late) {
-      const bite = entry.place >= 0 ? lookAt(entry, lookedAt) : undefined
+      const bite = entry.slot !== undefined ? lookAt(entry, lookedAt) : undefined
       if (bite === undefined) continue
-      entries.remove(entry)
+      entries.delete(entry)
       entry.watched.onBite(bite)
     }
   })
   yield* Effect.forkScoped(Effect.forever(round))
 
   const arm = (entry: Entry): void => {
-    if (entry.place < 0) return
+    if (entry.slot === undefined) return
     const found = lookAtWatched(entry.watched, MonotonicClock.wholeMillis(clock))
     entry.checkAt = typeof found === "number" ? found : Number.NEGATIVE_INFINITY
     if (entry.checkAt < sleepsUntil) wake()

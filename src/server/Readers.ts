@@ -6,7 +6,7 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Envelope, View } from "../dialect/index.ts"
 import { Journal, type JournalFault, makeFairTurns, type Reader, type ReaderSink } from "../journal/index.ts"
-import { HeldSet } from "../memory/index.ts"
+import { Slots, type Slotted } from "../memory/index.ts"
 import { RelayEvents } from "../relay/index.ts"
 import { encodeRetry } from "../sse/index.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -65,15 +65,15 @@ interface Shared {
   readonly tell: RelayEvents["Service"]["tell"]
   readonly now: () => number
   readonly inTurn: ReturnType<typeof makeFairTurns>
-  readonly reading: HeldSet<Following>
+  readonly reading: Slots<Following>
 }
 
 /** One connection that follows a stream. A class: closures for each of its parts would cost and keep more. */
-class Following implements ReaderSink {
+class Following implements ReaderSink, Slotted {
   private readonly exchange: Exchange
   private readonly options: FollowOptions
   private readonly shared: Shared
-  private readonly slot: number
+  slot: number | undefined
   /** It exists only once `follow` of the journal has returned. */
   private reader: Reader | undefined
   private mode: First | undefined
@@ -88,7 +88,7 @@ class Following implements ReaderSink {
     this.exchange = exchange
     this.options = options
     this.shared = shared
-    this.slot = shared.reading.add(this)
+    shared.reading.add(this)
     if (options.eager) this.mode = this.begin()
     this.reader = shared.journal.follow(options.id, options.after, this)
     exchange.onDrain(() => this.drained())
@@ -140,7 +140,7 @@ class Following implements ReaderSink {
     this.closed = true
     if (this.beat !== undefined) clearInterval(this.beat)
     const { options, reader, shared } = this
-    shared.reading.delete(this, this.slot)
+    shared.reading.delete(this)
     reader?.close()
     shared.tell({ _tag: "ReaderClosed", requestId: options.requestId, streamId: options.id })
   }
@@ -220,12 +220,12 @@ export class Readers extends Context.Service<
         tell: (yield* RelayEvents).tell,
         now: () => clock.currentTimeMillisUnsafe(),
         inTurn: makeFairTurns((run) => void setImmediate(run)),
-        reading: new HeldSet()
+        reading: new Slots()
       }
       return Readers.of({
         follow: (exchange, options) => void new Following(exchange, options, shared),
         letGo: (retryMillis) => {
-          for (const reader of shared.reading.values()) if (reader.lettable) reader.letGo(retryMillis())
+          for (const reader of shared.reading.all()) if (reader.lettable) reader.letGo(retryMillis())
         }
       })
     })

@@ -9,7 +9,7 @@ import { Selection } from "../channel/index.ts"
 import { ShuttingDown, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
 import { Journal } from "../journal/index.ts"
-import { HeldSet, makeFibers } from "../memory/index.ts"
+import { makeFibers, Slots, type Slotted } from "../memory/index.ts"
 import { Relay, type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import { makeDispatcher, type Routed, type Served } from "./Dispatch.ts"
@@ -59,12 +59,11 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
   })
 
 /** A request that is not over: its answer is not, or its connection is not gone. */
-class UnderWay {
+class UnderWay implements Slotted {
   readonly exchange: Exchange
   readonly response: ServerResponse<IncomingMessage>
   readonly routed: Routed
-  /** Where it is held among all of them. */
-  slot = -1
+  slot: number | undefined
   /** Its handler, until that has done its part: its body is read, or its stream is looked for. */
   handler: Fiber.Fiber<void> | undefined
 
@@ -98,7 +97,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const relay = yield* Relay
   const journal = yield* Journal
   const events = yield* RelayEvents
-  const requests = new HeldSet<UnderWay>()
+  const requests = new Slots<UnderWay>()
   const connections = new WeakMap<Socket, Connection>()
   const now = (): number => clock.currentTimeMillisUnsafe()
   let port = options.port
@@ -115,10 +114,10 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     const connection = connections.get(socket) ?? []
     if (connection.length === 0) connections.set(socket, connection)
     connection.push(one)
-    one.slot = requests.add(one)
+    requests.add(one)
     exchange.onClose(() => {
       connection.splice(connection.indexOf(one), 1)
-      requests.delete(one, one.slot)
+      requests.delete(one)
       // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
       one.handler?.interruptUnsafe()
     })
@@ -175,7 +174,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     const check = (): void => {
       if (requests.size === 0) resume(Effect.void)
     }
-    for (const { response } of requests.values()) response.once("close", () => queueMicrotask(check))
+    for (const { response } of requests.all()) response.once("close", () => queueMicrotask(check))
     check()
   })
   const shutdown = yield* Effect.cached(
@@ -183,7 +182,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       events.tell({ _tag: "RelayStopping", active: relay.active() })
       yield* relay.stop
       server.close()
-      for (const { handler, routed } of requests.values()) {
+      for (const { handler, routed } of requests.all()) {
         if (handler === undefined) continue
         routed.refuse(stackless(() => new ShuttingDown({})))
         handler.interruptUnsafe()

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Slots, type Slotted } from "#src/journal/Slots"
+import { Slots, type Slotted } from "#src/memory/Slots"
 
 interface Member extends Slotted {
   readonly name: number
