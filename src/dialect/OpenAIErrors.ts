@@ -2,7 +2,8 @@
  * Errors as OpenAI's clients read them: in a body, or in a frame of a stream.
  */
 import { describe, type ResilienceError } from "../errors/index.ts"
-import { publicDetails, publicMessage, withRequestId } from "../http/index.ts"
+import { publicDetails, publicMessage, retryHeaders, shouldRetryHeader, withRequestId } from "../http/index.ts"
+import type { Envelope } from "./Dialect.ts"
 
 /** The `type` of an OpenAI error, by its HTTP status. */
 export const openaiErrorType = (status: number): string => {
@@ -52,3 +53,16 @@ export const openaiErrorBody = (error: ResilienceError, requestId: string): Open
     }
   }
 }
+
+/** An error in place of an answer. */
+export const openaiFailure: Envelope = (error, { requestId }) => ({
+  status: describe(error).status,
+  headers: {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    ...(error._tag === "MethodNotAllowed" && error.allow !== undefined ? { allow: error.allow.join(", ") } : {}),
+    ...retryHeaders(error),
+    ...shouldRetryHeader(error)
+  },
+  body: JSON.stringify(openaiErrorBody(error, requestId))
+})

@@ -1,10 +1,8 @@
 /**
  * OpenAI's chat completions: as clients speak them to the relay, and as everything upstream speaks that is like OpenAI.
  */
-import { describe } from "../../errors/index.ts"
-import { retryHeaders, shouldRetryHeader } from "../../http/index.ts"
 import { encodeComment, encodeJsonEvent } from "../../sse/index.ts"
-import type { ClientDialect, Envelope, ModelsAbout, UpstreamDialect, View } from "../Dialect.ts"
+import type { ClientDialect, UpstreamDialect, View } from "../Dialect.ts"
 import { makePayloadReader, sse } from "../Framing.ts"
 import { endpointOf } from "../Endpoint.ts"
 import { makeOpenAIAssembly } from "./Assembly.ts"
@@ -13,7 +11,8 @@ import { refusableByOpenAI, unsaidByOpenAI } from "./Crossing.ts"
 import { decodeWholeOpenAI, openaiDecoder } from "./Decode.ts"
 import { embeddingsEndpoint, holdsEmbeddings } from "./Embeddings.ts"
 import { encodeOpenAI } from "./Encode.ts"
-import { openaiErrorBody } from "../OpenAIErrors.ts"
+import { openaiFailure } from "../OpenAIErrors.ts"
+import { openaiModel, openaiModels } from "../OpenAIModels.ts"
 import { parseOpenAIRequest } from "./Request.ts"
 
 /** Chat completions: `POST <base>/chat/completions`, and `<base>/embeddings`, with a bearer key. */
@@ -47,25 +46,6 @@ const whole: View = {
   }
 }
 
-const model = (id: string, { createdAt, owner }: ModelsAbout) => ({
-  id,
-  object: "model",
-  created: Math.floor(createdAt / 1000),
-  owned_by: owner
-})
-
-const failure: Envelope = (error, { requestId }) => ({
-  status: describe(error).status,
-  headers: {
-    "content-type": "application/json",
-    "cache-control": "no-store",
-    ...(error._tag === "MethodNotAllowed" && error.allow !== undefined ? { allow: error.allow.join(", ") } : {}),
-    ...retryHeaders(error),
-    ...shouldRetryHeader(error)
-  },
-  body: JSON.stringify(openaiErrorBody(error, requestId))
-})
-
 /** Chat completions, as clients read them. */
 export const openaiClient: ClientDialect = {
   name: "openai",
@@ -76,9 +56,9 @@ export const openaiClient: ClientDialect = {
   frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),
   heartbeat: encodeComment("ping"),
   views: { whole, list: undefined },
-  models: (names, about) => ({ object: "list", data: names.map((name) => model(name, about)) }),
-  model,
-  failure,
+  models: openaiModels,
+  model: openaiModel,
+  failure: openaiFailure,
   head: "atFirstContent",
   leave: "cancel",
   lettable: false
