@@ -38,6 +38,9 @@ const step = (
 
 const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only])
 
+/** The number of a part. Whatever else stands there is the first one's: not everything can be made a number or a text. */
+const indexIn = (said: unknown): number => (typeof said === "number" ? said : 0)
+
 /** What was heard of an item, by the index that its upstream counts it by. */
 interface Heard {
   readonly type: string
@@ -105,7 +108,7 @@ class ResponseDecoder implements EventDecoder {
         return this.thought(raw, this.rest(raw, "reasoning", textIn(raw, "text")))
       case "response.reasoning_summary_part.added":
         // The parts of a summary are paragraphs.
-        return this.thought(raw, Number(raw["summary_index"]) > 0 ? "\n\n" : "")
+        return this.thought(raw, indexIn(raw["summary_index"]) > 0 ? "\n\n" : "")
       case "response.refusal.delta":
         return this.refused(raw, this.more(raw, "refusal"))
       case "response.refusal.done":
@@ -155,7 +158,7 @@ class ResponseDecoder implements EventDecoder {
   }
 
   private key(raw: Raw, name: string): string {
-    return `${name}${String(raw["content_index"] ?? raw["summary_index"] ?? 0)}`
+    return `${name}${indexIn(raw["content_index"] ?? raw["summary_index"])}`
   }
 
   /** More of a text. */

@@ -314,7 +314,18 @@ describe("any answer", () => {
           }
         }
       }),
-      { numRuns: 600 }
+      {
+        numRuns: 600,
+        examples: [
+          [
+            [
+              { type: "response.output_item.added", item: { type: "message" } },
+              { type: "response.reasoning_summary_text.delta", content_index: { toString: "" }, delta: "" },
+              { type: "response.reasoning_summary_part.added", summary_index: { valueOf: 1, toString: 2 }, part: { type: "summary_text" } }
+            ]
+          ]
+        ]
+      }
     )
   })
 
