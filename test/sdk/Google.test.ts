@@ -145,8 +145,18 @@ describe("@google/genai is given", () => {
       },
       {},
       async ({ relay }) => {
-        const raised: unknown = await ask(relay.url, "stream", "hello", config).catch((error: unknown) => error)
-        assert.instanceOf(raised, Error)
+        const shown: Array<GenerateContentResponse> = []
+        const asked = google(relay.url).models.generateContentStream({ model, contents: "hello", config })
+        const raised: unknown = await asked
+          .then(async (chunks) => {
+            for await (const chunk of chunks) shown.push(chunk)
+          })
+          .catch((error: unknown) => error)
+        assert.strictEqual(textOf(shown), "I look.")
+        assert.isUndefined(shown.find(({ candidates }) => candidates?.[0]?.finishReason !== undefined))
+        assert.instanceOf(raised, ApiError)
+        assert.isTrue(raised.status >= 400 && raised.status <= 599, String(raised.status))
+        assert.include(raised.message, '"reason":"do_request_failed"')
       }
     )
   )
