@@ -138,6 +138,21 @@ export interface Asked {
   readonly meanings: ReadonlyArray<Meaning>
 }
 
+/** Nothing at all: what is asked is this, and more. */
+export const nothingAsked: Asked = {
+  system: [],
+  turns: [],
+  tools: [],
+  toolChoice: undefined,
+  oneCallAtATime: false,
+  maxTokens: undefined,
+  effort: undefined,
+  stop: undefined,
+  format: { _tag: "Text" },
+  hints: [],
+  meanings: []
+}
+
 /** A request as its client sent it: what an upstream of the same dialect is given, and what is stored to ask again. */
 export interface Asking {
   /** What the path names: a model, say. `""` where it names nothing. */

@@ -1,10 +1,10 @@
 /**
  * A whole message, put together from the events of its stream by the rules of Anthropic's own SDKs.
  */
-import type { Payload, View } from "../Dialect.ts"
-import { makePayloadReader } from "../Framing.ts"
+import type { Payload } from "../Dialect.ts"
 import { isExact, printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { wholeView } from "../WholeView.ts"
 import { mergeMessageUsage } from "./MessageUsage.ts"
 
 /** A block whose texts are collected apart: they grow with every event. */
@@ -104,7 +104,7 @@ class Assembly {
   }
 
   /** The message so far, as JSON. */
-  result(): string {
+  print(): string {
     const content = [...this.blocks.values()].map(finished)
     const message = { ...this.message, content, usage: this.usage }
     return printJson(message, this.exact ?? content.find(({ input }) => isExact(input))?.["input"])
@@ -112,17 +112,4 @@ class Assembly {
 }
 
 /** A whole message, as one body. */
-export const wholeMessage: View = {
-  contentType: "application/json",
-  make: () => {
-    const assembly = new Assembly()
-    const read = makePayloadReader((payload) => assembly.push(payload))
-    return {
-      push: (frames) => {
-        read(frames)
-        return ""
-      },
-      end: () => assembly.result()
-    }
-  }
-}
+export const wholeMessage = wholeView(() => new Assembly())

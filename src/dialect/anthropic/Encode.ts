@@ -8,6 +8,7 @@ import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { estimateTokens } from "../Usage.ts"
+import { withoutRefused } from "../upstream/WithoutRefused.ts"
 import { continued, trimEnd, type Trimmed } from "./Continued.ts"
 import { type Crossed, crossed } from "./Crossing.ts"
 import type { Message } from "./CrossedMessages.ts"
@@ -42,17 +43,6 @@ const isOwn = (request: AnswerRequest): boolean => request.dialect === "anthropi
 export const unsaidToAnthropic = (request: AnswerRequest): ReadonlyArray<string> =>
   isOwn(request) ? [] : crossed(request.asked()).unsaid
 
-/** A body without one of its fields. An object that was left with nothing in it goes too. */
-const without = (body: JsonObject, [field, ...rest]: ReadonlyArray<string>): JsonObject => {
-  if (field === undefined || !(field in body)) return body
-  const { [field]: value, ...others } = body
-  if (rest.length === 0) return others
-  if (!isObject(value)) return body
-  const left = without(value, rest)
-  if (left === value) return body
-  return Object.keys(left).length === 0 ? others : { ...body, [field]: left }
-}
-
 const refusable = ["metadata", "output_config.effort", "service_tier", "temperature", "thinking", "top_k", "top_p"]
 
 /** What a target may refuse of the body: hints of another dialect's client. */
@@ -64,23 +54,6 @@ const signedReasoning = "messages[].content[].thinking"
 /** What it may refuse of a conversation that another dialect's client has kept. */
 export const refusableOnceByAnthropic = (request: AnswerRequest): ReadonlyArray<string> =>
   isOwn(request) ? [] : [signedReasoning]
-
-/** Leaves out what the target has refused, and tells of what a client had written. */
-const withoutRefused = (
-  body: JsonObject,
-  refused: ReadonlySet<string>,
-  told: (path: string) => string | undefined
-): { readonly body: JsonObject; readonly dropped: ReadonlyArray<string> } => {
-  let left = body
-  const dropped: Array<string> = []
-  for (const path of refused) {
-    const smaller = without(left, path.split("."))
-    const written = smaller === left ? undefined : told(path)
-    if (written !== undefined) dropped.push(written)
-    left = smaller
-  }
-  return { body: left, dropped }
-}
 
 const budgetOf = (body: JsonObject): number => {
   const budget = isObject(body["thinking"]) ? body["thinking"]["budget_tokens"] : undefined

@@ -10,12 +10,11 @@ import type {
   Failure,
   ModelsAbout,
   Payload,
-  Replayed,
-  View
+  Replayed
 } from "../Dialect.ts"
 import { endedOf } from "../Ended.ts"
 import type { Finish, FinishReason } from "../Event.ts"
-import { makePayloadReader } from "../Framing.ts"
+import { wholeView } from "../WholeView.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { errorAnswer, publicMessage } from "../../http/index.ts"
 import { codePoints } from "../Text.ts"
@@ -147,22 +146,15 @@ const encoder = (identity: AnswerIdentity): AnswerEncoder => ({
 })
 
 /** A whole answer is its last event's data. */
-const whole: View = {
-  contentType: "application/json",
-  make: () => {
-    let last = ""
-    const read = makePayloadReader(({ data }) => {
+const whole = wholeView(() => {
+  let last = ""
+  return {
+    push: ({ data }) => {
       last = data
-    })
-    return {
-      push: (frames) => {
-        read(frames)
-        return ""
-      },
-      end: () => last
-    }
+    },
+    print: () => last
   }
-}
+})
 
 const model = (name: string, { owner }: ModelsAbout): JsonObject => ({ id: name, owned_by: owner })
 

@@ -5,7 +5,7 @@ import { Result } from "effect"
 import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
 import type { ParseRules } from "../Dialect.ts"
 import { isObject, type JsonObject } from "../Json.ts"
-import { type AnswerRequest, type Asked, type Asking, lazily, measure, type Turn } from "../Request.ts"
+import { type AnswerRequest, type Asked, type Asking, lazily, measure, nothingAsked, type Turn } from "../Request.ts"
 import { checked, checkModelName, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
 import { codePoints } from "../Text.ts"
 
@@ -86,17 +86,9 @@ const askedOf = (messages: ReadonlyArray<Message>): Asked => {
   const text = ({ content }: Message) => ({ _tag: "Text", text: content as string }) as const
   const opening = first < 0 ? messages.length : first
   return {
+    ...nothingAsked,
     system: messages.slice(0, opening).map(text),
-    turns: messages.slice(opening).map((message) => ({ role: message.role as Turn["role"], parts: [text(message)] })),
-    tools: [],
-    toolChoice: undefined,
-    oneCallAtATime: false,
-    maxTokens: undefined,
-    effort: undefined,
-    stop: undefined,
-    format: { _tag: "Text" },
-    hints: [],
-    meanings: []
+    turns: messages.slice(opening).map((message) => ({ role: message.role as Turn["role"], parts: [text(message)] }))
   }
 }
 

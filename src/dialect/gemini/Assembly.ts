@@ -4,6 +4,7 @@
 import type { Payload, View } from "../Dialect.ts"
 import { isExact, keepExact, printJson } from "../ExactNumbers.ts"
 import { makePayloadReader } from "../Framing.ts"
+import { wholeView } from "../WholeView.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { isForeign, unsignedMarks } from "./Signed.ts"
 
@@ -130,27 +131,14 @@ class Assembly {
   }
 
   /** The answer so far, as JSON. */
-  result(): string {
+  print(): string {
     const candidates = [...this.candidates].sort(([a], [b]) => a - b).map(([, candidate]) => candidate.result())
     return printJson({ candidates, ...this.fields }, this.exact)
   }
 }
 
 /** A whole answer, as one body. */
-export const wholeContent: View = {
-  contentType: "application/json",
-  make: () => {
-    const assembly = new Assembly()
-    const read = makePayloadReader((payload) => assembly.push(payload))
-    return {
-      push: (frames) => {
-        read(frames)
-        return ""
-      },
-      end: () => assembly.result()
-    }
-  }
-}
+export const wholeContent = wholeView(() => new Assembly())
 
 /** The events as they come, as a list of JSON: what a stream is that nobody asked for as events. */
 export const contentList: View = {

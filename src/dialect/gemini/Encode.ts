@@ -9,6 +9,7 @@ import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { generally } from "../upstream/RefusedField.ts"
 import { estimateTokens } from "../Usage.ts"
+import { withoutRefused } from "../upstream/WithoutRefused.ts"
 import { continued } from "./Continued.ts"
 import { type Crossed, crossed, refusable, signedParts } from "./Crossing.ts"
 import { ownContents } from "./OwnContents.ts"
@@ -28,34 +29,6 @@ export const refusableByGemini = (request: AnswerRequest): ReadonlyArray<string>
 /** What it may refuse of a conversation that another dialect's client has kept. */
 export const refusableOnceByGemini = (request: AnswerRequest): ReadonlyArray<string> =>
   isOwn(request) ? [] : [signedParts]
-
-/** A body without one of its fields. An object that was left with nothing in it goes too. */
-const without = (body: JsonObject, [field, ...rest]: ReadonlyArray<string>): JsonObject => {
-  if (field === undefined || !(field in body)) return body
-  const { [field]: value, ...others } = body
-  if (rest.length === 0) return others
-  if (!isObject(value)) return body
-  const left = without(value, rest)
-  if (left === value) return body
-  return Object.keys(left).length === 0 ? others : { ...body, [field]: left }
-}
-
-/** Leaves out what the target has refused, and tells of what a client had written. */
-const withoutRefused = (
-  body: JsonObject,
-  refused: ReadonlySet<string>,
-  told: (path: string) => string | undefined
-): { readonly body: JsonObject; readonly dropped: ReadonlyArray<string> } => {
-  let left = body
-  const dropped: Array<string> = []
-  for (const path of refused) {
-    const smaller = without(left, path.split("."))
-    const written = smaller === left ? undefined : told(path)
-    if (written !== undefined) dropped.push(written)
-    left = smaller
-  }
-  return { body: left, dropped }
-}
 
 /** What was asked of a model by the name that its client has for it. */
 const named = (body: JsonObject, model: string): JsonObject =>

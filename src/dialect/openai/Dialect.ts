@@ -2,9 +2,10 @@
  * OpenAI's chat completions: as clients speak them to the relay, and as everything upstream speaks that is like OpenAI.
  */
 import { encodeComment, encodeJsonEvent } from "../../sse/index.ts"
-import type { ClientDialect, UpstreamDialect, View } from "../Dialect.ts"
-import { makePayloadReader, sse } from "../Framing.ts"
+import type { ClientDialect, UpstreamDialect } from "../Dialect.ts"
+import { sse } from "../Framing.ts"
 import { endpointOf } from "../Endpoint.ts"
+import { wholeView } from "../WholeView.ts"
 import { makeOpenAIAssembly } from "./Assembly.ts"
 import { openaiEncoder } from "./Client.ts"
 import { refusableByOpenAI, unsaidByOpenAI } from "./Crossing.ts"
@@ -31,20 +32,7 @@ export const openai: UpstreamDialect = {
   continuations: () => ["prefill", "message"]
 }
 
-const whole: View = {
-  contentType: "application/json",
-  make: () => {
-    const assembly = makeOpenAIAssembly()
-    const read = makePayloadReader(assembly.push)
-    return {
-      push: (frames) => {
-        read(frames)
-        return ""
-      },
-      end: assembly.print
-    }
-  }
-}
+const whole = wholeView(makeOpenAIAssembly)
 
 /** Chat completions, as clients read them. */
 export const openaiClient: ClientDialect = {

@@ -8,7 +8,7 @@ import type { Encoded, EncodeRequest } from "../Dialect.ts"
 import { endpointOf } from "../Endpoint.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { type JsonObject, mergeDeep } from "../Json.ts"
-import { type AnswerRequest, type Asked, type Asking, measure } from "../Request.ts"
+import { type AnswerRequest, type Asking, measure, nothingAsked } from "../Request.ts"
 import {
   checked,
   checkField,
@@ -24,20 +24,6 @@ export const embeddings = "embeddings"
 
 /** Texts may be given as the numbers of their tokens, of which one request takes three hundred thousand. */
 const maxValues = 400_000
-
-const nothingAsked: Asked = {
-  system: [],
-  turns: [],
-  tools: [],
-  toolChoice: undefined,
-  oneCallAtATime: false,
-  maxTokens: undefined,
-  effort: undefined,
-  stop: undefined,
-  format: { _tag: "Text" },
-  hints: [],
-  meanings: []
-}
 
 const check = (body: JsonObject, complain: Complain): void => {
   const { input, model } = body

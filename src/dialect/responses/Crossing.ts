@@ -135,7 +135,7 @@ export const refusableByResponses = (request: AnswerRequest): ReadonlyArray<stri
   request.dialect !== "responses" ? crossed : request.body["include"] === undefined ? ["include"] : []
 
 /** The least that may be asked for: less is refused. */
-const leastTokens = 16
+export const leastTokens = 16
 
 /** How a request is put in these words. */
 export interface CrossingOptions {

@@ -8,7 +8,7 @@ import type { Encoded, EncodeRequest } from "../Dialect.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { type JsonObject, mergeDeep } from "../Json.ts"
 import { estimateTokens } from "../Usage.ts"
-import { type Crossed, crossToResponses, unsaidByResponses } from "./Crossing.ts"
+import { type Crossed, crossToResponses, leastTokens, unsaidByResponses } from "./Crossing.ts"
 import { ownBody } from "./OwnBody.ts"
 
 const itemsOf = (input: unknown): ReadonlyArray<unknown> =>
@@ -59,8 +59,6 @@ const notSaid = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
         }))
       })
   )
-
-const leastTokens = 16
 
 const completed = (body: JsonObject, { continuation, model, params, request, stream }: EncodeRequest): JsonObject => {
   const { background: _, input, stream: _stream, stream_options: streamOptions, ...rest } = body

@@ -1,10 +1,10 @@
 /**
  * The response as a whole: that of the last event of its life.
  */
-import type { Payload, View } from "../Dialect.ts"
+import type { Payload } from "../Dialect.ts"
 import { printJson } from "../ExactNumbers.ts"
-import { makePayloadReader } from "../Framing.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { wholeView } from "../WholeView.ts"
 
 const lifecycle: ReadonlySet<string | undefined> = new Set(
   ["created", "queued", "in_progress", "completed", "incomplete", "failed"].map((name) => `response.${name}`)
@@ -18,22 +18,15 @@ export const responseIn = ({ data, event }: Payload): JsonObject | undefined => 
 }
 
 /** A whole response: that of the event in which it ends. */
-export const wholeResponse: View = {
-  contentType: "application/json",
-  make: () => {
-    let last: Payload | undefined
-    const read = makePayloadReader((payload) => {
+export const wholeResponse = wholeView(() => {
+  let last: Payload | undefined
+  return {
+    push: (payload) => {
       if (lifecycle.has(payload.event)) last = payload
-    })
-    return {
-      push: (frames) => {
-        read(frames)
-        return ""
-      },
-      end: () => {
-        const raw = last === undefined ? undefined : parseJson(last.data)
-        return isObject(raw) ? printJson(raw["response"] as JsonObject, raw) : ""
-      }
+    },
+    print: () => {
+      const raw = last === undefined ? undefined : parseJson(last.data)
+      return isObject(raw) ? printJson(raw["response"] as JsonObject, raw) : ""
     }
   }
-}
+})

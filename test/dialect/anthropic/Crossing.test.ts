@@ -9,20 +9,12 @@ import {
   type Part,
   type Turn
 } from "#src/dialect/index"
+import { nothingAsked } from "#src/dialect/Request"
 import { encoded, encoding } from "./kit.ts"
 
-const nothingAsked: Asked = {
-  system: [],
-  turns: [{ role: "user", parts: [{ _tag: "Text", text: "Hi" }] }],
-  tools: [],
-  toolChoice: undefined,
-  oneCallAtATime: false,
-  maxTokens: undefined,
-  effort: undefined,
-  stop: undefined,
-  format: { _tag: "Text" },
-  hints: [],
-  meanings: []
+const hi: Asked = {
+  ...nothingAsked,
+  turns: [{ role: "user", parts: [{ _tag: "Text", text: "Hi" }] }]
 }
 
 /** What a client of another dialect asks. */
@@ -39,7 +31,7 @@ const asking = (more: Partial<Asked>): AnswerRequest => ({
   body: {},
   messageLength: 0,
   inputEstimate: () => 0,
-  asked: () => ({ ...nothingAsked, ...more })
+  asked: () => ({ ...hi, ...more })
 })
 
 const text = (said: string): Part => ({ _tag: "Text", text: said })

@@ -17,6 +17,7 @@ import {
   type UpstreamDialect,
   type UpstreamEvent
 } from "#src/dialect/index"
+import { nothingAsked } from "#src/dialect/Request"
 import { Machine, type Verdict } from "#src/relay/Machine"
 import type { ResilienceError } from "effect-resilience/errors"
 
@@ -46,18 +47,9 @@ export const contents = (body: object, parameter?: string, query?: string): Answ
 /** The least that is a request. */
 export const least = { contents: [{ role: "user", parts: [{ text: "Hi" }] }] }
 
-const nothingAsked: Asked = {
-  system: [],
-  turns: [{ role: "user", parts: [{ _tag: "Text", text: "Hi" }] }],
-  tools: [],
-  toolChoice: undefined,
-  oneCallAtATime: false,
-  maxTokens: undefined,
-  effort: undefined,
-  stop: undefined,
-  format: { _tag: "Text" },
-  hints: [],
-  meanings: []
+const hi: Asked = {
+  ...nothingAsked,
+  turns: [{ role: "user", parts: [{ _tag: "Text", text: "Hi" }] }]
 }
 
 /** What a client of another dialect asks. */
@@ -74,7 +66,7 @@ export const asking = (more: Partial<Asked>, dialect: AnswerRequest["dialect"] =
   body: {},
   messageLength: 0,
   inputEstimate: () => 0,
-  asked: () => ({ ...nothingAsked, ...more })
+  asked: () => ({ ...hi, ...more })
 })
 
 /** What a request is encoded with, unless the test says otherwise. */

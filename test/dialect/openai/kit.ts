@@ -17,6 +17,7 @@ import {
   type Piece,
   type UpstreamEvent
 } from "#src/dialect/index"
+import { nothingAsked } from "#src/dialect/Request"
 import type { JsonObject } from "#src/dialect/Json"
 
 export const user = { role: "user", content: "hi" }
@@ -34,17 +35,8 @@ export const parse = (body: JsonObject | string): AnswerRequest =>
 
 /** A conversation in words that all dialects share; what is not said is empty. */
 export const askedWith = (fields: Partial<Asked>): Asked => ({
-  system: [],
+  ...nothingAsked,
   turns: [{ role: "user", parts: [{ _tag: "Text", text: "hi" }] }],
-  tools: [],
-  toolChoice: undefined,
-  oneCallAtATime: false,
-  maxTokens: undefined,
-  effort: undefined,
-  stop: undefined,
-  format: { _tag: "Text" },
-  hints: [],
-  meanings: [],
   ...fields
 })
 

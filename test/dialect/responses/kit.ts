@@ -18,6 +18,7 @@ import {
   type UpstreamDialect,
   type UpstreamEvent
 } from "#src/dialect/index"
+import { nothingAsked } from "#src/dialect/Request"
 import type { JsonObject } from "#src/dialect/Json"
 import { Machine, type Verdict } from "#src/relay/Machine"
 
@@ -49,17 +50,8 @@ export const tryAsk = (body: JsonObject | string, asking: Partial<Asking> = {}) 
 
 /** A conversation in words that all dialects share; what is not said is empty. */
 export const askedWith = (fields: Partial<Asked>): Asked => ({
-  system: [],
+  ...nothingAsked,
   turns: [{ role: "user", parts: [{ _tag: "Text", text: "hi" }] }],
-  tools: [],
-  toolChoice: undefined,
-  oneCallAtATime: false,
-  maxTokens: undefined,
-  effort: undefined,
-  stop: undefined,
-  format: { _tag: "Text" },
-  hints: [],
-  meanings: [],
   ...fields
 })
 
