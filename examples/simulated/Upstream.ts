@@ -58,6 +58,13 @@ const scriptOf = (mood: Mood, { request }: ScriptedCall, wordsPerSecond: number)
   }
 }
 
+/** A model that only talks. */
+const noEmbeddings = Script.status(404, {
+  body: {
+    error: { message: "The simulated model makes no embeddings", type: "not_found_error", code: "model_not_found" }
+  }
+})
+
 /** Starts a provider on a free port of loopback. Continuations are always honoured, and take no turn of the rota. */
 export const startUpstream = (
   rota: ReadonlyArray<Mood>,
@@ -66,6 +73,7 @@ export const startUpstream = (
   Effect.suspend(() => {
     let turn = 0
     const scripts = (call: ScriptedCall): Script.Script => {
+      if (call.url.endsWith("/embeddings")) return noEmbeddings
       const mood = call.goesOn === undefined ? rota[turn++ % rota.length] : undefined
       return scriptOf(mood ?? { does: "answer" }, call, wordsPerSecond)
     }
