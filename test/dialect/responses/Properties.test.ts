@@ -321,7 +321,11 @@ describe("any answer", () => {
             [
               { type: "response.output_item.added", item: { type: "message" } },
               { type: "response.reasoning_summary_text.delta", content_index: { toString: "" }, delta: "" },
-              { type: "response.reasoning_summary_part.added", summary_index: { valueOf: 1, toString: 2 }, part: { type: "summary_text" } }
+              {
+                type: "response.reasoning_summary_part.added",
+                summary_index: { valueOf: 1, toString: 2 },
+                part: { type: "summary_text" }
+              }
             ]
           ]
         ]
