@@ -74,13 +74,10 @@ export interface Restored {
 /** Where an answer is. */
 type State =
   | { readonly _tag: "Running" }
-  /** Its readers have left: the attempt under way may end, and no other is begun. */
-  | { readonly _tag: "Left" }
   /** `error`: how it ended badly, or why it was given up. */
   | { readonly _tag: "Ended"; readonly error: ResilienceError | undefined }
 
 const running: State = { _tag: "Running" }
-const left: State = { _tag: "Left" }
 
 /** An attempt under way. */
 export interface UnderWay {
@@ -135,8 +132,6 @@ export class Answer {
   private state: State = running
   private shown: Note["shown"]
 
-  /** Its process died: nobody has left it before somebody has come. */
-  private forsaken: boolean
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
 
@@ -172,7 +167,6 @@ export class Answer {
         request: start.request
       })
     this.machine = this.makeMachine()
-    this.forsaken = restored !== undefined
     if (restored !== undefined) this.restore(restored)
   }
 
@@ -224,18 +218,9 @@ export class Answer {
     return this.state._tag === "Ended"
   }
 
-  /** Its readers have left, and none has come back. */
-  get left(): boolean {
-    return this.state._tag === "Left"
-  }
-
-  /**
-   * Readers have left, or one has come back. Whose process died is not left by its readers: until one has come it goes on
-   * for its grace.
-   */
-  setLeft(isLeft: boolean): void {
-    if (!isLeft) this.forsaken = false
-    if (!this.ended && !this.forsaken) this.state = isLeft ? left : running
+  /** Nobody reads it now, and somebody is to: it was not asked for to be fetched later. */
+  get unread(): boolean {
+    return this.start.leave !== "stay" && this.lease.readers() === 0
   }
 
   /** How it ended badly. */

@@ -182,7 +182,6 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   const onReaders = (answer: Answer, readers: number): void => {
     // Who shuts down has sent its readers away: they have not left.
-    answer.setLeft(readers === 0 && !stopping && answer.start.leave !== "stay")
     if (readers > 0) answers.get(answer.id)?.grace?.interruptUnsafe()
     else if (!answer.ended && !stopping) left(answer)
   }
