@@ -54,6 +54,8 @@ export interface AnswerStart {
   readonly timeoutMillis: number
   /** What happens when nobody reads any more. */
   readonly leave: Leave
+  /** It is begun under an idempotency key: its client can come again without knowing its id. */
+  readonly keyed?: true | undefined
 }
 
 /** The life of an answer that another process has begun. */
@@ -274,7 +276,12 @@ export class Answer {
   open(): void {
     const { request } = this.start
     this.context.events.tell({ _tag: "StreamStarted", answer: this.ref, messageLength: request.messageLength })
-    this.append(this.encoder.open(request.model))
+    this.showOpening()
+  }
+
+  /** The same, of an answer that another process has begun and written nothing of. */
+  showOpening(): void {
+    this.append(this.encoder.open(this.start.request.model))
   }
 
   /** Ends the answer badly, once. */
@@ -333,7 +340,7 @@ export class Answer {
 
   /** What there is to say of it now. */
   asNote(status: NoteStatus, error: ResilienceError | undefined): Note {
-    const { requestId, leave, request, timeoutMillis } = this.start
+    const { requestId, keyed, leave, request, timeoutMillis } = this.start
     return {
       status,
       requestId,
@@ -341,6 +348,7 @@ export class Answer {
       startedAt: this.createdAt,
       timeoutMillis,
       leave,
+      keyed: keyed && request.delivery,
       pursuit: hintsMoved(this.pursuit, this.context.wall() - this.context.now()),
       trail: this.trail,
       open: this.openAttempt(this.current),
