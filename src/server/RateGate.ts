@@ -22,14 +22,14 @@ import { trustedProxies } from "./TrustedProxies.ts"
 export interface LetIn {
   /** It was none after all: a replay of what was asked before. */
   readonly giveBack: () => void
-  /** An answer was begun for it. */
+  /** An answer was begun for it: its headers say how many are left. */
   readonly began: (streamId: string) => void
 }
 
 /** Lets generating requests in. */
 interface Gate {
-  /** Takes one request, and says in the answer's headers how many are left. */
-  readonly enter: (exchange: Exchange, caller: Caller) => Effect.Effect<LetIn, RateLimited>
+  /** Takes one request, and says in the answer's headers how many are left: at once, or once an answer has begun. */
+  readonly enter: (exchange: Exchange, caller: Caller, tellsAtOnce: boolean) => Effect.Effect<LetIn, RateLimited>
   /** Begins an answer, where its token may have one more at once. */
   readonly atOnce: <A, E, R>(caller: Caller, begin: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
 }
@@ -105,7 +105,7 @@ const make = Effect.gen(function* () {
   }
 
   return RateGate.of({
-    enter: (exchange, caller) => {
+    enter: (exchange, caller, tellsAtOnce) => {
       // HOT: without a limit nothing is made.
       if (general.current === undefined && caller?.rateLimit === undefined) return free
       return Effect.suspend(() => {
