@@ -112,6 +112,7 @@ export {
   type Tried,
   Upstream,
   type UpstreamCall,
+  type UpstreamCancellation,
   /** Calls to upstreams over sockets. */
   UpstreamNode,
   type UpstreamRequest,

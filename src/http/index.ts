@@ -1,5 +1,7 @@
 export * from "./Accept.ts"
 export * from "./BearerToken.ts"
+export * from "./Carried.ts"
+export * from "./ErrorEvent.ts"
 export * from "./Host.ts"
 export * from "./PublicMessage.ts"
 export * from "./RequestId.ts"

@@ -88,7 +88,7 @@ const endsAnswer = ({ verdict }: AttemptEnd): boolean => {
 const outrun = (): ResilienceError =>
   stackless(() => {
     const message = "closed: another attempt of the request, beside it, was first"
-    return new StreamCancelled({ fault: streamFault({ code: 12011, side: "client", message }), message })
+    return new StreamCancelled({ fault: streamFault({ code: 12007, side: "client", message }), message })
   })
 
 const going: Verdict = { _tag: "Going" }
