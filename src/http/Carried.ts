@@ -105,8 +105,7 @@ const turned = ({ side, ...fault }: StreamFaultData): StreamFaultData => ({
  * The fault of who reads that the stream was cancelled where it is written: 12009, with whatever was said. A code of a
  * service's own says more than that, and stays.
  */
-const byDownstream = (fault: StreamFaultData | undefined): StreamFaultData => {
-  if (fault === undefined) return streamFault({ code: 12009, side: "client" })
+export const cancelledDownstream = (fault: StreamFaultData): StreamFaultData => {
   if (!isKnown(fault.code)) return turned(fault)
   const plain = fault.message === streamFaultMessages[fault.code]
   return streamFault({ code: 12009, side: "client", path: fault.path, message: plain ? undefined : fault.message })
@@ -162,7 +161,8 @@ export const carriedIn = (told: unknown): ResilienceError | undefined => {
       return stackless(() => new StreamFault({ fault: turned(found), message: found.message }))
     }
     case "stream_cancelled": {
-      const found = byDownstream(faultIn(fault))
+      const told = faultIn(fault)
+      const found = told === undefined ? streamFault({ code: 12009, side: "client" }) : cancelledDownstream(told)
       return stackless(() => new StreamCancelled({ fault: found, message: found.message }))
     }
     default:

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ApplicationException, BizError } from "effect-resilience/errors"
 import { errorEvent } from "effect-resilience/http"
-import { encodeJsonEvent } from "effect-resilience/sse"
+import { encodeEvent } from "effect-resilience/sse"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { makeStreamId } from "#src/journal/index"
@@ -13,11 +13,7 @@ import { contentOf, read } from "../support/sse.ts"
 import { baseUrlOf, type HopDialect } from "./hops.ts"
 
 const chunk = (content: string) =>
-  encodeJsonEvent(
-    undefined,
-    undefined,
-    JSON.stringify({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })
-  )
+  encodeEvent({ data: JSON.stringify({ choices: [{ index: 0, delta: { content }, finish_reason: null }] }) })
 
 /** A server that says two words and then fails with an error. `known`: it gives its streams ids as a relay does. */
 const startServer = async (error: unknown, known = true) => {
@@ -29,7 +25,7 @@ const startServer = async (error: unknown, known = true) => {
     })
     response.write(chunk("Once ") + chunk("upon "))
     const data = errorEvent(error, { requestId: "req_own", partial: "Once upon " })
-    response.end(encodeJsonEvent("error", undefined, JSON.stringify(data)))
+    response.end(encodeEvent({ event: "error", data: JSON.stringify(data) }))
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const { port } = server.address() as AddressInfo
