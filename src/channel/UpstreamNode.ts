@@ -124,6 +124,8 @@ class Call implements UpstreamCall, Carried, Waiter {
     const { headers, path } = this.target!
     connection.carry(this, {
       method: this.method,
+      // Else undici closes the socket behind a DELETE.
+      reset: false,
       path,
       headers: headOf(this.request.headers, headers),
       body: this.request.body

@@ -18,7 +18,7 @@ import { clientOf, type Protocol, serve, type Teller } from "./kit.ts"
 const protocols: ReadonlyArray<Protocol> = ["websocket", "http"]
 
 /** Words without an end, one every 5 ms. */
-const words = Stream.tick("5 millis").pipe(Stream.map((_) => "word"))
+const words = Stream.tick("5 millis").pipe(Stream.map(() => "word"))
 
 /** Tells words without an end, and keeps why that ended. */
 const watched =
