@@ -105,6 +105,52 @@ describe("a relay that is left is told why", () => {
     ))
 })
 
+describe("a cancel down the line is the answer's end", () => {
+  const fault = streamFault({ code: 12007, side: "server", path: ["operator"] })
+  const told = { message: "The stream was cancelled.", code: "stream_cancelled", fault }
+  const cancelling = Script.frame({ event: undefined, data: JSON.stringify({ error: told }) })
+  /** A relay whose stream somebody cancels after so many words. */
+  const cancelledAfter = (count: number, startsAfter = 0) =>
+    Script.answer("one two three").pipe(
+      Script.cutAfter(count, cancelling),
+      Script.startsAfter(startsAfter),
+      Script.every(10),
+      Script.headers({ "x-stream-id": id })
+    )
+  const expected = {
+    code: "stream_cancelled",
+    recoverable: false,
+    fault: streamFault({ code: 12009, side: "client", path: ["operator"] })
+  }
+
+  it("whatever went wrong before", () =>
+    play({ scripts: { a: [Script.status(503)], b: [cancelledAfter(0)] }, retry: { sameChannel: 0 } }, {}, ({ ends }) =>
+      assert.deepInclude(ends[0]?.data, expected)
+    ))
+
+  it("also of a continuation", () =>
+    play(
+      {
+        scripts: { a: [Script.answer("zero one two three").pipe(Script.cutAfter(1, "reset"))], b: [cancelledAfter(1)] }
+      },
+      {},
+      ({ ends }) => assert.deepInclude(ends[0]?.data, expected)
+    ))
+
+  it("and of one of two attempts side by side", () =>
+    play(
+      {
+        scripts: { a: [Script.answer("a").pipe(Script.startsAfter(9000))], b: [cancelledAfter(0, 100)] },
+        retry: { hedgeAfter: "2 seconds" }
+      },
+      {},
+      ({ ends, text }) => {
+        assert.strictEqual(text, "")
+        assert.deepInclude(ends[0]?.data, expected)
+      }
+    ))
+})
+
 describe("a server is told nothing", () => {
   it("that is no relay", () =>
     play({ scripts: { a: [Script.answer(["one ", Script.pause(200_000), "two"])] }, ...off }, {}, ({ told }) =>
