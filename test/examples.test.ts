@@ -140,6 +140,14 @@ describe("the examples print what they promise", () => {
     ])
   })
 
+  it("rpc-streams.ts", async () => {
+    includesAll(await printed("rpc-streams.ts"), [
+      "A: 10001 insufficient user balance",
+      "C: [ttstream error, code=4711] [server-side stream] [canceled path: A -> B] the user closed the tab",
+      "C: [ttstream error, code=12007] [server-side stream] [canceled path: A -> B] user code invoking stream RPC with context processed by context.WithCancel or context.WithTimeout, then invoking cancel() actively"
+    ])
+  })
+
   it("channel-failover.ts", async () => {
     const lines = await printed("channel-failover.ts")
     includesAll(lines, [

@@ -39,10 +39,19 @@ export interface UpstreamSink {
   readonly onError: (error: DoRequestFailed | ReadResponseBodyFailed) => void
 }
 
+/**
+ * What a server is told before its call is closed, so that it knows why: a `DELETE` of JSON, the way that the call went.
+ */
+export type UpstreamCancellation = Pick<UpstreamRequest, "body" | "headers" | "url">
+
 /** A call under way. */
 export interface UpstreamCall {
-  /** Closes the socket at once. */
-  readonly abort: () => void
+  /**
+   * Closes the socket at once. With a cancellation, that is sent first, on another socket, and the call's is closed when it
+   * is answered, cannot be answered, or has not been for a second: a server that heard of the closed socket first would
+   * take its client for gone.
+   */
+  readonly abort: (cancellation?: UpstreamCancellation) => void
   /** Stops and resumes reading, for back-pressure. */
   readonly pause: () => void
   readonly resume: () => void

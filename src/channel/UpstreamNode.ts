@@ -7,12 +7,19 @@
 import { Effect, Layer } from "effect"
 import type { Dispatcher } from "undici"
 import { codingsOf, decodersOf } from "../http/InflateNode.ts"
+import { Cancelling } from "./CancellingNode.ts"
 import { broken, isStale, type Phase, reasonOf, Unmade } from "./Broken.ts"
 import { type Carried, type Connection, loadClient } from "./ConnectionNode.ts"
 import { type Options, type Origin, Pool, type Target, type Waiter } from "./PoolNode.ts"
 import { isOfProxy, refusedByProxy, unreached } from "./TunnelNode.ts"
 import { Unpacking } from "./UnpackingNode.ts"
-import { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamSink } from "./Upstream.ts"
+import {
+  Upstream,
+  type UpstreamCall,
+  type UpstreamCancellation,
+  type UpstreamRequest,
+  type UpstreamSink
+} from "./Upstream.ts"
 
 export type { Options } from "./PoolNode.ts"
 
@@ -52,6 +59,8 @@ const headOf = (headers: UpstreamRequest["headers"], more: ReadonlyArray<string>
 /** One call: at most two requests, of which the second one is made when a kept socket turned out to be dead. */
 class Call implements UpstreamCall, Carried, Waiter {
   private readonly pool: Pool
+  private readonly cancelling: Cancelling
+  private readonly method: "DELETE" | "POST"
   private readonly request: UpstreamRequest
   private readonly sink: UpstreamSink
   private target: Target | undefined
@@ -69,10 +78,18 @@ class Call implements UpstreamCall, Carried, Waiter {
   private held: Array<Uint8Array> | undefined
   private complete = false
 
-  constructor(pool: Pool, request: UpstreamRequest, sink: UpstreamSink) {
+  constructor(
+    pool: Pool,
+    cancelling: Cancelling,
+    request: UpstreamRequest,
+    sink: UpstreamSink,
+    method: "DELETE" | "POST" = "POST"
+  ) {
     this.pool = pool
+    this.cancelling = cancelling
     this.request = request
     this.sink = sink
+    this.method = method
   }
 
   open(): this {
@@ -106,18 +123,25 @@ class Call implements UpstreamCall, Carried, Waiter {
     this.connection = connection
     const { headers, path } = this.target!
     connection.carry(this, {
-      method: "POST",
+      method: this.method,
+      // Else undici closes the socket behind a DELETE.
+      reset: false,
       path,
       headers: headOf(this.request.headers, headers),
       body: this.request.body
     })
   }
 
-  abort(): void {
+  abort(cancellation?: UpstreamCancellation): void {
     // After its end a socket is another call's.
     if (this.ended) return
     this.ended = true
-    this.drop()
+    const { cancelling, pool, request } = this
+    if (cancellation === undefined || pool.closed) return this.drop()
+    cancelling.begin(
+      (sink) => new Call(pool, cancelling, { ...cancellation, route: request.route }, sink, "DELETE").open(),
+      () => this.drop()
+    )
   }
 
   pause(): void {
@@ -261,7 +285,8 @@ class Call implements UpstreamCall, Carried, Waiter {
 const isSwitch = (error: Error): boolean => error.message === "bad upgrade"
 
 /**
- * Upstreams over HTTP and HTTPS. When the layer is closed its sockets are, and the calls that use them fail.
+ * Upstreams over HTTP and HTTPS. When the layer is closed its sockets are, and the calls that use them fail; what is being
+ * cancelled then is cancelled first.
  *
  * - What a proxy itself refuses is a connection that could not be made (`do_request_failed`): no fault of a key.
  * - A redirect is an answer like any other: it is never followed, a key must not travel.
@@ -273,10 +298,19 @@ export const layerWith = (options: Options): Layer.Layer<Upstream> =>
     Upstream,
     Effect.map(
       Effect.acquireRelease(
-        Effect.map(Effect.promise(loadClient), (client) => new Pool(options, client)),
-        (pool) => Effect.sync(() => pool.close())
+        Effect.map(Effect.promise(loadClient), (client) => ({
+          pool: new Pool(options, client),
+          cancelling: new Cancelling()
+        })),
+        ({ cancelling, pool }) =>
+          Effect.andThen(
+            cancelling.over,
+            Effect.sync(() => pool.close())
+          )
       ),
-      (pool) => ({ open: (request, sink) => new Call(pool, request, sink).open() })
+      ({ cancelling, pool }) => ({
+        open: (request, sink) => new Call(pool, cancelling, request, sink).open()
+      })
     )
   )
 

@@ -19,5 +19,12 @@ export type { Refused } from "./Refusals.ts"
 export { Registry, type RegistryService } from "./Registry.ts"
 export { Selection } from "./Selection.ts"
 export { type Timeouts, TimeoutsSection } from "./TimeoutsSection.ts"
-export { Upstream, type UpstreamCall, type UpstreamRequest, type UpstreamRoute, type UpstreamSink } from "./Upstream.ts"
+export {
+  Upstream,
+  type UpstreamCall,
+  type UpstreamCancellation,
+  type UpstreamRequest,
+  type UpstreamRoute,
+  type UpstreamSink
+} from "./Upstream.ts"
 export * as UpstreamNode from "./UpstreamNode.ts"

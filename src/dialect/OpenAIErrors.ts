@@ -2,7 +2,15 @@
  * Errors as OpenAI's clients read them: in a body, or in a frame of a stream.
  */
 import { describe, type ResilienceError } from "../errors/index.ts"
-import { publicDetails, publicMessage, retryHeaders, shouldRetryHeader, withRequestId } from "../http/index.ts"
+import {
+  type Carried,
+  carriedBy,
+  publicDetails,
+  publicMessage,
+  retryHeaders,
+  shouldRetryHeader,
+  withRequestId
+} from "../http/index.ts"
 import type { Envelope } from "./Dialect.ts"
 
 /** The `type` of an OpenAI error, by its HTTP status. */
@@ -33,7 +41,7 @@ export interface OpenAIErrorBody {
     readonly param: string | null
     readonly code: string
     readonly upstream_code?: string
-  }
+  } & Carried
 }
 
 /**
@@ -49,7 +57,8 @@ export const openaiErrorBody = (error: ResilienceError, requestId: string): Open
       type: openaiErrorType(status),
       param: said?.param ?? publicDetails(error)?.[0]?.field ?? null,
       code,
-      ...(said?.code === undefined ? {} : { upstream_code: said.code })
+      ...(said?.code === undefined ? {} : { upstream_code: said.code }),
+      ...carriedBy(error)
     }
   }
 }

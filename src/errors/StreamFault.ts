@@ -97,6 +97,23 @@ export const parseStreamFault = (text: string): StreamFaultData | undefined => {
   }
 }
 
+/**
+ * A path as an `x-cancel-path` header: `A,B`. What a header cannot hold of a name, and a comma, becomes a space; a name
+ * that is empty then is left out.
+ *
+ * ```ts import.meta.vitest
+ * import { parseCancelPath, printCancelPath } from "effect-resilience/errors"
+ *
+ * printCancelPath(["web", "relay, east"]) // => "web,relay east"
+ * parseCancelPath("web,relay east") // => ["web", "relay east"]
+ * ```
+ */
+export const printCancelPath = (path: ReadonlyArray<string>): string =>
+  path
+    .map((name) => name.replaceAll(/[^\x21-\x2b\x2d-\x7e]+/g, " ").trim())
+    .filter((name) => name.length > 0)
+    .join(",")
+
 /** The path of an `x-cancel-path` header (`A,B`); empty names are dropped. */
 export const parseCancelPath = (header: string | undefined): ReadonlyArray<string> =>
   header === undefined

@@ -3,6 +3,18 @@
  * any length; what is quoted back, stored with an answer or logged has an end.
  */
 
+/** The number of code points of a text; a lone surrogate counts as one. */
+export const codePoints = (text: string): number => {
+  let count = text.length
+  for (let i = 0; i < text.length - 1; i++) {
+    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
+      count -= 1
+      i += 1
+    }
+  }
+  return count
+}
+
 /** The longest name that is kept or repeated (a model, a tool), in code points. */
 export const longestName = 256
 

@@ -134,6 +134,7 @@ export {
   forwardStreamFault,
   parseCancelPath,
   parseStreamFault,
+  printCancelPath,
   printStreamFault,
   type StreamFaultCode,
   streamFault,
@@ -141,3 +142,4 @@ export {
   streamFaultKind,
   streamFaultMessages
 } from "../errors/StreamFault.ts"
+export { cancelFaultOf, streamFaultOf } from "../errors/StreamFaultOf.ts"

@@ -30,6 +30,10 @@ export {
   standardBody
 } from "../http/index.ts"
 
+// An error as the end of a stream
+export { type ErrorEvent, errorEvent, type ErrorEventOptions } from "../http/index.ts"
+export { type BizStatus, type Carried, carriedBy, type CarriedFault, carriedIn } from "../http/index.ts"
+
 // What may be shown of it
 export { publicDetails, publicMessage, withRequestId } from "../http/index.ts"
 

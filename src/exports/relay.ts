@@ -113,6 +113,7 @@ export {
   type Tried,
   Upstream,
   type UpstreamCall,
+  type UpstreamCancellation,
   /** Calls to upstreams over sockets. */
   UpstreamNode,
   type UpstreamRequest,

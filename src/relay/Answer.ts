@@ -30,6 +30,8 @@ import type { Watchdog } from "./Watchdog.ts"
 export interface AnswerContext {
   /** Shows clients the details of errors. */
   readonly debug: boolean
+  /** What this relay calls itself. */
+  readonly name: string
   /** What an answer that starts now goes by. */
   readonly snapshot: () => AnswerSettings
   readonly events: RelayEvents["Service"]
@@ -95,6 +97,8 @@ export interface UnderWay {
   dropped: ReadonlyArray<string>
   /** The body that was sent. */
   sent: string
+  /** Why it was given up, for a reason that is not its own. */
+  closedBy: ResilienceError | undefined
   /** Told when too much waits to be written, and when there is room again. */
   onPressure: ((full: boolean) => void) | undefined
 }
@@ -255,6 +259,7 @@ export class Answer {
       clocks: undefined,
       dropped: [],
       sent: "",
+      closedBy: undefined,
       onPressure: undefined
     }
   }

@@ -4,7 +4,13 @@
  * an event: Effect owns the attempt's life, not its bytes.
  */
 import { type Clock, Effect, Redacted } from "effect"
-import { type Target, Upstream, type UpstreamCall, type UpstreamSink } from "../channel/index.ts"
+import {
+  type Target,
+  Upstream,
+  type UpstreamCall,
+  type UpstreamCancellation,
+  type UpstreamSink
+} from "../channel/index.ts"
 import {
   type AnswerRequest,
   classify as classifyAnswer,
@@ -14,22 +20,28 @@ import {
   headerOf,
   type HttpAnswer,
   isContent,
+  relayErrorIn,
   type UpstreamDialect,
+  type UpstreamEvent,
   upstreamRequestId
 } from "../dialect/index.ts"
 import {
   BadResponse,
+  cancelFaultOf,
   type DoRequestFailed,
   InternalError,
   maskError,
   ReadResponseBodyFailed,
   type ResilienceError,
   Secrets,
-  stackless
+  stackless,
+  streamFault,
+  type StreamFaultData
 } from "../errors/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
 import { answered, type ClockState, content, hold, release } from "../stream/index.ts"
 import { bodyKind } from "./BodyKind.ts"
+import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine, Verdict } from "./Machine.ts"
 import { withoutQuotations } from "./Quotation.ts"
 import {
@@ -80,6 +92,10 @@ export interface AttemptOptions {
   readonly dialect: UpstreamDialect
   readonly request: AnswerRequest
   readonly encoded: Encoded
+  /** What this relay calls itself, to one that it cancels. */
+  readonly relayName: string
+  /** Why it is interrupted, asked when it is. */
+  readonly closedBy: () => ResilienceError
   readonly machine: Fed
   readonly limits: AttemptLimits
   readonly watchdog: Watchdog
@@ -118,6 +134,9 @@ const withoutSecrets = (end: AttemptEnd, mask: (text: string) => string, { body 
 
 const noHeaders: HttpAnswer["headers"] = {}
 
+/** It begins the answer anew, and nobody wants that. */
+const unwanted = streamFault({ code: 12011, side: "server" })
+
 /**
  * An attempt under way: what its call says comes in here. It is one object and no bundle of closures, and lets go of
  * everything when it ends: its socket may live for longer, and would keep all of the answer.
@@ -144,6 +163,8 @@ class LiveAttempt implements UpstreamSink, Watched {
   /** Nothing that comes is looked at any more. */
   private done = false
   private finishingTold = false
+  /** The upstream has said itself that its answer failed. */
+  private saidFailed = false
   private headers: HttpAnswer["headers"] = noHeaders
   private size = 0
   private labelled = false
@@ -201,10 +222,13 @@ class LiveAttempt implements UpstreamSink, Watched {
 
   /** Nobody wants its end. */
   interrupt(): void {
+    const { life } = this
     this.done = true
     this.life = undefined
     this.watch?.stop()
-    this.call?.abort()
+    this.call?.abort(
+      life === undefined ? undefined : this.cancellation(life.options, cancelFaultOf(life.options.closedBy()))
+    )
   }
 
   onHead(status: number, headers: HttpAnswer["headers"]): void {
@@ -311,22 +335,36 @@ class LiveAttempt implements UpstreamSink, Watched {
       ...withoutSecrets(made, this.mask, options.encoded),
       upstreamRequestId: this.requestId()
     }
+    const { verdict } = end
+    const cancellation =
+      this.call === undefined || verdict._tag === "Complete" || this.saidFailed
+        ? undefined
+        : this.cancellation(options, verdict._tag === "Broken" ? cancelFaultOf(verdict.error) : unwanted)
     this.done = true
     this.ended = end
     this.life = undefined
     this.headers = noHeaders
     this.chunks = []
     this.watch?.stop()
-    if (this.call !== undefined) this.letGo(options.watchdog, end)
+    if (this.call !== undefined) this.letGo(options.watchdog, end, cancellation)
     resume(end)
   }
 
   /** Nothing more is wanted of a call: one that failed is closed at once, one that is complete may end by itself. */
-  private letGo(watchdog: Watchdog, end: AttemptEnd): void {
+  private letGo(watchdog: Watchdog, end: AttemptEnd, cancellation?: UpstreamCancellation): void {
     const { call } = this
     if (call === undefined) return
-    if (end.verdict._tag !== "Complete") return call.abort()
+    if (end.verdict._tag !== "Complete") return call.abort(cancellation)
     this.lingering = watchdog.linger(call)
+  }
+
+  /** What a relay that has begun to answer is told when it is left; `undefined` where none has. */
+  private cancellation(
+    { relayName, target }: Pick<AttemptOptions, "relayName" | "target">,
+    fault: StreamFaultData
+  ): UpstreamCancellation | undefined {
+    const id = this.mode === "error" ? undefined : streamIdIn(this.headers)
+    return id === undefined ? undefined : cancellationOf(target, id, fault, relayName)
   }
 
   /** The call has ended by itself. */
@@ -365,6 +403,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     if (event._tag === "Fault") {
       const clean = this.mask(data)
       if (clean !== data) event = decoder.step(name, clean)
+      if (event._tag === "Fault") event = this.faultIn(clean, event.error)
     }
     if (event._tag === "Delta" && (event.finish !== undefined || isContent(event))) this.content()
     this.settle(options.machine.step(event, data.length))
@@ -422,9 +461,18 @@ class LiveAttempt implements UpstreamSink, Watched {
     return { ...answer, body: this.mask(answer.body) }
   }
 
+  /** What an upstream has told of its failure: a relay tells it as what it is. */
+  private faultIn(told: string, error: ResilienceError): Extract<UpstreamEvent, { readonly _tag: "Fault" }> {
+    const ofRelay = streamIdIn(this.headers) === undefined ? undefined : relayErrorIn(told)
+    this.saidFailed = ofRelay !== undefined || error.upstream !== undefined
+    return { _tag: "Fault", error: ofRelay ?? error }
+  }
+
   private classify(): AttemptEnd {
-    const classified = classifyAnswer(this.masked(this.whole()))
-    return broken(classified.error, classified.byStatus, this.progress.status)
+    const answer = this.masked(this.whole())
+    const classified = classifyAnswer(answer)
+    const { error } = this.faultIn(answer.body, classified.error)
+    return broken(error, classified.byStatus && error === classified.error, this.progress.status)
   }
 
   private failed(): void {
@@ -437,8 +485,10 @@ class LiveAttempt implements UpstreamSink, Watched {
     const read = this.whole()
     const events = dialect.decodeWhole(read, encoded)
     const fails = events.some(({ _tag }) => _tag === "Fault")
-    for (const event of fails ? dialect.decodeWhole(this.masked(read), encoded) : events) {
-      if (!this.done) this.settle(machine.step(event))
+    const masked = fails ? this.masked(read) : read
+    for (const event of fails ? dialect.decodeWhole(masked, encoded) : events) {
+      if (this.done) break
+      this.settle(machine.step(event._tag === "Fault" ? this.faultIn(masked.body, event.error) : event))
     }
     if (!this.done) this.settle(machine.eof())
     this.noteFinishing()

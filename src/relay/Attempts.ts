@@ -13,6 +13,7 @@ import {
   fewNames,
   InternalError,
   type ResilienceError,
+  ShuttingDown,
   stackless
 } from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
@@ -265,6 +266,9 @@ class Attempts {
       dialect,
       request,
       encoded,
+      relayName: context.name,
+      // Whoever interrupts all that is under way without a word stops this relay.
+      closedBy: () => begun.closedBy ?? answer.failure ?? stackless(() => new ShuttingDown({})),
       machine,
       limits: this.limits(picked),
       watchdog: context.watchdog,
@@ -283,6 +287,7 @@ class Attempts {
   /** An attempt is given up, for a reason that is not its own. */
   private close(picked: Picked, begun: UnderWay, error: ResilienceError): void {
     picked.release(ignored)
+    begun.closedBy = error
     const verdict = { _tag: "Broken", error } as const
     this.answer.trail.push(this.entry(begun, { verdict, byStatus: false, status: undefined }, error))
   }

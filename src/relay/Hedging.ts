@@ -11,7 +11,7 @@
  * |---|---|
  * | one has content, or a good end without any | the other is closed, and nobody is blamed |
  * | one fails | as any failure: penalised, in the trail, counted; the other goes on alone, and may get a second again |
- * | one fails by the request itself, or by its time | that is the answer's end: the other is closed |
+ * | one fails by the request itself, by its time, or by a cancel down the line | that is the answer's end: the other is closed |
  * | one refuses a field that no client had asked for | the other goes on; it is asked again without it when a second one is due |
  * | both fail | what is left of the request's attempts, after the second one |
  *
@@ -75,20 +75,25 @@ export const hedged = (
 
 /**
  * Whether a failure is the answer's end, whoever else is under way: the request is at fault, so that no other channel would
- * have been asked; or its time is over. What is too long for one model need not be for another.
+ * have been asked; or its time is over; or somebody down the line has cancelled it. What is too long for one model need not be for another.
  */
 const endsAnswer = ({ verdict }: AttemptEnd): boolean => {
   if (verdict._tag !== "Broken") return verdict._tag === "Complete"
   const { error } = verdict
   const blame = blameOf(error)
-  return (blame === "caller" && !isTooLong(error)) || blame === "content" || error._tag === "DeadlineExceeded"
+  return (
+    (blame === "caller" && !isTooLong(error)) ||
+    blame === "content" ||
+    blame === "cancelled" ||
+    error._tag === "DeadlineExceeded"
+  )
 }
 
 /** Why an attempt was closed that another was faster than. */
 const outrun = (): ResilienceError =>
   stackless(() => {
     const message = "closed: another attempt of the request, beside it, was first"
-    return new StreamCancelled({ fault: streamFault({ code: 12011, side: "client", message }), message })
+    return new StreamCancelled({ fault: streamFault({ code: 12007, side: "client", message }), message })
   })
 
 const going: Verdict = { _tag: "Going" }

@@ -5,7 +5,7 @@
  * What ends in `_ms` is milliseconds; `duration` is seconds.
  */
 import { keyId } from "../channel/index.ts"
-import { describe, excerpt, type ResilienceError } from "../errors/index.ts"
+import { describe, excerpt, printStreamFault, type ResilienceError, streamFaultOf } from "../errors/index.ts"
 import type { EventFields, EventLog } from "../telemetry/index.ts"
 import type { AnswerRef, RelayEvent, Sink } from "./Events.ts"
 import { refusalLog } from "./RefusalLog.ts"
@@ -24,10 +24,12 @@ const maxSaid = 500
 const mostEnded = 4096
 
 /**
- * What the log says of an error. An upstream's own words may quote the prompt, so they are not logged here: its code or
+ * What the log says of an error. A stream fault is printed as Kitex prints it, with the path that it has come along. An upstream's own words may quote the prompt, so they are not logged here: its code or
  * type stands for them. (The line of the attempt has them, without what they quote.)
  */
 const loggedText = (error: ResilienceError): string => {
+  const fault = streamFaultOf(error)
+  if (fault !== undefined) return printStreamFault(fault)
   const { message: words, code, type } = error.upstream ?? {}
   if (words === undefined) return error.message
   const own = error.message.endsWith(`: ${words}`) ? error.message.slice(0, -words.length - 2) : describe(error).message

@@ -175,8 +175,8 @@ export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [
       facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody
     ]
   }
-  // The request's own end is what its client is told, whatever went before.
-  if (error._tag === "DeadlineExceeded") return [pursuit, { _tag: "GiveUp", error }]
+  // The request's own end is what its client is told, whatever went before; and that somebody down the line cancelled it.
+  if (error._tag === "DeadlineExceeded" || blameOf(error) === "cancelled") return [pursuit, { _tag: "GiveUp", error }]
   const known = told(pursuit, failed, facts.now)
   return facts.phase === "unseen" ? beforeCommit(known, failed, facts) : afterCommit(known, failed, facts)
 }

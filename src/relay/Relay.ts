@@ -160,6 +160,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   const context: AnswerContext = {
     debug: options.debug,
+    name: options.name ?? "effect-resilience",
     snapshot: yield* makeSnapshot,
     events,
     selection,

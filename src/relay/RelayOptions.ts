@@ -29,6 +29,11 @@ export interface RelayOptions {
   readonly mayUse: (owner: string, model: string) => Effect.Effect<boolean, QueryDataError>
   /** Shows clients the details of errors. */
   readonly debug: boolean
+  /**
+   * What the relay calls itself, to relays that it cancels: a name of the cancel path. A comma in it becomes a space.
+   * Default: `effect-resilience`.
+   */
+  readonly name?: string | undefined
 }
 
 /** What one answer goes by, from its start to its end. */

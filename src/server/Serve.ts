@@ -107,6 +107,7 @@ const relayLayer = Layer.unwrap(
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
+      name: settings.of(ServerSection).current.name,
       rules: parseRules(settings, yield* Selection),
       chatTimeout: () => settings.of(ChatSection).current.timeout,
       mayUse: ownerMayUse(tokens, () => listed.current.length > 0)

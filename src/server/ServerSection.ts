@@ -29,11 +29,13 @@ const schema = section({
   host: withDefault(Host, "127.0.0.1", "The address to listen on. Without tokens it must be loopback."),
   port: withDefault(integer(0, 65_535), 8080, "The port to listen on; 0 takes a free one. PORT overrides it."),
   name: withDefault(
-    text("a name of 1 to 256 printable characters", (value) => /^[\x20-\x7e]{1,256}$/.test(value), {
-      pattern: "^[ -~]{1,256}$"
-    }),
+    text(
+      "a name of 1 to 256 printable characters without commas",
+      (value) => /^[\x20-\x2b\x2d-\x7e]{1,256}$/.test(value),
+      { pattern: "^[ -+\\--~]{1,256}$" }
+    ),
     "effect-resilience",
-    "What the relay calls itself."
+    "What the relay calls itself: also in the path of a cancellation, to the relays that it asks."
   ),
   origins: withDefault(list(Origin), [], "Origins of web pages that may call the relay from a browser."),
   trustProxy: withDefault(

@@ -2,6 +2,7 @@
  * What a false upstream was asked, and what became of it: the record that both stages keep, and the choice of the script.
  */
 import { Deferred, Effect, Result } from "effect"
+import type { UpstreamCancellation } from "../channel/index.ts"
 import { type AnswerRequest, clientDialects, type UpstreamDialectName } from "../dialect/index.ts"
 import type { BadRequestBody, InvalidRequest } from "../errors/index.ts"
 import { type GoingOn, goingOnOf } from "./GoingOn.ts"
@@ -29,6 +30,8 @@ export interface ScriptedCall {
   readonly closedAt: number | undefined
   /** `ended`: played to a clean end. `broken`: the script broke it. `left`: whoever called closed it. */
   readonly state: "open" | "ended" | "broken" | "left"
+  /** What whoever called would have told the server when it left: on virtual time nobody is told. */
+  readonly cancellation: UpstreamCancellation | undefined
   /** Gives `closedAt` once it is there. */
   readonly closed: Effect.Effect<number>
 }
@@ -54,6 +57,7 @@ export class OpenCall implements ScriptedCall {
   readonly openedAt: number
   readonly closed: Effect.Effect<number>
   closedAt: number | undefined
+  cancellation: UpstreamCancellation | undefined
   state: ScriptedCall["state"] = "open"
   private readonly over = Deferred.makeUnsafe<number>()
 

@@ -5,7 +5,7 @@
  * With `TestClock` a pause passes when the test says so. What was asked, and what became of it, is recorded.
  */
 import { Cause, Clock, Context, Effect, type Fiber, Layer } from "effect"
-import { Upstream, type UpstreamSink } from "../channel/index.ts"
+import { Upstream, type UpstreamCancellation, type UpstreamSink } from "../channel/index.ts"
 import type { UpstreamDialectName } from "../dialect/index.ts"
 import { DoRequestFailed, stackless } from "../errors/index.ts"
 import { OpenCall, Repertoire, type ScriptedCall, type Scripts } from "./ScriptedCall.ts"
@@ -95,8 +95,10 @@ class Playing {
   }
 
   /** Whoever called has left, or the layer is closed. */
-  leave(): void {
-    if (this.close("left")) this.fiber?.interruptUnsafe()
+  leave(cancellation?: UpstreamCancellation): void {
+    if (!this.close("left")) return
+    this.call.cancellation = cancellation
+    this.fiber?.interruptUnsafe()
   }
 
   private close(state: "ended" | "broken" | "left"): boolean {
@@ -189,7 +191,7 @@ export const layer = (places: Places): Layer.Layer<Upstream | ScriptedCalls> =>
           )
           playing.fiber = run(Effect.andThen(Effect.yieldNow, played))
           return {
-            abort: () => playing.leave(),
+            abort: (cancellation) => playing.leave(cancellation),
             pause: () => playing.pause(),
             resume: () => playing.resume()
           }

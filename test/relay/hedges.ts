@@ -82,6 +82,9 @@ export const world = ({ bug, channels = {}, retry = {}, scripts, settings = {} }
     /** When the calls to a channel were over, and by whom. */
     ends: (id: string) =>
       calls().flatMap(({ closedAt, state, url }) => (new URL(url).hostname === id ? [[state, closedAt] as const] : [])),
+    /** What the calls to a channel were told when they were left; `undefined` for one that was told nothing. */
+    cancellations: (id: string) =>
+      calls().flatMap(({ cancellation, url }) => (new URL(url).hostname === id ? [cancellation] : [])),
     open: () => calls().filter(({ state }) => state === "open").length
   }
 }

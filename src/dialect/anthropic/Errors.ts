@@ -2,7 +2,14 @@
  * Errors as Anthropic's clients read them: in a body, or in a frame of a stream.
  */
 import { describe, type ResilienceError } from "../../errors/index.ts"
-import { publicDetails, publicMessage, retryHeaders, shouldRetryHeader, withRequestId } from "../../http/index.ts"
+import {
+  carriedBy,
+  publicDetails,
+  publicMessage,
+  retryHeaders,
+  shouldRetryHeader,
+  withRequestId
+} from "../../http/index.ts"
 import type { Envelope } from "../Dialect.ts"
 import type { JsonObject } from "../Json.ts"
 import { threadUnsupported } from "./Thread.ts"
@@ -64,7 +71,8 @@ export const anthropicErrorBody = (error: ResilienceError, requestId: string): A
         error_code: threaded ? threadUnsupported : code,
         ...(threaded ? { unsupported: ["thread"] } : {}),
         ...(said?.code === undefined ? {} : { upstream_code: said.code }),
-        ...(fields === undefined ? {} : { fields })
+        ...(fields === undefined ? {} : { fields }),
+        ...carriedBy(error)
       }
     },
     request_id: requestId

@@ -1,7 +1,6 @@
 /**
  * Our own dialect: the events of `/chat`, which tell a person all that happens to an answer.
  */
-import { describe, redactText, type ResilienceError } from "../../errors/index.ts"
 import { encodeComment, encodeJsonEvent } from "../../sse/index.ts"
 import type {
   AnswerEncoder,
@@ -16,43 +15,17 @@ import { endedOf } from "../Ended.ts"
 import type { Finish, FinishReason } from "../Event.ts"
 import { wholeView } from "../WholeView.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
-import { errorAnswer, publicMessage } from "../../http/index.ts"
-import { codePoints } from "../Text.ts"
+import { errorAnswer, errorEvent } from "../../http/index.ts"
 import { parseChatRequest } from "./Request.ts"
 
 const event = (name: string, data: JsonObject): Payload => ({ event: name, data: JSON.stringify(data) })
 
 const content = (text: string): Payload => ({ event: undefined, data: `{"content":${JSON.stringify(text)}}` })
 
-/** A hint in whole seconds, at least 1. */
-export const retryAfterSeconds = (millis: number): number => Math.max(1, Math.ceil(millis / 1000))
-
-const extras = (error: ResilienceError): JsonObject =>
-  error._tag === "StreamCancelled" || error._tag === "StreamFault"
-    ? { fault: error.fault }
-    : error._tag === "BizError"
-      ? { biz: { code: error.status, message: publicMessage(error), extra: error.extra ?? {} } }
-      : {}
-
-const failed = (identity: AnswerIdentity, { error, partial, retryAfterMillis }: Failure): Payload => {
-  const { type, code, severity, recoverable } = describe(error)
-  const hint = retryAfterMillis ?? error.retryAfterMillis
-  return event("error", {
-    request_id: identity.requestId,
-    type,
-    code,
-    severity,
-    message: publicMessage(error),
-    recoverable,
-    ...(hint === undefined ? {} : { retry_after: retryAfterSeconds(hint) }),
-    partial_content: partial,
-    partial_length: codePoints(partial),
-    ...extras(error),
-    ...(identity.debug
-      ? { detail: redactText(error.message), traceback: redactText(error.stack ?? String(error)) }
-      : {})
-  })
-}
+const failed = ({ debug, requestId }: AnswerIdentity, { error, partial, retryAfterMillis }: Failure): Payload => ({
+  event: "error",
+  data: JSON.stringify(errorEvent(error, { requestId, partial, retryAfterMillis, debug }))
+})
 
 const words: { readonly [R in FinishReason]: string | undefined } = {
   stop: "stop",

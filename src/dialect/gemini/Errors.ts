@@ -2,7 +2,14 @@
  * Errors as Gemini's clients read them: in a body, or in an event of a stream.
  */
 import { describe, type ResilienceError } from "../../errors/index.ts"
-import { publicDetails, publicMessage, retryHeaders, shouldRetryHeader, withRequestId } from "../../http/index.ts"
+import {
+  carriedBy,
+  publicDetails,
+  publicMessage,
+  retryHeaders,
+  shouldRetryHeader,
+  withRequestId
+} from "../../http/index.ts"
 import type { Envelope } from "../Dialect.ts"
 import type { JsonObject } from "../Json.ts"
 
@@ -38,7 +45,8 @@ export interface GeminiErrorBody {
     readonly message: string
     readonly status: string
     /**
-     * `ErrorInfo`: `reason` is our code, `metadata` has the request's id and the upstream's own code. `RetryInfo` where
+     * `ErrorInfo`: `reason` is our code, `metadata` has the request's id, the upstream's own code, and what the error
+     * carries (`biz`, `fault`) as JSON. `RetryInfo` where
      * there is a hint, `BadRequest` where fields are meant.
      */
     readonly details: ReadonlyArray<JsonObject>
@@ -71,7 +79,14 @@ export const geminiErrorBody = (error: ResilienceError, requestId: string): Gemi
         typed("ErrorInfo", {
           reason: code,
           domain: "effect-resilience",
-          metadata: { request_id: requestId, ...(said?.code === undefined ? {} : { upstream_code: said.code }) }
+          metadata: {
+            request_id: requestId,
+            ...(said?.code === undefined ? {} : { upstream_code: said.code }),
+            // Google's are texts.
+            ...Object.fromEntries(
+              Object.entries(carriedBy(error)).map(([name, value]) => [name, JSON.stringify(value)])
+            )
+          }
         }),
         ...(hint === undefined || error.retryAfterMillis === undefined
           ? []

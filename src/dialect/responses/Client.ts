@@ -142,11 +142,11 @@ class ResponseEncoder extends ItemWriter implements AnswerEncoder {
   fail({ error }: Failure): ReadonlyArray<Payload> {
     const out: Payloads = []
     const { error: told } = openaiErrorBody(error, this.identity.requestId)
-    const { code, message, param, type } = told
+    const { code, message, param } = told
     const response = {
       ...(this.written.head ?? headOf(this.identity, this.model)),
       status: blameOf(error) === "cancelled" ? "cancelled" : "failed",
-      error: { code, message, type, param },
+      error: told,
       output: this.written.items.map((item) => itemNow(item, "incomplete"))
     }
     this.emit(out, "response.failed", { response })
