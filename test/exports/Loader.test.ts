@@ -14,6 +14,14 @@ import { root, subpaths } from "./packageJson.ts"
 const builtOn: { readonly [subpath: string]: ReadonlyArray<string> } = {
   "./policy": ["effect/http/HttpClient", "effect/http/HttpClientError"],
   "./router": ["effect/http"],
+  "./ai": [
+    "effect/ai/AiError",
+    "effect/ai/LanguageModel",
+    "effect/ai/Model",
+    "effect/ai/Prompt",
+    "effect/ai/ResponseIdTracker",
+    "effect/ai/Toolkit"
+  ],
   "./books": ["effect/reactivity", "effect/sql"]
 }
 

@@ -1,0 +1,13 @@
+/**
+ * `effect-resilience/ai`: language models of Effect's `effect/ai` that stand in for one another, and that speak to a relay
+ * and to vendors. It is built on `effect/ai`, which Effect 4.1 marks unstable.
+ */
+import * as ResilientLanguageModel from "../ai/ResilientLanguageModel.ts"
+
+export {
+  /** One `LanguageModel` of several: retries, breakers, hedges, failover, and streams that go on where they broke. */
+  ResilientLanguageModel
+}
+
+// Errors
+export { type Origin, toAiError } from "../ai/AiErrors.ts"
