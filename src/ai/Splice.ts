@@ -67,8 +67,10 @@ interface Attempt {
   /** The block that was open at the seam, until the attempt's first text has taken it. */
   joins: string | undefined
   seamTold: boolean
-  /** Something that is not a repetition. */
+  /** Something that is neither a repetition nor white space. */
   saidMore: boolean
+  /** White space that was said before anything else was. */
+  space: string
 }
 
 const blank = /^\s*$/
@@ -90,7 +92,8 @@ export class Splice {
     stitcher: undefined,
     joins: undefined,
     seamTold: true,
-    saidMore: true
+    saidMore: true,
+    space: ""
   }
 
   /** Another attempt begins, which was asked to go on in this way. The first one needs no word. */
@@ -102,7 +105,8 @@ export class Splice {
       stitcher: this.partial === "" ? undefined : makeStitcher({ committed: this.partial, mode }),
       joins: [...this.openTexts].at(-1),
       seamTold: this.partial === "",
-      saidMore: this.partial === ""
+      saidMore: this.partial === "",
+      space: ""
     }
   }
 
@@ -210,10 +214,16 @@ export class Splice {
       // Who writes the whole anew and stops there has said all of it.
       if (decision.seam === "restart") attempt.saidMore = true
     }
-    if (delta === "") return
-    attempt.saidMore ||= !blank.test(delta)
-    this.partial += delta
-    out.push(metadata === undefined ? { type: "text-delta", id, delta } : { type: "text-delta", id, delta, metadata })
+    // White space alone may be all that comes: it would stand in the text although the attempt was of no use.
+    attempt.space += delta
+    if (attempt.space === "" || (!attempt.saidMore && blank.test(attempt.space))) return
+    const shown = attempt.space
+    attempt.space = ""
+    attempt.saidMore = true
+    this.partial += shown
+    out.push(
+      metadata === undefined ? { type: "text-delta", id, delta: shown } : { type: "text-delta", id, delta: shown, metadata }
+    )
   }
 
   /** Shows what is held back for the seam: something else comes behind it. `false` as in `push`. */
