@@ -222,7 +222,9 @@ export class Splice {
     attempt.saidMore = true
     this.partial += shown
     out.push(
-      metadata === undefined ? { type: "text-delta", id, delta: shown } : { type: "text-delta", id, delta: shown, metadata }
+      metadata === undefined
+        ? { type: "text-delta", id, delta: shown }
+        : { type: "text-delta", id, delta: shown, metadata }
     )
   }
 

@@ -6,7 +6,6 @@ import { ResilientLanguageModel } from "effect-resilience/ai"
 import * as fc from "fast-check"
 import { aiError, broken, cut, finish, parts, read, type Scripted, streamed, text, textOf } from "./kit.ts"
 
-
 const readOver = (models: readonly [Scripted, ...Array<Scripted>], policies?: ResilientLanguageModel.Policies) => {
   const [first, ...rest] = models
   return read("Tell me").pipe(
