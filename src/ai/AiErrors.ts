@@ -12,9 +12,11 @@ import {
   type Blame,
   blameOf,
   type ByBlame,
+  type Code,
   codeOf,
   isResilienceError,
   lastOf,
+  type ResilienceError,
   saidBy,
   type UpstreamSaid
 } from "../errors/index.ts"
@@ -27,6 +29,8 @@ export interface Origin {
   readonly module: string
   /** The method that was called: `generateText`, `generateObject` or `streamText`. */
   readonly method: string
+  /** What an error of ours was called by whoever sent it, where that knows it better. Default: as it is here. */
+  readonly said?: ((error: ResilienceError) => { readonly code: Code; readonly blame: Blame } | undefined) | undefined
   /** The headers of the answer that failed, as far as they may be seen. Default: none. */
   readonly headers?: { readonly [name: string]: string } | undefined
 }
@@ -99,8 +103,13 @@ const kept = /^(retry-after(-ms)?|x-should-retry|x-request-id|request-id|(x-)?ra
 const keptHeaders = (headers: Origin["headers"]): { [name: string]: string } =>
   Object.fromEntries(Object.entries(headers ?? {}).filter(([name]) => kept.test(name)))
 
-const saidOf = (error: unknown, blame: Blame, { headers }: Origin): Said => {
-  const ours = isResilienceError(error) ? error : undefined
+const saidOf = (
+  error: unknown,
+  ours: ResilienceError | undefined,
+  blame: Blame,
+  code: Code | undefined,
+  { headers }: Origin
+): Said => {
   const upstream: UpstreamSaid | undefined = ours?.upstream
   const hintMillis = Failures.retryAfterMillisOf(error)
   const status = upstream?.status
@@ -109,7 +118,7 @@ const saidOf = (error: unknown, blame: Blame, { headers }: Origin): Said => {
     metadata: {
       [metadataKey]: {
         blame,
-        ...(ours === undefined ? {} : { code: codeOf(ours) }),
+        ...(code === undefined ? {} : { code }),
         ...(hintMillis === undefined ? {} : { retryAfterMillis: hintMillis })
       }
     },
@@ -142,8 +151,11 @@ export const toAiError = (error: unknown, origin: Origin): AiError.AiError => {
   if (AiError.isAiError(leaf)) return leaf
   const { method, module } = origin
   if (AiError.isAiErrorReason(leaf)) return AiError.make({ module, method, reason: leaf })
-  const blame = blameOf(leaf) ?? "upstream"
-  return AiError.make({ module, method, reason: reasons[blame](saidOf(leaf, blame, origin)) })
+  const ours = isResilienceError(leaf) ? leaf : undefined
+  const said = ours === undefined ? undefined : origin.said?.(ours)
+  const blame = said?.blame ?? blameOf(leaf) ?? "upstream"
+  const code = said?.code ?? (ours === undefined ? undefined : codeOf(ours))
+  return AiError.make({ module, method, reason: reasons[blame](saidOf(leaf, ours, blame, code, origin)) })
 }
 
 const leafOf = (error: unknown): unknown => {

@@ -25,7 +25,7 @@ import {
   type UpstreamDialect,
   type UpstreamEvent
 } from "../dialect/index.ts"
-import { BadResponse, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
+import { BadResponse, catalogue, codes, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
 import { type Origin, toAiError } from "./AiErrors.ts"
 import { Said } from "./Said.ts"
 
@@ -92,6 +92,12 @@ export class Refused {
     this.status = status
     this.told = told
   }
+}
+
+/** What a relay calls a failure: its codes are ours. */
+export const codeOfOurs: NonNullable<Origin["said"]> = ({ upstream }) => {
+  const code = codes.find((known) => known === upstream?.code)
+  return code === undefined ? undefined : { code, blame: catalogue[code].blame }
 }
 
 /** The first bytes of a body, as text: nobody reads an error for ever. */
@@ -256,6 +262,7 @@ export const streamed = (
       const give = (after: Pull.Pull<Parts, AiError.AiError>): Pull.Pull<Parts, AiError.AiError> => {
         const given = out
         out = []
+        if (reading.over) onOver()
         return Arr.isArrayNonEmpty(given) ? Effect.succeed(given) : after
       }
       const ended: Pull.Pull<Parts, AiError.AiError> = Effect.suspend(() => {
@@ -270,10 +277,7 @@ export const streamed = (
         return give(step)
       })
       const step: Pull.Pull<Parts, AiError.AiError> = Effect.suspend(() => {
-        if (reading.over) {
-          onOver()
-          return reading.failure === undefined ? Cause.done() : Effect.fail(reading.failure)
-        }
+        if (reading.over) return reading.failure === undefined ? Cause.done() : Effect.fail(reading.failure)
         return Pull.matchEffect(pull, {
           onSuccess: (chunks): Pull.Pull<Parts, AiError.AiError> => {
             for (const chunk of chunks) take(chunk)

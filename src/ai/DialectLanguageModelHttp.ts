@@ -81,7 +81,8 @@ export const make = ({
       model,
       headers,
       params,
-      headersOnce: () => ({}),
+      alwaysStreams: false,
+      said: undefined,
       bytes: (request, response) => ({
         stream: response.stream,
         framing: request.dialect.framing,

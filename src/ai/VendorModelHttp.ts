@@ -12,7 +12,7 @@ import type * as Response from "effect/ai/Response"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import { refusedField, type UpstreamDialect, type UpstreamDialectName, upstreamDialectOf } from "../dialect/index.ts"
-import { toAiError } from "./AiErrors.ts"
+import { type Origin, toAiError } from "./AiErrors.ts"
 import { type Bytes, question, Refused, type Request, send, streamed, whole } from "./AnswerHttp.ts"
 import { requestOf } from "./AskedOf.ts"
 import { wholeParts } from "./WholeParts.ts"
@@ -28,8 +28,10 @@ export interface Options {
   readonly model: string
   readonly headers: { readonly [name: string]: string }
   readonly params: { readonly [field: string]: unknown }
-  /** Headers of one request alone. */
-  readonly headersOnce: () => { readonly [name: string]: string }
+  /** Whether whole answers are read as streams, too. */
+  readonly alwaysStreams: boolean
+  /** What a failure says of itself that its status does not. */
+  readonly said: Origin["said"]
   /** Where a streamed answer's bytes come from, once it has begun. */
   readonly bytes: (request: Request, response: HttpClientResponse.HttpClientResponse) => Bytes
 }
@@ -49,17 +51,16 @@ const asking =
   (options: Options, dialect: UpstreamDialect, refused: Set<string>) =>
   (
     asked: LanguageModel.ProviderOptions,
-    stream: boolean
+    stream: boolean,
+    method: string
   ): Effect.Effect<
     readonly [request: Request, response: HttpClientResponse.HttpClientResponse],
     AiError.AiError,
     Scope.Scope
   > => {
-    const { baseUrl, client, headers, headersOnce, key, model, module, params } = options
+    const { baseUrl, client, headers, key, model, module, params, said } = options
     const request = requestOf(asked, { model, stream, codec: codecs[dialect.name] })
-    const method = stream ? "streamText" : request.json ? "generateObject" : "generateText"
-    const origin = { module, method }
-    const once = headersOnce()
+    const origin = { module, method, said }
     const prepared: Prepared = Effect.suspend(() =>
       Effect.fromResult(
         dialect.encode({ request, model, stream, params, refused, continuation: undefined, drop: false })
@@ -70,7 +71,7 @@ const asking =
           dialect,
           encoded,
           url: dialect.endpoint({ baseUrl, model, stream, request }),
-          headers: { ...dialect.headers(key, request), ...headers, ...once },
+          headers: { ...dialect.headers(key, request), ...headers },
           secret: key,
           origin
         }))
@@ -99,17 +100,21 @@ const asking =
 export const make = (options: Options): Effect.Effect<LanguageModel.LanguageModel> => {
   const dialect = upstreamDialectOf(options.dialect)
   const ask = asking(options, dialect, new Set())
+  const streamText = (asked: LanguageModel.ProviderOptions, method: string) =>
+    Stream.unwrap(
+      Effect.map(ask(asked, true, method), ([request, response]) =>
+        streamed(request, response, options.bytes(request, response))
+      )
+    )
   return LanguageModel.make({
     codecTransformer: codecs[options.dialect],
-    generateText: (asked): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
-      Effect.scoped(
-        Effect.flatMap(ask(asked, false), ([request, response]) => Effect.map(whole(request, response), wholeParts))
-      ),
-    streamText: (asked): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
-      Stream.unwrap(
-        Effect.map(ask(asked, true), ([request, response]) =>
-          streamed(request, response, options.bytes(request, response))
-        )
-      )
+    generateText: (asked): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> => {
+      const method = asked.responseFormat.type === "json" ? "generateObject" : "generateText"
+      const parts = options.alwaysStreams
+        ? Stream.runCollect(streamText(asked, method))
+        : Effect.scoped(Effect.flatMap(ask(asked, false, method), ([request, response]) => whole(request, response)))
+      return Effect.map(parts, wholeParts)
+    },
+    streamText: (asked): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> => streamText(asked, "streamText")
   })
 }

@@ -85,10 +85,11 @@ describe.each(upstreamDialectNames)("a model over %s", (dialect) => {
     Effect.gen(function* () {
       const signs = dialect === "anthropic" || dialect === "gemini"
       const thought = [Script.reasoning("Hm."), ...(signs ? [Script.signature("c2lnbmVk")] : [])]
-      const { layer, server } = yield* vendor(dialect, ...[
+      const { layer, server } = yield* vendor(
+        dialect,
         Script.answer([...thought, "I look.", call]),
         Script.answer("It is 3 degrees.")
-      ])
+      )
       const first: Array<Response.AnyPart> = []
       yield* LanguageModel.streamText({ prompt: "How is Oslo?", toolkit: tools }).pipe(
         Stream.runForEach((part) => Effect.sync(() => void first.push(part))),
@@ -150,12 +151,13 @@ describe.each(upstreamDialectNames)("a model over %s", (dialect) => {
   it.live("fails where the connection does, before the answer and in it", () =>
     Effect.gen(function* () {
       const story = Script.answer("Once upon a time there was a relay.")
-      const { layer, server } = yield* vendor(dialect, ...[
+      const { layer, server } = yield* vendor(
+        dialect,
         Script.refused,
         story.pipe(Script.cutAfter(3, "reset")),
         story.pipe(Script.cutAfter(3, "end")),
         story.pipe(Script.cutAfter(3, Script.errorFrame()))
-      ])
+      )
       const refused = yield* read("Hello").pipe(Effect.provide(layer))
       assert.deepStrictEqual([refused.error?.reason._tag, blameOf(refused.error)], ["NetworkError", "transport"])
       const blames: Array<unknown> = []
@@ -205,12 +207,13 @@ describe("a request that a dialect has no words for", () => {
 
   it.live("is asked again without a field that nobody needs and the vendor refuses, and remembered", () =>
     Effect.gen(function* () {
-      const { layer, server } = yield* vendor("openai", ...[
+      const { layer, server } = yield* vendor(
+        "openai",
         Script.status(400, {
           body: { error: { message: "Unknown parameter: 'stream_options'", param: "stream_options", code: null } }
         }),
         Script.answer("Hi")
-      ])
+      )
       yield* Effect.gen(function* () {
         const { seen } = yield* read("Hello")
         assert.strictEqual(textOf(seen), "Hi")
