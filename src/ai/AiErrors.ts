@@ -163,3 +163,10 @@ const leafOf = (error: unknown): unknown => {
   if (last !== error) return leafOf(last)
   return error instanceof AnswerInterrupted ? leafOf(error.reason) : error
 }
+
+/** The code of an error of ours that became an `AiError`; `undefined` of any other. */
+export const codeIn = (error: unknown): unknown => {
+  const { reason } = AiError.isAiError(error) ? error : { reason: undefined }
+  const own = reason !== undefined && "metadata" in reason ? reason.metadata[metadataKey] : undefined
+  return typeof own === "object" && own !== null && !Array.isArray(own) ? own["code"] : undefined
+}

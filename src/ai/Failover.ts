@@ -1,7 +1,8 @@
 /**
  * Which model is asked next. Pure, but for the books of one call: what became of each model in it.
  */
-import { type Blame, blameOf, type ByBlame } from "../errors/index.ts"
+import { type Blame, blameOf, type ByBlame, type Code } from "../errors/index.ts"
+import { codeIn } from "./AiErrors.ts"
 
 /** What follows from a failure of one model. */
 export type AfterFailure =
@@ -30,8 +31,12 @@ const byBlame = {
   defect: "end"
 } as const satisfies ByBlame<AfterFailure>
 
+/** The caller's faults that are faults before one model only: another may have the words, or the room. */
+const ofOneModel: ReadonlySet<unknown> = new Set<Code>(["convert_request_failed", "context_length_exceeded"])
+
 /** What follows from an error of one model, by whose fault it is. Of an error that nobody knows: the next one. */
 export const afterFailure = (error: unknown): AfterFailure => {
+  if (ofOneModel.has(codeIn(error))) return "leave"
   const blame: Blame | undefined = blameOf(error)
   return blame === undefined ? "next" : byBlame[blame]
 }

@@ -205,6 +205,24 @@ describe("a request that a dialect has no words for", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is asked of another model that has them, and one that is too long of another, too", () =>
+    Effect.gen(function* () {
+      const gemini = yield* vendor(
+        "gemini",
+        Script.status(400, { body: { error: { message: "too long", code: "context_length_exceeded" } } })
+      )
+      const openai = yield* vendor("openai", Script.answer("A cat."))
+      const image: Prompt.RawInput = [
+        { role: "user", content: [{ type: "file", mediaType: "image/png", data: new URL("https://a.test/cat.png") }] }
+      ]
+      const answers = yield* Effect.forEach([image, "a long prompt"], (prompt) =>
+        LanguageModel.generateText({ prompt }).pipe(Effect.map(({ text }) => text))
+      ).pipe(Effect.provide(ResilientLanguageModel.layer([gemini.layer, openai.layer])))
+      assert.deepStrictEqual(answers, ["A cat.", "A cat."])
+      assert.deepStrictEqual([gemini.server.calls().length, openai.server.calls().length], [1, 2])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is asked again without a field that nobody needs and the vendor refuses, and remembered", () =>
     Effect.gen(function* () {
       const { layer, server } = yield* vendor(

@@ -16,11 +16,17 @@ const builtOn: { readonly [subpath: string]: ReadonlyArray<string> } = {
   "./router": ["effect/http"],
   "./ai": [
     "effect/ai/AiError",
+    "effect/ai/AnthropicStructuredOutput",
     "effect/ai/LanguageModel",
     "effect/ai/Model",
+    "effect/ai/OpenAiStructuredOutput",
     "effect/ai/Prompt",
     "effect/ai/ResponseIdTracker",
-    "effect/ai/Toolkit"
+    "effect/ai/Tool",
+    "effect/ai/Toolkit",
+    "effect/http/FetchHttpClient",
+    "effect/http/HttpClient",
+    "effect/http/HttpClientRequest"
   ],
   "./books": ["effect/reactivity", "effect/sql"]
 }
