@@ -175,6 +175,8 @@ class Reading {
         return this.end(out)
       case "Fault":
         return this.fail(event.error)
+      default:
+        event satisfies never
     }
   }
 

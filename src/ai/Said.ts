@@ -161,6 +161,8 @@ export class Said {
       case "OtherChoice":
       case "Native":
         return
+      default:
+        piece satisfies never
     }
   }
 

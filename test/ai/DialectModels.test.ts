@@ -187,6 +187,43 @@ describe.each(upstreamDialectNames)("a model over %s", (dialect) => {
   )
 })
 
+describe("connections", () => {
+  const slow = Script.answer("Once upon a time there was a relay.").pipe(Script.every(20))
+
+  it.live("are closed when their reader leaves", () =>
+    Effect.gen(function* () {
+      const { layer, server } = yield* vendor("anthropic", slow)
+      yield* LanguageModel.streamText({ prompt: "Hello" }).pipe(
+        Stream.takeUntil((part) => part.type === "text-delta"),
+        Stream.runDrain,
+        Effect.provide(ResilientLanguageModel.layer([layer]))
+      )
+      yield* server.calls()[0]!.closed
+      assert.strictEqual(server.calls()[0]!.state, "left")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("of a hedge are closed as soon as the other shows its first content, which goes on to its end", () =>
+    Effect.gen(function* () {
+      const late = yield* vendor("openai", slow.pipe(Script.startsAfter(5000)))
+      const quick = yield* vendor("anthropic", slow)
+      const { error, seen } = yield* read("Hello").pipe(
+        Effect.provide(
+          ResilientLanguageModel.layer([late.layer, quick.layer], {
+            hedge: { idempotent: true, when: "50 millis" },
+            clocks: { firstContent: "20 seconds", idle: "5 seconds" }
+          })
+        )
+      )
+      assert.isUndefined(error)
+      assert.strictEqual(textOf(seen), "Once upon a time there was a relay.")
+      yield* late.server.calls()[0]!.closed
+      assert.strictEqual(late.server.calls()[0]!.state, "left")
+      assert.strictEqual(quick.server.calls()[0]!.state, "ended")
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a request that a dialect has no words for", () => {
   it.live("is not sent, and names what it is", () =>
     Effect.gen(function* () {
