@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Schema, Stream } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer, Schema, Stream } from "effect"
 import { AiError, LanguageModel, Model, type Response, ResponseIdTracker, Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 import { ResilientLanguageModel } from "effect-resilience/ai"
@@ -177,6 +177,37 @@ describe("hedge", () => {
       assert.isUndefined(error)
       assert.strictEqual(textOf(seen), "Hi there")
       assert.strictEqual(closed, 1)
+    })
+  )
+
+  it.effect("closes the other at once where both have shown content at the same time", () =>
+    Effect.gen(function* () {
+      let closed = 0
+      const gate = yield* Deferred.make<void>()
+      const begins = Stream.fromEffect(Deferred.await(gate)).pipe(Stream.drain)
+      const both = () =>
+        streamed(
+          begins.pipe(
+            Stream.concat(parts(...text(["Hi"]).slice(0, -1))),
+            Stream.concat(Stream.never),
+            Stream.ensuring(Effect.sync(() => void closed++))
+          )
+        )
+      const models = [both(), both()] as const
+      const fiber = yield* read("Hello").pipe(
+        Effect.provide(
+          ResilientLanguageModel.layer([models[0].layer, models[1].layer], {
+            hedge: { idempotent: true, when: "parallel" }
+          })
+        ),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("1 second")
+      yield* Deferred.succeed(gate, undefined)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([models[0].asked.length, models[1].asked.length, closed], [1, 1, 1])
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(closed, 2)
     })
   )
 
