@@ -163,6 +163,17 @@ describe("the examples print what they promise", () => {
     )
   })
 
+  it("language-models.ts", async () => {
+    includesAll(await printed("language-models.ts"), [
+      "ResilientLanguageModel: the whole story, once",
+      "Stream.withExecutionPlan: 130 characters for a story of 90",
+      "preventFallbackOnPartialStream: 40 characters, then NetworkError",
+      "a tool: 12A, booking 1",
+      "ten questions with a breaker: the dying one was asked 2 times",
+      "when nobody answers: AiError, RateLimitError, blamed on rate"
+    ])
+  })
+
   it("policy-pipeline.ts", async () => {
     const lines = await printed("policy-pipeline.ts")
     includesAll(lines, [

@@ -2,7 +2,7 @@
  * Whose fault the errors of Effect itself are, and of whoever says an HTTP status. They are known by their tags and
  * shapes: most of their modules are marked unstable, and nobody should load one because an error might be of it.
  */
-import type { Blame } from "./Blame.ts"
+import { type Blame, isBlame } from "./Blame.ts"
 import { blameOfStatus } from "./StatusBlame.ts"
 
 interface Shape {
@@ -112,6 +112,9 @@ const ofHttpReason = (reason: Shape | undefined): Blame | undefined => {
 }
 
 const ofAiReason = (reason: Shape | undefined): Blame | undefined => {
+  // An error of ours as an `AiError` (`toAiError` of `effect-resilience/ai`): it says itself whose fault it is.
+  const own = shapeOf(shapeOf(reason?.["metadata"])?.["effect-resilience"])?.["blame"]
+  if (isBlame(own)) return own
   const tag = reason?.["_tag"]
   if (tag === "NetworkError") return rowOf(httpReasons, reason?.["reason"])
   return rowOf(aiReasons, tag) ?? failedStatus(shapeOf(shapeOf(reason?.["http"])?.["response"])?.["status"])

@@ -113,13 +113,14 @@ const make = Effect.gen(function* () {
         if (counted === undefined) return free
         const { limit, name } = counted
         const taken = limits.take(name, limit, now())
-        told(exchange, taken)
+        if (tellsAtOnce || taken.retryAfterMillis !== undefined) told(exchange, taken)
         if (taken.retryAfterMillis !== undefined) {
           return refusedBy(taken.retryAfterMillis, "too many requests: wait before the next one")
         }
         return Effect.succeed({
           giveBack: () => limits.giveBack(name, limit, now()),
           began: (streamId: string) => {
+            if (!tellsAtOnce) told(exchange, taken)
             if (limit.tokens !== null && caller === undefined) charged.set(streamId, name)
           }
         })

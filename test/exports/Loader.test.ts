@@ -23,6 +23,20 @@ const builtOn: { readonly [subpath: string]: ReadonlyArray<string> } = {
     "effect/http/HttpServerResponse"
   ],
   "./router": ["effect/http"],
+  "./ai": [
+    "effect/ai/AiError",
+    "effect/ai/AnthropicStructuredOutput",
+    "effect/ai/LanguageModel",
+    "effect/ai/Model",
+    "effect/ai/OpenAiStructuredOutput",
+    "effect/ai/Prompt",
+    "effect/ai/ResponseIdTracker",
+    "effect/ai/Tool",
+    "effect/ai/Toolkit",
+    "effect/http/FetchHttpClient",
+    "effect/http/HttpClient",
+    "effect/http/HttpClientRequest"
+  ],
   "./books": ["effect/reactivity", "effect/sql"]
 }
 
