@@ -30,8 +30,9 @@ import {
 import { MonotonicClock } from "../policy/index.ts"
 import { answered, type ClockState, content, hold, release } from "../stream/index.ts"
 import { bodyKind } from "./BodyKind.ts"
-import type { Machine, Verdict } from "./Machine.ts"
+import type { Machine } from "./Machine.ts"
 import { withoutQuotations } from "./Quotation.ts"
+import type { Verdict } from "./Verdict.ts"
 import {
   type AttemptLimits,
   type Bite,
@@ -72,7 +73,7 @@ const broken = (error: ResilienceError, byStatus = false, status?: number): Atte
 })
 
 /** Where what an upstream says goes. */
-export type Fed = Pick<Machine, "eof" | "loss" | "phase" | "step">
+export type Fed = Pick<Machine, "eof" | "loss" | "pause" | "phase" | "step">
 
 /** What an attempt needs. */
 export interface AttemptOptions {
@@ -325,7 +326,7 @@ class LiveAttempt implements UpstreamSink, Watched {
   private letGo(watchdog: Watchdog, end: AttemptEnd): void {
     const { call } = this
     if (call === undefined) return
-    if (end.verdict._tag !== "Complete") return call.abort()
+    if (end.verdict._tag !== "Complete" && end.verdict._tag !== "Paused") return call.abort()
     this.lingering = watchdog.linger(call)
   }
 

@@ -301,7 +301,7 @@ describe("keys", () => {
     const journal = ["idempotencyRetention"]
     const lines = await faultLines(
       withChannel(
-        { continuation: "token" },
+        {},
         {
           store: { type: "redis", url: "redis://x", prefix: "p" },
           journal: Object.fromEntries(journal.map((key) => [key, true])),
@@ -312,7 +312,6 @@ describe("keys", () => {
     assert.deepStrictEqual(
       lines,
       [
-        "channels[0].continuation: token is not in this version",
         "store.type: redis is not in this version",
         ...["store.url", "store.prefix", ...root, ...journal.map((key) => `journal.${key}`)].map(
           (key) => `${key}: not in this version`
@@ -338,6 +337,15 @@ describe("keys", () => {
 })
 
 describe("rules between keys", () => {
+  it("who gives no tokens does not go on by them", async () => {
+    for (const dialect of ["openai", "responses", "anthropic"]) {
+      assert.deepStrictEqual(await faultLines(withChannel({ dialect, continuation: "token" })), [
+        `channels[0].continuation: expected another mode, since ${dialect} gives no tokens, got "token"`
+      ])
+    }
+    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "gemini", continuation: "token" })), [])
+  })
+
   it("ids, names and keys are unique", async () => {
     const lines = await faultLines(
       JSON.stringify({
