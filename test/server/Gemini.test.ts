@@ -320,6 +320,63 @@ describe("over a Gemini channel", () => {
   })
 })
 
+describe("what Google refuses of another dialect's client", () => {
+  const refuses = (message: string, details?: ReadonlyArray<object>): Reply => ({
+    status: 400,
+    body: { error: { code: 400, message, status: "INVALID_ARGUMENT", ...(details === undefined ? {} : { details }) } }
+  })
+  const good: Reply = { events: [said("Hello.", { finishReason: "STOP" })] }
+  const level =
+    "Invalid JSON payload received. Unknown name \"thinkingLevel\" at 'generation_config.thinking_config': Cannot find field."
+
+  it("is left out, asked again at once, told, and remembered", async () => {
+    const url = await upstreams({
+      a: [
+        refuses("Penalty is not enabled for models/gemini-2.5-flash"),
+        refuses(level, [
+          {
+            "@type": "type.googleapis.com/google.rpc.BadRequest",
+            fieldViolations: [{ field: "generation_config.thinking_config", description: level }]
+          }
+        ]),
+        good
+      ]
+    })
+    relay = await startRelay({ channels: [gemini("a", url)], retry: { times: 0 } })
+    const ask = () =>
+      post("/v1/chat/completions", {
+        model: "m",
+        messages: [{ role: "user", content: "hello" }],
+        temperature: 0.5,
+        presence_penalty: 1,
+        reasoning_effort: "low"
+      })
+    const response = await ask()
+    assert.strictEqual(response.status, 200)
+    assert.strictEqual(response.headers.get("x-dropped"), "presence_penalty,reasoning_effort")
+    assert.deepStrictEqual(
+      asked.map(({ body }) => body["generationConfig"]),
+      [
+        { temperature: 0.5, presencePenalty: 1, thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } },
+        { temperature: 0.5, thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } },
+        { temperature: 0.5, thinkingConfig: { includeThoughts: true } }
+      ]
+    )
+    assert.strictEqual((await ask()).status, 200)
+    assert.lengthOf(asked, 4)
+    assert.deepStrictEqual(asked[3]?.body["generationConfig"], asked[2]?.body["generationConfig"])
+  })
+
+  it("of Google's own client nothing is taken away", async () => {
+    const url = await upstreams({ a: [refuses("Thinking level is not supported for this model."), good] })
+    relay = await startRelay({ channels: [gemini("a", url)] })
+    const thinkingConfig = { thinkingLevel: "LOW" }
+    const response = await post("/v1beta/models/m:generateContent", { ...hello, generationConfig: { thinkingConfig } })
+    assert.strictEqual(response.status, 400)
+    assert.lengthOf(asked, 1)
+  })
+})
+
 describe("over an OpenAI channel", () => {
   const answer: Reply = {
     events: [

@@ -13,7 +13,7 @@ import { withoutRefused } from "../upstream/WithoutRefused.ts"
 import { continued } from "./Continued.ts"
 import { type Crossed, crossed, refusable, signedParts } from "./Crossing.ts"
 import { ownContents } from "./OwnContents.ts"
-import { camelOf, spelled } from "./Spelling.ts"
+import { spelled } from "./Spelling.ts"
 
 const isOwn = (request: AnswerRequest): boolean => request.dialect === "gemini"
 
@@ -100,6 +100,3 @@ const unsayable = (paths: ReadonlyArray<string>): ConvertRequestFailed =>
         details: paths.map((field) => ({ field, message: "cannot be said to a Gemini channel", code: "unsupported" }))
       })
   )
-
-/** A path in a body as Google's errors name it, which may be in snake case, in the words of its SDKs. */
-export const pathOf = (named: string): string => named.split(".").map(camelOf).join(".")
