@@ -25,7 +25,7 @@ import type { UpstreamDialectName } from "../Names.ts"
 import type { Signed } from "../Signature.ts"
 import { geminiErrorBody } from "./Errors.ts"
 import { writeFinishReason } from "./FinishReason.ts"
-import { unsignedMark, writtenSignature } from "./Signed.ts"
+import { signatureBytes, takesBytes, unsignedMark, writtenSignature } from "./Signed.ts"
 import { writeUsageMetadata } from "./UsageMetadata.ts"
 import { note, nothingWritten, other, Replay, type Written } from "./Written.ts"
 
@@ -51,6 +51,7 @@ const partsOf = (candidate: JsonObject): ReadonlyArray<unknown> =>
 
 class ContentEncoder implements AnswerEncoder {
   private readonly identity: AnswerIdentity
+  private readonly decodesSignatures: boolean
   private written: Written = nothingWritten()
   private replay: Replay | undefined
   /** How every event ends. */
@@ -65,6 +66,7 @@ class ContentEncoder implements AnswerEncoder {
 
   constructor(identity: AnswerIdentity) {
     this.identity = identity
+    this.decodesSignatures = takesBytes(identity.request?.asking.headers["x-goog-api-client"])
   }
 
   resume(payloads: Iterable<Payload>): Replayed {
@@ -229,8 +231,8 @@ class ContentEncoder implements AnswerEncoder {
       const args = isObject(read) ? read : {}
       const functionCall = { id: id === "" ? this.callId() : id, name, args }
       // `ai` forgets what signs a thought that is over, and keeps what stands with a call.
-      const thoughtSignature = signature === "" ? this.written.pending : signature
-      this.part(out, { functionCall, ...(thoughtSignature === "" ? {} : { thoughtSignature }) }, {}, args)
+      const signed = signature === "" ? this.written.pending : signature
+      this.part(out, { functionCall, ...(signed === "" ? {} : { thoughtSignature: this.shown(signed) }) }, {}, args)
     }
   }
 
@@ -256,8 +258,13 @@ class ContentEncoder implements AnswerEncoder {
     this.writeCalls(out, true)
     const { last } = this.written
     const more = thought && last._tag === "Signature" && last.thought
-    const thoughtSignature = more ? last.signature + signed.value : writtenSignature(signed)
+    const thoughtSignature = this.shown(more ? last.signature + signed.value : writtenSignature(signed))
     this.part(out, { text: "", ...(thought ? { thought: true } : {}), thoughtSignature })
+  }
+
+  /** A signature in the form in which this client reads it. */
+  private shown(signature: string): string {
+    return this.decodesSignatures ? signatureBytes(signature) : signature
   }
 
   // ------------------------------------------------------------------------------ Gemini upstreams

@@ -50,7 +50,7 @@ export const gemini: UpstreamDialect = {
  */
 export const geminiClient: ClientDialect = {
   name: "gemini",
-  looksAt: [],
+  looksAt: ["x-goog-api-client"],
   asksByQuery: () => false,
   parse: parseGeminiRequest,
   encoder: geminiEncoder,
