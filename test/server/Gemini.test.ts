@@ -190,6 +190,34 @@ describe("over a Gemini channel", () => {
     )
   })
 
+  it.each(["gl-python/3.11.2", "gl-go/go1.25", "gl-java/21.0.2"])(
+    "an SDK that reads every line as data is given no other: %s",
+    async (language) => {
+      const url = await upstreams({ a: [good, { events: [said("Hel")], reset: true }] })
+      relay = await startRelay({
+        channels: [gemini("a", url)],
+        recovery: { mode: "off" },
+        server: { heartbeat: "10 millis" }
+      })
+      const ask = async () => {
+        const response = await post("/v1beta/models/m:streamGenerateContent?alt=sse", hello, {
+          "x-goog-api-client": `google-genai-sdk/1.40.0 ${language}`
+        })
+        assert.strictEqual(response.status, 200)
+        assert.match(response.headers.get("content-type") ?? "", /^text\/event-stream/)
+        return blocksOf(await response.text())
+      }
+      const whole = await ask()
+      for (const block of whole.blocks) assert.match(block, /^data: .*$/)
+      assert.strictEqual(textIn(whole.data), "Hello.")
+      assert.strictEqual(whole.data.at(-1)?.candidates[0]?.finishReason, "STOP")
+      const cut = await ask()
+      for (const block of cut.blocks) assert.match(block, /^data: .*$/)
+      assert.strictEqual(textIn(cut.data), "Hel")
+      assert.deepInclude(cut.data.at(-1)?.error, { code: 502, status: "INTERNAL" })
+    }
+  )
+
   it(":streamGenerateContent gives a list without ids", async () => {
     const url = await upstreams({ a: [good] })
     relay = await startRelay({ channels: [gemini("a", url)] })

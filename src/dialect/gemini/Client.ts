@@ -23,9 +23,10 @@ import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { type JsonScan, nothingScanned, scanJson } from "../JsonScan.ts"
 import type { UpstreamDialectName } from "../Names.ts"
 import type { Signed } from "../Signature.ts"
+import { apiClient, isStrict } from "./ApiClient.ts"
 import { geminiErrorBody } from "./Errors.ts"
 import { writeFinishReason } from "./FinishReason.ts"
-import { signatureBytes, takesBytes, unsignedMark, writtenSignature } from "./Signed.ts"
+import { signatureBytes, unsignedMark, writtenSignature } from "./Signed.ts"
 import { writeUsageMetadata } from "./UsageMetadata.ts"
 import { note, nothingWritten, other, Replay, type Written } from "./Written.ts"
 
@@ -66,7 +67,7 @@ class ContentEncoder implements AnswerEncoder {
 
   constructor(identity: AnswerIdentity) {
     this.identity = identity
-    this.decodesSignatures = takesBytes(identity.request?.asking.headers["x-goog-api-client"])
+    this.decodesSignatures = isStrict(identity.request?.asking.headers[apiClient])
   }
 
   resume(payloads: Iterable<Payload>): Replayed {

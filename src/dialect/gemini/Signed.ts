@@ -28,10 +28,6 @@ export const signatureText = (written: string): string => {
 /** A signature for the JSON of a client that takes it for bytes. */
 export const signatureBytes = (text: string): string => (text.startsWith(mark) ? asBytes(text) : text)
 
-/** Whether a client decodes signatures, by the header in which Google's SDKs say who they are. */
-export const takesBytes = (apiClient: string | undefined): boolean =>
-  apiClient !== undefined && /\bgl-(?:python|go|java|dotnet)\b/.test(apiClient)
-
 /** The `thoughtSignature` of a thought that nobody signed. */
 export const unsignedMark = (by: UpstreamDialectName): string => asBytes(signedFor({ by, value: "" }))
 
