@@ -4,7 +4,7 @@
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
-import { keepExact, printJson } from "../ExactNumbers.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { generally } from "../upstream/RefusedField.ts"
@@ -84,9 +84,8 @@ export const encodeGemini = (options: EncodeRequest): Result.Result<Encoded, Con
   )
   const spends = continuation !== undefined && continuation.mode !== "token" && continuation.partial !== ""
   const sent = spends ? lessThan(left.body, continuation.partial) : left.body
-  for (const exact of said.exact) keepExact(sent, exact)
   return Result.succeed({
-    body: printJson(sent, request.body),
+    body: printJson(sent, said.exact[0] ?? request.body),
     dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped])],
     names: said.names
   })
