@@ -3,7 +3,13 @@
  * its file says. What is switched off (`enabled: false`, `weight: 0`) is no such thing: it may be switched on.
  */
 import { isNameSized } from "../errors/index.ts"
-import { patternCovers, patternsMeet, type UpstreamDialectName, upstreamDialectNames } from "../dialect/index.ts"
+import {
+  patternCovers,
+  patternsMeet,
+  type UpstreamDialectName,
+  upstreamDialectNames,
+  upstreamDialectOf
+} from "../dialect/index.ts"
 import { type Fault, formatPath, keysInOrder, type Path, type Rule, ruleFault, valueAt } from "../settings/index.ts"
 import { defaultGroup } from "./Serving.ts"
 
@@ -145,6 +151,16 @@ const streamIsTheChannels = ofEach((written, channel) => {
     : [{ path, message: `is never sent: ${formatPath([...channel, "stream"])} says whether the channel streams` }]
 })
 
+/** Who gives no tokens would never go on. */
+const tokensOfWhoGivesThem = ofEach((written, channel) => {
+  const path = [...channel, "continuation"]
+  const dialect = upstreamDialectNames.find((name) => name === valueAt(written.value, [...channel, "dialect"]))
+  if (valueAt(written.value, path) !== "token" || dialect === undefined) return []
+  return upstreamDialectOf(dialect).continuations("").includes("token")
+    ? []
+    : [ruleFault(written, path, `another mode, since ${dialect} gives no tokens`)]
+})
+
 /** A status that means itself is no mapping. */
 const statusesThatChange = ofEach((written, channel) => {
   const path = [...channel, "statusMapping"]
@@ -183,6 +199,7 @@ export const channelRules: ReadonlyArray<Rule> = [
   differentHeaders,
   clocksOfStreams,
   streamIsTheChannels,
+  tokensOfWhoGivesThem,
   statusesThatChange,
   wholeTls
 ]

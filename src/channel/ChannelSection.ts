@@ -117,9 +117,9 @@ export const ChannelEntry = secret(
       weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
       group: withDefault(someName, "default", "Its group; in this version there is one."),
       continuation: withDefault(
-        choice(["auto", "prefill", "message", "none"], ["token"]),
+        choice(["auto", "prefill", "message", "token", "none"]),
         "auto",
-        "How it goes on from a part of an answer."
+        "How it goes on from a part of an answer: token holds back what comes behind an upstream's own token until the next one or the end, and goes on from there; auto takes what its model can, and holds nothing back."
       ),
       stream: withDefault(flag, true, "Whether it can stream."),
       onUnsupported: withDefault(

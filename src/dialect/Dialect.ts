@@ -285,7 +285,7 @@ export interface ClientDialect {
   readonly frame: (payload: Payload, id: string) => string
   /** Written while there is nothing to read; no frame of the journal. */
   readonly heartbeat: string
-  readonly views: { readonly whole: View; readonly list: View | undefined }
+  readonly views: { readonly whole: View; readonly list: ((asking: Asking) => View) | undefined }
   readonly models: (names: ReadonlyArray<string>, about: ModelsAbout) => JsonObject
   readonly model: (name: string, about: ModelsAbout) => JsonObject
   /** The header in which its clients look for the request's id, beside `x-request-id`. */

@@ -62,6 +62,14 @@ export type Piece =
   /** Something that only the upstream's own dialect has words for: `raw` holds it. */
   | { readonly _tag: "Native"; readonly what: string }
 
+/** From where on an upstream can go on: behind the step that says so. */
+export interface Checkpoint {
+  /** What it is asked with, in the place of a partial. It is the upstream's own, and no client's to see. */
+  readonly token: string
+  /** The upstream puts the answer down here: what is missing of it has to be asked for. */
+  readonly paused: boolean
+}
+
 interface Said {
   readonly _tag: "Delta"
   readonly text: string
@@ -71,6 +79,8 @@ interface Said {
   readonly finish: Finish | undefined
   /** What is known of the usage so far; a later one replaces it. */
   readonly usage: Usage | undefined
+  /** Absent in nearly all events. */
+  readonly checkpoint?: Checkpoint | undefined
 }
 
 /** The upstream's own event, by dialect: a JSON object, as far as it was looked at. Whoever encodes it may change it. */

@@ -23,6 +23,9 @@ export interface Usage {
   readonly native?: { readonly from: UpstreamDialectName; readonly raw: JsonObject } | undefined
 }
 
+/** Whether an upstream's value counts tokens: clients of every dialect read whole numbers. */
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
 /**
  * How many tokens a text is, about: a quarter of its ASCII characters, one for each other code point, rounded up. It is
  * within a third for English and for Chinese with the tokenizers in use; nothing that must be exact may rest on it.

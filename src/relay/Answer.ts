@@ -18,6 +18,7 @@ import type { ClockState } from "../stream/index.ts"
 import type { AnswerRef } from "./Events.ts"
 import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
+import type { Checkpoint } from "./Checkpoint.ts"
 import { encodeNote, type Leave, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
 import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
@@ -99,6 +100,8 @@ export interface UnderWay {
   sent: string
   /** Why it was given up, for a reason that is not its own. */
   closedBy: ResilienceError | undefined
+  /** From where on its upstream can go on, as far as that is known. */
+  checkpoint: Checkpoint | undefined
   /** Told when too much waits to be written, and when there is room again. */
   onPressure: ((full: boolean) => void) | undefined
 }
@@ -122,6 +125,8 @@ export class Answer {
   beside: UnderWay | undefined
   /** Told which machine has something to show, before the first of it is shown. */
   onFirst: ((machine: Machine) => void) | undefined
+  /** From where on an upstream can go on, by what the attempts that have ended have said. */
+  checkpoint: Checkpoint | undefined
   /** When it was asked for, epoch milliseconds. */
   readonly createdAt: number
   /**
@@ -217,6 +222,12 @@ export class Answer {
     }
     this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
     this.shown = note.shown
+    const { checkpoint } = note
+    const { position } = this.machine
+    // Frames that came after the note may show more than the token stands for.
+    if (checkpoint?.offset === replayed.text.length && position !== undefined) {
+      this.checkpoint = { ...checkpoint, position }
+    }
   }
 
   /** It has ended: nothing more is written. */
@@ -260,6 +271,7 @@ export class Answer {
       dropped: [],
       sent: "",
       closedBy: undefined,
+      checkpoint: undefined,
       onPressure: undefined
     }
   }
@@ -359,10 +371,19 @@ export class Answer {
       open: this.openAttempt(this.current),
       beside: this.openAttempt(this.beside),
       shown: this.shown,
+      checkpoint: this.noted(),
       finish: this.machine.finishing,
       costs: this.machine.costs(),
       error
     }
+  }
+
+  /** The checkpoint, if the answer is where it was given. */
+  private noted(): Note["checkpoint"] {
+    const checkpoint = this.current?.checkpoint ?? this.checkpoint
+    if (checkpoint === undefined || checkpoint.position !== this.machine.position) return undefined
+    const { position: _, ...noted } = checkpoint
+    return noted
   }
 
   private openAttempt(attempt: UnderWay | undefined): OpenAttempt | undefined {

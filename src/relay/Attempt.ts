@@ -42,8 +42,9 @@ import { MonotonicClock } from "../policy/index.ts"
 import { answered, type ClockState, content, hold, release } from "../stream/index.ts"
 import { bodyKind } from "./BodyKind.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
-import type { Machine, Verdict } from "./Machine.ts"
+import type { Machine } from "./Machine.ts"
 import { withoutQuotations } from "./Quotation.ts"
+import type { Verdict } from "./Verdict.ts"
 import {
   type AttemptLimits,
   type Bite,
@@ -84,7 +85,7 @@ const broken = (error: ResilienceError, byStatus = false, status?: number): Atte
 })
 
 /** Where what an upstream says goes. */
-export type Fed = Pick<Machine, "eof" | "loss" | "phase" | "step">
+export type Fed = Pick<Machine, "eof" | "loss" | "pause" | "phase" | "step">
 
 /** What an attempt needs. */
 export interface AttemptOptions {
@@ -354,7 +355,7 @@ class LiveAttempt implements UpstreamSink, Watched {
   private letGo(watchdog: Watchdog, end: AttemptEnd, cancellation?: UpstreamCancellation): void {
     const { call } = this
     if (call === undefined) return
-    if (end.verdict._tag !== "Complete") return call.abort(cancellation)
+    if (end.verdict._tag !== "Complete" && end.verdict._tag !== "Paused") return call.abort(cancellation)
     this.lingering = watchdog.linger(call)
   }
 

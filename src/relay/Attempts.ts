@@ -4,7 +4,7 @@
  * `Selection`; here they are put to work.
  */
 import { Cause, Effect, Random } from "effect"
-import type { Outcome, Picked, Upstream } from "../channel/index.ts"
+import type { Outcome, Picked, Target, Upstream } from "../channel/index.ts"
 import { type ContinuationAsked, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
 import {
   BadResponse,
@@ -23,13 +23,18 @@ import { continuationModes, roomOf } from "./Decision.ts"
 import { hedgeAfter, hedged, type Loop } from "./Hedging.ts"
 import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
+import { gaveToken, Tokens } from "./Tokens.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
+import { cut } from "./Verdict.ts"
 import { Wants } from "./Wants.ts"
 import type { AttemptLimits } from "./Watchdog.ts"
 
 /** The prompt of a continuation by message. */
 export const defaultPrompt =
   "Your previous response was interrupted. Continue exactly from where it ended, without repeating anything and without any introduction. It ended with:\n\n{partial}"
+
+/** How often an answer is put down at most: the longest one of the longest model takes half as many requests. */
+const mostPutDown = 64
 
 /** Runs the attempts of an answer. It cannot fail: a failure is how the answer ends. */
 export const runAttempts = (answer: Answer, context: AnswerContext): Effect.Effect<void, never, Upstream> =>
@@ -44,13 +49,19 @@ class Attempts {
   private step: Ask = Pursuit.anybody
   /** What targets do not take. */
   private readonly learned: Learned
+  private readonly tokens: Tokens
   private readonly wants: Wants
+  /** How often the answer was put down. */
+  private putDown = 0
 
   constructor(answer: Answer, context: AnswerContext) {
     this.answer = answer
     this.context = context
-    this.learned = new Learned(answer.start.request, context.selection)
-    this.wants = new Wants(answer, context, this.learned)
+    this.learned = new Learned(answer.start.request, context.selection, (target) => gaveToken(answer, target))
+    this.tokens = new Tokens(answer, this.learned)
+    this.wants = new Wants(answer, context, this.learned, this.tokens)
+    // Who takes it up asks whoever knows where it was, first.
+    if (answer.checkpoint !== undefined) this.step = { ...Pursuit.anybody, only: answer.checkpoint.channel }
   }
 
   run(): Effect.Effect<void, never, Upstream> {
@@ -145,6 +156,9 @@ class Attempts {
       if (self.remaining() <= 0) return undefined
       if (step.only === undefined) {
         self.take(Pursuit.giveUp(pursuit, self.final() ?? choice.failure, context.now()))
+      } else if (pursuit.broke !== undefined && answer.settings.recovery.mode === "off") {
+        // It was put down, and who put it down does not go on: for another one that would be a continuation.
+        self.take(Pursuit.giveUp(pursuit, pursuit.broke.error, context.now()))
       } else answer.pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
       return undefined
     }
@@ -196,12 +210,11 @@ class Attempts {
     if (previous !== undefined && previous.channel !== id) {
       context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: previous.channel, to: id })
     }
-    const modes = broke === undefined ? [] : continuationModes(answer.start.request, target, this.learned.modes(target))
-    const mode =
-      broke === undefined ? undefined : answer.machine.text === "" ? "restart" : (modes[0] ?? ("message" as const))
+    const mode = this.modeFor(target)
     const begun = answer.begin(target, mode)
     answer.current = begun
-    if (broke === undefined || mode === undefined) answer.machine.begin(target.model)
+    if (broke === undefined && mode === "token") answer.machine.goOn()
+    else if (broke === undefined || mode === undefined) answer.machine.begin(target.model)
     else {
       const unproven = mode === "prefill" && target.channel.continuation === "auto"
       answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode, unproven })
@@ -209,6 +222,15 @@ class Attempts {
     // Who is asked is known to whoever takes the answer up.
     answer.note(answer.machine.committed ? "streaming" : "started")
     return begun
+  }
+
+  /** How a target is to go on from what there is of the answer; `undefined`: it begins it. */
+  private modeFor(target: Target): UnderWay["mode"] {
+    const { machine, pursuit, start } = this.answer
+    if (this.tokens.leadOn(target)) return "token"
+    if (pursuit.broke === undefined) return undefined
+    if (machine.text === "") return "restart"
+    return continuationModes(start.request, target, this.learned.modes(target))[0] ?? "message"
   }
 
   /** Asks. Whatever ends it from outside, a bug too, its target is given back. */
@@ -246,7 +268,7 @@ class Attempts {
       request,
       model: target.model,
       stream: target.channel.stream,
-      continuation: this.continuation(mode),
+      continuation: this.continuation(begun),
       params: target.channel.params,
       refused: this.learned.fields(target),
       drop: target.channel.onUnsupported === "drop"
@@ -269,7 +291,7 @@ class Attempts {
       relayName: context.name,
       // Whoever interrupts all that is under way without a word stops this relay.
       closedBy: () => begun.closedBy ?? answer.failure ?? stackless(() => new ShuttingDown({})),
-      machine,
+      machine: this.tokens.between(begun, machine),
       limits: this.limits(picked),
       watchdog: context.watchdog,
       onClocks: (clocks) => {
@@ -309,15 +331,16 @@ class Attempts {
     }
   }
 
-  private continuation(mode: UnderWay["mode"]): ContinuationAsked | undefined {
-    const partial = this.answer.machine.text
+  private continuation({ mode }: UnderWay): ContinuationAsked | undefined {
+    const { checkpoint, machine } = this.answer
+    const partial = machine.text
     switch (mode) {
       case "prefill":
         return { mode, partial }
       case "message":
         return { mode, partial, prompt: this.answer.settings.recovery.prompt ?? defaultPrompt }
-      // No dialect offers it yet.
       case "token":
+        return checkpoint && { mode, partial, token: checkpoint.token }
       case "restart":
       case undefined:
         return undefined
@@ -331,6 +354,7 @@ class Attempts {
     const { channel, keyIndex } = target
     const { mode, sent } = begun
     const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
+    answer.checkpoint = begun.checkpoint ?? answer.checkpoint
     const refusal = this.learned.from(target, mode === "restart" ? undefined : mode, end, sent)
     picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined))
     const entry = this.entry(begun, end, error)
@@ -367,6 +391,7 @@ class Attempts {
     const { target } = picked
     const failed = self.settle(picked, begun, end)
     if (end.verdict._tag === "Complete") return answer.complete()
+    if (end.verdict._tag === "Paused") return self.goOn(target)
     if (failed === undefined) return
     const [pursuit, step] = Pursuit.next(answer.pursuit, failed, {
       ...(yield* self.facts()),
@@ -378,6 +403,10 @@ class Attempts {
     })
     answer.pursuit = pursuit
     if (self.take(step)) return
+    // It has got on, and says from where on it can go on exactly: another one could only guess.
+    if (begun.checkpoint !== undefined && self.step.only === undefined && self.tokens.leadOn(target)) {
+      self.step = { ...self.step, only: target.channel.id }
+    }
     // What was tried is known to whoever takes the answer up.
     answer.note(answer.machine.committed ? "streaming" : "started")
     const { delayMillis, only } = self.step
@@ -386,6 +415,15 @@ class Attempts {
     self.step = { ...self.step, announced: true }
     yield* self.sleep(delayMillis)
   })
+
+  /** The upstream has put the answer down: the rest is asked for. */
+  private goOn({ channel }: Target): void {
+    const { answer } = this
+    if (++this.putDown > mostPutDown) return answer.fail(this.final() ?? cut())
+    const [pursuit, step] = Pursuit.putDown(answer.pursuit, channel.id, answer.machine.committed)
+    answer.pursuit = pursuit
+    this.take(step)
+  }
 
   private facts(): Effect.Effect<Omit<Pursuit.Facts, "fresh" | "otherwise" | "usable">> {
     const { answer, context } = this
@@ -462,7 +500,7 @@ class Attempts {
 
   /** What an end says of the target's health: one penalty for a channel and request, none for a refused mode. */
   private outcome(channel: string, end: AttemptEnd, error: ResilienceError | undefined): Outcome {
-    if (end.verdict._tag === "Complete") return { _tag: "Success" }
+    if (end.verdict._tag === "Complete" || end.verdict._tag === "Paused") return { _tag: "Success" }
     if (error === undefined) return ignored
     return { _tag: "Failure", error, penalise: !this.answer.pursuit.penalised.includes(channel) }
   }

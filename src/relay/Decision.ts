@@ -5,7 +5,8 @@
 import type { Target } from "../channel/index.ts"
 import { type AnswerRequest, type Continuation, type ContinuationMode, upstreamDialectOf } from "../dialect/index.ts"
 import { type Blame, blameOf, type ByBlame, codeOf, type ResilienceError } from "../errors/index.ts"
-import type { Phase, Verdict } from "./Machine.ts"
+import type { Phase } from "./Phase.ts"
+import type { Verdict } from "./Verdict.ts"
 
 /** Whether, and how, the channel that failed is asked again in the same request. */
 type SameChannel =
@@ -150,8 +151,8 @@ export const isRoomier = (one: Room, other: Room): boolean =>
 
 /**
  * The modes in which a target may go on from a partial answer, in the order in which they are tried: what its channel says,
- * as far as its dialect can. JSON goes on as a prefill or not at all: who is asked for the rest in words writes a value of
- * its own.
+ * as far as its dialect can. JSON goes on from where it is or not at all: who is asked for the rest in words writes a value
+ * of its own.
  */
 export const continuationModes = (
   { json }: Pick<AnswerRequest, "json">,
@@ -159,7 +160,7 @@ export const continuationModes = (
   refused: ReadonlySet<ContinuationMode>
 ): ReadonlyArray<ContinuationMode> => {
   const can = upstreamDialectOf(channel.dialect).continuations(model)
-  return allowed(channel.continuation, can).filter((mode) => !refused.has(mode) && (!json || mode === "prefill"))
+  return allowed(channel.continuation, can).filter((mode) => !refused.has(mode) && (!json || mode !== "message"))
 }
 
 const allowed = (continuation: Continuation, can: ReadonlyArray<ContinuationMode>): ReadonlyArray<ContinuationMode> => {

@@ -45,7 +45,8 @@ const endsLikeAnEnd = (text: string): boolean => {
 
 /**
  * Whether a continuation that says nothing new may end an answer. It proves nothing: who does not know how to go on says
- * nothing either. Only whoever wrote the text itself and was given it as its own beginning may mean that it was all.
+ * nothing either. Only whoever wrote the text itself and was given it as its own beginning, or its own token, may mean that
+ * it was all.
  */
 export const mayBeEmpty = (
   join: { readonly from: string; readonly to: string; readonly mode: ContinuationMode | "restart" },
@@ -54,4 +55,4 @@ export const mayBeEmpty = (
 ): boolean =>
   join.mode === "restart"
     ? endsEmpty(finish)
-    : join.mode === "prefill" && join.from === join.to && finish.reason === "stop" && endsLikeAnEnd(text)
+    : join.mode !== "message" && join.from === join.to && finish.reason === "stop" && endsLikeAnEnd(text)

@@ -26,8 +26,9 @@ import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
 import type { AttemptEnd, Fed } from "./Attempt.ts"
 import { isTooLong } from "./Decision.ts"
-import type { Phase, Verdict } from "./Machine.ts"
+import type { Phase } from "./Phase.ts"
 import * as Pursuit from "./Pursuit.ts"
+import { going, type Verdict } from "./Verdict.ts"
 
 /** What a race has of the attempt loop. */
 export interface Loop {
@@ -74,11 +75,12 @@ export const hedged = (
 ): Effect.Effect<Left, never, Upstream> => Effect.suspend(() => new Race(answer, context, loop, afterMillis, begun).run)
 
 /**
- * Whether a failure is the answer's end, whoever else is under way: the request is at fault, so that no other channel would
- * have been asked; or its time is over; or somebody down the line has cancelled it. What is too long for one model need not be for another.
+ * Whether an attempt's end is the race's, whoever else is under way: it has an answer, or a part of one; or the request is at
+ * fault, so that no other channel would have been asked; or its time is over; or somebody down the line has cancelled it. What is
+ * too long for one model need not be for another.
  */
 const endsAnswer = ({ verdict }: AttemptEnd): boolean => {
-  if (verdict._tag !== "Broken") return verdict._tag === "Complete"
+  if (verdict._tag !== "Broken") return verdict._tag !== "Refused"
   const { error } = verdict
   const blame = blameOf(error)
   return (
@@ -95,8 +97,6 @@ const outrun = (): ResilienceError =>
     const message = "closed: another attempt of the request, beside it, was first"
     return new StreamCancelled({ fault: streamFault({ code: 12007, side: "client", message }), message })
   })
-
-const going: Verdict = { _tag: "Going" }
 
 /** One of the two: what its upstream says goes to its own machine, as long as that may be the answer. */
 class Lane implements Fed {
@@ -133,6 +133,10 @@ class Lane implements Fed {
 
   eof(): Verdict {
     return this.isSilenced ? going : this.attempt.machine.eof()
+  }
+
+  pause(): Verdict {
+    return this.isSilenced ? going : this.attempt.machine.pause()
   }
 
   loss(error: ResilienceError): Verdict {

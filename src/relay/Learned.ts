@@ -22,17 +22,25 @@ export class Learned {
   private readonly refusedOnce = new Set<string>()
   /** The modes in which targets did not go on from this answer: from another one they may. */
   private readonly declined = new Map<string, ReadonlyArray<ContinuationMode>>()
+  private readonly gaveToken: (target: Target) => boolean
 
-  constructor(request: AnswerRequest, selection: SelectionService) {
+  /** @param gaveToken Whether a target has said by which token it goes on from where the answer is. */
+  constructor(request: AnswerRequest, selection: SelectionService, gaveToken: (target: Target) => boolean) {
     this.request = request
     this.selection = selection
+    this.gaveToken = gaveToken
   }
 
   /** The modes in which a target does not go on from this answer. */
   modes(target: Target): ReadonlySet<ContinuationMode> {
     const { modes } = this.selection.refused(target)
-    const declined = this.declined.get(keyOf(target))
-    return declined === undefined ? modes : new Set([...modes, ...declined])
+    const declined = this.declined.get(keyOf(target)) ?? []
+    return this.gaveToken(target) ? new Set([...modes, ...declined]) : new Set([...modes, ...declined, "token"])
+  }
+
+  /** Whether a token of this target's is no use any more. */
+  declinesToken(target: Target): boolean {
+    return this.declined.get(keyOf(target))?.includes("token") === true
   }
 
   /** What of a body a target does not take: of what its own dialect's client wrote, nothing is taken away. */
@@ -62,7 +70,8 @@ export class Learned {
     }
     if (mode === undefined || !refusesMode(end.verdict)) return undefined
     const refusal = { _tag: "Mode", mode } as const
-    if (refusesForGood(end.verdict)) this.selection.rememberRefusal(target, refusal)
+    // What is said of a token holds for that one: who takes none gives none.
+    if (mode !== "token" && refusesForGood(end.verdict)) this.selection.rememberRefusal(target, refusal)
     else this.declined.set(keyOf(target), [...(this.declined.get(keyOf(target)) ?? []), mode])
     return refusal
   }

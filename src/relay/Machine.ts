@@ -8,7 +8,6 @@
 import {
   type AnswerEncoder,
   codePoints,
-  type ContinuationMode,
   type Delta,
   type Ended,
   endedOf,
@@ -24,55 +23,15 @@ import {
   type Usage,
   withoutFinish
 } from "../dialect/index.ts"
-import {
-  EmptyResponse,
-  ReadResponseBodyFailed,
-  type ResilienceError,
-  stackless,
-  StreamTruncated
-} from "../errors/index.ts"
+import { ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
 import { type Kept, lengthOf, maxEnvelope, maxSaid, maxText, nothingKept, withinReason } from "./AnswerLength.ts"
 import { endsEmpty, isBlank, isUnknown, mayBeEmpty, type Said, trustOf } from "./Ending.ts"
 import type { Note } from "./Note.ts"
+import type { Join, Phase } from "./Phase.ts"
 import { quartersOf, sumUsage, type UsagePart } from "./UsageSum.ts"
-
-/** Where an answer is in its life. */
-export type Phase =
-  /** Nothing was shown: an attempt may be replaced unseen. */
-  | { readonly _tag: "Unseen" }
-  /** Text or reasoning was shown: a loss becomes a continuation. */
-  | { readonly _tag: "Flowing" }
-  /** A continuation is under way; its first words are held until it is sure where they begin. */
-  | { readonly _tag: "Joining"; readonly stitcher: Stitcher; readonly join: Join }
-  /** Something was shown that cannot be spliced: a tool call, a refusal, a second choice. */
-  | { readonly _tag: "Sealed" }
-  /** The finish is known; nothing but its usage is missing. */
-  | { readonly _tag: "Finishing"; readonly finish: Finish; readonly shown: boolean }
-  | { readonly _tag: "Ended" }
-
-/** Between what an answer is joined. */
-export interface Join {
-  readonly from: string
-  readonly to: string
-  /** The code of the failure that broke the answer. */
-  readonly reason: string
-  readonly mode: ContinuationMode | "restart"
-  /** Nobody has said that the target takes the text as its own beginning. */
-  readonly unproven?: boolean | undefined
-}
-
-/** How an attempt ends, as far as its content says. */
-export type Verdict =
-  | { readonly _tag: "Going" }
-  | { readonly _tag: "Complete" }
-  /** The target begins the answer anew although it was asked to go on: the mode counts as refused. */
-  | { readonly _tag: "Refused" }
-  | { readonly _tag: "Broken"; readonly error: ResilienceError }
-
-const going: Verdict = { _tag: "Going" }
-const complete: Verdict = { _tag: "Complete" }
-const refused: Verdict = { _tag: "Refused" }
+import { complete, emptyAnswer, going, paused, refused, truncated, type Verdict } from "./Verdict.ts"
+import { Waiting } from "./Waiting.ts"
 
 /** What the machine is told to do with what comes out of it. */
 export interface MachineOutput {
@@ -98,9 +57,6 @@ export interface MachineOptions {
    */
   readonly atOnce?: boolean | undefined
 }
-
-/** What a piece counts for while it waits, in characters: most are shorter. */
-const pieceSize = 256
 
 /** How many events are kept that come before the first content: they are shown with it. */
 const maxOpening = 32
@@ -129,9 +85,8 @@ export class Machine {
   private model = ""
   /** The end of an answer of which nothing was shown. */
   private pendingFinish: Delta | undefined
-  /** What the attempt has said so far, where it is shown at once, and about how long that is. */
-  private waiting: Array<Delta> | undefined
-  private waitingSize = 0
+  /** What the attempt has said so far, where it is shown at once. */
+  private waiting: Waiting | undefined
   private readonly atOnce: boolean
   private opening: Array<Delta> = []
   private finishes = 0
@@ -201,8 +156,7 @@ export class Machine {
     this.parts.length = 0
     this.part = { quarters: 0, usage: undefined }
     this.pendingFinish = undefined
-    this.waiting = this.atOnce ? [] : undefined
-    this.waitingSize = 0
+    this.waiting = this.atOnce ? new Waiting() : undefined
     this.said = undefined
     this.ran = false
     this.barren = undefined
@@ -211,14 +165,15 @@ export class Machine {
     this.heard = 0
   }
 
+  /** The attempt before has shown nothing, and said where it goes on: what comes next follows upon what it has said. */
+  goOn(): void {
+    this.closePart(true)
+    this.pendingFinish = undefined
+  }
+
   /** A continuation begins: what comes next is joined to what was shown. */
   join(join: Join): void {
-    // An attempt that showed nothing is not part of the answer; what it cost is in the trail.
-    if (this.part.quarters > 0) this.parts.push(this.part)
-    this.part = { quarters: 0, usage: undefined }
-    this.heard = 0
-    this.said = undefined
-    this.ran = false
+    this.closePart(join.mode === "token")
     this.barren = undefined
     this.phase = {
       _tag: "Joining",
@@ -235,13 +190,57 @@ export class Machine {
     }
   }
 
+  /**
+   * The upstream has put the answer down: what was held until the seam was sure is all that it will be. What cannot be
+   * spliced cannot be gone on from, by a token neither: who goes on counts its calls anew.
+   */
+  pause(): Verdict {
+    const { phase } = this
+    switch (phase._tag) {
+      case "Unseen":
+        return this.waiting?.sealed === true ? truncated() : paused
+      case "Joining": {
+        const rest = phase.stitcher.end()
+        const { decision } = phase.stitcher
+        if (decision?.refused === true) return refused
+        if (rest !== "") {
+          this.joined(phase.join, decision?.seam ?? "exact", decision?.dropped ?? 0)
+          this.release(rest)
+        }
+        return paused
+      }
+      case "Flowing":
+        return paused
+      case "Sealed":
+        return truncated()
+      case "Finishing":
+        return this.finish(phase.finish, phase.shown)
+      case "Ended":
+        return going
+    }
+  }
+
+  /**
+   * How far the answer is, as a number that grows with all that is shown or waits to be: a token that was given at another
+   * one is of no use. `undefined` where nothing can be joined to it.
+   */
+  get position(): number | undefined {
+    const { beside, phase, text, waiting } = this
+    if (waiting?.sealed === true || (phase._tag !== "Unseen" && phase._tag !== "Flowing" && phase._tag !== "Joining")) {
+      return undefined
+    }
+    return text.length + beside + (waiting?.size ?? 0)
+  }
+
   /** One event of the attempt under way, and how many characters it came in: 0 where all of them together are bounded. */
   step(event: UpstreamEvent, size = 0): Verdict {
     switch (event._tag) {
       case "Delta":
         this.heard += size
         if (this.heard > maxSaid) return this.tooLong()
-        return this.waiting === undefined ? this.delta(event, size) : this.wait(this.waiting, event, size)
+        if (this.waiting === undefined) return this.delta(event, size)
+        // Its end is known; or it is longer than any answer, which is for `delta` to say.
+        return this.waiting.push(event, size) ? this.unwait() : going
       case "Done":
         this.unwait()
         return this.end(true)
@@ -252,9 +251,7 @@ export class Machine {
 
   /** The attempt's body ended by its framing, without the dialect's terminator. */
   eof(): Verdict {
-    if (this.waiting?.some(isContent) === true && !this.waiting.some(({ finish }) => finish !== undefined)) {
-      return truncated()
-    }
+    if (this.waiting?.isCut === true) return truncated()
     this.unwait()
     return this.end(false)
   }
@@ -299,24 +296,28 @@ export class Machine {
     )
   }
 
+  /**
+   * What was said so far was another attempt's. One that showed nothing is no part of the answer, and what it cost is in
+   * the trail; but what `goesOn` has been thought out by it.
+   */
+  private closePart(goesOn: boolean): void {
+    const { part } = this
+    if (part.quarters > 0 || (goesOn && part.usage !== undefined)) this.parts.push(part)
+    this.part = { quarters: 0, usage: undefined }
+    this.heard = 0
+    this.said = undefined
+    this.ran = false
+  }
+
   /** What is shown is neither taken back nor continued; before that another attempt may do better. */
   private tooLong(): Verdict {
     this.full = this.committed
     return this.loss(stackless(() => new ReadResponseBodyFailed({ message: "the answer is too long" })))
   }
 
-  private wait(waiting: Array<Delta>, delta: Delta, size: number): Verdict {
-    waiting.push(delta)
-    const said = delta.text.length + delta.reasoning.length + (delta.pieces === undefined ? 1 : pieceSize)
-    this.waitingSize += Math.max(said, size - maxEnvelope)
-    // Its end is known; or it is longer than any answer, which is for `delta` to say.
-    const ends = delta.finish !== undefined && !isUnknown(delta.finish) && !isContent(delta) && waiting.some(isContent)
-    return ends || this.waitingSize > maxText ? this.unwait() : going
-  }
-
   /** Shows what has waited. */
   private unwait(): Verdict {
-    const waiting = this.waiting ?? []
+    const waiting = this.waiting?.all() ?? []
     this.waiting = undefined
     for (const delta of waiting) {
       const verdict = this.delta(delta)
@@ -402,7 +403,12 @@ export class Machine {
   }
 
   private joining(delta: Delta, stitcher: Stitcher, join: Join): Verdict {
-    // Reasoning cannot be stitched: what a continuation thinks before its first words is not shown.
+    // Reasoning cannot be stitched: what a continuation thinks before its first words is not shown, unless it goes on
+    // exactly where nothing but reasoning was.
+    if (delta.reasoning !== "" && join.mode === "token" && this.text === "") {
+      this.joined(join, "exact", 0)
+      return this.flowing(delta)
+    }
     if (delta.text !== "") {
       const released = stitcher.push(delta.text)
       const decision = stitcher.decision
@@ -555,7 +561,3 @@ export class Machine {
     return complete
   }
 }
-
-const emptyAnswer = (): Verdict => ({ _tag: "Broken", error: stackless(() => new EmptyResponse({})) })
-
-const truncated = (): Verdict => ({ _tag: "Broken", error: stackless(() => new StreamTruncated({})) })

@@ -15,6 +15,7 @@ import {
 } from "../dialect/index.ts"
 import { blames, codes, type ResilienceError } from "../errors/index.ts"
 import * as Codec from "../errors/Codec.ts"
+import type { Checkpoint } from "./Checkpoint.ts"
 import { type Pursuit, untried } from "./Pursuit.ts"
 import type { AttemptShown, TrailEntry } from "./Trail.ts"
 import type { UsagePart } from "./UsageSum.ts"
@@ -60,6 +61,8 @@ export interface Note {
   readonly shown:
     | { readonly model: string; readonly dropped: ReadonlyArray<string>; readonly afterMillis: number }
     | undefined
+  /** From where on an upstream can go on, if all that is shown is what it stands for. */
+  readonly checkpoint: Omit<Checkpoint, "position"> | undefined
   /**
    * How the answer ends, once that is known and nothing but its usage is missing. In its frames it need not stand yet, or
    * it stands there and more of the answer comes: this is what counts.
@@ -83,6 +86,7 @@ export const firstNote = (
   open: undefined,
   beside: undefined,
   shown: undefined,
+  checkpoint: undefined,
   finish: undefined,
   costs: [],
   error: undefined
@@ -165,6 +169,16 @@ const Version1 = Schema.Struct({
   shown: Schema.optionalKey(
     Schema.Struct({ model: Schema.String, dropped: Schema.Array(Schema.String), afterMillis: Schema.Finite })
   ),
+  // A process that does not know of it goes on in another mode.
+  checkpoint: Schema.optionalKey(
+    Schema.Struct({
+      channel: Schema.String,
+      model: Schema.String,
+      token: Schema.String,
+      paused: Schema.Boolean,
+      offset: Schema.Int
+    })
+  ),
   finish: Schema.optionalKey(
     Schema.Struct({
       reason: Schema.Literals(finishReasons),
@@ -204,13 +218,14 @@ export const encodeNote = ({ error, pursuit, ...note }: Note): string =>
 export const decodeNote = (text: string): Note | undefined => {
   const read = Option.getOrUndefined(readVersion1(parseJson(text)))
   if (read === undefined) return undefined
-  const { beside, costs, error, finish, keyed, open, pursuit, shown, trail, version: _, ...plain } = read
+  const { beside, checkpoint, costs, error, finish, keyed, open, pursuit, shown, trail, version: _, ...plain } = read
   return {
     ...plain,
     keyed,
     open: open && { mode: undefined, ...open },
     beside: beside && { mode: undefined, ...beside },
     shown,
+    checkpoint,
     finish: finish && { from: undefined, ...finish },
     error,
     pursuit:

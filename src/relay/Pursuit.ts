@@ -185,6 +185,22 @@ export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [
 const uncounted = (pursuit: Pursuit, { _tag }: Refusal): Pursuit =>
   _tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
 
+/**
+ * The upstream has put the answer down, to go on by a token: it is asked again at once, and counts neither as a failure nor
+ * as a continuation. A part of it is there, though, and no more: whoever can, goes on with it.
+ */
+export const putDown = (pursuit: Pursuit, channel: string, shown: boolean): readonly [Pursuit, Step] => {
+  const error = pursuit.broke?.error ?? partOnly()
+  const broke = shown ? { error, from: channel, reason: codeOf(error) } : pursuit.broke
+  return [
+    { ...pursuit, broke },
+    { ...anybody, only: channel, announced: true }
+  ]
+}
+
+const partOnly = (): ResilienceError =>
+  stackless(() => new StreamTruncated({ message: "the upstream has put the answer down, and did not go on" }))
+
 /** What every failure says, whenever it comes. */
 const told = (pursuit: Pursuit, { channel, error }: Failed, now: number): Pursuit => {
   const hint = error.retryAfterMillis

@@ -8,6 +8,7 @@ import type { Answer, AnswerContext } from "./Answer.ts"
 import { continuable, isRoomier, roomOf, splices } from "./Decision.ts"
 import type { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
+import type { Tokens } from "./Tokens.ts"
 import { passedOver } from "./Trail.ts"
 
 type Ask = Extract<Pursuit.Step, { readonly _tag: "Ask" }>
@@ -17,13 +18,15 @@ export class Wants {
   private readonly answer: Answer
   private readonly context: Pick<AnswerContext, "now" | "selection">
   private readonly learned: Learned
+  private readonly tokens: Tokens
   /** The fields that each channel has no words for. */
   private readonly wordless = new Map<string, ReadonlyArray<string>>()
 
-  constructor(answer: Answer, context: Pick<AnswerContext, "now" | "selection">, learned: Learned) {
+  constructor(answer: Answer, context: Pick<AnswerContext, "now" | "selection">, learned: Learned, tokens: Tokens) {
     this.answer = answer
     this.context = context
     this.learned = learned
+    this.tokens = tokens
   }
 
   /** A target that can be had at once. */
@@ -34,7 +37,10 @@ export class Wants {
     const { outgrown } = pursuit
     const suits = (target: Target): boolean =>
       (outgrown === undefined || isRoomier(roomOf(target), outgrown)) &&
-      (!continuing || (spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))))
+      (!continuing ||
+        // By its own token what it does is exact, whatever was asked for.
+        this.tokens.leadOn(target) ||
+        (spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))))
     return {
       model: start.request.model,
       tried: Pursuit.triedOf(pursuit),

@@ -302,7 +302,7 @@ describe("keys", () => {
     const root = ["disable", "quota", "errorLog", "tracker", "affinity"]
     const lines = await faultLines(
       withChannel(
-        { continuation: "token" },
+        {},
         {
           store: { type: "redis", url: "redis://x", prefix: "p" },
           ...Object.fromEntries(root.map((key) => [key, {}]))
@@ -312,7 +312,6 @@ describe("keys", () => {
     assert.deepStrictEqual(
       lines,
       [
-        "channels[0].continuation: token is not in this version",
         "store.type: redis is not in this version",
         ...["store.url", "store.prefix", ...root].map((key) => `${key}: not in this version`)
       ].toSorted()
@@ -336,6 +335,15 @@ describe("keys", () => {
 })
 
 describe("rules between keys", () => {
+  it("who gives no tokens does not go on by them", async () => {
+    for (const dialect of ["openai", "responses", "anthropic"]) {
+      assert.deepStrictEqual(await faultLines(withChannel({ dialect, continuation: "token" })), [
+        `channels[0].continuation: expected another mode, since ${dialect} gives no tokens, got "token"`
+      ])
+    }
+    assert.deepStrictEqual(await faultLines(withChannel({ dialect: "gemini", continuation: "token" })), [])
+  })
+
   it("ids, names and keys are unique", async () => {
     const lines = await faultLines(
       JSON.stringify({

@@ -144,6 +144,21 @@ describe("continuationModes", () => {
     assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set(["prefill"] as const)), [])
     assert.deepStrictEqual(continuationModes({ json: true }, on("message"), new Set()), [])
   })
+
+  it("a token comes first where there is one, for JSON too", () => {
+    const on = (continuation: Channel["continuation"]) => ({
+      channel: channel("a", { dialect: "gemini", continuation }),
+      keyIndex: -1,
+      key: undefined,
+      model: "m"
+    })
+    const none = new Set(["token"] as const)
+    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set()), ["token", "prefill", "message"])
+    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set()), ["token", "prefill"])
+    assert.deepStrictEqual(continuationModes(words, on("token"), new Set()), ["token"])
+    assert.deepStrictEqual(continuationModes(words, on("token"), none), [])
+    assert.deepStrictEqual(continuationModes(words, on("auto"), none), ["prefill", "message"])
+  })
 })
 
 describe("refusesMode", () => {

@@ -190,6 +190,34 @@ describe("over a Gemini channel", () => {
     )
   })
 
+  it.each(["gl-python/3.11.2", "gl-go/go1.25", "gl-java/21.0.2"])(
+    "an SDK that reads every line as data is given no other: %s",
+    async (language) => {
+      const url = await upstreams({ a: [good, { events: [said("Hel")], reset: true }] })
+      relay = await startRelay({
+        channels: [gemini("a", url)],
+        recovery: { mode: "off" },
+        server: { heartbeat: "10 millis" }
+      })
+      const ask = async () => {
+        const response = await post("/v1beta/models/m:streamGenerateContent?alt=sse", hello, {
+          "x-goog-api-client": `google-genai-sdk/1.40.0 ${language}`
+        })
+        assert.strictEqual(response.status, 200)
+        assert.match(response.headers.get("content-type") ?? "", /^text\/event-stream/)
+        return blocksOf(await response.text())
+      }
+      const whole = await ask()
+      for (const block of whole.blocks) assert.match(block, /^data: .*$/)
+      assert.strictEqual(textIn(whole.data), "Hello.")
+      assert.strictEqual(whole.data.at(-1)?.candidates[0]?.finishReason, "STOP")
+      const cut = await ask()
+      for (const block of cut.blocks) assert.match(block, /^data: .*$/)
+      assert.strictEqual(textIn(cut.data), "Hel")
+      assert.deepInclude(cut.data.at(-1)?.error, { code: 502, status: "INTERNAL" })
+    }
+  )
+
   it(":streamGenerateContent gives a list without ids", async () => {
     const url = await upstreams({ a: [good] })
     relay = await startRelay({ channels: [gemini("a", url)] })
@@ -317,6 +345,63 @@ describe("over a Gemini channel", () => {
         "/b/v1beta/models/b%2F..%2Fx%3A1:streamGenerateContent?alt=sse"
       ]
     )
+  })
+})
+
+describe("what Google refuses of another dialect's client", () => {
+  const refuses = (message: string, details?: ReadonlyArray<object>): Reply => ({
+    status: 400,
+    body: { error: { code: 400, message, status: "INVALID_ARGUMENT", ...(details === undefined ? {} : { details }) } }
+  })
+  const good: Reply = { events: [said("Hello.", { finishReason: "STOP" })] }
+  const level =
+    "Invalid JSON payload received. Unknown name \"thinkingLevel\" at 'generation_config.thinking_config': Cannot find field."
+
+  it("is left out, asked again at once, told, and remembered", async () => {
+    const url = await upstreams({
+      a: [
+        refuses("Penalty is not enabled for models/gemini-2.5-flash"),
+        refuses(level, [
+          {
+            "@type": "type.googleapis.com/google.rpc.BadRequest",
+            fieldViolations: [{ field: "generation_config.thinking_config", description: level }]
+          }
+        ]),
+        good
+      ]
+    })
+    relay = await startRelay({ channels: [gemini("a", url)], retry: { times: 0 } })
+    const ask = () =>
+      post("/v1/chat/completions", {
+        model: "m",
+        messages: [{ role: "user", content: "hello" }],
+        temperature: 0.5,
+        presence_penalty: 1,
+        reasoning_effort: "low"
+      })
+    const response = await ask()
+    assert.strictEqual(response.status, 200)
+    assert.strictEqual(response.headers.get("x-dropped"), "presence_penalty,reasoning_effort")
+    assert.deepStrictEqual(
+      asked.map(({ body }) => body["generationConfig"]),
+      [
+        { temperature: 0.5, presencePenalty: 1, thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } },
+        { temperature: 0.5, thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } },
+        { temperature: 0.5, thinkingConfig: { includeThoughts: true } }
+      ]
+    )
+    assert.strictEqual((await ask()).status, 200)
+    assert.lengthOf(asked, 4)
+    assert.deepStrictEqual(asked[3]?.body["generationConfig"], asked[2]?.body["generationConfig"])
+  })
+
+  it("of Google's own client nothing is taken away", async () => {
+    const url = await upstreams({ a: [refuses("Thinking level is not supported for this model."), good] })
+    relay = await startRelay({ channels: [gemini("a", url)] })
+    const thinkingConfig = { thinkingLevel: "LOW" }
+    const response = await post("/v1beta/models/m:generateContent", { ...hello, generationConfig: { thinkingConfig } })
+    assert.strictEqual(response.status, 400)
+    assert.lengthOf(asked, 1)
   })
 })
 

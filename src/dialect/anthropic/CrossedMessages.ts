@@ -1,6 +1,7 @@
 /**
  * A conversation that another dialect's client sent, as Anthropic's messages.
  */
+import { isExact } from "../ExactNumbers.ts"
 import { type FitNames, makeFitNames, type NameRule } from "../FitNames.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import type { Asked, Part, Turn } from "../Request.ts"
@@ -22,6 +23,8 @@ export interface CrossedMessages {
   readonly dropped: ReadonlyArray<string>
   /** Names of tools. */
   readonly names: FitNames
+  /** What holds numbers that are to be printed as they were written. */
+  readonly exact: ReadonlyArray<JsonObject>
 }
 
 interface Sink {
@@ -29,6 +32,7 @@ interface Sink {
   readonly dropped: Array<string>
   readonly names: FitNames
   readonly ids: FitNames
+  readonly exact: Array<JsonObject>
 }
 
 /** What Anthropic takes as the name of a tool, and as the id of a call. */
@@ -87,7 +91,10 @@ const reasoningBlock = ({ signed, text }: Extract<Part, { readonly _tag: "Reason
 const inputOf = (call: Extract<Part, { readonly _tag: "ToolCall" }>, sink: Sink): JsonObject => {
   if (isBlank(call.input)) return {}
   const input = parseJson(call.input)
-  if (isObject(input)) return input
+  if (isObject(input)) {
+    if (isExact(input)) sink.exact.push(input)
+    return input
+  }
   sink.dropped.push(call.path ?? "tool_calls")
   return {}
 }
@@ -173,7 +180,8 @@ export const crossedMessages = ({ system, toolChoice, tools, turns }: Asked, rea
     ids: makeFitNames(
       calls.map(({ id }) => id),
       names
-    )
+    ),
+    exact: []
   }
   const runs: Array<{ readonly role: "user" | "assistant"; readonly blocks: Array<JsonObject> }> = []
   for (const turn of turns) {
@@ -192,6 +200,7 @@ export const crossedMessages = ({ system, toolChoice, tools, turns }: Asked, rea
     messages: runs.map(({ blocks, role }) => messageOf(role, blocks)),
     unsaid: sink.unsaid,
     dropped: sink.dropped,
-    names: sink.names
+    names: sink.names,
+    exact: sink.exact
   }
 }

@@ -17,6 +17,8 @@ export interface Crossed {
   readonly names: ReadonlyMap<string, string> | undefined
   /** Where a field of the body came from: its path, and the client's. */
   readonly origins: ReadonlyMap<string, string>
+  /** What holds numbers that are to be printed as they were written. */
+  readonly exact: ReadonlyArray<JsonObject>
 }
 
 const objectSchema = (schema: JsonObject): JsonObject =>
@@ -136,7 +138,7 @@ const unsaidOf = ({ format, meanings, stop }: Asked): ReadonlyArray<string> => [
 /** Puts a request in Anthropic's words, as far as there are any; with the reasoning that it has signed, or without. */
 export const crossed = (asked: Asked, reasoning = true): Crossed => {
   const { effort, format, maxTokens, stop, tools } = asked
-  const { dropped, messages, names, system, unsaid } = crossedMessages(asked, reasoning)
+  const { dropped, exact, messages, names, system, unsaid } = crossedMessages(asked, reasoning)
   const thinking = thinkingOf(asked)
   const hints = hinted(asked.hints, thinking?.["type"] === "adaptive")
   const level = effort === undefined ? undefined : efforts[effort.level]
@@ -167,6 +169,7 @@ export const crossed = (asked: Asked, reasoning = true): Crossed => {
     unsaid: [...unsaidOf(asked), ...unsaid],
     dropped: [...hints.dropped, ...dropped],
     names: names.changed(),
-    origins: hints.origins
+    origins: hints.origins,
+    exact
   }
 }

@@ -34,7 +34,8 @@ const own = ({ body }: AnswerRequest): Crossed => ({
   unsaid: [],
   dropped: [],
   names: undefined,
-  origins: new Map()
+  origins: new Map(),
+  exact: []
 })
 
 const isOwn = (request: AnswerRequest): boolean => request.dialect === "anthropic"
@@ -100,7 +101,7 @@ export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, 
     else delete sent["stream"]
   }
   return Result.succeed({
-    body: printJson(sent, request.body),
+    body: printJson(sent, said.exact[0] ?? request.body),
     dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped])],
     names: said.names,
     trimmed: asked.trimmed

@@ -2,9 +2,7 @@
  * Token counts as Anthropic tells them. Its `input_tokens` are those that no cache had, ours are all.
  */
 import { isObject, type JsonObject } from "../Json.ts"
-import type { Usage } from "../Usage.ts"
-
-const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0
+import { isCount, type Usage } from "../Usage.ts"
 
 const countOf = (value: unknown): number | undefined => (isCount(value) ? value : undefined)
 

@@ -6,7 +6,7 @@ import { isExact, keepExact, printJson } from "../ExactNumbers.ts"
 import { makePayloadReader } from "../Framing.ts"
 import { wholeView } from "../WholeView.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
-import { isForeign, unsignedMarks } from "./Signed.ts"
+import { isForeign, isUnsigned, signatureText } from "./Signed.ts"
 
 const listOf = (value: unknown): ReadonlyArray<unknown> =>
   Array.isArray(value) ? (value as ReadonlyArray<unknown>) : []
@@ -18,8 +18,6 @@ const isText = (part: unknown): part is JsonObject & { text: string } =>
 
 const signatureOf = (part: JsonObject): string =>
   typeof part["thoughtSignature"] === "string" ? part["thoughtSignature"] : ""
-
-const isUnsigned = (signature: string): boolean => signature === "" || unsignedMarks.has(signature)
 
 /** A text that grows with each event: it is collected apart. */
 interface Growing {
@@ -33,11 +31,11 @@ const mayGrow = (last: Growing, part: JsonObject & { text: string }): boolean =>
   const after = signatureOf(part)
   if (isUnsigned(before)) {
     // Thoughts of two vendors are two.
-    if (before !== "" && unsignedMarks.has(after) && after !== before) return false
+    if (before !== "" && after !== "" && isUnsigned(after) && after !== before) return false
     // What another vendor has sealed is the signature of no text but its own.
     return part["thought"] === true || !isForeign(after)
   }
-  return part.text === "" && after.startsWith(before)
+  return part.text === "" && signatureText(after).startsWith(signatureText(before))
 }
 
 /** One candidate, as it grows. */
@@ -139,6 +137,23 @@ class Assembly {
 
 /** A whole answer, as one body. */
 export const wholeContent = wholeView(() => new Assembly())
+
+/** The events as they come, and nothing beside them: for SDKs that read no other line. */
+export const bareEvents: View = {
+  contentType: "text/event-stream; charset=utf-8",
+  make: () => {
+    let text = ""
+    const read = makePayloadReader(({ data }) => (text += `data: ${data}\n\n`))
+    return {
+      push: (frames) => {
+        text = ""
+        read(frames)
+        return text
+      },
+      end: () => ""
+    }
+  }
+}
 
 /** The events as they come, as a list of JSON: what a stream is that nobody asked for as events. */
 export const contentList: View = {

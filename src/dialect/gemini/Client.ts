@@ -23,9 +23,10 @@ import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { type JsonScan, nothingScanned, scanJson } from "../JsonScan.ts"
 import type { UpstreamDialectName } from "../Names.ts"
 import type { Signed } from "../Signature.ts"
+import { apiClient, isStrict } from "./ApiClient.ts"
 import { geminiErrorBody } from "./Errors.ts"
 import { writeFinishReason } from "./FinishReason.ts"
-import { unsignedMark, writtenSignature } from "./Signed.ts"
+import { signatureBytes, unsignedMark, writtenSignature } from "./Signed.ts"
 import { writeUsageMetadata } from "./UsageMetadata.ts"
 import { note, nothingWritten, other, Replay, type Written } from "./Written.ts"
 
@@ -51,6 +52,7 @@ const partsOf = (candidate: JsonObject): ReadonlyArray<unknown> =>
 
 class ContentEncoder implements AnswerEncoder {
   private readonly identity: AnswerIdentity
+  private readonly decodesSignatures: boolean
   private written: Written = nothingWritten()
   private replay: Replay | undefined
   /** How every event ends. */
@@ -65,6 +67,7 @@ class ContentEncoder implements AnswerEncoder {
 
   constructor(identity: AnswerIdentity) {
     this.identity = identity
+    this.decodesSignatures = isStrict(identity.request?.asking.headers[apiClient])
   }
 
   resume(payloads: Iterable<Payload>): Replayed {
@@ -229,8 +232,8 @@ class ContentEncoder implements AnswerEncoder {
       const args = isObject(read) ? read : {}
       const functionCall = { id: id === "" ? this.callId() : id, name, args }
       // `ai` forgets what signs a thought that is over, and keeps what stands with a call.
-      const thoughtSignature = signature === "" ? this.written.pending : signature
-      this.part(out, { functionCall, ...(thoughtSignature === "" ? {} : { thoughtSignature }) }, {}, args)
+      const signed = signature === "" ? this.written.pending : signature
+      this.part(out, { functionCall, ...(signed === "" ? {} : { thoughtSignature: this.shown(signed) }) }, {}, args)
     }
   }
 
@@ -256,8 +259,13 @@ class ContentEncoder implements AnswerEncoder {
     this.writeCalls(out, true)
     const { last } = this.written
     const more = thought && last._tag === "Signature" && last.thought
-    const thoughtSignature = more ? last.signature + signed.value : writtenSignature(signed)
+    const thoughtSignature = this.shown(more ? last.signature + signed.value : writtenSignature(signed))
     this.part(out, { text: "", ...(thought ? { thought: true } : {}), thoughtSignature })
+  }
+
+  /** A signature in the form in which this client reads it. */
+  private shown(signature: string): string {
+    return this.decodesSignatures ? signatureBytes(signature) : signature
   }
 
   // ------------------------------------------------------------------------------ Gemini upstreams

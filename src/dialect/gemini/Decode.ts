@@ -8,16 +8,17 @@ import {
   PromptBlocked,
   redactText,
   type ResilienceError,
-  stackless
+  stackless,
+  StreamTruncated
 } from "../../errors/index.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
-import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { type Checkpoint, type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
 import type { Usage } from "../Usage.ts"
-import { isFailure, isUnspecified, readFinishReason } from "./FinishReason.ts"
+import { isContinuation, isFailure, isUnspecified, readFinishReason } from "./FinishReason.ts"
 import { type Calls, makeCalls } from "./PartialCalls.ts"
 import { readUsageMetadata } from "./UsageMetadata.ts"
 
@@ -46,6 +47,10 @@ const brokenBy = (candidate: JsonObject, native: string): UpstreamEvent => {
   const message = `the upstream's answer ended with ${JSON.stringify(native)}${said === "" ? "" : `: ${redactText(said)}`}`
   return failed(stackless(() => new BadResponse({ message, upstream: { code: redactText(native), message } })))
 }
+
+/** It is put down without a word of how to go on: no more than a part of it is there. */
+const putDown = (): UpstreamEvent =>
+  failed(stackless(() => new StreamTruncated({ message: "the upstream has put its answer down, and gave no token" })))
 
 /** What a candidate that is not the first one says. */
 const saysAnything = (candidate: JsonObject): boolean => {
@@ -114,15 +119,18 @@ class ContentDecoder implements EventDecoder {
     reasoning: string,
     pieces: ReadonlyArray<Piece> | undefined,
     finish: Finish | undefined,
-    usage: Usage | undefined
+    usage: Usage | undefined,
+    checkpoint?: Checkpoint
   ): UpstreamEvent {
-    return { _tag: "Delta", text, reasoning, pieces, finish, usage, from: "gemini", raw }
+    const delta = { _tag: "Delta", text, reasoning, pieces, finish, usage, from: "gemini", raw } as const
+    return checkpoint === undefined ? delta : { ...delta, checkpoint }
   }
 
   private candidates(raw: Raw, list: ReadonlyArray<unknown>, usage: Usage | undefined): UpstreamEvent {
     let text = ""
     let reasoning = ""
     let finish: Finish | undefined
+    let checkpoint: Checkpoint | undefined
     const pieces: Array<Piece> = []
     for (const candidate of list) {
       if (!isObject(candidate)) return misshapen("a candidate of the upstream's event is not an object")
@@ -149,13 +157,25 @@ class ContentDecoder implements EventDecoder {
           this.calls?.settle(content, parts as ReadonlyArray<unknown>)
         }
       }
-      if (typeof native !== "string" || isUnspecified(native)) continue
+      const token = index > 0 ? "" : textIn(candidate, "continuationToken")
+      if (typeof native !== "string" || isUnspecified(native)) {
+        // Of a call that is not whole yet whoever goes on knows nothing.
+        if (token !== "" && this.calls?.isOpen() !== true) checkpoint = { token, paused: false }
+        continue
+      }
+      if (isContinuation(native)) {
+        if (token === "" || list.length > 1 || this.calls?.isOpen() === true) return putDown()
+        delete candidate["finishReason"]
+        delete candidate["finishMessage"]
+        checkpoint = { token, paused: true }
+        continue
+      }
       if (isFailure(native) || this.calls?.isOpen() === true) return brokenBy(candidate, native)
       finish ??= readFinishReason(native, this.called > 0)
     }
     if (finish !== undefined) this.unknown = finish.reason === "unknown"
     else if (text !== "" || reasoning !== "" || pieces.length > 0) this.unknown = false
-    return this.delta(raw, text, reasoning, pieces.length === 0 ? undefined : pieces, finish, usage)
+    return this.delta(raw, text, reasoning, pieces.length === 0 ? undefined : pieces, finish, usage, checkpoint)
   }
 
   private sign(part: JsonObject, of: Extract<Piece, { readonly _tag: "Signature" }>["of"], pieces: Array<Piece>): void {

@@ -4,7 +4,7 @@
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
-import { keepExact, printJson } from "../ExactNumbers.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import type { AnswerRequest } from "../Request.ts"
 import { generally } from "../upstream/RefusedField.ts"
@@ -13,7 +13,7 @@ import { withoutRefused } from "../upstream/WithoutRefused.ts"
 import { continued } from "./Continued.ts"
 import { type Crossed, crossed, refusable, signedParts } from "./Crossing.ts"
 import { ownContents } from "./OwnContents.ts"
-import { camelOf, spelled } from "./Spelling.ts"
+import { spelled } from "./Spelling.ts"
 
 const isOwn = (request: AnswerRequest): boolean => request.dialect === "gemini"
 
@@ -84,9 +84,8 @@ export const encodeGemini = (options: EncodeRequest): Result.Result<Encoded, Con
   )
   const spends = continuation !== undefined && continuation.mode !== "token" && continuation.partial !== ""
   const sent = spends ? lessThan(left.body, continuation.partial) : left.body
-  for (const exact of said.exact) keepExact(sent, exact)
   return Result.succeed({
-    body: printJson(sent, request.body),
+    body: printJson(sent, said.exact[0] ?? request.body),
     dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped])],
     names: said.names
   })
@@ -100,6 +99,3 @@ const unsayable = (paths: ReadonlyArray<string>): ConvertRequestFailed =>
         details: paths.map((field) => ({ field, message: "cannot be said to a Gemini channel", code: "unsupported" }))
       })
   )
-
-/** A path in a body as Google's errors name it, which may be in snake case, in the words of its SDKs. */
-export const pathOf = (named: string): string => named.split(".").map(camelOf).join(".")

@@ -27,8 +27,8 @@ const failures: ReadonlySet<string> = new Set(
   ).split(" ")
 )
 
-/** The word with which an answer that is longer than one request may be is put down, to go on by its token. */
-export const continuation = "CONTINUATION"
+/** Whether a `finishReason` puts an answer down that is longer than one request may be: it goes on by its token. */
+export const isContinuation = (native: string): boolean => native.toUpperCase() === "CONTINUATION"
 
 /** Whether a `finishReason` says that nothing has ended yet. */
 export const isUnspecified = (native: string): boolean => native === "" || native === "FINISH_REASON_UNSPECIFIED"

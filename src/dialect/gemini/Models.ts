@@ -24,5 +24,5 @@ export const generationOf = (model: string): number | undefined => {
   return found === null ? undefined : Number(found[1])
 }
 
-/** How a model may go on. */
-export const geminiContinuations = (): ReadonlyArray<ContinuationMode> => ["prefill", "message"]
+/** How a model may go on. A token is the model's to give: who gives none is asked otherwise. */
+export const geminiContinuations = (): ReadonlyArray<ContinuationMode> => ["token", "prefill", "message"]

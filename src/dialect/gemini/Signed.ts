@@ -2,35 +2,45 @@
  * Whose a thought of a Gemini conversation is. A signature of another vendor's is marked as everywhere. A thought that
  * nobody signed is marked too: unmarked ones are Gemini's, which go to nobody else.
  *
- * The mark of the unsigned ones is base64, as Google's signatures are: its SDKs for Python and Go read no other text there.
+ * To Google the field is bytes, and base64 in JSON. Its SDKs for Python, Go and Java decode it, and read no answer in which
+ * it is anything else; those for JavaScript, and most other programs, keep it as the text that it is. So a signature of
+ * another vendor's is given to the first ones as the bytes of its text, to all others as that text, and taken back in
+ * either form. The mark of what nobody signed is base64 for all.
  */
-import { type UpstreamDialectName, upstreamDialectNames } from "../Names.ts"
+import type { UpstreamDialectName } from "../Names.ts"
 import { readSigned, type Signed, signedFor } from "../Signature.ts"
 
 /** What a call is sent to Gemini with that Gemini has not signed. */
 export const unsignedCall = "skip_thought_signature_validator"
 
-const markOf = (by: UpstreamDialectName): string => Buffer.from(signedFor({ by, value: "" })).toString("base64")
+const mark = "er1."
 
-const marks: ReadonlyMap<UpstreamDialectName, string> = new Map(upstreamDialectNames.map((by) => [by, markOf(by)]))
-const marked: ReadonlyMap<string, UpstreamDialectName> = new Map(upstreamDialectNames.map((by) => [markOf(by), by]))
+const asBytes = (text: string): string => Buffer.from(text).toString("base64")
 
-/** All marks of thoughts that nobody signed. */
-export const unsignedMarks: ReadonlySet<string> = new Set(marked.keys())
+/** A signature as text: what was given as the bytes of one of ours is that one, all else is as it is. */
+export const signatureText = (written: string): string => {
+  // How the base64 of the mark begins.
+  if (!written.startsWith("ZXIxL")) return written
+  const text = Buffer.from(written, "base64").toString("utf8")
+  return text.startsWith(mark) ? text : written
+}
+
+/** A signature for the JSON of a client that takes it for bytes. */
+export const signatureBytes = (text: string): string => (text.startsWith(mark) ? asBytes(text) : text)
 
 /** The `thoughtSignature` of a thought that nobody signed. */
-export const unsignedMark = (by: UpstreamDialectName): string => marks.get(by)!
+export const unsignedMark = (by: UpstreamDialectName): string => asBytes(signedFor({ by, value: "" }))
+
+/** Whether a thought was signed by nobody. */
+export const isUnsigned = (written: string): boolean => written === "" || /^er1\.[a-z]+\.$/.test(signatureText(written))
 
 /** A signature as a Gemini client is given it. */
 export const writtenSignature = ({ by, value }: Signed): string =>
   by === "gemini" ? value : value === "" ? unsignedMark(by) : signedFor({ by, value })
 
 /** Who signed; a value that is empty says only whose it is. `undefined` for a signer that nobody knows. */
-export const readThoughtSignature = (text: string): Signed | undefined => {
-  const by = marked.get(text)
-  if (by !== undefined) return { by, value: "" }
-  return text === unsignedCall ? { by: "gemini", value: "" } : readSigned(text, "gemini")
-}
+export const readThoughtSignature = (written: string): Signed | undefined =>
+  written === unsignedCall ? { by: "gemini", value: "" } : readSigned(signatureText(written), "gemini")
 
 /** Whether a signature was given to the client by the relay, for another vendor than Gemini. */
-export const isForeign = (text: string): boolean => marked.has(text) || text.startsWith("er1.")
+export const isForeign = (written: string): boolean => signatureText(written).startsWith(mark)

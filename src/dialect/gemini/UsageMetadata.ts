@@ -3,9 +3,7 @@
  * and what its own tools have read is not among those of the prompt; ours are all.
  */
 import { isObject, type JsonObject } from "../Json.ts"
-import type { Usage } from "../Usage.ts"
-
-const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0
+import { isCount, type Usage } from "../Usage.ts"
 
 const countOf = (value: unknown): number => (isCount(value) ? value : 0)
 

@@ -6,6 +6,7 @@ import type { Payload, Replayed } from "../Dialect.ts"
 import type { Finish } from "../Event.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { readFinishReason } from "./FinishReason.ts"
+import { signatureText } from "./Signed.ts"
 
 /** An answer, as far as it is written. */
 export interface Written {
@@ -46,11 +47,12 @@ const isOfThoughts = (signature: string): boolean =>
 
 /** Takes note of a part that is written. */
 export const note = (written: Written, part: JsonObject): void => {
-  const { functionCall: call, text, thought, thoughtSignature: signature } = part
+  const { functionCall: call, text, thought, thoughtSignature } = part
   if (isObject(call)) {
     written.last = { _tag: "Call", nth: written.calls++ }
     written.pending = ""
-  } else if (text === "" && typeof signature === "string") {
+  } else if (text === "" && typeof thoughtSignature === "string") {
+    const signature = signatureText(thoughtSignature)
     written.last = { _tag: "Signature", thought: thought === true, signature }
     if (thought === true && isOfThoughts(signature)) written.pending = signature
   } else if (text !== "") written.last = other

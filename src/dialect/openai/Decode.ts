@@ -7,7 +7,7 @@ import { type Delta, type Finish, isContent, nothing, type Piece, type UpstreamE
 import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
-import type { Usage } from "../Usage.ts"
+import { isCount, type Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import { reasoningOf, textOf } from "./Chunk.ts"
 import { failureOf, readFinish } from "./Finish.ts"
@@ -18,8 +18,6 @@ const done: UpstreamEvent = { _tag: "Done" }
 const failed = (error: ResilienceError): UpstreamEvent => ({ _tag: "Fault", error })
 
 const misshapen = (what: string): UpstreamEvent => failed(stackless(() => new BadResponseBody({ message: what })))
-
-const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0
 
 const detail = (usage: JsonObject, details: string, field: string): number | undefined => {
   const said = usage[details]

@@ -2,9 +2,7 @@
  * Token counts as the Responses API tells them. They are inclusive, as ours are.
  */
 import { isObject, type JsonObject } from "../Json.ts"
-import type { Usage } from "../Usage.ts"
-
-const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0
+import { isCount, type Usage } from "../Usage.ts"
 
 const detail = (details: unknown, field: string): number | undefined => {
   const count = isObject(details) ? details[field] : undefined

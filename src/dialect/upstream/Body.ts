@@ -4,6 +4,7 @@
 import type { UpstreamSaid } from "../../errors/index.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { truncate } from "../Text.ts"
+import { googlePath } from "./GoogleRefusal.ts"
 
 /** The most that is kept of an upstream's message, in UTF-16 units. */
 export const maxMessage = 2048
@@ -13,6 +14,7 @@ export interface BodySaid {
   readonly message: string | undefined
   readonly code: string | undefined
   readonly type: string | undefined
+  /** The field that it is about: by the upstream's own path, in Google's errors as its JSON is written. */
   readonly param: string | null | undefined
   /** A three-digit status inside the body. */
   readonly status: number | undefined
@@ -140,7 +142,7 @@ export const readSaid = (json: unknown): BodySaid => {
   if (!isObject(body)) return { ...silent, json: body }
   const nested = at(body, "response", "error")
   const error = isObject(body["error"]) ? body["error"] : isObject(nested) ? nested : body
-  const param = error["param"]
+  const param = isText(error["param"]) ? error["param"] : (googlePath(error) ?? error["param"])
   return {
     message: messageOf(body),
     code: codeOf(error["code"]) ?? codeOf(body["code"]) ?? codeOf(resultOf(body)),

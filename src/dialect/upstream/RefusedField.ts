@@ -1,7 +1,8 @@
 /**
- * Which field of the body an upstream has refused. It names one in `param`, or only in words.
+ * Which field of the body an upstream has refused. It names one in `param`, or only in words, which may be its own.
  */
 import type { ResilienceError } from "../../errors/index.ts"
+import { meantByGoogle } from "./GoogleRefusal.ts"
 
 /** An upstream says which one of a list it refused; whoever refuses one refuses each. */
 export const generally = (path: string): string => path.replaceAll(/\[\d+\]|\.\d+(?=\.|$)/g, "[]")
@@ -44,16 +45,22 @@ export const refusedField = (
   const { message, param } = error.upstream ?? {}
   if (param !== undefined && param !== null && param !== "") {
     const path = generally(param)
-    return fields.find((field) => field === path || path.startsWith(`${field}.`))
+    return fields.find((field) => isIn(path, field))
   }
   if (message === undefined) return undefined
+  const meant = meantByGoogle(message).find((field) => fields.includes(field))
+  if (meant !== undefined) return meant
   const [, place, words] = /^([\w[\].]+): (.+)$/s.exec(message) ?? []
   return place === undefined || !/[.[]/.test(place)
     ? fields.find((field) => names(generally(message), field))
     : within(generally(place), words ?? "", fields)
 }
 
+/** Whether a path leads to a field, or into it. */
+const isIn = (path: string, field: string): boolean =>
+  path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[]`)
+
 /** Who says where it is wrong is believed: `messages.1.content.0: … in thinking block` is not about `thinking`. */
 const within = (path: string, words: string, fields: ReadonlyArray<string>): string | undefined =>
-  fields.find((field) => field === path || path.startsWith(`${field}.`)) ??
+  fields.find((field) => isIn(path, field)) ??
   fields.find((field) => field.startsWith(`${path}.`) && names(words, field.slice(path.length + 1)))

@@ -164,8 +164,8 @@ export const generateRoutes: Effect.Effect<
   /** What is sent before the frames, and how they are shown, once there is a first one. */
   const first = (exchange: Exchange, dialect: ClientDialect, request: AnswerRequest, id: string, text: Text): First => {
     if (request.delivery === "whole") return { _tag: "View", view: dialect.views.whole.make() }
-    const { list } = dialect.views
-    if (request.delivery === "list" && list !== undefined) {
+    const list = request.delivery === "list" ? dialect.views.list?.(request.asking) : undefined
+    if (list !== undefined) {
       const note = headOf(text)
       if (note?.error !== undefined && note.shown === undefined) {
         failed(exchange, dialect, id, note, note.error)

@@ -1,6 +1,6 @@
 import { Result } from "effect"
 import { describe, expect, it } from "vitest"
-import { anthropic, anthropicClient, chatClient, openaiClient } from "#src/dialect/index"
+import { anthropic, anthropicClient, chatClient, gemini, openaiClient } from "#src/dialect/index"
 import { encoded, encoding, least, messages, prefill } from "./kit.ts"
 
 const endpoint = (baseUrl: string, request = messages(least)) =>
@@ -104,6 +104,44 @@ describe("an Anthropic client's body for an Anthropic channel", () => {
     expect(encoded(messages(body), { stream: false }).body).toEqual({ ...rest, model: "claude-opus-4-5" })
     expect(anthropic.unsaid(messages(body), "m")).toEqual([])
     expect(encoded(messages(body))).toMatchObject({ dropped: [], names: undefined, trimmed: "" })
+  })
+
+  it("R12: passes the numbers of a call that another client has as text", () => {
+    const request = Result.getOrThrow(
+      openaiClient.parse(
+        {
+          parameter: "",
+          query: "",
+          headers: {},
+          body: JSON.stringify({
+            model: "m",
+            seed: 9007199254740992,
+            messages: [
+              { role: "user", content: "Hi" },
+              {
+                role: "assistant",
+                tool_calls: [
+                  { id: "a", type: "function", function: { name: "f", arguments: '{"n":1}' } },
+                  {
+                    id: "b",
+                    type: "function",
+                    function: { name: "f", arguments: '{"seed":9007199254740993,"x":[{"y":0.1234567890123456789}]}' }
+                  }
+                ]
+              },
+              { role: "tool", tool_call_id: "a", content: "1" },
+              { role: "tool", tool_call_id: "b", content: "2" }
+            ]
+          })
+        },
+        { maxMessage: 2000, defaultModel: "" }
+      )
+    )
+    for (const upstream of [anthropic, gemini]) {
+      const { body } = Result.getOrThrow(upstream.encode(encoding(request)))
+      expect(body).toContain('{"seed":9007199254740993,"x":[{"y":0.1234567890123456789}]}')
+      expect(body).toContain('{"n":1}')
+    }
   })
 
   it("R12: passes numbers to the digit", () => {

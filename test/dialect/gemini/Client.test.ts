@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest"
-import { geminiClient, nothing, type Piece, type UpstreamEvent, upstreamDialects } from "#src/dialect/index"
+import { type Delta, geminiClient, nothing, type Piece, type UpstreamEvent, upstreamDialects } from "#src/dialect/index"
 import {
   type Told,
   type ToldPart,
+  contents,
   identity,
   decoded,
   event,
   fixture,
+  least,
   play,
   playEvents,
   streamOf,
@@ -15,12 +17,12 @@ import {
 
 const partsOf = (data: ReadonlyArray<Partial<Told>>): ReadonlyArray<ToldPart> =>
   data.flatMap(({ candidates }) => candidates?.[0]?.content?.parts ?? [])
-const piece = (...pieces: ReadonlyArray<Piece>): UpstreamEvent => ({ ...nothing, pieces })
+const piece = (...pieces: ReadonlyArray<Piece>): Delta => ({ ...nothing, pieces })
 const stop: UpstreamEvent = { ...nothing, finish: { reason: "stop", native: "stop", from: "openai" } }
 const toolCall = (index: number, id: string, name: string): Piece => ({ _tag: "ToolCall", index, id, name })
 const toolInput = (index: number, text: string): Piece => ({ _tag: "ToolInput", index, text })
 const thinking = (reasoning: string): UpstreamEvent => ({ ...nothing, reasoning })
-const text = (said: string): UpstreamEvent => ({ ...nothing, text: said })
+const text = (said: string): Delta => ({ ...nothing, text: said })
 
 describe("an answer of a Gemini upstream", () => {
   it.each([
@@ -236,6 +238,67 @@ describe("an answer of another upstream", () => {
       { text: "", thought: true, thoughtSignature: "er1.openai.s" },
       { text: "", thought: true, thoughtSignature: "er1.openai.st" }
     ])
+  })
+
+  describe("a signature of another vendor's", () => {
+    const signed = (value: string, of: "reasoning" | { readonly call: number } = "reasoning"): Piece => ({
+      _tag: "Signature",
+      by: "anthropic",
+      value,
+      of
+    })
+    const steps = [
+      text("Hi."),
+      piece(signed("a+")),
+      piece(signed("b/")),
+      piece(toolCall(0, "a", "f"), toolInput(0, "{}"), signed("c=", { call: 0 }))
+    ]
+    const toldTo = (apiClient: string | undefined) => {
+      const request = contents(least)
+      const headers = apiClient === undefined ? {} : { "x-goog-api-client": apiClient }
+      const encoder = geminiClient.encoder({
+        ...identity,
+        request: { ...request, asking: { ...request.asking, headers } }
+      })
+      const events = [
+        ...encoder.begin("m", { usage: { inputTokens: 1, outputTokens: 1, estimated: true }, deltas: [] }),
+        ...steps.flatMap((step) => encoder.delta(step))
+      ]
+      const frames = events.map((event, seq) => geminiClient.frame(event, `s.${seq}`)).join("")
+      const told = events.map(
+        ({ data }) => (JSON.parse(data) as Told).candidates[0]?.content.parts[0]?.thoughtSignature
+      )
+      return { events, told, whole: wholeOf(frames).candidates[0]?.content.parts.map((part) => part.thoughtSignature) }
+    }
+    const base64 = (value: string) => Buffer.from(value).toString("base64")
+
+    it.each([undefined, "google-genai-sdk/2.32.0 gl-node/v24.1.0", "gl-kotlin/2.0.0-ai fire/16.0.0", "gl-pythonic/1"])(
+      "is the text that it is: %s",
+      (apiClient) => {
+        const { told, whole } = toldTo(apiClient)
+        expect(told).toEqual([undefined, "er1.anthropic.a+", "er1.anthropic.a+b/", "er1.anthropic.c="])
+        expect(whole).toEqual([undefined, "er1.anthropic.a+b/", "er1.anthropic.c="])
+      }
+    )
+
+    it.each([
+      "google-genai-sdk/2.25.0 gl-python/3.11.2",
+      "google-genai-sdk/1.40.0 gl-go/go1.25",
+      "google-genai-sdk/1.30.0 gl-java/21.0.2"
+    ])("is bytes to an SDK that decodes it, and base64 in JSON: %s", (apiClient) => {
+      const { events, told, whole } = toldTo(apiClient)
+      expect(told).toEqual([
+        undefined,
+        base64("er1.anthropic.a+"),
+        base64("er1.anthropic.a+b/"),
+        base64("er1.anthropic.c=")
+      ])
+      expect(whole).toEqual([undefined, base64("er1.anthropic.a+b/"), base64("er1.anthropic.c=")])
+      // Who takes the answer up goes on with the same signature.
+      const resumed = geminiClient.encoder(identity)
+      resumed.resume(events.slice(0, 2))
+      expect(resumed.delta(steps[2]!)[0]?.data).toContain('"er1.anthropic.a+b/"')
+    })
   })
 
   it.each([

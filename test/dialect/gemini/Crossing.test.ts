@@ -391,6 +391,20 @@ describe("a Gemini client's own request", () => {
       ...least.contents
     ])
   })
+
+  it("may send back the bytes of a signature, in either alphabet of base64", () => {
+    const value = "a\u00fb>?+/"
+    const parts = ["base64", "base64url"].map((encoding) => ({
+      text: "",
+      thought: true,
+      thoughtSignature: Buffer.from(`er1.anthropic.${value}`).toString(encoding as "base64")
+    }))
+    const asked = contents({ contents: [{ role: "model", parts }, ...least.contents] }).asked()
+    const signed = asked.turns[0]?.parts.flatMap((part) => (part._tag === "Reasoning" ? [part.signed] : []))
+    expect(signed?.length).toBeGreaterThan(0)
+    for (const one of signed ?? []) expect(one).toMatchObject({ by: "anthropic", value })
+    expect(sent({ contents: [{ role: "model", parts }, ...least.contents] })["contents"]).toEqual(least.contents)
+  })
 })
 
 describe("a continuation", () => {

@@ -228,6 +228,44 @@ describe("a whole answer", () => {
   })
 })
 
+describe("a token to go on by", () => {
+  const checkpoints = (events: ReadonlyArray<UpstreamEvent>) =>
+    events.map((one) => (one._tag === "Delta" ? one.checkpoint : one._tag))
+  const token = { continuationToken: "dA==" }
+  const growing = { functionCall: { name: "f", partialArgs: [], willContinue: true } }
+
+  it("comes with what it stands for, in the midst of an answer or where it is put down, which is no finish", () => {
+    const events = decoded(
+      streamOf(
+        event([{ text: "a" }]),
+        event([{ text: "b" }], token),
+        event([{ text: "c" }], { ...token, finishReason: "CONTINUATION", finishMessage: "long" })
+      )
+    )
+    expect(checkpoints(events)).toEqual([undefined, { token: "dA==", paused: false }, { token: "dA==", paused: true }])
+    expect(summary(events)).toMatchObject({ text: "abc", finish: undefined, fault: undefined })
+    expect(JSON.stringify(events)).not.toContain("CONTINUATION")
+  })
+
+  it("is none beside an end, of another candidate, or in the midst of a call", () => {
+    const ended = decoded(streamOf(event([{ text: "a" }], { ...token, finishReason: "MAX_TOKENS" })))
+    const other = decoded(streamOf({ candidates: [{ content: { parts: [{ text: "a" }] }, index: 1, ...token }] }))
+    const calling = decoded(streamOf(event([growing], token)))
+    for (const events of [ended, other, calling]) expect(checkpoints(events)).toEqual([undefined])
+  })
+
+  it.each([
+    ["without one", streamOf(event([{ text: "a" }], { finishReason: "CONTINUATION" }))],
+    ["in the midst of a call", streamOf(event([growing], { ...token, finishReason: "CONTINUATION" }))],
+    [
+      "one of several",
+      streamOf({ candidates: [0, 1].map((index) => ({ index, ...token, finishReason: "CONTINUATION" })) })
+    ]
+  ])("an answer that is put down is cut: %s", (_, text) => {
+    expect(summary(decoded(text)).fault).toBe("stream_truncated")
+  })
+})
+
 describe("names that were made fit", () => {
   it("are mapped back", () => {
     const names = new Map([["a_b", "a b"]])

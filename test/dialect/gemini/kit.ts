@@ -18,7 +18,8 @@ import {
   type UpstreamEvent
 } from "#src/dialect/index"
 import { nothingAsked } from "#src/dialect/Request"
-import { Machine, type Verdict } from "#src/relay/Machine"
+import { Machine } from "#src/relay/Machine"
+import type { Verdict } from "#src/relay/Verdict"
 import type { ResilienceError } from "effect-resilience/errors"
 
 export const fixture = (name: string): string => readFileSync(new URL(`./fixtures/${name}`, import.meta.url), "utf8")

@@ -20,7 +20,8 @@ import {
 } from "#src/dialect/index"
 import { nothingAsked } from "#src/dialect/Request"
 import type { JsonObject } from "#src/dialect/Json"
-import { Machine, type Verdict } from "#src/relay/Machine"
+import { Machine } from "#src/relay/Machine"
+import type { Verdict } from "#src/relay/Verdict"
 
 export const streamId = "abcdefghijklmnopqrstuv"
 

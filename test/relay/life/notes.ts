@@ -119,6 +119,7 @@ export const anyNote: fc.Arbitrary<Note> = fc.record({
   pursuit: anyPursuit,
   trail: fc.array(anyEntry, { maxLength: 4 }),
   beside: maybe(fc.constant(openAttempt())),
+  checkpoint: maybe(fc.record({ channel: word, model: word, token: word, paused: fc.boolean(), offset: count })),
   open: maybe(
     fc.record({
       attempt: count,
