@@ -112,15 +112,18 @@ export const olderGoogleDecoder: Decoder = (text) => {
 
 const oneBlock = /^data: (.*)(?:\n\n|\r\r|\r\n\r\n)/
 
-/**
- * `google-genai` for Python (`_api_client.py`) and `go-genai` (`api_client.go`): every line that is not empty is data, or
- * no JSON, which is raised.
- */
-export const strictGoogleDecoder: Decoder = (text) =>
-  text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => ({ event: undefined, data: line.startsWith("data:") ? line.slice(5).trim() : line }))
+const linesOf = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
+
+/** `google-genai` for Python, `_api_client.py`: every line that is not empty is JSON, with or without `data: ` before it. */
+export const pythonGoogleDecoder: Decoder = (text) =>
+  linesOf(text).map((line) => ({ event: undefined, data: line.startsWith("data: ") ? line.slice(6) : line }))
+
+/** `go-genai`, `api_client.go`: every line that is not empty is data, or raised. */
+export const goGoogleDecoder: Decoder = (text) =>
+  linesOf(text).map((line) => ({
+    event: undefined,
+    data: line.startsWith("data:") ? line.slice(5) : "invalid stream chunk"
+  }))
 
 /** All of them, by name. */
 export const decoders: { readonly [family: string]: Decoder } = {
@@ -132,8 +135,8 @@ export const decoders: { readonly [family: string]: Decoder } = {
   line: lineDecoder
 }
 
-/** What a client speaks: `/chat` is our own. */
-export type Spoken = "openai" | "responses" | "anthropic" | "gemini" | "chat"
+/** What a client speaks: `/chat` is our own. `geminiBare` is Gemini's without ids and comments, to whom can read none. */
+export type Spoken = "openai" | "responses" | "anthropic" | "gemini" | "geminiBare" | "chat"
 
 /** A family of clients: how it finds events, and what it does with them. */
 export interface Family {
@@ -142,6 +145,8 @@ export interface Family {
   readonly decode: Decoder
   /** Looks at events of these names only; absent: at all. */
   readonly names?: (event: string | undefined) => boolean
+  /** An error in the data is an answer to it that says nothing. */
+  readonly overlooksErrors?: true
 }
 
 const messageEvents: ReadonlySet<string | undefined> = new Set([
@@ -173,6 +178,9 @@ export const families: ReadonlyArray<Family> = [
     names: (event) => messageEvents.has(event)
   },
   { name: "@google/genai", speaks: ["gemini"], decode: googleDecoder },
+  { name: "google-genai", speaks: ["geminiBare"], decode: pythonGoogleDecoder, overlooksErrors: true },
+  { name: "go-genai", speaks: ["geminiBare"], decode: goGoogleDecoder, overlooksErrors: true },
+  { name: "@google/generative-ai", speaks: ["geminiBare"], decode: olderGoogleDecoder, overlooksErrors: true },
   { name: "ai", speaks: ["openai", "responses", "anthropic", "gemini"], decode: standardDecoder },
   { name: "EventSource", speaks: ["chat", "openai", "responses", "anthropic", "gemini"], decode: standardDecoder },
   { name: "bare lines", speaks: ["chat", "openai", "responses", "anthropic", "gemini"], decode: lineDecoder }
@@ -232,14 +240,14 @@ const isError = ({ event }: Dispatched, json: unknown): boolean =>
   event === "error" || (isRecord(json) && ("error" in json || ("partial_content" in json && "code" in json)))
 
 /** What a program of a family is told by a stream. */
-export const toldTo = ({ decode, names }: Family, stream: string): Told => {
+export const toldTo = ({ decode, names, overlooksErrors }: Family, stream: string): Told => {
   let text = ""
   for (const event of decode(stream)) {
     if (names?.(event.event) === false) continue
     const json = parsed(event.data)
     if (endsWell(event, json)) return { text, end: "whole" }
     // The programs parse what they are given: what is none of ours is an error to them.
-    if (!isRecord(json) || isError(event, json)) return { text, end: "raised" }
+    if (!isRecord(json) || (overlooksErrors === undefined && isError(event, json))) return { text, end: "raised" }
     text += textIn(json)
   }
   return { text, end: "ends" }

@@ -7,6 +7,7 @@ import { endpointOf } from "../Endpoint.ts"
 import { sse } from "../Framing.ts"
 import { isObject, parseJson } from "../Json.ts"
 import { contentList, wholeContent } from "./Assembly.ts"
+import { bareEvents } from "./BareEvents.ts"
 import { geminiEncoder } from "./Client.ts"
 import { decodeWholeGemini, geminiDecoder } from "./Decode.ts"
 import { encodeGemini, refusableByGemini, refusableOnceByGemini, unsaidToGemini } from "./Encode.ts"
@@ -46,7 +47,8 @@ export const gemini: UpstreamDialect = {
 
 /**
  * Gemini, as clients read it. Google's SDK drops a block that begins with another field than `data:`, and cannot read one
- * that has any other: so an id stands in a block of its own, behind its data, and so does the heartbeat.
+ * that has any other: so an id stands in a block of its own, behind its data, and so does the heartbeat. Other SDKs of
+ * Google's can read neither, and are sent neither.
  */
 export const geminiClient: ClientDialect = {
   name: "gemini",
@@ -56,6 +58,7 @@ export const geminiClient: ClientDialect = {
   encoder: geminiEncoder,
   frame: ({ data }, id) => `data: ${data}\n\nid: ${id}\n\n`,
   heartbeat: `${encodeComment("ping")}\n`,
+  bare: bareEvents,
   views: { whole: wholeContent, list: contentList },
   models: geminiModels,
   model: geminiModel,

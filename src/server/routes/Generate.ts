@@ -8,6 +8,7 @@ import { Selection, TimeoutsSection } from "../../channel/index.ts"
 import {
   type AnswerRequest,
   type Asking,
+  type BareEvents,
   type ClientDialect,
   clientDialects,
   countTokens,
@@ -50,6 +51,9 @@ const headersOf = (exchange: Exchange, names: ReadonlyArray<string>): Asking["he
   }
   return headers
 }
+
+const bareFor = (exchange: Exchange, { bare }: ClientDialect): BareEvents | undefined =>
+  bare?.isFor(exchange.header(bare.looksAt)) === true ? bare : undefined
 
 type Text = string | undefined
 
@@ -162,7 +166,7 @@ export const generateRoutes: Effect.Effect<
       }
       exchange.head(200, { ...streamHeaders(id), ...attemptHeaders(note) })
     }
-    return { _tag: "Stream" }
+    return { _tag: "Stream", show: bareFor(exchange, dialect)?.show }
   }
 
   const failed = (
@@ -178,7 +182,7 @@ export const generateRoutes: Effect.Effect<
       id,
       after: -1,
       requestId: exchange.requestId,
-      heartbeat: dialect.heartbeat,
+      heartbeat: (bareFor(exchange, dialect) ?? dialect).heartbeat,
       heartbeatMillis: server.heartbeat,
       graceMillis: server.readerGrace,
       lettable: dialect.lettable,
