@@ -271,6 +271,17 @@ export interface ModelsAbout {
   readonly owner: string
 }
 
+/** How a dialect's events are written to clients that know nothing beside them: no id, no comment. */
+export interface BareEvents {
+  /** The request header, by its lower-case name, that tells who they are. */
+  readonly looksAt: string
+  readonly isFor: (header: string | undefined) => boolean
+  /** Takes committed frames, whole ones, and gives what such a client is written. */
+  readonly show: (frames: string) => string
+  /** In the place of the dialect's. */
+  readonly heartbeat: string
+}
+
 /** A wire format of clients. */
 export interface ClientDialect {
   readonly name: ClientDialectName
@@ -285,7 +296,9 @@ export interface ClientDialect {
   readonly frame: (payload: Payload, id: string) => string
   /** Written while there is nothing to read; no frame of the journal. */
   readonly heartbeat: string
-  readonly views: { readonly whole: View; readonly list: ((asking: Asking) => View) | undefined }
+  /** Absent where all clients of the dialect can read an id and a comment. */
+  readonly bare?: BareEvents
+  readonly views: { readonly whole: View; readonly list: View | undefined }
   readonly models: (names: ReadonlyArray<string>, about: ModelsAbout) => JsonObject
   readonly model: (name: string, about: ModelsAbout) => JsonObject
   /** The header in which its clients look for the request's id, beside `x-request-id`. */

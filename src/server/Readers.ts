@@ -14,8 +14,8 @@ import { answerFailure } from "./Failures.ts"
 
 /** What a reader is to do with the first frames of its stream, before it writes any. */
 export type First =
-  /** Write them: the head was sent. */
-  | { readonly _tag: "Stream" }
+  /** Write them, or what `show` makes of them: the head was sent. */
+  | { readonly _tag: "Stream"; readonly show: ((frames: string) => string) | undefined }
   /** Put them into a view, and write what it gives: its head was sent, or is sent by `end`. */
   | { readonly _tag: "View"; readonly view: ReturnType<View["make"]> }
   /** The exchange has been answered. */
@@ -107,7 +107,7 @@ class Following implements ReaderSink, Slotted {
         this.closeSoon()
         return false
       case "Stream":
-        this.rest = frames
+        this.rest = mode.show === undefined ? frames : mode.show(frames)
         break
       case "View":
         this.rest = mode.view.push(frames)

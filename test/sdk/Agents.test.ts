@@ -3,8 +3,10 @@
  * its last words. Over a vendor's own channel and over the other's, a thinking model behind it.
  */
 import { createAnthropic } from "@ai-sdk/anthropic"
+import { createGoogleGenerativeAI } from "@ai-sdk/google"
 import { createOpenAI } from "@ai-sdk/openai"
 import Anthropic, { BadRequestError } from "@anthropic-ai/sdk"
+import { type CallableTool, GoogleGenAI } from "@google/genai"
 import { betaTool } from "@anthropic-ai/sdk/helpers/beta/json-schema"
 import { generateText, jsonSchema, type LanguageModel, stepCountIs, streamText, tool } from "ai"
 import { assert, describe, it } from "@effect/vitest"
@@ -100,7 +102,7 @@ const anthropicLoop =
   }
 
 const aiLoop =
-  (modelAt: (baseURL: string) => LanguageModel, stream: boolean): Loop =>
+  (modelAt: (url: string) => LanguageModel, stream: boolean): Loop =>
   async (url, asked) => {
     const weather = tool({
       description,
@@ -111,7 +113,7 @@ const aiLoop =
       }
     })
     const options = {
-      model: modelAt(`${url}/v1`),
+      model: modelAt(url),
       prompt: question,
       tools: { weather },
       stopWhen: stepCountIs(5),
@@ -120,9 +122,36 @@ const aiLoop =
     return stream ? streamText(options).text : (await generateText(options)).text
   }
 
-const aiOpenai = (baseURL: string) => createOpenAI({ baseURL, apiKey: "key" }).chat("gpt-5")
-const aiResponses = (baseURL: string) => createOpenAI({ baseURL, apiKey: "key" })("gpt-5")
-const aiAnthropic = (baseURL: string) => createAnthropic({ baseURL, apiKey: "key" })("claude-sonnet-4-6")
+const googleLoop =
+  (stream: boolean): Loop =>
+  async (url, asked) => {
+    const { models } = new GoogleGenAI({ apiKey: "key", httpOptions: { baseUrl: url } })
+    const weather: CallableTool = {
+      tool: async () => ({ functionDeclarations: [{ name: "weather", description, parametersJsonSchema: schema }] }),
+      callTool: async (calls) =>
+        calls.map(({ args, id, name }) => {
+          const city = String(args?.["city"])
+          asked(city)
+          return { functionResponse: { id: id!, name: name!, response: { output: weatherOf(city) } } }
+        })
+    }
+    const request = { model: "gemini-2.5-pro", contents: question, config: { tools: [weather] } }
+    if (!stream) return (await models.generateContent(request)).text ?? ""
+    let last = ""
+    for await (const { candidates } of await models.generateContentStream(request)) {
+      const parts = candidates?.[0]?.content?.parts ?? []
+      // It gives the chunks of every turn, the results of the calls among them.
+      if (parts.some(({ functionResponse }) => functionResponse !== undefined)) last = ""
+      last += parts.map(({ text, thought }) => (thought === true ? "" : (text ?? ""))).join("")
+    }
+    return last
+  }
+
+const aiOpenai = (url: string) => createOpenAI({ baseURL: `${url}/v1`, apiKey: "key" }).chat("gpt-5")
+const aiResponses = (url: string) => createOpenAI({ baseURL: `${url}/v1`, apiKey: "key" })("gpt-5")
+const aiAnthropic = (url: string) => createAnthropic({ baseURL: `${url}/v1`, apiKey: "key" })("claude-sonnet-4-6")
+const aiGoogle = (url: string) =>
+  createGoogleGenerativeAI({ baseURL: `${url}/v1beta`, apiKey: "key" })("gemini-2.5-pro")
 
 const loops: ReadonlyArray<readonly [name: string, loop: Loop]> = [
   ["openai, runTools", openaiLoop(false)],
@@ -134,8 +163,16 @@ const loops: ReadonlyArray<readonly [name: string, loop: Loop]> = [
   ["ai + @ai-sdk/openai, responses, generateText", aiLoop(aiResponses, false)],
   ["ai + @ai-sdk/openai, responses, streamText", aiLoop(aiResponses, true)],
   ["ai + @ai-sdk/anthropic, generateText", aiLoop(aiAnthropic, false)],
-  ["ai + @ai-sdk/anthropic, streamText", aiLoop(aiAnthropic, true)]
+  ["ai + @ai-sdk/anthropic, streamText", aiLoop(aiAnthropic, true)],
+  ["@google/genai, automatic calls", googleLoop(false)],
+  ["@google/genai, automatic calls, streaming", googleLoop(true)],
+  ["ai + @ai-sdk/google, generateText", aiLoop(aiGoogle, false)],
+  ["ai + @ai-sdk/google, streamText", aiLoop(aiGoogle, true)]
 ]
+
+/** Google's SDK sends the chunks of a stream back one by one. */
+const turnsOf = (messages: ReadonlyArray<Body>): ReadonlyArray<Body> =>
+  messages.filter(({ role }, i) => role !== "model" || messages[i - 1]?.["role"] !== role)
 
 describe("a loop of tools", () => {
   const rows = loops.flatMap(([name, loop]) => dialects.map((dialect) => ({ name, loop, dialect })))
@@ -149,7 +186,7 @@ describe("a loop of tools", () => {
       const last = JSON.parse(a!.calls()[2]!.body) as Body
       const items = (last["input"] ?? []) as ReadonlyArray<Body>
       if (dialect !== "responses")
-        assert.lengthOf(last[dialect === "gemini" ? "contents" : "messages"] as ReadonlyArray<Body>, 5)
+        assert.lengthOf(turnsOf(last[dialect === "gemini" ? "contents" : "messages"] as ReadonlyArray<Body>), 5)
       // A thought is an item of its own, where its client has kept it. (The second time it says no text: its script takes
       // the conversation for one that goes on from the first.)
       else

@@ -5,6 +5,7 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Script, type ScriptedCall } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
+import { aiGoogle } from "./aiSdk.ts"
 import { openaiSdk } from "./openaiSdk.ts"
 import type { Question } from "./question.ts"
 import { clients, dialects, type Place, places, showsReasoning } from "./sdks.ts"
@@ -74,6 +75,41 @@ const geminiContents = (place: Place) => [
   },
   { role: "user", parts: [geminiResult("call_1", "sunny"), geminiResult("call_2", "rain")] }
 ]
+
+interface OwnPart {
+  readonly text?: string
+  readonly thought?: boolean
+  readonly thoughtSignature?: string
+  readonly functionCall?: object
+  readonly functionResponse?: { readonly id: string }
+}
+
+/** A Gemini client's own words pass as they are: chunk by chunk with `@google/genai`, put together by `ai`. */
+const assertOwnContents = (body: Body | undefined, { client, delivery }: Place): void => {
+  const contents = body?.["contents"] as ReadonlyArray<{ readonly parts: ReadonlyArray<OwnPart> }>
+  const parts = contents.flatMap(({ parts }) => parts)
+  const said = (thought: boolean) =>
+    parts.map((part) => ((part.thought ?? false) === thought ? (part.text ?? "") : "")).join("")
+  assert.strictEqual(said(true), thought)
+  assert.strictEqual(said(false), "helloI look it up.")
+  // `ai` loses what signs a thought behind its last word, if it comes by itself.
+  const forgotten = client === aiGoogle && delivery === "stream"
+  assert.deepStrictEqual(
+    parts.flatMap(({ thoughtSignature }) => thoughtSignature ?? []),
+    forgotten ? [] : [signature]
+  )
+  assert.deepStrictEqual(
+    parts.flatMap(({ functionCall }) => functionCall ?? []),
+    [
+      { id: "call_1", name: "weather", args: { city: "Oslo" } },
+      { id: "call_2", name: "weather", args: { city: "Rome" } }
+    ]
+  )
+  assert.deepStrictEqual(
+    parts.flatMap(({ functionResponse }) => functionResponse?.id ?? []),
+    ["call_1", "call_2"]
+  )
+}
 
 const messagesIn = (body: Body | undefined): ReadonlyArray<Body> => body?.["messages"] as ReadonlyArray<Body>
 
@@ -145,6 +181,7 @@ describe("reasoning and calls go back to whom they came from", () => {
           }
           return
         }
+        if (dialect === "gemini" && client.dialect === dialect) return assertOwnContents(body, place)
         if (dialect === "gemini") {
           assert.deepStrictEqual(body?.["contents"], geminiContents(place))
           judged.push({ name: where, dialect, body: upstreams["a"]!.calls().at(-1)!.body })

@@ -20,23 +20,31 @@ interface Case {
   readonly status: number
   readonly anthropicStatus?: number
   /** The `type` in each dialect. */
-  readonly types: { readonly [D in Client["dialect"]]: string }
+  readonly types: ByDialect
   /** The class that each vendor's SDK raises. */
-  readonly classes: { readonly [D in Client["dialect"]]: string }
+  readonly classes: ByDialect
   readonly asked: number
   readonly again: boolean
   /** Seconds. */
   readonly hint?: number
 }
 
-const invalid = {
-  openai: "invalid_request_error",
-  responses: "invalid_request_error",
-  anthropic: "invalid_request_error"
-}
-const server = { openai: "server_error", responses: "server_error", anthropic: "api_error" }
-const badRequest = { openai: "BadRequestError", responses: "BadRequestError", anthropic: "BadRequestError" }
-const internal = { openai: "InternalServerError", responses: "InternalServerError", anthropic: "InternalServerError" }
+type ByDialect = { readonly [D in Client["dialect"]]: string }
+
+// Google's SDK raises all in one class.
+const by = (openai: string, anthropic: string, gemini = "ApiError"): ByDialect => ({
+  openai,
+  responses: openai,
+  anthropic,
+  gemini
+})
+
+const invalid = by("invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT")
+const server = by("server_error", "api_error", "INTERNAL")
+const overload = by("server_error", "overloaded_error", "UNAVAILABLE")
+const badRequest = by("BadRequestError", "BadRequestError")
+const internal = by("InternalServerError", "InternalServerError")
+const overloadedClass = by("InternalServerError", "OverloadedError")
 
 /** An overload that is told inside a stream, as each vendor tells it. */
 const overloaded: { readonly [D in UpstreamDialectName]: Script.Ending } = {
@@ -98,8 +106,8 @@ const cases: ReadonlyArray<Case> = [
     plays: Script.status(404),
     code: "model_not_found",
     status: 404,
-    types: { openai: "not_found_error", responses: "not_found_error", anthropic: "not_found_error" },
-    classes: { openai: "NotFoundError", responses: "NotFoundError", anthropic: "NotFoundError" },
+    types: by("not_found_error", "not_found_error", "NOT_FOUND"),
+    classes: by("NotFoundError", "NotFoundError"),
     asked: 1,
     again: false
   },
@@ -108,8 +116,8 @@ const cases: ReadonlyArray<Case> = [
     plays: Script.status(413),
     code: "payload_too_large",
     status: 413,
-    types: { openai: "invalid_request_error", responses: "invalid_request_error", anthropic: "request_too_large" },
-    classes: { openai: "APIError", responses: "APIError", anthropic: "ContentTooLargeError" },
+    types: by("invalid_request_error", "request_too_large", "INVALID_ARGUMENT"),
+    classes: by("APIError", "ContentTooLargeError"),
     asked: 1,
     again: false
   },
@@ -118,8 +126,8 @@ const cases: ReadonlyArray<Case> = [
     plays: Script.status(429, { headers: { "retry-after": "7" } }),
     code: "channel:rate_limited",
     status: 429,
-    types: { openai: "rate_limit_error", responses: "rate_limit_error", anthropic: "rate_limit_error" },
-    classes: { openai: "RateLimitError", responses: "RateLimitError", anthropic: "RateLimitError" },
+    types: by("rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED"),
+    classes: by("RateLimitError", "RateLimitError"),
     asked: 1,
     again: true,
     hint: 7
@@ -140,8 +148,8 @@ const cases: ReadonlyArray<Case> = [
     code: "upstream_overloaded",
     status: 503,
     anthropicStatus: 529,
-    types: { openai: "server_error", responses: "server_error", anthropic: "overloaded_error" },
-    classes: { openai: "InternalServerError", responses: "InternalServerError", anthropic: "OverloadedError" },
+    types: overload,
+    classes: overloadedClass,
     asked: 1,
     again: true,
     hint: 9
@@ -152,8 +160,8 @@ const cases: ReadonlyArray<Case> = [
     code: "upstream_overloaded",
     status: 503,
     anthropicStatus: 529,
-    types: { openai: "server_error", responses: "server_error", anthropic: "overloaded_error" },
-    classes: { openai: "InternalServerError", responses: "InternalServerError", anthropic: "OverloadedError" },
+    types: overload,
+    classes: overloadedClass,
     asked: 4,
     again: true
   },
@@ -162,8 +170,8 @@ const cases: ReadonlyArray<Case> = [
     plays: Script.silence,
     code: "channel:response_time_exceeded",
     status: 504,
-    types: { openai: "timeout_error", responses: "timeout_error", anthropic: "timeout_error" },
-    classes: { openai: "InternalServerError", responses: "InternalServerError", anthropic: "GatewayTimeoutError" },
+    types: by("timeout_error", "timeout_error", "DEADLINE_EXCEEDED"),
+    classes: by("InternalServerError", "GatewayTimeoutError"),
     asked: 1,
     again: true
   },
@@ -194,8 +202,8 @@ const cases: ReadonlyArray<Case> = [
     code: "upstream_overloaded",
     status: 503,
     anthropicStatus: 529,
-    types: { openai: "server_error", responses: "server_error", anthropic: "overloaded_error" },
-    classes: { openai: "InternalServerError", responses: "InternalServerError", anthropic: "OverloadedError" },
+    types: overload,
+    classes: overloadedClass,
     asked: 4,
     again: true
   },

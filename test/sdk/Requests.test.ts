@@ -5,6 +5,8 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Script } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
+import { aiGoogle, aiResponses } from "./aiSdk.ts"
+import { googleSdk } from "./googleSdk.ts"
 import type { Client, Question, Turn } from "./question.ts"
 import { clients, dialects } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
@@ -80,13 +82,17 @@ const inline = (mimeType: string, data: string) => ({ inlineData: { mimeType, da
 const once = ({ dialect }: Client): string | undefined =>
   dialect === "anthropic" ? "tool_choice.disable_parallel_tool_use" : "parallel_tool_calls"
 
+const topK = ({ dialect }: Client): string => (dialect === "gemini" ? "generationConfig.topK" : "top_k")
+
 const speaks =
   (...dialects: ReadonlyArray<Client["dialect"]>) =>
   (client: Client): boolean =>
     dialects.includes(client.dialect)
-// What goes through as it is are the words of its SDK, which has some of its own.
-const writesAsItLikes = ({ name }: Client, dialect: UpstreamDialectName): boolean =>
-  dialect === "responses" && name === "ai + @ai-sdk/openai, responses"
+// What goes through as it is are the words of its SDK, and two providers for `ai` have some of their own.
+const writesAsItLikes = (client: Client, dialect: UpstreamDialectName): boolean =>
+  client.dialect === dialect && (client === aiResponses || client === aiGoogle)
+/** Google has no words for one call at a time. */
+const canAskForOne = speaks("openai", "responses", "anthropic")
 const isAiOfOpenai = ({ name }: Client): boolean => name.startsWith("ai + @ai-sdk/openai")
 const isPlain = ({ name }: Client): boolean => !name.startsWith("ai ")
 
@@ -151,8 +157,8 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "tools, of which the model may choose",
-    // The SDK of responses says whether each is strict.
-    by: (client) => !speaks("responses")(client) || !isPlain(client),
+    // The SDK of responses says whether each is strict, and Google's provider for `ai` has a schema of its own.
+    by: (client) => client !== aiGoogle && (!speaks("responses")(client) || !isPlain(client)),
     question: { tools: [weather, clock], toolChoice: "auto" },
     sends: {
       openai: { tools: [weather, clock].map(openaiTool), tool_choice: "auto" },
@@ -163,6 +169,7 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "tools, of which the model must choose one",
+    by: canAskForOne,
     question: { tools: [weather, clock], toolChoice: "required", oneCallAtATime: true },
     sends: {
       openai: { tool_choice: "required", parallel_tool_calls: false },
@@ -194,6 +201,7 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "tools, of which the model may use one at a time",
+    by: canAskForOne,
     question: { tools: [weather], oneCallAtATime: true },
     sends: {
       openai: { parallel_tool_calls: false },
@@ -251,8 +259,8 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "the result of a call that failed",
-    // The provider of OpenAI for `ai` does not say that it did.
-    by: (client) => !isAiOfOpenai(client),
+    // The providers of OpenAI and of Google for `ai` do not say that it did.
+    by: (client) => !isAiOfOpenai(client) && client !== aiGoogle,
     question: {
       tools: [weather],
       turns: [user("weather?"), assistant(call), user({ ...result, result: "no net", failed: true })]
@@ -333,6 +341,8 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "an image that is elsewhere",
+    // Google's provider for `ai` fetches it itself.
+    by: (client) => client !== aiGoogle,
     question: { turns: [user({ imageUrl: "https://images.example/cat.png" }, "What is it?")] },
     sends: {
       openai: {
@@ -373,6 +383,7 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "a PDF",
+    by: speaks("openai", "responses", "anthropic"),
     question: { turns: [user({ pdf, name: "paper.pdf" }, "Sum up.")] },
     sends: {
       openai: {
@@ -419,6 +430,47 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    name: "a PDF without a name, as Google's clients send it",
+    by: speaks("gemini"),
+    question: { turns: [user({ pdf, name: "" }, "Sum up.")] },
+    sends: {
+      openai: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "file", file: { filename: "file.pdf", file_data: `data:application/pdf;base64,${pdf}` } },
+              { type: "text", text: "Sum up." }
+            ]
+          }
+        ]
+      },
+      responses: {
+        input: [
+          {
+            role: "user",
+            content: [
+              { type: "input_file", filename: "file.pdf", file_data: `data:application/pdf;base64,${pdf}` },
+              { type: "input_text", text: "Sum up." }
+            ]
+          }
+        ]
+      },
+      anthropic: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "document", source: { type: "base64", media_type: "application/pdf", data: pdf } },
+              { type: "text", text: "Sum up." }
+            ]
+          }
+        ]
+      },
+      gemini: { contents: [content("user", inline("application/pdf", pdf), { text: "Sum up." })] }
+    }
+  },
+  {
     name: "the most tokens",
     by: ({ name }) => name !== "ai + @ai-sdk/openai",
     question: { maxTokens: 77 },
@@ -431,7 +483,7 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "no word of the most tokens",
-    by: speaks("openai", "responses"),
+    by: speaks("openai", "responses", "gemini"),
     question: {},
     sends: {
       openai: {},
@@ -442,7 +494,7 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "stop sequences",
-    by: speaks("openai", "anthropic"),
+    by: speaks("openai", "anthropic", "gemini"),
     question: { stop: ["END", "FIN"] },
     sends: {
       openai: { stop: ["END", "FIN"] },
@@ -453,6 +505,7 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     name: "JSON by a schema",
+    by: (client) => client !== aiGoogle,
     question: { schema },
     sends: {
       openai: {},
@@ -495,7 +548,19 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    name: "an effort of a client of Google's",
+    by: speaks("gemini"),
+    question: { effort: "low" },
+    sends: {
+      openai: { reasoning_effort: "low" },
+      responses: { reasoning: { effort: "low", summary: "auto" }, include: ["reasoning.encrypted_content"] },
+      anthropic: { output_config: { effort: "low" }, thinking: { type: "adaptive", display: "summarized" } },
+      gemini: { thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } }
+    }
+  },
+  {
     name: "a temperature, and who it is for",
+    by: speaks("openai", "responses", "anthropic"),
     question: { temperature: 0.5, user: "u1" },
     sends: {
       openai: { temperature: 0.5, user: "u1" },
@@ -558,8 +623,34 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    name: "hints of a client of Google's",
+    by: (client) => client === googleSdk,
+    question: {
+      topK: 7,
+      topP: 0.9,
+      seed: 7,
+      fields: { safetySettings: [{ category: "HARM_CATEGORY_HARASSMENT", threshold: "BLOCK_NONE" }] }
+    },
+    sends: {
+      openai: { top_p: 0.9, seed: 7 },
+      responses: { top_p: 0.9 },
+      anthropic: { top_k: 7, top_p: 0.9 },
+      gemini: {
+        topK: 7,
+        topP: 0.9,
+        seed: 7,
+        safetySettings: [{ category: "HARM_CATEGORY_HARASSMENT", threshold: "BLOCK_NONE" }]
+      }
+    },
+    dropped: {
+      openai: "safetySettings,generationConfig.topK",
+      responses: "safetySettings,generationConfig.topK,generationConfig.seed",
+      anthropic: "safetySettings,generationConfig.seed"
+    }
+  },
+  {
     name: "hints that `ai` takes from every program",
-    by: (client) => speaks("anthropic")(client) && !isPlain(client),
+    by: (client) => speaks("anthropic", "gemini")(client) && !isPlain(client),
     question: { topK: 7, temperature: 0.5 },
     sends: {
       openai: { temperature: 0.5 },
@@ -567,7 +658,7 @@ const cases: ReadonlyArray<Case> = [
       anthropic: { temperature: 0.5, top_k: 7 },
       gemini: { topK: 7, temperature: 0.5 }
     },
-    dropped: { openai: "top_k", responses: "top_k" }
+    dropped: { openai: topK, responses: topK }
   }
 ]
 
@@ -585,6 +676,12 @@ const plainText = (content: unknown): unknown => {
     : []
   return only !== undefined && more.length === 0 && isText(only["type"]) ? only["text"] : content
 }
+
+/** As a client of Google's says it itself: it may send a call without a signature, and the relay adds none. */
+const unmarked = (sent: Body): Body =>
+  JSON.parse(JSON.stringify(sent), (field, value: unknown) =>
+    field === "thoughtSignature" ? undefined : value
+  ) as Body
 
 const isText = (type: unknown): boolean => type === "text" || type === "input_text" || type === "output_text"
 
@@ -626,7 +723,7 @@ describe.each(cases)("$name", ({ by, dropped, question, sends }) => {
       const bodies = bodiesOf(upstreams["a"]!)
       assert.lengthOf(bodies, 1)
       assert.deepInclude(plain(bodies[0]!), {
-        ...sent,
+        ...(client.dialect === "gemini" && dialect === "gemini" ? unmarked(sent) : sent),
         ...(dialect === "gemini" ? {} : { model: modelOf[dialect], stream: true })
       })
       const told = client.dialect === dialect ? undefined : dropped?.[dialect]
@@ -691,6 +788,24 @@ const unsaid: ReadonlyArray<Unsaid> = [
     question: { fields: { tools: [{ type: "web_search" }], conversation: "conv_1" } },
     paths: ["tools[0]", "conversation"]
   },
+  {
+    name: "how likely Google's words are",
+    client: "gemini",
+    question: { fields: { responseLogprobs: true } },
+    paths: ["generationConfig.responseLogprobs"]
+  },
+  {
+    name: "any JSON of Google's",
+    client: "gemini",
+    question: { fields: { responseMimeType: "application/json" } },
+    paths: ["generationConfig.responseMimeType"]
+  },
+  {
+    name: "a tool of Google's own, and what it holds",
+    client: "gemini",
+    question: { fields: { tools: [{ googleSearch: {} }], cachedContent: "cachedContents/1" } },
+    paths: ["tools[0].googleSearch", "cachedContent"]
+  },
   { name: "servers of tools", client: "anthropic", question: { fields: { mcp_servers: [] } }, paths: ["mcp_servers"] }
 ]
 
@@ -701,7 +816,8 @@ describe.each(unsaid)("what cannot be said: $name", ({ client: dialect, paths, q
   it.each(who)("$name is told the paths, and no upstream is asked", (client) =>
     withWorld({ a: { dialect: other, plays: [Script.answer("yes")] } }, {}, async ({ relay, upstreams }) => {
       const { headers, raised } = await client.ask({ url: relay.url, delivery: "stream", question })
-      assert.deepInclude(raised, { code: "convert_request_failed", status: 400, type: "invalid_request_error" })
+      const type = client.dialect === "gemini" ? "INVALID_ARGUMENT" : "invalid_request_error"
+      assert.deepInclude(raised, { code: "convert_request_failed", status: 400, type })
       for (const path of paths) assert.include(raised?.message, path)
       assert.strictEqual(headers["x-should-retry"], "false")
       assert.lengthOf(upstreams["a"]!.calls(), 0)
@@ -771,31 +887,50 @@ const refused: ReadonlyArray<Refused> = [
     },
     field: "reasoning_effort",
     dropped: "output_config.effort"
+  },
+  {
+    client: "gemini",
+    question: { effort: "low" },
+    says: {
+      error: {
+        message: "Unrecognized request argument supplied: reasoning_effort",
+        type: "invalid_request_error",
+        param: null,
+        code: null
+      }
+    },
+    field: "reasoning_effort",
+    dropped: "generationConfig.thinkingConfig"
   }
 ]
 
-describe.each(refused)("a model that refuses $field", ({ client: dialect, dropped, field, question, says }) => {
-  const who = clients.filter((client) => client.dialect === dialect)
-  it.each(who)("is asked without it, and from then on: $name", (client) => {
-    const plays = [Script.status(400, { body: says }), Script.answer("yes")]
-    const channel = dialect === "openai" ? "anthropic" : "openai"
-    return withWorld({ a: { dialect: channel, plays } }, {}, async ({ relay, upstreams }) => {
-      for (const asked of [2, 3]) {
-        const { headers, raised, text } = await client.ask({ url: relay.url, delivery: "stream", question })
-        assert.isUndefined(raised, raised?.message)
-        assert.strictEqual(text, "yes")
-        assert.strictEqual(headers["x-dropped"], dropped)
-        assert.lengthOf(upstreams["a"]!.calls(), asked)
-      }
-      const [first, ...others] = bodiesOf(upstreams["a"]!)
-      assert.property(first, field)
-      for (const body of others) assert.notProperty(body, field)
+describe.each(refused)(
+  "a model that refuses $field of a client of $client",
+  ({ client: dialect, dropped, field, question, says }) => {
+    const who = clients.filter((client) => client.dialect === dialect)
+    it.each(who)("is asked without it, and from then on: $name", (client) => {
+      const plays = [Script.status(400, { body: says }), Script.answer("yes")]
+      const channel = dialect === "openai" ? "anthropic" : "openai"
+      return withWorld({ a: { dialect: channel, plays } }, {}, async ({ relay, upstreams }) => {
+        for (const asked of [2, 3]) {
+          const { headers, raised, text } = await client.ask({ url: relay.url, delivery: "stream", question })
+          assert.isUndefined(raised, raised?.message)
+          assert.strictEqual(text, "yes")
+          assert.strictEqual(headers["x-dropped"], dropped)
+          assert.lengthOf(upstreams["a"]!.calls(), asked)
+        }
+        const [first, ...others] = bodiesOf(upstreams["a"]!)
+        assert.property(first, field)
+        for (const body of others) assert.notProperty(body, field)
+      })
     })
-  })
-})
+  }
+)
 
 describe("an image in the result of a call", () => {
-  it.each(clients.filter(speaks("anthropic")))("goes to who can take it: $name", (client) =>
+  // What speaks chat completions has no words for it, and Google's provider for `ai` writes it beside its call.
+  const who = clients.filter((client) => speaks("responses", "anthropic", "gemini")(client) && client !== aiGoogle)
+  it.each(who)("goes to who can take it: $name", (client) =>
     withWorld({ a: { dialect: "anthropic", plays: [Script.answer("yes")] } }, {}, async ({ relay, upstreams }) => {
       const question = {
         tools: [weather],

@@ -6,9 +6,10 @@ import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import OpenAI from "openai"
 import { Script } from "effect-resilience/testing"
-import { open, read, type SseEvent } from "../support/sse.ts"
-import { aiAnthropic, aiOpenai, aiResponses } from "./aiSdk.ts"
+import { type LiveResponse, open, read, type SseEvent } from "../support/sse.ts"
+import { aiAnthropic, aiGoogle, aiOpenai, aiResponses } from "./aiSdk.ts"
 import { anthropicSdk } from "./anthropicSdk.ts"
+import { googleSdk } from "./googleSdk.ts"
 import { openaiSdk } from "./openaiSdk.ts"
 import { responsesSdk } from "./responsesSdk.ts"
 import type { Client } from "./question.ts"
@@ -16,22 +17,43 @@ import { clients } from "./sdks.ts"
 import { type Upstreams, withWorld } from "./world.ts"
 
 const text = "Once upon a time there was a relay."
-const paths = { openai: "/v1/chat/completions", responses: "/v1/responses", anthropic: "/v1/messages" }
+const paths = {
+  openai: "/v1/chat/completions",
+  responses: "/v1/responses",
+  anthropic: "/v1/messages",
+  gemini: "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse"
+}
 const messages = [{ role: "user" as const, content: "hello" }]
 const bodies = {
   openai: { model: "gpt-4.1", messages, stream: true },
   responses: { model: "gpt-4.1", input: messages, stream: true },
-  anthropic: { model: "claude-sonnet-4-6", max_tokens: 100, messages, stream: true }
+  anthropic: { model: "claude-sonnet-4-6", max_tokens: 100, messages, stream: true },
+  gemini: { contents: [{ role: "user", parts: [{ text: "hello" }] }] }
 } as const
 
 /** The text of one event of a stream. */
 const textOf = ({ json }: SseEvent): string => {
-  const { choices, delta } = (json ?? {}) as {
+  const { candidates, choices, delta } = (json ?? {}) as {
+    readonly candidates?: ReadonlyArray<{
+      readonly content: { readonly parts: ReadonlyArray<{ readonly text: string }> }
+    }>
     readonly choices?: ReadonlyArray<{ readonly delta: { readonly content?: string } }>
     readonly delta?: string | { readonly text?: string }
   }
+  if (candidates !== undefined) return candidates[0]?.content.parts.map(({ text }) => text).join("") ?? ""
   if (typeof delta === "string") return delta
   return choices?.[0]?.delta.content ?? delta?.text ?? ""
+}
+
+/** The id of each event but the last: one of Gemini's stands in a block of its own, behind its data. */
+const cursorsOf = ({ dialect }: Client, events: ReadonlyArray<SseEvent>): ReadonlyArray<string> =>
+  (dialect === "gemini" ? events.slice(1) : events.slice(0, -1)).map(({ id }) => id!)
+
+/** Reads until an event is known by its id, and gives that with all that was said up to there. */
+const begun = async (reader: LiveResponse): Promise<{ readonly cursor: string; readonly said: string }> => {
+  const { id } = await reader.until((event) => event.id !== undefined)
+  const upTo = reader.events.filter((event) => event.id === undefined)
+  return { cursor: id!, said: upTo.map(textOf).join("") }
 }
 
 type Rest = { readonly text: string; readonly raised: unknown }
@@ -91,7 +113,7 @@ const rests = new Map<Client, (url: string, cursor: string) => Promise<Rest>>([
   [openaiSdk, openaiRest],
   [responsesSdk, responsesRest],
   [anthropicSdk, anthropicRest],
-  ...[aiOpenai, aiResponses, aiAnthropic].map(
+  ...[aiOpenai, aiResponses, aiAnthropic, aiGoogle, googleSdk].map(
     (client) =>
       [
         client,
@@ -113,8 +135,8 @@ describe("the rest of an answer, begun on one channel and gone on with on anothe
     withWorld(acrossBoth, {}, async ({ relay, upstreams: { a, b } }) => {
       const { events } = await read(`${relay.url}${paths[client.dialect]}`, { body: bodies[client.dialect] })
       assert.strictEqual(events.map(textOf).join(""), text)
-      for (const [at, { id }] of events.slice(0, -1).entries()) {
-        const rest = await rests.get(client)!(relay.url, id!)
+      for (const [at, cursor] of cursorsOf(client, events).entries()) {
+        const rest = await rests.get(client)!(relay.url, cursor)
         assert.isUndefined(rest.raised)
         assert.strictEqual(
           rest.text,
@@ -147,10 +169,10 @@ describe("an answer under way", () => {
       {},
       async ({ relay, upstreams: { a } }) => {
         const first = await open(`${relay.url}${paths[client.dialect]}`, { body: bodies[client.dialect] })
-        const { id } = await first.until(() => true)
-        const rest = await rests.get(client)!(relay.url, id!)
+        const { cursor, said } = await begun(first)
+        const rest = await rests.get(client)!(relay.url, cursor)
         assert.isUndefined(rest.raised)
-        assert.strictEqual(rest.text, text)
+        assert.strictEqual(said + rest.text, text)
         assert.strictEqual((await first.done).ended, "complete")
         assert.lengthOf(a!.calls(), 1)
       }
@@ -165,13 +187,13 @@ describe("a relay that stops", () => {
       {},
       async ({ relay }) => {
         const first = await open(`${relay.url}${paths[client.dialect]}`, { body: bodies[client.dialect] })
-        const { id } = await first.until(() => true)
-        const coming = rests.get(client)!(relay.url, id!)
+        const { cursor, said } = await begun(first)
+        const coming = rests.get(client)!(relay.url, cursor)
         await first.until((event) => textOf(event).includes("time"))
         const stopping = relay.shutdown()
         const rest = await coming
         assert.isUndefined(rest.raised)
-        assert.strictEqual(rest.text, text)
+        assert.strictEqual(said + rest.text, text)
         assert.strictEqual(await stopping, "clean")
       }
     )

@@ -1,7 +1,8 @@
 /**
- * Vercel's `ai` with the providers of both dialects: `generateText` and `streamText`.
+ * Vercel's `ai` with the providers of all dialects: `generateText` and `streamText`.
  */
 import { createAnthropic } from "@ai-sdk/anthropic"
+import { createGoogleGenerativeAI } from "@ai-sdk/google"
 import { createOpenAI } from "@ai-sdk/openai"
 import {
   APICallError,
@@ -94,18 +95,29 @@ const toolsOf = ({ tools }: Question): ToolSet =>
 const codeIn = (body: string | undefined): string | undefined => {
   if (body === undefined) return undefined
   const { error } = JSON.parse(body) as {
-    readonly error?: { readonly code?: string; readonly details?: { readonly error_code?: string } }
+    readonly error?: {
+      readonly code?: string | number
+      readonly details?: { readonly error_code?: string } | readonly [{ readonly reason?: string }]
+    }
   }
-  return error?.code ?? error?.details?.error_code
+  const { code, details } = error ?? {}
+  if (details !== undefined && 0 in details) return details[0].reason
+  return typeof code === "string" ? code : details?.error_code
 }
 
-const typeIn = (error: unknown): string | undefined =>
-  typeof error === "object" && error !== null && "type" in error ? String(error.type) : undefined
+// Google's word is a status.
+const typeIn = (error: unknown): string | undefined => {
+  if (typeof error !== "object" || error === null) return undefined
+  const { status, type } = error as { readonly type?: string; readonly status?: string }
+  return type ?? status
+}
 
 // An error inside a stream comes as the frame's object.
 const raisedOf = (error: unknown): Raised => {
   if (APICallError.isInstance(error)) {
-    const body = (error.data as { readonly error?: unknown } | undefined)?.error
+    // Of an error in a stream of Google's, `data` is the error itself.
+    const data = error.data as { readonly error?: unknown } | undefined
+    const body = data?.error ?? data
     return {
       name: error.name,
       message: error.message,
@@ -142,12 +154,18 @@ const usageOf = (usage: LanguageModelUsage): Answer["usage"] => ({
 /** How a provider is made, and the options that only it has. */
 interface Provider {
   readonly dialect: Client["dialect"]
+  /** What stands before its paths. */
+  readonly version: "v1" | "v1beta"
+  /** How its options are called. */
+  readonly named: "anthropic" | "google" | "openai"
   readonly model: (options: { baseURL: string; fetch: typeof fetch }, question: Question) => LanguageModel
   readonly options: (question: Question) => { readonly [field: string]: string | boolean | object }
 }
 
 const anthropic: Provider = {
   dialect: "anthropic",
+  version: "v1",
+  named: "anthropic",
   model: (options) => createAnthropic({ ...options, apiKey: "key-of-client" })("claude-sonnet-4-6"),
   options: ({ effort, oneCallAtATime, user }) => ({
     ...(effort === undefined ? {} : { effort, thinking: { type: "adaptive" } }),
@@ -156,8 +174,19 @@ const anthropic: Provider = {
   })
 }
 
+const google: Provider = {
+  dialect: "gemini",
+  version: "v1beta",
+  named: "google",
+  model: (options) => createGoogleGenerativeAI({ ...options, apiKey: "key-of-client" })("gemini-2.5-pro"),
+  options: ({ effort }) =>
+    effort === undefined ? {} : { thinkingConfig: { thinkingLevel: effort, includeThoughts: true } }
+}
+
 const openai: Provider = {
   dialect: "openai",
+  version: "v1",
+  named: "openai",
   model: (options, { effort }) =>
     createOpenAI({ ...options, apiKey: "key-of-client" }).chat(effort === undefined ? "gpt-4.1" : "gpt-5"),
   options: ({ effort, oneCallAtATime, user }) => ({
@@ -170,6 +199,8 @@ const openai: Provider = {
 /** Its default: what `openai("gpt-5")` is. What is kept by whom is each program's to say. */
 const responses = (store: boolean): Provider => ({
   dialect: "responses",
+  version: "v1",
+  named: "openai",
   model: (options, { effort }) =>
     createOpenAI({ ...options, apiKey: "key-of-client" }).responses(effort === undefined ? "gpt-4.1" : "gpt-5"),
   options: ({ effort, oneCallAtATime, user }) => ({
@@ -205,7 +236,7 @@ const askBy =
     let seen: { readonly [name: string]: string } = {}
     const model = provider.model(
       {
-        baseURL: `${url}/v1`,
+        baseURL: `${url}/${provider.version}`,
         fetch: async (...request) => {
           const response = await fetch(...request)
           seen = headersOf(response.headers)
@@ -223,12 +254,7 @@ const askBy =
         ? {}
         : { system: question.system.map((content) => ({ role: "system" as const, content })) }),
       headers: { ...question.headers, ...headers },
-      providerOptions: {
-        [provider.dialect === "anthropic" ? "anthropic" : "openai"]: provider.options(question) as Record<
-          string,
-          string
-        >
-      },
+      providerOptions: { [provider.named]: provider.options(question) as Record<string, string> },
       ...settingsOf(question)
     }
     let text = ""
@@ -277,6 +303,9 @@ const askBy =
 
 /** `ai` with `@ai-sdk/anthropic`. */
 export const aiAnthropic: Client = { name: "ai + @ai-sdk/anthropic", dialect: "anthropic", ask: askBy(anthropic) }
+
+/** `ai` with `@ai-sdk/google`. */
+export const aiGoogle: Client = { name: "ai + @ai-sdk/google", dialect: "gemini", ask: askBy(google) }
 
 /** `ai` with `@ai-sdk/openai`, as chat completions. */
 export const aiOpenai: Client = { name: "ai + @ai-sdk/openai", dialect: "openai", ask: askBy(openai) }

@@ -63,7 +63,7 @@ export interface Raised {
   readonly message: string
   /** Our code, wherever the dialect puts it. */
   readonly code: string | undefined
-  /** The HTTP status; `undefined` for an error inside a stream. */
+  /** The HTTP status; `undefined` for an error inside a stream, but for Google's, which has a number of its own. */
   readonly status: number | undefined
   readonly type: string | undefined
   readonly requestId: string | undefined
@@ -106,7 +106,7 @@ export interface Ask {
 export interface Client {
   readonly name: string
   /** The dialect that it speaks. */
-  readonly dialect: "openai" | "responses" | "anthropic"
+  readonly dialect: "openai" | "responses" | "anthropic" | "gemini"
   readonly ask: (ask: Ask) => Promise<Answer>
 }
 

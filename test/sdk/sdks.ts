@@ -2,8 +2,9 @@
  * All clients, all dialects of channels, both ways to take an answer: what each case is put to.
  */
 import type { UpstreamDialectName } from "#src/dialect/index"
-import { aiAnthropic, aiOpenai, aiResponses } from "./aiSdk.ts"
+import { aiAnthropic, aiGoogle, aiOpenai, aiResponses } from "./aiSdk.ts"
 import { anthropicSdk } from "./anthropicSdk.ts"
+import { googleSdk } from "./googleSdk.ts"
 import { openaiSdk } from "./openaiSdk.ts"
 import type { Ask, Client } from "./question.ts"
 import { responsesSdk } from "./responsesSdk.ts"
@@ -15,7 +16,9 @@ export const clients: ReadonlyArray<Client> = [
   responsesSdk,
   aiResponses,
   anthropicSdk,
-  aiAnthropic
+  aiAnthropic,
+  googleSdk,
+  aiGoogle
 ]
 
 /** What channels speak. */
@@ -42,3 +45,6 @@ export const places: ReadonlyArray<Place> = clients.flatMap((client) =>
 
 /** Whether a client shows its program what is thought: the provider of chat completions for `ai` has no words for it. */
 export const showsReasoning = ({ name }: Client): boolean => name !== aiOpenai.name
+
+/** Whether a client shows its program which model has answered: Google's provider for `ai` says the one that was asked. */
+export const showsModel = (client: Client): boolean => client !== aiGoogle

@@ -17,14 +17,17 @@ const root = join(import.meta.dirname, "../..")
 const file = join(import.meta.dirname, "bodies.ts")
 
 // What is beside the types: reasoning of those who speak as OpenAI does, which goes back to whom it came from; and the
-// sampling of Claude's models before 4.7, which the newest SDK has no field for.
+// sampling of Claude's models before 4.7, which the newest SDK has no field for. Google's SDK has no type for its body, but
+// all of what is in it, with enums where the wire has their words.
 const head = `import type { MessageCreateParamsStreaming } from "@anthropic-ai/sdk/resources/messages"
+import type { Content, GenerationConfig, SafetySetting, Tool, ToolConfig } from "@google/genai"
 import type { ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam } from "openai/resources/chat/completions"
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses"
 type Message = ChatCompletionMessageParam | (Extract<ChatCompletionMessageParam, { role: "assistant" }> & { reasoning_content: string })
 type Openai = Omit<ChatCompletionCreateParamsStreaming, "messages"> & { messages: Array<Message> }
 type Responses = ResponseCreateParamsStreaming
-type Gemini = { contents: Array<object> } & { [field: string]: unknown }
+type Wire<T> = T extends string ? \`\${T}\` : T extends ReadonlyArray<infer E> ? Array<Wire<E>> : T extends object ? { [F in keyof T]: Wire<T[F]> } : T
+type Gemini = Wire<{ contents: Array<Content>; systemInstruction?: Content; tools?: Array<Tool>; toolConfig?: ToolConfig; generationConfig?: GenerationConfig; safetySettings?: Array<SafetySetting> }>
 type Anthropic = MessageCreateParamsStreaming & { temperature?: number; top_p?: number; top_k?: number }
 `
 

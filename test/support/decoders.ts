@@ -85,6 +85,46 @@ export const lineDecoder: Decoder = (text) =>
     .filter((line) => line.startsWith("data:"))
     .map((line) => ({ event: undefined, data: line.slice(5).trim() }))
 
+/**
+ * `@google/genai`, `_api_client.ts`: blocks are cut at empty lines, and one that does not begin with `data:` is passed
+ * over whole. What is left at the end is an error.
+ */
+export const googleDecoder: Decoder = (text) => {
+  const blocks = text.split("\n\n")
+  const rest = blocks.pop() ?? ""
+  const events = blocks
+    .map((block) => block.trim())
+    .filter((block) => block.startsWith("data:"))
+    .map((block) => ({ event: undefined, data: block.slice(5).trim() }))
+  return rest.trim() === "" ? events : [...events, { event: undefined, data: "Incomplete JSON segment at the end" }]
+}
+
+/** `@google/generative-ai`, which LangChain JS has: every block must begin with `data: `, or nothing more is read. */
+export const olderGoogleDecoder: Decoder = (text) => {
+  const events: Array<Dispatched> = []
+  let rest = text
+  for (let found = oneBlock.exec(rest); found !== null; found = oneBlock.exec(rest)) {
+    events.push({ event: undefined, data: found[1]! })
+    rest = rest.slice(found[0].length)
+  }
+  return rest.trim() === "" ? events : [...events, { event: undefined, data: "Failed to parse stream" }]
+}
+
+const oneBlock = /^data: (.*)(?:\n\n|\r\r|\r\n\r\n)/
+
+const linesOf = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
+
+/** `google-genai` for Python, `_api_client.py`: every line that is not empty is JSON, with or without `data: ` before it. */
+export const pythonGoogleDecoder: Decoder = (text) =>
+  linesOf(text).map((line) => ({ event: undefined, data: line.startsWith("data: ") ? line.slice(6) : line }))
+
+/** `go-genai`, `api_client.go`: every line that is not empty is data, or raised. */
+export const goGoogleDecoder: Decoder = (text) =>
+  linesOf(text).map((line) => ({
+    event: undefined,
+    data: line.startsWith("data:") ? line.slice(5) : "invalid stream chunk"
+  }))
+
 /** All of them, by name. */
 export const decoders: { readonly [family: string]: Decoder } = {
   python: pythonDecoder,
@@ -95,8 +135,8 @@ export const decoders: { readonly [family: string]: Decoder } = {
   line: lineDecoder
 }
 
-/** What a client speaks: `/chat` is our own. */
-export type Spoken = "openai" | "responses" | "anthropic" | "chat"
+/** What a client speaks: `/chat` is our own. `geminiBare` is Gemini's without ids and comments, to whom can read none. */
+export type Spoken = "openai" | "responses" | "anthropic" | "gemini" | "geminiBare" | "chat"
 
 /** A family of clients: how it finds events, and what it does with them. */
 export interface Family {
@@ -105,6 +145,8 @@ export interface Family {
   readonly decode: Decoder
   /** Looks at events of these names only; absent: at all. */
   readonly names?: (event: string | undefined) => boolean
+  /** An error in the data is an answer to it that says nothing. */
+  readonly overlooksErrors?: true
 }
 
 const messageEvents: ReadonlySet<string | undefined> = new Set([
@@ -135,9 +177,13 @@ export const families: ReadonlyArray<Family> = [
     decode: pythonDecoder,
     names: (event) => messageEvents.has(event)
   },
-  { name: "ai", speaks: ["openai", "responses", "anthropic"], decode: standardDecoder },
-  { name: "EventSource", speaks: ["chat", "openai", "responses", "anthropic"], decode: standardDecoder },
-  { name: "bare lines", speaks: ["chat", "openai", "responses", "anthropic"], decode: lineDecoder }
+  { name: "@google/genai", speaks: ["gemini"], decode: googleDecoder },
+  { name: "google-genai", speaks: ["geminiBare"], decode: pythonGoogleDecoder, overlooksErrors: true },
+  { name: "go-genai", speaks: ["geminiBare"], decode: goGoogleDecoder, overlooksErrors: true },
+  { name: "@google/generative-ai", speaks: ["geminiBare"], decode: olderGoogleDecoder, overlooksErrors: true },
+  { name: "ai", speaks: ["openai", "responses", "anthropic", "gemini"], decode: standardDecoder },
+  { name: "EventSource", speaks: ["chat", "openai", "responses", "anthropic", "gemini"], decode: standardDecoder },
+  { name: "bare lines", speaks: ["chat", "openai", "responses", "anthropic", "gemini"], decode: lineDecoder }
 ]
 
 /** What a program is given: the text, and how it ended. */
@@ -158,7 +204,17 @@ const parsed = (data: string): unknown => {
   }
 }
 
+interface Candidate {
+  readonly content?: { readonly parts?: ReadonlyArray<{ readonly text?: string }> }
+  readonly finishReason?: string
+}
+
+const candidateIn = (json: { readonly [field: string]: unknown }): Candidate | undefined =>
+  (json["candidates"] as ReadonlyArray<Candidate> | undefined)?.[0]
+
 const textIn = (json: { readonly [field: string]: unknown }): string => {
+  const parts = candidateIn(json)?.content?.parts
+  if (parts !== undefined) return parts.map(({ text }) => text ?? "").join("")
   const { choices, content, delta } = json as {
     readonly choices?: ReadonlyArray<{ readonly delta?: { readonly content?: string | null } }>
     readonly content?: unknown
@@ -176,6 +232,7 @@ const endsWell = ({ data, event }: Dispatched, json: unknown): boolean =>
     (json["type"] === "message_stop" ||
       json["type"] === "response.completed" ||
       json["type"] === "response.incomplete" ||
+      candidateIn(json)?.finishReason !== undefined ||
       json["status"] === "completed"))
 
 // `/chat` names its error, and has a code in its data; the other two have an object of that name in it.
@@ -183,14 +240,14 @@ const isError = ({ event }: Dispatched, json: unknown): boolean =>
   event === "error" || (isRecord(json) && ("error" in json || ("partial_content" in json && "code" in json)))
 
 /** What a program of a family is told by a stream. */
-export const toldTo = ({ decode, names }: Family, stream: string): Told => {
+export const toldTo = ({ decode, names, overlooksErrors }: Family, stream: string): Told => {
   let text = ""
   for (const event of decode(stream)) {
     if (names?.(event.event) === false) continue
     const json = parsed(event.data)
     if (endsWell(event, json)) return { text, end: "whole" }
     // The programs parse what they are given: what is none of ours is an error to them.
-    if (!isRecord(json) || isError(event, json)) return { text, end: "raised" }
+    if (!isRecord(json) || (overlooksErrors === undefined && isError(event, json))) return { text, end: "raised" }
     text += textIn(json)
   }
   return { text, end: "ends" }

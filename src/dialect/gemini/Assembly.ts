@@ -138,23 +138,6 @@ class Assembly {
 /** A whole answer, as one body. */
 export const wholeContent = wholeView(() => new Assembly())
 
-/** The events as they come, and nothing beside them: for SDKs that read no other line. */
-export const bareEvents: View = {
-  contentType: "text/event-stream; charset=utf-8",
-  make: () => {
-    let text = ""
-    const read = makePayloadReader(({ data }) => (text += `data: ${data}\n\n`))
-    return {
-      push: (frames) => {
-        text = ""
-        read(frames)
-        return text
-      },
-      end: () => ""
-    }
-  }
-}
-
 /** The events as they come, as a list of JSON: what a stream is that nobody asked for as events. */
 export const contentList: View = {
   contentType: "application/json",

@@ -7,13 +7,14 @@ import { endpointOf } from "../Endpoint.ts"
 import { sse } from "../Framing.ts"
 import { isObject, parseJson } from "../Json.ts"
 import { apiClient } from "./ApiClient.ts"
-import { bareEvents, contentList, wholeContent } from "./Assembly.ts"
+import { contentList, wholeContent } from "./Assembly.ts"
+import { bareEvents } from "./BareEvents.ts"
 import { geminiEncoder } from "./Client.ts"
 import { decodeWholeGemini, geminiDecoder } from "./Decode.ts"
 import { encodeGemini, refusableByGemini, refusableOnceByGemini, unsaidToGemini } from "./Encode.ts"
 import { geminiFailure } from "./Errors.ts"
 import { geminiContinuations, geminiModel, geminiModels } from "./Models.ts"
-import { parseGeminiRequest, wantsEvents } from "./Request.ts"
+import { parseGeminiRequest } from "./Request.ts"
 
 const endpoint = ({ baseUrl, model, request, stream }: EndpointOptions): string => {
   // A base URL may end in the path of the models already. A model's name is one step of the path, whatever is in it.
@@ -47,8 +48,8 @@ export const gemini: UpstreamDialect = {
 
 /**
  * Gemini, as clients read it. Google's SDK drops a block that begins with another field than `data:`, and cannot read one
- * that has any other: so an id stands in a block of its own, behind its data, and so does the heartbeat. Those for Python, Go
- * and Java read no line but data at all: they get neither.
+ * that has any other: so an id stands in a block of its own, behind its data, and so does the heartbeat. Other SDKs of
+ * Google's can read neither, and are sent neither.
  */
 export const geminiClient: ClientDialect = {
   name: "gemini",
@@ -58,7 +59,8 @@ export const geminiClient: ClientDialect = {
   encoder: geminiEncoder,
   frame: ({ data }, id) => `data: ${data}\n\nid: ${id}\n\n`,
   heartbeat: `${encodeComment("ping")}\n`,
-  views: { whole: wholeContent, list: ({ query }) => (wantsEvents(query) ? bareEvents : contentList) },
+  bare: bareEvents,
+  views: { whole: wholeContent, list: contentList },
   models: geminiModels,
   model: geminiModel,
   count: (inputTokens) => ({ totalTokens: inputTokens }),

@@ -16,7 +16,6 @@ import {
   makeComplaints,
   readObject
 } from "../RequestCheck.ts"
-import { apiClient, isStrict } from "./ApiClient.ts"
 import { askedOfGemini } from "./Asked.ts"
 import { type GeminiMethod, readMethod } from "./Method.ts"
 import { fieldOf, isGiven, listIn, objectIn, spelled, textIn } from "./Spelling.ts"
@@ -152,12 +151,12 @@ const wantsJson = (config: JsonObject): boolean =>
 /** The request whose tokens are counted: it may stand whole in a field of its own. */
 export const countedRequest = (body: JsonObject): JsonObject => objectIn(body, "generateContentRequest") ?? body
 
-/** Whether a stream is to come as events. */
-export const wantsEvents = (query: string): boolean => new URLSearchParams(query).get("alt")?.toLowerCase() === "sse"
-
-// To who reads nothing but data its events are a list, too: what has no ids cannot be come back to.
-const deliveryOf = (method: GeminiMethod, { headers, query }: Asking): AnswerRequest["delivery"] =>
-  method !== "streamGenerateContent" ? "whole" : wantsEvents(query) && !isStrict(headers[apiClient]) ? "stream" : "list"
+const deliveryOf = (method: GeminiMethod, query: string): AnswerRequest["delivery"] =>
+  method !== "streamGenerateContent"
+    ? "whole"
+    : new URLSearchParams(query).get("alt")?.toLowerCase() === "sse"
+      ? "stream"
+      : "list"
 
 /**
  * Checks a request. `asking.parameter` is the path behind `models/`, which names the model and what is asked of it; whether
@@ -180,7 +179,7 @@ export const parseGeminiRequest = (asking: Asking): Result.Result<AnswerRequest,
         dialect: "gemini",
         operation: counting ? "count" : "generate",
         model,
-        delivery: deliveryOf(method, asking),
+        delivery: deliveryOf(method, asking.query),
         includeUsage: true,
         choices: typeof choices === "number" ? choices : 1,
         timeoutMillis: undefined,

@@ -8,6 +8,7 @@ import { Selection, TimeoutsSection } from "../../channel/index.ts"
 import {
   type AnswerRequest,
   type Asking,
+  type BareEvents,
   type ClientDialect,
   clientDialects,
   countTokens,
@@ -67,6 +68,9 @@ const headersOf = (exchange: Exchange, names: ReadonlyArray<string>): Asking["he
   }
   return headers
 }
+
+const bareFor = (exchange: Exchange, { bare }: ClientDialect): BareEvents | undefined =>
+  bare?.isFor(exchange.header(bare.looksAt)) === true ? bare : undefined
 
 type Text = string | undefined
 
@@ -164,7 +168,7 @@ export const generateRoutes: Effect.Effect<
   /** What is sent before the frames, and how they are shown, once there is a first one. */
   const first = (exchange: Exchange, dialect: ClientDialect, request: AnswerRequest, id: string, text: Text): First => {
     if (request.delivery === "whole") return { _tag: "View", view: dialect.views.whole.make() }
-    const list = request.delivery === "list" ? dialect.views.list?.(request.asking) : undefined
+    const list = request.delivery === "list" ? dialect.views.list : undefined
     if (list !== undefined) {
       const note = headOf(text)
       if (note?.error !== undefined && note.shown === undefined) {
@@ -184,7 +188,7 @@ export const generateRoutes: Effect.Effect<
       }
       exchange.head(200, { ...streamHeaders(id), ...attemptHeaders(note) })
     }
-    return { _tag: "Stream" }
+    return { _tag: "Stream", show: bareFor(exchange, dialect)?.show }
   }
 
   const failed = (
@@ -200,7 +204,7 @@ export const generateRoutes: Effect.Effect<
       id,
       after: -1,
       requestId: exchange.requestId,
-      heartbeat: dialect.heartbeat,
+      heartbeat: (bareFor(exchange, dialect) ?? dialect).heartbeat,
       heartbeatMillis: server.heartbeat,
       graceMillis: server.readerGrace,
       lettable: dialect.lettable,

@@ -107,7 +107,7 @@ const make = Effect.gen(function* () {
           exchange.head(200, streamHeaders(id))
           // There may be nothing to read yet, and the reader wants to know that it is connected.
           exchange.flush()
-          return { _tag: "Stream" }
+          return { _tag: "Stream", show: undefined }
         }
       })
     })
