@@ -5,7 +5,7 @@
  */
 import { Cause, Effect, Random } from "effect"
 import type { Outcome, Picked, Upstream } from "../channel/index.ts"
-import { type ContinuationAsked, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
+import type { ContinuationAsked, Encoded } from "../dialect/index.ts"
 import {
   BadResponse,
   ClientGone,
@@ -18,7 +18,7 @@ import {
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
 import { attempt, type AttemptEnd, type Fed } from "./Attempt.ts"
-import { continuationModes, roomOf } from "./Decision.ts"
+import { roomOf } from "./Decision.ts"
 import { hedgeAfter, hedged, type Loop } from "./Hedging.ts"
 import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
@@ -48,7 +48,7 @@ class Attempts {
   constructor(answer: Answer, context: AnswerContext) {
     this.answer = answer
     this.context = context
-    this.learned = new Learned(answer.start.request, context.selection)
+    this.learned = new Learned(answer.start.request, context)
     this.wants = new Wants(answer, context, this.learned)
   }
 
@@ -199,7 +199,7 @@ class Attempts {
     if (previous !== undefined && previous.channel !== id) {
       context.events.tell({ _tag: "FailedOver", answer: answer.ref, from: previous.channel, to: id })
     }
-    const modes = broke === undefined ? [] : continuationModes(answer.start.request, target, this.learned.modes(target))
+    const modes = broke === undefined ? [] : this.learned.continuations(target)
     const mode =
       broke === undefined ? undefined : answer.machine.text === "" ? "restart" : (modes[0] ?? ("message" as const))
     const begun = answer.begin(target, mode)
@@ -233,7 +233,7 @@ class Attempts {
     const { answer, context } = this
     const { mode } = begun
     const { target } = picked
-    const dialect = upstreamDialectOf(target.channel.dialect)
+    const dialect = context.dialects.of(target.channel.dialect)
     const { request } = answer.start
     answer.attemptShownAt = undefined
     context.events.tell({
@@ -371,9 +371,7 @@ class Attempts {
       ...(yield* self.facts()),
       usable: () => self.wants.isUsable(target),
       fresh: () => self.wants.fresh(target),
-      otherwise:
-        failed.refusal?._tag === "Field" ||
-        continuationModes(answer.start.request, target, self.learned.modes(target)).length > 0
+      otherwise: failed.refusal?._tag === "Field" || self.learned.continuations(target).length > 0
     })
     answer.pursuit = pursuit
     if (self.take(step)) return

@@ -10,9 +10,9 @@ import { readSigned, type Signed, signedFor } from "../Signature.ts"
 /** What a call is sent to Gemini with that Gemini has not signed. */
 export const unsignedCall = "skip_thought_signature_validator"
 
-const markOf = (by: UpstreamDialectName): string => Buffer.from(signedFor({ by, value: "" })).toString("base64")
+const markOf = (by: string): string => Buffer.from(signedFor({ by, value: "" })).toString("base64")
 
-const marks: ReadonlyMap<UpstreamDialectName, string> = new Map(upstreamDialectNames.map((by) => [by, markOf(by)]))
+const marks: ReadonlyMap<string, string> = new Map(upstreamDialectNames.map((by) => [by, markOf(by)]))
 const marked: ReadonlyMap<string, UpstreamDialectName> = new Map(upstreamDialectNames.map((by) => [markOf(by), by]))
 
 /** All marks of thoughts that nobody signed. */
@@ -23,7 +23,7 @@ export const unsignedMark = (by: UpstreamDialectName): string => marks.get(by)!
 
 /** A signature as a Gemini client is given it. */
 export const writtenSignature = ({ by, value }: Signed): string =>
-  by === "gemini" ? value : value === "" ? unsignedMark(by) : signedFor({ by, value })
+  by === "gemini" ? value : value === "" ? (marks.get(by) ?? signedFor({ by, value })) : signedFor({ by, value })
 
 /** Who signed; a value that is empty says only whose it is. `undefined` for a signer that nobody knows. */
 export const readThoughtSignature = (text: string): Signed | undefined => {
