@@ -15,16 +15,21 @@ import {
   upstreamDialects
 } from "#src/dialect/index"
 
-/** Events that bring text, of each answer. */
-const texts = 300
+/** Events that bring content, of each answer. */
+const steps = 300
 
 /** Answers of one sample, samples of each pair, and those before them that are not counted. */
-const answers = 20
-const samples = 41
+const answers = 10
+const samples = 31
 const unmeasured = 8
 
 /** What crossing may cost, beside OpenAI's words to a client of OpenAI's. */
 const goal = 1.6
+
+/** What an answer is made of. */
+const kinds = ["text", "reasoning", "tool input"] as const
+
+type Kind = (typeof kinds)[number]
 
 type Frame = readonly [event: string, data: string]
 
@@ -44,8 +49,42 @@ const chunk = (choice: JsonObject): JsonObject => ({
   choices: [{ index: 0, logprobs: null, finish_reason: null, ...choice }]
 })
 
-const item = { item_id: "msg_68c1f3", output_index: 0, content_index: 0 }
+const openai = (first: JsonObject, say: (text: string) => JsonObject, finish: string): Wire => ({
+  open: [chunk({ delta: { role: "assistant", ...first } })],
+  say: (text) => chunk({ delta: say(text) }),
+  close: [chunk({ delta: {}, finish_reason: finish })]
+})
+
 const response = (status: string): JsonObject => ({ id: "resp_68c1f3", object: "response", status, output: [] })
+
+const responses = (item: JsonObject, part: JsonObject | undefined, type: string): Wire => {
+  const at = { item_id: "item_68c1f3", output_index: 0 }
+  return {
+    open: [
+      { type: "response.created", response: response("in_progress") },
+      { type: "response.output_item.added", output_index: 0, item: { id: at.item_id, ...item } },
+      ...(part === undefined ? [] : [{ ...at, ...part }])
+    ],
+    say: (delta) => ({ type, sequence_number: 4, ...at, content_index: 0, summary_index: 0, delta }),
+    close: [{ type: "response.completed", response: response("completed") }]
+  }
+}
+
+const anthropic = (content_block: JsonObject, say: (text: string) => JsonObject): Wire => ({
+  open: [
+    {
+      type: "message_start",
+      message: { id: "msg_01", type: "message", role: "assistant", content: [], usage: { input_tokens: 9 } }
+    },
+    { type: "content_block_start", index: 0, content_block }
+  ],
+  say: (text) => ({ type: "content_block_delta", index: 0, delta: say(text) }),
+  close: [
+    { type: "content_block_stop", index: 0 },
+    { type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null }, usage: { output_tokens: 300 } },
+    { type: "message_stop" }
+  ]
+})
 
 const candidate = (more: JsonObject): JsonObject => ({
   candidates: [{ index: 0, ...more }],
@@ -54,46 +93,72 @@ const candidate = (more: JsonObject): JsonObject => ({
   responseId: "mNnJaKqzKYe4"
 })
 
-/** What upstreams stream, as they write it. */
-const wires: { readonly [D in UpstreamDialectName]: Wire } = {
+const gemini = (part: (text: string) => JsonObject): Wire => ({
+  open: [],
+  say: (text) => candidate({ content: { role: "model", parts: [part(text)] } }),
+  close: [candidate({ content: { role: "model", parts: [{ text: "" }] }, finishReason: "STOP" })]
+})
+
+const called = { id: "call_1", type: "function", function: { name: "write", arguments: "" } }
+
+/** What upstreams stream, as they write it. A call of Gemini's comes whole: there is no event for a part of one. */
+const wires: { readonly [D in UpstreamDialectName]: { readonly [K in Kind]: Wire | undefined } } = {
   openai: {
-    open: [chunk({ delta: { role: "assistant", content: "", refusal: null } })],
-    say: (content) => chunk({ delta: { content } }),
-    close: [chunk({ delta: {}, finish_reason: "stop" })]
+    text: openai({ content: "", refusal: null }, (content) => ({ content }), "stop"),
+    reasoning: openai({ content: null }, (reasoning_content) => ({ reasoning_content }), "stop"),
+    "tool input": openai(
+      { content: null, tool_calls: [{ index: 0, ...called }] },
+      (text) => ({ tool_calls: [{ index: 0, function: { arguments: text } }] }),
+      "tool_calls"
+    )
   },
   responses: {
-    open: [
-      { type: "response.created", response: response("in_progress") },
-      { type: "response.output_item.added", output_index: 0, item: { id: item.item_id, type: "message", content: [] } },
-      { type: "response.content_part.added", ...item, part: { type: "output_text", text: "", annotations: [] } }
-    ],
-    say: (delta) => ({ type: "response.output_text.delta", sequence_number: 4, ...item, delta, logprobs: [] }),
-    close: [{ type: "response.completed", response: response("completed") }]
+    text: responses(
+      { type: "message", content: [] },
+      {
+        type: "response.content_part.added",
+        content_index: 0,
+        part: { type: "output_text", text: "", annotations: [] }
+      },
+      "response.output_text.delta"
+    ),
+    reasoning: responses(
+      { type: "reasoning", summary: [] },
+      { type: "response.reasoning_summary_part.added", summary_index: 0, part: { type: "summary_text", text: "" } },
+      "response.reasoning_summary_text.delta"
+    ),
+    "tool input": responses(
+      { type: "function_call", call_id: "call_1", name: "write", arguments: "" },
+      undefined,
+      "response.function_call_arguments.delta"
+    )
   },
   anthropic: {
-    open: [
-      {
-        type: "message_start",
-        message: { id: "msg_01", type: "message", role: "assistant", content: [], usage: { input_tokens: 9 } }
-      },
-      { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } }
-    ],
-    say: (text) => ({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text } }),
-    close: [
-      { type: "content_block_stop", index: 0 },
-      { type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null }, usage: { output_tokens: 300 } },
-      { type: "message_stop" }
-    ]
+    text: anthropic({ type: "text", text: "" }, (text) => ({ type: "text_delta", text })),
+    reasoning: anthropic({ type: "thinking", thinking: "", signature: "" }, (thinking) => ({
+      type: "thinking_delta",
+      thinking
+    })),
+    "tool input": anthropic({ type: "tool_use", id: "toolu_1", name: "write", input: {} }, (partial_json) => ({
+      type: "input_json_delta",
+      partial_json
+    }))
   },
   gemini: {
-    open: [],
-    say: (text) => candidate({ content: { role: "model", parts: [{ text }] } }),
-    close: [candidate({ content: { role: "model", parts: [{ text: "" }] }, finishReason: "STOP" })]
+    text: gemini((text) => ({ text })),
+    reasoning: gemini((text) => ({ text, thought: true })),
+    "tool input": undefined
   }
 }
 
-const framesOf = ({ close, open, say }: Wire): ReadonlyArray<Frame> => {
-  const said = Array.from({ length: texts }, (_, n) => say(n % 7 === 0 ? `, "word" ${n}` : ` word ${n}`))
+/** Words; of a call's input, all together a JSON text. */
+const wordOf = (kind: Kind, n: number): string => {
+  if (kind !== "tool input") return n % 7 === 0 ? `, "word" ${n}` : ` word ${n}`
+  return n === 0 ? '{"text":"' : n === steps - 1 ? '"}' : ` word ${n}`
+}
+
+const framesOf = ({ close, open, say }: Wire, kind: Kind): ReadonlyArray<Frame> => {
+  const said = Array.from({ length: steps }, (_, n) => say(wordOf(kind, n)))
   return [...open, ...said, ...close].map((event) => [String(event["type"] ?? "message"), JSON.stringify(event)])
 }
 
@@ -131,7 +196,7 @@ const relay = (client: ClientDialect, dialect: UpstreamDialect, frames: Readonly
     }
   }
   const finish = { reason: "stop", native: "stop", from: undefined } as const
-  write(encoder.complete({ finish, usage, fullContent: "", tokenCount: texts, attempts: 1 }, true))
+  write(encoder.complete({ finish, usage, fullContent: "", tokenCount: steps, attempts: 1 }, true))
   return written
 }
 
@@ -143,47 +208,58 @@ interface Pair {
   readonly costs: Array<number>
 }
 
-const pairOf = (client: ClientDialectName, channel: UpstreamDialectName): Pair => {
-  const frames = framesOf(wires[channel])
-  return { client, channel, once: () => relay(clientDialects[client], upstreamDialects[channel], frames), costs: [] }
-}
+const pairsOf = (kind: Kind): ReadonlyArray<Pair> =>
+  clientDialectNames.flatMap((client) =>
+    upstreamDialectNames.flatMap((channel): ReadonlyArray<Pair> => {
+      const wire = wires[channel][kind]
+      if (wire === undefined) return []
+      const frames = framesOf(wire, kind)
+      return [
+        { client, channel, once: () => relay(clientDialects[client], upstreamDialects[channel], frames), costs: [] }
+      ]
+    })
+  )
 
-const sample = ({ costs, once }: Pair, counts: boolean): void => {
+const sample = ({ channel, client, costs, once }: Pair, counts: boolean): void => {
   let written = 0
   const before = process.cpuUsage()
   for (let n = 0; n < answers; n++) written += once()
   const { system, user } = process.cpuUsage(before)
-  if (written < texts * answers * 10) throw new Error("nothing was written")
-  if (counts) costs.push((user + system) / (answers * texts))
+  if (written < steps * answers) throw new Error(`${client} over ${channel} has written nothing`)
+  if (counts) costs.push((user + system) / (answers * steps))
 }
 
 const median = (values: ReadonlyArray<number>): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
-/**
- * Prints a matrix: rows are what clients speak, columns what channels do; in each the CPU of an event in µs, and how often
- * that is what OpenAI's words to a client of OpenAI's cost. The pairs take turns, sample by sample, so that what else the
- * machine does disturbs all of them alike; the figure is the median of the samples, the ratio that of the samples' ratios.
- */
-export const run = async (): Promise<void> => {
-  const pairs = clientDialectNames.flatMap((client) => upstreamDialectNames.map((channel) => pairOf(client, channel)))
-  const base = pairs.find(({ channel, client }) => channel === "openai" && client === "openai")!
+/** Measures pairs in turns, sample by sample, so that what else the machine does disturbs all of them alike. */
+const measure = async (pairs: ReadonlyArray<Pair>): Promise<void> => {
   for (let n = -unmeasured; n < samples; n++) {
     for (const pair of pairs) sample(pair, n >= 0)
     // What one has left behind is nobody else's.
     await new Promise((resolve) => setImmediate(resolve))
   }
-  const ratioOf = ({ costs }: Pair): number => median(costs.map((cost, n) => cost / base.costs[n]!))
-  const cell = (pair: Pair): string => `${median(pair.costs).toFixed(2)} us  x ${ratioOf(pair).toFixed(2)}`
-  console.table(
-    Object.fromEntries(
-      clientDialectNames.map((client) => [
-        client,
-        Object.fromEntries(pairs.filter((pair) => pair.client === client).map((pair) => [pair.channel, cell(pair)]))
-      ])
-    )
-  )
-  const over = pairs.filter((pair) => ratioOf(pair) > goal)
-  const named = over.map(({ channel, client }) => `${client} over ${channel}`)
-  console.log(`goal, at most x ${goal}: ${over.length === 0 ? "reached" : `not by ${named.join(", ")}`}`)
+}
+
+/**
+ * Prints a matrix for each kind of content: rows are what clients speak, columns what channels do; in each the CPU of an
+ * event in µs, and how often that is what the same event costs from OpenAI's words to a client of OpenAI's. The figure is
+ * the median of the samples, the ratio that of the samples' ratios.
+ */
+export const run = async (): Promise<void> => {
+  for (const kind of kinds) {
+    const pairs = pairsOf(kind)
+    await measure(pairs)
+    const base = pairs.find(({ channel, client }) => channel === "openai" && client === "openai")!
+    const ratioOf = ({ costs }: Pair): number => median(costs.map((cost, n) => cost / base.costs[n]!))
+    const cell = (pair: Pair): string => `${median(pair.costs).toFixed(2)} us  x ${ratioOf(pair).toFixed(2)}`
+    const rows = clientDialectNames.map((client) => {
+      const own = pairs.filter((pair) => pair.client === client)
+      return [client, Object.fromEntries(own.map((pair) => [pair.channel, cell(pair)]))] as const
+    })
+    console.log(`\n${kind}`)
+    console.table(Object.fromEntries(rows))
+    const over = pairs.filter((pair) => ratioOf(pair) > goal).map(({ channel, client }) => `${client} over ${channel}`)
+    console.log(`goal, at most x ${goal}: ${over.length === 0 ? "reached" : `not by ${over.join(", ")}`}`)
+  }
 }

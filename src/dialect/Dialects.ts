@@ -50,8 +50,8 @@ export interface DialectsService {
 }
 
 /** Dialects by the names that channels have for them. Those that are built in stay what they are. */
-export interface AddedDialects {
-  readonly [name: string]: UpstreamDialect
+export type AddedDialects = { readonly [name: string]: UpstreamDialect } & {
+  readonly [N in UpstreamDialectName]?: never
 }
 
 /**
@@ -98,7 +98,7 @@ export class Dialects extends Context.Reference<DialectsService>("effect-resilie
 }
 
 const make = (added: AddedDialects): DialectsService => {
-  const house: AddedDialects = upstreamDialects
+  const house: { readonly [name: string]: UpstreamDialect } = upstreamDialects
   for (const name of Object.keys(added)) {
     if (!isDialectName(name) || Object.hasOwn(house, name)) {
       const expected = `at most 32 of a-z, 0-9 and -, beginning with a letter, and none of ${Object.keys(house).join(", ")}`
