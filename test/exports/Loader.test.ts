@@ -13,6 +13,15 @@ import { root, subpaths } from "./packageJson.ts"
 /** The subpaths that are built on something unstable, and on what. All others load without. */
 const builtOn: { readonly [subpath: string]: ReadonlyArray<string> } = {
   "./policy": ["effect/http/HttpClient", "effect/http/HttpClientError"],
+  "./http": [
+    "effect/http-api/HttpApiMiddleware",
+    "effect/http-api/HttpApiSchema",
+    "effect/http/FindMyWay",
+    "effect/http/HttpRouter",
+    "effect/http/HttpServerRequest",
+    "effect/http/HttpServerRespondable",
+    "effect/http/HttpServerResponse"
+  ],
   "./router": ["effect/http"],
   "./books": ["effect/reactivity", "effect/sql"]
 }
