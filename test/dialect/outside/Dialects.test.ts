@@ -2,14 +2,17 @@
  * Dialects that a program gives: where their names count, and what becomes of a channel whose dialect is not there.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Result } from "effect"
+import { Cause, Effect, Exit, Layer, Result } from "effect"
 import { Dialects, upstreamDialects } from "effect-resilience/dialect"
 import {
   type ConfigurationFaults,
   type DecodeOptions,
   decodeConfiguration,
+  defaultParts,
+  layerFrom,
   loadConfiguration,
-  serve
+  serve,
+  Settings
 } from "effect-resilience/relay"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -90,6 +93,14 @@ describe("the configuration of a program with dialects of its own", () => {
 })
 
 describe("a relay", () => {
+  it("takes them from the layers of a program, too", async () => {
+    const { settings } = Result.getOrThrow(decode("odd", { dialects: Dialects.make({ odd }) }))
+    const parts = Layer.provide(layerFrom(defaultParts), Layer.succeed(Settings, settings))
+    const build = (relay: typeof parts) => Effect.runPromise(Effect.exit(Effect.scoped(Layer.build(relay))))
+    assert.isTrue(Exit.isFailure(await build(parts)))
+    assert.isTrue(Exit.isSuccess(await build(Layer.provide(parts, Dialects.layer({ odd })))))
+  })
+
   it("that was not given what its channels speak does not start, and says why", async () => {
     const { settings } = Result.getOrThrow(decode("odd", { dialects: Dialects.make({ odd }) }))
     const start = Effect.exit(Effect.scoped(serve(settings)))
