@@ -2,6 +2,7 @@
  * The configuration file of the relay, composed of its sections. Each is declared beside what it configures, and taken
  * from its own file: who only checks a configuration loads no server.
  */
+import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
 import { ChannelSection, dialectsAreThere } from "../channel/ChannelSection.ts"
@@ -12,6 +13,7 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
+import { SensitiveWordsSection } from "../server/SensitiveWordsSection.ts"
 import { ServerSection } from "../server/ServerSection.ts"
 import { type SettingsFile, settingsFile } from "../settings/index.ts"
 import { relayRules } from "./RelayRules.ts"
@@ -29,10 +31,12 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       RecoverySection,
       BreakerSection,
       TokensSection,
+      RateLimitSection,
+      SensitiveWordsSection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
+    later: ["disable", "quota", "errorLog", "tracker", "affinity"]
   })
 
 /** The file of a relay whose channels speak what is built in. */
