@@ -11,6 +11,7 @@ interface Bench {
 
 const benches: { readonly [name: string]: Bench } = {
   journal: { load: () => import("./journal.ts") },
+  dialects: { load: () => import("./dialects.ts") },
   relay: { load: () => import("./relay.ts") },
   policy: { load: () => import("./policy.ts") },
   start: { load: () => import("./start.ts") },

@@ -174,6 +174,15 @@ describe("the examples print what they promise", () => {
     ])
   })
 
+  it("outside-dialect.ts", async () => {
+    includesAll(await printed("outside-dialect.ts"), [
+      "all is well cohere 1, openai 0 whole: true",
+      "Cohere refuses its key cohere 1, openai 1 whole: true",
+      "Cohere is reset after 20 words cohere 1, openai 1 whole: true",
+      "OpenAI is reset after 20 words cohere 1, openai 1 whole: true"
+    ])
+  })
+
   it("policy-pipeline.ts", async () => {
     const lines = await printed("policy-pipeline.ts")
     includesAll(lines, [

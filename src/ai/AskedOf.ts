@@ -13,14 +13,13 @@ import {
   measure,
   nothingAsked,
   type Part,
-  type Turn,
-  upstreamDialectNames
+  type Turn
 } from "../dialect/index.ts"
 import { metadataKey } from "./AiErrors.ts"
 
 /** What was signed and must go back to whoever signed it, in a part's metadata and options under `effect-resilience`. */
 export interface Signed {
-  readonly by: (typeof upstreamDialectNames)[number]
+  readonly by: string
   readonly value: string
   readonly sealed: boolean
 }
@@ -29,8 +28,7 @@ const signedOf = (options: Prompt.ProviderOptions): Signed | undefined => {
   const own = options[metadataKey]
   if (typeof own !== "object" || own === null || Array.isArray(own)) return undefined
   const { by, sealed, value } = own as { readonly [field: string]: unknown }
-  const name = upstreamDialectNames.find((known) => known === by)
-  return name === undefined || typeof value !== "string" ? undefined : { by: name, value, sealed: sealed === true }
+  return typeof by === "string" && typeof value === "string" ? { by, value, sealed: sealed === true } : undefined
 }
 
 /** What is read of a prompt, and what of it no dialect has words for. */

@@ -59,7 +59,7 @@ const asking =
     Scope.Scope
   > => {
     const { baseUrl, client, headers, key, model, module, params, said } = options
-    const request = requestOf(asked, { model, stream, codec: codecs[dialect.name] })
+    const request = requestOf(asked, { model, stream, codec: codecs[options.dialect] })
     const origin = { module, method, said }
     const prepared: Prepared = Effect.suspend(() =>
       Effect.fromResult(

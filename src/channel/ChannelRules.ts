@@ -48,7 +48,21 @@ const repeated = (
   })
 }
 
-/** What each dialect appends to a base URL. */
+/** What a channel may speak, as a fault says it. */
+export const dialectsExpected = (names: ReadonlyArray<string>): string =>
+  names.map((name) => JSON.stringify(name)).join(" or ")
+
+/** A channel speaks one of the dialects that there are. */
+export const dialectsAreThere = (names: ReadonlyArray<string>): Rule =>
+  ofEach((written, channel) => {
+    const path = [...channel, "dialect"]
+    const name = textAt(written.value, path)
+    return name === undefined || name === "" || names.includes(name)
+      ? []
+      : [ruleFault(written, path, dialectsExpected(names))]
+  })
+
+/** What each dialect that is built in appends to a base URL. */
 const endpointPaths: { readonly [Name in UpstreamDialectName]: string } = {
   openai: "/chat/completions",
   responses: "/responses",

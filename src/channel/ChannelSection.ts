@@ -5,10 +5,11 @@ import { Redacted, Schema } from "effect"
 import { declare, Fields, isPlaceholder, keysInOrder, unique, valueAt } from "../settings/index.ts"
 import { type Continuation, upstreamDialectNames } from "../dialect/index.ts"
 import { BaseUrl } from "./BaseUrl.ts"
-import { channelRules } from "./ChannelRules.ts"
+import { channelRules, dialectsExpected } from "./ChannelRules.ts"
 import { ProxyUrl } from "./ProxyUrl.ts"
 import { ChannelTimeouts } from "./TimeoutsSection.ts"
 
+export { dialectsAreThere } from "./ChannelRules.ts"
 export { isProxyUrl, proxyExpected } from "./ProxyUrl.ts"
 
 const {
@@ -33,10 +34,13 @@ const {
   withDefault
 } = Fields
 
-/** Dialects that the contract knows and this version does not. */
-const laterDialects = ["responses", "gemini"].filter(
-  (name) => !(upstreamDialectNames as ReadonlyArray<string>).includes(name)
-)
+/**
+ * The name of a dialect. Which ones there are is known to the file that has this section (`dialectsAreThere`), since a
+ * program may add to those that are built in; editors know these.
+ */
+const dialectName = text(dialectsExpected(upstreamDialectNames), (value) => value !== "", {
+  enum: [...upstreamDialectNames]
+})
 
 const mayMap = (status: number): boolean => status >= 100 && status <= 599 && (status < 200 || status > 299)
 const mappableStatus = "a status from 100 to 599 other than 2xx"
@@ -93,7 +97,7 @@ export const ChannelEntry = secret(
         }),
         "Its name in events, logs and metrics."
       ),
-      dialect: required(choice(upstreamDialectNames, laterDialects), "The wire format that it speaks."),
+      dialect: required(dialectName, "The wire format that it speaks: one of these, or one that the program adds."),
       baseUrl: required(
         BaseUrl,
         "Where it is; the path of its dialect (/chat/completions, /responses, /messages) is appended, before a query."

@@ -5,6 +5,7 @@
 import { Effect, Result } from "effect"
 import { dirname } from "node:path"
 import { isProxyUrl, proxyExpected } from "../channel/ChannelSection.ts"
+import { Dialects, type DialectsService, upstreamDialectNames } from "../dialect/index.ts"
 import {
   ConfigurationFaults,
   type ConfigurationTree,
@@ -20,7 +21,7 @@ import {
 } from "../settings/index.ts"
 import { readConfigurationFile } from "./ConfigurationFile.ts"
 import { proxyOfEnvironment } from "./ProxyEnvironment.ts"
-import { relayFile } from "./RelayFile.ts"
+import { relayFileOf } from "./RelayFile.ts"
 import { readPem, tlsFaults, type TlsTexts } from "./TlsFiles.ts"
 
 /** `PORT`, which overrides `server.port`: unset and empty are none. */
@@ -96,18 +97,27 @@ export interface Configuration {
 const withPort = (tree: ConfigurationTree, port: number | undefined): ConfigurationTree =>
   port === undefined ? tree : { ...tree, value: withValue(tree.value, ["server", "port"], port) }
 
+/** How a configuration is decoded. */
+export interface DecodeOptions {
+  /** What was wrong with its text: reported with the other faults. Default: nothing. */
+  readonly parseFaults?: ReadonlyArray<Fault>
+  /** Where the paths of files begin that it names. Default: where the process runs. */
+  readonly folder?: string
+  /** What its channels may speak, where that is more than what is built in: `yield* Dialects`. */
+  readonly dialects?: Pick<DialectsService, "names">
+}
+
 /**
- * Decodes a configuration that was parsed already. `name` is what its faults call it; `parseFaults` are reported with
- * the others. Objects may be `Map`s, which keep the order of keys such as `"4"`. The files that `tls` of a channel names
- * are read; their paths begin in `folder`.
+ * Decodes a configuration that was parsed already. `name` is what its faults call it. Objects may be `Map`s, which keep
+ * the order of keys such as `"4"`. The files that `tls` of a channel names are read.
  */
 export const decodeConfiguration = (
   input: unknown,
   environment: Environment,
   name: string,
-  parseFaults: ReadonlyArray<Fault> = [],
-  folder = "."
+  { dialects = { names: upstreamDialectNames }, folder = ".", parseFaults = [] }: DecodeOptions = {}
 ): Result.Result<Configuration, ConfigurationFaults> => {
+  const relayFile = relayFileOf(dialects.names)
   const refuse = (faults: ReadonlyArray<Fault>) => Result.fail(ConfigurationFaults.of(name, faults))
   if (input === null || input === undefined) {
     return refuse([...parseFaults, { path: [], message: "expected an object, got nothing: it is empty" }])
@@ -127,11 +137,13 @@ export const decodeConfiguration = (
     : Result.succeed({ settings: settings.success, secrets: tree.secrets })
 }
 
-/** Reads, checks and decodes a configuration file. */
+/** Reads, checks and decodes a configuration file. Its channels may speak the `Dialects` that there are. */
 export const loadConfiguration = (
   file: string,
   environment: Environment
 ): Effect.Effect<Configuration, ConfigurationFaults> =>
-  Effect.flatMap(readConfigurationFile(file), ({ value, faults }) =>
-    Effect.fromResult(decodeConfiguration(value, environment, file, faults, dirname(file)))
-  )
+  Effect.gen(function* () {
+    const { faults: parseFaults, value } = yield* readConfigurationFile(file)
+    const options = { parseFaults, folder: dirname(file), dialects: yield* Dialects }
+    return yield* Effect.fromResult(decodeConfiguration(value, environment, file, options))
+  })

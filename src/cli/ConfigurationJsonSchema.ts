@@ -6,9 +6,9 @@ import type { JsonSchema } from "effect"
 import { Schema } from "effect"
 import { relayFile } from "./RelayFile.ts"
 
-const annotations = new Set(["description", "default"])
+const liftable = new Set(["description", "default", "enum"])
 
-/** Lifts descriptions and defaults out of `allOf`, where the generator leaves those of keys: editors look beside. */
+/** Lifts descriptions, defaults and words out of `allOf`, where the generator leaves those of keys: editors look beside. */
 const lift = (node: unknown): unknown => {
   if (Array.isArray(node)) return node.map(lift)
   if (typeof node !== "object" || node === null) return node
@@ -16,9 +16,9 @@ const lift = (node: unknown): unknown => {
     Object.entries(node).map(([key, value]) => [key, key === "default" ? value : lift(value)])
   )
   const parts = lifted["allOf"]
-  const onlyAnnotations =
-    Array.isArray(parts) && parts.every((part: object) => Object.keys(part).every((key) => annotations.has(key)))
-  if (!onlyAnnotations) return lifted
+  const isLiftable =
+    Array.isArray(parts) && parts.every((part: object) => Object.keys(part).every((key) => liftable.has(key)))
+  if (!isLiftable) return lifted
   const { allOf: _, ...rest } = lifted
   return Object.assign(rest, ...parts)
 }

@@ -5,8 +5,9 @@
 import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
-import { ChannelSection } from "../channel/ChannelSection.ts"
+import { ChannelSection, dialectsAreThere } from "../channel/ChannelSection.ts"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
+import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
@@ -14,25 +15,29 @@ import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
 import { SensitiveWordsSection } from "../server/SensitiveWordsSection.ts"
 import { ServerSection } from "../server/ServerSection.ts"
-import { settingsFile } from "../settings/index.ts"
+import { type SettingsFile, settingsFile } from "../settings/index.ts"
 import { relayRules } from "./RelayRules.ts"
 
-/** The file of a relay. */
-export const relayFile = settingsFile({
-  sections: [
-    ServerSection,
-    ChatSection,
-    StoreSection,
-    JournalSection,
-    TimeoutsSection,
-    RetrySection,
-    RecoverySection,
-    BreakerSection,
-    TokensSection,
-    RateLimitSection,
-    SensitiveWordsSection,
-    ChannelSection
-  ],
-  rules: relayRules,
-  later: ["disable", "quota", "errorLog", "tracker", "affinity"]
-})
+/** The file of a relay whose channels may speak these dialects. */
+export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
+  settingsFile({
+    sections: [
+      ServerSection,
+      ChatSection,
+      StoreSection,
+      JournalSection,
+      TimeoutsSection,
+      RetrySection,
+      RecoverySection,
+      BreakerSection,
+      TokensSection,
+      RateLimitSection,
+      SensitiveWordsSection,
+      ChannelSection
+    ],
+    rules: [...relayRules, dialectsAreThere(dialects)],
+    later: ["disable", "quota", "errorLog", "tracker", "affinity"]
+  })
+
+/** The file of a relay whose channels speak what is built in. */
+export const relayFile = relayFileOf(upstreamDialectNames)

@@ -10,7 +10,7 @@ import type { ContinuationAsked, ContinuationMode } from "./Continuation.ts"
 import type { Delta, Finish, UpstreamEvent } from "./Event.ts"
 import type { Framing } from "./Framing.ts"
 import type { JsonObject } from "./Json.ts"
-import type { ClientDialectName, UpstreamDialectName } from "./Names.ts"
+import type { ClientDialectName } from "./Names.ts"
 import type { AnswerRequest, Asking } from "./Request.ts"
 import type { Usage } from "./Usage.ts"
 
@@ -82,9 +82,11 @@ export interface EndpointOptions {
   readonly request: AnswerRequest
 }
 
-/** A wire format of upstreams. */
+/**
+ * A wire format of upstreams: a record of pure functions, without a network, a clock or a state of its own. It has no name:
+ * it goes by the one under which it is registered (`Dialects`).
+ */
 export interface UpstreamDialect {
-  readonly name: UpstreamDialectName
   /** The whole URL. The query of `baseUrl` is kept; one that already ends in the path is right too. */
   readonly endpoint: (options: EndpointOptions) => string
   /** The headers that carry a key and the format's version. */

@@ -45,16 +45,16 @@ export type Piece =
   | { readonly _tag: "ToolInput"; readonly index: number; readonly text: string }
   /**
    * What a client must send back for the upstream to believe it: of the reasoning so far, or of a tool call. `by` says
-   * who signed. Several in a row are parts of one.
+   * who signed: the name of a dialect. Several in a row are parts of one.
    */
   | {
       readonly _tag: "Signature"
-      readonly by: UpstreamDialectName
+      readonly by: string
       readonly value: string
       readonly of: "reasoning" | { readonly call: number }
     }
   /** Reasoning that only its upstream can read. */
-  | { readonly _tag: "SealedReasoning"; readonly by: UpstreamDialectName; readonly value: string }
+  | { readonly _tag: "SealedReasoning"; readonly by: string; readonly value: string }
   | { readonly _tag: "Refusal"; readonly text: string }
   | { readonly _tag: "Media"; readonly mediaType: string; readonly base64: string }
   /** A part of another choice than the first. */
@@ -97,7 +97,9 @@ type From<N extends UpstreamDialectName> = N extends UpstreamDialectName
 
 /**
  * One step of an answer, as an upstream's event says it. All fields may be empty at once (a role frame, a ping).
- * `delta.from === "openai"` narrows `raw`.
+ * `delta.from === "openai"` narrows `raw`. A dialect that a program brings has no clients who would understand its own
+ * events: its steps are `from: undefined`, and say all that there is to say in the other fields:
+ * `{ ...nothing, text: "…" }`.
  */
 export type Delta = From<UpstreamDialectName> | (Said & { readonly from: undefined; readonly raw: undefined })
 

@@ -7,7 +7,7 @@
  * words for it is not asked).
  */
 import type { JsonObject } from "./Json.ts"
-import type { ClientDialectName, UpstreamDialectName } from "./Names.ts"
+import type { ClientDialectName } from "./Names.ts"
 import { tokenQuarters } from "./Usage.ts"
 
 /** A part of a message. `path` says where the client wrote it, such as `messages[1].content[0]`. */
@@ -30,9 +30,7 @@ export type Part =
   | {
       readonly _tag: "Reasoning"
       readonly text: string
-      readonly signed:
-        | { readonly by: UpstreamDialectName; readonly value: string; readonly sealed: boolean }
-        | undefined
+      readonly signed: { readonly by: string; readonly value: string; readonly sealed: boolean } | undefined
     }
   | { readonly _tag: "Refusal"; readonly text: string }
   /** `input` is JSON text. `path` is where it stands, so that what a target cannot take of it can be told. */
@@ -42,7 +40,7 @@ export type Part =
       readonly id: string
       readonly name: string
       readonly input: string
-      readonly signed: { readonly by: UpstreamDialectName; readonly value: string } | undefined
+      readonly signed: { readonly by: string; readonly value: string } | undefined
     }
   /** `name` is the call's, where the client says it. */
   | {

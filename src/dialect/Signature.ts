@@ -2,13 +2,18 @@
  * What a client has to send back for an upstream to believe its own reasoning, on its way through a client of another
  * dialect: there it says who signed, since the client will give it to whomever it asks next.
  */
-import { type UpstreamDialectName, upstreamDialectNames } from "./Names.ts"
-
 const mark = "er1."
+
+/** A name that can stand in a mark, which a full stop ends. */
+const signer = /^[a-z][a-z0-9-]{0,31}$/
+
+/** Whether a text can be the name of a dialect: it begins with a letter, and has at most 32 of a-z, 0-9 and -. */
+export const isDialectName = (name: string): boolean => signer.test(name)
 
 /** What was signed, and by whom. */
 export interface Signed {
-  readonly by: UpstreamDialectName
+  /** The name of a dialect. */
+  readonly by: string
   /** Empty where the reasoning was not signed: it is known whose it is, and that is all. */
   readonly value: string
 }
@@ -25,21 +30,21 @@ export interface Signed {
 export const signedFor = ({ by, value }: Signed): string => `${mark}${by}.${value}`
 
 /**
- * Who signed what a client sends back. Unmarked, it is `own`: the client's own dialect's. `undefined` for a signer that
- * this version does not know: nobody can believe it.
+ * Who signed what a client sends back. Unmarked, it is `own`: the client's own dialect's. A signer whom nobody knows any
+ * more is one all the same: it is nobody else's. `undefined` for a mark that names no signer.
  *
  * ```ts import.meta.vitest
  * import { readSigned } from "effect-resilience/dialect"
  *
  * readSigned("er1.openai.abc", "anthropic") // => { by: "openai", value: "abc" }
  * readSigned("EqQB", "anthropic") // => { by: "anthropic", value: "EqQB" }
- * readSigned("er1.nobody.abc", "anthropic") // => undefined
+ * readSigned("er1.cohere.abc", "anthropic") // => { by: "cohere", value: "abc" }
+ * readSigned("er1.abc", "anthropic") // => undefined
  * ```
  */
-export const readSigned = (text: string, own: UpstreamDialectName): Signed | undefined => {
+export const readSigned = (text: string, own: string): Signed | undefined => {
   if (!text.startsWith(mark)) return { by: own, value: text }
   const end = text.indexOf(".", mark.length)
-  const name = end < 0 ? "" : text.slice(mark.length, end)
-  const by = upstreamDialectNames.find((known) => known === name)
-  return by === undefined ? undefined : { by, value: text.slice(end + 1) }
+  const by = end < 0 ? "" : text.slice(mark.length, end)
+  return isDialectName(by) ? { by, value: text.slice(end + 1) } : undefined
 }

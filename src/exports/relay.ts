@@ -26,6 +26,7 @@ export {
   configurationJsonSchema,
   ConfigurationFaults,
   decodeConfiguration,
+  type DecodeOptions,
   type Environment,
   type Fault,
   formatPath,

@@ -8,6 +8,7 @@ import {
   type AnswerEncoder,
   type AnswerRequest,
   type ClientDialect,
+  type DialectsService,
   parseJson,
   type Payload,
   type Replayed
@@ -37,6 +38,8 @@ export interface AnswerContext {
   readonly snapshot: () => AnswerSettings
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
+  /** What channels speak. */
+  readonly dialects: DialectsService
   readonly watchdog: Watchdog
   /** Time that passes, in whole milliseconds: what durations, limits and waits are reckoned by. No step of the clock moves it. */
   readonly now: () => number

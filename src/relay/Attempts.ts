@@ -5,7 +5,7 @@
  */
 import { Cause, Effect, Random } from "effect"
 import type { Outcome, Picked, Target, Upstream } from "../channel/index.ts"
-import { type ContinuationAsked, type Encoded, upstreamDialectOf } from "../dialect/index.ts"
+import type { ContinuationAsked, Encoded } from "../dialect/index.ts"
 import {
   BadResponse,
   ClientGone,
@@ -19,7 +19,7 @@ import {
 import { RetryBudgetState } from "../policy/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
 import { attempt, type AttemptEnd, type Fed } from "./Attempt.ts"
-import { continuationModes, roomOf } from "./Decision.ts"
+import { roomOf } from "./Decision.ts"
 import { hedgeAfter, hedged, type Loop } from "./Hedging.ts"
 import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
@@ -57,8 +57,8 @@ class Attempts {
   constructor(answer: Answer, context: AnswerContext) {
     this.answer = answer
     this.context = context
-    this.learned = new Learned(answer.start.request, context.selection, (target) => gaveToken(answer, target))
-    this.tokens = new Tokens(answer, this.learned)
+    this.learned = new Learned(answer.start.request, context, (target) => gaveToken(answer, target))
+    this.tokens = new Tokens(answer, this.learned, context.dialects)
     this.wants = new Wants(answer, context, this.learned, this.tokens)
     // Who takes it up asks whoever knows where it was, first.
     if (answer.checkpoint !== undefined) this.step = { ...Pursuit.anybody, only: answer.checkpoint.channel }
@@ -226,11 +226,11 @@ class Attempts {
 
   /** How a target is to go on from what there is of the answer; `undefined`: it begins it. */
   private modeFor(target: Target): UnderWay["mode"] {
-    const { machine, pursuit, start } = this.answer
+    const { machine, pursuit } = this.answer
     if (this.tokens.leadOn(target)) return "token"
     if (pursuit.broke === undefined) return undefined
     if (machine.text === "") return "restart"
-    return continuationModes(start.request, target, this.learned.modes(target))[0] ?? "message"
+    return this.learned.continuations(target)[0] ?? "message"
   }
 
   /** Asks. Whatever ends it from outside, a bug too, its target is given back. */
@@ -252,7 +252,7 @@ class Attempts {
     const { answer, context } = this
     const { mode } = begun
     const { target } = picked
-    const dialect = upstreamDialectOf(target.channel.dialect)
+    const dialect = context.dialects.of(target.channel.dialect)
     const { request } = answer.start
     answer.attemptShownAt = undefined
     context.events.tell({
@@ -397,9 +397,7 @@ class Attempts {
       ...(yield* self.facts()),
       usable: () => self.wants.isUsable(target),
       fresh: () => self.wants.fresh(target),
-      otherwise:
-        failed.refusal?._tag === "Field" ||
-        continuationModes(answer.start.request, target, self.learned.modes(target)).length > 0
+      otherwise: failed.refusal?._tag === "Field" || self.learned.continuations(target).length > 0
     })
     answer.pursuit = pursuit
     if (self.take(step)) return

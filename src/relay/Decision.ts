@@ -3,7 +3,7 @@
  * not compile until it has its line.
  */
 import type { Target } from "../channel/index.ts"
-import { type AnswerRequest, type Continuation, type ContinuationMode, upstreamDialectOf } from "../dialect/index.ts"
+import type { AnswerRequest, Continuation, ContinuationMode, DialectsService } from "../dialect/index.ts"
 import { type Blame, blameOf, type ByBlame, codeOf, type ResilienceError } from "../errors/index.ts"
 import type { Phase } from "./Phase.ts"
 import type { Verdict } from "./Verdict.ts"
@@ -157,9 +157,10 @@ export const isRoomier = (one: Room, other: Room): boolean =>
 export const continuationModes = (
   { json }: Pick<AnswerRequest, "json">,
   { channel, model }: Target,
-  refused: ReadonlySet<ContinuationMode>
+  refused: ReadonlySet<ContinuationMode>,
+  dialects: Pick<DialectsService, "of">
 ): ReadonlyArray<ContinuationMode> => {
-  const can = upstreamDialectOf(channel.dialect).continuations(model)
+  const can = dialects.of(channel.dialect).continuations(model)
   return allowed(channel.continuation, can).filter((mode) => !refused.has(mode) && (!json || mode !== "message"))
 }
 
@@ -176,17 +177,17 @@ const allowed = (continuation: Continuation, can: ReadonlyArray<ContinuationMode
   }
 }
 
-/** Whether an answer in this phase can be continued at all, and if so on this target. */
+/** Whether an answer in this phase can be continued at all, and if so on this target, in one of these modes. */
 export const continuable = (
   request: AnswerRequest,
   phase: Phase,
   target: Target,
-  refused: ReadonlySet<ContinuationMode>
+  modes: ReadonlyArray<ContinuationMode>
 ): boolean =>
   request.choices === 1 &&
   (phase._tag === "Flowing" || phase._tag === "Joining") &&
   target.channel.stream &&
-  continuationModes(request, target, refused).length > 0
+  modes.length > 0
 
 // What is asked for that a joint would break: a grammar or a choice begins at its beginning again, a prediction is of the
 // whole, and sound has no partial.

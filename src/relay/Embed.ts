@@ -2,20 +2,18 @@
  * Embeddings: asked of a channel whose dialect makes them, in the words of the client's own, and given as they come.
  */
 import type { Effect } from "effect"
-import { type Target, type Upstream } from "../channel/index.ts"
-import { type AnswerRequest, upstreamDialectOf } from "../dialect/index.ts"
+import type { Upstream } from "../channel/index.ts"
+import type { AnswerRequest } from "../dialect/index.ts"
 import { type Asker, type Errand, type ErrandContext, type ErrandKind, runErrand } from "./Errand.ts"
 
 /** Two thousand inputs of three thousand numbers each, as base64, are as much. */
 const maxBody = 64 * 1024 * 1024
 
-const makesNone = ({ channel }: Target): boolean => upstreamDialectOf(channel.dialect).embedded === undefined
-
 const embedding: ErrandKind = {
   maxBody,
   suits: () => true,
   // Whatever is done about what cannot be said: there is nothing else in the request.
-  unsaid: (target) => (makesNone(target) ? ["input"] : []),
+  unsaid: (_, { embedded }) => (embedded === undefined ? ["input"] : []),
   isAnswer: (dialect, body) => dialect.embedded?.(body) === true,
   hasNone: () => false,
   reports: true

@@ -10,7 +10,6 @@ import {
   type Encoded,
   type HttpAnswer,
   type UpstreamDialect,
-  upstreamDialectOf,
   upstreamRequestId
 } from "../dialect/index.ts"
 import {
@@ -51,7 +50,7 @@ export interface ErrandKind {
   /** Who can be asked, beside those that lack a model or are out. */
   readonly suits: (target: Target, request: AnswerRequest) => boolean
   /** The fields that a target has no words for. */
-  readonly unsaid?: (target: Target) => ReadonlyArray<string>
+  readonly unsaid?: (target: Target, dialect: UpstreamDialect) => ReadonlyArray<string>
   /** Whether a body is what was asked for. */
   readonly isAnswer: (dialect: UpstreamDialect, body: string) => boolean
   /** What a server answers that serves the model, and has nothing of the kind: it has not failed. */
@@ -61,7 +60,10 @@ export interface ErrandKind {
 }
 
 /** What an errand needs. */
-export type ErrandContext = Pick<AnswerContext, "events" | "mask" | "now" | "selection" | "snapshot" | "wall">
+export type ErrandContext = Pick<
+  AnswerContext,
+  "dialects" | "events" | "mask" | "now" | "selection" | "snapshot" | "wall"
+>
 
 /** It says nothing of how answers do. */
 const ignored: Outcome = { _tag: "Ignored" }
@@ -80,6 +82,7 @@ export const runErrand = (
 ): Effect.Effect<Errand, never, Upstream> =>
   Effect.gen(function* () {
     const { events, now, selection } = context
+    const { unsaid } = kind
     const { dialect, model } = request
     const answer: AnswerRef = {
       requestId,
@@ -115,7 +118,7 @@ export const runErrand = (
         suits: (target: Target) =>
           kind.suits(target, request) &&
           (pursuit.outgrown === undefined || isRoomier(roomOf(target), pursuit.outgrown)),
-        unsaid: kind.unsaid
+        unsaid: unsaid && ((target: Target) => unsaid(target, context.dialects.of(target.channel.dialect)))
       }
       const choice = yield* Effect.result(selection.pick(wanted))
       if (choice._tag === "Failure") {
@@ -233,11 +236,11 @@ const askOne = (
   target: Target,
   { timeouts }: AnswerSettings,
   remaining: number,
-  { mask, now, wall }: Pick<AnswerContext, "mask" | "now" | "wall">
+  { dialects, mask, now, wall }: Pick<AnswerContext, "dialects" | "mask" | "now" | "wall">
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.suspend(() => {
     const { channel, model } = target
-    const dialect = upstreamDialectOf(channel.dialect)
+    const dialect = dialects.of(channel.dialect)
     const encoding = dialect.encode({
       request,
       model,
@@ -251,7 +254,7 @@ const askOne = (
     const clocks = { ...timeouts, ...channel.timeouts }
     const limitMillis = Math.min(remaining, clocks.headers, channel.timeouts.total ?? Number.POSITIVE_INFINITY)
     const beganAt = now()
-    return Effect.timeoutOrElse(post(kind, request, target, encoding.success, wall, mask), {
+    return Effect.timeoutOrElse(post(kind, dialect, request, target, encoding.success, wall, mask), {
       duration: limitMillis,
       orElse: () =>
         Effect.sync(() =>
@@ -267,6 +270,7 @@ const askOne = (
 /** One call, read to its end. Interrupting it closes the socket. */
 const post = (
   kind: ErrandKind,
+  dialect: UpstreamDialect,
   request: AnswerRequest,
   { channel, key, model }: Target,
   encoded: Encoded,
@@ -275,7 +279,6 @@ const post = (
 ): Effect.Effect<Asked, never, Upstream> =>
   Effect.flatMap(Upstream, (upstream) =>
     Effect.callback<Asked>((resume) => {
-      const dialect = upstreamDialectOf(channel.dialect)
       const chunks: Array<Uint8Array> = []
       let size = 0
       let head: Pick<HttpAnswer, "headers" | "status"> = { status: 0, headers: {} }

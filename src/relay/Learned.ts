@@ -7,17 +7,19 @@ import type { SelectionService, Target } from "../channel/index.ts"
 import {
   type AnswerRequest,
   type ContinuationMode,
+  type DialectsService,
   refusedField,
-  type Refusal,
-  upstreamDialectOf
+  type Refusal
 } from "../dialect/index.ts"
+import type { AnswerContext } from "./Answer.ts"
 import type { AttemptEnd } from "./Attempt.ts"
-import { refusesForGood, refusesMode } from "./Decision.ts"
+import { continuationModes, refusesForGood, refusesMode } from "./Decision.ts"
 
 /** One answer's. */
 export class Learned {
   private readonly request: AnswerRequest
   private readonly selection: SelectionService
+  private readonly dialects: DialectsService
   /** What of this conversation was refused: for this answer only, whoever is asked. */
   private readonly refusedOnce = new Set<string>()
   /** The modes in which targets did not go on from this answer: from another one they may. */
@@ -25,10 +27,20 @@ export class Learned {
   private readonly gaveToken: (target: Target) => boolean
 
   /** @param gaveToken Whether a target has said by which token it goes on from where the answer is. */
-  constructor(request: AnswerRequest, selection: SelectionService, gaveToken: (target: Target) => boolean) {
+  constructor(
+    request: AnswerRequest,
+    { dialects, selection }: Pick<AnswerContext, "dialects" | "selection">,
+    gaveToken: (target: Target) => boolean
+  ) {
     this.request = request
     this.selection = selection
+    this.dialects = dialects
     this.gaveToken = gaveToken
+  }
+
+  /** The modes in which a target may go on from this answer, in the order in which they are tried. */
+  continuations(target: Target): ReadonlyArray<ContinuationMode> {
+    return continuationModes(this.request, target, this.modes(target), this.dialects)
   }
 
   /** The modes in which a target does not go on from this answer. */
@@ -47,7 +59,7 @@ export class Learned {
   fields(target: Target): ReadonlySet<string> {
     const { fields } = this.selection.refused(target)
     if (fields.size === 0) return this.refusedOnce
-    const refusable = upstreamDialectOf(target.channel.dialect).refusable(this.request)
+    const refusable = this.dialects.of(target.channel.dialect).refusable(this.request)
     return new Set([...refusable.filter((field) => fields.has(field)), ...this.refusedOnce])
   }
 
@@ -84,7 +96,7 @@ export class Learned {
     if (verdict._tag !== "Broken" || status !== 400) return undefined
     const { error } = verdict
     const known = this.selection.refused(target).fields
-    const dialect = upstreamDialectOf(target.channel.dialect)
+    const dialect = this.dialects.of(target.channel.dialect)
     const once = dialect.refusableOnce?.(this.request) ?? []
     // What is more exact comes first.
     const left = [...once, ...dialect.refusable(this.request)].filter(

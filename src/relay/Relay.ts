@@ -4,7 +4,7 @@
  */
 import { Clock, Context, Effect, type Fiber, Layer, Stream } from "effect"
 import { Selection, Upstream } from "../channel/index.ts"
-import type { AnswerRequest } from "../dialect/index.ts"
+import { type AnswerRequest, Dialects } from "../dialect/index.ts"
 import {
   ClientGone,
   InternalError,
@@ -164,6 +164,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     snapshot: yield* makeSnapshot,
     events,
     selection,
+    dialects: yield* Dialects,
     watchdog: yield* makeWatchdog,
     now: () => MonotonicClock.wholeMillis(clock),
     wall: () => clock.currentTimeMillisUnsafe(),

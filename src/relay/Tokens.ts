@@ -2,11 +2,10 @@
  * The tokens that an answer's upstreams give: who is asked by one, and what stands between them and the answer's machine.
  */
 import type { Target } from "../channel/index.ts"
-import { upstreamDialectOf } from "../dialect/index.ts"
+import type { DialectsService } from "../dialect/index.ts"
 import type { Answer, UnderWay } from "./Answer.ts"
 import type { Fed } from "./Attempt.ts"
 import { Checkpoints, leadsOn } from "./Checkpoint.ts"
-import { continuationModes } from "./Decision.ts"
 import type { Learned } from "./Learned.ts"
 
 /** Whether a target has said by which token it goes on from where the answer is. */
@@ -17,25 +16,26 @@ export const gaveToken = ({ checkpoint, machine }: Answer, target: Target): bool
 export class Tokens {
   private readonly answer: Answer
   private readonly learned: Learned
+  private readonly dialects: DialectsService
 
-  constructor(answer: Answer, learned: Learned) {
+  constructor(answer: Answer, learned: Learned, dialects: DialectsService) {
     this.answer = answer
     this.learned = learned
+    this.dialects = dialects
   }
 
   /** Whether a target is asked by its token: what an upstream has put down itself goes on by nothing else. */
   leadOn(target: Target): boolean {
     const { answer, learned } = this
     if (!gaveToken(answer, target) || learned.declinesToken(target)) return false
-    const modes = continuationModes(answer.start.request, target, learned.modes(target))
-    return answer.checkpoint?.paused === true || modes[0] === "token"
+    return answer.checkpoint?.paused === true || learned.continuations(target)[0] === "token"
   }
 
   /** What an upstream that gives tokens says goes to its machine through this; of several choices none is gone on with. */
   between(begun: UnderWay, machine: Fed): Fed {
     const { answer } = this
     const { channel, model } = begun.target
-    const can = upstreamDialectOf(channel.dialect).continuations(model)
+    const can = this.dialects.of(channel.dialect).continuations(model)
     if (answer.start.request.choices > 1 || !can.includes("token")) return machine
     const holds = channel.continuation === "token" && answer.settings.recovery.mode !== "off"
     return new Checkpoints(machine, {

@@ -3,7 +3,6 @@
  * has shown, and what targets have refused.
  */
 import type { Target, Wanted } from "../channel/index.ts"
-import { upstreamDialectOf } from "../dialect/index.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { continuable, isRoomier, roomOf, splices } from "./Decision.ts"
 import type { Learned } from "./Learned.ts"
@@ -16,13 +15,18 @@ type Ask = Extract<Pursuit.Step, { readonly _tag: "Ask" }>
 /** One answer's. */
 export class Wants {
   private readonly answer: Answer
-  private readonly context: Pick<AnswerContext, "now" | "selection">
+  private readonly context: Pick<AnswerContext, "dialects" | "now" | "selection">
   private readonly learned: Learned
   private readonly tokens: Tokens
   /** The fields that each channel has no words for. */
   private readonly wordless = new Map<string, ReadonlyArray<string>>()
 
-  constructor(answer: Answer, context: Pick<AnswerContext, "now" | "selection">, learned: Learned, tokens: Tokens) {
+  constructor(
+    answer: Answer,
+    context: Pick<AnswerContext, "dialects" | "now" | "selection">,
+    learned: Learned,
+    tokens: Tokens
+  ) {
     this.answer = answer
     this.context = context
     this.learned = learned
@@ -40,7 +44,7 @@ export class Wants {
       (!continuing ||
         // By its own token what it does is exact, whatever was asked for.
         this.tokens.leadOn(target) ||
-        (spliced && continuable(start.request, machine.phase, target, this.learned.modes(target))))
+        (spliced && continuable(start.request, machine.phase, target, this.learned.continuations(target))))
     return {
       model: start.request.model,
       tried: Pursuit.triedOf(pursuit),
@@ -79,7 +83,7 @@ export class Wants {
     if (onUnsupported === "drop") return []
     const known = this.wordless.get(id)
     if (known !== undefined) return known
-    const fields = upstreamDialectOf(dialect).unsaid(this.answer.start.request, target.model)
+    const fields = this.context.dialects.of(dialect).unsaid(this.answer.start.request, target.model)
     this.wordless.set(id, fields)
     const { trail } = this.answer
     if (fields.length > 0 && !trail.some(({ attempt, channel }) => attempt === 0 && channel === id)) {

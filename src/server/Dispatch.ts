@@ -22,6 +22,7 @@ import type { Metrics } from "../telemetry/index.ts"
 import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
+import { notRelayedAt } from "./NotRelayed.ts"
 import { RateGate } from "./RateGate.ts"
 import { Readers } from "./Readers.ts"
 import { envelopeAt, envelopeOf, makeRouteTable, type Matched, type RouteShown, type RouteTable } from "./Route.ts"
@@ -106,7 +107,9 @@ const dispatch = (
     if (!guarded(exchange, matched._tag === "NotFound" ? undefined : matched.route, access)) {
       return Effect.fail(foreign())
     }
-    if (matched._tag === "NotFound") return Effect.fail(stackless(() => new NotFound({})))
+    if (matched._tag === "NotFound") {
+      return Effect.fail(notRelayedAt(exchange.path) ?? stackless(() => new NotFound({})))
+    }
     if (matched._tag === "MethodNotAllowed") {
       return Effect.fail(stackless(() => new MethodNotAllowed({ allow: matched.allow })))
     }
@@ -146,7 +149,7 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
       route: (exchange, fault) => {
         const { method, path, requestId } = exchange
         const matched = table.match(method, path)
-        const envelope = matched._tag === "NotFound" ? envelopeAt(path) : envelopeOf(matched.route, exchange)
+        const envelope = matched._tag === "NotFound" ? envelopeAt(path, exchange) : envelopeOf(matched.route, exchange)
         const told = (error: ResilienceError): void => {
           // A body that could not be read has no client left, or one that was told on its connection what is wrong.
           if (error._tag !== "ReadRequestBodyFailed") tellRefused({ requestId, method, path, error }, matched)

@@ -9,6 +9,9 @@ import type { Refused } from "./Dispatch.ts"
 import { endLingering, forget, isLingering } from "./LingeringCloseNode.ts"
 import { envelopeAt } from "./Route.ts"
 
+/** What it is of a request whose head could not be read. */
+const unread = { header: () => undefined }
+
 /** The largest header block, in bytes. */
 const maxHeaderBytes = 64 * 1024
 
@@ -56,7 +59,7 @@ export const answerGarbage = (
     /^([A-Z]+) (\/[^\s?]*)/.exec(error.rawPacket?.toString("latin1", 0, 2048) ?? "") ?? []
   const requestId = makeRequestId(Math.random)
   if (!stopped) told({ requestId, method, path, error: fault })
-  const answer = envelopeAt(path)(fault, { requestId, method, path, now, accept: undefined })
+  const answer = envelopeAt(path, unread)(fault, { requestId, method, path, now, accept: undefined })
   const headers = Object.entries({
     "x-request-id": requestId,
     ...answer.headers,

@@ -115,12 +115,12 @@ export const envelopeOf = ({ envelope }: Route, asker: Pick<Exchange, "header" |
 /** Our own body, or `application/problem+json` where it is asked for. */
 export const standard: Envelope = clientDialects.chat.failure
 
-/** How errors are told where no row fits: by where in the tree it was looked for. */
-export const envelopeAt = (path: string): Envelope =>
+/** How errors are told where no row fits: by where in the tree it was looked for, and by whose client. */
+export const envelopeAt = (path: string, asker: Pick<Exchange, "header">): Envelope =>
   path === "/v1/messages" || path.startsWith("/v1/messages/")
     ? clientDialects.anthropic.failure
     : path === "/v1beta" || path.startsWith("/v1beta/")
       ? clientDialects.gemini.failure
       : path === "/v1" || path.startsWith("/v1/")
-        ? clientDialects.openai.failure
+        ? (asker.header("anthropic-version") === undefined ? clientDialects.openai : clientDialects.anthropic).failure
         : standard

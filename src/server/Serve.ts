@@ -5,6 +5,7 @@
 import { Cause, Effect, Layer, Logger, type Scope } from "effect"
 import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
+import { Dialects } from "../dialect/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
@@ -99,8 +100,20 @@ const journalLayer = Layer.unwrap(
   Effect.map(Settings, (settings) => Journal.layer(settings.of(JournalSection).current))
 )
 
+/** Who read the configuration knew all of its dialects: that they are not here is a mistake of the program's. */
+const knowsDialects = Effect.gen(function* () {
+  const dialects = yield* Dialects
+  const { channels } = yield* Registry
+  for (const { dialect, id } of channels()) {
+    if (dialects.has(dialect)) continue
+    const message = `channel ${id} speaks ${JSON.stringify(dialect)}, which the relay was not given (Dialects.layer)`
+    return yield* Effect.die(new Error(message))
+  }
+})
+
 const relayLayer = Layer.unwrap(
   Effect.gen(function* () {
+    yield* knowsDialects
     const settings = yield* Settings
     const tokens = yield* Tokens
     const listed = settings.of(TokensSection)

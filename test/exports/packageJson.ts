@@ -21,13 +21,5 @@ export const subpaths: ReadonlyMap<string, Target> = new Map(
   Object.entries(exports).flatMap(([subpath, target]) => (typeof target === "string" ? [] : [[subpath, target]]))
 )
 
-/** The seven inside subpaths, which are to go: each gives what its floor's index gives. */
-export const deprecated: ReadonlyArray<string> = [
-  "./store",
-  "./dialect",
-  "./journal",
-  "./channel",
-  "./account",
-  "./server",
-  "./cli"
-]
+/** The six inside subpaths, which are to go: each gives what its floor's index gives. */
+export const deprecated: ReadonlyArray<string> = ["./store", "./journal", "./channel", "./account", "./server", "./cli"]

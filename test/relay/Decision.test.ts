@@ -34,7 +34,7 @@ import {
   ruleOf,
   splices
 } from "#src/relay/Decision"
-import { parseOpenAIRequest } from "#src/dialect/index"
+import { Dialects, parseOpenAIRequest } from "#src/dialect/index"
 import { Result } from "effect"
 
 const base: Failed = {
@@ -127,6 +127,7 @@ describe("decide, by the contract's table of classes", () => {
 
 describe("continuationModes", () => {
   const words = { json: false }
+  const dialects = Dialects.make({})
   it("auto is prefill, then a message, without what was refused", () => {
     const on = (continuation: Channel["continuation"]) => ({
       channel: channel("a", { continuation }),
@@ -134,15 +135,15 @@ describe("continuationModes", () => {
       key: undefined,
       model: "m"
     })
-    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set()), ["prefill", "message"])
-    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set(["prefill"] as const)), ["message"])
-    assert.deepStrictEqual(continuationModes(words, on("prefill"), new Set(["prefill"] as const)), [])
-    assert.deepStrictEqual(continuationModes(words, on("message"), new Set()), ["message"])
-    assert.deepStrictEqual(continuationModes(words, on("none"), new Set()), [])
+    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set(), dialects), ["prefill", "message"])
+    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set(["prefill"] as const), dialects), ["message"])
+    assert.deepStrictEqual(continuationModes(words, on("prefill"), new Set(["prefill"] as const), dialects), [])
+    assert.deepStrictEqual(continuationModes(words, on("message"), new Set(), dialects), ["message"])
+    assert.deepStrictEqual(continuationModes(words, on("none"), new Set(), dialects), [])
     // JSON is never asked for in words.
-    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set()), ["prefill"])
-    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set(["prefill"] as const)), [])
-    assert.deepStrictEqual(continuationModes({ json: true }, on("message"), new Set()), [])
+    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set(), dialects), ["prefill"])
+    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set(["prefill"] as const), dialects), [])
+    assert.deepStrictEqual(continuationModes({ json: true }, on("message"), new Set(), dialects), [])
   })
 
   it("a token comes first where there is one, for JSON too", () => {
@@ -153,11 +154,11 @@ describe("continuationModes", () => {
       model: "m"
     })
     const none = new Set(["token"] as const)
-    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set()), ["token", "prefill", "message"])
-    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set()), ["token", "prefill"])
-    assert.deepStrictEqual(continuationModes(words, on("token"), new Set()), ["token"])
-    assert.deepStrictEqual(continuationModes(words, on("token"), none), [])
-    assert.deepStrictEqual(continuationModes(words, on("auto"), none), ["prefill", "message"])
+    assert.deepStrictEqual(continuationModes(words, on("auto"), new Set(), dialects), ["token", "prefill", "message"])
+    assert.deepStrictEqual(continuationModes({ json: true }, on("auto"), new Set(), dialects), ["token", "prefill"])
+    assert.deepStrictEqual(continuationModes(words, on("token"), new Set(), dialects), ["token"])
+    assert.deepStrictEqual(continuationModes(words, on("token"), none, dialects), [])
+    assert.deepStrictEqual(continuationModes(words, on("auto"), none, dialects), ["prefill", "message"])
   })
 })
 

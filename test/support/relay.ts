@@ -3,6 +3,7 @@
  */
 import { Effect, Exit, Metric, Result, Scope } from "effect"
 import { decodeConfiguration } from "#src/cli/index"
+import { type AddedDialects, Dialects } from "#src/dialect/index"
 import { type RelayParts, type RouteShown, serve } from "#src/server/index"
 import type { Environment, SettingsService } from "#src/settings/index"
 
@@ -28,12 +29,13 @@ export const channelOf = (id: string, baseUrl: string, more: object = {}) => ({
 
 /**
  * Starts a relay on a free port; memory store and short clocks unless told otherwise. `parts` go in the place of ours,
- * `environment` is what `${}` is filled in from.
+ * `environment` is what `${}` is filled in from, `dialects` are more than those that are built in.
  */
 export const startRelay = async (
   configuration: { readonly channels: ReadonlyArray<object>; readonly [section: string]: unknown },
   parts: Partial<RelayParts<never>> = {},
-  environment: Environment = {}
+  environment: Environment = {},
+  dialects: AddedDialects = {}
 ): Promise<RunningRelay> => {
   const scope = Effect.runSync(Scope.make())
   const { server, ...rest } = configuration
@@ -46,13 +48,15 @@ export const startRelay = async (
       ...rest
     },
     environment,
-    "test"
+    "test",
+    { dialects: Dialects.make(dialects) }
   )
   if (Result.isFailure(decoded)) throw decoded.failure
   const { settings } = decoded.success
   const running = await Effect.runPromise(
     serve(settings, parts).pipe(
       Effect.provideService(Scope.Scope, scope),
+      Effect.provide(Dialects.layer(dialects)),
       // A process has one registry of metrics; each relay of a test has its own.
       Effect.provideService(Metric.MetricRegistry, new Map())
     )

@@ -378,7 +378,7 @@ class MessageEncoder implements AnswerEncoder {
   }
 }
 
-const marked = ({ by, value }: { readonly by: UpstreamDialectName; readonly value: string }): string =>
+const marked = ({ by, value }: { readonly by: string; readonly value: string }): string =>
   by === "anthropic" ? value : signedFor({ by, value })
 
 /** Whether a delta may belong to a block. */

@@ -47,7 +47,6 @@ const clientHeaders = (request: AnswerRequest): { readonly [name: string]: strin
 
 /** Messages: `POST <base>/messages`, and `<base>/messages/count_tokens`, with the key in `x-api-key`. */
 export const anthropic: UpstreamDialect = {
-  name: "anthropic",
   endpoint: ({ baseUrl, request }) => {
     const query = queryOf(request)
     // A base URL may end in the path of the messages already, and the count's is behind it.

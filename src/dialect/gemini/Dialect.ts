@@ -29,7 +29,6 @@ const endpoint = ({ baseUrl, model, request, stream }: EndpointOptions): string 
 
 /** Gemini: `POST <base>/models/{model}:streamGenerateContent?alt=sse`, with the key in `x-goog-api-key`. */
 export const gemini: UpstreamDialect = {
-  name: "gemini",
   endpoint,
   headers: (key) => (key === undefined ? {} : { "x-goog-api-key": key }),
   framing: sse,

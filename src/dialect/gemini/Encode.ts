@@ -79,7 +79,9 @@ export const encodeGemini = (options: EncodeRequest): Result.Result<Encoded, Con
   const contents = continued(said.contents, continuation)
   const token = continuation?.mode === "token" ? { continuationToken: continuation.token } : {}
   const asked = { ...(contents.length === 0 ? {} : { contents }), ...said.body, ...token }
-  const left = withoutRefused(mergeDeep(asked, params), refused, (path) =>
+  // A call has to be signed by somebody: what stands there instead was put by `crossed`.
+  const fields = new Set([...refused].filter((path) => path !== signedParts))
+  const left = withoutRefused(mergeDeep(asked, params), fields, (path) =>
     isOwn(request) ? path : said.origins.get(path)
   )
   const spends = continuation !== undefined && continuation.mode !== "token" && continuation.partial !== ""

@@ -7,7 +7,6 @@
  * another vendor's is given to the first ones as the bytes of its text, to all others as that text, and taken back in
  * either form. The mark of what nobody signed is base64 for all.
  */
-import type { UpstreamDialectName } from "../Names.ts"
 import { readSigned, type Signed, signedFor } from "../Signature.ts"
 
 /** What a call is sent to Gemini with that Gemini has not signed. */
@@ -29,10 +28,10 @@ export const signatureText = (written: string): string => {
 export const signatureBytes = (text: string): string => (text.startsWith(mark) ? asBytes(text) : text)
 
 /** The `thoughtSignature` of a thought that nobody signed. */
-export const unsignedMark = (by: UpstreamDialectName): string => asBytes(signedFor({ by, value: "" }))
+export const unsignedMark = (by: string): string => asBytes(signedFor({ by, value: "" }))
 
 /** Whether a thought was signed by nobody. */
-export const isUnsigned = (written: string): boolean => written === "" || /^er1\.[a-z]+\.$/.test(signatureText(written))
+export const isUnsigned = (written: string): boolean => written === "" || /^er1\.[^.]+\.$/.test(signatureText(written))
 
 /** A signature as a Gemini client is given it. */
 export const writtenSignature = ({ by, value }: Signed): string =>

@@ -18,7 +18,6 @@ import { parseOpenAIRequest } from "./Request.ts"
 
 /** Chat completions: `POST <base>/chat/completions`, and `<base>/embeddings`, with a bearer key. */
 export const openai: UpstreamDialect = {
-  name: "openai",
   endpoint: ({ baseUrl, request }) =>
     request.operation === "embed" ? embeddingsEndpoint(baseUrl) : endpointOf(baseUrl, "/chat/completions"),
   headers: (key) => (key === undefined ? {} : { authorization: `Bearer ${key}` }),

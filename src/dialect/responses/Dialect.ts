@@ -16,7 +16,6 @@ import { wholeResponse } from "./WholeResponse.ts"
 
 /** Responses: `POST <base>/responses`, with a bearer key. A response takes no beginning of its own answer. */
 export const responses: UpstreamDialect = {
-  name: "responses",
   endpoint: ({ baseUrl }) => endpointOf(baseUrl, "/responses"),
   headers: (key) => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
   framing: sse,

@@ -253,7 +253,8 @@ describe("a request for a message in words that all dialects share", () => {
       thought("anthropic", "sig"),
       thought("openai", "abc"),
       { _tag: "Reasoning", text: "t", signed: undefined },
-      { _tag: "Reasoning", text: "t", signed: undefined },
+      // Whoever that is: it is nobody else's.
+      thought("nobody", "abc"),
       thought("anthropic", "xyz", true, ""),
       thought("openai", "xyz", true, ""),
       {

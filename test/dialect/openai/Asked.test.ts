@@ -146,11 +146,11 @@ describe("askedOfOpenAI", () => {
       text: "hm",
       signed: undefined
     })
-    // Nobody is known here who could believe it: it is left out, and nothing fails.
+    // Whoever that is: it is nobody else's, so that it is left out everywhere else.
     assert.deepStrictEqual(parts(call({ relay: { signature: "er1.nobody.x", sealed: ["er1.nobody.y", 7] } }))[0], {
       _tag: "Reasoning",
       text: "hm",
-      signed: undefined
+      signed: { by: "nobody", value: "x", sealed: false }
     })
     assert.isUndefined(
       parts(call({ google: { thought_signature: 7 } })).find((part) => part._tag === "ToolCall")?.signed

@@ -101,6 +101,10 @@ describe("in words that all dialects share", () => {
     [{ summary: [{ text: "a" }, { text: "b" }] }, { text: "a\n\nb", signed: undefined }],
     [
       { summary: [{ text: "a" }], encrypted_content: "er1.nobody.s" },
+      { text: "a", signed: { by: "nobody", value: "s", sealed: false } }
+    ],
+    [
+      { summary: [{ text: "a" }], encrypted_content: "er1.s" },
       { text: "a", signed: undefined }
     ]
   ])("reasoning is whose it says: %j", (item, part) => {
