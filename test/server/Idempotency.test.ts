@@ -143,6 +143,16 @@ describe("a request that is sent again with its key", () => {
       assert.lengthOf(world.a.requests, 1)
     }))
 
+  it.concurrent("is no second request where they are limited", () =>
+    withRelay({ rateLimit: { requests: 2, per: "1 minute" } }, async (world) => {
+      for (let n = 0; n < 5; n++) assert.strictEqual((await ask(world, routeOf("openai"), "one")).status, 200)
+      const others = [await ask(world, routeOf("openai"), "two"), await ask(world, routeOf("openai"), "three")]
+      assert.deepStrictEqual(
+        others.map((other) => other.status),
+        [200, 429]
+      )
+    }))
+
   it.concurrent("a credential or a cursor in the query is no part of it", () => {
     const tokens = [{ name: "alice", key: "key-of-alice", models: ["*"] }]
     return withRelay({ tokens }, async (world) => {
