@@ -280,8 +280,8 @@ export const generateRoutes: Effect.Effect<
       const found = yield* gate.atOnce(caller, once)
       id = found._tag === "Began" ? found.answer.id : found.position.record.id
       if (found._tag === "Exists") {
-        letIn.giveBack()
         if (!found.sameBody) return yield* Effect.fail(otherRequest)
+        letIn.giveBack()
         if (found.position.state === "orphan") yield* relay.adopt(found.position.record)
         exchange.setHeader(replayHeader, "true")
         if (!later) return follow(exchange, dialect, request, id)
