@@ -58,7 +58,10 @@ describe("a server that", () => {
     ],
     [
       "cuts in the middle of an event: neither it nor its id counts",
-      [stream(`${init() + says(1, "Hello ")}id: ${a}.2\ndata: {"content":"wor`, "cut"), stream(says(2, "world") + done(3))],
+      [
+        stream(`${init() + says(1, "Hello ")}id: ${a}.2\ndata: {"content":"wor`, "cut"),
+        stream(says(2, "world") + done(3))
+      ],
       [undefined, `${a}.1`]
     ],
     [
@@ -73,7 +76,10 @@ describe("a server that", () => {
     ],
     [
       "has no ids",
-      [stream('data: {"content":"Hello "}\n\n', "cut"), stream('data: {"content":"Hello world"}\n\nevent: done\ndata: {}\n\n')],
+      [
+        stream('data: {"content":"Hello "}\n\n', "cut"),
+        stream('data: {"content":"Hello world"}\n\nevent: done\ndata: {}\n\n')
+      ],
       [undefined, undefined]
     ],
     [
@@ -94,7 +100,9 @@ describe("a server that", () => {
     [
       "says that it failed, and can be asked anew",
       [
-        stream(`${init() + says(1, "Gone")}id: ${a}.2\nevent: error\ndata: {"message":"no","recoverable":true,"retry_after":0}\n\n`),
+        stream(
+          `${init() + says(1, "Gone")}id: ${a}.2\nevent: error\ndata: {"message":"no","recoverable":true,"retry_after":0}\n\n`
+        ),
         stream(init(b) + says(1, "Hello world", b) + done(2, b))
       ],
       [undefined, undefined]
