@@ -7,6 +7,7 @@ import type { Journal } from "../journal/index.ts"
 import type { Relay } from "../relay/index.ts"
 import type { Settings } from "../settings/index.ts"
 import type { Metrics } from "../telemetry/index.ts"
+import type { RateGate } from "./RateGate.ts"
 import type { Readers } from "./Readers.ts"
 import type { Route } from "./Route.ts"
 import { generateRoutes } from "./routes/Generate.ts"
@@ -20,7 +21,7 @@ import { streamRoutes, type Streams } from "./routes/Streams.ts"
 export const allRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Metrics | Readers | Relay | Selection | Settings | Streams
+  Journal | Metrics | RateGate | Readers | Relay | Selection | Settings | Streams
 > = Effect.map(Effect.all([generateRoutes, responseRoutes, modelRoutes, streamRoutes, operationRoutes]), (groups) => [
   ...pageRoutes,
   ...groups.flat()

@@ -25,6 +25,7 @@ import { ChatSection } from "../ChatSection.ts"
 import { type Exchange, respond } from "../Exchange.ts"
 import { answerFailure } from "../Failures.ts"
 import { checkMediaType } from "../MediaType.ts"
+import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
 import { ServerSection } from "../ServerSection.ts"
@@ -104,7 +105,7 @@ const nothingMore: More = {}
 export const generateRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Readers | Relay | Selection | Settings | Streams
+  Journal | RateGate | Readers | Relay | Selection | Settings | Streams
 > = Effect.gen(function* () {
   const kept = yield* keptResponses
   const settings = yield* Settings
@@ -117,7 +118,8 @@ export const generateRoutes: Effect.Effect<
   const selection = yield* Selection
   const streams = yield* Streams
   const clock = yield* Effect.clockWith(Effect.succeed)
-  const admission = makeAdmission(selection)
+  const admission = makeAdmission(selection, settings)
+  const gate = yield* RateGate
   const rules = parseRules(settings, selection)
   const now = (): number => clock.currentTimeMillisUnsafe()
 
@@ -213,12 +215,13 @@ export const generateRoutes: Effect.Effect<
     const cursor = cursorOf(exchange)
     if (cursor !== undefined)
       return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
+    const letIn = yield* gate.enter(exchange, caller)
     const parsed = yield* parse(exchange, dialect, parameter)
     const request = more.expand === undefined ? parsed : yield* more.expand(parsed, caller)
     yield* admission.admit(caller, request)
     const { total } = timeouts.current
     const later = more.later?.(request) === true
-    const answer = yield* relay.start(
+    const begin = relay.start(
       {
         request,
         dialect,
@@ -231,10 +234,12 @@ export const generateRoutes: Effect.Effect<
         leave: more.leave?.(request) ?? (dialect.leave === "cancel" ? "cancel" : journal.onDisconnect)
       },
       (begun) => {
+        letIn.began(begun.id)
         more.keep?.(begun)
         if (!later) follow(exchange, dialect, request, begun.id)
       }
     )
+    const answer = yield* gate.atOnce(caller, begin)
     if (!later) return
     yield* answer.lease.committed
     yield* kept.respondAtOnce(exchange, caller, answer.id)
@@ -269,6 +274,7 @@ export const generateRoutes: Effect.Effect<
 
   const embedding = (exchange: Exchange, caller: Caller) =>
     Effect.gen(function* () {
+      yield* gate.enter(exchange, caller)
       const request = yield* parse(exchange, clientDialects.openai, embeddings)
       yield* admission.admit(caller, request)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }
