@@ -9,6 +9,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["effect-resilience-source"], externalConditions: ["effect-resilience-source"] } },
   test: {
     include: ["test/**/*.test.ts"],
+    // The page that a relay serves at `/` is built if its sources have changed since: in a moment or two, else in none.
+    globalSetup: ["scripts/buildPage.ts"],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // Real sockets and processes share two cores in CI: a test may be late there once, and the report says so.
     retry: process.env.CI === "true" ? 1 : 0,

@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import { decodeConfiguration, serve } from "effect-resilience/relay"
 import { answerTo } from "./simulated/Answer.ts"
-import { type Mood, startUpstream, steady } from "./simulated/Upstream.ts"
+import { startUpstream, steady, type Turn } from "./simulated/Upstream.ts"
 
 const wordsPerSecond = 1000
 
@@ -22,7 +22,7 @@ const ask = async (url: string): Promise<ReadonlyArray<readonly [string, { reado
     })
 }
 
-const run = (name: string, first: ReadonlyArray<Mood>, second: ReadonlyArray<Mood> = steady) =>
+const run = (name: string, first: ReadonlyArray<Turn>, second: ReadonlyArray<Turn> = steady) =>
   Effect.gen(function* () {
     const primary = yield* startUpstream(first, wordsPerSecond)
     const backup = yield* startUpstream(second, wordsPerSecond)

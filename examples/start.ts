@@ -1,42 +1,31 @@
 /**
- * The relay before three simulated channels, of which one now and then resets, stalls, cuts or refuses.
+ * The relay before three simulated channels, of which one now and then resets, stalls, cuts or refuses. The relay is a
+ * process of its own, which is started again when it is killed; the page at `/` has a button for that.
  *
  *   npm start                 port 8080, or PORT
  *   PACE=100 npm start        words a second of the simulated models; 12 is a readable pace
  */
-import { Effect, Result } from "effect"
-import { decodeConfiguration, printErr, runMain, runRelay } from "effect-resilience/relay"
-import { startAimock } from "./simulated/Aimock.ts"
-import { moody, startUpstream, steady } from "./simulated/Upstream.ts"
+import { fileURLToPath } from "node:url"
+import { freePort, Supervisor } from "./simulated/Supervisor.ts"
 
 const wordsPerSecond = Math.max(1, Number(process.env["PACE"]) || 12)
+const { promise: message, resolve: tell } = Promise.withResolvers<object>()
 
-const program = Effect.gen(function* () {
-  const shaky = yield* startUpstream(moody, wordsPerSecond)
-  const solid = yield* startUpstream(steady, wordsPerSecond)
-  const mock = yield* startAimock(wordsPerSecond)
-  const channel = { dialect: "openai", keys: [] }
-  const configuration = decodeConfiguration(
-    {
-      store: { type: "sqlite", path: ".relay/relay.db" },
-      // Short, so that a stall is rescued while somebody watches.
-      timeouts: { headers: "2 seconds", firstContent: "2 seconds", idle: "2 seconds", total: "1 minute" },
-      server: { shutdownGrace: "10 seconds" },
-      channels: [
-        { ...channel, id: "shaky", baseUrl: shaky.baseUrl, models: ["demo"], priority: 2 },
-        { ...channel, id: "solid", baseUrl: solid.baseUrl, models: ["demo"], priority: 1 },
-        { ...channel, id: "aimock", baseUrl: mock.baseUrl, models: ["demo", "aimock"], priority: 0 }
-      ]
-    },
-    process.env,
-    "examples/start.ts"
-  )
-  if (Result.isFailure(configuration)) return yield* Effect.as(printErr(configuration.failure.message), 2)
-  return yield* runRelay(configuration.success, [
-    "The channels are simulated. shaky is asked first, and goes wrong every other time: the answer goes on from",
-    "solid. The first request shows it. Stop with Ctrl-C.",
-    ""
-  ])
+const supervisor = new Supervisor({
+  file: fileURLToPath(new URL("simulated/Relay.ts", import.meta.url)),
+  environment: process.env["PORT"] === "0" ? { PORT: String(await freePort()) } : {},
+  message
 })
+const ended = supervisor.run()
 
-runMain(Effect.scoped(program))
+// The two processes load beside each other: what is simulated, and the page if it has to be built, while the relay loads.
+const [{ Effect, Scope }, { startDemo }, { buildPageIfPossible }] = await Promise.all([
+  import("effect"),
+  import("./simulated/Demo.ts"),
+  import("../scripts/buildPage.ts")
+])
+const simulated = Effect.provideService(startDemo(wordsPerSecond, supervisor.life), Scope.Scope, Scope.makeUnsafe())
+const [demo] = await Promise.all([Effect.runPromise(simulated), buildPageIfPossible()])
+tell(demo)
+
+process.exit(await ended)

@@ -7,10 +7,9 @@
 import { LLMock } from "@copilotkit/aimock"
 import { Effect, type Scope } from "effect"
 import { restOf } from "./Answer.ts"
-import type { SimulatedUpstream } from "./Upstream.ts"
 
-/** Starts the mock on a free port of loopback. */
-export const startAimock = (wordsPerSecond: number): Effect.Effect<SimulatedUpstream, never, Scope.Scope> =>
+/** Starts the mock on a free port of loopback, and gives its base URL. */
+export const startAimock = (wordsPerSecond: number): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       // It streams pieces of six letters, about a word.
@@ -20,4 +19,4 @@ export const startAimock = (wordsPerSecond: number): Effect.Effect<SimulatedUpst
       return mock
     }),
     (mock) => Effect.promise(() => mock.stop())
-  ).pipe(Effect.map((mock) => ({ baseUrl: `${mock.url}/v1`, asked: () => mock.getRequests().length })))
+  ).pipe(Effect.map((mock) => `${mock.url}/v1`))

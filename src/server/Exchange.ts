@@ -26,7 +26,7 @@ export interface Exchange {
   readonly flush: () => void
   /** Writes; `false` means that the connection is full, and `onDrain` will tell. */
   readonly write: (text: string) => boolean
-  readonly end: (text?: string) => void
+  readonly end: (body?: string | Uint8Array) => void
   /** Breaks the connection, so that nobody takes what was written for whole. */
   readonly destroy: () => void
   /** Called once when the exchange is over: its answer was sent, or its connection is gone. */
@@ -44,7 +44,7 @@ export const respond = (
   exchange: Exchange,
   status: number,
   headers: { readonly [name: string]: string },
-  body: string | undefined
+  body: string | Uint8Array | undefined
 ): void => {
   if (exchange.headSent()) return exchange.destroy()
   exchange.head(

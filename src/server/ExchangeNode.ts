@@ -168,9 +168,9 @@ class NodeExchange implements Exchange {
     return this.response.writable ? this.response.write(text) : true
   }
 
-  end(text?: string): void {
-    if (text === undefined) this.response.end()
-    else this.response.end(text)
+  end(body?: string | Uint8Array): void {
+    if (body === undefined) this.response.end()
+    else this.response.end(body)
   }
 
   destroy(): void {

@@ -81,8 +81,8 @@ const makeExchange = (
     sent = true
     onHead(HttpServerResponse.stream(offered, { status, headers: { ...own, ...headers } }))
   }
-  const offer = (text: string): void => {
-    const bytes = encoder.encode(text)
+  const offer = (content: string | Uint8Array): void => {
+    const bytes = typeof content === "string" ? encoder.encode(content) : content
     waiting += bytes.length
     Queue.offerUnsafe(body, bytes)
   }
@@ -106,8 +106,8 @@ const makeExchange = (
       offer(text)
       return waiting < bytesAhead
     },
-    end: (text) => {
-      if (text !== undefined && text !== "") offer(text)
+    end: (content) => {
+      if (content !== undefined && content.length > 0) offer(content)
       Queue.endUnsafe(body)
     },
     destroy: () => {

@@ -7,6 +7,7 @@ import type { Journal } from "../journal/index.ts"
 import type { Relay } from "../relay/index.ts"
 import type { Settings } from "../settings/index.ts"
 import type { Metrics } from "../telemetry/index.ts"
+import { ownRoutes } from "./OwnRoutes.ts"
 import type { RateGate } from "./RateGate.ts"
 import type { Readers } from "./Readers.ts"
 import type { Route } from "./Route.ts"
@@ -22,7 +23,8 @@ export const allRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
   Journal | Metrics | RateGate | Readers | Relay | Selection | Settings | Streams
-> = Effect.map(Effect.all([generateRoutes, responseRoutes, modelRoutes, streamRoutes, operationRoutes]), (groups) => [
-  ...pageRoutes,
-  ...groups.flat()
-])
+> = Effect.map(
+  // A path that is the relay's stays the relay's: of two rows the first counts.
+  Effect.all([pageRoutes, generateRoutes, responseRoutes, modelRoutes, streamRoutes, operationRoutes, ownRoutes]),
+  (groups) => groups.flat()
+)

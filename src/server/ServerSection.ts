@@ -51,6 +51,7 @@ const schema = section({
     "How long a reader may take nothing of what there is before its connection is cut. It can come back."
   ),
   maxBodyBytes: withDefault(integer(1), 10_485_760, "The largest request body, in bytes."),
+  page: withDefault(flag, true, "Whether there is a page at `/`, on which a person can ask and see what happens."),
   debug: withDefault(flag, false, "Shows clients the details of errors. Not for production.")
 })
 

@@ -19,6 +19,7 @@ describe("defaults", () => {
         heartbeat: 15_000,
         readerGrace: 60_000,
         maxBodyBytes: 10_485_760,
+        page: true,
         debug: false
       },
       chat: { model: null, maxMessage: 2000, timeout: 300_000 },

@@ -1,18 +1,18 @@
 /**
  * Real clients of `/chat` that reconnect by themselves: a browser's `EventSource`, and the one from npm.
+ * What the page at `/` shows is in `test/web`.
  *
- * `CHROMIUM` names a browser; with `SCREENSHOTS` set to a folder, what the page shows is kept there.
+ * `CHROMIUM` names a browser.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { EventSource as PackageEventSource } from "eventsource"
 import { createServer as createHttpServer } from "node:http"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
-import { join } from "node:path"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { answer, cut } from "../support/behaviour.ts"
 import { findBrowser } from "../support/browser.ts"
 import { logLines } from "../support/log.ts"
-import { firstWords, whole } from "./matrix.ts"
+import { whole } from "./matrix.ts"
 import { sleep, until, withRelay } from "./kit.ts"
 
 const path = findBrowser()
@@ -87,11 +87,6 @@ describe.skipIf(path === undefined)("in a browser", () => {
     } finally {
       await page.close()
     }
-  }
-
-  const keep = async (page: Page, name: string): Promise<void> => {
-    const folder = process.env["SCREENSHOTS"]
-    if (folder !== undefined) await page.screenshot({ path: join(folder, name) })
   }
 
   it.concurrent("a native EventSource comes back after done, gets its 204, stays closed, and the model was asked once", () =>
@@ -201,38 +196,6 @@ describe.skipIf(path === undefined)("in a browser", () => {
       }
       foreign.close()
       assert.lengthOf([...a.requests, ...b.requests], 0)
-    }))
-
-  it.concurrent("the page shows a whole answer, and a failover", () =>
-    withRelay({}, async ({ relay, a, b }) => {
-      await withPage(relay.url, async (page) => {
-        const events = page.locator("#events")
-        await page.click("#ask")
-        await events.getByText("done:").waitFor()
-        assert.strictEqual(await page.locator("#answer").textContent(), whole)
-        assert.match((await events.textContent()) ?? "", /started [\w-]{22} on m.*done: \d+ events, 1 attempt, whole$/)
-        await keep(page, "whole.png")
-
-        a.enqueue(cut(7, "reset", { delay: 10 }))
-        await page.fill("#message", "and again?")
-        await page.press("#message", "Enter")
-        await events.getByText("failover at").waitFor()
-        await events.getByText("done:").waitFor()
-        assert.strictEqual(await page.locator("#answer").textContent(), whole)
-        const offset = Array.from(firstWords(7)).length
-        assert.include(
-          (await events.textContent()) ?? "",
-          `failover at ${offset}: a gave do_request_failed, b goes on (exact)`
-        )
-        await keep(page, "failover.png")
-
-        a.enqueue({ kind: "resetBeforeHeaders" }, { kind: "resetBeforeHeaders" })
-        b.enqueue(cut(0, "close"), cut(0, "close"))
-        await page.click("#ask")
-        await events.locator(".error").waitFor()
-        assert.match((await events.textContent()) ?? "", /attempt 2 of 4: a gave do_request_failed, asking a/)
-        await keep(page, "error.png")
-      })
     }))
 })
 
