@@ -10,7 +10,7 @@ import { decodeConfiguration, serve } from "effect-resilience/relay"
 import { cohere } from "./cohere/Cohere.ts"
 import { answerTo } from "./simulated/Answer.ts"
 import { type Deed, startCohere } from "./simulated/Cohere.ts"
-import { type Mood, startUpstream, steady } from "./simulated/Upstream.ts"
+import { startUpstream, steady, type Turn } from "./simulated/Upstream.ts"
 
 /** The text that a client of Anthropic's Messages reads. */
 const ask = async (url: string): Promise<string> => {
@@ -31,7 +31,7 @@ const run = (
   name: string,
   first: "cohere" | "openai",
   coheres: ReadonlyArray<Deed>,
-  openais: ReadonlyArray<Mood> = steady
+  openais: ReadonlyArray<Turn> = steady
 ) =>
   Effect.gen(function* () {
     const ofCohere = yield* startCohere(coheres)
