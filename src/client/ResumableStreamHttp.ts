@@ -400,6 +400,10 @@ export function make<A>(
   never,
   HttpClient.HttpClient | Scope.Scope
 >
+/**
+ * Makes a stream of an answer, whose events are the relay's (`ChatEvent`). It asks when `events` is run, and comes back
+ * until the answer is whole: with `Last-Event-ID`, each event once and in order.
+ */
 export function make(
   options: Options & { readonly eventSchema?: undefined }
 ): Effect.Effect<ResumableStream, never, HttpClient.HttpClient | Scope.Scope>
