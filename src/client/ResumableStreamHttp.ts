@@ -401,8 +401,12 @@ export function make<A>(
   HttpClient.HttpClient | Scope.Scope
 >
 /**
- * Makes a stream of an answer, whose events are the relay's (`ChatEvent`). It asks when `events` is run, and comes back
- * until the answer is whole: with `Last-Event-ID`, each event once and in order.
+ * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
+ * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
+ * the server asks; it gives up after 5 retries in a row without a new event. A POST carries an `Idempotency-Key`, the
+ * same one over all tries, so that the answer is made and paid once.
+ *
+ * Its events are the relay's: `ChatEvent`.
  */
 export function make(
   options: Options & { readonly eventSchema?: undefined }
