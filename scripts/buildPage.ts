@@ -35,11 +35,16 @@ const build = async (mark: string, logLevel: "info" | "error"): Promise<void> =>
   mkdirSync(join(root, "dist"), { recursive: true })
   // Beside it, and then in its place: who serves it while it is built serves the old one whole.
   const folder = mkdtempSync(join(root, "dist/web-"))
+  // Vite builds for whatever this says: in a run of tests that is no page that anybody is served.
+  const { NODE_ENV } = process.env
+  process.env["NODE_ENV"] = "production"
   await vite.build({
     configFile: join(root, "web/vite.config.ts"),
     logLevel,
     build: { outDir: folder, emptyOutDir: true }
   })
+  if (NODE_ENV === undefined) delete process.env["NODE_ENV"]
+  else process.env["NODE_ENV"] = NODE_ENV
   writeFileSync(join(folder, "built-from"), mark)
   rmSync(target, { recursive: true, force: true })
   renameSync(folder, target)

@@ -4,6 +4,7 @@
 import { useCallback, useEffect, useRef, useState } from "react"
 import { AnswerCard } from "./answer/AnswerCard.tsx"
 import { Composer } from "./answer/Composer.tsx"
+import { isAway } from "./answer/run.ts"
 import { Timeline } from "./answer/Timeline.tsx"
 import { useAnswer } from "./answer/useAnswer.ts"
 import { Header } from "./Header.tsx"
@@ -91,7 +92,15 @@ export const App = () => {
               <AnswerCard answering={answering} color={color} token={token} />
               {run === undefined ? null : (
                 <section className="card attempts">
-                  <h2>Attempts</h2>
+                  <div className="attempts-head">
+                    <h2>Attempts</h2>
+                    <ul className="legend" aria-hidden="true">
+                      <li className="asked">asked</li>
+                      <li className="speaks">speaks</li>
+                      <li className="broken">broke</li>
+                      {run.gaps.length === 0 ? null : <li className="away">you were away</li>}
+                    </ul>
+                  </div>
                   <Timeline run={run} color={color} />
                 </section>
               )}
@@ -100,7 +109,9 @@ export const App = () => {
             <TokenGate setToken={setToken} />
           )}
         </div>
-        {allowed ? <MachineRoom room={room} store={store} color={color} /> : null}
+        {allowed ? (
+          <MachineRoom room={room} run={run} lost={run !== undefined && isAway(run)} store={store} color={color} />
+        ) : null}
       </main>
     </>
   )

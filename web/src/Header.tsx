@@ -57,7 +57,7 @@ export const Header = ({ room }: { readonly room: Room }) => (
     </span>
     <nav aria-label="More">
       <a href="/health/ready">Health</a>
-      <a href="/metrics">Metrics</a>
+      {about.tokens ? null : <a href="/metrics">Metrics</a>}
     </nav>
     <ThemeButton />
   </header>

@@ -8,7 +8,8 @@ import { expectedAnswer } from "../relay/demo.ts"
 import { wire } from "../relay/wire.ts"
 import { compare, type Proof } from "./proof.ts"
 import { ProofLine } from "./ProofLine.tsx"
-import type { Run } from "./run.ts"
+import { isAway, type Run } from "./run.ts"
+import { settle } from "./settle.ts"
 import type { Answering } from "./useAnswer.ts"
 import { counted, duration, titleOf } from "./words.ts"
 
@@ -113,6 +114,7 @@ export const AnswerCard = ({
   const { error, goOn, isStreaming, reasoning, retryInfo, run, text } = answering
   const proof = useProof(run, text, token)
   if (run === undefined) return null
+  const away = isAway(run)
   const partial = !isStreaming && text !== "" && run.outcome !== "whole"
   const requestId = run.requestId ?? wire.lastAnswer()?.headers.get("x-request-id") ?? undefined
   return (
@@ -125,13 +127,13 @@ export const AnswerCard = ({
     >
       <header className="answer-head">
         <p className="question">{run.question}</p>
-        <span className="status" data-outcome={retryInfo === null ? run.outcome : "lost"}>
+        <span className="status" data-outcome={away ? "lost" : run.outcome}>
           <span className="dot" aria-hidden="true" />
-          {retryInfo === null ? statusOf(run, text) : "Reconnecting"}
+          {away ? "Reconnecting" : statusOf(run, text)}
         </span>
       </header>
       <p className="hidden" role="status">
-        {spoken(run, retryInfo !== null)}
+        {spoken(run, away)}
       </p>
       {reasoning === "" ? null : (
         <details className="reasoning">
@@ -142,7 +144,7 @@ export const AnswerCard = ({
           <p>{reasoning}</p>
         </details>
       )}
-      <div className="text" data-writing={isStreaming && retryInfo === null}>
+      <div className="text" data-writing={isStreaming && !away}>
         {text === "" ? (
           isStreaming ? (
             <div className="skeleton" aria-hidden="true">
@@ -153,7 +155,7 @@ export const AnswerCard = ({
           ) : null
         ) : (
           <Suspense fallback={<p className="plain">{text}</p>}>
-            <AnswerText text={text} seams={run.seams} color={color} />
+            <AnswerText text={isStreaming ? settle(text) : text} seams={run.seams} color={color} />
           </Suspense>
         )}
       </div>

@@ -10,7 +10,7 @@ export const ProofLine = ({ proof, more }: { readonly proof: Proof; readonly mor
       {isWhole(proof) ? "✓" : "✗"}
     </span>
     <span>
-      <b>{proof.expected}</b> characters expected
+      <b>{proof.expected}</b> <span className="unit-word">characters </span>expected
     </span>
     <span>
       <b>{proof.received}</b> received

@@ -89,6 +89,10 @@ export type Told =
   | { readonly _tag: "Failed"; readonly code: string }
   | { readonly _tag: "Stopped" }
 
+/** Whether this page has lost its connection, and is not back yet. */
+export const isAway = ({ endedAt, gaps }: Run): boolean =>
+  endedAt === undefined && gaps.length > 0 && gaps.at(-1)?.to === undefined
+
 /** An answer that was asked for just now. */
 export const begin = (question: string, at: Moment, base = 0): Run => ({
   question,
@@ -114,11 +118,17 @@ const withLast = <A>(list: ReadonlyArray<A>, change: (last: A) => A): ReadonlyAr
   return last === undefined ? list : [...list.slice(0, -1), change(last)]
 }
 
-/** The last span ends, and another begins. */
-const moved = (spans: ReadonlyArray<Span>, at: Moment, from: string, to: string, reason: string) => [
-  ...withLast(spans, (last) => ({ ...last, channel: from, to: at, ended: reason })),
-  { channel: to, from: at, firstWords: undefined, to: undefined, ended: undefined }
-]
+/**
+ * The last span ends, and another begins. A relay that was killed has told nobody when: its channel spoke until this page
+ * heard nothing more, and the next one was asked before this page was back.
+ */
+const moved = ({ gaps, spans }: Run, at: Moment, from: string, to: string, reason: string): ReadonlyArray<Span> => {
+  const gap = reason === "writer_lost" ? gaps.at(-1) : undefined
+  return [
+    ...withLast(spans, (last) => ({ ...last, channel: from, to: Math.max(last.from, gap?.from ?? at), ended: reason })),
+    { channel: to, from: gap?.to ?? at, firstWords: undefined, to: undefined, ended: undefined }
+  ]
+}
 
 const closed = (run: Run, at: Moment, outcome: Outcome, ended: string): Run => ({
   ...run,
@@ -156,13 +166,13 @@ export const told = (run: Run, event: Told, at: Moment): Run => {
       return {
         ...run,
         replaced: run.replaced + 1,
-        spans: moved(run.spans, at, event.from, event.to, event.reason)
+        spans: moved(run, at, event.from, event.to, event.reason)
       }
     case "Failover": {
       const { dropped, from, kind, offset, reason, to } = event
       return {
         ...run,
-        spans: moved(run.spans, at, from, to, reason),
+        spans: moved(run, at, from, to, reason),
         seams: [...run.seams, { offset: run.base + offset, from, to, reason, dropped, kind, gap: undefined }]
       }
     }

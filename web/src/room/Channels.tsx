@@ -12,8 +12,6 @@ const stateWords: { readonly [S in ChannelState]: string } = {
   off: "switched off"
 }
 
-const moodWords = (mood: Mood): string => moods.find((one) => one.mood === mood)?.label ?? "Its own way"
-
 const Buttons = ({ channel, mood }: { readonly channel: string; readonly mood: Mood }) => {
   // Shown as pressed at once; the next look says what is.
   const [pressed, setPressed] = useState<Mood>()
@@ -48,8 +46,11 @@ const Buttons = ({ channel, mood }: { readonly channel: string; readonly mood: M
 export const Channels = ({
   color,
   demo,
-  figures
+  figures,
+  gone
 }: {
+  /** Whether the relay is: then nobody speaks. */
+  readonly gone: boolean
   readonly figures: Figures | undefined
   readonly demo: DemoState | undefined
   readonly color: (channel: string) => number
@@ -60,23 +61,21 @@ export const Channels = ({
     <ul className="channels">
       {channels.map(({ attempts, failed, id, state }) => {
         const simulated = demo?.channels.find((channel) => channel.id === id)
+        const speaks = !gone && simulated !== undefined && simulated.open > 0
         return (
           <li key={id} className="channel" data-state={state} data-color={color(id)}>
             <div className="channel-head">
-              <span className="swatch" aria-hidden="true" />
+              <span className="swatch" data-speaks={speaks} aria-hidden="true" />
               <h3>{id}</h3>
-              {simulated !== undefined && simulated.open > 0 ? <span className="live">speaking</span> : null}
+              {speaks ? <span className="hidden">speaks now</span> : null}
+              <span className="channel-figures quiet">
+                {attempts} asked, {failed} failed
+              </span>
               <span className="state" data-state={state}>
                 <span className="dot" aria-hidden="true" />
                 {stateWords[state]}
               </span>
             </div>
-            <p className="channel-figures quiet">
-              {attempts} asked · {failed} failed
-              {simulated === undefined
-                ? null
-                : ` · ${simulated.mood === "own" ? "its own way" : moodWords(simulated.mood).toLowerCase()}`}
-            </p>
             {simulated === undefined ? null : <Buttons channel={id} mood={simulated.mood} />}
           </li>
         )

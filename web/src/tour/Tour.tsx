@@ -32,6 +32,11 @@ const StepCard = ({
         {progress?._tag === "Shown" ? "✓" : number}
       </span>
       <h3>{step.title}</h3>
+      {progress?._tag === "Shown" ? (
+        <button type="button" className="again" disabled={busy} aria-label={`${step.title}, again`} onClick={start}>
+          ↻
+        </button>
+      ) : null}
     </div>
     <p className="quiet">{step.tells}</p>
     <div className="step-foot">
@@ -41,11 +46,14 @@ const StepCard = ({
         </p>
       ) : (
         <>
-          {progress?._tag === "Shown" ? <ProofLine proof={progress.shown.proof} more={progress.shown.more} /> : null}
           {progress?._tag === "Failed" ? <p className="step-failed">{progress.why}</p> : null}
-          <button type="button" className="button small" data-next={next} disabled={busy} onClick={start}>
-            {progress === undefined ? step.button : "Again"}
-          </button>
+          {progress?._tag === "Shown" ? (
+            <ProofLine proof={progress.shown.proof} more={progress.shown.more} />
+          ) : (
+            <button type="button" className="button small" data-next={next} disabled={busy} onClick={start}>
+              {progress === undefined ? step.button : "Again"}
+            </button>
+          )}
         </>
       )}
     </div>

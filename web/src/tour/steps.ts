@@ -71,7 +71,7 @@ export const steps: ReadonlyArray<Step> = [
   {
     id: "upstream",
     title: "Break the upstream",
-    tells: "The model that writes loses its connection in the middle of a sentence. Another goes on.",
+    tells: "The model breaks off in mid-sentence. Another goes on.",
     button: "Break it",
     question: question.upstream,
     run: async (hands) => {
@@ -93,7 +93,7 @@ export const steps: ReadonlyArray<Step> = [
   {
     id: "network",
     title: "Drop the network",
-    tells: "This page loses its connection. It comes back with the number of the last event it has.",
+    tells: "This page loses its connection, and comes back for the rest.",
     button: "Drop it",
     question: question.network,
     run: async (hands) => {
@@ -114,7 +114,7 @@ export const steps: ReadonlyArray<Step> = [
   {
     id: "relay",
     title: "Kill the relay",
-    tells: "kill -9, while it writes. The next process reads what was shown, and goes on with it.",
+    tells: "kill -9, while it writes. The next process goes on with it.",
     button: "Kill it",
     question: question.relay,
     run: async (hands) => {
@@ -132,8 +132,8 @@ export const steps: ReadonlyArray<Step> = [
   },
   {
     id: "twice",
-    title: "Ask twice with one key",
-    tells: "The same request, sent again with the same Idempotency-Key: one answer, and one bill.",
+    title: "Ask twice, one key",
+    tells: "Two readers, one Idempotency-Key: one answer, one bill.",
     button: "Ask twice",
     question: question.twice,
     run: async (hands) => {
