@@ -40,10 +40,10 @@ export const unstable =
 
 /**
  * What of a folder may be taken without its `index.ts`: sections, so that who checks a configuration loads no server;
- * what needs Node, and what is unstable, so that an index loads neither; and one module that few need and that loads
- * `Schema`.
+ * what needs Node, and what is unstable, so that an index loads neither; one module that few need and that loads
+ * `Schema`; and the parser of events, which a browser loads without Effect.
  */
-const besideIndex = /(^errors\/Codec|Section|Node|Http)\.ts$/
+const besideIndex = /(^errors\/Codec|^sse\/SseParser|Section|Node|Http)\.ts$/
 
 /** Folders that end in bundles of others: esbuild keeps the whole of a namespace that comes out of Effect's barrel. */
 const bundled = new Set(["errors", "policy", "sse", "stream", "http"])

@@ -13,6 +13,7 @@ import { root, subpaths } from "./packageJson.ts"
 /** The subpaths that are built on something unstable, and on what. All others load without. */
 const builtOn: { readonly [subpath: string]: ReadonlyArray<string> } = {
   "./policy": ["effect/http/HttpClient", "effect/http/HttpClientError"],
+  "./client": ["effect/http"],
   "./router": ["effect/http"],
   "./books": ["effect/reactivity", "effect/sql"]
 }

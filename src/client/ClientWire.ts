@@ -1,0 +1,40 @@
+/**
+ * What the clients read and write in the same way: JSON that may be none, the code of an error's body, and the address
+ * at which a stream is cancelled.
+ */
+import { isRecord } from "./Reconnect.ts"
+
+/** An error's body is short; one that does not come in so many milliseconds is not waited for. */
+export const bodyPatience = 2_000
+
+/** The most bytes of one event: an answer's last event holds the whole of it. */
+export const maxEventBytes = 16_777_216
+
+/** Data as JSON, or `undefined` where it is none. */
+export const parseJson = (data: string): unknown => {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return undefined
+  }
+}
+
+/** The code in an error's body, the relay's own or a model vendor's; `""` where there is none. */
+export const errorCode = (body: string): string => {
+  const json = parseJson(body)
+  const error = isRecord(json) && isRecord(json["error"]) ? json["error"] : json
+  const code = isRecord(error) ? (error["reason"] ?? error["code"]) : undefined
+  return typeof code === "string" ? code : ""
+}
+
+/**
+ * Where a stream is cancelled: `{streamsUrl}/{id}`, by default `/streams/{id}` of the origin that was asked. A token in
+ * the query goes with it.
+ */
+export const cancelAddress = (asked: URL, id: string, streamsUrl = "/streams"): string => {
+  const url = new URL(streamsUrl, asked)
+  url.pathname = `${url.pathname.replace(/\/$/, "")}/${id}`
+  const token = asked.searchParams.get("token")
+  if (token !== null) url.searchParams.set("token", token)
+  return url.href
+}

@@ -1,0 +1,17 @@
+/**
+ * Whether there is a network at all, as a browser says. Elsewhere there always is.
+ */
+
+/** `false` where the browser knows that it is offline. */
+export const isOnline = (): boolean => globalThis.navigator?.onLine !== false
+
+/** Calls back once, when there is a network again. Gives what takes that back. */
+export const whenOnline = (callback: () => void): (() => void) => {
+  const listener = (): void => {
+    forget()
+    callback()
+  }
+  const forget = (): void => globalThis.removeEventListener("online", listener)
+  globalThis.addEventListener("online", listener)
+  return forget
+}

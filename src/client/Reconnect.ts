@@ -1,0 +1,357 @@
+/**
+ * The reconnect machine: what a client of a stream does when its connection breaks, as a pure function. It is given what
+ * happens (an answer's head, an event, a cut, a timer that is due) and says what to do (ask, wait, give an event, give
+ * up). It knows no clock, no socket and no Effect; `RetryStreamingClient`, `useRetryStreaming` and `ResumableStream` do
+ * what it says, each in its own way.
+ *
+ * An event costs one new state and one action.
+ */
+import type { ClientFault, ConnectionFault, HttpFault, LastFault, ServerError } from "./ClientFault.ts"
+import { backoffMillis, type ReconnectRules } from "./ReconnectRules.ts"
+
+/** Where a client is. `ended`, `failed` and `closed` are final, until it connects anew. */
+export type Phase = "idle" | "connecting" | "open" | "waiting" | "offline" | "ended" | "failed" | "closed"
+
+/** What is known of a stream over all its connections. */
+export interface State {
+  readonly phase: Phase
+  /** The id of the last event, or `""`. */
+  readonly lastEventId: string
+  /** The stream that is read, if it has said which. */
+  readonly stream: string | undefined
+  /** The number of its last event; -1 for ids that have none. */
+  readonly seq: number
+  /** What a cancellation is sent to: the stream, or what the head says that it is. */
+  readonly cancelId: string | undefined
+  /** Whether events come without an id of their own, which then follows in a block without data. */
+  readonly unidentified: boolean
+  /** Whether something was given, and whether the next event belongs to it or begins anew. */
+  readonly given: "nothing" | "current" | "stale"
+  /** The content of the stream's messages so far. */
+  readonly text: string
+  /** How often in a row a connection has brought nothing new. */
+  readonly tries: number
+  /** How often it was asked anew for an `error` event. */
+  readonly askings: number
+  /** The first wait, in milliseconds. */
+  readonly firstDelay: number
+}
+
+/** What happens. */
+export type Input =
+  | { readonly _tag: "Connect"; readonly online: boolean }
+  /** The head of an answer, and the error code in its body where it is an error. */
+  | {
+      readonly _tag: "Head"
+      readonly status: number
+      readonly contentType: string
+      readonly code: string
+      readonly hintMillis: number | undefined
+      /** `x-stream-id`. */
+      readonly streamId: string | undefined
+    }
+  /** An event. `json` is its data parsed, or `undefined` where it is no JSON. */
+  | {
+      readonly _tag: "Event"
+      readonly event: string
+      readonly id: string
+      readonly data: string
+      readonly json: unknown
+    }
+  /** A `retry:` of the stream. */
+  | { readonly _tag: "Delay"; readonly millis: number }
+  /** No answer came, or the body is over. `lastEventId` is the parser's. */
+  | {
+      readonly _tag: "Cut"
+      readonly reason: "network_error" | "stream_cut"
+      readonly message: string
+      readonly lastEventId: string
+      readonly online: boolean
+    }
+  /** The wait is over. */
+  | { readonly _tag: "Due"; readonly online: boolean }
+  | { readonly _tag: "Online" }
+  /** Whoever computes waits of its own has no more of them. */
+  | { readonly _tag: "GiveUp"; readonly last: LastFault }
+  | { readonly _tag: "Close" }
+  | { readonly _tag: "Cancel" }
+
+/** An event that is given. */
+export type Given = Extract<Input, { readonly _tag: "Event" }>
+
+/** What to do, in this order. */
+export type Action =
+  /** Ask. `lastEventId` is `""` where there is none; each `asking` has an idempotency key of its own. */
+  | { readonly _tag: "Request"; readonly lastEventId: string; readonly asking: number }
+  | { readonly _tag: "Opened" }
+  | { readonly _tag: "Give"; readonly event: Given }
+  /** A new answer begins: what was assembled is of another. */
+  | { readonly _tag: "Reset" }
+  /** Something failed. A wait or a failure follows. */
+  | { readonly _tag: "Fault"; readonly fault: ClientFault | ConnectionFault }
+  /** Wait, and tell that it is due. A `hinted` wait is what the server asked for. */
+  | {
+      readonly _tag: "Wait"
+      readonly attempt: number
+      readonly maxRetries: number
+      readonly delayMillis: number
+      readonly reason: string
+      readonly hinted: boolean
+      readonly last: LastFault
+    }
+  | { readonly _tag: "AwaitOnline" }
+  /** Let go of the connection, and of a timer. */
+  | { readonly _tag: "Drop" }
+  /** Cancel a stream, then let go of the connection. */
+  | { readonly _tag: "CancelRemote"; readonly id: string }
+  | { readonly _tag: "End" }
+  | { readonly _tag: "Fail"; readonly error: ClientFault }
+
+/** What follows. */
+export interface Step {
+  readonly state: State
+  readonly actions: ReadonlyArray<Action>
+}
+
+const drop: Action = { _tag: "Drop" }
+const none: ReadonlyArray<Action> = []
+
+/** Nobody has asked yet. */
+export const idle = (rules: ReconnectRules): State => ({
+  phase: "idle",
+  lastEventId: "",
+  stream: undefined,
+  seq: -1,
+  cancelId: undefined,
+  unidentified: false,
+  given: "nothing",
+  text: "",
+  tries: 0,
+  askings: 0,
+  firstDelay: rules.initialDelay
+})
+
+/** Whether a client may connect: it does nothing. */
+export const isAtRest = (phase: Phase): boolean => /^(idle|ended|failed|closed)$/.test(phase)
+
+/** `<stream id>.<seq>`, as the relay makes ids. */
+const ownId = /^([\w-]{22,40})\.(0|[1-9]\d{0,9})$/
+
+export const isRecord = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** The content of a message: its `content`, or, of a server that sends bare text, all of it. */
+export const contentOf = ({ data, json }: Given): string =>
+  isRecord(json) && typeof json["content"] === "string" ? json["content"] : typeof json === "string" ? json : data
+
+const fields = (value: unknown): { readonly [key: string]: unknown } => (isRecord(value) ? value : {})
+
+/** An `error` event, as far as it can be understood. Its other fields are what the server says that they are. */
+const serverError = ({ data, json }: Given): ServerError => {
+  const said = fields(json)
+  return {
+    ...(said as Partial<ServerError>),
+    message: typeof said["message"] === "string" ? said["message"] : data,
+    recoverable: said["recoverable"] === true
+  }
+}
+
+const fail = (state: State, error: ClientFault): Step => ({
+  state: { ...state, phase: "failed" },
+  actions: [
+    drop,
+    { _tag: "Fault", fault: error._tag === "RetriesExhausted" ? error.last : error },
+    { _tag: "Fail", error }
+  ]
+})
+
+const ask = (state: State, online: boolean): Step =>
+  online
+    ? {
+        state: {
+          ...state,
+          phase: "connecting",
+          // Without a cursor all that comes was, or may have been, given before.
+          given: state.given === "nothing" || state.lastEventId !== "" ? state.given : "stale"
+        },
+        actions: [{ _tag: "Request", lastEventId: state.lastEventId, asking: state.askings }]
+      }
+    : { state: { ...state, phase: "offline" }, actions: [{ _tag: "AwaitOnline" }] }
+
+const retry = (
+  rules: ReconnectRules,
+  state: State,
+  fault: ConnectionFault | HttpFault,
+  reason: string,
+  hint: number | undefined,
+  random: () => number
+): Step => {
+  if (hint !== undefined && hint > rules.maxHint && fault._tag === "HttpFault") return fail(state, fault)
+  const tries = state.tries + 1
+  if (tries > rules.maxRetries) return fail(state, { _tag: "RetriesExhausted", attempts: tries, last: fault })
+  return {
+    state: { ...state, phase: "waiting", tries },
+    actions: [
+      drop,
+      { _tag: "Fault", fault },
+      {
+        _tag: "Wait",
+        attempt: tries,
+        maxRetries: rules.maxRetries,
+        delayMillis: hint ?? backoffMillis(rules, state.firstDelay, tries, random),
+        reason,
+        hinted: hint !== undefined,
+        last: fault
+      }
+    ]
+  }
+}
+
+const head = (
+  rules: ReconnectRules,
+  state: State,
+  { code, contentType, hintMillis, status, streamId }: Extract<Input, { readonly _tag: "Head" }>,
+  random: () => number
+): Step => {
+  if (status === 204) return { state: { ...state, phase: "ended" }, actions: [drop, { _tag: "End" }] }
+  if (status === 200) {
+    return /^\s*text\/event-stream\s*(;|$)/i.test(contentType)
+      ? {
+          state: { ...state, phase: "open", cancelId: streamId ?? state.cancelId },
+          actions: [{ _tag: "Opened" }]
+        }
+      : fail(state, { _tag: "BadContentType", contentType })
+  }
+  if (status === 410) return fail(state, { _tag: "StreamExpired", partial: state.text })
+  const fault: HttpFault = { _tag: "HttpFault", status, code, retryAfterMillis: hintMillis }
+  return status >= 500 || status === 408 || status === 425 || status === 429
+    ? retry(rules, state, fault, `http_${status}`, hintMillis, random)
+    : fail(state, fault)
+}
+
+/** The stream itself says that it failed: it is over, and is asked anew, or not. */
+const failed = (rules: ReconnectRules, state: State, event: Given, random: () => number): Step => {
+  const error = serverError(event)
+  const fault = { _tag: "ServerFault", error } as const
+  const seconds = error.retry_after
+  const hint = typeof seconds === "number" && seconds >= 0 ? seconds * 1_000 : undefined
+  if (!error.recoverable || (hint !== undefined && hint > rules.maxHint)) return fail(state, fault)
+  const askings = state.askings + 1
+  if (askings > rules.maxRetries) return fail(state, { _tag: "RetriesExhausted", attempts: askings, last: fault })
+  return {
+    state: { ...state, phase: "waiting", lastEventId: "", stream: undefined, seq: -1, tries: 0, askings },
+    actions: [
+      drop,
+      { _tag: "Fault", fault },
+      {
+        _tag: "Wait",
+        attempt: askings,
+        maxRetries: rules.maxRetries,
+        delayMillis: hint ?? backoffMillis(rules, state.firstDelay, askings, random),
+        reason: String(error.code ?? error.type ?? "server_error"),
+        hinted: hint !== undefined,
+        last: fault
+      }
+    ]
+  }
+}
+
+const onEvent = (rules: ReconnectRules, state: State, event: Given, random: () => number): Step => {
+  const own = ownId.exec(event.id)
+  const said = event.event === "init" ? fields(event.json)["stream_id"] : undefined
+  const stream = own?.[1] ?? (typeof said === "string" ? said : state.stream)
+  const seq = own === null ? -1 : Number(own[2])
+  const begins = state.stream !== undefined && stream !== state.stream
+  if (own !== null && state.stream !== undefined) {
+    // Read before: what is given again was given.
+    if (!begins && seq <= state.seq) return { state, actions: none }
+    if (seq !== (begins ? 0 : state.seq + 1) && (begins || state.seq >= 0)) {
+      return fail(state, { _tag: "StreamGap", lastEventId: state.lastEventId, received: event.id })
+    }
+  }
+  const anew = begins || state.given === "stale"
+  const isNew = !anew && (own !== null || event.id !== state.lastEventId)
+  const next: State = {
+    ...state,
+    lastEventId: event.id === "" && !begins ? state.lastEventId : event.id,
+    stream,
+    seq,
+    cancelId: stream ?? state.cancelId,
+    unidentified: state.unidentified || event.id === "",
+    given: "current",
+    text: (anew ? "" : state.text) + (event.event === "message" ? contentOf(event) : ""),
+    tries: isNew ? 0 : state.tries
+  }
+  const before: ReadonlyArray<Action> = anew ? [{ _tag: "Reset" }] : none
+  if (event.event === "error") {
+    const step = failed(rules, next, event, random)
+    return { state: step.state, actions: [...before, ...step.actions] }
+  }
+  const give: Action = { _tag: "Give", event }
+  // The last event of an answer, in our own format and in those of OpenAI and Anthropic.
+  return event.event === "done" || event.event === "message_stop" || event.data === "[DONE]"
+    ? { state: { ...next, phase: "ended" }, actions: [...before, drop, give, { _tag: "End" }] }
+    : { state: next, actions: anew ? [...before, give] : [give] }
+}
+
+const onCut = (
+  rules: ReconnectRules,
+  state: State,
+  cut: Extract<Input, { readonly _tag: "Cut" }>,
+  random: () => number
+): Step => {
+  // An id in a block without data is the last event's where events have none of their own. Where they have, it is of an
+  // event whose data was never seen.
+  const trails = cut.lastEventId !== "" && (state.unidentified || !ownId.test(cut.lastEventId))
+  const own = trails ? ownId.exec(cut.lastEventId) : null
+  const known: State = trails
+    ? {
+        ...state,
+        lastEventId: cut.lastEventId,
+        stream: own?.[1] ?? state.stream,
+        seq: own === null ? -1 : Number(own[2])
+      }
+    : state
+  const fault: ConnectionFault = { _tag: "ConnectionFault", message: cut.message }
+  if (cut.online) return retry(rules, known, fault, cut.reason, undefined, random)
+  const step = ask(known, false)
+  return { state: step.state, actions: [drop, { _tag: "Fault", fault }, ...step.actions] }
+}
+
+/**
+ * What follows from what happens. What cannot happen where the client is (an event after its end, a timer that was let
+ * go) changes nothing. `random` gives [0, 1), and is asked once for each wait that is jittered.
+ */
+export const step = (rules: ReconnectRules, state: State, input: Input, random: () => number): Step => {
+  const { phase } = state
+  const stay: Step = { state, actions: none }
+  switch (input._tag) {
+    case "Connect":
+      return isAtRest(phase) ? ask(idle(rules), input.online) : stay
+    case "Head":
+      return phase === "connecting" ? head(rules, state, input, random) : stay
+    case "Event":
+      return phase === "open" ? onEvent(rules, state, input, random) : stay
+    case "Delay":
+      return phase === "open" ? { state: { ...state, firstDelay: input.millis }, actions: none } : stay
+    case "Cut":
+      return phase === "connecting" || phase === "open" ? onCut(rules, state, input, random) : stay
+    case "Due":
+      return phase === "waiting" ? ask(state, input.online) : stay
+    case "Online":
+      return phase === "offline" ? ask(state, true) : stay
+    case "GiveUp":
+      return phase === "waiting"
+        ? fail(state, { _tag: "RetriesExhausted", attempts: state.tries, last: input.last })
+        : stay
+    case "Close":
+      return isAtRest(phase) ? stay : { state: { ...state, phase: "closed" }, actions: [drop] }
+    case "Cancel":
+      return isAtRest(phase)
+        ? stay
+        : {
+            state: { ...state, phase: "closed" },
+            actions: [state.cancelId === undefined ? drop : { _tag: "CancelRemote", id: state.cancelId }]
+          }
+  }
+}

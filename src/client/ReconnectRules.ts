@@ -1,0 +1,67 @@
+/**
+ * How often and after how long a client comes back: the numbers of the reconnect machine, with their defaults, and the
+ * waits that follow from them.
+ */
+
+/** What is random of a wait `d`: nothing, all of it (`[0, d]`), or its later half (`[d/2, d]`). */
+export type Jitter = "none" | "full" | "equal"
+
+/** The numbers, all optional. Times are milliseconds. */
+export interface ReconnectOptions {
+  /** How often in a row it comes back without having read anything new. Default 5, so that 6 requests are made. */
+  readonly maxRetries?: number | undefined
+  /** The first wait. Default 1,000. A `retry:` of the stream takes its place. */
+  readonly initialDelay?: number | undefined
+  /** The longest wait that is not a hint. Default 30,000. */
+  readonly maxDelay?: number | undefined
+  /** What each wait is multiplied by for the next one. Default 2. */
+  readonly backoffMultiplier?: number | undefined
+  /** Default `"equal"`. */
+  readonly jitter?: Jitter | undefined
+  /** The longest hint (`retry-after`, `retry_after`) that is waited for. One over it is fatal. Default 120,000. */
+  readonly maxHint?: number | undefined
+}
+
+/** The numbers, all there. */
+export type ReconnectRules = { readonly [K in keyof ReconnectOptions]-?: NonNullable<ReconnectOptions[K]> }
+
+/** Fills in the defaults. */
+export const rulesOf = (options: ReconnectOptions): ReconnectRules => ({
+  maxRetries: options.maxRetries ?? 5,
+  initialDelay: options.initialDelay ?? 1_000,
+  maxDelay: options.maxDelay ?? 30_000,
+  backoffMultiplier: options.backoffMultiplier ?? 2,
+  jitter: options.jitter ?? "equal",
+  maxHint: options.maxHint ?? 120_000
+})
+
+/** The wait before retry `attempt`, counted from 1, when the first one is `first`. `random` gives [0, 1). */
+export const backoffMillis = (rules: ReconnectRules, first: number, attempt: number, random: () => number): number => {
+  const delay = Math.min(first * rules.backoffMultiplier ** (attempt - 1), rules.maxDelay)
+  switch (rules.jitter) {
+    case "none":
+      return delay
+    case "full":
+      return delay * random()
+    case "equal":
+      return (delay * (1 + random())) / 2
+  }
+}
+
+/**
+ * What an answer's headers ask to wait, in milliseconds: `retry-after-ms`, else `retry-after` in seconds or as a date, of
+ * which the past counts as now. What is neither counts as none.
+ */
+export const hintMillis = (
+  header: (name: string) => string | null | undefined,
+  nowMillis: () => number
+): number | undefined => {
+  const number = /^\d+(\.\d+)?$/
+  const millis = header("retry-after-ms")?.trim() ?? ""
+  if (number.test(millis)) return Number(millis)
+  const after = header("retry-after")?.trim() ?? ""
+  if (number.test(after)) return Number(after) * 1_000
+  const date = Date.parse(after)
+  // `Date.parse` takes "-5" for a year.
+  return Number.isNaN(date) || !/[a-z]/i.test(after) ? undefined : Math.max(0, date - nowMillis())
+}

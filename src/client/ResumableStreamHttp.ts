@@ -1,0 +1,415 @@
+/**
+ * A streamed answer as a `Stream` that comes back by itself, over Effect's `HttpClient`: `ResumableStream.make`. What it
+ * does when is the reconnect machine's; here it is done with Effect's clock, randomness and scopes, so that tests turn
+ * its time by hand. `RetryStreamingClient` is the same without Effect.
+ *
+ * It is built on `effect/http`, which Effect 4.1 marks unstable.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
+import * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { makeSseParser } from "../sse/index.ts"
+import { type ChatEvent, chatEvent, type Reset } from "./ChatEvent.ts"
+import { bodyPatience, cancelAddress, errorCode, maxEventBytes, parseJson } from "./ClientWire.ts"
+import { isOnline, whenOnline } from "./Connectivity.ts"
+import { type Action, type Given, idle, type Input, step } from "./Reconnect.ts"
+import { hintMillis, type ReconnectOptions, rulesOf } from "./ReconnectRules.ts"
+import { errorOf, type ResumableStreamError } from "./ResumableStreamErrors.ts"
+
+export type { ChatEvent, Other, Reset } from "./ChatEvent.ts"
+export {
+  BadContentType,
+  HttpFaultError as HttpFault,
+  type ResumableStreamError,
+  RetriesExhausted,
+  ServerFaultError as ServerFault,
+  StreamExpired,
+  StreamGap
+} from "./ResumableStreamErrors.ts"
+
+/** Where a stream is. `Ended`, `Failed` and `Closed` are the last. */
+export type Status =
+  | { readonly _tag: "Connecting" }
+  | { readonly _tag: "Open" }
+  /**
+   * The connection is gone. `until` is in milliseconds since 1970. `reason` is `network_error`, `stream_cut`, `http_503`
+   * (any status), or the code of the stream's own error; `offline`, which has no end that is known, waits for a network.
+   */
+  | {
+      readonly _tag: "Waiting"
+      readonly attempt: number
+      readonly maxRetries: number
+      readonly delayMillis: number
+      readonly until: number
+      readonly reason: string
+    }
+  | { readonly _tag: "Ended" }
+  | { readonly _tag: "Failed"; readonly error: ResumableStreamError }
+  | { readonly _tag: "Closed" }
+
+/** What is asked: an address, or a whole request of Effect's. */
+export type Asked =
+  | {
+      readonly url: string | URL
+      /** Default: `"POST"` where there is a body, else `"GET"`. */
+      readonly method?: "GET" | "POST" | undefined
+      /** Sent as JSON. */
+      readonly body?: unknown
+      readonly headers?: { readonly [name: string]: string } | undefined
+      readonly request?: undefined
+    }
+  | { readonly request: HttpClientRequest.HttpClientRequest; readonly url?: undefined }
+
+/** How a stream is asked for, and comes back. Times are milliseconds. */
+export type Options = Asked &
+  ReconnectOptions & {
+    /** Waits of your own, in the place of the backoff. Hints of the server go before it; when it ends, so do the retries. */
+    readonly schedule?: Schedule.Schedule<unknown> | undefined
+    /** Where streams are cancelled: `DELETE {streamsUrl}/{id}`. Default `/streams` of the URL's origin. */
+    readonly streamsUrl?: string | undefined
+  }
+
+/** An event of the wire, as an `eventSchema` gets it. `data` is parsed where it is JSON. */
+export interface WireEvent {
+  readonly event: string
+  readonly id: string
+  readonly data: unknown
+}
+
+/** An answer that is read until it is whole. */
+export interface ResumableStream<out A = ChatEvent, out E = ResumableStreamError> {
+  /** The answer's events, each once and in order. It asks when it is run; run it once at a time. */
+  readonly events: Stream.Stream<A, E>
+  /** Where it is now, and each change. It ends after the last. */
+  readonly status: Stream.Stream<Status>
+  /** The content of its messages so far. */
+  readonly text: Effect.Effect<string>
+  /** Cancels the answer where it is made, and leaves. What reads `events` sees them end. */
+  readonly cancel: Effect.Effect<void>
+  /** Leaves; what becomes of the answer is the server's rule. What reads `events` sees them end. */
+  readonly close: Effect.Effect<void>
+}
+
+const requestOf = (asked: Asked): HttpClientRequest.HttpClientRequest => {
+  if (asked.request !== undefined) return asked.request
+  const { body, headers, method = body === undefined ? "GET" : "POST", url } = asked
+  const request = HttpClientRequest.make(method)(url, { headers: headers ?? {} })
+  return body === undefined ? request : HttpClientRequest.bodyJsonUnsafe(request, body)
+}
+
+const isFinal = ({ _tag }: Status): boolean => _tag === "Ended" || _tag === "Failed" || _tag === "Closed"
+
+/** What ends the reading of a connection, or a wait. */
+type Turn = Extract<Action, { readonly _tag: "Request" | "Wait" | "AwaitOnline" | "End" | "Fail" }>
+
+/** A schedule that runs: it is told the time and why, and gives the next wait. */
+type ScheduleStep = (now: number, input: unknown) => Pull.Pull<[unknown, Duration.Duration], unknown, unknown>
+
+const awaitOnline = Effect.callback<void>((resume) => {
+  const forget = whenOnline(() => resume(Effect.void))
+  return Effect.sync(forget)
+})
+
+/** Who fetches follows redirects by itself, and would put the question to whom it was not asked. */
+const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (init) =>
+    Effect.provideService(effect, FetchHttpClient.RequestInit, {
+      ...Option.getOrElse(init, () => ({})),
+      redirect: "manual"
+    })
+  )
+
+const makeWith = <A, E>(
+  options: Options,
+  decode: (given: Given | Reset) => Effect.Effect<A, E>
+): Effect.Effect<ResumableStream<A, ResumableStreamError | E>, never, HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const http = yield* HttpClient.HttpClient
+    const random = yield* Random.Random
+    const status = yield* SubscriptionRef.make<Status>({ _tag: "Connecting" })
+    const left = yield* Deferred.make<void>()
+    const { schedule } = options
+    const rules = rulesOf({
+      ...options,
+      maxRetries: options.maxRetries ?? (schedule === undefined ? undefined : Number.POSITIVE_INFINITY)
+    })
+    const asked = requestOf(options)
+    const posts = asked.method !== "GET"
+    const client = posts
+      ? HttpClient.transformResponse(HttpClient.withScope(http), withoutRedirects)
+      : HttpClient.followRedirects(HttpClient.withScope(http))
+    const key = Array.from({ length: 3 }, () => Math.abs(random.nextIntUnsafe()).toString(36)).join("")
+    let state = idle(rules)
+
+    const take = (input: Input): ReadonlyArray<Action> => {
+      const { actions, state: next } = step(rules, state, input, () => random.nextDoubleUnsafe())
+      state = next
+      return actions
+    }
+
+    /** What comes next of a connection's actions, and what is given before that. */
+    interface Read {
+      given: Array<Given | Reset>
+      turn: Turn | undefined
+    }
+
+    const read = (into: Read, input: Input): void => {
+      for (const action of take(input)) {
+        switch (action._tag) {
+          case "Give":
+            into.given.push(action.event)
+            break
+          case "Reset":
+            into.given.push({ _tag: "Reset" })
+            break
+          case "Request":
+          case "Wait":
+          case "AwaitOnline":
+          case "End":
+          case "Fail":
+            into.turn = action
+            break
+          case "Opened":
+          case "Fault":
+          case "Drop":
+          case "CancelRemote":
+        }
+      }
+    }
+
+    type Out = Queue.Queue<A, ResumableStreamError | E | Cause.Done>
+
+    const give = (out: Out, into: Read): Effect.Effect<unknown, E> => {
+      const { given } = into
+      if (given.length === 0) return Effect.void
+      into.given = []
+      return Effect.flatMap(Effect.forEach(given, decode), (events) => Queue.offerAll(out, events))
+    }
+
+    const bodyCode = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
+      response.text.pipe(
+        Effect.timeoutOption(bodyPatience),
+        Effect.map((body) => errorCode(Option.getOrElse(body, () => ""))),
+        Effect.orElseSucceed(() => "")
+      )
+
+    /** Asks once, and reads until there is something else to do. */
+    const connect = (out: Out, { asking, lastEventId }: Extract<Turn, { readonly _tag: "Request" }>) =>
+      Effect.gen(function* () {
+        const into: Read = { given: [], turn: undefined }
+        const parser = makeSseParser({
+          maxEventBytes,
+          onEvent: ({ data, event, id }) => read(into, { _tag: "Event", event, id, data, json: parseJson(data) }),
+          onRetry: (millis) => read(into, { _tag: "Delay", millis })
+        })
+        const cut = (reason: "network_error" | "stream_cut", message: string): void =>
+          read(into, { _tag: "Cut", reason, message, lastEventId: parser.lastEventId, online: isOnline() })
+        const request = HttpClientRequest.setHeaders(asked, {
+          accept: "text/event-stream",
+          ...(lastEventId !== "" && { "last-event-id": lastEventId }),
+          ...(posts && { "idempotency-key": `${key}-${asking}` })
+        })
+        const answered = yield* Effect.result(client.execute(request))
+        if (Result.isFailure(answered)) cut("network_error", answered.failure.message)
+        else {
+          const response = answered.success
+          const now = yield* Clock.currentTimeMillis
+          read(into, {
+            _tag: "Head",
+            status: response.status,
+            contentType: response.headers["content-type"] ?? "",
+            code: response.status === 200 || response.status === 204 ? "" : yield* bodyCode(response),
+            hintMillis: hintMillis(
+              (name) => response.headers[name],
+              () => now
+            ),
+            streamId: response.headers["x-stream-id"]
+          })
+          if (into.turn === undefined) {
+            yield* SubscriptionRef.set(status, { _tag: "Open" })
+            const pull = yield* Stream.toPull(response.stream)
+            while (into.turn === undefined) {
+              const chunks = yield* Pull.matchEffect(pull, {
+                onSuccess: Effect.succeed,
+                onFailure: (cause) => {
+                  cut("stream_cut", Cause.pretty(cause))
+                  return Effect.succeed([])
+                },
+                onDone: () => {
+                  cut("stream_cut", "the stream ended without a terminal event")
+                  return Effect.succeed([])
+                }
+              })
+              for (const chunk of chunks) {
+                if (parser.feed(chunk) !== undefined) cut("stream_cut", "an event is too large")
+              }
+              yield* give(out, into)
+            }
+          }
+        }
+        yield* give(out, into)
+        return into.turn ?? { _tag: "End" as const }
+      }).pipe(Effect.scoped)
+
+    let steps: ScheduleStep | undefined
+
+    /** How long to wait: as the machine says, or, where it goes by the backoff, as the schedule does. */
+    const waitOf = (wait: Extract<Turn, { readonly _tag: "Wait" }>): Effect.Effect<number | undefined> =>
+      Effect.gen(function* () {
+        if (schedule === undefined || wait.hinted) return wait.delayMillis
+        if (steps === undefined || wait.attempt === 1) steps = yield* Schedule.toStep(schedule)
+        const now = yield* Clock.currentTimeMillis
+        return yield* Pull.matchEffect(steps(now, wait.last), {
+          onSuccess: ([, delay]) => Effect.succeed(Duration.toMillis(delay)),
+          onFailure: () => Effect.succeed(undefined),
+          onDone: () => Effect.succeed(undefined)
+        })
+      })
+
+    const follow = (input: Input): Turn => {
+      const into: Read = { given: [], turn: undefined }
+      read(into, input)
+      return into.turn ?? { _tag: "End" }
+    }
+
+    /** The last status stays: what comes late changes nothing. */
+    const tell = (now: Status): Effect.Effect<void> =>
+      SubscriptionRef.update(status, (before) => (isFinal(before) ? before : now))
+
+    const run = (out: Out): Effect.Effect<void, ResumableStreamError | E> =>
+      Effect.gen(function* () {
+        let turn = follow({ _tag: "Connect", online: isOnline() })
+        while (true) {
+          switch (turn._tag) {
+            case "Request":
+              yield* tell({ _tag: "Connecting" })
+              turn = yield* connect(out, turn)
+              break
+            case "Wait": {
+              const delayMillis = yield* waitOf(turn)
+              if (delayMillis === undefined) {
+                turn = follow({ _tag: "GiveUp", last: turn.last })
+                break
+              }
+              const { attempt, maxRetries, reason } = turn
+              const until = (yield* Clock.currentTimeMillis) + delayMillis
+              yield* tell({ _tag: "Waiting", attempt, maxRetries, delayMillis, until, reason })
+              yield* Effect.sleep(delayMillis)
+              turn = follow({ _tag: "Due", online: isOnline() })
+              break
+            }
+            case "AwaitOnline": {
+              const forever = Number.POSITIVE_INFINITY
+              const { maxRetries } = rules
+              const waiting = { attempt: state.tries, maxRetries, delayMillis: forever, until: forever }
+              yield* tell({ _tag: "Waiting", ...waiting, reason: "offline" })
+              yield* awaitOnline
+              turn = follow({ _tag: "Online" })
+              break
+            }
+            case "End":
+              return yield* tell({ _tag: "Ended" })
+            case "Fail": {
+              const error = errorOf(turn.error)
+              yield* tell({ _tag: "Failed", error })
+              return yield* Effect.fail(error)
+            }
+          }
+        }
+      })
+
+    const events = Stream.callback<A, ResumableStreamError | E>(
+      (out) =>
+        Effect.gen(function* () {
+          if (!(yield* Deferred.isDone(left))) {
+            state = idle(rules)
+            yield* SubscriptionRef.set<Status>(status, { _tag: "Connecting" })
+            yield* Effect.raceFirst(run(out), Deferred.await(left))
+          }
+          yield* Queue.end(out)
+        }),
+      { bufferSize: 64, strategy: "suspend" }
+    )
+
+    const leave = Effect.andThen(tell({ _tag: "Closed" }), Deferred.succeed(left, undefined))
+
+    const close = Effect.suspend(() => {
+      take({ _tag: "Close" })
+      return Effect.asVoid(leave)
+    })
+
+    const cancel = Effect.suspend(() => {
+      const remote = take({ _tag: "Cancel" }).find(({ _tag }) => _tag === "CancelRemote")
+      const url = HttpClientRequest.toUrl(asked)
+      if (remote?._tag !== "CancelRemote" || Option.isNone(url)) return leave
+      const request = HttpClientRequest.delete(cancelAddress(url.value, remote.id, options.streamsUrl), {
+        headers: asked.headers
+      })
+      return http.execute(request).pipe(Effect.ignore, Effect.andThen(leave))
+    }).pipe(Effect.asVoid)
+
+    yield* Effect.addFinalizer(() => close)
+
+    return {
+      events,
+      status: SubscriptionRef.changes(status).pipe(Stream.takeUntil(isFinal)),
+      text: Effect.sync(() => state.text),
+      cancel,
+      close
+    }
+  })
+
+/**
+ * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
+ * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
+ * the server asks; it gives up after 5 retries in a row without a new event. A POST carries an `Idempotency-Key`, the
+ * same one over all tries, so that the answer is made and paid once.
+ *
+ * With `eventSchema` each event is decoded by it, from `WireEvent`, and what it refuses fails the stream; `Reset` is given
+ * beside its events.
+ *
+ * Gotchas: running `events` again asks again; two runs at a time would share one status. A stream without ids cannot be
+ * resumed: what comes after a break is then a new answer, and begins with `Reset`. An `Idempotency-Key` among the headers
+ * is replaced. With the scope it is closed.
+ */
+export function make<A>(
+  options: Options & { readonly eventSchema: Schema.Decoder<A> }
+): Effect.Effect<
+  ResumableStream<A | Reset, ResumableStreamError | Schema.SchemaError>,
+  never,
+  HttpClient.HttpClient | Scope.Scope
+>
+export function make(
+  options: Options & { readonly eventSchema?: undefined }
+): Effect.Effect<ResumableStream, never, HttpClient.HttpClient | Scope.Scope>
+export function make<A>(
+  options: Options & { readonly eventSchema?: Schema.Decoder<A> | undefined }
+): Effect.Effect<
+  ResumableStream<A | ChatEvent, ResumableStreamError | Schema.SchemaError>,
+  never,
+  HttpClient.HttpClient | Scope.Scope
+> {
+  const { eventSchema } = options
+  if (eventSchema === undefined) {
+    return makeWith(options, (given) => Effect.succeed(given._tag === "Reset" ? given : chatEvent(given)))
+  }
+  const decode = Schema.decodeUnknownEffect(eventSchema)
+  return makeWith(options, (given) => {
+    if (given._tag === "Reset") return Effect.succeed<A | Reset>(given)
+    const { data, event, id, json } = given
+    return decode({ event, id, data: json ?? data })
+  })
+}

@@ -1,0 +1,295 @@
+/**
+ * A client of streamed answers that comes back by itself, for browsers and Node, without Effect and without any other
+ * dependency: `RetryStreamingClient`. What it does when is the reconnect machine's; here it is done, by `fetch` and
+ * `setTimeout`. `ResumableStream` is the same as a `Stream`, `useRetryStreaming` the same as a hook.
+ */
+import { makeSseParser } from "../sse/SseParser.ts"
+import { type ClientEvents, type OtherName, ownNames } from "./ClientEvents.ts"
+import { faultMessage } from "./ClientFault.ts"
+import { bodyPatience, cancelAddress, errorCode, maxEventBytes, parseJson } from "./ClientWire.ts"
+import { isOnline, whenOnline } from "./Connectivity.ts"
+import { type Action, contentOf, idle, type Input, isAtRest, type State, step } from "./Reconnect.ts"
+import { hintMillis, type ReconnectOptions, type ReconnectRules, rulesOf } from "./ReconnectRules.ts"
+
+/** How a client asks, and comes back. */
+export interface RetryStreamingClientOptions extends ReconnectOptions {
+  /** Default `"GET"`: the parameters are in the query. With `"POST"` they are a JSON body. */
+  readonly method?: "GET" | "POST" | undefined
+  /** Sent with each request, `authorization` for one. */
+  readonly headers?: { readonly [name: string]: string } | undefined
+  /** Where streams are cancelled: `DELETE {streamsUrl}/{id}`. Default `/streams` of the URL's origin. */
+  readonly streamsUrl?: string | undefined
+  /** Default: the global one, as it is when a request is made. */
+  readonly fetch?: typeof globalThis.fetch | undefined
+}
+
+/** What a request asks for: in the query, or as a JSON body. `undefined` counts as absent. */
+export interface Params {
+  readonly [name: string]: unknown
+}
+
+/** Where a client is. While it is offline it is `waiting`. */
+export type ClientState = "idle" | "connecting" | "open" | "waiting" | "ended" | "failed" | "closed"
+
+const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
+
+/**
+ * Asks, reads and comes back until it has the whole answer, each event once and in order.
+ *
+ * A connection that breaks is made again with `Last-Event-ID`; what was read before is dropped if it comes again, and what
+ * is missing is fatal (`StreamGap`). It waits 1, 2, 4, … up to 30 seconds, or as long as the server asks, and gives up
+ * after 5 retries in a row without a new event. A POST carries an `Idempotency-Key`, so that the answer is made once.
+ *
+ * Gotchas: a stream without ids cannot be resumed. What comes after a break is then a new answer: `reset` comes first.
+ * An `Idempotency-Key` among `headers` is replaced. `close` leaves and lets the server's own rule decide what becomes of
+ * the answer; `cancel` ends it there.
+ *
+ * ```ts import.meta.vitest
+ * import { RetryStreamingClient } from "effect-resilience/client/browser"
+ *
+ * const body = 'event: init\ndata: {"stream_id":"s"}\n\ndata: {"content":"Hello"}\n\nevent: done\ndata: {}\n\n'
+ * const client = new RetryStreamingClient("http://localhost:8080/chat", {
+ *   method: "POST",
+ *   fetch: async () => new Response(body, { headers: { "content-type": "text/event-stream" } })
+ * })
+ *
+ * let answer = ""
+ * const ended = new Promise<void>((resolve) => {
+ *   client.on("message", (content) => void (answer += content)).on("end", resolve)
+ * })
+ * client.connect({ message: "hi" })
+ * await ended
+ *
+ * answer // => "Hello"
+ * client.state // => "ended"
+ * ```
+ */
+export class RetryStreamingClient {
+  readonly #url: string
+  readonly #options: RetryStreamingClientOptions
+  readonly #rules: ReconnectRules
+  readonly #handlers = new Map<string, Set<(...args: ReadonlyArray<never>) => void>>()
+  #state: State
+  #params: Params = {}
+  #key = ""
+  /** The connection that is made or read; what comes of any other is of the past. */
+  #connection: AbortController | undefined
+  #forget: () => void = () => {}
+
+  constructor(url: string | URL, options: RetryStreamingClientOptions = {}) {
+    this.#url = String(url)
+    this.#options = options
+    this.#rules = rulesOf(options)
+    this.#state = idle(this.#rules)
+  }
+
+  /** The id of the last event that was read, or `""`. */
+  get lastEventId(): string {
+    return this.#state.lastEventId
+  }
+
+  /** Where it is. */
+  get state(): ClientState {
+    const { phase } = this.#state
+    return phase === "offline" ? "waiting" : phase
+  }
+
+  /** Adds a handler. All handlers of an event run, and one that throws keeps nobody from anything. */
+  on<Name extends keyof ClientEvents>(event: Name, handler: (...args: ClientEvents[Name]) => void): this
+  on<Name extends string, Data = unknown>(event: OtherName<Name>, handler: (data: Data) => void): this
+  on(event: string, handler: (...args: ReadonlyArray<never>) => void): this {
+    const handlers = this.#handlers.get(event) ?? new Set()
+    this.#handlers.set(event, handlers.add(handler))
+    return this
+  }
+
+  /** Takes a handler away. */
+  off(event: string, handler: (...args: ReadonlyArray<never>) => void): this {
+    this.#handlers.get(event)?.delete(handler)
+    return this
+  }
+
+  /** Asks. Does nothing while it is connected, or comes back. */
+  connect(params: Params = {}): void {
+    if (!isAtRest(this.#state.phase)) return
+    this.#params = params
+    // Not `randomUUID`, which a page that came by plain HTTP has not.
+    this.#key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(36)).join("")
+    this.#take({ _tag: "Connect", online: isOnline() })
+  }
+
+  /** Leaves. Nothing is called any more. */
+  close(): void {
+    this.#take({ _tag: "Close" })
+  }
+
+  /** Cancels the answer where it is made, and leaves. Never rejects: a server that is away cancels by its own rule. */
+  async cancel(): Promise<void> {
+    const { cancelId, phase } = this.#state
+    const connection = this.#connection
+    this.#take({ _tag: "Cancel" })
+    if (isAtRest(phase) || cancelId === undefined) return
+    try {
+      const asked = new URL(this.#address(), globalThis.location?.href)
+      const url = cancelAddress(asked, cancelId, this.#options.streamsUrl)
+      await this.#fetch(url, { method: "DELETE", headers: this.#options.headers ?? {}, keepalive: true })
+    } catch {}
+    connection?.abort()
+  }
+
+  #fetch(url: string, init: RequestInit): Promise<Response> {
+    // Not as a method of the options: a browser's own refuses to be one.
+    const { fetch = globalThis.fetch } = this.#options
+    return fetch(url, init)
+  }
+
+  #address(): string {
+    if (this.#options.method === "POST") return this.#url
+    const query = new URLSearchParams()
+    for (const [name, value] of Object.entries(this.#params)) if (value !== undefined) query.set(name, text(value))
+    return query.size === 0 ? this.#url : `${this.#url}${this.#url.includes("?") ? "&" : "?"}${query}`
+  }
+
+  #emit(event: string, ...args: ReadonlyArray<unknown>): void {
+    for (const handler of Array.from(this.#handlers.get(event) ?? [])) {
+      try {
+        // `on` has seen to it that a handler takes what its event gives.
+        ;(handler as (...args: ReadonlyArray<unknown>) => void)(...args)
+      } catch (error) {
+        console.error(error)
+      }
+    }
+  }
+
+  #take(input: Input): void {
+    const { actions, state } = step(this.#rules, this.#state, input, Math.random)
+    this.#state = state
+    for (const action of actions) {
+      this.#perform(action)
+      // A handler has closed it, or connected anew: the rest is of the past.
+      if (this.#state !== state) return
+    }
+  }
+
+  #perform(action: Action): void {
+    switch (action._tag) {
+      case "Request":
+        void this.#ask(action)
+        return
+      case "Opened":
+        return this.#emit("open")
+      case "Give": {
+        const { event } = action
+        if (event.event === "message") return this.#emit("message", contentOf(event))
+        if (!ownNames.has(event.event)) this.#emit(event.event, event.json ?? event.data)
+        return
+      }
+      case "Reset":
+        return this.#emit("reset")
+      case "Fault": {
+        const { fault } = action
+        return this.#emit(
+          "error",
+          fault._tag === "ServerFault" ? fault.error : { type: "connection", message: faultMessage(fault) }
+        )
+      }
+      case "Wait": {
+        const { attempt, delayMillis: delay, maxRetries, reason } = action
+        this.#after(delay, () => this.#take({ _tag: "Due", online: isOnline() }))
+        return this.#emit("retry", { attempt, maxRetries, delay, reason })
+      }
+      case "AwaitOnline":
+        this.#forget = whenOnline(() => this.#take({ _tag: "Online" }))
+        return
+      case "Drop":
+        this.#drop()
+        return
+      case "CancelRemote":
+        // `cancel` asks for it, and aborts the connection when it was told.
+        this.#forget()
+        this.#connection = undefined
+        return
+      case "End":
+        return this.#emit("end")
+      case "Fail":
+        return this.#emit("fatal", faultMessage(action.error), action.error)
+    }
+  }
+
+  #after(millis: number, callback: () => void): void {
+    const timer = setTimeout(callback, millis)
+    this.#forget = () => clearTimeout(timer)
+  }
+
+  #drop(): void {
+    this.#forget()
+    this.#connection?.abort()
+    this.#connection = undefined
+  }
+
+  async #ask({ asking, lastEventId }: Extract<Action, { readonly _tag: "Request" }>): Promise<void> {
+    const connection = new AbortController()
+    this.#drop()
+    this.#connection = connection
+    const take = (input: Input): void => {
+      if (this.#connection === connection) this.#take(input)
+    }
+    const parser = makeSseParser({
+      maxEventBytes,
+      onEvent: ({ data, event, id }) => take({ _tag: "Event", event, id, data, json: parseJson(data) }),
+      onRetry: (millis) => take({ _tag: "Delay", millis })
+    })
+    const cut = (reason: "network_error" | "stream_cut", message: string): void =>
+      take({ _tag: "Cut", reason, message, lastEventId: parser.lastEventId, online: isOnline() })
+    const posts = this.#options.method === "POST"
+    let response: Response
+    try {
+      const headers = new Headers(this.#options.headers)
+      headers.set("accept", "text/event-stream")
+      if (lastEventId !== "") headers.set("last-event-id", lastEventId)
+      if (posts) {
+        headers.set("content-type", "application/json")
+        headers.set("idempotency-key", `${this.#key}-${asking}`)
+      }
+      response = await this.#fetch(this.#address(), {
+        method: posts ? "POST" : "GET",
+        headers,
+        ...(posts && { body: JSON.stringify(this.#params) }),
+        cache: "no-store",
+        redirect: posts ? "manual" : "follow",
+        signal: connection.signal
+      })
+    } catch (error) {
+      return cut("network_error", String(error))
+    }
+    const { headers, status } = response
+    take({
+      _tag: "Head",
+      status,
+      contentType: headers.get("content-type") ?? "",
+      code: status === 200 || status === 204 ? "" : await this.#codeIn(response),
+      hintMillis: hintMillis((name) => headers.get(name), Date.now),
+      streamId: headers.get("x-stream-id") ?? undefined
+    })
+    try {
+      // Not `for await`: not every browser can iterate over a body.
+      const reader = response.body?.getReader()
+      for (;;) {
+        const read = await reader?.read()
+        if (this.#connection !== connection) return
+        if (read?.value === undefined) break
+        if (parser.feed(read.value) !== undefined) throw new Error("an event is too large")
+      }
+      cut("stream_cut", "the stream ended without a terminal event")
+    } catch (error) {
+      cut("stream_cut", String(error))
+    }
+  }
+
+  async #codeIn(response: Response): Promise<string> {
+    const late = new Promise<undefined>((resolve) => this.#after(bodyPatience, () => resolve(undefined)))
+    const body = await Promise.race([response.text().catch(() => undefined), late])
+    this.#forget()
+    return errorCode(body ?? "")
+  }
+}

@@ -1,0 +1,6 @@
+export * from "./ChatData.ts"
+export * from "./ClientEvents.ts"
+export * from "./ClientFault.ts"
+export * from "./Reconnect.ts"
+export * from "./ReconnectRules.ts"
+export * from "./RetryStreamingClient.ts"

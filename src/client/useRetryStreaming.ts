@@ -1,0 +1,64 @@
+/**
+ * A streamed answer as a React hook, for React 18 and 19: `useRetryStreaming`. It gives a session's view to React; what
+ * an answer is and how it comes back is the session's and the client's.
+ */
+import { useEffect, useInsertionEffect, useState, useSyncExternalStore } from "react"
+import { type AnswerHandlers, type AnswerOptions, AnswerSession, type AnswerView, emptyView } from "./AnswerSession.ts"
+import type { Params } from "./RetryStreamingClient.ts"
+
+/** What the hook gives: the view of the answer, and what can be done. The functions stay the same ones. */
+export interface RetryStreaming extends AnswerView {
+  /** Asks. Does nothing while an answer is under way. */
+  readonly start: (params: Params, handlers?: AnswerHandlers) => void
+  /** Cancels the answer where it is made. What was read of it stays, and is the partial. */
+  readonly stop: () => void
+  /** Asks the same again, and forgets the answer before. Does nothing while one is under way. */
+  readonly regenerate: () => void
+  /**
+   * Asks to go on from the partial, which stays as the beginning of `text`. Does nothing where there is none, or while an
+   * answer is under way.
+   */
+  readonly tryFromHere: () => void
+}
+
+/**
+ * Streams answers into a component: text and reasoning as they come, at most one update a frame, the countdown of a
+ * reconnection, and why an answer is not whole. It asks by POST.
+ *
+ * Unmounting leaves without cancelling: the answer goes on as the server's rule says. Under StrictMode nothing is asked
+ * twice. New `url` and `options` count from the next answer on.
+ *
+ * ```ts import.meta.vitest
+ * import { createElement } from "react"
+ * import { renderToString } from "react-dom/server"
+ * import { useRetryStreaming } from "effect-resilience/react"
+ *
+ * const Chat = () => {
+ *   const { isStreaming, retryInfo, start, text } = useRetryStreaming("/chat")
+ *   return createElement(
+ *     "button",
+ *     { onClick: () => start({ message: "hi" }), disabled: isStreaming },
+ *     retryInfo === null ? text || "Ask" : `again in ${retryInfo.remaining} s`
+ *   )
+ * }
+ *
+ * renderToString(createElement(Chat)) // => "<button>Ask</button>"
+ * ```
+ */
+export const useRetryStreaming = (url: string, options?: AnswerOptions): RetryStreaming => {
+  const [{ mounts, session }] = useState(() => ({ session: new AnswerSession(url, options), mounts: { count: 0 } }))
+  useInsertionEffect(() => session.configure(url, options))
+  useEffect(() => {
+    mounts.count++
+    return () => {
+      mounts.count--
+      // Under StrictMode a component is mounted again at once, and what it has asked for goes on.
+      queueMicrotask(() => {
+        if (mounts.count === 0) session.close()
+      })
+    }
+  }, [mounts, session])
+  const view = useSyncExternalStore(session.subscribe, session.view, () => emptyView)
+  const { regenerate, start, stop, tryFromHere } = session
+  return { ...view, start, stop, regenerate, tryFromHere }
+}
