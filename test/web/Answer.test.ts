@@ -224,8 +224,8 @@ describe("words for people", () => {
   it("are there for what happens often, and else the code with spaces", () => {
     assert.strictEqual(inWords("writer_lost"), "the relay was killed")
     assert.strictEqual(inWords("some_new_code"), "some new code")
-    assert.strictEqual(titleOf({ type: "validation", message: "" }), "The relay refused this question")
-    assert.strictEqual(titleOf({ type: "connection", message: "" }), "The relay cannot be reached")
+    assert.strictEqual(titleOf({ type: "validation" }), "The relay refused this question")
+    assert.strictEqual(titleOf({ type: "connection" }), "The relay cannot be reached")
     assert.strictEqual(duration(420.4), "420 ms")
     assert.strictEqual(duration(2149), "2.1 s")
   })

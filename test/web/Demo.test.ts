@@ -87,7 +87,7 @@ describe("the demonstration", () => {
   it("starts its relay again when somebody kills it, and the answer goes on", { timeout: 90_000 }, async () => {
     await press(demo, "mend")
     const { pid } = (await stateOf(demo)).relay
-    const begun = await read(`${demo.url}/chat?message=hello`, { until: (events) => events.length >= 20 })
+    const begun = await read(`${demo.url}/chat?message=hello`, { cutAfter: 20 })
     process.kill(pid, "SIGKILL")
     await until(async () => {
       try {
@@ -107,7 +107,9 @@ describe("the demonstration", () => {
 })
 
 describe("npm start", () => {
-  it("stops with its relay, by a signal, with 0; and says in a line that a port is taken, with 1", { timeout: 90_000 }, async () => {
+  it("stops with its relay, by a signal, with 0; and says in a line that a port is taken, with 1", {
+    timeout: 90_000
+  }, async () => {
     const demo = await startDemo()
     const port = new URL(demo.url).port
     const second = await startNode("examples/start.ts", [], { PORT: port }, demo.folder).ended

@@ -11,7 +11,7 @@ import { until, withRelay } from "../server/kit.ts"
 import { firstWords, whole } from "../server/matrix.ts"
 import { browserPath, keep, launch, violations, withWindow } from "./kit.ts"
 
-const status_ = (page: Page) => page.locator(".answer .status")
+const statusOf = (page: Page) => page.locator(".answer .status")
 const ended = (page: Page, outcome: string) => page.locator(`.answer[data-outcome="${outcome}"][aria-busy="false"]`)
 
 const ask = async (page: Page, message: string): Promise<void> => {
@@ -33,8 +33,8 @@ describe.skipIf(browserPath === undefined)("the page", () => {
         await ask(page, "hello?")
         await ended(page, "whole").waitFor()
         assert.strictEqual(await page.locator(".text").innerText(), whole.trim())
-        assert.match(await status_(page).innerText(), new RegExp(`^Whole: ${whole.length} characters, 0 seams`))
-        const count = whole.length
+        const count = Array.from(whole).length
+        assert.match(await statusOf(page).innerText(), new RegExp(`^Whole: ${count} characters, 0 seams`))
         assert.strictEqual(
           (await page.locator(".answer .proof").innerText()).replaceAll(/\s+/g, " "),
           `✓ ${count} characters expected ${count} received 0 lost 0 doubled`
@@ -51,6 +51,7 @@ describe.skipIf(browserPath === undefined)("the page", () => {
         await ask(page, "and again?")
         await ended(page, "whole").waitFor()
         const mark = page.locator(".seam-mark")
+        await mark.waitFor()
         assert.strictEqual(await mark.count(), 1)
         assert.strictEqual(await mark.innerText(), "b went on here")
         // Before it stands what the first channel said, to the letter.
@@ -186,7 +187,9 @@ describe.skipIf(browserPath === undefined)("the page", () => {
       withWindow(browser, relay.url, {}, async (page) => {
         await until(async () => (await page.locator("datalist option").count()) > 0)
         assert.deepEqual(
-          await page.locator("datalist option").evaluateAll((options) => options.map((one) => one.getAttribute("value"))),
+          await page
+            .locator("datalist option")
+            .evaluateAll((options) => options.map((one) => one.getAttribute("value"))),
           ["m"]
         )
         await page.getByLabel("Model").fill("gpt-any")
@@ -260,13 +263,22 @@ describe.skipIf(browserPath === undefined)("the page", () => {
       })
     ))
 
-  it("says that no channel can be reached", () =>
+  it("says why it asks again, and counts down to it", () =>
     withRelay({}, ({ a, b, relay }) =>
       withWindow(browser, relay.url, {}, async (page) => {
-        a.setDefault(resetBeforeHeaders)
-        b.setDefault(resetBeforeHeaders)
+        // Both channels fail until the relay has given up, once.
+        a.enqueue(...Array.from({ length: 2 }, () => resetBeforeHeaders))
+        b.enqueue(...Array.from({ length: 2 }, () => resetBeforeHeaders))
         await ask(page, "hello?")
-        await page.locator('.status[data-outcome="lost"], .error').first().waitFor({ timeout: 30_000 })
+        const waiting = page.locator(".reconnecting")
+        await waiting.waitFor()
+        assert.match(
+          await waiting.innerText(),
+          /There was no answer: the connection broke\.\s+Asking again( in \d s)?\s+\(try 1 of 8\)/
+        )
+        await keep(page, "asking-again")
+        await ended(page, "whole").waitFor()
+        assert.strictEqual(await page.locator(".text").innerText(), whole.trim())
       })
     ))
 })
@@ -310,7 +322,13 @@ describe("what the page is made of", () => {
 
   it("is nothing else that lies on the disk", () =>
     withRelay({}, async ({ relay }) => {
-      for (const name of ["..%2Findex.html", "%2e%2e%2Fbuilt-from", "index.html", "none.js", "..%2F..%2Fpackage.json"]) {
+      for (const name of [
+        "..%2Findex.html",
+        "%2e%2e%2Fbuilt-from",
+        "index.html",
+        "none.js",
+        "..%2F..%2Fpackage.json"
+      ]) {
         assert.strictEqual((await fetch(`${relay.url}/assets/${name}`)).status, 404, name)
       }
     }))

@@ -11,7 +11,7 @@ import { ProofLine } from "./ProofLine.tsx"
 import { isAway, type Run } from "./run.ts"
 import { settle } from "./settle.ts"
 import type { Answering } from "./useAnswer.ts"
-import { counted, duration, titleOf } from "./words.ts"
+import { awayWords, counted, duration, titleOf } from "./words.ts"
 
 // The parser of Markdown is half of the page: the words are there before it is.
 const AnswerText = lazy(() => import("./Markdown.tsx").then(({ AnswerText }) => ({ default: AnswerText })))
@@ -57,16 +57,15 @@ const useProof = (run: Run | undefined, text: string, token: unknown): Proof | u
   return proof
 }
 
-const Reconnecting = ({ info }: { readonly info: NonNullable<Answering["retryInfo"]> }) => (
+const Reconnecting = ({ info, why }: { readonly info: NonNullable<Answering["retryInfo"]>; readonly why: string }) => (
   <p className="reconnecting">
-    <span className="spinner" aria-hidden="true" />
-    The connection is gone.{" "}
+    <span className="spinner" aria-hidden="true" /> {awayWords(why)}{" "}
     {info.remaining > 0 ? (
       <>
-        Coming back in <b>{Math.ceil(info.remaining)} s</b>
+        Asking again in <b>{info.remaining} s</b>
       </>
     ) : (
-      "Coming back now"
+      "Asking again"
     )}{" "}
     <span className="quiet">
       (try {info.attempt} of {info.maxRetries}). What you have read stays.
@@ -159,7 +158,7 @@ export const AnswerCard = ({
           </Suspense>
         )}
       </div>
-      {retryInfo === null ? null : <Reconnecting info={retryInfo} />}
+      {retryInfo === null ? null : <Reconnecting info={retryInfo} why={run.gaps.at(-1)?.why ?? ""} />}
       {isStreaming || error === null ? null : (
         <div className="error" role="alert">
           <p className="error-title">{titleOf(error)}</p>

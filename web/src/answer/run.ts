@@ -177,8 +177,8 @@ export const told = (run: Run, event: Told, at: Moment): Run => {
       }
     }
     case "Lost":
-      return run.gaps.at(-1)?.to === undefined && run.gaps.length > 0
-        ? run
+      return isAway(run)
+        ? { ...run, gaps: withLast(run.gaps, (gap) => ({ ...gap, why: event.why })) }
         : { ...run, gaps: [...run.gaps, { from: at, to: undefined, why: event.why }] }
     case "Open":
       return { ...run, gaps: withLast(run.gaps, (gap) => ({ ...gap, to: gap.to ?? at })) }

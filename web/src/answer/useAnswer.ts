@@ -1,8 +1,8 @@
 /**
  * One answer at a time: what the client gives of it, and beside it what happened to it, by the moment.
  */
-import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react"
-import { useRetryStreaming } from "../standIn.ts"
+import { type AnswerHandlers, useRetryStreaming } from "effect-resilience/react"
+import { useCallback, useMemo, useSyncExternalStore } from "react"
 import { wire } from "../relay/wire.ts"
 import { begin, type Run, told, type Told } from "./run.ts"
 
@@ -59,39 +59,21 @@ const makeRunStore = (): RunStore => {
   }
 }
 
-const text = (value: unknown): string => (typeof value === "string" ? value : "")
-const number = (value: unknown): number => (typeof value === "number" ? value : 0)
-
-interface Fields {
-  readonly [name: string]: unknown
-}
-
 /** What the client tells, as the run takes it. */
-const handlersOf = (store: RunStore) => ({
+const handlersOf = (store: RunStore): AnswerHandlers => ({
   open: () => store.tell({ _tag: "Open" }),
-  init: (data: Fields) =>
-    store.tell({
-      _tag: "Init",
-      streamId: text(data["stream_id"]),
-      requestId: text(data["request_id"]),
-      model: text(data["model"])
-    }),
+  init: ({ model, request_id: requestId, stream_id: streamId }) =>
+    store.tell({ _tag: "Init", streamId, requestId, model }),
   message: () => store.tell({ _tag: "Words" }),
-  attempt: (data: Fields) =>
-    store.tell({ _tag: "Attempt", from: text(data["from"]), to: text(data["to"]), reason: text(data["reason"]) }),
-  failover: (data: Fields) =>
-    store.tell({
-      _tag: "Failover",
-      from: text(data["from"]),
-      to: text(data["to"]),
-      reason: text(data["reason"]),
-      offset: number(data["offset"]),
-      dropped: number(data["dropped"]),
-      kind: text(data["seam"])
-    }),
-  retry: (data: Fields) => store.tell({ _tag: "Lost", why: text(data["reason"]) }),
+  attempt: ({ from, reason, to }) => store.tell({ _tag: "Attempt", from, to, reason }),
+  failover: ({ dropped, from, offset, reason, seam, to }) =>
+    store.tell({ _tag: "Failover", from, to, reason, offset, dropped, kind: seam }),
+  error: ({ type }) => {
+    if (type === "connection") store.tell({ _tag: "Lost", why: type })
+  },
+  retry: ({ reason }) => store.tell({ _tag: "Lost", why: reason }),
   reset: () => store.tell({ _tag: "Reset" }),
-  done: (data: Fields) => store.tell({ _tag: "Done", fullContent: text(data["full_content"]) }),
+  done: ({ full_content: fullContent }) => store.tell({ _tag: "Done", fullContent }),
   fatal: () => store.tell({ _tag: "Failed", code: "failed" })
 })
 
@@ -110,16 +92,12 @@ export const useAnswer = (token: string | undefined) => {
     [token]
   )
   const stream = useRetryStreaming("/chat", { fetch: wire.fetch, headers, maxRetries: 8 })
-  const { error, isStreaming, start, stop } = stream
-
-  useEffect(() => {
-    if (error !== null && !isStreaming) store.tell({ _tag: "Failed", code: error.code ?? error.type })
-  }, [error, isStreaming, store])
+  const { start, stop, text, tryFromHere } = stream
 
   const ask = useCallback(
     ({ message, model }: Asked) => {
       store.begin(message, 0)
-      void start({ message, ...(model === "" ? {} : { model }) }, handlersOf(store))
+      start({ message, ...(model === "" ? {} : { model }) }, handlersOf(store))
     },
     [start, store]
   )
@@ -129,9 +107,9 @@ export const useAnswer = (token: string | undefined) => {
   }, [stop, store])
   const goOn = useCallback(() => {
     const before = store.current()
-    store.begin(before?.question ?? "", Array.from(stream.text).length)
-    stream.tryFromHere()
-  }, [store, stream])
+    store.begin(before?.question ?? "", Array.from(text).length)
+    tryFromHere()
+  }, [store, text, tryFromHere])
 
   return { ...stream, run, store, ask, halt, goOn }
 }

@@ -2,6 +2,8 @@
  * What happens to answers, in words for people. A code stands beside them for who looks it up. Pure.
  */
 
+import type { AnswerError } from "effect-resilience/react"
+
 /** Why somebody else was asked. */
 const reasons: { readonly [code: string]: string } = {
   writer_lost: "the relay was killed",
@@ -24,6 +26,16 @@ const reasons: { readonly [code: string]: string } = {
 /** A reason in words. */
 export const inWords = (code: string): string => reasons[code] ?? code.replaceAll("_", " ")
 
+/** Why a page waits before it asks again: its connection, or what it was told. */
+export const awayWords = (why: string): string => {
+  const status = /^http_(\d{3})$/.exec(why)?.[1]
+  return why === "network_error" || why === "stream_cut" || why === "connection"
+    ? "The connection is gone."
+    : status !== undefined
+      ? `The relay answered ${status}.`
+      : `There was no answer: ${inWords(why)}.`
+}
+
 /** How sure a seam is. */
 export const seamWords: { readonly [kind: string]: string } = {
   exact: "joined at the very letter",
@@ -38,14 +50,6 @@ export const duration = (millis: number): string =>
 
 /** A count with its noun. */
 export const counted = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
-
-/** An error, as the client gives it. */
-export interface ShownError {
-  readonly type: string
-  readonly code?: string
-  readonly message: string
-  readonly recoverable?: boolean
-}
 
 const titles: { readonly [code: string]: string } = {
   unauthorized: "The relay does not know this token",
@@ -63,9 +67,9 @@ const titles: { readonly [code: string]: string } = {
 }
 
 /** What a person reads first of an error. */
-export const titleOf = ({ code, type }: ShownError): string =>
+export const titleOf = ({ code, type }: Pick<AnswerError, "code" | "type">): string =>
   titles[code ?? ""] ??
-  (type === "connection"
+  (type === "connection" || type === "http"
     ? "The relay cannot be reached"
     : type === "timeout"
       ? "The answer took too long"
