@@ -5,46 +5,27 @@
  *   npm start                 port 8080, or PORT
  *   PACE=100 npm start        words a second of the simulated models; 12 is a readable pace
  */
-import { Effect } from "effect"
-import { runMain } from "effect-resilience/relay"
 import { fileURLToPath } from "node:url"
-import { buildPageIfPossible } from "../scripts/buildPage.ts"
-import { startAimock } from "./simulated/Aimock.ts"
-import { startControl } from "./simulated/Control.ts"
-import { startGate } from "./simulated/Gate.ts"
-import { moody } from "./simulated/Mood.ts"
-import type { Demo } from "./simulated/Relay.ts"
 import { freePort, Supervisor } from "./simulated/Supervisor.ts"
-import { startUpstream, steady } from "./simulated/Upstream.ts"
 
 const wordsPerSecond = Math.max(1, Number(process.env["PACE"]) || 12)
+const { promise: message, resolve: tell } = Promise.withResolvers<object>()
 
-const program = Effect.gen(function* () {
-  yield* Effect.promise(buildPageIfPossible)
-  const { baseUrl: upstream } = yield* startUpstream(steady, wordsPerSecond)
-  const mock = yield* startAimock(wordsPerSecond)
-  const shaky = yield* startGate({ id: "shaky", target: upstream, wordsPerSecond, rota: moody })
-  const solid = yield* startGate({ id: "solid", target: upstream, wordsPerSecond })
-  const aimock = yield* startGate({ id: "aimock", target: mock, wordsPerSecond })
-
-  const supervisor = new Supervisor()
-  const control = yield* startControl([shaky, solid, aimock], supervisor.life, wordsPerSecond)
-  const models = ["demo", "demo-thinking"]
-  const demo: Demo = {
-    channels: [
-      { id: "shaky", baseUrl: shaky.baseUrl, models },
-      { id: "solid", baseUrl: solid.baseUrl, models },
-      { id: "aimock", baseUrl: aimock.baseUrl, models: [...models, "aimock"] }
-    ],
-    control
-  }
-  return yield* supervisor.run({
-    file: fileURLToPath(new URL("simulated/Relay.ts", import.meta.url)),
-    environment: {
-      DEMO: JSON.stringify(demo),
-      ...(process.env["PORT"] === "0" ? { PORT: String(yield* freePort) } : {})
-    }
-  })
+const supervisor = new Supervisor({
+  file: fileURLToPath(new URL("simulated/Relay.ts", import.meta.url)),
+  environment: process.env["PORT"] === "0" ? { PORT: String(await freePort()) } : {},
+  message
 })
+const ended = supervisor.run()
 
-runMain(Effect.scoped(program))
+// The two processes load beside each other: what is simulated, and the page if it has to be built, while the relay loads.
+const [{ Effect, Scope }, { startDemo }, { buildPageIfPossible }] = await Promise.all([
+  import("effect"),
+  import("./simulated/Demo.ts"),
+  import("../scripts/buildPage.ts")
+])
+const simulated = Effect.provideService(startDemo(wordsPerSecond, supervisor.life), Scope.Scope, Scope.makeUnsafe())
+const [demo] = await Promise.all([Effect.runPromise(simulated), buildPageIfPossible()])
+tell(demo)
+
+process.exit(await ended)

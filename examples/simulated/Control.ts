@@ -9,20 +9,13 @@ import type { AddressInfo } from "node:net"
 import { answerTo } from "./Answer.ts"
 import type { Gate } from "./Gate.ts"
 import { isMood } from "./Mood.ts"
+import type { RelayLife } from "./Supervisor.ts"
 
 /** Where the control is asked. */
 export interface ControlAddress {
   readonly url: string
   /** Who does not show it is refused: a page of another site can reach loopback too. */
   readonly secret: string
-}
-
-/** The process that serves. */
-export interface RelayLife {
-  readonly pid: number | undefined
-  /** How often it was killed. */
-  readonly kills: number
-  readonly kill: () => void
 }
 
 interface Reply {
@@ -44,9 +37,9 @@ const moodIn = (body: string): unknown => {
   }
 }
 
-const stateOf = (gates: ReadonlyArray<Gate>, { kills, pid }: RelayLife, wordsPerSecond: number) => ({
+const stateOf = (gates: ReadonlyArray<Gate>, life: RelayLife, wordsPerSecond: number) => ({
   channels: gates.map((gate) => ({ id: gate.id, mood: gate.mood(), ...gate.counts() })),
-  relay: { pid, kills },
+  relay: { pid: life.pid(), kills: life.kills() },
   wordsPerSecond
 })
 

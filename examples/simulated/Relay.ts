@@ -1,26 +1,20 @@
 /**
  * The relay of `npm start`, a process of its own: that it can be killed, and comes back, is what it is there to show. What
- * its channels are, and who has its buttons, it is told by `DEMO`.
+ * its channels are, and who has its buttons, it is sent by the supervisor.
  */
 import { Effect, Result } from "effect"
 import { DoRequestFailed } from "effect-resilience/errors"
 import { decodeConfiguration, type OwnRoute, OwnRoutes, printErr, runMain, runRelay } from "effect-resilience/relay"
 import type { ControlAddress } from "./Control.ts"
+import type { Demo } from "./Demo.ts"
 
-/** What it is told. */
-export interface Demo {
-  readonly channels: ReadonlyArray<{
-    readonly id: string
-    readonly baseUrl: string
-    readonly models: ReadonlyArray<string>
-  }>
-  readonly control: ControlAddress
-}
-
-const { channels, control } = JSON.parse(process.env["DEMO"] ?? "{}") as Demo
+/** What it is told by whoever has started it. */
+const told = Effect.callback<Demo>((resume) => {
+  process.once("message", (demo) => resume(Effect.succeed(demo as Demo)))
+})
 
 /** Passes a button on. */
-const button = (method: "GET" | "POST", shows: string): OwnRoute => ({
+const button = (control: ControlAddress, method: "GET" | "POST", shows: string): OwnRoute => ({
   method,
   path: "/demo/{what*}",
   access: "anybody",
@@ -41,6 +35,7 @@ const button = (method: "GET" | "POST", shows: string): OwnRoute => ({
 })
 
 const program = Effect.gen(function* () {
+  const { channels, control } = yield* told
   const configuration = decodeConfiguration(
     {
       store: { type: "sqlite", path: ".relay/relay.db" },
@@ -63,13 +58,13 @@ const program = Effect.gen(function* () {
     "solid. The page has buttons that break them, drop its connection, and kill the relay; it is started again.",
     "Stop with Ctrl-C.",
     ""
-  ])
-}).pipe(
-  Effect.provideService(OwnRoutes, [
-    button("GET", "how the simulated channels are, and what their answers will be"),
-    button("POST", "breaks and mends them, and kills the relay")
-  ])
-)
+  ]).pipe(
+    Effect.provideService(OwnRoutes, [
+      button(control, "GET", "how the simulated channels are, and what their answers will be"),
+      button(control, "POST", "breaks and mends them, and kills the relay")
+    ])
+  )
+})
 
 // Whoever has started it is gone, and the channels with it.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"))

@@ -1,95 +1,99 @@
 /**
  * Keeps a relay running: a process of its own, which is started again when something kills it, on the same port and the
  * same store. Whoever stops the supervisor stops the relay, and waits until it is done.
+ *
+ * It knows nothing but Node, so that the relay is begun before anything else is loaded here: what it needs to know is sent
+ * to it when that is there.
  */
-import { Effect, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { createServer, type AddressInfo } from "node:net"
-import type { RelayLife } from "./Control.ts"
-
-/** A free port, for who asks for any: the relay that is started again must have the same. */
-export const freePort: Effect.Effect<number> = Effect.callback((resume) => {
-  const probe = createServer()
-  probe.listen(0, "127.0.0.1", () => {
-    const { port } = probe.address() as AddressInfo
-    probe.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 /** What is to run. */
 export interface Supervised {
   /** A module, run as this process is. */
   readonly file: string
   readonly environment: { readonly [name: string]: string }
+  /** What each process is sent, once it is known. */
+  readonly message: Promise<object>
 }
 
-const log = (text: string): void => void process.stdout.write(`${text}\n`)
+/** The process that serves, for the button that kills it. */
+export interface RelayLife {
+  readonly pid: () => number | undefined
+  /** How often it was killed. */
+  readonly kills: () => number
+  readonly kill: () => void
+}
 
-/** The relay under it. `life` is for the button that kills. */
+/** A free port, for who asks for any: the relay that is started again must have the same. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const probe = createServer()
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+/** A relay under supervision. */
 export class Supervisor {
   private child: ChildProcess | undefined
-  private kills = 0
-  private stopping = false
+  private killed = 0
+  private stopping: NodeJS.Signals | undefined
+  private readonly supervised: Supervised
 
-  readonly life: RelayLife
-
-  constructor() {
-    const pid = (): number | undefined => this.child?.pid
-    const kills = (): number => this.kills
-    const kill = (): void => void this.child?.kill("SIGKILL")
-    this.life = {
-      get pid() {
-        return pid()
-      },
-      get kills() {
-        return kills()
-      },
-      kill
-    }
+  /** The process that serves now. */
+  readonly life: RelayLife = {
+    pid: () => this.child?.pid,
+    kills: () => this.killed,
+    kill: () => void this.child?.kill("SIGKILL")
   }
 
-  /**
-   * Runs it until it ends by itself, and gives its exit code. One that a signal has killed is started again, if it had come
-   * so far as to serve.
-   */
-  readonly run = (what: Supervised): Effect.Effect<number, never, Scope.Scope> =>
-    Effect.gen({ self: this }, function* () {
-      const onSignal = (signal: NodeJS.Signals): void => {
-        this.stopping = true
-        this.child?.kill(signal)
-      }
-      yield* Effect.acquireRelease(
-        Effect.sync(() => void process.on("SIGTERM", onSignal).on("SIGINT", onSignal)),
-        () => Effect.sync(() => void process.off("SIGTERM", onSignal).off("SIGINT", onSignal))
-      )
-      return yield* Effect.callback<number>((resume) => this.start(what, (code) => resume(Effect.succeed(code))))
-    })
+  constructor(supervised: Supervised) {
+    this.supervised = supervised
+  }
 
-  private start({ environment, file }: Supervised, ended: (code: number) => void): void {
-    const again = this.kills > 0
+  /** Runs it until it ends by itself or is stopped, and gives its exit code. One that was killed is started again. */
+  run(): Promise<number> {
+    const onSignal = (signal: NodeJS.Signals): void => {
+      this.stopping = signal
+      this.child?.kill(signal)
+    }
+    process.on("SIGTERM", onSignal).on("SIGINT", onSignal)
+    return new Promise((resolve) => this.start(resolve))
+  }
+
+  private start(ended: (code: number) => void): void {
+    const { environment, file, message } = this.supervised
+    const again = this.killed > 0
     const startedAt = performance.now()
     const child = spawn(process.execPath, [...process.execArgv, file], {
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "inherit", "ipc"],
-      // A terminal's Ctrl-C is for the supervisor, which passes it on, once.
+      // A terminal's Ctrl-C is for the supervisor, which passes it on.
       detached: true
     })
     this.child = child
+    // One that is gone already needs to know nothing.
+    void message.then((told) => child.connected && child.send(told))
     let serves = false
     child.stdout?.on("data", (chunk: Buffer) => {
       // It prints when it listens, and then no more: the first time for whoever has started it.
       if (!again) process.stdout.write(chunk)
-      else if (!serves) log(`The relay runs again, ${Math.round(performance.now() - startedAt)} ms later.`)
+      else if (!serves) say(`The relay runs again, ${Math.round(performance.now() - startedAt)} ms later.`)
       serves = true
     })
     child.once("close", (code, signal) => {
       this.child = undefined
       if (code !== null) return ended(code)
-      if (this.stopping) return ended(1)
+      // The signal that stops it ends one that has not come so far as to listen to it.
+      if (this.stopping !== undefined) return ended(signal === this.stopping ? 0 : 1)
       if (!serves) return ended(1)
-      this.kills++
-      log(`The relay was killed (${signal}). It is started again.`)
-      this.start({ environment, file }, ended)
+      this.killed++
+      say(`The relay was killed (${signal}). It is started again.`)
+      this.start(ended)
     })
   }
 }
