@@ -2,49 +2,50 @@
  * An answer as Markdown, with the seams in it. What a model writes is never HTML here: what looks like it is text, links
  * open elsewhere and only where they lead to the web, pictures are not loaded.
  */
-import { Fragment, memo, type ReactNode } from "react"
-import Markdown, { type Components } from "react-markdown"
+import { createContext, memo, useContext } from "react"
+import Markdown, { type Components, type ExtraProps } from "react-markdown"
 import remarkGfm from "remark-gfm"
 import type { Seam } from "./run.ts"
 import { placeSeams, seamTag } from "./seamsInTree.ts"
 import { SeamMark } from "./Seam.tsx"
 
-interface Props {
-  readonly text: string
+interface Seams {
   readonly seams: ReadonlyArray<Seam>
   readonly color: (channel: string) => number
 }
 
+/** What the marks show: they are made by the parser, which knows their places only. */
+const SeamsContext = createContext<Seams>({ seams: [], color: () => 0 })
+
+const Mark = ({ node }: ExtraProps) => {
+  const { color, seams } = useContext(SeamsContext)
+  const at = node?.properties[seamTag]
+  const seam = typeof at === "number" ? seams[at] : undefined
+  return seam === undefined ? null : <SeamMark seam={seam} color={color} />
+}
+
+/** Made once: with components of another identity React would build the text anew at each word, and lose the focus in it. */
+const components: Components = {
+  a: ({ children, href }) => (
+    <a href={href} target="_blank" rel="noopener noreferrer">
+      {children}
+    </a>
+  ),
+  img: ({ alt }) => <span className="picture">{alt ?? "a picture"}</span>,
+  table: ({ children }) => (
+    <div className="scrolls" tabIndex={0} role="region" aria-label="A table">
+      <table>{children}</table>
+    </div>
+  ),
+  pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
+  mark: Mark
+}
+
 const plugins = [remarkGfm]
 
-const Link = ({ children, href }: { readonly children?: ReactNode; readonly href?: string | undefined }) => (
-  <a href={href} target="_blank" rel="noopener noreferrer">
-    {children}
-  </a>
-)
-
-const NoPicture = ({ alt }: { readonly alt?: string | undefined }) => (
-  <span className="picture">{alt ?? "a picture"}</span>
-)
-
 /** Drawn anew where the text has grown, or a seam has come. */
-export const AnswerText = memo(({ color, seams, text }: Props) => {
-  const components: Components = {
-    a: ({ children, href }) => <Link href={href}>{children}</Link>,
-    img: ({ alt }) => <NoPicture alt={alt} />,
-    table: ({ children }) => (
-      <div className="scrolls" tabIndex={0} role="region" aria-label="A table">
-        <table>{children}</table>
-      </div>
-    ),
-    pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
-    mark: ({ node, children }) => {
-      const at = node?.properties[seamTag]
-      const seam = typeof at === "number" ? seams[at] : undefined
-      return seam === undefined ? <Fragment>{children}</Fragment> : <SeamMark seam={seam} color={color} />
-    }
-  }
-  return (
+export const AnswerText = memo(({ color, seams, text }: Seams & { readonly text: string }) => (
+  <SeamsContext value={{ seams, color }}>
     <Markdown
       remarkPlugins={plugins}
       rehypePlugins={[[placeSeams, { offsets: offsetsIn(text, seams) }]]}
@@ -52,8 +53,8 @@ export const AnswerText = memo(({ color, seams, text }: Props) => {
     >
       {text}
     </Markdown>
-  )
-})
+  </SeamsContext>
+))
 
 /** The seams' places in UTF-16, as parsers count. */
 const offsetsIn = (text: string, seams: ReadonlyArray<Seam>): ReadonlyArray<number> => {

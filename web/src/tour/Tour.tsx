@@ -90,7 +90,10 @@ export const Tour = ({ answering }: { readonly answering: Answering }) => {
   )
   const nextStep = steps.find(({ id }) => progress[id]?._tag !== "Shown")?.id
   return (
-    <section className="tour" aria-label="A tour of four clicks">
+    <section className="tour" aria-labelledby="tour-title">
+      <h2 id="tour-title" className="hidden">
+        A tour of four clicks
+      </h2>
       <ol>
         {steps.map((step, index) => (
           <StepCard
