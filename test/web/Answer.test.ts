@@ -2,7 +2,7 @@
  * What the page makes of an answer, without a browser: what happened to it, where its seams stand in the text, and the proof.
  */
 import { assert, describe, it } from "@effect/vitest"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import type { Element, ElementContent, Root } from "hast"
 import { compare, isWhole } from "../../web/src/answer/proof.ts"
 import { begin, isAway, type Run, told, type Told } from "../../web/src/answer/run.ts"

@@ -2,7 +2,7 @@
  * The answer: its words as they come, what was thought before them, where they were joined, and what is wrong with it if it
  * is not whole.
  */
-import { lazy, Suspense, useEffect, useState } from "react"
+import { lazy, Suspense, useEffect, useRef, useState } from "react"
 import { isDemo } from "../relay/about.ts"
 import { expectedAnswer } from "../relay/demo.ts"
 import { wire } from "../relay/wire.ts"
@@ -112,12 +112,19 @@ export const AnswerCard = ({
 }) => {
   const { error, goOn, isStreaming, reasoning, retryInfo, run, text } = answering
   const proof = useProof(run, text, token)
+  const card = useRef<HTMLElement>(null)
+  useEffect(() => {
+    // In a small window a new answer begins below what is seen.
+    const top = card.current?.getBoundingClientRect().top ?? 0
+    if (top > innerHeight * 0.7) card.current?.scrollIntoView({ block: "start", behavior: "smooth" })
+  }, [run?.startedAt])
   if (run === undefined) return null
   const away = isAway(run)
   const partial = !isStreaming && text !== "" && run.outcome !== "whole"
   const requestId = run.requestId ?? wire.lastAnswer()?.headers.get("x-request-id") ?? undefined
   return (
     <article
+      ref={card}
       className="card answer"
       data-outcome={run.outcome}
       data-partial={partial}
