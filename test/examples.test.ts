@@ -52,6 +52,53 @@ describe("start.ts", () => {
   })
 })
 
+describe.each(["users-api.ts", "users-router.ts"])("%s", (name) => {
+  it("answers for each failure in one envelope", { timeout: 60_000 }, async () => {
+    const server = startNode(`examples/${name}`, [], { PORT: "0" })
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await server.printed("127.0.0.1:"))?.[0] ?? ""
+    const ask = async (path: string, body?: unknown) => {
+      const answer = await fetch(`${url}/api/users${path}`, {
+        method: body === undefined ? "GET" : "POST",
+        headers: { "content-type": "application/json", "x-request-id": "req_1" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      })
+      return { status: answer.status, body: (await answer.json()) as UsersAnswer }
+    }
+    const one = { email: "a@b.c", firstName: "A", age: 20 }
+    const wrong = await ask("", { email: "nobody", age: 20 })
+    const faults = wrong.body.error?.details?.map(({ code, field }) => [field, code])
+    assert.deepStrictEqual(
+      [wrong.status, faults],
+      [
+        422,
+        [
+          ["email", "INVALID_EMAIL"],
+          ["firstName", "missing"]
+        ]
+      ]
+    )
+    assert.strictEqual((await ask("", one)).status, 201)
+    const taken = (await ask("", one)).body.error
+    assert.deepStrictEqual([taken?.statusCode, taken?.code, taken?.requestId], [409, "CONFLICT", "req_1"])
+    assert.strictEqual((await ask(name === "users-api.ts" ? "/1" : "/a@b.c")).status, 200)
+    for (const path of ["/99", "/no-id"]) {
+      const nobody = (await ask(path)).body.error
+      assert.deepStrictEqual([nobody?.statusCode, nobody?.code], [404, "NOT_FOUND"])
+    }
+    server.kill("SIGTERM")
+    await server.ended
+  })
+})
+
+interface UsersAnswer {
+  readonly error?: {
+    readonly code: string
+    readonly statusCode: number
+    readonly requestId: string
+    readonly details?: ReadonlyArray<{ readonly field: string; readonly code: string }>
+  }
+}
+
 /** What an example prints, line by line, when it ends well. */
 const printed = async (name: string): Promise<ReadonlyArray<string>> => {
   const { code, stdout, stderr } = await runNode(`examples/${name}`)

@@ -18,6 +18,9 @@ export {
   EventLogNode
 }
 
+// Errors that somebody has to look at
+export { type ErrorTags, ErrorTracker, isTracked, type TrackedError, TrackedErrors } from "../telemetry/index.ts"
+
 // Metrics
 export {
   type Counter,

@@ -58,6 +58,9 @@ export const publicMessage = (error: ResilienceError): string => {
   return own.trim() === "" ? message : shown(own)
 }
 
+/** A text that was written for whoever reads the answer: redacted all the same, and bounded. */
+export const shownMessage = shown
+
 /**
  * What is wrong with an input, field by field, redacted; only where the caller is to blame, or what it said. Of very many
  * the first ones.
@@ -65,9 +68,14 @@ export const publicMessage = (error: ResilienceError): string => {
 export const publicDetails = (error: ResilienceError): ReadonlyArray<Detail> | undefined => {
   if (error.details === undefined || error.details.length === 0 || !showsOwnWords[describe(error).blame])
     return undefined
+  return shownDetails(error.details)
+}
+
+/** Details that may be shown: redacted; of very many the first ones. */
+export const shownDetails = (all: ReadonlyArray<Detail>): ReadonlyArray<Detail> => {
   const details: Array<Detail> = []
   let size = 0
-  for (const { code, field, message } of error.details) {
+  for (const { code, field, message } of all) {
     const detail = { field: excerpt(field, longestName), message: shown(message), code }
     size += detail.field.length + detail.message.length + code.length
     if (size > most.details && details.length > 0) break

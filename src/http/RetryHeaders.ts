@@ -20,9 +20,12 @@ export const defaultRetryAfterMillis = 1_000
  * ```
  */
 export const retryHeaders = (error: ResilienceError): { readonly [name: string]: string } => {
-  const { status } = describe(error)
+  return retryHeadersOf(describe(error).status, error.retryAfterMillis)
+}
+
+/** The same of a status and a hint. */
+export const retryHeadersOf = (status: number, hint: number | undefined): { readonly [name: string]: string } => {
   if (status !== 429 && status !== 503) return {}
-  const hint = error.retryAfterMillis
   const millis = Math.ceil(
     Math.min(Math.max(hint !== undefined && hint >= 0 ? hint : defaultRetryAfterMillis, 1), hour)
   )

@@ -2,10 +2,9 @@
  * The body of an HTTP error: our own, and `application/problem+json` for who asks for it. Pure: whoever answers says
  * which request it was and what time it is.
  */
-import { catalogue, coarseCode, describe, type Detail, excerpt, type ResilienceError } from "../errors/index.ts"
+import { type Detail, excerpt } from "../errors/index.ts"
 import { bodyAsked } from "./Accept.ts"
-import { publicDetails, publicMessage } from "./PublicMessage.ts"
-import { retryHeaders } from "./RetryHeaders.ts"
+import { type AnswerableError, type Told, toldOf } from "./Told.ts"
 
 /** The request that an error answers. */
 export interface FailedRequest {
@@ -61,61 +60,60 @@ const longestPath = 1024
 const bare = (path: string): string => excerpt(/^[^?#]*/.exec(path)![0], longestPath)
 
 /** An error as our own body. */
-export const standardBody = (error: ResilienceError, request: FailedRequest): StandardBody => {
-  const { code, status } = describe(error)
-  const details = publicDetails(error)
-  return {
-    error: {
-      code: coarseCode(status),
-      reason: code,
-      message: publicMessage(error),
-      statusCode: status,
-      requestId: request.requestId,
-      timestamp: new Date(request.now).toISOString(),
-      ...(details === undefined ? {} : { details }),
-      path: bare(request.path),
-      method: request.method,
-      ...(request.traceId === undefined ? {} : { traceId: request.traceId })
-    }
-  }
-}
+export const standardBody = (error: AnswerableError, request: FailedRequest): StandardBody =>
+  standardOf(toldOf(error), request)
 
-/** An error as `application/problem+json`. Its `type` is the URN of the catalogue's code, its `title` that code's message. */
-export const problemBody = (error: ResilienceError, request: FailedRequest): ProblemBody => {
-  const { code, status } = describe(error)
-  const details = publicDetails(error)
-  return {
-    type: `urn:effect-resilience:${code}`,
-    title: catalogue[code].message,
-    status,
-    detail: publicMessage(error),
-    instance: bare(request.path),
-    code: coarseCode(status),
-    reason: code,
+const standardOf = ({ code, details, message, reason, status }: Told, request: FailedRequest): StandardBody => ({
+  error: {
+    code,
+    reason,
+    message,
+    statusCode: status,
     requestId: request.requestId,
-    ...(details === undefined ? {} : { details })
+    timestamp: new Date(request.now).toISOString(),
+    ...(details === undefined ? {} : { details }),
+    path: bare(request.path),
+    method: request.method,
+    ...(request.traceId === undefined ? {} : { traceId: request.traceId })
   }
-}
+})
+
+/** An error as `application/problem+json`. Its `type` is the URN of the fine code, its `title` that code's message. */
+export const problemBody = (error: AnswerableError, request: FailedRequest): ProblemBody =>
+  problemOf(toldOf(error), request)
+
+const problemOf = ({ code, details, message, reason, status, title }: Told, request: FailedRequest): ProblemBody => ({
+  type: `urn:effect-resilience:${reason}`,
+  title,
+  status,
+  detail: message,
+  instance: bare(request.path),
+  code,
+  reason,
+  requestId: request.requestId,
+  ...(details === undefined ? {} : { details })
+})
 
 /**
  * An error as a whole HTTP answer: the body that `Accept` asks for, with the headers that go with it (`content-type`,
  * `x-request-id`, hints for 429 and 503, `allow` for 405). `cache-control: no-store`: no cache keeps a failure.
  */
 export const errorAnswer = (
-  error: ResilienceError,
+  error: AnswerableError,
   request: FailedRequest,
   accept: string | undefined
 ): ErrorAnswer => {
+  const told = toldOf(error)
   const problem = bodyAsked(accept) === "problem"
   return {
-    status: describe(error).status,
+    status: told.status,
     headers: {
       "content-type": problem ? "application/problem+json" : "application/json",
       "cache-control": "no-store",
       "x-request-id": request.requestId,
-      ...(error._tag === "MethodNotAllowed" && error.allow !== undefined ? { allow: error.allow.join(", ") } : {}),
-      ...retryHeaders(error)
+      ...(request.traceId === undefined ? {} : { "x-trace-id": request.traceId }),
+      ...told.headers
     },
-    body: JSON.stringify(problem ? problemBody(error, request) : standardBody(error, request))
+    body: JSON.stringify(problem ? problemOf(told, request) : standardOf(told, request))
   }
 }

@@ -14,6 +14,15 @@ import { root, subpaths } from "./packageJson.ts"
 const builtOn: { readonly [subpath: string]: ReadonlyArray<string> } = {
   "./policy": ["effect/http/HttpClient", "effect/http/HttpClientError"],
   "./client": ["effect/http"],
+  "./http": [
+    "effect/http-api/HttpApiMiddleware",
+    "effect/http-api/HttpApiSchema",
+    "effect/http/FindMyWay",
+    "effect/http/HttpRouter",
+    "effect/http/HttpServerRequest",
+    "effect/http/HttpServerRespondable",
+    "effect/http/HttpServerResponse"
+  ],
   "./router": ["effect/http"],
   "./books": ["effect/reactivity", "effect/sql"]
 }
