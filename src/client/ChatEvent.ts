@@ -19,7 +19,7 @@ export interface Other {
 
 interface Tagged<Tag extends string> {
   readonly _tag: Tag
-  /** The event's id, or the last one before it. */
+  /** The event's id; `""` where it has none. */
   readonly id: string
 }
 
@@ -65,7 +65,7 @@ const keeps = (event: keyof typeof promised, json: { readonly [field: string]: u
  * An event of the wire as an event of an answer.
  */
 export const chatEvent = (given: Given): ChatEvent => {
-  const { data, event, id, json } = given
+  const { data, event, id = "", json } = given
   if (event === "message") return { _tag: "Message", id, content: contentOf(given) }
   if (isRecord(json)) {
     // The fields were looked at: the compiler cannot see that they are all that a type names.

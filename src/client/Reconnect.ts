@@ -50,11 +50,13 @@ export type Input =
       /** `x-stream-id`. */
       readonly streamId: string | undefined
     }
-  /** An event. `json` is its data parsed, or `undefined` where it is no JSON. */
+  /**
+   * An event. `id` is its own, `undefined` where it has none. `json` is its data parsed, `undefined` where it is no JSON.
+   */
   | {
       readonly _tag: "Event"
       readonly event: string
-      readonly id: string
+      readonly id: string | undefined
       readonly data: string
       readonly json: unknown
     }
@@ -257,7 +259,7 @@ const failed = (rules: ReconnectRules, state: State, event: Given, random: () =>
 }
 
 const onEvent = (rules: ReconnectRules, state: State, event: Given, random: () => number): Step => {
-  const own = ownId.exec(event.id)
+  const own = ownId.exec(event.id ?? "")
   const said = event.event === "init" ? fields(event.json)["stream_id"] : undefined
   const stream = own?.[1] ?? (typeof said === "string" ? said : state.stream)
   const seq = own === null ? -1 : Number(own[2])
@@ -266,18 +268,20 @@ const onEvent = (rules: ReconnectRules, state: State, event: Given, random: () =
     // Read before: what is given again was given.
     if (!begins && seq <= state.seq) return { state, actions: none }
     if (seq !== (begins ? 0 : state.seq + 1) && (begins || state.seq >= 0)) {
-      return fail(state, { _tag: "StreamGap", lastEventId: state.lastEventId, received: event.id })
+      return fail(state, { _tag: "StreamGap", lastEventId: state.lastEventId, received: own[0] })
     }
   }
   const anew = begins || state.given === "stale"
-  const isNew = !anew && (own !== null || event.id !== state.lastEventId)
+  const id = event.id ?? (begins ? "" : state.lastEventId)
+  // Of another's ids only one that has changed is surely of something new.
+  const isNew = !anew && (own !== null || (id !== "" && id !== state.lastEventId))
   const next: State = {
     ...state,
-    lastEventId: event.id === "" && !begins ? state.lastEventId : event.id,
+    lastEventId: id,
     stream,
-    seq,
+    seq: event.id === undefined && !begins ? state.seq : seq,
     cancelId: stream ?? state.cancelId,
-    unidentified: state.unidentified || event.id === "",
+    unidentified: state.unidentified || event.id === undefined,
     given: "current",
     text: (anew ? "" : state.text) + (event.event === "message" ? contentOf(event) : ""),
     tries: isNew ? 0 : state.tries

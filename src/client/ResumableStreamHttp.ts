@@ -110,6 +110,8 @@ const requestOf = (asked: Asked): HttpClientRequest.HttpClientRequest => {
   return body === undefined ? request : HttpClientRequest.bodyJsonUnsafe(request, body)
 }
 
+const connecting: Status = { _tag: "Connecting" }
+
 const isFinal = ({ _tag }: Status): boolean => _tag === "Ended" || _tag === "Failed" || _tag === "Closed"
 
 /** What ends the reading of a connection, or a wait. */
@@ -139,7 +141,7 @@ const makeWith = <A, E>(
   Effect.gen(function* () {
     const http = yield* HttpClient.HttpClient
     const random = yield* Random.Random
-    const status = yield* SubscriptionRef.make<Status>({ _tag: "Connecting" })
+    const status = yield* SubscriptionRef.make<Status>(connecting)
     const left = yield* Deferred.make<void>()
     const { schedule } = options
     const rules = rulesOf({
@@ -199,6 +201,14 @@ const makeWith = <A, E>(
       return Effect.flatMap(Effect.forEach(given, decode), (events) => Queue.offerAll(out, events))
     }
 
+    /** The last status stays: what comes late changes nothing. */
+    const tell = (now: Status): Effect.Effect<void> =>
+      SubscriptionRef.updateSome(status, (before) =>
+        isFinal(before) || (before._tag === "Connecting" && now._tag === "Connecting")
+          ? Option.none()
+          : Option.some(now)
+      )
+
     const bodyCode = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
       response.text.pipe(
         Effect.timeoutOption(bodyPatience),
@@ -212,7 +222,8 @@ const makeWith = <A, E>(
         const into: Read = { given: [], turn: undefined }
         const parser = makeSseParser({
           maxEventBytes,
-          onEvent: ({ data, event, id }) => read(into, { _tag: "Event", event, id, data, json: parseJson(data) }),
+          onEvent: ({ data, event, id }, hasId) =>
+            read(into, { _tag: "Event", event, id: hasId ? id : undefined, data, json: parseJson(data) }),
           onRetry: (millis) => read(into, { _tag: "Delay", millis })
         })
         const cut = (reason: "network_error" | "stream_cut", message: string): void =>
@@ -239,7 +250,7 @@ const makeWith = <A, E>(
             streamId: response.headers["x-stream-id"]
           })
           if (into.turn === undefined) {
-            yield* SubscriptionRef.set(status, { _tag: "Open" })
+            yield* tell({ _tag: "Open" })
             const pull = yield* Stream.toPull(response.stream)
             while (into.turn === undefined) {
               const chunks = yield* Pull.matchEffect(pull, {
@@ -285,17 +296,13 @@ const makeWith = <A, E>(
       return into.turn ?? { _tag: "End" }
     }
 
-    /** The last status stays: what comes late changes nothing. */
-    const tell = (now: Status): Effect.Effect<void> =>
-      SubscriptionRef.update(status, (before) => (isFinal(before) ? before : now))
-
     const run = (out: Out): Effect.Effect<void, ResumableStreamError | E> =>
       Effect.gen(function* () {
         let turn = follow({ _tag: "Connect", online: isOnline() })
         while (true) {
           switch (turn._tag) {
             case "Request":
-              yield* tell({ _tag: "Connecting" })
+              yield* tell(connecting)
               turn = yield* connect(out, turn)
               break
             case "Wait": {
@@ -336,7 +343,7 @@ const makeWith = <A, E>(
         Effect.gen(function* () {
           if (!(yield* Deferred.isDone(left))) {
             state = idle(rules)
-            yield* SubscriptionRef.set<Status>(status, { _tag: "Connecting" })
+            if (isFinal(SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, connecting)
             yield* Effect.raceFirst(run(out), Deferred.await(left))
           }
           yield* Queue.end(out)
@@ -409,7 +416,7 @@ export function make<A>(
   const decode = Schema.decodeUnknownEffect(eventSchema)
   return makeWith(options, (given) => {
     if (given._tag === "Reset") return Effect.succeed<A | Reset>(given)
-    const { data, event, id, json } = given
+    const { data, event, id = "", json } = given
     return decode({ event, id, data: json ?? data })
   })
 }

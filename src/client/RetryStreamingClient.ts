@@ -236,7 +236,8 @@ export class RetryStreamingClient {
     }
     const parser = makeSseParser({
       maxEventBytes,
-      onEvent: ({ data, event, id }) => take({ _tag: "Event", event, id, data, json: parseJson(data) }),
+      onEvent: ({ data, event, id }, hasId) =>
+        take({ _tag: "Event", event, id: hasId ? id : undefined, data, json: parseJson(data) }),
       onRetry: (millis) => take({ _tag: "Delay", millis })
     })
     const cut = (reason: "network_error" | "stream_cut", message: string): void =>

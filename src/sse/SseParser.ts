@@ -21,7 +21,8 @@ export interface SseOverflow {
 
 /** What a parser reports, and how much it may hold. The callbacks must not throw, nor call the parser. */
 export interface SseParserOptions {
-  readonly onEvent: (event: SseEvent) => void
+  /** `hasId`: whether the event's block has an id of its own; else `event.id` is the one in force before it. */
+  readonly onEvent: (event: SseEvent, hasId: boolean) => void
   /** A comment line, without its colon and one space after it. Heartbeats are comments. */
   readonly onComment?: ((text: string) => void) | undefined
   /** A valid `retry:` field, in milliseconds. */
@@ -125,7 +126,7 @@ const fieldAt = (text: string, at: number): "data" | "event" | "id" | undefined 
 class Parser implements SseParser {
   lastEventId = ""
   retryMillis: number | undefined
-  private readonly onEvent: (event: SseEvent) => void
+  private readonly onEvent: SseParserOptions["onEvent"]
   private readonly onComment: SseParserOptions["onComment"]
   private readonly onRetry: SseParserOptions["onRetry"]
   private readonly isWholeAtEnd: SseParserOptions["isWholeAtEnd"]
@@ -138,6 +139,8 @@ class Parser implements SseParser {
   private data: string | undefined
   private type = ""
   private idBuffer = ""
+  /** Whether the block under way has an id. */
+  private hasId = false
   /** The bytes of the field lines that the block under way has so far. */
   private held = 0
   private overflow: SseOverflow | undefined
@@ -185,10 +188,13 @@ class Parser implements SseParser {
     this.lastEventId = this.idBuffer
     const value = this.data
     const name = this.type
+    const hasId = this.hasId
     this.data = undefined
     this.type = ""
+    this.hasId = false
     this.held = 0
-    if (value !== undefined) this.onEvent({ event: name === "" ? "message" : name, data: value, id: this.lastEventId })
+    if (value !== undefined)
+      this.onEvent({ event: name === "" ? "message" : name, data: value, id: this.lastEventId }, hasId)
   }
 
   private fits(text: string, start: number, end: number): boolean {
@@ -215,6 +221,7 @@ class Parser implements SseParser {
       case "id":
         if (value.includes("\0")) return
         this.idBuffer = value
+        this.hasId = true
         this.held += 4 + value.length
         return
       case "retry":
@@ -259,14 +266,19 @@ class Parser implements SseParser {
       if (this.data === undefined && text.charCodeAt(end + 1) === LF && fieldAt(text, start) === "data") {
         if (!this.fits(text, start, end)) return -1
         const name = this.type
+        const hasId = this.hasId
         this.type = ""
+        this.hasId = false
         this.held = 0
         this.lastEventId = this.idBuffer
-        this.onEvent({
-          event: name === "" ? "message" : name,
-          data: text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end),
-          id: this.idBuffer
-        })
+        this.onEvent(
+          {
+            event: name === "" ? "message" : name,
+            data: text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end),
+            id: this.idBuffer
+          },
+          hasId
+        )
         start = end + 2
         continue
       }
@@ -351,6 +363,7 @@ class Parser implements SseParser {
     this.held = 0
     this.overflow = undefined
     this.idBuffer = this.lastEventId
+    this.hasId = false
   }
 }
 

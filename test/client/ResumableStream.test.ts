@@ -1,0 +1,311 @@
+/**
+ * The client of Effect: on virtual time against a scripted `HttpClient`, and over real sockets.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Option, Schedule, Schema, Scope, Stream } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { TestClock } from "effect/testing"
+import { ResumableStream } from "effect-resilience/client"
+import { answer, hangUp, startRawServer, stream } from "./rawServer.ts"
+
+const a = "AAAAAAAAAAAAAAAAAAAAAA"
+const b = "BBBBBBBBBBBBBBBBBBBBBB"
+const data = { request_id: "r", stream_id: a, status: "started", model: "m" }
+const init = (id = a): string => `id: ${id}.0\nevent: init\ndata: ${JSON.stringify({ ...data, stream_id: id })}\n\n`
+const says = (seq: number, content: string, id = a): string => `id: ${id}.${seq}\ndata: {"content":"${content}"}\n\n`
+const done = (seq: number, id = a): string => `id: ${id}.${seq}\nevent: done\ndata: {}\n\n`
+
+/** What a request gets: a status and a body, which is cut, goes on for ever, or ends. */
+interface Reply {
+  readonly status?: number
+  readonly headers?: { readonly [name: string]: string }
+  readonly body?: string
+  readonly then?: "cut" | "open" | "end"
+}
+
+const responseOf = ({ body = "", headers, status = 200, then = "end" }: Reply): Response =>
+  new Response(
+    status === 204
+      ? null
+      : new ReadableStream<Uint8Array>({
+          start: (controller) => {
+            if (body !== "") controller.enqueue(new TextEncoder().encode(body))
+            if (then === "end") controller.close()
+          },
+          pull: (controller) => {
+            if (then === "cut") controller.error(new Error("reset"))
+          }
+        }),
+    { status, headers: { "content-type": "text/event-stream", ...headers } }
+  )
+
+interface Server {
+  readonly client: HttpClient.HttpClient
+  readonly asked: Array<{
+    readonly request: HttpClientRequest.HttpClientRequest
+    readonly url: string
+    readonly at: number
+  }>
+}
+
+/** The replies, one a request, the last one to all others; `undefined` is no answer. */
+const serve = (...replies: ReadonlyArray<Reply | undefined>): Server => {
+  const asked: Server["asked"] = []
+  return {
+    asked,
+    client: HttpClient.make((request, url) =>
+      Effect.clockWith((clock) =>
+        Effect.suspend(() => {
+          asked.push({ request, url: String(url), at: clock.currentTimeMillisUnsafe() })
+          const reply = replies[Math.min(asked.length, replies.length) - 1]
+          return reply === undefined
+            ? Effect.fail(
+                new HttpClientError.HttpClientError({
+                  reason: new HttpClientError.TransportError({ request, description: "refused" })
+                })
+              )
+            : Effect.succeed(HttpClientResponse.fromWeb(request, responseOf(reply)))
+        })
+      )
+    )
+  }
+}
+
+/** Reads all of an answer, with as much time as it likes. */
+const readAll = (server: Server, options: Partial<ResumableStream.Options> = {}) =>
+  Effect.gen(function* () {
+    const made = yield* ResumableStream.make({
+      url: "http://relay/chat",
+      jitter: "none",
+      ...options
+    } as ResumableStream.Options)
+    const statuses: Array<ResumableStream.Status> = []
+    yield* made.status.pipe(
+      Stream.runForEach((status) => Effect.sync(() => statuses.push(status))),
+      Effect.forkScoped
+    )
+    yield* Effect.yieldNow
+    const events: Array<ResumableStream.ChatEvent> = []
+    const reading = yield* made.events.pipe(
+      Stream.runForEach((event) => Effect.sync(() => events.push(event))),
+      Effect.exit,
+      Effect.forkScoped
+    )
+    for (let passed = 0; passed < 400 && reading.pollUnsafe() === undefined; passed++) {
+      // Bodies are read by promises: they need a turn of the loop.
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* TestClock.adjust("1 seconds")
+    }
+    const exit = yield* Fiber.join(reading)
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    return { made, exit, events, statuses, text: yield* made.text }
+  }).pipe(Effect.provideService(HttpClient.HttpClient, server.client), Effect.scoped)
+
+const cursors = (server: Server) => server.asked.map(({ request }) => request.headers["last-event-id"])
+
+const errorIn = <A, E>(exit: Exit.Exit<A, E>): E => Option.getOrThrow(Exit.findErrorOption(exit))
+
+describe("ResumableStream", () => {
+  it.effect("gives each event once and in order, over cuts, replays and half events", () =>
+    Effect.gen(function* () {
+      const server = serve(
+        { body: `${init()}${says(1, "Hel")}id: ${a}.2\ndata: {"con`, then: "cut" },
+        undefined,
+        { body: says(1, "Hel") + says(2, "lo") },
+        { body: done(3) }
+      )
+      const { events, exit, statuses, text } = yield* readAll(server)
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.strictEqual(text, "Hello")
+      assert.deepStrictEqual(events, [
+        { _tag: "Init", id: `${a}.0`, ...data },
+        { _tag: "Message", id: `${a}.1`, content: "Hel" },
+        { _tag: "Message", id: `${a}.2`, content: "lo" },
+        { _tag: "Other", id: `${a}.3`, event: "done", data: {} }
+      ])
+      assert.deepStrictEqual(cursors(server), [undefined, `${a}.1`, `${a}.1`, `${a}.2`])
+      assert.deepStrictEqual(
+        statuses.map((status) => (status._tag === "Waiting" ? `${status.reason} ${status.delayMillis}` : status._tag)),
+        [
+          "Connecting",
+          "Open",
+          "stream_cut 1000",
+          "Connecting",
+          "network_error 2000",
+          "Connecting",
+          "Open",
+          "stream_cut 1000",
+          "Connecting",
+          "Open",
+          "Ended"
+        ]
+      )
+      assert.strictEqual(statuses.at(-1)?._tag, "Ended")
+    })
+  )
+
+  it.effect("waits as the server asks, by the clock", () =>
+    Effect.gen(function* () {
+      const server = serve({ status: 503, headers: { "retry-after": "7" } }, { body: done(0) })
+      yield* readAll(server)
+      assert.strictEqual(server.asked[1]!.at - server.asked[0]!.at, 7000)
+    })
+  )
+
+  it.effect.each([
+    ["StreamGap", [{ body: init() + says(2, "x") }], {}],
+    ["StreamExpired", [{ body: init() + says(1, "Hel") }, { status: 410 }], { partial: "Hel" }],
+    ["BadContentType", [{ headers: { "content-type": "text/html" } }], { contentType: "text/html" }],
+    [
+      "HttpFault",
+      [{ status: 403, body: '{"error":{"reason":"access_denied"}}' }],
+      { status: 403, code: "access_denied" }
+    ],
+    ["HttpFault", [{ status: 307, headers: {} }], { status: 307 }],
+    ["HttpFault", [{ status: 429, headers: { "retry-after": "121" } }], { retryAfterMillis: 121_000 }],
+    [
+      "ServerFault",
+      [{ body: 'event: error\ndata: {"message":"no","code":"c","recoverable":false}\n\n' }],
+      { message: "no", code: "c", recoverable: false }
+    ],
+    ["RetriesExhausted", [undefined], { attempts: 6 }]
+  ] as ReadonlyArray<readonly [string, ReadonlyArray<Reply | undefined>, object]>)(
+    "fails with %s",
+    ([tag, replies, fields]) =>
+      Effect.gen(function* () {
+        const { exit, statuses } = yield* readAll(serve(...replies))
+        const error = errorIn(exit)
+        assert.strictEqual<string>(error._tag, tag)
+        assert.deepInclude(error, fields as never)
+        assert.isNotEmpty(error.message)
+        assert.deepStrictEqual(statuses.at(-1), { _tag: "Failed", error })
+      })
+  )
+
+  it.effect("asks anew where the stream says that this may help: another key, no id, and Reset", () =>
+    Effect.gen(function* () {
+      const server = serve(
+        { body: `${init()}${says(1, "old")}id: ${a}.2\nevent: error\ndata: {"message":"no","recoverable":true}\n\n` },
+        undefined,
+        { body: init(b) + says(1, "new", b) + done(2, b) }
+      )
+      const { events, text } = yield* readAll(server, { body: { message: "hi" } } as never)
+      assert.deepStrictEqual(
+        events.map(({ _tag }) => _tag),
+        ["Init", "Message", "Reset", "Init", "Message", "Other"]
+      )
+      assert.strictEqual(text, "new")
+      assert.deepStrictEqual(cursors(server), [undefined, undefined, undefined])
+      const keys = server.asked.map(({ request }) => request.headers["idempotency-key"])
+      assert.notStrictEqual(keys[0], keys[1])
+      assert.strictEqual(keys[1], keys[2])
+      assert.isTrue(server.asked.every(({ request }) => request.method === "POST"))
+    })
+  )
+
+  it.effect("waits by a schedule of one's own, and gives up when that ends", () =>
+    Effect.gen(function* () {
+      const server = serve(undefined)
+      const schedule = Schedule.spaced("10 seconds").pipe(Schedule.upTo({ times: 7 }))
+      const { exit } = yield* readAll(server, { schedule })
+      assert.deepInclude(errorIn(exit), { _tag: "RetriesExhausted", attempts: 8 })
+      assert.deepStrictEqual(
+        server.asked.map(({ at }) => at - server.asked[0]!.at),
+        [0, 10, 20, 30, 40, 50, 60, 70].map((seconds) => seconds * 1000)
+      )
+    })
+  )
+
+  it.effect("decodes by a schema of one's own, and fails with what it refuses", () =>
+    Effect.gen(function* () {
+      const eventSchema = Schema.Struct({
+        event: Schema.Literal("message"),
+        data: Schema.Struct({ content: Schema.String })
+      })
+      const read = (body: string) =>
+        ResumableStream.make({ url: "http://relay/chat", eventSchema }).pipe(
+          Effect.flatMap(({ events }) => Stream.runCollect(events)),
+          Effect.provideService(HttpClient.HttpClient, serve({ body }).client),
+          Effect.scoped
+        )
+      const parts = says(0, "x") + says(1, "y")
+      const end = "data: [DONE]\n\n"
+      assert.include((yield* Effect.flip(read(parts + end))).message, "object")
+      const two = yield* ResumableStream.make({ url: "http://relay/chat", eventSchema }).pipe(
+        Effect.flatMap(({ events }) => Stream.runCollect(Stream.take(events, 2))),
+        Effect.provideService(HttpClient.HttpClient, serve({ body: parts }).client),
+        Effect.scoped
+      )
+      assert.deepStrictEqual(two, [
+        { event: "message", data: { content: "x" } },
+        { event: "message", data: { content: "y" } }
+      ])
+    })
+  )
+
+  it.effect("cancels where the answer is made, and ends what reads it", () =>
+    Effect.gen(function* () {
+      const server = serve({ body: init() + says(1, "Hel"), then: "open" }, { status: 202 })
+      const request = HttpClientRequest.get("http://relay/chat?token=k").pipe(
+        HttpClientRequest.setHeader("x-mine", "1")
+      )
+      const made = yield* ResumableStream.make({ request }).pipe(
+        Effect.provideService(HttpClient.HttpClient, server.client)
+      )
+      const reading = yield* Effect.forkScoped(Stream.runCollect(made.events))
+      while ((yield* made.text) !== "Hel") yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* made.cancel
+      assert.lengthOf(yield* Fiber.join(reading), 2)
+      const [, { request: sent, url } = assert.fail()] = server.asked
+      assert.deepStrictEqual(
+        [sent.method, url, sent.headers["x-mine"]],
+        ["DELETE", `http://relay/streams/${a}?token=k`, "1"]
+      )
+      assert.deepStrictEqual(yield* Stream.runCollect(made.status), [{ _tag: "Closed" }])
+      // What was left stays so.
+      assert.deepStrictEqual(yield* Stream.runCollect(made.events), [])
+    })
+  )
+
+  it.effect("is closed with its scope, while it waits too", () =>
+    Effect.gen(function* () {
+      const server = serve(undefined)
+      const scope = yield* Scope.make()
+      const made = yield* ResumableStream.make({ url: "http://relay/chat" }).pipe(
+        Effect.provideService(HttpClient.HttpClient, server.client),
+        Effect.provideService(Scope.Scope, scope)
+      )
+      const reading = yield* Effect.forkScoped(Stream.runCollect(made.events))
+      yield* Effect.yieldNow
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* Fiber.join(reading), [])
+      yield* TestClock.adjust("1 minutes")
+      assert.lengthOf(server.asked, 1)
+    })
+  )
+
+  it.live("over real sockets: the whole text, once; a GET's redirect is followed, a POST's is fatal", () =>
+    Effect.gen(function* () {
+      const server = yield* Effect.acquireRelease(
+        Effect.promise(() =>
+          startRawServer([
+            answer(307, { location: "/other" }),
+            stream(`${init() + says(1, "Hello ")}id: ${a}.2\ndata: {"cont`, "cut"),
+            hangUp,
+            stream(says(2, "world") + done(3)),
+            answer(307, { location: "/other" })
+          ])
+        ),
+        (server) => Effect.promise(() => server.close())
+      )
+      const quick = { initialDelay: 5 }
+      const got = yield* ResumableStream.make({ url: `${server.url}/chat`, ...quick })
+      yield* Stream.runDrain(got.events)
+      assert.strictEqual(yield* got.text, "Hello world")
+      const posted = yield* ResumableStream.make({ url: `${server.url}/chat`, body: {}, ...quick })
+      const error = yield* Effect.flip(Stream.runDrain(posted.events))
+      assert.deepInclude(error, { _tag: "HttpFault", status: 307 })
+      assert.strictEqual(server.received.length, 5)
+    }).pipe(Effect.provide(FetchHttpClient.layer), Effect.scoped)
+  )
+})
