@@ -1,12 +1,12 @@
 /**
- * `npm run test:kill [-- KILLS [SEED]]`: kills a relay so often (1,000) while clients read from it, and prints what became
- * of their answers. Exits with 1 if anything of any of them was lost, doubled or wrong.
+ * `npm run test:kill [-- RUNS [SEED]]`: kills a relay so often (1,000), or cuts its clients' connections, while they read from it, and
+ * prints what became of their answers. Exits with 1 if anything of any of them was lost, doubled or wrong.
  */
 import { type KillReport, quantile, runKills } from "../test/kill/killing.ts"
 
-const [kills = 1000, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
-if (!Number.isSafeInteger(kills) || !Number.isSafeInteger(seed) || kills < 1) {
-  console.error("usage: npm run test:kill [-- KILLS [SEED]]: whole numbers")
+const [runs = 1000, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
+if (!Number.isSafeInteger(runs) || !Number.isSafeInteger(seed) || runs < 1) {
+  console.error("usage: npm run test:kill [-- RUNS [SEED]]: whole numbers")
   process.exit(2)
 }
 
@@ -25,9 +25,9 @@ const bad = ({ doubled, errors, generations, lost, otherwise, terminals, wrongTe
 
 const began = performance.now()
 let told = 0
-console.log(`${kills} kills, seed ${seed}`)
+console.log(`${runs} kills and rounds of cuts, seed ${seed}`)
 const report = await runKills({
-  kills,
+  runs,
   seed,
   worlds: 2,
   onRound: (soFar) => {
@@ -35,7 +35,9 @@ const report = await runKills({
     told = soFar.complaints.length
     const faults = Object.values(bad(soFar)).reduce((sum, count) => sum + count, 0)
     const seconds = ((performance.now() - began) / 1000).toFixed(0)
-    console.log(`${seconds} s: ${soFar.kills} kills, ${soFar.answers} answers, ${soFar.hits} hit, ${faults} faults`)
+    console.log(
+      `${seconds} s: ${soFar.kills} kills, ${soFar.cuts} cuts, ${soFar.answers} answers, ${soFar.hits} hit, ${faults} faults`
+    )
   }
 })
 
@@ -44,6 +46,7 @@ console.table({
   kills: report.kills,
   answers: report.answers,
   "under way when killed": report.hits,
+  "connections cut": report.cuts,
   "asked anew, without an id": report.askedAnew,
   ...bad(report)
 })

@@ -68,6 +68,7 @@ export {
   type Question,
   Relay,
   type RelayOptions,
+  type StartedOnce,
   statusOfNote,
   type TrailEntry
 } from "../relay/index.ts"
@@ -142,7 +143,8 @@ export {
   type Position,
   type Reader,
   type ReaderSink,
-  type StreamId
+  type StreamId,
+  type StreamKey
 } from "../journal/index.ts"
 
 // Its stores, and what one is written against

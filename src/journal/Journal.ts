@@ -36,7 +36,7 @@ import { makeFairTurns } from "./FairTurns.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
 import { Writer } from "./Writer.ts"
 
-export type { JournalFault, KeyedStream, Lease, LeaseEnd, NewStream } from "./Lease.ts"
+export type { JournalFault, KeyedStream, Lease, LeaseEnd, NewStream, StreamKey } from "./Lease.ts"
 export type { Position } from "./Locate.ts"
 export type { Reader, ReaderSink } from "./Reader.ts"
 

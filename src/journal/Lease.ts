@@ -20,12 +20,15 @@ export interface NewStream {
   readonly note: string
 }
 
-/** A new stream that is begun once for a key of its owner. */
-export interface KeyedStream extends NewStream {
+/** A key of a stream's owner, for which one stream is begun. Both are stored as they are given. */
+export interface StreamKey {
   readonly key: string
   /** A digest of all that must be the same where the key is. */
   readonly bodyHash: string
 }
+
+/** A new stream that is begun once for a key of its owner. */
+export interface KeyedStream extends NewStream, StreamKey {}
 
 /** How a stream ends. */
 export interface LeaseEnd {

@@ -12,7 +12,8 @@ export {
   type NewStream,
   type Position,
   type Reader,
-  type ReaderSink
+  type ReaderSink,
+  type StreamKey
 } from "./Journal.ts"
 export {
   type Beginning,

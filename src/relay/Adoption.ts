@@ -185,7 +185,8 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
         requestId: note.requestId,
         owner: record.owner,
         timeoutMillis: note.timeoutMillis,
-        leave: note.leave
+        leave: note.leave,
+        keyed: note.keyed === undefined ? undefined : true
       },
       lease,
       context,
@@ -201,6 +202,8 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
     )
     events.tell({ _tag: "StreamTakenOver", answer: answer.ref, afterMillis: context.now() - answer.startedAt })
     options.own(answer)
+    // A stream that is begun under a key is stored before its first event is.
+    if (found.events.length === 0) answer.showOpening()
     if (decided._tag === "End") answer.fail(decided.error)
     else if (decided._tag === "Complete") answer.complete()
     if (answer.ended) {

@@ -54,6 +54,8 @@ export interface AnswerStart {
   readonly timeoutMillis: number
   /** What happens when nobody reads any more. */
   readonly leave: Leave
+  /** It is begun under an idempotency key: its client can come again without knowing its id. */
+  readonly keyed?: true | undefined
 }
 
 /** The life of an answer that another process has begun. */
@@ -74,13 +76,10 @@ export interface Restored {
 /** Where an answer is. */
 type State =
   | { readonly _tag: "Running" }
-  /** Its readers have left: the attempt under way may end, and no other is begun. */
-  | { readonly _tag: "Left" }
   /** `error`: how it ended badly, or why it was given up. */
   | { readonly _tag: "Ended"; readonly error: ResilienceError | undefined }
 
 const running: State = { _tag: "Running" }
-const left: State = { _tag: "Left" }
 
 /** An attempt under way. */
 export interface UnderWay {
@@ -135,8 +134,6 @@ export class Answer {
   private state: State = running
   private shown: Note["shown"]
 
-  /** Its process died: nobody has left it before somebody has come. */
-  private forsaken: boolean
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
 
@@ -172,7 +169,6 @@ export class Answer {
         request: start.request
       })
     this.machine = this.makeMachine()
-    this.forsaken = restored !== undefined
     if (restored !== undefined) this.restore(restored)
   }
 
@@ -224,18 +220,9 @@ export class Answer {
     return this.state._tag === "Ended"
   }
 
-  /** Its readers have left, and none has come back. */
-  get left(): boolean {
-    return this.state._tag === "Left"
-  }
-
-  /**
-   * Readers have left, or one has come back. Whose process died is not left by its readers: until one has come it goes on
-   * for its grace.
-   */
-  setLeft(isLeft: boolean): void {
-    if (!isLeft) this.forsaken = false
-    if (!this.ended && !this.forsaken) this.state = isLeft ? left : running
+  /** Nobody reads it now, and somebody is to: it was not asked for to be fetched later. */
+  get unread(): boolean {
+    return this.start.leave !== "stay" && this.lease.readers() === 0
   }
 
   /** How it ended badly. */
@@ -289,7 +276,12 @@ export class Answer {
   open(): void {
     const { request } = this.start
     this.context.events.tell({ _tag: "StreamStarted", answer: this.ref, messageLength: request.messageLength })
-    this.append(this.encoder.open(request.model))
+    this.showOpening()
+  }
+
+  /** The same, of an answer that another process has begun and written nothing of. */
+  showOpening(): void {
+    this.append(this.encoder.open(this.start.request.model))
   }
 
   /** Ends the answer badly, once. */
@@ -348,7 +340,7 @@ export class Answer {
 
   /** What there is to say of it now. */
   asNote(status: NoteStatus, error: ResilienceError | undefined): Note {
-    const { requestId, leave, request, timeoutMillis } = this.start
+    const { requestId, keyed, leave, request, timeoutMillis } = this.start
     return {
       status,
       requestId,
@@ -356,6 +348,7 @@ export class Answer {
       startedAt: this.createdAt,
       timeoutMillis,
       leave,
+      keyed: keyed && request.delivery,
       pursuit: hintsMoved(this.pursuit, this.context.wall() - this.context.now()),
       trail: this.trail,
       open: this.openAttempt(this.current),

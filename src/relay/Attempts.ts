@@ -63,14 +63,10 @@ class Attempts {
     answer.settings.budget.request(context.now())
     while (!answer.ended) {
       if (self.remaining() <= 0) return answer.fail(self.deadline())
-      // With nobody reading, what runs may end, and nothing is begun.
-      if (answer.left && answer.attempts > 0) {
-        return void self.take(Pursuit.giveUp(answer.pursuit, self.final() ?? new ClientGone({}), context.now()))
-      }
       const picked = yield* self.pick()
       if (picked === undefined) continue
-      // It may have waited in line, for all of its time, or until nobody was there any more.
-      if (answer.ended || self.remaining() <= 0 || (answer.left && answer.attempts > 0)) {
+      // It may have waited in line for all of its time.
+      if (answer.ended || self.remaining() <= 0) {
         picked.release(ignored)
         continue
       }

@@ -241,7 +241,7 @@ class Race {
     const { answer, context, loop, main } = this
     const { deadlineAt, pursuit, settings } = answer
     // With nobody reading nothing is begun.
-    if (answer.ended || answer.left || context.now() >= deadlineAt) return Effect.void
+    if (answer.ended || answer.unread || context.now() >= deadlineAt) return Effect.void
     if (pursuit.attempts > settings.retry.times) return Effect.void
     const tried = Pursuit.askedOf(pursuit, main.channel)
     // The one that is silent is no other: with it out, the last other one is not cut by its clock.

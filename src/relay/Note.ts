@@ -5,7 +5,14 @@
  * It is versioned, because a database outlives an upgrade: what this version cannot read is told, and never guessed at.
  */
 import { Option, Schema } from "effect"
-import { type Finish, finishReasons, parseJson, type Usage, upstreamDialectNames } from "../dialect/index.ts"
+import {
+  type AnswerRequest,
+  type Finish,
+  finishReasons,
+  parseJson,
+  type Usage,
+  upstreamDialectNames
+} from "../dialect/index.ts"
 import { blames, codes, type ResilienceError } from "../errors/index.ts"
 import * as Codec from "../errors/Codec.ts"
 import { type Pursuit, untried } from "./Pursuit.ts"
@@ -40,6 +47,8 @@ export interface Note {
   readonly timeoutMillis: number
   /** What happens when nobody reads. */
   readonly leave: Leave
+  /** How whoever comes with its idempotency key gets it. `undefined`: it has no key, and its client one connection. */
+  readonly keyed: AnswerRequest["delivery"] | undefined
   readonly pursuit: Pursuit
   /** The attempts that have ended. */
   readonly trail: ReadonlyArray<TrailEntry>
@@ -64,8 +73,9 @@ export interface Note {
 
 /** The note of a request that was just accepted. */
 export const firstNote = (
-  about: Pick<Note, "requestId" | "model" | "startedAt" | "timeoutMillis" | "leave">
+  about: Pick<Note, "requestId" | "model" | "startedAt" | "timeoutMillis" | "leave"> & Partial<Pick<Note, "keyed">>
 ): Note => ({
+  keyed: undefined,
   ...about,
   status: "started",
   pursuit: untried,
@@ -144,6 +154,8 @@ const Version1 = Schema.Struct({
   startedAt: Schema.Finite,
   timeoutMillis: Schema.Finite,
   leave: Schema.Literals(leaves),
+  // A process that does not know of it ends a whole answer where this one goes on with it.
+  keyed: Schema.optionalKey(Schema.Literals(["stream", "whole", "list"])),
   /** Absent: nothing was tried. */
   pursuit: Schema.optionalKey(Tried),
   trail: Schema.Array(Attempted),
@@ -192,9 +204,10 @@ export const encodeNote = ({ error, pursuit, ...note }: Note): string =>
 export const decodeNote = (text: string): Note | undefined => {
   const read = Option.getOrUndefined(readVersion1(parseJson(text)))
   if (read === undefined) return undefined
-  const { beside, costs, error, finish, open, pursuit, shown, trail, version: _, ...plain } = read
+  const { beside, costs, error, finish, keyed, open, pursuit, shown, trail, version: _, ...plain } = read
   return {
     ...plain,
+    keyed,
     open: open && { mode: undefined, ...open },
     beside: beside && { mode: undefined, ...beside },
     shown,

@@ -9,15 +9,27 @@ import {
   ClientGone,
   InternalError,
   ModelNotFound,
+  type QueryDataError,
   type ResilienceError,
   Secrets,
   ShuttingDown,
   stackless,
   StreamCancelled,
-  type StreamFaultData
+  type StreamExpired,
+  type StreamFaultData,
+  type UpdateDataError
 } from "../errors/index.ts"
 import { makeRequestId } from "../http/index.ts"
-import { Journal, type JournalFault, type Position, type StreamRecord } from "../journal/index.ts"
+import {
+  type Begun,
+  Journal,
+  type JournalFault,
+  type Lease,
+  type NewStream,
+  type Position,
+  type StreamKey,
+  type StreamRecord
+} from "../journal/index.ts"
 import { HeldMap, makeFibers } from "../memory/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
 import type { Settings } from "../settings/index.ts"
@@ -40,6 +52,12 @@ export type { AdoptFault } from "./Adoption.ts"
 
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
 
+/** What has become of a request that has an idempotency key. */
+export type StartedOnce =
+  | { readonly _tag: "Began"; readonly answer: Answer }
+  /** The key has a stream already. `sameBody`: it was begun for the same request. */
+  | Extract<Begun, { readonly _tag: "Exists" }>
+
 /** An answer under way. */
 interface LiveAnswer {
   readonly answer: Answer
@@ -61,6 +79,18 @@ export class Relay extends Context.Service<
      * answer from its first event. Fails while the relay shuts down.
      */
     readonly start: (start: AnswerStart, attach: (answer: Answer) => void) => Effect.Effect<Answer, ShuttingDown>
+    /**
+     * Begins an answer under an idempotency key of its owner, or finds the one that has the key: of any number at the same
+     * time, at any relays on one store, one begins. `attach` is called as by `start`, and only for the one that begins.
+     * The key is bound until `journal.idempotencyRetention` after the answer's end; an answer that ended in a recoverable
+     * error before anything was shown, or because its client was gone, frees it. `StreamExpired`: it is bound, and its
+     * answer can be read no more. Not interruptible: what has begun has somebody who writes it.
+     */
+    readonly startOnce: (
+      start: AnswerStart,
+      key: StreamKey,
+      attach: (answer: Answer) => void
+    ) => Effect.Effect<StartedOnce, ShuttingDown | StreamExpired | UpdateDataError | QueryDataError>
     /**
      * Asks a question from inside this program, and gives its answer as it comes, to its end; an answer that ended badly
      * fails with its error. Whoever stops reading cancels it.
@@ -182,7 +212,6 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   const onReaders = (answer: Answer, readers: number): void => {
     // Who shuts down has sent its readers away: they have not left.
-    answer.setLeft(readers === 0 && !stopping && answer.start.leave !== "stay")
     if (readers > 0) answers.get(answer.id)?.grace?.interruptUnsafe()
     else if (!answer.ended && !stopping) left(answer)
   }
@@ -227,31 +256,52 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     if (found !== undefined) found.attempts = fiber
   }
 
-  const start = (begin: AnswerStart, attach: (answer: Answer) => void) =>
-    Effect.suspend(() => {
-      if (stopping) return Effect.fail(stackless(() => new ShuttingDown({})))
-      const { asking } = begin.request
-      const lease = journal.create({
-        dialect: begin.dialect.name,
-        owner: begin.owner,
-        request: options.journal.storeRequests ? encodeRequest(asking) : "",
-        note: encodeNote(
-          firstNote({
-            requestId: begin.requestId,
-            model: begin.request.model,
-            startedAt: context.wall(),
-            timeoutMillis: begin.timeoutMillis,
-            leave: begin.leave
-          })
-        )
+  const newStream = ({ dialect, keyed, leave, owner, request, requestId, timeoutMillis }: AnswerStart): NewStream => ({
+    dialect: dialect.name,
+    owner,
+    request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
+    note: encodeNote(
+      firstNote({
+        requestId,
+        model: request.model,
+        startedAt: context.wall(),
+        timeoutMillis,
+        leave,
+        keyed: keyed && request.delivery
       })
-      const answer = new Answer(begin, lease, context)
-      own(answer)
-      answer.open()
-      attach(answer)
-      run(answer)
-      return Effect.succeed(answer)
-    })
+    )
+  })
+
+  /** Whose lease is given to an answer that begins. */
+  const begun = (begin: AnswerStart, lease: Lease, attach: (answer: Answer) => void): Answer => {
+    const answer = new Answer(begin, lease, context)
+    own(answer)
+    answer.open()
+    attach(answer)
+    run(answer)
+    return answer
+  }
+
+  const start = (begin: AnswerStart, attach: (answer: Answer) => void) =>
+    Effect.suspend(() =>
+      stopping
+        ? Effect.fail(stackless(() => new ShuttingDown({})))
+        : Effect.succeed(begun(begin, journal.create(newStream(begin)), attach))
+    )
+
+  const startOnce: Relay["Service"]["startOnce"] = (asked, key, attach) =>
+    Effect.suspend((): ReturnType<typeof startOnce> => {
+      if (stopping) return Effect.fail(stackless(() => new ShuttingDown({})))
+      const begin: AnswerStart = { ...asked, keyed: true }
+      return Effect.map(journal.begin({ ...newStream(begin), ...key }), (found): StartedOnce => {
+        if (found._tag === "Exists") return found
+        const answer = begun(begin, found.lease, attach)
+        // Its client may have left while the store was asked.
+        if (answer.unread && !answer.ended && !stopping) left(answer)
+        return { _tag: "Began", answer }
+      })
+      // What has begun has an answer that writes it, whoever is gone by then.
+    }).pipe(Effect.uninterruptible)
 
   /** Succeeds when an answer of this relay is over. */
   const over = (id: string): Effect.Effect<void> =>
@@ -342,8 +392,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     const { machine, settings, start } = answer
     const { onRestart, storeRequests } = options.journal
     if (!journal.durable || !storeRequests) return false
-    // Who has read nothing of it has no id to come back with, unless it was told one at once.
-    if (!start.dialect.lettable && start.leave !== "stay" && !machine.committed) return false
+    // Who has read nothing of it has no id to come back with, unless it was told one at once, or has its key.
+    const findable = start.dialect.lettable || start.leave === "stay" || start.keyed === true
+    if (!findable && !machine.committed) return false
     const decided = decideTakeOver({
       note: answer.asNote("streaming", undefined),
       request: start.request,
@@ -359,6 +410,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
 
   return Relay.of({
     start,
+    startOnce,
     ask,
     count: (request, timeoutMillis, asker = { requestId: makeRequestId(Math.random), owner: "" }) =>
       Effect.suspend(() =>

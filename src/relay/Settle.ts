@@ -34,7 +34,8 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
     note ?? firstNote({ requestId: "", model: "", startedAt: createdAt, timeoutMillis: 0, leave: "detach" })
   const { model, pursuit, requestId, startedAt, trail } = life
   const { begun, beside, reasoning, sealed, text, tokenCount } = replayed
-  for (const payload of encoder.fail({ error, partial: text, retryAfterMillis: undefined })) {
+  const opening = record.length === 0 ? encoder.open(model) : []
+  for (const payload of [...opening, ...encoder.fail({ error, partial: text, retryAfterMillis: undefined })]) {
     lease.append(dialect.frame(payload, `${id}.${lease.nextSeq()}`))
   }
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
@@ -54,7 +55,7 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
       startedAt,
       durationMillis
     }),
-    freesKey: freesKey(error, begun)
+    freesKey: freesKey(error, life.keyed !== "whole" && begun)
   })
   const answer: AnswerRef = {
     requestId,

@@ -42,8 +42,8 @@ const end = (error: ResilienceError): TakeOver => ({ _tag: "End", error })
 export const decideTakeOver = (orphan: Orphan): TakeOver => {
   const { allowed, asked, note, onRestart, recovery, replayed, request, retry } = orphan
   if (note === undefined || request === undefined || onRestart === "fail" || !allowed) return end(writerLost())
-  // Its client had one connection to get it by, and that is gone.
-  if (request.delivery === "whole") return end(stackless(() => new ClientGone({})))
+  // Its client had one connection to get it by, and that is gone. With its key it comes again.
+  if (request.delivery === "whole" && note.keyed === undefined) return end(stackless(() => new ClientGone({})))
   if (note.leave === "cancel" && !asked) return { _tag: "Wait" }
   if (note.finish !== undefined) return { _tag: "Complete", pursuit: note.pursuit }
   if (replayed.sealed || (replayed.begun && request.choices > 1)) return end(writerLost())

@@ -114,7 +114,7 @@ export const allowOrigin = (exchange: Exchange, options: AccessOptions): boolean
   })
   if (!listed) return false
   exchange.setHeader("access-control-allow-origin", origin)
-  exchange.setHeader("access-control-expose-headers", "x-request-id, x-stream-id, retry-after")
+  exchange.setHeader("access-control-expose-headers", "x-request-id, x-stream-id, x-idempotent-replay, retry-after")
   exchange.setHeader("vary", "origin")
   return true
 }

@@ -25,6 +25,7 @@ describe("defaults", () => {
       store: { type: "sqlite", path: ".relay/relay.db", wait: 30_000 },
       journal: {
         retention: 600_000,
+        idempotencyRetention: 86_400_000,
         onDisconnect: "detach",
         detachGrace: 60_000,
         maxBytes: 268_435_456,
@@ -299,13 +300,11 @@ describe("keys", () => {
 
   it("of a later version are refused", async () => {
     const root = ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
-    const journal = ["idempotencyRetention"]
     const lines = await faultLines(
       withChannel(
         { continuation: "token" },
         {
           store: { type: "redis", url: "redis://x", prefix: "p" },
-          journal: Object.fromEntries(journal.map((key) => [key, true])),
           ...Object.fromEntries(root.map((key) => [key, {}]))
         }
       )
@@ -315,9 +314,7 @@ describe("keys", () => {
       [
         "channels[0].continuation: token is not in this version",
         "store.type: redis is not in this version",
-        ...["store.url", "store.prefix", ...root, ...journal.map((key) => `journal.${key}`)].map(
-          (key) => `${key}: not in this version`
-        )
+        ...["store.url", "store.prefix", ...root].map((key) => `${key}: not in this version`)
       ].toSorted()
     )
     for (const dialect of ["openai", "responses", "anthropic", "gemini"]) {

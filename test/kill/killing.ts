@@ -2,8 +2,8 @@
  * Kills a relay, again and again, while clients read from it, and judges what each of them has got in the end.
  *
  * A round is: some clients ask; the relay is killed (SIGKILL) when one of them has so many events, or its upstream so many
- * calls; it is started again on the same database; the clients come back with what they have, until each has its terminal
- * event. What is chosen is chosen by a seed, so that a round that went wrong can be played again, as far as processes can.
+ * calls; it is started again on the same database; the clients come back with what they have, a cursor or the key of their
+ * request, until each has its terminal event. In some rounds their network is cut too, or instead. What is chosen is chosen by a seed, so that a round that went wrong can be played again, as far as processes can.
  */
 import { createHash } from "node:crypto"
 import { tmpdir } from "node:os"
@@ -14,32 +14,38 @@ import { channelOf } from "../support/relay.ts"
 import { type RelayProcess, startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import type { Ended } from "../support/spawnNode.ts"
 import { open, read, type SseEvent } from "../support/sse.ts"
+import { type Cut, type CuttingProxy, startCuttingProxy } from "./cuttingProxy.ts"
 
 /** What is done to the clients of a round. */
-export const scenes = ["anywhere", "failover", "twice", "finish", "unseen"] as const
+export const scenes = ["anywhere", "cut", "failover", "twice", "both", "finish", "unseen"] as const
 
 /**
  * - `anywhere`: the relay is killed at some event;
  * - `failover`: the first channel breaks at some word, and the relay is killed while the second is asked, or goes on;
  * - `twice`: it is killed at some event, and again at some later one, or while the first continuation is asked;
  * - `finish`: it is killed when the finish was said, and nothing after it;
- * - `unseen`: it is killed before anything was shown.
+ * - `unseen`: it is killed before anything was shown;
+ * - `cut`: connections are cut at any byte, of requests and of answers, and in the middle of the terminal event;
+ * - `both`: the same, and the relay is killed at some event, its upstream breaking meanwhile or not.
  */
 export type Scene = (typeof scenes)[number]
 
 /** What to do. */
 export interface KillOptions {
   readonly seed: number
-  readonly kills: number
+  /** So many kills, and rounds of cuts alone. */
+  readonly runs: number
   /** So many relays, each with a database and clients of its own, are killed side by side. */
   readonly worlds: number
   /** Called after each round. */
   readonly onRound?: (soFar: KillReport) => void
 }
 
-/** What was seen. All counts but the first four are to be 0. */
+/** What was seen. All counts but the first five are to be 0. */
 export interface KillReport {
   readonly kills: number
+  /** How often a client's connection was cut. */
+  readonly cuts: number
   readonly answers: number
   /** How often an answer was under way when its relay was killed. */
   readonly hits: number
@@ -76,6 +82,7 @@ type Counts = Mutable<Omit<KillReport, "complaints" | "toGoOn" | "toEnd">> & {
 
 const nothing = (): Counts => ({
   kills: 0,
+  cuts: 0,
   answers: 0,
   hits: 0,
   askedAnew: 0,
@@ -178,6 +185,10 @@ class World {
   /** How often it was started. */
   life = 0
   killedAt = 0
+  /** How the next connection is cut; `undefined`: clients go to the relay itself. */
+  cutting: (() => Cut | undefined) | undefined
+  private proxy: CuttingProxy | undefined
+  private port: number | undefined
   private relay: Promise<RelayProcess & { readonly since: number }> | undefined
   private readonly scope = Effect.runSync(Scope.make())
   private readonly folder = temporaryFolder()
@@ -221,7 +232,20 @@ class World {
       recovery: { maxContinuations: 100 },
       breaker: { minimum: 1_000_000 }
     })
+    this.proxy = await startCuttingProxy(
+      () => this.port,
+      () => this.cutting?.()
+    )
     await this.start()
+  }
+
+  /** Where clients go. */
+  urlOf(relay: RelayProcess): string {
+    return this.cutting === undefined || this.proxy === undefined ? relay.url : this.proxy.url
+  }
+
+  get cuts(): number {
+    return this.proxy?.cuts() ?? 0
   }
 
   async start(): Promise<void> {
@@ -230,13 +254,14 @@ class World {
       ...relay,
       since: performance.now()
     }))
-    await this.relay
+    this.port = (await this.relay).port
   }
 
   /** Kills the relay and starts it again. */
   async kill(): Promise<void> {
     const relay = await this.running
     this.killedAt = performance.now()
+    this.port = undefined
     relay.kill("SIGKILL")
     // Nobody is sent to a dead one.
     const { promise, reject, resolve } = Promise.withResolvers<RelayProcess & { readonly since: number }>()
@@ -271,6 +296,7 @@ class World {
     const relay = await this.running
     relay.kill("SIGKILL")
     this.keep(await relay.ended)
+    await this.proxy?.close()
     await Effect.runPromise(Scope.close(this.scope, Exit.void))
     this.folder.remove()
   }
@@ -278,18 +304,25 @@ class World {
 
 // ------------------------------------------------------------------------------------------------------ the clients
 
-/** How a client asks, and comes back. */
-const kinds = ["chat", "streams", "openai"] as const
+/**
+ * How a client asks, and comes back: `chat`, `streams` and `openai` with the id of their last event; `keyedChat`, `keyed`
+ * and `body`, which asks for one, with the same request and the same key, knowing nothing else.
+ */
+const kinds = ["chat", "streams", "openai", "keyedChat", "keyed", "body"] as const
 type Kind = (typeof kinds)[number]
 
+const hasKey = (kind: Kind): boolean => kind === "keyedChat" || kind === "keyed" || kind === "body"
+
+const isDialect = (kind: Kind): boolean => kind === "openai" || kind === "keyed" || kind === "body"
+
 const isTerminal = (kind: Kind, { data, event, json }: SseEvent): boolean =>
-  kind === "openai" ? data === "[DONE]" || json?.["error"] !== undefined : event === "done" || event === "error"
+  isDialect(kind) ? data === "[DONE]" || json?.["error"] !== undefined : event === "done" || event === "error"
 
 const isError = (kind: Kind, { event, json }: SseEvent): boolean =>
-  kind === "openai" ? json?.["error"] !== undefined : event === "error"
+  isDialect(kind) ? json?.["error"] !== undefined : event === "error"
 
 const textIn = (kind: Kind, { event, json }: SseEvent): string => {
-  if (kind !== "openai") return event === "message" && typeof json?.["content"] === "string" ? json["content"] : ""
+  if (!isDialect(kind)) return event === "message" && typeof json?.["content"] === "string" ? json["content"] : ""
   const [choice] = (json?.["choices"] ?? []) as ReadonlyArray<{ readonly delta?: { readonly content?: unknown } }>
   return typeof choice?.delta?.content === "string" ? choice.delta.content : ""
 }
@@ -299,6 +332,10 @@ class Client {
   readonly kind: Kind
   /** All that it has read, over all its connections. */
   readonly events: Array<SseEvent> = []
+  /** The answer that it has got as one body. */
+  body: { readonly streamId: string; readonly text: string } | undefined
+  /** What was read again, otherwise than before. */
+  readonly otherwise: Array<string> = []
   question: string
   askedAnew = 0
   endedAt = 0
@@ -324,10 +361,11 @@ class Client {
   }
 
   get ended(): boolean {
-    return this.events.some((event) => isTerminal(this.kind, event))
+    return this.body !== undefined || this.events.some((event) => isTerminal(this.kind, event))
   }
 
   get streamId(): string {
+    if (this.body !== undefined) return this.body.streamId
     const id = this.events.at(-1)?.id ?? ""
     return id.slice(0, id.lastIndexOf("."))
   }
@@ -350,11 +388,25 @@ class Client {
       const relay = await this.world.running
       const before = this.events.length
       try {
-        const live = await this.connect(relay.url)
+        const live = await this.connect(this.world.urlOf(relay))
         if (live.status !== 200) throw new Error(`${this.question}: status ${live.status}: ${(await live.done).text}`)
+        if (this.kind === "body") {
+          const { ended, headers, text } = await live.done
+          if (ended === "complete") this.body = { streamId: String(headers["x-stream-id"]), text }
+          for (const look of this.watching) look()
+        }
+        // Whoever comes by a key reads from the beginning.
+        const again = hasKey(this.kind) ? before : 0
         let taken = 0
         const take = (): void => {
-          for (; taken < live.events.length; taken++) this.events.push(live.events[taken]!)
+          for (; taken < live.events.length; taken++) {
+            const event = live.events[taken]!
+            const known = taken < again ? this.events[taken] : undefined
+            if (known === undefined) this.events.push(event)
+            else if (known.id !== event.id || known.data !== event.data) {
+              this.otherwise.push(`${known.id} ${known.data}, and then ${event.id} ${event.data}`)
+            }
+          }
           for (const look of this.watching) look()
         }
         // Each event as it comes.
@@ -367,7 +419,7 @@ class Client {
             )
           take()
           if (!more) break
-          if (before > 0 && this.waits.length < this.world.life && read === 0) {
+          if (before > 0 && this.world.cutting === undefined && this.waits.length < this.world.life && read === 0) {
             this.waits.push(live.events[0]!.at - relay.since)
           }
         }
@@ -378,13 +430,14 @@ class Client {
         if (!isConnectionError(error)) throw error
       }
       if (this.ended) break
-      if (this.events.length === 0) {
+      if (this.events.length === 0 && !hasKey(this.kind)) {
         // It has no id: nothing to come back with.
         this.askedAnew++
         this.question = this.ask()
       }
-      // Until the next one listens it is of no use to ask.
-      while ((await this.world.running) === relay) await sleep(2)
+      // Until the next one listens it is of no use to ask. A network that is cut says nothing of that.
+      if (this.world.cutting !== undefined) await sleep(5)
+      else while ((await this.world.running) === relay) await sleep(2)
     }
     this.endedAt = performance.now()
   }
@@ -392,6 +445,8 @@ class Client {
   private connect(url: string): ReturnType<typeof open> {
     const last = this.events.at(-1)?.id
     const headers = last === undefined ? {} : { "last-event-id": last }
+    const key = { "idempotency-key": this.question }
+    const messages = [{ role: "user", content: this.question }]
     const chat = `${url}/chat?message=${encodeURIComponent(this.question)}`
     switch (this.kind) {
       case "chat":
@@ -401,10 +456,24 @@ class Client {
       case "openai":
         return open(`${url}/v1/chat/completions`, {
           headers,
-          body: { model: "m", stream: true, messages: [{ role: "user", content: this.question }] }
+          body: { model: "m", stream: true, messages }
         })
+      case "keyedChat":
+        return open(`${url}/chat`, { headers: key, body: { message: this.question, model: "m" } })
+      case "keyed":
+        return open(`${url}/v1/chat/completions`, { headers: key, body: { model: "m", stream: true, messages } })
+      case "body":
+        return open(`${url}/v1/chat/completions`, { headers: key, body: { model: "m", messages } })
     }
   }
+}
+
+/** The text of an answer that came as one body. */
+const textOfBody = (text: string): string => {
+  const { choices } = JSON.parse(text) as {
+    readonly choices: ReadonlyArray<{ readonly message: { readonly content: string } }>
+  }
+  return choices[0]?.message.content ?? ""
 }
 
 const isConnectionError = (error: unknown): boolean =>
@@ -413,13 +482,23 @@ const isConnectionError = (error: unknown): boolean =>
 // ---------------------------------------------------------------------------------------------------------- rounds
 
 const judge = async (world: World, client: Client, perLife: number, counts: Counts): Promise<void> => {
-  const { events, kind, question, streamId } = client
+  const { body, kind, otherwise, question, streamId } = client
   const complain = (what: string): void => {
     counts.complaints.push(`${question} (${kind}, ${streamId}): ${what}`)
     world.complained.add(streamId)
   }
   counts.answers++
   counts.askedAnew += client.askedAnew
+  counts.otherwise += otherwise.length
+  for (const what of otherwise) complain(`it was ${what}`)
+  const { url } = await world.running
+  const again = await read(`${url}/streams/${streamId}`)
+  // Of one body the stream is read in its place.
+  const events = body === undefined ? client.events : again.events
+  if (body !== undefined && textOfBody(body.text) !== textOf(question)) {
+    counts.wrongTexts++
+    complain(`its body is ${body.text}`)
+  }
   const seqs = events.map(({ id }) => (id?.startsWith(`${streamId}.`) ? Number(id.slice(streamId.length + 1)) : -1))
   const once = new Set(seqs)
   const doubled = seqs.length - once.size
@@ -443,8 +522,6 @@ const judge = async (world: World, client: Client, perLife: number, counts: Coun
     counts.wrongTexts++
     complain(`its text is\n${text}\nand not\n${textOf(question)}`)
   }
-  const { url } = await world.running
-  const again = await read(`${url}/streams/${streamId}`)
   const said = (list: ReadonlyArray<SseEvent>): string => list.map(({ data, id }) => `${id} ${data}`).join("\n")
   if (said(again.events) !== said(events)) {
     counts.otherwise++
@@ -463,6 +540,8 @@ const judge = async (world: World, client: Client, perLife: number, counts: Coun
 interface Plan {
   readonly kinds: ReadonlyArray<Kind>
   readonly play: Play
+  /** How connections are cut, if they are. */
+  readonly cutting?: () => Cut | undefined
   /** How often an upstream may be asked in the first life. */
   readonly perLife: number
   /** Waits for each kill. */
@@ -474,12 +553,28 @@ const planOf = (scene: Scene, random: ReturnType<typeof randomOf>): Plan => {
   const at = random.below(words)
   const who = random.below(all.length)
   const later = random.next() * 8
+  /** One of those that read events. */
+  const oneOf = (clients: ReadonlyArray<Client>): Client => {
+    const readers = clients.filter(({ kind }) => kind !== "body")
+    return readers[who % readers.length]!
+  }
   const atEvent = (count: number) => async (clients: ReadonlyArray<Client>) => {
-    await clients[who % clients.length]!.has(count)
+    await oneOf(clients).has(count)
     await sleep(later)
   }
   const afterMore = (more: number) => (clients: ReadonlyArray<Client>) =>
-    atEvent(clients[who % clients.length]!.events.length + more)(clients)
+    atEvent(oneOf(clients).events.length + more)(clients)
+  // A client of a dialect that leaves without a key has cancelled.
+  const returning = all.filter((kind) => kind !== "openai")
+  let left = 8 * returning.length
+  const cutting = (): Cut | undefined => {
+    // An answer has some 5,000 bytes, or 10,000; a request some 300.
+    const which = left-- <= 0 ? 9 : random.below(10)
+    if (which < 6) return { of: "response", after: random.below(7000) }
+    if (which < 7) return { of: "request", after: random.below(400) }
+    if (which < 9) return { of: "piece", holding: random.below(2) === 0 ? "event: done" : "[DONE]" }
+    return undefined
+  }
   const atCall = async (_: ReadonlyArray<Client>, world: World) => {
     await world.call()
     await sleep(later)
@@ -487,6 +582,20 @@ const planOf = (scene: Scene, random: ReturnType<typeof randomOf>): Plan => {
   switch (scene) {
     case "anywhere":
       return { kinds: all, play: unharmed, perLife: 1, kills: [atEvent(at + 1)] }
+    case "cut":
+      return { kinds: returning, play: unharmed, perLife: 1, kills: [], cutting }
+    case "both": {
+      const breaks = random.below(words - 5) + 1
+      const play: Play = (answer, call) => (call === 0 ? answer.pipe(Script.cutAfter(breaks, "reset")) : answer)
+      const breaksToo = random.below(2) === 0
+      return {
+        kinds: returning,
+        play: breaksToo ? play : unharmed,
+        perLife: breaksToo ? 2 : 1,
+        kills: [atEvent(at + 1)],
+        cutting
+      }
+    }
     case "failover": {
       const breaks = random.below(words - 5) + 1
       const headers = random.below(30)
@@ -519,7 +628,8 @@ const planOf = (scene: Scene, random: ReturnType<typeof randomOf>): Plan => {
         // One event for each word, one before them, and in the dialect the finish.
         kills: [
           async (clients) => {
-            await Promise.all(clients.map((client) => client.has(words + (client.kind === "openai" ? 2 : 1))))
+            const readers = clients.filter(({ kind }) => kind !== "body")
+            await Promise.all(readers.map((client) => client.has(words + (isDialect(client.kind) ? 2 : 1))))
             await sleep(20 + later)
           }
         ]
@@ -532,7 +642,7 @@ const planOf = (scene: Scene, random: ReturnType<typeof randomOf>): Plan => {
         perLife: 1,
         kills: [
           async (clients, world) => {
-            await Promise.all(clients.map((client) => client.has(1)))
+            await Promise.all(clients.filter(({ kind }) => !isDialect(kind)).map((client) => client.has(1)))
             if (random.below(2) === 0) await sleep(later)
             else
               while ([...world.asked.values()].slice(-clients.length).some(({ lives }) => lives.length === 0))
@@ -544,6 +654,8 @@ const planOf = (scene: Scene, random: ReturnType<typeof randomOf>): Plan => {
 }
 
 const round = async (world: World, name: string, plan: Plan, counts: Counts): Promise<void> => {
+  world.cutting = plan.cutting
+  const before = world.cuts
   const clients = plan.kinds.map((kind, at) => new Client(world, kind, `${name}.${at}`, plan.play))
   const running = clients.map((client) => client.run())
   // A failure is told below.
@@ -558,6 +670,8 @@ const round = async (world: World, name: string, plan: Plan, counts: Counts): Pr
   const late = sleep(60_000).then(() => Promise.reject(new Error(`${name}: not every answer has ended after a minute`)))
   await Promise.race([Promise.all(running), late])
   late.catch(() => {})
+  world.cutting = undefined
+  counts.cuts += world.cuts - before
   for (const client of clients) {
     counts.toGoOn.push(...client.waits)
     if (client.endedAt > world.killedAt) counts.toEnd.push(client.endedAt - world.killedAt)
@@ -565,8 +679,8 @@ const round = async (world: World, name: string, plan: Plan, counts: Counts): Pr
   }
 }
 
-/** Kills so often. */
-export const runKills = async ({ kills, onRound, seed, worlds }: KillOptions): Promise<KillReport> => {
+/** Kills and cuts so often. */
+export const runKills = async ({ onRound, runs, seed, worlds }: KillOptions): Promise<KillReport> => {
   const counts = nothing()
   let planned = 0
   const work = async (at: number): Promise<void> => {
@@ -574,10 +688,10 @@ export const runKills = async ({ kills, onRound, seed, worlds }: KillOptions): P
     const world = new World()
     await world.open()
     try {
-      for (let number = at; planned < kills; number++) {
+      for (let number = at; planned < runs; number++) {
         const scene = scenes[number % scenes.length]!
         const plan = planOf(scene, random)
-        planned += plan.kills.length
+        planned += Math.max(1, plan.kills.length)
         await round(world, `${scene} ${at}.${number}`, plan, counts)
         onRound?.(counts)
       }

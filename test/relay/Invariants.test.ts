@@ -197,7 +197,7 @@ describe("the invariants, for any script of faults, on virtual time", () => {
       })
     ))
 
-  it("detach: with nobody reading the running attempt may end, and no continuation is begun", () =>
+  it("detach: with nobody reading an answer that breaks is continued as any other, while its grace lasts", () =>
     run(
       Effect.gen(function* () {
         const { calls, layer } = virtualRelay(options(channels), {
@@ -210,9 +210,10 @@ describe("the invariants, for any script of faults, on virtual time", () => {
           yield* TestClock.adjust(200)
           reader.close()
           yield* TestClock.adjust(10_000)
-          assert.strictEqual(calls().length, 1)
+          assert.strictEqual(calls().length, 2)
           const events = read((yield* journal.frames(answer.id, -1)).join("")).events
-          assert.strictEqual(events.at(-1)!.data["code"], "do_request_failed")
+          assert.strictEqual(events.at(-1)!.event, "done")
+          assert.strictEqual(events.at(-1)!.data["full_content"], wholeText)
         }).pipe(Effect.provide(layer))
       })
     ))

@@ -331,7 +331,8 @@ describe("CORS", () => {
       const { headers } = await read(`${relay.url}${path}`, { headers: { origin: "https://app.example.com" } })
       assert.strictEqual(headers["access-control-allow-origin"], "https://app.example.com", path)
       const exposed = String(headers["access-control-expose-headers"])
-      for (const name of ["x-request-id", "x-stream-id", "retry-after"]) assert.include(exposed, name)
+      for (const name of ["x-request-id", "x-stream-id", "x-idempotent-replay", "retry-after"])
+        assert.include(exposed, name)
       assert.match(String(headers["vary"]), /origin/i)
     }
   })

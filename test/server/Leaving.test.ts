@@ -10,7 +10,7 @@ import { logLines } from "../support/log.ts"
 import { contentOf, open, read } from "../support/sse.ts"
 import { words } from "../support/upstreamText.ts"
 import { completion, sleep, streamIdOf, until, type World, withRelay } from "./kit.ts"
-import { firstWords, whole } from "./matrix.ts"
+import { whole } from "./matrix.ts"
 
 /** For what must be quick: one after the other, and again where the machine had other things to do. */
 const quick = { retry: 2 }
@@ -199,7 +199,7 @@ describe("a reader of /chat that leaves, where the policy is detach", () => {
     })
   )
 
-  it.concurrent("starts no continuation for nobody", () =>
+  it.concurrent("is continued while nobody reads it, as any other", () =>
     withRelay({}, async (world) => {
       world.a.setDefault(cut(12, "reset", { delay: 20 }))
       const live = await read(`${world.relay.url}/chat?message=hello`, { cutAfter: 4 })
@@ -207,28 +207,37 @@ describe("a reader of /chat that leaves, where the policy is detach", () => {
       await world.a.requests[0]!.closed
       await until(async () => (await activeStreams(world)) === 0)
       const { events } = await read(`${world.relay.url}/streams/${streamIdOf(live.events)}`)
-      assert.strictEqual(events.at(-1)?.event, "error")
-      assert.deepInclude(events.at(-1)?.json, {
-        code: "do_request_failed",
-        recoverable: true,
-        partial_content: firstWords(12)
-      })
-      assert.lengthOf(world.a.requests, 1)
-      assert.lengthOf(world.b.requests, 0)
+      assert.strictEqual(events.at(-1)?.event, "done")
+      assert.strictEqual(contentOf(events), whole)
+      assert.lengthOf(world.b.requests, 1)
     }))
 
-  it.concurrent("starts no other attempt for nobody, before anything was shown", () =>
+  it.concurrent("is asked for again while nobody reads it, before anything was shown", () =>
     withRelay({ timeouts: { headers: "300 millis" } }, async (world) => {
       world.a.setDefault(silence)
       const live = await read(`${world.relay.url}/chat?message=hello`, { cutAfter: 1 })
       await until(async () => (await activeStreams(world)) === 0)
       const { events } = await read(`${world.relay.url}/streams/${streamIdOf(live.events)}`)
       assert.deepEqual(
-        events.map(({ event }) => event),
-        ["init", "error"]
+        events.slice(0, 2).map(({ event }) => event),
+        ["init", "attempt"]
       )
-      assert.strictEqual(events[1]?.json?.["code"], "channel:response_time_exceeded")
-      assert.lengthOf(world.b.requests, 0)
+      assert.strictEqual(contentOf(events), whole)
+      assert.lengthOf(world.b.requests, 1)
+    }))
+
+  it.concurrent("and no longer than its grace: what is asked then is closed, and nobody is asked after it", () =>
+    withRelay({ journal: { detachGrace: "300 millis" } }, async (world) => {
+      world.a.setDefault(cut(6, "reset", { delay: 20 }))
+      world.b.setDefault(answer({ delay: 60 }))
+      const live = await read(`${world.relay.url}/chat?message=hello`, { cutAfter: 4 })
+      await world.b.received(1)
+      await world.b.requests[0]!.closed
+      assert.isFalse(world.b.requests[0]!.finished)
+      await sleep(100)
+      const { events } = await read(`${world.relay.url}/streams/${streamIdOf(live.events)}`)
+      assert.strictEqual(events.at(-1)?.json?.["code"], "client_gone")
+      assert.deepStrictEqual([world.a.requests.length, world.b.requests.length], [1, 1])
     }))
 
   it.concurrent("continues for a reader that has come back", () =>

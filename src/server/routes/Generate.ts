@@ -15,15 +15,31 @@ import {
   geminiMethods,
   readMethod
 } from "../../dialect/index.ts"
-import { InvalidRequest, MethodNotAllowed, NotFound, type ResilienceError, stackless } from "../../errors/index.ts"
+import {
+  Conflict,
+  InvalidRequest,
+  MethodNotAllowed,
+  NotFound,
+  type ResilienceError,
+  stackless
+} from "../../errors/index.ts"
 import type { Journal } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
-import { type Answer, attemptsHeader, headOfNote, type Leave, type NoteHead, Relay } from "../../relay/index.ts"
+import {
+  type Answer,
+  type AnswerStart,
+  attemptsHeader,
+  headOfNote,
+  type Leave,
+  type NoteHead,
+  Relay
+} from "../../relay/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
 import { ChatSection } from "../ChatSection.ts"
 import { type Exchange, respond } from "../Exchange.ts"
 import { answerFailure } from "../Failures.ts"
+import { checkKey, keyOf, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
 import { checkMediaType } from "../MediaType.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
@@ -99,6 +115,10 @@ interface More {
 }
 
 const nothingMore: More = {}
+
+const otherRequest = stackless(
+  () => new Conflict({ message: "the idempotency key was sent before, with another request" })
+)
 
 /** The rows of all client dialects. */
 export const generateRoutes: Effect.Effect<
@@ -213,31 +233,53 @@ export const generateRoutes: Effect.Effect<
     const cursor = cursorOf(exchange)
     if (cursor !== undefined)
       return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
+    const key = keyOf(exchange)
+    if (key !== undefined) yield* checkKey(key)
     const parsed = yield* parse(exchange, dialect, parameter)
     const request = more.expand === undefined ? parsed : yield* more.expand(parsed, caller)
     yield* admission.admit(caller, request)
     const { total } = timeouts.current
     const later = more.later?.(request) === true
-    const answer = yield* relay.start(
-      {
-        request,
-        dialect,
-        requestId: exchange.requestId,
-        owner: ownerOf(caller),
-        timeoutMillis: Math.min(
-          request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
-          total
-        ),
-        leave: more.leave?.(request) ?? (dialect.leave === "cancel" ? "cancel" : journal.onDisconnect)
-      },
-      (begun) => {
-        more.keep?.(begun)
-        if (!later) follow(exchange, dialect, request, begun.id)
+    const start: AnswerStart = {
+      request,
+      dialect,
+      requestId: exchange.requestId,
+      owner: ownerOf(caller),
+      timeoutMillis: Math.min(
+        request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
+        total
+      ),
+      // Who sent a key can come again, also by a dialect whose clients cannot come back otherwise.
+      leave:
+        more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect)
+    }
+    const attach = (begun: Answer): void => {
+      more.keep?.(begun)
+      // Where a store was asked, a relay that stops may have refused it meanwhile.
+      if (!later && !exchange.headSent()) follow(exchange, dialect, request, begun.id)
+    }
+    let id: string
+    if (key === undefined) {
+      const answer = yield* relay.start(start, attach)
+      if (!later) return
+      yield* answer.lease.committed
+      id = answer.id
+    } else {
+      const { body, query } = parsed.asking
+      if ((body?.length ?? 0) > largeBody) yield* Effect.yieldNow
+      const found = yield* relay.startOnce(start, streamKeyOf(key, { path: exchange.path, query, body }), attach)
+      id = found._tag === "Began" ? found.answer.id : found.position.record.id
+      if (found._tag === "Exists") {
+        if (!found.sameBody) return yield* Effect.fail(otherRequest)
+        if (found.position.state === "orphan") yield* relay.adopt(found.position.record)
+        exchange.setHeader(replayHeader, "true")
+        if (!later) return follow(exchange, dialect, request, id)
       }
-    )
-    if (!later) return
-    yield* answer.lease.committed
-    yield* kept.respondAtOnce(exchange, caller, answer.id)
+      if (!later) return
+      // Whoever else has begun it may have written nothing yet.
+      yield* streams.begun(id)
+    }
+    yield* kept.respondAtOnce(exchange, caller, id)
   })
 
   const generate =

@@ -16,7 +16,7 @@ import {
   stackless,
   streamFault
 } from "../../errors/index.ts"
-import { Journal } from "../../journal/index.ts"
+import { Journal, type JournalFault, type Reader } from "../../journal/index.ts"
 import { Relay, statusOfNote } from "../../relay/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { type Exchange, respond, respondJson } from "../Exchange.ts"
@@ -66,6 +66,8 @@ export class Streams extends Context.Service<
       cursor: string | undefined,
       as: ReadAs
     ) => Effect.Effect<void, ResilienceError>
+    /** Succeeds once there is something to read of a stream, whoever writes it. */
+    readonly begun: (id: string) => Effect.Effect<void, ResilienceError>
     readonly cancel: (exchange: Exchange, caller: Caller, id: string) => Effect.Effect<void, ResilienceError>
   }
 >()("effect-resilience/server/Streams") {
@@ -110,6 +112,24 @@ const make = Effect.gen(function* () {
       })
     })
 
+  const begun = (id: string): Effect.Effect<void, JournalFault> =>
+    Effect.suspend(() => {
+      let reader: Reader | undefined
+      const come = Effect.callback<void, JournalFault>((resume) => {
+        reader = journal.follow(id, -1, {
+          onFrames: () => {
+            resume(Effect.void)
+            return false
+          },
+          onFault: (fault) => resume(Effect.fail(fault))
+        })
+      })
+      return Effect.ensuring(
+        come,
+        Effect.sync(() => reader?.close())
+      )
+    })
+
   const cancel = (exchange: Exchange, caller: Caller, id: string) =>
     Effect.gen(function* () {
       const body = yield* exchange.body(server.maxBodyBytes)
@@ -127,7 +147,7 @@ const make = Effect.gen(function* () {
       respondJson(exchange, 200, { stream_id: id, status: statusOfNote(now.record.note) })
     })
 
-  return Streams.of({ read, cancel })
+  return Streams.of({ begun, cancel, read })
 })
 
 const cancelOptions = (

@@ -487,7 +487,7 @@ describe("whose client may come back", () => {
       })
     ))
 
-  it("but one that has come and left again has left it: nothing is begun for nobody", () =>
+  it("also of one that has come and left again, while its grace lasts", () =>
     virtually(
       Effect.gen(function* () {
         const { id, life } = yield* twoLives({
@@ -497,9 +497,9 @@ describe("whose client may come back", () => {
         const reader = yield* comeBack(life, id)
         yield* passing(() => false, 200)
         reader.close()
-        const { state } = yield* ended(life, id)
-        assert.strictEqual(state, "error")
-        assert.lengthOf(life.calls(), 1)
+        const { state, text } = yield* ended(life, id)
+        assert.deepStrictEqual([state, text], ["whole", wholeText])
+        assert.lengthOf(life.calls(), 2)
       })
     ))
 

@@ -160,25 +160,46 @@ export const ask = Effect.fnUntraced(function* (
     readonly leave?: "cancel" | "detach" | "stay"
     readonly owner?: string
     readonly timeoutMillis?: number
+    /** Its idempotency key. */
+    readonly key?: string
   } = {}
 ) {
-  const { body, dialect = "chat", leave = "detach", owner = "", timeoutMillis = 300_000 } = more
+  const { body, dialect = "chat", key, leave = "detach", owner = "", timeoutMillis = 300_000 } = more
   let reader: ReturnType<typeof readerOf> | undefined
-  const answer: Answer = yield* relay.start(
-    {
-      request: requestOf(dialect, body),
-      dialect: clientDialects[dialect],
-      requestId: "req_test",
-      owner,
-      timeoutMillis,
-      leave
-    },
-    ({ id }) => {
-      reader = readerOf(journal, id, -1)
-    }
-  )
-  return { answer, id: answer.id, reader: reader! }
+  const start = {
+    request: requestOf(dialect, body),
+    dialect: clientDialects[dialect],
+    requestId: "req_test",
+    owner,
+    timeoutMillis,
+    leave
+  }
+  const attach = ({ id }: Answer): void => {
+    reader = readerOf(journal, id, -1)
+  }
+  if (key === undefined) {
+    const answer = yield* relay.start(start, attach)
+    return { answer, id: answer.id, reader: reader! }
+  }
+  const found = yield* relay.startOnce(start, { key, bodyHash: "body" }, attach)
+  if (found._tag === "Began") return { answer: found.answer, id: found.answer.id, reader: reader! }
+  return assert.fail("the key has an answer")
 })
+
+/** What a key stands for. */
+export const keyed = ({ relay }: Life, key: string) =>
+  relay.startOnce(
+    {
+      request: requestOf("chat"),
+      dialect: clientDialects.chat,
+      requestId: "req_again",
+      owner: "",
+      timeoutMillis: 300_000,
+      leave: "detach"
+    },
+    { key, bodyHash: "body" },
+    () => {}
+  )
 
 /** Reads a stream as a client that comes back does: takes it up if need be, and follows it. */
 export const comeBack = Effect.fnUntraced(function* ({ journal, relay }: Life, id: string, after = -1) {

@@ -115,6 +115,7 @@ export const anyNote: fc.Arbitrary<Note> = fc.record({
   startedAt: millis,
   timeoutMillis: millis,
   leave: fc.constantFrom("cancel", "detach"),
+  keyed: maybe(fc.constantFrom("stream" as const, "whole" as const, "list" as const)),
   pursuit: anyPursuit,
   trail: fc.array(anyEntry, { maxLength: 4 }),
   beside: maybe(fc.constant(openAttempt())),

@@ -1,0 +1,90 @@
+/**
+ * A network that breaks: a proxy of plain TCP that cuts connections in the middle of what goes through them.
+ */
+import { connect, createServer, type AddressInfo, type Socket } from "node:net"
+
+/** Where a connection is cut. */
+export type Cut =
+  /** Once so many bytes have gone to the server. */
+  | { readonly of: "request"; readonly after: number }
+  /** Once so many bytes have come from it. */
+  | { readonly of: "response"; readonly after: number }
+  /** In the middle of the piece in which this stands: what a client reads of it is no whole event. */
+  | { readonly of: "piece"; readonly holding: string }
+
+/** A running proxy. */
+export interface CuttingProxy {
+  readonly url: string
+  /** How many connections it has cut. */
+  readonly cuts: () => number
+  readonly close: () => Promise<void>
+}
+
+/** What passes of a piece, and whether it is cut behind that. */
+const passes = (cut: Cut, before: number, piece: Uint8Array): Uint8Array | undefined => {
+  if (cut.of === "piece") {
+    const at = Buffer.from(piece).indexOf(cut.holding)
+    return at < 0 ? undefined : piece.subarray(0, at + Math.floor(cut.holding.length / 2))
+  }
+  return before + piece.length < cut.after ? undefined : piece.subarray(0, Math.max(0, cut.after - before))
+}
+
+/** Starts one. `port` is where a new connection goes, `next` how it is cut, if it is. */
+export const startCuttingProxy = (
+  port: () => number | undefined,
+  next: () => Cut | undefined
+): Promise<CuttingProxy> => {
+  let cuts = 0
+  const sockets = new Set<Socket>()
+  const keep = (socket: Socket): Socket => {
+    sockets.add(socket)
+    socket.setNoDelay(true)
+    socket.on("error", () => {})
+    socket.once("close", () => sockets.delete(socket))
+    return socket
+  }
+  const server = createServer((client) => {
+    keep(client)
+    const to = port()
+    if (to === undefined) return void client.resetAndDestroy()
+    const cut = next()
+    const relay = keep(connect(to, "127.0.0.1"))
+    const end = (): void => {
+      relay.destroy()
+      client.destroy()
+    }
+    const pass = (from: Socket, into: Socket, mine: boolean): void => {
+      let passed = 0
+      from.on("data", (piece: Uint8Array) => {
+        const rest = cut === undefined || !mine ? undefined : passes(cut, passed, piece)
+        passed += piece.length
+        if (rest === undefined) return void into.write(piece)
+        cuts++
+        // What came before it arrives; then the connection is gone for both.
+        into.write(rest, () => end())
+        from.pause()
+      })
+      from.once("end", () => into.end())
+      from.once("close", () => {
+        // A peer that died did not say goodbye: nor do we.
+        if (!from.readableEnded) into.resetAndDestroy()
+      })
+    }
+    pass(client, relay, cut?.of === "request")
+    pass(relay, client, cut !== undefined && cut.of !== "request")
+  })
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      const { port: own } = server.address() as AddressInfo
+      resolve({
+        url: `http://127.0.0.1:${own}`,
+        cuts: () => cuts,
+        close: () =>
+          new Promise((closed) => {
+            for (const socket of sockets) socket.destroy()
+            server.close(() => closed())
+          })
+      })
+    })
+  })
+}
