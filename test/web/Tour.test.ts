@@ -156,6 +156,11 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
         await page.locator(".answer > .proof").waitFor()
         assert.deepEqual(await violations(page), [])
         await keep(page, `asked-${size}-${colorScheme}`, true)
+        // Not even with the note of a seam open, wherever that stands.
+        await page.locator(".seam-mark").focus()
+        const note = (await page.getByRole("tooltip").boundingBox())!
+        assert.isAtLeast(note.x, 0)
+        assert.isAtMost(note.x + note.width, page.viewportSize()!.width)
         const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
         assert.isAtMost(wide!, seen!)
       }

@@ -101,7 +101,7 @@ export interface Demo {
 /** Starts it in a folder of its own, on a free port. */
 export const startDemo = async (environment: { readonly [name: string]: string } = {}): Promise<Demo> => {
   const folder = mkdtempSync(join(tmpdir(), "demo-"))
-  const process = startNode("examples/start.ts", [], { PORT: "0", PACE: "40", ...environment }, folder)
+  const process = startNode("examples/start.ts", [], { PORT: "0", PACE: "25", ...environment }, folder)
   const banner = await process.printed("Ctrl-C")
   const url = /(http:\/\/localhost:\d+)\/chat/.exec(banner)?.[1] ?? ""
   return {
