@@ -6,7 +6,17 @@
  *   node scripts/buildPage.ts --anew   # in any case, with the sizes: part of `npm run build`
  */
 import { createHash } from "node:crypto"
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
@@ -30,24 +40,39 @@ const fingerprint = (): string => {
 
 const builtFrom = (): string | undefined => (existsSync(markFile) ? readFileSync(markFile, "utf8") : undefined)
 
+/** Runs with what Vite builds for: in a run of tests the environment says something else. */
+const inProduction = async <A>(run: () => Promise<A>): Promise<A> => {
+  const { NODE_ENV } = process.env
+  process.env["NODE_ENV"] = "production"
+  try {
+    return await run()
+  } finally {
+    if (NODE_ENV === undefined) delete process.env["NODE_ENV"]
+    else process.env["NODE_ENV"] = NODE_ENV
+  }
+}
+
 const build = async (mark: string, logLevel: "info" | "error"): Promise<void> => {
-  const vite = await import("vite")
+  const [vite, { notices, packageOf }] = await Promise.all([import("vite"), import("./bundleCommand.ts")])
   mkdirSync(join(root, "dist"), { recursive: true })
   // Beside it, and then in its place: who serves it while it is built serves the old one whole.
   const folder = mkdtempSync(join(root, "dist/web-"))
-  // Vite builds for whatever this says: in a run of tests that is no page that anybody is served.
-  const { NODE_ENV } = process.env
-  process.env["NODE_ENV"] = "production"
-  await vite.build({
-    configFile: join(root, "web/vite.config.ts"),
-    logLevel,
-    build: { outDir: folder, emptyOutDir: true }
-  })
-  if (NODE_ENV === undefined) delete process.env["NODE_ENV"]
-  else process.env["NODE_ENV"] = NODE_ENV
-  writeFileSync(join(folder, "built-from"), mark)
-  rmSync(target, { recursive: true, force: true })
-  renameSync(folder, target)
+  try {
+    const configFile = join(root, "web/vite.config.ts")
+    const built = await inProduction(() =>
+      vite.build({ configFile, logLevel, build: { outDir: folder, emptyOutDir: true } })
+    )
+    const outputs = [built].flat().flatMap((one) => ("output" in one ? one.output : []))
+    const modules = outputs.flatMap((one) => (one.type === "chunk" ? one.moduleIds : []))
+    writeFileSync(join(folder, "THIRD-PARTY.txt"), notices(modules.flatMap((module) => packageOf(module) ?? [])))
+    writeFileSync(join(folder, "built-from"), mark)
+    // A temporary folder is its owner's alone; this one is for whoever runs the relay.
+    chmodSync(folder, 0o755)
+    rmSync(target, { recursive: true, force: true })
+    renameSync(folder, target)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** Builds the page if what is there is not made of today's sources. */

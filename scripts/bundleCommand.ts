@@ -39,17 +39,17 @@ const inAscii = (file: string, code: string): string => {
 }
 
 /** The package that a module is of, by its folder; `undefined` for our own. */
-const packageOf = (module: string): string | undefined =>
+export const packageOf = (module: string): string | undefined =>
   /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(module.replaceAll("\\", "/"))?.[1]
 
 /** Whose work is in it, and on what terms. */
-const notices = (packages: Iterable<string>): string =>
+export const notices = (packages: Iterable<string>): string =>
   Array.from(new Set(packages), (folder) => {
     const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
       readonly name: string
       readonly version: string
     }
-    const [license] = globSync("LICEN[CS]E*", { cwd: folder })
+    const [license] = globSync("{LICEN[CS]E,licen[cs]e}*", { cwd: folder })
     if (license === undefined) throw new Error(`${name} has no license that could be passed on`)
     return `${name} ${version}\n\n${readFileSync(join(folder, license), "utf8").trim()}\n`
   })

@@ -81,9 +81,12 @@ const distance = (one: number, other: number): number =>
   (((one >> 8) & 255) - ((other >> 8) & 255)) ** 2 +
   ((one & 255) - (other & 255)) ** 2
 
-/** How many colours a palette holds, and how many of them are those that most pixels have. */
-const most = 256
+/** How many colours a palette holds, and how many of them are those that most pixels have. One place is for no colour. */
+const most = 255
 const frequent = 208
+
+/** The index of what stays as it was. */
+const clear = 255
 
 /** The colours of pictures, as far as a palette goes, and for each colour of the pictures the nearest of them. */
 const paletteOf = (pictures: ReadonlyArray<Picture>) => {
@@ -156,12 +159,17 @@ const numbers = (...fields: ReadonlyArray<readonly [value: number, bytes: 1 | 2 
     })
   )
 
-/** A part of a picture, packed: rows of indices, unfiltered, which is best for few colours. */
-const packed = (indices: Uint8Array, width: number, box: Box): Buffer => {
+/**
+ * A part of a picture, packed: rows of indices, unfiltered, which is best for few colours. What is as `before` is clear: runs
+ * of one index weigh next to nothing.
+ */
+const packed = (indices: Uint8Array, before: Uint8Array | undefined, width: number, box: Box): Buffer => {
   const rows = Buffer.alloc((box.width + 1) * box.height)
   for (let y = 0; y < box.height; y++) {
-    const from = (box.top + y) * width + box.left
-    rows.set(indices.subarray(from, from + box.width), y * (box.width + 1) + 1)
+    for (let x = 0; x < box.width; x++) {
+      const at = (box.top + y) * width + box.left + x
+      rows[y * (box.width + 1) + 1 + x] = before?.[at] === indices[at] ? clear : indices[at]!
+    }
   }
   return deflateSync(rows, { level: 9 })
 }
@@ -197,18 +205,28 @@ export const writePng = (frames: ReadonlyArray<Frame>): Buffer => {
         [box.top, 4],
         [millis, 2],
         [1000, 2],
-        // Left as it is, and written over.
+        // Left as it is, and written upon.
         [0, 1],
-        [0, 1]
+        [1, 1]
       )
     )
   return Buffer.concat([
     signature,
     chunk("IHDR", numbers([width, 4], [height, 4], [8, 1], [3, 1], [0, 1], [0, 1], [0, 1])),
     ...(moves ? [chunk("acTL", numbers([parts.length, 4], [0, 4]))] : []),
-    chunk("PLTE", Buffer.from(palette.flatMap((color) => [color >> 16, (color >> 8) & 255, color & 255]))),
+    chunk(
+      "PLTE",
+      Buffer.from(
+        Array.from({ length: clear + 1 }, (_, index) => palette[index] ?? 0).flatMap((color) => [
+          color >> 16,
+          (color >> 8) & 255,
+          color & 255
+        ])
+      )
+    ),
+    chunk("tRNS", Buffer.from(Array.from({ length: clear + 1 }, (_, index) => (index === clear ? 0 : 255)))),
     ...parts.flatMap((part, index) => {
-      const data = packed(part.indices, width, part.box)
+      const data = packed(part.indices, parts[index - 1]?.indices, width, part.box)
       const head = moves ? [control(part)] : []
       return [
         ...head,

@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const folder = join(root, "docs/images")
 
 /** The largest that a still picture and the moving one may be, in bytes. */
-const limits = { still: 150_000, moving: 900_000 }
+const limits = { still: 150_000, moving: 600_000 }
 
 const save = (name: string, frames: ReadonlyArray<Frame>, limit: number): void => {
   const file = writePng(frames)
@@ -49,8 +49,13 @@ const startDemo = async (): Promise<{ readonly url: string; readonly stop: () =>
   return { url, stop }
 }
 
-const open = async (browser: Browser, url: string, colorScheme: "light" | "dark", height: number): Promise<Page> => {
-  const page = await browser.newPage({ viewport: { width: 1360, height }, colorScheme })
+const open = async (
+  browser: Browser,
+  url: string,
+  colorScheme: "light" | "dark",
+  size: { readonly width: number; readonly height: number }
+): Promise<Page> => {
+  const page = await browser.newPage({ viewport: size, colorScheme })
   await page.goto(url)
   await page.locator(".channel").first().waitFor()
   return page
@@ -58,7 +63,7 @@ const open = async (browser: Browser, url: string, colorScheme: "light" | "dark"
 
 /** The page after the first step of the tour, with the seam's note open. */
 const still = async (browser: Browser, url: string, colorScheme: "light" | "dark"): Promise<void> => {
-  const page = await open(browser, url, colorScheme, 960)
+  const page = await open(browser, url, colorScheme, { width: 1360, height: 960 })
   await page.getByRole("button", { name: "Break it" }).click()
   await page.locator('.step[data-state="Shown"]').waitFor({ timeout: 60_000 })
   await page.locator(".seam-mark").first().hover()
@@ -69,12 +74,12 @@ const still = async (browser: Browser, url: string, colorScheme: "light" | "dark
 
 /** Frames of a rescue: the relay is killed while it writes. */
 const rescue = async (browser: Browser, url: string): Promise<void> => {
-  const page = await open(browser, url, "light", 800)
+  const page = await open(browser, url, "light", { width: 1120, height: 800 })
   // The answer, its attempts and the machine room; not what stands above them.
   await page.evaluate(() => {
-    for (const part of document.querySelectorAll(".hero, .tour, .charts, .top")) part.setAttribute("hidden", "")
+    for (const part of document.querySelectorAll(".hero, .tour, .charts, .top, .moods")) part.setAttribute("hidden", "")
   })
-  const clip = { x: 0, y: 0, width: 1360, height: 640 }
+  const clip = { x: 0, y: 0, width: 1120, height: 620 }
   const frames: Array<Frame> = []
   let last = performance.now()
   const take = async (): Promise<void> => {
@@ -96,7 +101,7 @@ const rescue = async (browser: Browser, url: string): Promise<void> => {
       await page.getByRole("button", { name: "Kill the relay" }).click()
     }
     if (await page.locator(".answer > .proof").isVisible()) break
-    await page.waitForTimeout(180)
+    await page.waitForTimeout(300)
   }
   await page.waitForTimeout(400)
   await take()
