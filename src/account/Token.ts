@@ -6,7 +6,7 @@ import { matchesAnyModel } from "../dialect/index.ts"
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
 
-/** A rate limit of a token's own. Kept and shown; requests are not held to it yet. */
+/** A rate limit of a token's own, in place of the general one. */
 export const TokenRate = Schema.Struct({
   /** Requests in a time; `null` is any number. */
   requests: Schema.NullOr(Positive),
@@ -41,9 +41,9 @@ export const TokenSettings = Schema.Struct({
   /** From then on it is as if it were unknown, in epoch milliseconds. */
   expiresAt: Schema.optionalKey(Schema.Natural),
   rateLimit: Schema.optionalKey(TokenRate),
-  /** Answers at once. Kept and shown; not acted on yet. */
+  /** Answers at once. */
   concurrency: Schema.optionalKey(Positive),
-  /** Networks that it may come from. Kept and shown; not acted on yet. */
+  /** Networks that it may come from: addresses, or in the CIDR form. */
   addresses: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
   quota: Schema.optionalKey(TokenQuota)
 })
@@ -86,7 +86,7 @@ export type FileToken = Pick<TokenSettings, "name" | "models" | "admin"> &
   Partial<TokenSettings> & { readonly key: Redacted.Redacted }
 
 /** Who asks: a token, or anybody where there are none. */
-export type Caller = Pick<Token, "name" | "models" | "admin"> | undefined
+export type Caller = Pick<Token, "name" | "models" | "admin" | "rateLimit" | "concurrency" | "addresses"> | undefined
 
 /** Whether a token may ask for a model: one of its patterns matches the name that the client gave. */
 export const mayUse = (token: Pick<Token, "models">, model: string): boolean => matchesAnyModel(token.models, model)

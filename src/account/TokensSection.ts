@@ -1,11 +1,37 @@
 /**
  * The section `tokens`: who may use the relay, as it is written.
  */
+import { isIP } from "node:net"
 import { Schema } from "effect"
 import { declare, Fields, unique } from "../settings/index.ts"
+import { rateFields } from "./RateLimitSection.ts"
 import type { FileToken } from "./Token.ts"
 
-const { flag, list, modelPattern, required, secret, Secret, section, someName, withDefault } = Fields
+const { flag, integer, list, mapped, modelPattern, optional, required, secret, Secret, section, someName, text } =
+  Fields
+const { withDefault } = Fields
+
+/** Whether a text is an address, or a network in the CIDR form (`10.0.0.0/8`, `2001:db8::/32`). */
+export const isNetwork = (text: string): boolean => {
+  const [address = "", prefix, ...more] = text.split("/")
+  const family = isIP(address)
+  if (family === 0 || more.length > 0) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+}
+
+/** An address, or a network. */
+export const Network = text('an address such as "10.0.0.1", or a network such as "10.0.0.0/8"', isNetwork)
+
+/** A moment, as ISO 8601 writes it with its zone. */
+const Moment = mapped(
+  text(
+    'a moment such as "2027-01-31T00:00:00Z"',
+    (value) =>
+      /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(value) && Date.parse(value) >= 0
+  ),
+  Schema.Finite,
+  (value) => Date.parse(value)
+)
 
 /** One of `tokens` */
 export const TokenEntry = secret(
@@ -13,7 +39,12 @@ export const TokenEntry = secret(
     name: required(someName, "Who it is."),
     key: required(Secret, "What the client sends as its bearer token."),
     models: withDefault(list(modelPattern), ["*"], "The models that it may ask for."),
-    admin: withDefault(flag, false, "Whether it may read /metrics and administer.")
+    admin: withDefault(flag, false, "Whether it may read /metrics and administer."),
+    enabled: withDefault(flag, true, "Whether it counts; switched off it is as if it were unknown."),
+    expiresAt: optional(Moment, "From when on it is as if it were unknown."),
+    rateLimit: optional(section(rateFields), "How often it may ask, in place of rateLimit."),
+    concurrency: optional(integer(1), "How many answers it may have at once."),
+    addresses: optional(list(Network), "Where it may come from: addresses and networks. By default anywhere.")
   })
 )
 
@@ -30,5 +61,10 @@ export const TokensSection = declare({
   changes: { _tag: "Reload" },
   keyedBy: "name",
   rules: [unique("tokens", "name", section({ name: entry.name })), unique("tokens", "key", KeyText)],
-  finish: (tokens): ReadonlyArray<FileToken> => tokens
+  finish: (tokens): ReadonlyArray<FileToken> =>
+    tokens.map(({ rateLimit, ...token }) =>
+      rateLimit === undefined
+        ? token
+        : { ...token, rateLimit: { requests: rateLimit.requests, tokens: rateLimit.tokens, perMillis: rateLimit.per } }
+    )
 })

@@ -1,4 +1,6 @@
 // What other floors take. How tokens are compared, cached and written is inside.
+export { limitHeaders, type RateLimit, RateLimits, type Taken } from "./RateLimits.ts"
+export { type RateLimitOptions, RateLimitSection } from "./RateLimitSection.ts"
 export {
   type Caller,
   countsAt,

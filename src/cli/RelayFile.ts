@@ -2,6 +2,7 @@
  * The configuration file of the relay, composed of its sections. Each is declared beside what it configures, and taken
  * from its own file: who only checks a configuration loads no server.
  */
+import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
 import { ChannelSection } from "../channel/ChannelSection.ts"
@@ -11,6 +12,7 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
+import { SensitiveWordsSection } from "../server/SensitiveWordsSection.ts"
 import { ServerSection } from "../server/ServerSection.ts"
 import { settingsFile } from "../settings/index.ts"
 import { relayRules } from "./RelayRules.ts"
@@ -27,8 +29,10 @@ export const relayFile = settingsFile({
     RecoverySection,
     BreakerSection,
     TokensSection,
+    RateLimitSection,
+    SensitiveWordsSection,
     ChannelSection
   ],
   rules: relayRules,
-  later: ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
+  later: ["disable", "quota", "errorLog", "tracker", "affinity"]
 })

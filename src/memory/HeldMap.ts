@@ -46,6 +46,13 @@ export class HeldMap<K, V extends {}> {
     return values
   }
 
+  /** The members and their keys, in the same way. */
+  entries(): Array<readonly [K, V]> {
+    const entries: Array<readonly [K, V]> = []
+    for (const [key, { held }] of this.cells) if (held !== undefined) entries.push([key, held])
+    return entries
+  }
+
   clear(): void {
     for (const cell of this.cells.values()) cell.held = undefined
     this.cells.clear()

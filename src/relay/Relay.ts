@@ -222,8 +222,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     answers.set(answer.id, { answer, attempts: undefined, grace: undefined })
     lease.onReaders((readers) => onReaders(answer, readers))
     lease.onFault((fault) => {
-      // Where it is not another's by now, it goes on once the store can be written again.
-      if (!answer.ended && fault._tag !== "LeaseLost") adoption.again(answer.id)
+      // Where it is not another's by now, it goes on once the store can be written again; where its end was what could not
+      // be written, it ends.
+      if (fault._tag !== "LeaseLost") adoption.again(answer.id)
       answer.abandon(fault)
       answers.get(answer.id)?.attempts?.interruptUnsafe()
     })

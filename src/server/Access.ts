@@ -12,6 +12,7 @@ import {
   Unauthorized
 } from "../errors/index.ts"
 import { bearerToken, type makeRequestGuard, originAllowed } from "../http/index.ts"
+import { clientAddress, makeNetworks, type Networks } from "./ClientAddressNode.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Route } from "./Route.ts"
 
@@ -20,6 +21,8 @@ export interface AccessOptions {
   /** Whether there are tokens: without them everybody on this machine may ask. */
   readonly withTokens: () => boolean
   readonly tokens: Tokens["Service"]
+  /** The proxies whose word counts. */
+  readonly trusted: () => Networks
   readonly origins: ReadonlyArray<string>
   readonly port: () => number
   /** `requestAllowed`, remembered. */
@@ -60,6 +63,12 @@ const presented = (exchange: Exchange, route: Route): ReadonlyArray<string> => {
 const unauthorized = (message?: string) =>
   Effect.fail(stackless(() => new Unauthorized(message === undefined ? {} : { message })))
 
+/** Whether a request comes from one of some networks. */
+const comesFrom = (exchange: Exchange, networks: ReadonlyArray<string>, { trusted }: AccessOptions): boolean => {
+  const address = clientAddress(exchange.peer, exchange.header("x-forwarded-for"), trusted())
+  return address !== undefined && makeNetworks(networks).has(address)
+}
+
 /** Lets a request pass to its route, or says why not. */
 export const admit = (
   exchange: Exchange,
@@ -78,6 +87,9 @@ export const admit = (
       ),
     onSuccess: (token): Effect.Effect<Caller, ResilienceError> => {
       if (token === undefined) return unauthorized()
+      if (token.addresses !== undefined && !comesFrom(exchange, token.addresses, options)) {
+        return Effect.fail(stackless(() => new AccessDenied({ message: "this token may not come from here" })))
+      }
       return route.access === "admin" && !token.admin
         ? Effect.fail(stackless(() => new AccessDenied({ message: "this needs an admin token" })))
         : Effect.succeed(token)

@@ -12,11 +12,15 @@ import {
   longestName,
   ModelNotFound,
   type ResilienceError,
+  SensitiveWordsDetected,
   stackless
 } from "../errors/index.ts"
+import type { SettingsService } from "../settings/index.ts"
+import { makeWordFinder, type WordFinder } from "./SensitiveWords.ts"
+import { SensitiveWordsSection } from "./SensitiveWordsSection.ts"
 
 /** One check. */
-type Check = (caller: Caller, request: Pick<AnswerRequest, "model">) => Effect.Effect<void, ResilienceError>
+type Check = (caller: Caller, request: Pick<AnswerRequest, "model" | "asked">) => Effect.Effect<void, ResilienceError>
 
 /** Lets requests in, or says why not. */
 export interface Admission {
@@ -25,8 +29,32 @@ export interface Admission {
   readonly model: (caller: Caller, model: string) => Effect.Effect<void, ResilienceError>
 }
 
+/** The text parts of what a user says, one after the other: not of the system, the model or its tools. */
+const saidByUser = (request: Pick<AnswerRequest, "asked">): string =>
+  request
+    .asked()
+    .turns.filter(({ role }) => role === "user")
+    .flatMap(({ parts }) => parts.flatMap((part) => (part._tag === "Text" ? [part.text] : [])))
+    .join("\n")
+
+/** What finds the words of the settings; made anew where they are others. */
+const wordsOf = (settings: SettingsService): (() => WordFinder | undefined) => {
+  const section = settings.of(SensitiveWordsSection)
+  let words: ReadonlyArray<string> | undefined
+  let finder: WordFinder | undefined
+  return () => {
+    const now = section.current.words
+    if (now !== words) {
+      words = now
+      finder = now.length === 0 ? undefined : makeWordFinder(now)
+    }
+    return finder
+  }
+}
+
 /** The checks over the services that they need. */
-export const makeAdmission = (selection: Selection["Service"]): Admission => {
+export const makeAdmission = (selection: Selection["Service"], settings: SettingsService): Admission => {
+  const words = wordsOf(settings)
   const notFound = (name: string) =>
     Effect.fail(stackless(() => new ModelNotFound({ model: name.slice(0, longestName) })))
   const model: Admission["model"] = (caller, name) => {
@@ -37,5 +65,14 @@ export const makeAdmission = (selection: Selection["Service"]): Admission => {
     }
     return selection.serves(name) ? Effect.void : notFound(name)
   }
-  return { model, admit: (caller, request) => model(caller, request.model) }
+  const admit: Check = (caller, request) => {
+    const served = model(caller, request.model)
+    const finder = words()
+    if (finder === undefined) return served
+    const said = Effect.suspend(() =>
+      finder.isIn(saidByUser(request)) ? Effect.fail(stackless(() => new SensitiveWordsDetected({}))) : Effect.void
+    )
+    return Effect.andThen(served, said)
+  }
+  return { model, admit }
 }

@@ -22,11 +22,13 @@ import type { Metrics } from "../telemetry/index.ts"
 import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
+import { RateGate } from "./RateGate.ts"
 import { Readers } from "./Readers.ts"
 import { envelopeAt, envelopeOf, makeRouteTable, type Matched, type RouteShown, type RouteTable } from "./Route.ts"
 import { allRoutes } from "./Routes.ts"
 import { Streams } from "./routes/Streams.ts"
 import { ServerSection } from "./ServerSection.ts"
+import { trustedProxies } from "./TrustedProxies.ts"
 
 /** What is needed to answer any request. */
 export type Served = Journal | Metrics | Relay | RelayEvents | Selection | Settings | Tokens
@@ -119,12 +121,15 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
     const { tell } = yield* RelayEvents
     const clock = yield* Clock.Clock
     const listed = settings.of(TokensSection)
-    const services = yield* Layer.build(Layer.provideMerge(Streams.layer, Readers.layer))
+    const services = yield* Layer.build(
+      Layer.mergeAll(Layer.provideMerge(Streams.layer, Readers.layer), RateGate.layer)
+    )
     const routes = yield* Effect.provideContext(allRoutes, services)
     const table = makeRouteTable(routes)
     const access: AccessOptions = {
       withTokens: () => listed.current.length > 0,
       tokens: yield* Tokens,
+      trusted: trustedProxies(settings),
       origins: settings.of(ServerSection).current.origins,
       port,
       allowed: makeRequestGuard()

@@ -14,6 +14,8 @@ export interface Exchange {
   /** A request header by its lower-case name; of repeated ones, the first. */
   readonly header: (name: string) => string | undefined
   readonly requestId: string
+  /** The address at the other end of the connection; `undefined` where it has none. */
+  readonly peer: string | undefined
   /** Reads the body as UTF-8, unpacked where it came packed. `maxBytes` bounds it before and after. */
   readonly body: (maxBytes: number) => Effect.Effect<string, BadRequestBody | PayloadTooLarge | ReadRequestBodyFailed>
   /** Adds a header to the answer, whatever it will be. */

@@ -136,6 +136,10 @@ class NodeExchange implements Exchange {
     return readBody(this.request, this.response, maxBytes)
   }
 
+  get peer(): string | undefined {
+    return this.request.socket.remoteAddress
+  }
+
   setHeader(name: string, value: string): void {
     this.own[name] = value
   }

@@ -3,7 +3,7 @@
  * HTTP server they have. Who serves nothing else is better off with `serve`, which writes to the socket itself (measured
  * for a thin relay, Effect's router and response streams cost some 2.2 times as much for a request).
  */
-import { Cause, Deferred, Effect, FiberSet, type Layer, Queue, Stream } from "effect"
+import { Cause, Deferred, Effect, FiberSet, type Layer, Queue, Stream, Option } from "effect"
 import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ReadRequestBodyFailed, ReadResponseBodyFailed, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
@@ -93,6 +93,7 @@ const makeExchange = (
     query: new URLSearchParams(mark < 0 ? "" : request.url.slice(mark + 1)),
     header,
     requestId,
+    peer: Option.getOrUndefined(request.remoteAddress),
     body: (maxBytes) => readBody(request, maxBytes),
     setHeader: (name, value) => {
       own[name] = value

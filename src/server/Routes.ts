@@ -8,6 +8,7 @@ import type { Relay } from "../relay/index.ts"
 import type { Settings } from "../settings/index.ts"
 import type { Metrics } from "../telemetry/index.ts"
 import { ownRoutes } from "./OwnRoutes.ts"
+import type { RateGate } from "./RateGate.ts"
 import type { Readers } from "./Readers.ts"
 import type { Route } from "./Route.ts"
 import { generateRoutes } from "./routes/Generate.ts"
@@ -21,7 +22,7 @@ import { streamRoutes, type Streams } from "./routes/Streams.ts"
 export const allRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Metrics | Readers | Relay | Selection | Settings | Streams
+  Journal | Metrics | RateGate | Readers | Relay | Selection | Settings | Streams
 > = Effect.map(
   // A path that is the relay's stays the relay's: of two rows the first counts.
   Effect.all([pageRoutes, generateRoutes, responseRoutes, modelRoutes, streamRoutes, operationRoutes, ownRoutes]),

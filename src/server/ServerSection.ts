@@ -1,6 +1,7 @@
 /**
  * The section `server`: how the relay is reached.
  */
+import { Network } from "../account/TokensSection.ts"
 import { isLoopback } from "../http/index.ts"
 import { declare, Fields, Millis, MillisOrNone, readSection, type Rule, ruleFault, valueAt } from "../settings/index.ts"
 import { Schema } from "effect"
@@ -35,6 +36,11 @@ const schema = section({
     "What the relay calls itself."
   ),
   origins: withDefault(list(Origin), [], "Origins of web pages that may call the relay from a browser."),
+  trustProxy: withDefault(
+    list(Network),
+    [],
+    "Addresses and networks of proxies whose X-Forwarded-For says where a request comes from."
+  ),
   shutdownGrace: withDefault(Millis, "30 seconds", "How long running answers may go on after a signal to stop."),
   heartbeat: withDefault(MillisOrNone, "15 seconds", 'How often a comment is sent to readers; "0 seconds" is never.'),
   readerGrace: withDefault(

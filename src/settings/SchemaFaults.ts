@@ -63,6 +63,11 @@ export const faultsOf = (root: SchemaIssue.Issue, written: Written): ReadonlyArr
           faults.push({ path, message: `${value} is not in this version` })
           return
         }
+        const [only, ...others] = issue.issues
+        // An object where only one member is one: what is wrong is within it.
+        if (only !== undefined && others.length === 0 && typeof value === "object" && value !== null) {
+          return collect(only, path, hint, within)
+        }
         return expected(textOf(issue.ast, "expected") ?? hint, path)
       }
       case "UnexpectedKey":

@@ -14,6 +14,7 @@ describe("defaults", () => {
         port: 8080,
         name: "effect-resilience",
         origins: [],
+        trustProxy: [],
         shutdownGrace: 30_000,
         heartbeat: 15_000,
         readerGrace: 60_000,
@@ -86,7 +87,7 @@ describe("defaults", () => {
     const { tokens } = await accepted(withChannel({}, { tokens: [{ name: "alice", key: "k" }] }))
     assert.deepStrictEqual(
       tokens.map(({ key, ...token }) => ({ ...token, key: Redacted.value(key) })),
-      [{ name: "alice", key: "k", models: ["*"], admin: false }]
+      [{ name: "alice", key: "k", models: ["*"], admin: false, enabled: true }]
     )
   })
 })
@@ -299,7 +300,7 @@ describe("keys", () => {
   })
 
   it("of a later version are refused", async () => {
-    const root = ["disable", "rateLimit", "quota", "errorLog", "tracker", "affinity", "sensitiveWords"]
+    const root = ["disable", "quota", "errorLog", "tracker", "affinity"]
     const lines = await faultLines(
       withChannel(
         { continuation: "token" },

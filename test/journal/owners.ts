@@ -37,6 +37,7 @@ export type Step =
       readonly from: number
       readonly takes: boolean
     }
+  | { readonly _tag: "Cursor"; readonly owner: number; readonly stream: number; readonly seq: number }
   | { readonly _tag: "Resume"; readonly reader: number }
   | { readonly _tag: "Close"; readonly reader: number }
   | { readonly _tag: "Cancel"; readonly owner: number; readonly stream: number }
@@ -61,6 +62,7 @@ export const schedules = fc.array(
     step(2, fc.record({ _tag: tag("Lapse"), owner: any })),
     step(5, fc.record({ _tag: tag("Claim"), owner: any, stream: any })),
     step(5, fc.record({ _tag: tag("Join"), owner: any, stream: any, from: any, takes: fc.boolean() })),
+    step(3, fc.record({ _tag: tag("Cursor"), owner: any, stream: any, seq: any })),
     step(3, fc.record({ _tag: tag("Resume"), reader: any })),
     step(1, fc.record({ _tag: tag("Close"), reader: any })),
     step(1, fc.record({ _tag: tag("Cancel"), owner: any, stream: any })),
@@ -406,6 +408,36 @@ export const runOwners = Effect.fnUntraced(function* (place: ModelPlace, latenes
         const after = (step.from % (record.length + 1)) - 1
         const told = makeTold(() => step.takes)
         readers.push({ slot, stream, after, told, reader: slot.journal.follow(stream.id, after, told), state: "open" })
+        return
+      }
+      case "Cursor": {
+        const slot = pick(everybody(), step.owner)!
+        const stream = pick(streams, step.stream)
+        if (stream === undefined) return
+        const locate = (cursor?: string) =>
+          taking(slot, Effect.result(slot.journal.locate(stream.id, cursor, step.seq === 99 ? "another" : "o")))
+        const before = yield* locate()
+        if (step.seq === 99) {
+          const expected = before._tag === "Failure" ? before.failure._tag : "found"
+          return assert.strictEqual(expected, "StreamNotFound", "another's stream was found")
+        }
+        if (before._tag === "Failure") return
+        const { length } = before.success.record
+        const seq = step.seq % (length + 2)
+        const found = yield* locate(`${stream.id}.${seq}`)
+        const after = yield* locate()
+        // It may have grown meanwhile, have ended, or have expired: never anything else.
+        if (after._tag === "Failure") return
+        const grown = after.success.record.length
+        if (seq < length) {
+          if (found._tag === "Failure") return assert.fail(`a good cursor: ${found.failure._tag}`)
+          assert.strictEqual(found.success.after, seq)
+          if (found.success.atEnd) {
+            assert.deepStrictEqual([after.success.state, seq], ["ended", grown - 1], "an end that is none")
+          }
+        } else if (seq >= grown) {
+          assert.strictEqual(found._tag === "Failure" && found.failure._tag, "InvalidCursor", "a cursor ahead")
+        }
         return
       }
       case "Resume":

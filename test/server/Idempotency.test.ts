@@ -143,6 +143,16 @@ describe("a request that is sent again with its key", () => {
       assert.lengthOf(world.a.requests, 1)
     }))
 
+  it.concurrent("is no second request where they are limited", () =>
+    withRelay({ rateLimit: { requests: 2, per: "1 minute" } }, async (world) => {
+      for (let n = 0; n < 5; n++) assert.strictEqual((await ask(world, routeOf("openai"), "one")).status, 200)
+      const others = [await ask(world, routeOf("openai"), "two"), await ask(world, routeOf("openai"), "three")]
+      assert.deepStrictEqual(
+        others.map((other) => other.status),
+        [200, 429]
+      )
+    }))
+
   it.concurrent("a credential or a cursor in the query is no part of it", () => {
     const tokens = [{ name: "alice", key: "key-of-alice", models: ["*"] }]
     return withRelay({ tokens }, async (world) => {
@@ -278,9 +288,13 @@ describe("what is a key", () => {
 
 describe("a key is bound", () => {
   it.concurrent("by no refusal", () => {
-    const tokens = [{ name: "alice", key: "key-of-alice", models: ["m", "unheard-of"] }]
+    const tokens = [
+      { name: "alice", key: "key-of-alice", models: ["*"] },
+      { name: "bob", key: "key-of-bob", models: ["m"] }
+    ]
     return withRelay({ tokens }, async (world) => {
       const authorization = "Bearer key-of-alice"
+      const asBob = { authorization: "Bearer key-of-bob" }
       const good = routeOf("openai")
       const refusals: ReadonlyArray<readonly [number, Asked, object]> = [
         [401, good, {}],
@@ -288,16 +302,18 @@ describe("a key is bound", () => {
         [400, { path: good.path, body: { model: "m" } }, { authorization }],
         [415, good, { authorization, "content-type": "text/plain" }],
         [404, { path: good.path, body: completion({ model: "unheard-of" }) }, { authorization }],
-        [403, { path: good.path, body: completion({ model: "gpt-4" }) }, { authorization }]
+        [403, { path: good.path, body: completion({ model: "gpt-4" }) }, asBob]
       ]
       for (const [expected, asked, headers] of refusals) {
         const refused = await ask(world, asked, "one", headers)
         assert.strictEqual(refused.status, expected, refused.text)
         assert.isFalse(isReplay(refused))
       }
-      const first = await ask(world, good, "one", { authorization })
-      assert.deepStrictEqual([first.status, isReplay(first)], [200, false])
-      assert.lengthOf(world.a.requests, 1)
+      for (const headers of [{ authorization }, asBob]) {
+        const first = await ask(world, good, "one", headers)
+        assert.deepStrictEqual([first.status, isReplay(first)], [200, false])
+      }
+      assert.lengthOf(world.a.requests, 2)
     })
   })
 

@@ -41,6 +41,7 @@ import { type Exchange, respond } from "../Exchange.ts"
 import { answerFailure } from "../Failures.ts"
 import { checkKey, keyOf, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
 import { checkMediaType } from "../MediaType.ts"
+import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
 import { ServerSection } from "../ServerSection.ts"
@@ -124,7 +125,7 @@ const otherRequest = stackless(
 export const generateRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Readers | Relay | Selection | Settings | Streams
+  Journal | RateGate | Readers | Relay | Selection | Settings | Streams
 > = Effect.gen(function* () {
   const kept = yield* keptResponses
   const settings = yield* Settings
@@ -137,7 +138,8 @@ export const generateRoutes: Effect.Effect<
   const selection = yield* Selection
   const streams = yield* Streams
   const clock = yield* Effect.clockWith(Effect.succeed)
-  const admission = makeAdmission(selection)
+  const admission = makeAdmission(selection, settings)
+  const gate = yield* RateGate
   const rules = parseRules(settings, selection)
   const now = (): number => clock.currentTimeMillisUnsafe()
 
@@ -233,6 +235,7 @@ export const generateRoutes: Effect.Effect<
     const cursor = cursorOf(exchange)
     if (cursor !== undefined)
       return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
+    const letIn = yield* gate.enter(exchange, caller)
     const key = keyOf(exchange)
     if (key !== undefined) yield* checkKey(key)
     const parsed = yield* parse(exchange, dialect, parameter)
@@ -254,23 +257,26 @@ export const generateRoutes: Effect.Effect<
         more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect)
     }
     const attach = (begun: Answer): void => {
+      letIn.began(begun.id)
       more.keep?.(begun)
       // Where a store was asked, a relay that stops may have refused it meanwhile.
       if (!later && !exchange.headSent()) follow(exchange, dialect, request, begun.id)
     }
     let id: string
     if (key === undefined) {
-      const answer = yield* relay.start(start, attach)
+      const answer = yield* gate.atOnce(caller, relay.start(start, attach))
       if (!later) return
       yield* answer.lease.committed
       id = answer.id
     } else {
       const { body, query } = parsed.asking
       if ((body?.length ?? 0) > largeBody) yield* Effect.yieldNow
-      const found = yield* relay.startOnce(start, streamKeyOf(key, { path: exchange.path, query, body }), attach)
+      const once = relay.startOnce(start, streamKeyOf(key, { path: exchange.path, query, body }), attach)
+      const found = yield* gate.atOnce(caller, once)
       id = found._tag === "Began" ? found.answer.id : found.position.record.id
       if (found._tag === "Exists") {
         if (!found.sameBody) return yield* Effect.fail(otherRequest)
+        letIn.giveBack()
         if (found.position.state === "orphan") yield* relay.adopt(found.position.record)
         exchange.setHeader(replayHeader, "true")
         if (!later) return follow(exchange, dialect, request, id)
@@ -311,6 +317,7 @@ export const generateRoutes: Effect.Effect<
 
   const embedding = (exchange: Exchange, caller: Caller) =>
     Effect.gen(function* () {
+      yield* gate.enter(exchange, caller)
       const request = yield* parse(exchange, clientDialects.openai, embeddings)
       yield* admission.admit(caller, request)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }

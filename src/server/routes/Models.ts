@@ -16,9 +16,10 @@ type Asker = Pick<Exchange, "header" | "query">
 
 /** The lists of models. Patterns are no models: the exact names that channels list are. */
 export const modelRoutes: Effect.Effect<ReadonlyArray<Route>, never, Selection | Settings> = Effect.gen(function* () {
-  const { name } = (yield* Settings).of(ServerSection).current
+  const settings = yield* Settings
+  const { name } = settings.of(ServerSection).current
   const selection = yield* Selection
-  const admission = makeAdmission(selection)
+  const admission = makeAdmission(selection, settings)
   const about = { createdAt: yield* Clock.currentTimeMillis, owner: name }
   const namesFor = (caller: Caller): ReadonlyArray<string> =>
     selection.models().filter((model) => caller === undefined || mayUse(caller, model))

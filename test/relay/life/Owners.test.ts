@@ -11,7 +11,18 @@ import { type ClientDialectName, clientDialects } from "#src/dialect/index"
 import { type JournalStore, JournalStoreMemory } from "#src/journal/index"
 import { late } from "../../journal/kit.ts"
 import { type readerOf, wholeText } from "../virtual.ts"
-import { ask, comeBack, judge, type Life, type LifeOptions, passing, recordOf, startLife, virtually } from "./lives.ts"
+import {
+  ask,
+  askOnce,
+  comeBack,
+  judge,
+  type Life,
+  type LifeOptions,
+  passing,
+  recordOf,
+  startLife,
+  virtually
+} from "./lives.ts"
 
 const parts = wholeText.match(/.{1,9}/gs)!
 const slow = Script.answer(parts).pipe(Script.usage("none"), Script.every(50), Script.startsAfter(50))
@@ -240,6 +251,7 @@ describe("a relay that is held for dead, and lives", () => {
 /** What may happen to two relays. */
 type Deed =
   | { readonly _tag: "Ask"; readonly at: 0 | 1; readonly dialect: ClientDialectName }
+  | { readonly _tag: "AskOnce"; readonly at: 0 | 1; readonly key: 0 | 1; readonly body: 0 | 1 }
   | { readonly _tag: "Pass"; readonly millis: number }
   | { readonly _tag: "Kill" | "Lapse"; readonly at: 0 | 1 }
   | { readonly _tag: "ComeBack"; readonly at: 0 | 1; readonly stream: number }
@@ -256,6 +268,7 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
       dialect: fc.constantFrom(...(Object.keys(clientDialects) as ReadonlyArray<ClientDialectName>))
     })
   },
+  { weight: 4, arbitrary: fc.record({ _tag: fc.constant("AskOnce" as const), at, key: at, body: at }) },
   { weight: 5, arbitrary: fc.record({ _tag: fc.constant("Pass" as const), millis: fc.integer({ min: 1, max: 900 }) }) },
   { weight: 2, arbitrary: fc.record({ _tag: fc.constantFrom("Kill" as const, "Lapse" as const), at }) },
   { weight: 3, arbitrary: fc.record({ _tag: fc.constant("ComeBack" as const), at, stream }) },
@@ -275,6 +288,7 @@ describe("two relays, whatever happens to them", () => {
               const streams: Array<{ readonly id: string; readonly dialect: ClientDialectName; cancelled: boolean }> =
                 []
               const readers: Array<{ readonly id: string; readonly reader: ReturnType<typeof readerOf> }> = []
+              const bound: Array<{ readonly id: string; readonly body: number } | undefined> = []
               const revive = function* (at: 0 | 1) {
                 lives[at] = yield* startLife(place, options)
               }
@@ -286,6 +300,29 @@ describe("two relays, whatever happens to them", () => {
                     yield* TestClock.adjust(1)
                     streams.push({ id, dialect: deed.dialect, cancelled: false })
                     readers.push({ id, reader })
+                    break
+                  }
+                  case "AskOnce": {
+                    const life = lives[deed.at]!
+                    const before = bound[deed.key]
+                    const found = yield* askOnce(life, { key: `k${deed.key}`, body: `b${deed.body}` })
+                    if (found._tag === "Exists") {
+                      assert.deepStrictEqual(
+                        [found.position.record.id, found.sameBody],
+                        [before?.id, before?.body === deed.body],
+                        "a key names another answer"
+                      )
+                      break
+                    }
+                    if (before !== undefined) {
+                      // Nothing else frees it here: its client is gone, or nothing of it was shown.
+                      const all = (yield* life.journal.frames(before.id, -1)).join("")
+                      const { end, text } = judge("chat", before.id, all)
+                      assert.isTrue(end?.event === "error" && (text === "" || end.data.includes("client_gone")), all)
+                    }
+                    yield* TestClock.adjust(1)
+                    bound[deed.key] = { id: found.answer.id, body: deed.body }
+                    streams.push({ id: found.answer.id, dialect: "chat", cancelled: false })
                     break
                   }
                   case "Pass":

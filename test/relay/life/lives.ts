@@ -186,20 +186,23 @@ export const ask = Effect.fnUntraced(function* (
   return assert.fail("the key has an answer")
 })
 
-/** What a key stands for. */
-export const keyed = ({ relay }: Life, key: string) =>
+/** Asks with a key, as a client does that asked before, or not. */
+export const askOnce = ({ journal, relay }: Life, { body, key }: { readonly key: string; readonly body: string }) =>
   relay.startOnce(
     {
       request: requestOf("chat"),
       dialect: clientDialects.chat,
-      requestId: "req_again",
+      requestId: "req_test",
       owner: "",
       timeoutMillis: 300_000,
       leave: "detach"
     },
-    { key, bodyHash: "body" },
-    () => {}
+    { key, bodyHash: body },
+    ({ id }) => void readerOf(journal, id, -1)
   )
+
+/** What a key stands for. */
+export const keyed = (life: Life, key: string) => askOnce(life, { key, body: "body" })
 
 /** Reads a stream as a client that comes back does: takes it up if need be, and follows it. */
 export const comeBack = Effect.fnUntraced(function* ({ journal, relay }: Life, id: string, after = -1) {
