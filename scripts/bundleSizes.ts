@@ -36,7 +36,6 @@ const policy = (name: string, run: string, rolldown: number, esbuild: number): P
 const made = (name: string, options: string, put: string, rolldown: number, esbuild: number): Program =>
   policy(name, `Effect.flatMap(${name}.make(${options}), (made) => ${name}.${put}(call, made))`, rolldown, esbuild)
 
-// `effect-resilience/client/browser`, which is to weigh 5 kB at most and loads no Effect, has its row here with it.
 const programs: ReadonlyArray<Program> = [
   {
     name: "Effect alone",
@@ -85,6 +84,16 @@ const programs: ReadonlyArray<Program> = [
     limits: { rolldown: 10, esbuild: 15 }
   },
   {
+    name: "client/browser",
+    code: `export { RetryStreamingClient } from "effect-resilience/client/browser"`,
+    limits: { rolldown: 5.1, esbuild: 5.5 }
+  },
+  {
+    name: "react",
+    code: `export { useRetryStreaming } from "effect-resilience/react"`,
+    limits: { rolldown: 6.7, esbuild: 7 }
+  },
+  {
     name: "stream",
     code: `import { PartialContent, StreamClocks } from "effect-resilience/stream"
       export const run = [PartialContent.keep, StreamClocks.watch]`,
@@ -112,13 +121,15 @@ const bundleOf = (code: string, modules: Iterable<readonly [string, number]>): B
 const withRolldown: Bundler = async (code) => {
   const bundle = await rolldown({
     input: entry,
+    // Who uses the hook has React.
+    external: ["react"],
     platform: "browser",
     resolve: { conditionNames: conditions },
     plugins: [
       { name: "program", resolveId: (id) => (id === entry ? id : null), load: (id) => (id === entry ? code : null) }
     ]
   })
-  const { output } = await bundle.generate({ minify: true })
+  const { output } = await bundle.generate({ minify: true, comments: false })
   await bundle.close()
   const [chunk] = output
   return bundleOf(
@@ -148,6 +159,7 @@ const withEsbuild =
       minify: true,
       format: "esm",
       platform: "browser",
+      external: ["react"],
       conditions,
       write: false,
       metafile: true,

@@ -5,7 +5,7 @@
 import type { FailoverData, UsageData } from "./ChatData.ts"
 import type { ClientHandlers, RetryNotice } from "./ClientEvents.ts"
 import { type ClientFault, faultMessage } from "./ClientFault.ts"
-import { isRecord } from "./Reconnect.ts"
+import { fields } from "./Reconnect.ts"
 import { type Params, RetryStreamingClient, type RetryStreamingClientOptions } from "./RetryStreamingClient.ts"
 
 /** Why an answer is not whole. */
@@ -118,8 +118,9 @@ const goingOn = (params: Params, partial: string): Params => {
   const { message: _, ...rest } = params
   const messages = messagesOf(params)
   const last = messages.at(-1)
-  const begun = isRecord(last) && last["role"] === "assistant"
-  const content = `${begun && typeof last["content"] === "string" ? last["content"] : ""}${partial}`
+  const { content: before, role } = fields(last)
+  const begun = role === "assistant"
+  const content = `${begun && typeof before === "string" ? before : ""}${partial}`
   return { ...rest, messages: [...(begun ? messages.slice(0, -1) : messages), { role: "assistant", content }] }
 }
 

@@ -2,7 +2,7 @@
  * What `ResumableStream` gives: the relay's events as a union by `_tag`, each with its fields and its id.
  */
 import type { AttemptData, ContentData, DoneData, FailoverData, InitData } from "./ChatData.ts"
-import { contentOf, type Given, isRecord } from "./Reconnect.ts"
+import { contentOf, fields, type Given } from "./Reconnect.ts"
 
 /** A new answer begins: what was assembled of the one before is to be cleared. It is the client's own, without an id. */
 export interface Reset {
@@ -67,24 +67,23 @@ const keeps = (event: keyof typeof promised, json: { readonly [field: string]: u
 export const chatEvent = (given: Given): ChatEvent => {
   const { data, event, id = "", json } = given
   if (event === "message") return { _tag: "Message", id, content: contentOf(given) }
-  if (isRecord(json)) {
-    // The fields were looked at: the compiler cannot see that they are all that a type names.
-    switch (event) {
-      case "init":
-        if (keeps(event, json)) return { ...(json as unknown as InitData), _tag: "Init", id }
-        break
-      case "reasoning":
-        if (keeps(event, json)) return { ...(json as unknown as ContentData), _tag: "Reasoning", id }
-        break
-      case "attempt":
-        if (keeps(event, json)) return { ...(json as unknown as AttemptData), _tag: "Attempt", id }
-        break
-      case "failover":
-        if (keeps(event, json)) return { ...(json as unknown as FailoverData), _tag: "Failover", id }
-        break
-      case "done":
-        if (keeps(event, json)) return { ...(json as unknown as DoneData), _tag: "Done", id }
-    }
+  const said = fields(json)
+  // The fields were looked at: the compiler cannot see that they are all that a type names.
+  switch (event) {
+    case "init":
+      if (keeps(event, said)) return { ...(said as unknown as InitData), _tag: "Init", id }
+      break
+    case "reasoning":
+      if (keeps(event, said)) return { ...(said as unknown as ContentData), _tag: "Reasoning", id }
+      break
+    case "attempt":
+      if (keeps(event, said)) return { ...(said as unknown as AttemptData), _tag: "Attempt", id }
+      break
+    case "failover":
+      if (keeps(event, said)) return { ...(said as unknown as FailoverData), _tag: "Failover", id }
+      break
+    case "done":
+      if (keeps(event, said)) return { ...(said as unknown as DoneData), _tag: "Done", id }
   }
   return { _tag: "Other", id, event, data: json ?? data }
 }

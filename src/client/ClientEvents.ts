@@ -45,7 +45,7 @@ export interface ClientEvents {
 }
 
 /** The names that mean something here already: a stream's events of these names are not handed on under them. */
-export const ownNames: ReadonlySet<string> = new Set(["open", "retry", "fatal", "reset", "end"])
+export const ownNames = /^(open|retry|fatal|reset|end)$/
 
 /** Any other event of a stream, by its name. */
 export type OtherName<Name extends string> = Name extends keyof ClientEvents ? never : Name

@@ -64,18 +64,18 @@ export type ClientFault =
 export const faultMessage = (fault: ClientFault | ConnectionFault): string => {
   switch (fault._tag) {
     case "StreamGap":
-      return `an event is missing between ${fault.lastEventId} and ${fault.received}`
+      return `events are missing before ${fault.received}`
     case "StreamExpired":
-      return "the stream is no longer kept"
+      return "the stream has expired"
     case "BadContentType":
-      return `expected an event stream, got ${fault.contentType || "no content type"}`
+      return `not an event stream: ${fault.contentType}`
     case "HttpFault":
-      return `status ${fault.status}${fault.code && `, ${fault.code}`}`
+      return `status ${fault.status} ${fault.code}`.trim()
     case "ServerFault":
       return fault.error.message
     case "ConnectionFault":
       return fault.message
     case "RetriesExhausted":
-      return `gave up after ${fault.attempts} requests: ${faultMessage(fault.last)}`
+      return `${fault.attempts} requests failed: ${faultMessage(fault.last)}`
   }
 }

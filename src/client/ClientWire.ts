@@ -2,7 +2,7 @@
  * What the clients read and write in the same way: JSON that may be none, the code of an error's body, and the address
  * at which a stream is cancelled.
  */
-import { isRecord } from "./Reconnect.ts"
+import { fields } from "./Reconnect.ts"
 
 /** An error's body is short; one that does not come in so many milliseconds is not waited for. */
 export const bodyPatience = 2_000
@@ -21,10 +21,9 @@ export const parseJson = (data: string): unknown => {
 
 /** The code in an error's body, the relay's own or a model vendor's; `""` where there is none. */
 export const errorCode = (body: string): string => {
-  const json = parseJson(body)
-  const error = isRecord(json) && isRecord(json["error"]) ? json["error"] : json
-  const code = isRecord(error) ? (error["reason"] ?? error["code"]) : undefined
-  return typeof code === "string" ? code : ""
+  const json = fields(parseJson(body))
+  const { code, reason = code } = fields(json["error"] ?? json)
+  return typeof reason === "string" ? reason : ""
 }
 
 /**

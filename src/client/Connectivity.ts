@@ -7,11 +7,6 @@ export const isOnline = (): boolean => globalThis.navigator?.onLine !== false
 
 /** Calls back once, when there is a network again. Gives what takes that back. */
 export const whenOnline = (callback: () => void): (() => void) => {
-  const listener = (): void => {
-    forget()
-    callback()
-  }
-  const forget = (): void => globalThis.removeEventListener("online", listener)
-  globalThis.addEventListener("online", listener)
-  return forget
+  globalThis.addEventListener("online", callback, { once: true })
+  return () => globalThis.removeEventListener("online", callback)
 }

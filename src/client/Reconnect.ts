@@ -7,6 +7,7 @@
  * An event costs one new state and one action.
  */
 import type { ClientFault, ConnectionFault, HttpFault, LastFault, ServerError } from "./ClientFault.ts"
+import type { RetryNotice } from "./ClientEvents.ts"
 import { backoffMillis, type ReconnectRules } from "./ReconnectRules.ts"
 
 /** Where a client is. `ended`, `failed` and `closed` are final, until it connects anew. */
@@ -19,12 +20,8 @@ export interface State {
   readonly lastEventId: string
   /** The stream that is read, if it has said which. */
   readonly stream: string | undefined
-  /** The number of its last event; -1 for ids that have none. */
+  /** The number of its last event; -1 while no event had one in its id. */
   readonly seq: number
-  /** What a cancellation is sent to: the stream, or what the head says that it is. */
-  readonly cancelId: string | undefined
-  /** Whether events come without an id of their own, which then follows in a block without data. */
-  readonly unidentified: boolean
   /** Whether something was given, and whether the next event belongs to it or begins anew. */
   readonly given: "nothing" | "current" | "stale"
   /** The content of the stream's messages so far. */
@@ -73,8 +70,6 @@ export type Input =
   /** The wait is over. */
   | { readonly _tag: "Due"; readonly online: boolean }
   | { readonly _tag: "Online" }
-  /** Whoever computes waits of its own has no more of them. */
-  | { readonly _tag: "GiveUp"; readonly last: LastFault }
   | { readonly _tag: "Close" }
   | { readonly _tag: "Cancel" }
 
@@ -85,24 +80,14 @@ export type Given = Extract<Input, { readonly _tag: "Event" }>
 export type Action =
   /** Ask. `lastEventId` is `""` where there is none; each `asking` has an idempotency key of its own. */
   | { readonly _tag: "Request"; readonly lastEventId: string; readonly asking: number }
-  | { readonly _tag: "Opened" }
   | { readonly _tag: "Give"; readonly event: Given }
   /** A new answer begins: what was assembled is of another. */
   | { readonly _tag: "Reset" }
-  /** Something failed. A wait or a failure follows. */
-  | { readonly _tag: "Fault"; readonly fault: ClientFault | ConnectionFault }
-  /** Wait, and tell that it is due. A `hinted` wait is what the server asked for. */
-  | {
-      readonly _tag: "Wait"
-      readonly attempt: number
-      readonly maxRetries: number
-      readonly delayMillis: number
-      readonly reason: string
-      readonly hinted: boolean
-      readonly last: LastFault
-    }
-  | { readonly _tag: "AwaitOnline" }
-  /** Let go of the connection, and of a timer. */
+  /** Let go of the connection, wait, and tell that it is due. A `hinted` wait is what the server asked for. */
+  | { readonly _tag: "Wait"; readonly notice: RetryNotice; readonly hinted: boolean; readonly last: LastFault }
+  /** Let go of the connection, and tell when there is a network. `last` is why, if there was a connection. */
+  | { readonly _tag: "AwaitOnline"; readonly last: LastFault | undefined }
+  /** Let go of the connection, and of a timer. So do `End` and `Fail`. */
   | { readonly _tag: "Drop" }
   /** Cancel a stream, then let go of the connection. */
   | { readonly _tag: "CancelRemote"; readonly id: string }
@@ -124,8 +109,6 @@ export const idle = (rules: ReconnectRules): State => ({
   lastEventId: "",
   stream: undefined,
   seq: -1,
-  cancelId: undefined,
-  unidentified: false,
   given: "nothing",
   text: "",
   tries: 0,
@@ -133,41 +116,49 @@ export const idle = (rules: ReconnectRules): State => ({
   firstDelay: rules.initialDelay
 })
 
-/** Whether a client may connect: it does nothing. */
-export const isAtRest = (phase: Phase): boolean => /^(idle|ended|failed|closed)$/.test(phase)
+/** A client that does nothing: it may connect. */
+export const atRest = /idle|ended|failed|closed/
+const underWay = /connecting|open|waiting|offline/
+
+/** In which phases each input means something. */
+const heeds: { readonly [Tag in Input["_tag"]]: RegExp } = {
+  Connect: atRest,
+  Head: /connecting/,
+  Event: /open/,
+  Delay: /open/,
+  Cut: /connecting|open/,
+  Due: /waiting/,
+  Online: /offline/,
+  Close: underWay,
+  Cancel: underWay
+}
 
 /** `<stream id>.<seq>`, as the relay makes ids. */
 const ownId = /^([\w-]{22,40})\.(0|[1-9]\d{0,9})$/
 
-export const isRecord = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+/** The fields of what was parsed: none where it is no object. */
+export const fields = (json: unknown): { readonly [field: string]: unknown } => Object(json)
 
 /** The content of a message: its `content`, or, of a server that sends bare text, all of it. */
 export const contentOf = ({ data, json }: Given): string =>
-  isRecord(json) && typeof json["content"] === "string" ? json["content"] : typeof json === "string" ? json : data
-
-const fields = (value: unknown): { readonly [key: string]: unknown } => (isRecord(value) ? value : {})
+  [fields(json)["content"], json].find((said) => typeof said === "string") ?? data
 
 /** An `error` event, as far as it can be understood. Its other fields are what the server says that they are. */
 const serverError = ({ data, json }: Given): ServerError => {
   const said = fields(json)
   return {
+    message: data,
     ...(said as Partial<ServerError>),
-    message: typeof said["message"] === "string" ? said["message"] : data,
     recoverable: said["recoverable"] === true
   }
 }
 
 const fail = (state: State, error: ClientFault): Step => ({
   state: { ...state, phase: "failed" },
-  actions: [
-    drop,
-    { _tag: "Fault", fault: error._tag === "RetriesExhausted" ? error.last : error },
-    { _tag: "Fail", error }
-  ]
+  actions: [{ _tag: "Fail", error }]
 })
 
-const ask = (state: State, online: boolean): Step =>
+const ask = (state: State, online: boolean, last?: LastFault): Step =>
   online
     ? {
         state: {
@@ -178,35 +169,39 @@ const ask = (state: State, online: boolean): Step =>
         },
         actions: [{ _tag: "Request", lastEventId: state.lastEventId, asking: state.askings }]
       }
-    : { state: { ...state, phase: "offline" }, actions: [{ _tag: "AwaitOnline" }] }
+    : { state: { ...state, phase: "offline" }, actions: [{ _tag: "AwaitOnline", last }] }
 
-const retry = (
+/** Asks again after a wait, unless that is too long, or was done too often. `attempt` counts this time. */
+const again = (
   rules: ReconnectRules,
   state: State,
-  fault: ConnectionFault | HttpFault,
+  last: LastFault,
+  attempt: number,
   reason: string,
   hint: number | undefined,
   random: () => number
 ): Step => {
-  if (hint !== undefined && hint > rules.maxHint && fault._tag === "HttpFault") return fail(state, fault)
-  const tries = state.tries + 1
-  if (tries > rules.maxRetries) return fail(state, { _tag: "RetriesExhausted", attempts: tries, last: fault })
+  // A hint comes from a server, and a server's fault may be told as it is.
+  if (hint !== undefined && hint > rules.maxHint && last._tag !== "ConnectionFault") return fail(state, last)
+  if (attempt > rules.maxRetries) return fail(state, { _tag: "RetriesExhausted", attempts: attempt, last })
+  const delay = hint ?? backoffMillis(rules, state.firstDelay, attempt, random)
+  const { maxRetries } = rules
   return {
-    state: { ...state, phase: "waiting", tries },
-    actions: [
-      drop,
-      { _tag: "Fault", fault },
-      {
-        _tag: "Wait",
-        attempt: tries,
-        maxRetries: rules.maxRetries,
-        delayMillis: hint ?? backoffMillis(rules, state.firstDelay, tries, random),
-        reason,
-        hinted: hint !== undefined,
-        last: fault
-      }
-    ]
+    state: { ...state, phase: "waiting" },
+    actions: [{ _tag: "Wait", notice: { attempt, maxRetries, delay, reason }, hinted: hint !== undefined, last }]
   }
+}
+
+const retry = (
+  rules: ReconnectRules,
+  state: State,
+  last: LastFault,
+  reason: string,
+  hint: number | undefined,
+  random: () => number
+): Step => {
+  const tries = state.tries + 1
+  return again(rules, { ...state, tries }, last, tries, reason, hint, random)
 }
 
 const head = (
@@ -215,18 +210,15 @@ const head = (
   { code, contentType, hintMillis, status, streamId }: Extract<Input, { readonly _tag: "Head" }>,
   random: () => number
 ): Step => {
-  if (status === 204) return { state: { ...state, phase: "ended" }, actions: [drop, { _tag: "End" }] }
+  if (status === 204) return { state: { ...state, phase: "ended" }, actions: [{ _tag: "End" }] }
   if (status === 200) {
-    return /^\s*text\/event-stream\s*(;|$)/i.test(contentType)
-      ? {
-          state: { ...state, phase: "open", cancelId: streamId ?? state.cancelId },
-          actions: [{ _tag: "Opened" }]
-        }
+    return /^text\/event-stream\s*(;|$)/i.test(contentType)
+      ? { state: { ...state, phase: "open", stream: state.stream ?? streamId }, actions: none }
       : fail(state, { _tag: "BadContentType", contentType })
   }
   if (status === 410) return fail(state, { _tag: "StreamExpired", partial: state.text })
   const fault: HttpFault = { _tag: "HttpFault", status, code, retryAfterMillis: hintMillis }
-  return status >= 500 || status === 408 || status === 425 || status === 429
+  return /^(408|425|429|5..)$/.test(String(status))
     ? retry(rules, state, fault, `http_${status}`, hintMillis, random)
     : fail(state, fault)
 }
@@ -237,25 +229,17 @@ const failed = (rules: ReconnectRules, state: State, event: Given, random: () =>
   const fault = { _tag: "ServerFault", error } as const
   const seconds = error.retry_after
   const hint = typeof seconds === "number" && seconds >= 0 ? seconds * 1_000 : undefined
-  if (!error.recoverable || (hint !== undefined && hint > rules.maxHint)) return fail(state, fault)
+  if (!error.recoverable) return fail(state, fault)
   const askings = state.askings + 1
-  if (askings > rules.maxRetries) return fail(state, { _tag: "RetriesExhausted", attempts: askings, last: fault })
-  return {
-    state: { ...state, phase: "waiting", lastEventId: "", stream: undefined, seq: -1, tries: 0, askings },
-    actions: [
-      drop,
-      { _tag: "Fault", fault },
-      {
-        _tag: "Wait",
-        attempt: askings,
-        maxRetries: rules.maxRetries,
-        delayMillis: hint ?? backoffMillis(rules, state.firstDelay, askings, random),
-        reason: String(error.code ?? error.type ?? "server_error"),
-        hinted: hint !== undefined,
-        last: fault
-      }
-    ]
-  }
+  return again(
+    rules,
+    { ...state, lastEventId: "", stream: undefined, seq: -1, tries: 0, askings },
+    fault,
+    askings,
+    String(error.code ?? error.type ?? "server_error"),
+    hint,
+    random
+  )
 }
 
 const onEvent = (rules: ReconnectRules, state: State, event: Given, random: () => number): Step => {
@@ -271,17 +255,15 @@ const onEvent = (rules: ReconnectRules, state: State, event: Given, random: () =
       return fail(state, { _tag: "StreamGap", lastEventId: state.lastEventId, received: own[0] })
     }
   }
-  const anew = begins || state.given === "stale"
+  const anew = (begins && state.given !== "nothing") || state.given === "stale"
   const id = event.id ?? (begins ? "" : state.lastEventId)
-  // Of another's ids only one that has changed is surely of something new.
-  const isNew = !anew && (own !== null || (id !== "" && id !== state.lastEventId))
+  // Only an id that has changed is surely of something new.
+  const isNew = !anew && id !== state.lastEventId
   const next: State = {
     ...state,
     lastEventId: id,
     stream,
     seq: event.id === undefined && !begins ? state.seq : seq,
-    cancelId: stream ?? state.cancelId,
-    unidentified: state.unidentified || event.id === undefined,
     given: "current",
     text: (anew ? "" : state.text) + (event.event === "message" ? contentOf(event) : ""),
     tries: isNew ? 0 : state.tries
@@ -294,7 +276,7 @@ const onEvent = (rules: ReconnectRules, state: State, event: Given, random: () =
   const give: Action = { _tag: "Give", event }
   // The last event of an answer, in our own format and in those of OpenAI and Anthropic.
   return event.event === "done" || event.event === "message_stop" || event.data === "[DONE]"
-    ? { state: { ...next, phase: "ended" }, actions: [...before, drop, give, { _tag: "End" }] }
+    ? { state: { ...next, phase: "ended" }, actions: [...before, give, { _tag: "End" }] }
     : { state: next, actions: anew ? [...before, give] : [give] }
 }
 
@@ -306,20 +288,9 @@ const onCut = (
 ): Step => {
   // An id in a block without data is the last event's where events have none of their own. Where they have, it is of an
   // event whose data was never seen.
-  const trails = cut.lastEventId !== "" && (state.unidentified || !ownId.test(cut.lastEventId))
-  const own = trails ? ownId.exec(cut.lastEventId) : null
-  const known: State = trails
-    ? {
-        ...state,
-        lastEventId: cut.lastEventId,
-        stream: own?.[1] ?? state.stream,
-        seq: own === null ? -1 : Number(own[2])
-      }
-    : state
+  const known = cut.lastEventId !== "" && state.seq < 0 ? { ...state, lastEventId: cut.lastEventId } : state
   const fault: ConnectionFault = { _tag: "ConnectionFault", message: cut.message }
-  if (cut.online) return retry(rules, known, fault, cut.reason, undefined, random)
-  const step = ask(known, false)
-  return { state: step.state, actions: [drop, { _tag: "Fault", fault }, ...step.actions] }
+  return cut.online ? retry(rules, known, fault, cut.reason, undefined, random) : ask(known, false, fault)
 }
 
 /**
@@ -327,35 +298,32 @@ const onCut = (
  * go) changes nothing. `random` gives [0, 1), and is asked once for each wait that is jittered.
  */
 export const step = (rules: ReconnectRules, state: State, input: Input, random: () => number): Step => {
-  const { phase } = state
-  const stay: Step = { state, actions: none }
+  if (!heeds[input._tag].test(state.phase)) return { state, actions: none }
   switch (input._tag) {
     case "Connect":
-      return isAtRest(phase) ? ask(idle(rules), input.online) : stay
+      return ask(idle(rules), input.online)
     case "Head":
-      return phase === "connecting" ? head(rules, state, input, random) : stay
+      return head(rules, state, input, random)
     case "Event":
-      return phase === "open" ? onEvent(rules, state, input, random) : stay
+      return onEvent(rules, state, input, random)
     case "Delay":
-      return phase === "open" ? { state: { ...state, firstDelay: input.millis }, actions: none } : stay
+      return { state: { ...state, firstDelay: input.millis }, actions: none }
     case "Cut":
-      return phase === "connecting" || phase === "open" ? onCut(rules, state, input, random) : stay
+      return onCut(rules, state, input, random)
     case "Due":
-      return phase === "waiting" ? ask(state, input.online) : stay
+      return ask(state, input.online)
     case "Online":
-      return phase === "offline" ? ask(state, true) : stay
-    case "GiveUp":
-      return phase === "waiting"
-        ? fail(state, { _tag: "RetriesExhausted", attempts: state.tries, last: input.last })
-        : stay
+      return ask(state, true)
     case "Close":
-      return isAtRest(phase) ? stay : { state: { ...state, phase: "closed" }, actions: [drop] }
+      return { state: { ...state, phase: "closed" }, actions: [drop] }
     case "Cancel":
-      return isAtRest(phase)
-        ? stay
-        : {
-            state: { ...state, phase: "closed" },
-            actions: [state.cancelId === undefined ? drop : { _tag: "CancelRemote", id: state.cancelId }]
-          }
+      return {
+        state: { ...state, phase: "closed" },
+        actions: [state.stream === undefined ? drop : { _tag: "CancelRemote", id: state.stream }]
+      }
   }
 }
+
+/** The same for whoever computes waits of its own, and has no more of them. */
+export const giveUp = (state: State, last: LastFault): Step =>
+  fail(state, { _tag: "RetriesExhausted", attempts: state.tries, last })

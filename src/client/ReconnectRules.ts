@@ -26,26 +26,20 @@ export interface ReconnectOptions {
 export type ReconnectRules = { readonly [K in keyof ReconnectOptions]-?: NonNullable<ReconnectOptions[K]> }
 
 /** Fills in the defaults. */
-export const rulesOf = (options: ReconnectOptions): ReconnectRules => ({
-  maxRetries: options.maxRetries ?? 5,
-  initialDelay: options.initialDelay ?? 1_000,
-  maxDelay: options.maxDelay ?? 30_000,
-  backoffMultiplier: options.backoffMultiplier ?? 2,
-  jitter: options.jitter ?? "equal",
-  maxHint: options.maxHint ?? 120_000
-})
+export const rulesOf = ({
+  maxRetries = 5,
+  initialDelay = 1_000,
+  maxDelay = 30_000,
+  backoffMultiplier = 2,
+  jitter = "equal",
+  maxHint = 120_000
+}: ReconnectOptions): ReconnectRules => ({ maxRetries, initialDelay, maxDelay, backoffMultiplier, jitter, maxHint })
 
 /** The wait before retry `attempt`, counted from 1, when the first one is `first`. `random` gives [0, 1). */
 export const backoffMillis = (rules: ReconnectRules, first: number, attempt: number, random: () => number): number => {
   const delay = Math.min(first * rules.backoffMultiplier ** (attempt - 1), rules.maxDelay)
-  switch (rules.jitter) {
-    case "none":
-      return delay
-    case "full":
-      return delay * random()
-    case "equal":
-      return (delay * (1 + random())) / 2
-  }
+  const certain = { none: 1, equal: 0.5, full: 0 }[rules.jitter]
+  return delay * (certain + (1 - certain) * random())
 }
 
 /**
@@ -56,12 +50,14 @@ export const hintMillis = (
   header: (name: string) => string | null | undefined,
   nowMillis: () => number
 ): number | undefined => {
-  const number = /^\d+(\.\d+)?$/
-  const millis = header("retry-after-ms")?.trim() ?? ""
-  if (number.test(millis)) return Number(millis)
-  const after = header("retry-after")?.trim() ?? ""
-  if (number.test(after)) return Number(after) * 1_000
-  const date = Date.parse(after)
-  // `Date.parse` takes "-5" for a year.
-  return Number.isNaN(date) || !/[a-z]/i.test(after) ? undefined : Math.max(0, date - nowMillis())
+  for (const [name, unit] of [
+    ["retry-after-ms", 1],
+    ["retry-after", 1_000]
+  ] as const) {
+    const value = header(name)?.trim() ?? ""
+    if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * unit
+    // `Date.parse` takes "-5" for a year.
+    if (unit > 1 && /[a-z]/i.test(value) && Date.parse(value) >= 0) return Math.max(0, Date.parse(value) - nowMillis())
+  }
+  return undefined
 }

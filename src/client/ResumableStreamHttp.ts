@@ -25,7 +25,7 @@ import { makeSseParser } from "../sse/index.ts"
 import { type ChatEvent, chatEvent, type Reset } from "./ChatEvent.ts"
 import { bodyPatience, cancelAddress, errorCode, maxEventBytes, parseJson } from "./ClientWire.ts"
 import { isOnline, whenOnline } from "./Connectivity.ts"
-import { type Action, type Given, idle, type Input, step } from "./Reconnect.ts"
+import { type Action, type Given, giveUp, idle, type Input, type Step, step } from "./Reconnect.ts"
 import { hintMillis, type ReconnectOptions, rulesOf } from "./ReconnectRules.ts"
 import { errorOf, type ResumableStreamError } from "./ResumableStreamErrors.ts"
 
@@ -156,11 +156,13 @@ const makeWith = <A, E>(
     const key = Array.from({ length: 3 }, () => Math.abs(random.nextIntUnsafe()).toString(36)).join("")
     let state = idle(rules)
 
-    const take = (input: Input): ReadonlyArray<Action> => {
-      const { actions, state: next } = step(rules, state, input, () => random.nextDoubleUnsafe())
+    const proceed = ({ actions, state: next }: Step): ReadonlyArray<Action> => {
       state = next
       return actions
     }
+
+    const take = (input: Input): ReadonlyArray<Action> =>
+      proceed(step(rules, state, input, () => random.nextDoubleUnsafe()))
 
     /** What comes next of a connection's actions, and what is given before that. */
     interface Read {
@@ -184,8 +186,6 @@ const makeWith = <A, E>(
           case "Fail":
             into.turn = action
             break
-          case "Opened":
-          case "Fault":
           case "Drop":
           case "CancelRemote":
         }
@@ -260,7 +260,7 @@ const makeWith = <A, E>(
                   return Effect.succeed([])
                 },
                 onDone: () => {
-                  cut("stream_cut", "the stream ended without a terminal event")
+                  cut("stream_cut", "the stream was cut")
                   return Effect.succeed([])
                 }
               })
@@ -280,8 +280,8 @@ const makeWith = <A, E>(
     /** How long to wait: as the machine says, or, where it goes by the backoff, as the schedule does. */
     const waitOf = (wait: Extract<Turn, { readonly _tag: "Wait" }>): Effect.Effect<number | undefined> =>
       Effect.gen(function* () {
-        if (schedule === undefined || wait.hinted) return wait.delayMillis
-        if (steps === undefined || wait.attempt === 1) steps = yield* Schedule.toStep(schedule)
+        if (schedule === undefined || wait.hinted) return wait.notice.delay
+        if (steps === undefined || wait.notice.attempt === 1) steps = yield* Schedule.toStep(schedule)
         const now = yield* Clock.currentTimeMillis
         return yield* Pull.matchEffect(steps(now, wait.last), {
           onSuccess: ([, delay]) => Effect.succeed(Duration.toMillis(delay)),
@@ -308,10 +308,11 @@ const makeWith = <A, E>(
             case "Wait": {
               const delayMillis = yield* waitOf(turn)
               if (delayMillis === undefined) {
-                turn = follow({ _tag: "GiveUp", last: turn.last })
+                const [gaveUp] = proceed(giveUp(state, turn.last))
+                turn = gaveUp?._tag === "Fail" ? gaveUp : { _tag: "End" }
                 break
               }
-              const { attempt, maxRetries, reason } = turn
+              const { attempt, maxRetries, reason } = turn.notice
               const until = (yield* Clock.currentTimeMillis) + delayMillis
               yield* tell({ _tag: "Waiting", attempt, maxRetries, delayMillis, until, reason })
               yield* Effect.sleep(delayMillis)

@@ -5,10 +5,10 @@
  */
 import { makeSseParser } from "../sse/SseParser.ts"
 import { type ClientEvents, type OtherName, ownNames } from "./ClientEvents.ts"
-import { faultMessage } from "./ClientFault.ts"
+import { type ClientFault, type ConnectionFault, faultMessage } from "./ClientFault.ts"
 import { bodyPatience, cancelAddress, errorCode, maxEventBytes, parseJson } from "./ClientWire.ts"
 import { isOnline, whenOnline } from "./Connectivity.ts"
-import { type Action, contentOf, idle, type Input, isAtRest, type State, step } from "./Reconnect.ts"
+import { type Action, atRest, contentOf, idle, type Input, type State, step } from "./Reconnect.ts"
 import { hintMillis, type ReconnectOptions, type ReconnectRules, rulesOf } from "./ReconnectRules.ts"
 
 /** How a client asks, and comes back. */
@@ -30,8 +30,6 @@ export interface Params {
 
 /** Where a client is. While it is offline it is `waiting`. */
 export type ClientState = "idle" | "connecting" | "open" | "waiting" | "ended" | "failed" | "closed"
-
-const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
 
 /**
  * Asks, reads and comes back until it has the whole answer, each event once and in order.
@@ -111,10 +109,10 @@ export class RetryStreamingClient {
 
   /** Asks. Does nothing while it is connected, or comes back. */
   connect(params: Params = {}): void {
-    if (!isAtRest(this.#state.phase)) return
+    if (!atRest.test(this.#state.phase)) return
     this.#params = params
     // Not `randomUUID`, which a page that came by plain HTTP has not.
-    this.#key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(36)).join("")
+    this.#key = crypto.getRandomValues(new Uint32Array(4)).join("-")
     this.#take({ _tag: "Connect", online: isOnline() })
   }
 
@@ -125,13 +123,14 @@ export class RetryStreamingClient {
 
   /** Cancels the answer where it is made, and leaves. Never rejects: a server that is away cancels by its own rule. */
   async cancel(): Promise<void> {
-    const { cancelId, phase } = this.#state
+    const { stream } = this.#state
     const connection = this.#connection
+    if (atRest.test(this.#state.phase)) return
     this.#take({ _tag: "Cancel" })
-    if (isAtRest(phase) || cancelId === undefined) return
+    if (stream === undefined) return
     try {
       const asked = new URL(this.#address(), globalThis.location?.href)
-      const url = cancelAddress(asked, cancelId, this.#options.streamsUrl)
+      const url = cancelAddress(asked, stream, this.#options.streamsUrl)
       await this.#fetch(url, { method: "DELETE", headers: this.#options.headers ?? {}, keepalive: true })
     } catch {}
     connection?.abort()
@@ -146,7 +145,7 @@ export class RetryStreamingClient {
   #address(): string {
     if (this.#options.method === "POST") return this.#url
     const query = new URLSearchParams()
-    for (const [name, value] of Object.entries(this.#params)) if (value !== undefined) query.set(name, text(value))
+    for (const [name, value] of Object.entries(this.#params)) if (value !== undefined) query.set(name, String(value))
     return query.size === 0 ? this.#url : `${this.#url}${this.#url.includes("?") ? "&" : "?"}${query}`
   }
 
@@ -176,30 +175,27 @@ export class RetryStreamingClient {
       case "Request":
         void this.#ask(action)
         return
-      case "Opened":
-        return this.#emit("open")
       case "Give": {
         const { event } = action
         if (event.event === "message") return this.#emit("message", contentOf(event))
-        if (!ownNames.has(event.event)) this.#emit(event.event, event.json ?? event.data)
+        if (!ownNames.test(event.event)) this.#emit(event.event, event.json ?? event.data)
         return
       }
       case "Reset":
         return this.#emit("reset")
-      case "Fault": {
-        const { fault } = action
-        return this.#emit(
-          "error",
-          fault._tag === "ServerFault" ? fault.error : { type: "connection", message: faultMessage(fault) }
-        )
-      }
       case "Wait": {
-        const { attempt, delayMillis: delay, maxRetries, reason } = action
+        this.#drop()
+        const { delay } = action.notice
         this.#after(delay, () => this.#take({ _tag: "Due", online: isOnline() }))
-        return this.#emit("retry", { attempt, maxRetries, delay, reason })
+        this.#fault(action.last)
+        // Who has closed it meanwhile has no retry to hear of.
+        if (this.#state.phase === "waiting") this.#emit("retry", action.notice)
+        return
       }
       case "AwaitOnline":
+        this.#drop()
         this.#forget = whenOnline(() => this.#take({ _tag: "Online" }))
+        if (action.last !== undefined) this.#fault(action.last)
         return
       case "Drop":
         this.#drop()
@@ -210,10 +206,22 @@ export class RetryStreamingClient {
         this.#connection = undefined
         return
       case "End":
+        this.#drop()
         return this.#emit("end")
-      case "Fail":
-        return this.#emit("fatal", faultMessage(action.error), action.error)
+      case "Fail": {
+        const { error } = action
+        this.#drop()
+        this.#fault(error._tag === "RetriesExhausted" ? error.last : error)
+        if (this.#state.phase === "failed") this.#emit("fatal", faultMessage(error), error)
+      }
     }
+  }
+
+  #fault(fault: ClientFault | ConnectionFault): void {
+    this.#emit(
+      "error",
+      fault._tag === "ServerFault" ? fault.error : { type: "connection", message: faultMessage(fault) }
+    )
   }
 
   #after(millis: number, callback: () => void): void {
@@ -268,10 +276,11 @@ export class RetryStreamingClient {
       _tag: "Head",
       status,
       contentType: headers.get("content-type") ?? "",
-      code: status === 200 || status === 204 ? "" : await this.#codeIn(response),
+      code: status < 205 ? "" : await this.#codeIn(response, connection),
       hintMillis: hintMillis((name) => headers.get(name), Date.now),
       streamId: headers.get("x-stream-id") ?? undefined
     })
+    if (this.#connection === connection) this.#emit("open")
     try {
       // Not `for await`: not every browser can iterate over a body.
       const reader = response.body?.getReader()
@@ -281,16 +290,16 @@ export class RetryStreamingClient {
         if (read?.value === undefined) break
         if (parser.feed(read.value) !== undefined) throw new Error("an event is too large")
       }
-      cut("stream_cut", "the stream ended without a terminal event")
+      cut("stream_cut", "the stream was cut")
     } catch (error) {
       cut("stream_cut", String(error))
     }
   }
 
-  async #codeIn(response: Response): Promise<string> {
-    const late = new Promise<undefined>((resolve) => this.#after(bodyPatience, () => resolve(undefined)))
-    const body = await Promise.race([response.text().catch(() => undefined), late])
+  async #codeIn(response: Response, connection: AbortController): Promise<string> {
+    this.#after(bodyPatience, () => connection.abort())
+    const body = await response.text().catch(() => "")
     this.#forget()
-    return errorCode(body ?? "")
+    return errorCode(body)
   }
 }

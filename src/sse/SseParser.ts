@@ -126,169 +126,172 @@ const fieldAt = (text: string, at: number): "data" | "event" | "id" | undefined 
 class Parser implements SseParser {
   lastEventId = ""
   retryMillis: number | undefined
-  private readonly onEvent: SseParserOptions["onEvent"]
-  private readonly onComment: SseParserOptions["onComment"]
-  private readonly onRetry: SseParserOptions["onRetry"]
-  private readonly isWholeAtEnd: SseParserOptions["isWholeAtEnd"]
-  private readonly maxEventBytes: number
-  private truncated: Uint8Array | undefined
-  private atStart = true
-  private skipLf = false
-  private pending = ""
-  private pendingBytes = 0
-  private data: string | undefined
-  private type = ""
-  private idBuffer = ""
+  readonly #onEvent: SseParserOptions["onEvent"]
+  readonly #onComment: SseParserOptions["onComment"]
+  readonly #onRetry: SseParserOptions["onRetry"]
+  readonly #isWholeAtEnd: SseParserOptions["isWholeAtEnd"]
+  readonly #maxEventBytes: number
+  #truncated: Uint8Array | undefined
+  #atStart = true
+  #skipLf = false
+  #pending = ""
+  #pendingBytes = 0
+  #data: string | undefined
+  #type = ""
+  #idBuffer = ""
   /** Whether the block under way has an id. */
-  private hasId = false
+  #hasId = false
   /** The bytes of the field lines that the block under way has so far. */
-  private held = 0
-  private overflow: SseOverflow | undefined
+  #held = 0
+  #overflow: SseOverflow | undefined
 
   constructor(options: SseParserOptions) {
-    this.onEvent = options.onEvent
-    this.onComment = options.onComment
-    this.onRetry = options.onRetry
-    this.isWholeAtEnd = options.isWholeAtEnd
-    this.maxEventBytes = options.maxEventBytes ?? 1_048_576
+    this.#onEvent = options.onEvent
+    this.#onComment = options.onComment
+    this.#onRetry = options.onRetry
+    this.#isWholeAtEnd = options.isWholeAtEnd
+    this.#maxEventBytes = options.maxEventBytes ?? 1_048_576
   }
 
   feed(chunk: Uint8Array | string): SseOverflow | undefined {
-    if (this.overflow !== undefined) return this.overflow
-    if (typeof chunk === "string") this.feedText(chunk)
-    else this.feedBytes(chunk)
+    if (this.#overflow !== undefined) return this.#overflow
+    if (typeof chunk === "string") this.#feedText(chunk)
+    else this.#feedBytes(chunk)
     // What an overflowing block holds is let go at once.
-    if (this.overflow !== undefined) {
-      this.pending = ""
-      this.data = undefined
+    if (this.#overflow !== undefined) {
+      this.#pending = ""
+      this.#data = undefined
     }
-    return this.overflow
+    return this.#overflow
   }
 
   end(): void {
-    const { isWholeAtEnd } = this
-    if (isWholeAtEnd !== undefined && this.overflow === undefined) {
+    const isWholeAtEnd = this.#isWholeAtEnd
+    if (isWholeAtEnd !== undefined && this.#overflow === undefined) {
       // Of any other line that was cut nothing is believed.
-      if (this.truncated === undefined && this.pending !== "" && fieldAt(this.pending, 0) === "data")
-        this.line(this.pending, 0, this.pending.length)
-      const { data, type } = this
-      if (data !== undefined && isWholeAtEnd({ event: type === "" ? "message" : type, data, id: this.idBuffer }))
-        this.dispatch()
+      if (this.#truncated === undefined && this.#pending !== "" && fieldAt(this.#pending, 0) === "data")
+        this.#line(this.#pending, 0, this.#pending.length)
+      const data = this.#data
+      const type = this.#type
+      if (data !== undefined && isWholeAtEnd({ event: type === "" ? "message" : type, data, id: this.#idBuffer }))
+        this.#dispatch()
     }
-    this.forget()
+    this.#forget()
   }
 
   reset(): void {
     this.lastEventId = ""
     this.retryMillis = undefined
-    this.forget()
+    this.#forget()
   }
 
-  private dispatch(): void {
-    this.lastEventId = this.idBuffer
-    const value = this.data
-    const name = this.type
-    const hasId = this.hasId
-    this.data = undefined
-    this.type = ""
-    this.hasId = false
-    this.held = 0
+  #dispatch(): void {
+    this.lastEventId = this.#idBuffer
+    const value = this.#data
+    const name = this.#type
+    const hasId = this.#hasId
+    this.#data = undefined
+    this.#type = ""
+    this.#hasId = false
+    this.#held = 0
     if (value !== undefined)
-      this.onEvent({ event: name === "" ? "message" : name, data: value, id: this.lastEventId }, hasId)
+      this.#onEvent({ event: name === "" ? "message" : name, data: value, id: this.lastEventId }, hasId)
   }
 
-  private fits(text: string, start: number, end: number): boolean {
+  #fits(text: string, start: number, end: number): boolean {
     // A unit is at most three bytes: nearly every line fits without being counted.
     if (
-      this.held + (end - start) * 3 <= this.maxEventBytes ||
-      this.held + utf8Length(text, start, end) <= this.maxEventBytes
+      this.#held + (end - start) * 3 <= this.#maxEventBytes ||
+      this.#held + utf8Length(text, start, end) <= this.#maxEventBytes
     )
       return true
-    this.overflow = { _tag: "SseOverflow", maxEventBytes: this.maxEventBytes }
+    this.#overflow = { _tag: "SseOverflow", maxEventBytes: this.#maxEventBytes }
     return false
   }
 
-  private field(name: string, value: string): void {
+  #field(name: string, value: string): void {
     switch (name) {
       case "data":
-        this.data = this.data === undefined ? value : this.data + "\n" + value
-        this.held += 6 + utf8Length(value, 0, value.length)
+        this.#data = this.#data === undefined ? value : this.#data + "\n" + value
+        this.#held += 6 + utf8Length(value, 0, value.length)
         return
       case "event":
-        this.type = value
-        this.held += 7 + value.length
+        this.#type = value
+        this.#held += 7 + value.length
         return
       case "id":
         if (value.includes("\0")) return
-        this.idBuffer = value
-        this.hasId = true
-        this.held += 4 + value.length
+        this.#idBuffer = value
+        this.#hasId = true
+        this.#held += 4 + value.length
         return
       case "retry":
         if (!/^[0-9]+$/.test(value)) return
         this.retryMillis = Math.min(Number(value), maxTimer)
-        this.onRetry?.(this.retryMillis)
+        this.#onRetry?.(this.retryMillis)
     }
   }
 
   /** Takes one line without its end. Gives false on overflow. */
-  private line(text: string, start: number, end: number): boolean {
+  #line(text: string, start: number, end: number): boolean {
     if (start === end) {
-      this.dispatch()
+      this.#dispatch()
       return true
     }
-    if (!this.fits(text, start, end)) return false
+    if (!this.#fits(text, start, end)) return false
     if (text.charCodeAt(start) === COLON) {
-      this.onComment?.(text.slice(text.charCodeAt(start + 1) === SPACE && start + 1 < end ? start + 2 : start + 1, end))
+      this.#onComment?.(
+        text.slice(text.charCodeAt(start + 1) === SPACE && start + 1 < end ? start + 2 : start + 1, end)
+      )
       return true
     }
     const name = fieldAt(text, start)
     if (name !== undefined) {
       const from = start + name.length + 1
-      this.field(name, text.slice(text.charCodeAt(from) === SPACE && from < end ? from + 1 : from, end))
+      this.#field(name, text.slice(text.charCodeAt(from) === SPACE && from < end ? from + 1 : from, end))
       return true
     }
     // Cut out first: a search for the colon must not run on to the end of the chunk.
     const whole = text.slice(start, end)
     const colon = whole.indexOf(":")
-    if (colon === -1) this.field(whole, "")
-    else this.field(whole.slice(0, colon), whole.slice(colon + (whole.charCodeAt(colon + 1) === SPACE ? 2 : 1)))
+    if (colon === -1) this.#field(whole, "")
+    else this.#field(whole.slice(0, colon), whole.slice(colon + (whole.charCodeAt(colon + 1) === SPACE ? 2 : 1)))
     return true
   }
 
   /** Takes the whole lines of a text without CR, and gives where the rest begins, or -1 on overflow. */
-  private linesOfLf(text: string): number {
+  #linesOfLf(text: string): number {
     let start = 0
     for (;;) {
       const end = text.indexOf("\n", start)
       if (end === -1) return start
       // `data: …` and a blank line: nearly every event of a model's answer, dispatched without passing the buffers.
-      if (this.data === undefined && text.charCodeAt(end + 1) === LF && fieldAt(text, start) === "data") {
-        if (!this.fits(text, start, end)) return -1
-        const name = this.type
-        const hasId = this.hasId
-        this.type = ""
-        this.hasId = false
-        this.held = 0
-        this.lastEventId = this.idBuffer
-        this.onEvent(
+      if (this.#data === undefined && text.charCodeAt(end + 1) === LF && fieldAt(text, start) === "data") {
+        if (!this.#fits(text, start, end)) return -1
+        const name = this.#type
+        const hasId = this.#hasId
+        this.#type = ""
+        this.#hasId = false
+        this.#held = 0
+        this.lastEventId = this.#idBuffer
+        this.#onEvent(
           {
             event: name === "" ? "message" : name,
             data: text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end),
-            id: this.idBuffer
+            id: this.#idBuffer
           },
           hasId
         )
         start = end + 2
         continue
       }
-      if (!this.line(text, start, end)) return -1
+      if (!this.#line(text, start, end)) return -1
       start = end + 1
     }
   }
 
   /** The same for a text with CR in it. */
-  private linesOfAny(text: string): number {
+  #linesOfAny(text: string): number {
     let start = 0
     let lf = text.indexOf("\n")
     let cr = text.indexOf("\r")
@@ -297,73 +300,73 @@ class Parser implements SseParser {
       if (cr !== -1 && cr < start) cr = text.indexOf("\r", start)
       const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr
       if (end === -1) return start
-      if (!this.line(text, start, end)) return -1
+      if (!this.#line(text, start, end)) return -1
       start = end + 1
       if (end !== cr) continue
-      if (start === text.length) this.skipLf = true
+      if (start === text.length) this.#skipLf = true
       else if (text.charCodeAt(start) === LF) start++
     }
   }
 
-  private feedText(chunk: string): void {
+  #feedText(chunk: string): void {
     let text = chunk
-    if (this.atStart && text !== "") {
-      this.atStart = false
+    if (this.#atStart && text !== "") {
+      this.#atStart = false
       if (text.charCodeAt(0) === BOM) text = text.slice(1)
     }
-    if (this.skipLf && text !== "") {
-      this.skipLf = false
+    if (this.#skipLf && text !== "") {
+      this.#skipLf = false
       if (text.charCodeAt(0) === LF) text = text.slice(1)
     }
     if (text === "") return
     const hasCr = text.includes("\r")
-    if (this.pending !== "") {
+    if (this.#pending !== "") {
       if (!hasCr && !text.includes("\n")) {
-        this.pending += text
-        this.pendingBytes += utf8Length(text, 0, text.length)
-        if (this.held + this.pendingBytes > this.maxEventBytes)
-          this.overflow = { _tag: "SseOverflow", maxEventBytes: this.maxEventBytes }
+        this.#pending += text
+        this.#pendingBytes += utf8Length(text, 0, text.length)
+        if (this.#held + this.#pendingBytes > this.#maxEventBytes)
+          this.#overflow = { _tag: "SseOverflow", maxEventBytes: this.#maxEventBytes }
         return
       }
-      text = this.pending + text
-      this.pending = ""
-      this.pendingBytes = 0
+      text = this.#pending + text
+      this.#pending = ""
+      this.#pendingBytes = 0
     }
-    const rest = hasCr ? this.linesOfAny(text) : this.linesOfLf(text)
+    const rest = hasCr ? this.#linesOfAny(text) : this.#linesOfLf(text)
     if (rest === -1 || rest === text.length) return
-    this.pending = rest === 0 ? text : text.slice(rest)
-    this.pendingBytes = utf8Length(this.pending, 0, this.pending.length)
-    if (this.held + this.pendingBytes > this.maxEventBytes)
-      this.overflow = { _tag: "SseOverflow", maxEventBytes: this.maxEventBytes }
+    this.#pending = rest === 0 ? text : text.slice(rest)
+    this.#pendingBytes = utf8Length(this.#pending, 0, this.#pending.length)
+    if (this.#held + this.#pendingBytes > this.#maxEventBytes)
+      this.#overflow = { _tag: "SseOverflow", maxEventBytes: this.#maxEventBytes }
   }
 
-  private feedBytes(chunk: Uint8Array): void {
+  #feedBytes(chunk: Uint8Array): void {
     let bytes = chunk
-    if (this.truncated !== undefined) {
-      bytes = new Uint8Array(this.truncated.length + chunk.length)
-      bytes.set(this.truncated)
-      bytes.set(chunk, this.truncated.length)
-      this.truncated = undefined
+    if (this.#truncated !== undefined) {
+      bytes = new Uint8Array(this.#truncated.length + chunk.length)
+      bytes.set(this.#truncated)
+      bytes.set(chunk, this.#truncated.length)
+      this.#truncated = undefined
     }
     const whole = wholeCharacters(bytes)
-    if (whole === bytes.length) return this.feedText(decoder.decode(bytes))
+    if (whole === bytes.length) return this.#feedText(decoder.decode(bytes))
     // A copy: a Buffer's own slice would be a view of memory that its owner may use again.
-    this.truncated = Uint8Array.from(bytes.subarray(whole))
-    this.feedText(decoder.decode(bytes.subarray(0, whole)))
+    this.#truncated = Uint8Array.from(bytes.subarray(whole))
+    this.#feedText(decoder.decode(bytes.subarray(0, whole)))
   }
 
-  private forget(): void {
-    this.truncated = undefined
-    this.atStart = true
-    this.skipLf = false
-    this.pending = ""
-    this.pendingBytes = 0
-    this.data = undefined
-    this.type = ""
-    this.held = 0
-    this.overflow = undefined
-    this.idBuffer = this.lastEventId
-    this.hasId = false
+  #forget(): void {
+    this.#truncated = undefined
+    this.#atStart = true
+    this.#skipLf = false
+    this.#pending = ""
+    this.#pendingBytes = 0
+    this.#data = undefined
+    this.#type = ""
+    this.#held = 0
+    this.#overflow = undefined
+    this.#idBuffer = this.lastEventId
+    this.#hasId = false
   }
 }
 

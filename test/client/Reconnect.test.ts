@@ -41,10 +41,10 @@ const told = (action: Action): string => {
       return `ask ${action.asking}${action.lastEventId && ` from ${action.lastEventId}`}`
     case "Give":
       return `give ${action.event.event} ${action.event.id ?? "-"}`
-    case "Fault":
-      return `fault ${action.fault._tag}`
-    case "Wait":
-      return `wait ${action.attempt}/${action.maxRetries} ${action.delayMillis} ${action.reason}${action.hinted ? " hinted" : ""}`
+    case "Wait": {
+      const { attempt, delay, maxRetries, reason } = action.notice
+      return `wait ${attempt}/${maxRetries} ${delay} ${reason}${action.hinted ? " hinted" : ""}`
+    }
     case "CancelRemote":
       return `cancel ${action.id}`
     case "Fail":
@@ -84,34 +84,27 @@ describe("a reconnect", () => {
   it("is the same request and the last event's id", () => {
     assert.deepStrictEqual(play([connect, opened, init(`${a}.0`, a), says(`${a}.1`), cut, due]).actions, [
       "ask 0",
-      "opened",
       `give init ${a}.0`,
       `give message ${a}.1`,
-      "drop",
-      "fault ConnectionFault",
       "wait 1/5 1000 stream_cut",
       `ask 0 from ${a}.1`
     ])
   })
 
   it.each([
-    ["no answer", refused, ["drop", "fault ConnectionFault", "wait 1/5 1000 network_error"]],
+    ["no answer", refused, ["wait 1/5 1000 network_error"]],
     ...[500, 502, 503, 504, 529, 408, 425, 429].map(
-      (status) => [String(status), head(status), ["drop", "fault HttpFault", `wait 1/5 1000 http_${status}`]] as const
+      (status) => [String(status), head(status), [`wait 1/5 1000 http_${status}`]] as const
     ),
     ...[400, 401, 403, 404, 405, 409, 413, 422, 0, 201, 205, 301, 307].map(
-      (status) => [String(status), head(status), ["drop", "fault HttpFault", "fail HttpFault"]] as const
+      (status) => [String(status), head(status), ["fail HttpFault"]] as const
     ),
-    ["410", head(410), ["drop", "fault StreamExpired", "fail StreamExpired"]],
-    ["204", head(204), ["drop", "end"]],
-    ["HTML", head(200, { contentType: "text/html" }), ["drop", "fault BadContentType", "fail BadContentType"]],
-    [
-      "text/event-stream-x",
-      head(200, { contentType: "text/event-stream-x" }),
-      ["drop", "fault BadContentType", "fail BadContentType"]
-    ],
-    ["no content type", head(200, { contentType: "" }), ["drop", "fault BadContentType", "fail BadContentType"]],
-    ["text/event-stream;", head(200, { contentType: "Text/Event-Stream;" }), ["opened"]]
+    ["410", head(410), ["fail StreamExpired"]],
+    ["204", head(204), ["end"]],
+    ["HTML", head(200, { contentType: "text/html" }), ["fail BadContentType"]],
+    ["text/event-stream-x", head(200, { contentType: "text/event-stream-x" }), ["fail BadContentType"]],
+    ["no content type", head(200, { contentType: "" }), ["fail BadContentType"]],
+    ["text/event-stream;", head(200, { contentType: "Text/Event-Stream;" }), []]
   ] as const)("after %s", (_, input, expected) => {
     assert.deepStrictEqual(after(connect, input), expected)
   })
@@ -119,8 +112,8 @@ describe("a reconnect", () => {
   it("is tried 5 times, so that 6 requests are made", () => {
     const { actions } = play([connect, ...failures(6, refused)])
     assert.strictEqual(actions.filter((action) => action.startsWith("ask")).length, 6)
-    assert.deepStrictEqual(actions.slice(-3), ["drop", "fault ConnectionFault", "fail RetriesExhausted"])
-    const [error] = play([connect, ...failures(5, refused), head(503)]).last.filter(({ _tag }) => _tag === "Fail")
+    assert.deepStrictEqual(actions.slice(-1), ["fail RetriesExhausted"])
+    const [error] = play([connect, ...failures(5, refused), head(503)]).last
     assert.deepInclude(error, {
       error: {
         _tag: "RetriesExhausted",
@@ -190,7 +183,7 @@ describe("a wait", () => {
 
   it("is the hint where there is one: never jittered, nor held to the longest backoff", () => {
     const { last } = play([connect, head(429, { hintMillis: 45_000 })], {}, () => 0)
-    assert.strictEqual(told(last[2]!), "wait 1/5 45000 http_429 hinted")
+    assert.strictEqual(told(last[0]!), "wait 1/5 45000 http_429 hinted")
     assert.deepStrictEqual(after(connect, head(503, { hintMillis: 120_000 })).slice(-1), [
       "wait 1/5 120000 http_503 hinted"
     ])
@@ -271,7 +264,7 @@ describe("ids of the relay", () => {
 
   it("drop what is said twice in one connection too; what has no id of its own is not that", () => {
     assert.deepStrictEqual(
-      play([connect, opened, says(`${a}.0`), says(`${a}.0`), says(undefined), says(`${a}.1`)]).actions.slice(2),
+      play([connect, opened, says(`${a}.0`), says(`${a}.0`), says(undefined), says(`${a}.1`)]).actions.slice(1),
       [`give message ${a}.0`, "give message -", `give message ${a}.1`]
     )
   })
@@ -340,7 +333,7 @@ describe("ids of others", () => {
 
   it("that are none: a connection after a break begins anew, and says so before its first event", () => {
     const { actions, state } = play([connect, opened, says(undefined, "old"), cut, due, opened, says(undefined, "new")])
-    assert.deepStrictEqual(actions.slice(-4), ["ask 0", "opened", "reset", "give message -"])
+    assert.deepStrictEqual(actions.slice(-3), ["ask 0", "reset", "give message -"])
     assert.strictEqual(state.text, "new")
   })
 })
@@ -350,17 +343,17 @@ describe("the end", () => {
     ["done", done(`${a}.1`)],
     ["message_stop", event(`${a}.1`, {}, "message_stop")],
     ["[DONE]", event(`${a}.1`, "[DONE]")]
-  ])("is %s: its connection is let go before it is told, and nothing follows", (_, last) => {
+  ])("is %s, and nothing follows", (_, last) => {
     const { actions, state } = play([connect, opened, says(`${a}.0`), last, cut, says(`${a}.2`), due])
     assert.strictEqual(state.phase, "ended")
     assert.deepStrictEqual(
-      actions.slice(-3).map((action) => action.split(" ")[0]),
-      ["drop", "give", "end"]
+      actions.slice(-2).map((action) => action.split(" ")[0]),
+      ["give", "end"]
     )
   })
 
   it("is 204 after a break", () => {
-    assert.deepStrictEqual(after(connect, opened, says(`${a}.0`), cut, due, head(204)), ["drop", "end"])
+    assert.deepStrictEqual(after(connect, opened, says(`${a}.0`), cut, due, head(204)), ["end"])
   })
 })
 
@@ -368,11 +361,7 @@ describe("the stream's own error", () => {
   it.each([[{ recoverable: false }], [{}], [{ recoverable: "true" }], [{ recoverable: true, retry_after: 121 }]])(
     "%o is fatal",
     (data) => {
-      assert.deepStrictEqual(after(connect, opened, says(`${a}.0`), errs(`${a}.1`, data)), [
-        "drop",
-        "fault ServerFault",
-        "fail ServerFault"
-      ])
+      assert.deepStrictEqual(after(connect, opened, says(`${a}.0`), errs(`${a}.1`, data)), ["fail ServerFault"])
     }
   )
 
@@ -384,7 +373,7 @@ describe("the stream's own error", () => {
       errs(`${a}.1`, { recoverable: true, retry_after: 60, code: "c" }),
       due
     ]
-    assert.deepStrictEqual(play(inputs).actions.slice(-3), ["fault ServerFault", "wait 1/5 60000 c hinted", "ask 1"])
+    assert.deepStrictEqual(play(inputs).actions.slice(-2), ["wait 1/5 60000 c hinted", "ask 1"])
     assert.deepStrictEqual(after(...inputs, opened, init(`${b}.0`, b)), ["reset", `give init ${b}.0`])
   })
 
@@ -425,17 +414,11 @@ describe("offline", () => {
       online,
       refused
     ])
-    assert.deepStrictEqual(actions.slice(3), [
-      "drop",
-      "fault ConnectionFault",
+    assert.deepStrictEqual(actions.slice(2), [
       "awaitonline",
       `ask 0 from ${a}.0`,
-      "drop",
-      "fault ConnectionFault",
       "awaitonline",
       `ask 0 from ${a}.0`,
-      "drop",
-      "fault ConnectionFault",
       "wait 1/5 1000 network_error"
     ])
   })
