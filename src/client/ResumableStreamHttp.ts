@@ -400,6 +400,14 @@ export function make<A>(
   never,
   HttpClient.HttpClient | Scope.Scope
 >
+/**
+ * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
+ * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
+ * the server asks; it gives up after 5 retries in a row without a new event. A POST carries an `Idempotency-Key`, the
+ * same one over all tries, so that the answer is made and paid once.
+ *
+ * Its events are the relay's: `ChatEvent`.
+ */
 export function make(
   options: Options & { readonly eventSchema?: undefined }
 ): Effect.Effect<ResumableStream, never, HttpClient.HttpClient | Scope.Scope>
