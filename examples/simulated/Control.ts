@@ -87,10 +87,10 @@ export const startControl = (
       const send = ({ body, status }: Reply): void =>
         void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
       if (!allowed) return send({ status: 403, body: { message: "only the relay may ask here" } })
-      readBody(request).then(
-        (body) => send(reply(`${request.method} ${request.url}`, body, { gates, life, wordsPerSecond })),
-        () => response.destroy()
-      )
+      readBody(request)
+        .then((body) => send(reply(`${request.method} ${request.url}`, body, { gates, life, wordsPerSecond })))
+        // Whatever is wrong with a request, the next one is answered.
+        .catch(() => response.destroy())
     })
     yield* Effect.acquireRelease(
       Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),

@@ -13,6 +13,8 @@ const told = Effect.callback<Demo>((resume) => {
   process.once("message", (demo) => resume(Effect.succeed(demo as Demo)))
 })
 
+const noButton = { status: 404, body: { message: "there is no such button" } }
+
 /** Passes a button on. */
 const button = (control: ControlAddress, method: "GET" | "POST", shows: string): OwnRoute => ({
   method,
@@ -22,7 +24,10 @@ const button = (control: ControlAddress, method: "GET" | "POST", shows: string):
   handle: ({ body, parameter, query }) =>
     Effect.tryPromise({
       try: async (signal) => {
-        const answer = await fetch(`${control.url}/${parameter}?${query}`, {
+        const steps = parameter.split("/")
+        if (steps.some((step) => /^\.{0,2}$/.test(step))) return noButton
+        // A name is a name, whatever is in it.
+        const answer = await fetch(`${control.url}/${steps.map(encodeURIComponent).join("/")}?${query}`, {
           method,
           headers: { authorization: `Bearer ${control.secret}` },
           signal,

@@ -35,12 +35,17 @@ export const freePort = (): Promise<number> =>
     })
   })
 
+/** So many in a row may be killed before they serve. */
+const mostEarly = 5
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 /** A relay under supervision. */
 export class Supervisor {
   private child: ChildProcess | undefined
   private killed = 0
+  /** How many in a row were gone before they served. */
+  private early = 0
   private stopping: NodeJS.Signals | undefined
   private readonly supervised: Supervised
 
@@ -90,7 +95,9 @@ export class Supervisor {
       if (code !== null) return ended(code)
       // The signal that stops it ends one that has not come so far as to listen to it.
       if (this.stopping !== undefined) return ended(signal === this.stopping ? 0 : 1)
-      if (!serves) return ended(1)
+      // One that is killed before it serves is started again too, but not for ever.
+      this.early = serves ? 0 : this.early + 1
+      if (this.early > mostEarly || (!serves && !again)) return ended(1)
       this.killed++
       say(`The relay was killed (${signal}). It is started again.`)
       this.start(ended)

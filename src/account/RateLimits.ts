@@ -38,7 +38,7 @@ interface Buckets {
   readonly limit: RateLimit
 }
 
-/** So many names are kept. Of more, those go whose buckets are full: they are as if never used. */
+/** So many names are kept, about. Of more, those go whose buckets are full: they are as if never used. */
 const mostNames = 100_000
 
 /** A bucket that is filled in many parts may lack as much of a whole request. */
@@ -125,8 +125,12 @@ export class RateLimits {
         this.buckets.delete(name)
       }
     }
-    // Where none was full the look is not made again for each name that comes.
-    this.next = Math.max(mostNames, 2 * this.buckets.size)
+    // Where none is full those go that came first: a flood of names takes no room without bound.
+    const surplus = this.buckets.size - mostNames
+    if (surplus > 0)
+      for (const [name] of this.buckets.entries().slice(0, surplus + mostNames / 10)) this.buckets.delete(name)
+    // Where many are left, the look is not made again for each name that comes.
+    this.next = this.buckets.size + mostNames / 10
   }
 }
 

@@ -169,6 +169,10 @@ const logged = (error: AnswerableError, cause: Cause.Cause<unknown>, { failed }:
   })
 }
 
+const tracked = (error: unknown, status: number, { failed, tracker }: Asked): void => {
+  if (Option.isSome(tracker)) tracker.value.track(error, { requestId: failed.requestId, status })
+}
+
 const answered = (error: AnswerableError, { failed, request }: Asked): HttpServerResponse.HttpServerResponse => {
   const { body, headers, status } = errorAnswer(error, failed, request.headers["accept"])
   return HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] ?? "application/json" })
@@ -198,12 +202,7 @@ const answerCause = (
     }
     const error = yield* errorFor(failure, asked)
     yield* logged(error, cause, asked)
-    if (Option.isSome(asked.tracker)) {
-      asked.tracker.value.track(failure._tag === "Unknown" ? thrown : error, {
-        requestId: asked.failed.requestId,
-        status: toldOf(error).status
-      })
-    }
+    tracked(failure._tag === "Unknown" ? thrown : error, toldOf(error).status, asked)
     return answered(error, asked)
   })
 }
@@ -225,6 +224,7 @@ const finished = (
   const { requestId, traceId } = asked.failed
   if (isBare(response)) {
     const error = errorOfStatus(response.status)
+    tracked(error, response.status, asked)
     // What else it says (`connection`, `www-authenticate`) stays.
     return Effect.as(
       logged(error, Cause.empty, asked),

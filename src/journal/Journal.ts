@@ -45,6 +45,8 @@ export type Begun =
   | { readonly _tag: "Begun"; readonly lease: Lease }
   /** `sameBody`: all that must be the same where the key is, is. */
   | { readonly _tag: "Exists"; readonly position: Position; readonly sameBody: boolean }
+  /** Nobody has the key, and it was only asked for. */
+  | { readonly _tag: "Absent" }
 
 /** What has become of a claim. */
 export type Claim =
@@ -275,6 +277,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   const begin = ({
     bodyHash,
     key,
+    onlyFinds,
     ...stream
   }: KeyedStream): Effect.Effect<Begun, StreamExpired | UpdateDataError | QueryDataError> =>
     Effect.suspend(() => {
@@ -284,7 +287,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       const hub = open(record.id, 0)
       const writer = lead(hub, freshRecord(record), 1, 0)
       const asked = replied<Beginning, UpdateDataError>((done) =>
-        store.begin(record, { key, bodyHash, freeBefore: now() - keyRetention }, (reply) => {
+        store.begin(record, { key, bodyHash, onlyFinds, freeBefore: now() - keyRetention }, (reply) => {
           if (reply.ok && reply.value._tag === "Begun") writer.stored()
           else if (reply.ok) {
             hub.writer = undefined
@@ -295,6 +298,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       )
       return Effect.flatMap(asked, (beginning): Effect.Effect<Begun, StreamExpired | QueryDataError> => {
         if (beginning._tag === "Begun") return Effect.succeed({ _tag: "Begun", lease: writer })
+        if (beginning._tag === "Absent") return Effect.succeed(beginning)
         return locate(beginning.record.id, undefined).pipe(
           Effect.map((position) => ({ _tag: "Exists" as const, position, sameBody: beginning.sameBody })),
           Effect.catchTags({

@@ -53,12 +53,16 @@ export interface IdempotencyKey {
   readonly bodyHash: string
   /** A stream that ended before this has lost its key. Epoch milliseconds. */
   readonly freeBefore: number
+  /** Begins nothing: says only who has the key. */
+  readonly onlyFinds?: boolean | undefined
 }
 
 /** How a stream was begun under a key. */
 export type Beginning =
   | { readonly _tag: "Begun"; readonly epoch: number }
   | { readonly _tag: "Exists"; readonly record: StreamRecord; readonly sameBody: boolean }
+  /** Nobody has the key, and it was only asked for. */
+  | { readonly _tag: "Absent" }
 
 /** What has become of a claim. */
 export type ClaimReply =

@@ -183,7 +183,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
     )
 
   return {
-    begin: (record, { bodyHash, freeBefore, key: name }, done) =>
+    begin: (record, { bodyHash, freeBefore, key: name, onlyFinds }, done) =>
       write<Beginning | undefined>(
         () => {
           const found = byKey.get(record.owner, name) as unknown as KeyRow | undefined
@@ -192,6 +192,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
             const sameBody = found.bodyHash === bodyHash
             if (existing !== undefined) return { _tag: "Exists", record: existing, sameBody }
           }
+          if (onlyFinds === true) return { _tag: "Absent" }
           if (found !== undefined) streams.freeKey(found.key)
           streams.begin(record, name, bodyHash)
           return { _tag: "Begun", epoch: 1 }

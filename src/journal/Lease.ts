@@ -25,6 +25,8 @@ export interface StreamKey {
   readonly key: string
   /** A digest of all that must be the same where the key is. */
   readonly bodyHash: string
+  /** Begins nothing: says only what has the key. */
+  readonly onlyFinds?: boolean | undefined
 }
 
 /** A new stream that is begun once for a key of its owner. */

@@ -41,12 +41,13 @@ export class MemoryPlace {
   private readonly shelf = new Shelf()
   private readonly watchers = new Map<StreamId, Set<{ readonly by: MemoryWriter; readonly wake: () => void }>>()
 
-  begin(by: MemoryWriter, record: NewRecord, { bodyHash, freeBefore, key }: IdempotencyKey): Beginning {
+  begin(by: MemoryWriter, record: NewRecord, { bodyHash, freeBefore, key, onlyFinds }: IdempotencyKey): Beginning {
     const name = nameOf(record.owner, key)
     const found = this.keys.get(name)
     if (found !== undefined && (found.end === undefined || found.end.at >= freeBefore)) {
       return { _tag: "Exists", record: this.recordOf(by, found), sameBody: found.key?.bodyHash === bodyHash }
     }
+    if (onlyFinds === true) return { _tag: "Absent" }
     if (found !== undefined) this.freeKey(found)
     const stream = new MemoryStream(record, by)
     stream.key = { name, bodyHash }

@@ -56,7 +56,7 @@ const gone = (): ResilienceError => stackless(() => new ClientGone({}))
 export type StartedOnce =
   | { readonly _tag: "Began"; readonly answer: Answer }
   /** The key has a stream already. `sameBody`: it was begun for the same request. */
-  | Extract<Begun, { readonly _tag: "Exists" }>
+  | Extract<Begun, { readonly _tag: "Exists" | "Absent" }>
 
 /** An answer under way. */
 interface LiveAnswer {
@@ -297,7 +297,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       if (stopping) return Effect.fail(stackless(() => new ShuttingDown({})))
       const begin: AnswerStart = { ...asked, keyed: true }
       return Effect.map(journal.begin({ ...newStream(begin), ...key }), (found): StartedOnce => {
-        if (found._tag === "Exists") return found
+        if (found._tag !== "Begun") return found
         const answer = begun(begin, found.lease, attach)
         // Its client may have left while the store was asked.
         if (answer.unread && !answer.ended && !stopping) left(answer)

@@ -2,17 +2,18 @@
  * Who may ask: tokens where there are any, and where there are none a guard against other people's pages.
  */
 import { Clock, Effect, Redacted } from "effect"
-import { type Caller, countsAt, mayUse, type Tokens } from "../account/index.ts"
+import { type Caller, countsAt, mayUse, type RateLimits, type Tokens } from "../account/index.ts"
 import {
   AccessDenied,
   QueryDataError,
+  RateLimited,
   type ResilienceError,
   stackless,
   Throttled,
   Unauthorized
 } from "../errors/index.ts"
 import { bearerToken, type makeRequestGuard, originAllowed } from "../http/index.ts"
-import { clientAddress, makeNetworks, type Networks } from "./ClientAddressNode.ts"
+import { clientAddress, countedAs, makeNetworks, type Networks } from "./ClientAddressNode.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Route } from "./Route.ts"
 
@@ -21,6 +22,8 @@ export interface AccessOptions {
   /** Whether there are tokens: without them everybody on this machine may ask. */
   readonly withTokens: () => boolean
   readonly tokens: Tokens["Service"]
+  /** How often addresses have shown no token that counts. */
+  readonly strangers: RateLimits
   /** The proxies whose word counts. */
   readonly trusted: () => Networks
   readonly origins: ReadonlyArray<string>
@@ -60,13 +63,40 @@ const presented = (exchange: Exchange, route: Route): ReadonlyArray<string> => {
   ].filter((one): one is string => typeof one === "string" && one !== "")
 }
 
-const unauthorized = (message?: string) =>
-  Effect.fail(stackless(() => new Unauthorized(message === undefined ? {} : { message })))
+/** So many wrong tokens an address may show in a minute: whoever guesses is told less often. */
+export const mostStrangers = { requests: 60, tokens: null, perMillis: 60_000 } as const
+
+const unauthorized = (
+  exchange: Exchange,
+  { strangers, trusted }: AccessOptions,
+  message?: string
+): Effect.Effect<never, RateLimited | Unauthorized> =>
+  Effect.suspend((): Effect.Effect<never, RateLimited | Unauthorized> => {
+    const address = clientAddress(exchange.peer, exchange.header("x-forwarded-for"), trusted())
+    const { retryAfterMillis } = strangers.take(
+      address === undefined ? "" : countedAs(address),
+      mostStrangers,
+      performance.now()
+    )
+    return retryAfterMillis === undefined
+      ? Effect.fail(stackless(() => new Unauthorized(message === undefined ? {} : { message })))
+      : Effect.fail(
+          stackless(() => new RateLimited({ retryAfterMillis, message: "too many requests without a token" }))
+        )
+  })
+
+/** The networks of a token, read once for as long as it has these. */
+const read = new WeakMap<ReadonlyArray<string>, Networks>()
+const networksOf = (list: ReadonlyArray<string>): Networks => {
+  let networks = read.get(list)
+  if (networks === undefined) read.set(list, (networks = makeNetworks(list)))
+  return networks
+}
 
 /** Whether a request comes from one of some networks. */
 const comesFrom = (exchange: Exchange, networks: ReadonlyArray<string>, { trusted }: AccessOptions): boolean => {
   const address = clientAddress(exchange.peer, exchange.header("x-forwarded-for"), trusted())
-  return address !== undefined && makeNetworks(networks).has(address)
+  return address !== undefined && networksOf(networks).has(address)
 }
 
 /** Lets a request pass to its route, or says why not. */
@@ -77,8 +107,10 @@ export const admit = (
 ): Effect.Effect<Caller, ResilienceError> => {
   if (!options.withTokens() || route.access === "anybody") return Effect.undefined
   const [first, ...others] = presented(exchange, route)
-  if (first === undefined) return unauthorized()
-  if (others.some((other) => other !== first)) return unauthorized("The credentials that were sent are not the same.")
+  if (first === undefined) return unauthorized(exchange, options)
+  if (others.some((other) => other !== first)) {
+    return unauthorized(exchange, options, "The credentials that were sent are not the same.")
+  }
   return Effect.matchEffect(options.tokens.find(Redacted.make(first)), {
     // A token that was seen before is known without the books.
     onFailure: () =>
@@ -86,7 +118,7 @@ export const admit = (
         stackless(() => new Throttled({ message: "tokens cannot be looked up now", retryAfterMillis: 1000 }))
       ),
     onSuccess: (token): Effect.Effect<Caller, ResilienceError> => {
-      if (token === undefined) return unauthorized()
+      if (token === undefined) return unauthorized(exchange, options)
       if (token.addresses !== undefined && !comesFrom(exchange, token.addresses, options)) {
         return Effect.fail(stackless(() => new AccessDenied({ message: "this token may not come from here" })))
       }

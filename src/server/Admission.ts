@@ -7,7 +7,6 @@ import { type Caller, mayUse } from "../account/index.ts"
 import type { Selection } from "../channel/index.ts"
 import type { AnswerRequest } from "../dialect/index.ts"
 import {
-  AccessDenied,
   isNameSized,
   longestName,
   ModelNotFound,
@@ -60,9 +59,8 @@ export const makeAdmission = (selection: Selection["Service"], settings: Setting
   const model: Admission["model"] = (caller, name) => {
     // No request can ask for it, whatever a pattern takes; nor is it quoted back.
     if (!isNameSized(name)) return notFound(name)
-    if (caller !== undefined && !mayUse(caller, name)) {
-      return Effect.fail(stackless(() => new AccessDenied({ message: `this token may not use the model ${name}` })))
-    }
+    // What a token may not ask for is to it as if it were not there.
+    if (caller !== undefined && !mayUse(caller, name)) return notFound(name)
     return selection.serves(name) ? Effect.void : notFound(name)
   }
   const admit: Check = (caller, request) => {

@@ -3,7 +3,7 @@
  * knows no HTTP server: `ServerNode` and `RelayRouterHttp` give it exchanges of theirs.
  */
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
-import { Tokens, TokensSection } from "../account/index.ts"
+import { RateLimits, Tokens, TokensSection } from "../account/index.ts"
 import type { Selection } from "../channel/index.ts"
 import {
   AccessDenied,
@@ -132,6 +132,7 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
     const access: AccessOptions = {
       withTokens: () => listed.current.length > 0,
       tokens: yield* Tokens,
+      strangers: new RateLimits(),
       trusted: trustedProxies(settings),
       origins: settings.of(ServerSection).current.origins,
       port,

@@ -18,30 +18,40 @@ import { clientAddress, countedAs, type Networks } from "./ClientAddressNode.ts"
 import type { Exchange } from "./Exchange.ts"
 import { trustedProxies } from "./TrustedProxies.ts"
 
-/** A request that was let in. */
-export interface LetIn {
+/** A request, and whether it was let in. */
+export interface Entered {
+  /** Why it may begin nothing. */
+  readonly refusal: RateLimited | undefined
+  /** Says in the answer's headers how many are left: it is no replay. */
+  readonly tell: () => void
   /** It was none after all: a replay of what was asked before. */
   readonly giveBack: () => void
-  /** An answer was begun for it: its headers say how many are left. */
+  /** An answer was begun for it. */
   readonly began: (streamId: string) => void
 }
 
 /** Lets generating requests in. */
 interface Gate {
-  /** Takes one request, and says in the answer's headers how many are left: at once, or once an answer has begun. */
-  readonly enter: (exchange: Exchange, caller: Caller, tellsAtOnce: boolean) => Effect.Effect<LetIn, RateLimited>
-  /** Begins an answer, where its token may have one more at once. */
-  readonly atOnce: <A, E, R>(caller: Caller, begin: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
+  /** Takes one request, if there is one. */
+  readonly enter: (exchange: Exchange, caller: Caller) => Entered
+  /** Why a token may have no further answer at once. */
+  readonly full: (caller: Caller) => RateLimited | undefined
+  /** Begins an answer, which counts from now on, so that of many that come in one turn no more are begun. */
+  readonly counting: <A, E, R>(caller: Caller, begin: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-const nothing: LetIn = { giveBack: () => {}, began: () => {} }
-const free = Effect.succeed(nothing)
+const ignore = (): void => {}
+const nothing: Entered = { refusal: undefined, tell: ignore, giveBack: ignore, began: ignore }
 
-const refusedBy = (retryAfterMillis: number, message: string): Effect.Effect<never, RateLimited> =>
-  Effect.fail(stackless(() => new RateLimited({ retryAfterMillis, message })))
+const refusedBy = (retryAfterMillis: number, message: string): RateLimited =>
+  stackless(() => new RateLimited({ retryAfterMillis, message }))
 
 /** How long who has too many answers at once is told to wait, in milliseconds: one of them may end at any time. */
 const whenOneEnds = 1_000
+
+/** The bucket of a token. */
+const tokenName = (name: string): string => `token ${name}`
+const ofToken = (caller: Caller): string | undefined => (caller === undefined ? undefined : tokenName(caller.name))
 
 /** Who is counted, and by which limit. */
 const countedFor = (
@@ -50,9 +60,9 @@ const countedFor = (
   general: (RateLimit & { readonly by: "token" | "address" | undefined }) | undefined,
   trusted: Networks
 ): { readonly name: string; readonly limit: RateLimit } | undefined => {
-  if (caller?.rateLimit !== undefined) return { name: `token ${caller.name}`, limit: caller.rateLimit }
+  if (caller?.rateLimit !== undefined) return { name: tokenName(caller.name), limit: caller.rateLimit }
   if (general === undefined) return undefined
-  if (caller !== undefined && general.by !== "address") return { name: `token ${caller.name}`, limit: general }
+  if (caller !== undefined && general.by !== "address") return { name: tokenName(caller.name), limit: general }
   const address = clientAddress(exchange.peer, exchange.header("x-forwarded-for"), trusted)
   return { name: `address ${address === undefined ? "" : countedAs(address)}`, limit: general }
 }
@@ -90,7 +100,7 @@ const make = Effect.gen(function* () {
         StreamAbandoned: over,
         StreamEnded: (event) => {
           const { answer, usage } = event
-          const name = charged.get(answer.streamId) ?? (answer.owner === "" ? undefined : `token ${answer.owner}`)
+          const name = charged.get(answer.streamId) ?? (answer.owner === "" ? undefined : tokenName(answer.owner))
           if (name !== undefined) limits.charge(name, usage.inputTokens + usage.outputTokens, now())
           over(event)
         }
@@ -105,48 +115,45 @@ const make = Effect.gen(function* () {
   }
 
   return RateGate.of({
-    enter: (exchange, caller, tellsAtOnce) => {
+    enter: (exchange, caller) => {
       // HOT: without a limit nothing is made.
-      if (general.current === undefined && caller?.rateLimit === undefined) return free
-      return Effect.suspend(() => {
-        const counted = countedFor(exchange, caller, general.current, trusted())
-        if (counted === undefined) return free
-        const { limit, name } = counted
-        const taken = limits.take(name, limit, now())
-        if (tellsAtOnce || taken.retryAfterMillis !== undefined) told(exchange, taken)
-        if (taken.retryAfterMillis !== undefined) {
-          return refusedBy(taken.retryAfterMillis, "too many requests: wait before the next one")
+      if (general.current === undefined && caller?.rateLimit === undefined) return nothing
+      const counted = countedFor(exchange, caller, general.current, trusted())
+      if (counted === undefined) return nothing
+      const { limit, name } = counted
+      const taken = limits.take(name, limit, now())
+      const { retryAfterMillis } = taken
+      return {
+        refusal:
+          retryAfterMillis === undefined
+            ? undefined
+            : refusedBy(retryAfterMillis, "too many requests: wait before the next one"),
+        tell: () => told(exchange, taken),
+        giveBack: () => {
+          if (retryAfterMillis === undefined) limits.giveBack(name, limit, now())
+        },
+        began: (streamId) => {
+          // What a token has begun is charged to it when it ends; an address is not known by then.
+          if (limit.tokens !== null && name !== ofToken(caller)) charged.set(streamId, name)
         }
-        return Effect.succeed({
-          giveBack: () => limits.giveBack(name, limit, now()),
-          began: (streamId: string) => {
-            if (!tellsAtOnce) told(exchange, taken)
-            if (limit.tokens !== null && caller === undefined) charged.set(streamId, name)
-          }
-        })
-      })
+      }
     },
-    atOnce: (caller, begin) => {
+    full: (caller) => {
       const most = caller?.concurrency
-      if (caller === undefined || most === undefined) return begin
+      if (caller === undefined || most === undefined || (active.get(caller.name) ?? 0) < most) return undefined
+      return refusedBy(whenOneEnds, `this token may have ${most} ${most === 1 ? "answer" : "answers"} at once`)
+    },
+    counting: (caller, begin) => {
+      if (caller?.concurrency === undefined) return begin
       const { name } = caller
-      return Effect.suspend(
-        (): Effect.Effect<
-          Effect.Success<typeof begin>,
-          Effect.Error<typeof begin> | RateLimited,
-          Effect.Services<typeof begin>
-        > => {
-          if ((active.get(name) ?? 0) >= most) {
-            return refusedBy(whenOneEnds, `this token may have ${most} ${most === 1 ? "answer" : "answers"} at once`)
-          }
-          // Counted from here on, so that of many that come in one turn no more are begun; once it has begun it counts itself.
-          count(name, 1)
-          return Effect.ensuring(
-            begin,
-            Effect.sync(() => count(name, -1))
-          )
-        }
-      )
+      return Effect.suspend(() => {
+        count(name, 1)
+        // Once it has begun it counts itself.
+        return Effect.ensuring(
+          begin,
+          Effect.sync(() => count(name, -1))
+        )
+      })
     }
   })
 })

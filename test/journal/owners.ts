@@ -336,6 +336,7 @@ export const runOwners = Effect.fnUntraced(function* (place: ModelPlace, latenes
           assert.isUndefined(bound, "a key names two streams")
           return hold(slot, know(success.lease.id, { name: step.key, body: step.body }), success.lease, 1)
         }
+        if (success._tag === "Absent") assert.fail("it was asked to begin")
         assert.strictEqual(success.position.record.id, bound?.id)
         assert.strictEqual(success.sameBody, bound?.key?.body === step.body)
         return

@@ -71,17 +71,22 @@ describe("with tokens", () => {
     await all([
       {
         path: dialect,
-        status: 403,
-        reason: "access_denied",
+        status: 404,
+        reason: "model_not_found",
         request: { body: completion(), headers: bearer("alice-secret-token") }
       },
       {
         path: "/chat?message=a&model=m",
-        status: 403,
-        reason: "access_denied",
+        status: 404,
+        reason: "model_not_found",
         request: { headers: bearer("alice-secret-token") }
       },
-      { path: "/v1/models/m", status: 403, reason: "access_denied", request: { headers: bearer("alice-secret-token") } }
+      {
+        path: "/v1/models/m",
+        status: 404,
+        reason: "model_not_found",
+        request: { headers: bearer("alice-secret-token") }
+      }
     ])
     const list = await read(`${relay.url}/v1/models`, { headers: bearer("alice-secret-token") })
     const { data, object } = JSON.parse(list.text) as { object: string; data: ReadonlyArray<{ readonly id: string }> }

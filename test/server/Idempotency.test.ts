@@ -302,7 +302,7 @@ describe("a key is bound", () => {
         [400, { path: good.path, body: { model: "m" } }, { authorization }],
         [415, good, { authorization, "content-type": "text/plain" }],
         [404, { path: good.path, body: completion({ model: "unheard-of" }) }, { authorization }],
-        [403, { path: good.path, body: completion({ model: "gpt-4" }) }, asBob]
+        [404, { path: good.path, body: completion({ model: "gpt-4" }) }, asBob]
       ]
       for (const [expected, asked, headers] of refusals) {
         const refused = await ask(world, asked, "one", headers)

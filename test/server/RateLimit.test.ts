@@ -187,6 +187,75 @@ describe("a token's own bounds", () => {
     ))
 })
 
+describe("an idempotency key and a bound", () => {
+  const keyed = (key: string, more: object = {}, headers: { readonly [name: string]: string } = {}) =>
+    chat(more, { "idempotency-key": key, ...headers })
+
+  it("a replay is free: it is given also where nothing more may be begun, and says nothing of limits", () =>
+    withRelay({ rateLimit: { requests: 1, per: "1 minute" } }, async (world) => {
+      const first = await ask(world, keyed("one"))
+      assert.deepStrictEqual([first.status, first.header("x-ratelimit-remaining-requests")], [200, "0"])
+      for (let time = 0; time < 3; time++) {
+        const again = await ask(world, keyed("one"))
+        assert.deepStrictEqual(
+          [again.status, again.header("x-idempotent-replay"), again.header("x-ratelimit-limit-requests"), again.text],
+          [200, "true", null, first.text]
+        )
+      }
+      const other = await ask(world, keyed("two"))
+      assert.deepStrictEqual([other.status, other.header("x-ratelimit-remaining-requests")], [429, "0"])
+      assert.lengthOf(world.a.requests, 1)
+    }))
+
+  it("a request with a key that fails says how many are left", () =>
+    withRelay({ rateLimit: { requests: 3, per: "1 minute" } }, async (world) => {
+      const bad = await ask(world, keyed("one", { model: 5 }))
+      assert.deepStrictEqual([bad.status, bad.header("x-ratelimit-remaining-requests")], [400, "2"])
+      await ask(world, keyed("one"))
+      const other = await ask(world, keyed("one", { temperature: 1 }))
+      assert.deepStrictEqual([other.status, other.header("x-ratelimit-remaining-requests")], [409, "0"])
+    }))
+
+  it("a token that has as many answers as it may comes back to one of them", () =>
+    withRelay(
+      {
+        tokens: [{ name: "alice", key: "key-alice", concurrency: 1 }],
+        timeouts: { idle: "5 seconds", firstContent: "5 seconds", headers: "5 seconds" }
+      },
+      async (world) => {
+        world.a.setDefault({ kind: "answer", delay: 30 })
+        const one = () => ask(world, keyed("one", {}, bearer("key-alice")))
+        const [first, again] = await Promise.all([one(), one()])
+        assert.deepStrictEqual([first.status, again.status, first.text === again.text], [200, 200, true])
+        assert.lengthOf(world.a.requests, 1)
+      }
+    ))
+
+  it("by address beside tokens: tokens of models are charged to the address", () =>
+    withRelay(
+      {
+        rateLimit: { requests: null, tokens: 10, per: "1 minute", by: "address" },
+        tokens: [{ name: "alice", key: "key-alice" }]
+      },
+      async (world) => {
+        await ask(world, chat({}, bearer("key-alice")))
+        await until(async () => (await ask(world, chat({}, bearer("key-alice")))).status === 429)
+      }
+    ))
+})
+
+describe("who guesses tokens", () => {
+  it("is told less often, and whoever has one is not touched by it", () =>
+    withRelay({ tokens: [{ name: "alice", key: "key-alice" }] }, async (world) => {
+      const statuses = []
+      for (let guess = 0; guess < 63; guess++)
+        statuses.push((await ask(world, chat({}, bearer(`key-${guess}`)))).status)
+      assert.deepStrictEqual(new Set(statuses.slice(0, 60)), new Set([401]))
+      assert.strictEqual(statuses.at(-1), 429)
+      assert.strictEqual((await ask(world, chat({}, bearer("key-alice")))).status, 200)
+    }))
+})
+
 describe("sensitiveWords", () => {
   it("what a user says is looked at, in any case and width, and nobody is asked", () =>
     withRelay({ sensitiveWords: { words: ["hush hush"] } }, async (world) => {

@@ -46,8 +46,8 @@ describe("R14: a request that was refused", () => {
           [
             dialect,
             { body: completion(), headers: { authorization: "Bearer alice-secret-token" } },
-            403,
-            "access_denied"
+            404,
+            "model_not_found"
           ],
           [dialect, { body: completion({ model: "nobody" }), headers: admin }, 404, "model_not_found"],
           [dialect, { body: "x", headers: { ...admin, "content-type": "text/plain" } }, 415, "unsupported_media_type"],

@@ -76,6 +76,9 @@ describe("the demonstration", () => {
     assert.strictEqual(await press(demo, "channels/shaky", { mood: "explode" }), 400)
     assert.strictEqual(await press(demo, "channels/nobody", { mood: "well" }), 404)
     assert.strictEqual(await press(demo, "nothing"), 404)
+    for (const odd of ["%2f", "channels/..%2fkill", "channels%2f..%2f..%2fkill", "kill%3f", "%20"]) {
+      assert.strictEqual(await press(demo, odd), 404, odd)
+    }
     const foreign = await fetch(`${demo.url}/demo/kill`, {
       method: "POST",
       headers: { origin: "https://elsewhere.example" }

@@ -240,12 +240,18 @@ export const generateRoutes: Effect.Effect<
     if (cursor !== undefined)
       return yield* Effect.flatMap(readCursor(cursor), (id) => streams.read(exchange, caller, id, cursor, dialect))
     const key = keyOf(exchange)
-    // Whether a request with a key is a replay, which is free, is known once it is read.
-    const letIn = yield* gate.enter(exchange, caller, key === undefined)
-    if (key !== undefined) yield* checkKey(key)
-    const parsed = yield* parse(exchange, dialect, parameter)
-    const request = more.expand === undefined ? parsed : yield* more.expand(parsed, caller)
-    yield* admission.admit(caller, request)
+    const entered = gate.enter(exchange, caller)
+    if (key === undefined) {
+      entered.tell()
+      if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
+    }
+    // Whether a request with a key is a replay, which says nothing of limits, is known once it is found.
+    const telling = <A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
+    if (key !== undefined) yield* telling(checkKey(key))
+    const parsed = yield* telling(parse(exchange, dialect, parameter))
+    const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
+    yield* telling(admission.admit(caller, request))
     const { total } = timeouts.current
     const later = more.later?.(request) === true
     const start: AnswerStart = {
@@ -262,26 +268,36 @@ export const generateRoutes: Effect.Effect<
         more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect)
     }
     const attach = (begun: Answer): void => {
-      letIn.began(begun.id)
+      entered.began(begun.id)
       more.keep?.(begun)
       // Where a store was asked, a relay that stops may have refused it meanwhile.
       if (!later && !exchange.headSent()) follow(exchange, dialect, request, begun.id)
     }
     let id: string
     if (key === undefined) {
-      const answer = yield* gate.atOnce(caller, relay.start(start, attach))
+      const full = gate.full(caller)
+      if (full !== undefined) return yield* Effect.fail(full)
+      const answer = yield* gate.counting(caller, relay.start(start, attach))
       if (!later) return
       yield* answer.lease.committed
       id = answer.id
     } else {
       const { body, query } = parsed.asking
       if ((body?.length ?? 0) > largeBody) yield* Effect.yieldNow
-      const once = relay.startOnce(start, streamKeyOf(key, { path: exchange.path, query, body }), attach)
-      const found = yield* gate.atOnce(caller, once)
+      // A replay is free, whatever its token has begun: who may begin nothing may still have begun this.
+      const refusal = entered.refusal ?? gate.full(caller)
+      const named = { ...streamKeyOf(key, { path: exchange.path, query, body }), onlyFinds: refusal !== undefined }
+      const found = yield* gate.counting(caller, relay.startOnce(start, named, attach))
+      if (found._tag !== "Exists") entered.tell()
+      if (found._tag === "Absent") {
+        // It was refused with this: nothing else gives only who has a key.
+        entered.giveBack()
+        return yield* Effect.fail(refusal ?? otherRequest)
+      }
       id = found._tag === "Began" ? found.answer.id : found.position.record.id
       if (found._tag === "Exists") {
-        if (!found.sameBody) return yield* Effect.fail(otherRequest)
-        letIn.giveBack()
+        if (!found.sameBody) return yield* telling(Effect.fail(otherRequest))
+        entered.giveBack()
         if (found.position.state === "orphan") yield* relay.adopt(found.position.record)
         exchange.setHeader(replayHeader, "true")
         if (!later) return follow(exchange, dialect, request, id)
@@ -322,7 +338,9 @@ export const generateRoutes: Effect.Effect<
 
   const embedding = (exchange: Exchange, caller: Caller) =>
     Effect.gen(function* () {
-      yield* gate.enter(exchange, caller, true)
+      const entered = gate.enter(exchange, caller)
+      entered.tell()
+      if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
       const request = yield* parse(exchange, clientDialects.openai, embeddings)
       yield* admission.admit(caller, request)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }

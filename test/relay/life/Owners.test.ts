@@ -320,6 +320,7 @@ describe("two relays, whatever happens to them", () => {
                       const { end, text } = judge("chat", before.id, all)
                       assert.isTrue(end?.event === "error" && (text === "" || end.data.includes("client_gone")), all)
                     }
+                    if (found._tag === "Absent") assert.fail("it was asked to begin")
                     yield* TestClock.adjust(1)
                     bound[deed.key] = { id: found.answer.id, body: deed.body }
                     streams.push({ id: found.answer.id, dialect: "chat", cancelled: false })
