@@ -305,7 +305,7 @@ export const walls: ReadonlyArray<Wall> = [
     name: "phase of an answer",
     edits: [
       {
-        file: "src/relay/Machine.ts",
+        file: "src/relay/Phase.ts",
         find: "export type Phase =\n",
         put: 'export type Phase =\n  | { readonly _tag: "Walls" }\n'
       }
@@ -349,8 +349,8 @@ export const walls: ReadonlyArray<Wall> = [
       },
       {
         file: "src/journal/JournalSection.ts",
-        find: "    storeRequests: withDefault(",
-        put: `    ${setting}    storeRequests: withDefault(`
+        find: "const schema = section({\n",
+        put: `const schema = section({\n  ${setting}`
       },
       {
         file: "src/cli/Walls.ts",

@@ -24,6 +24,7 @@ const builtOn: { readonly [subpath: string]: ReadonlyArray<string> } = {
     "effect/http/HttpServerResponse"
   ],
   "./router": ["effect/http"],
+  "./rpc": ["effect/rpc"],
   "./ai": [
     "effect/ai/AiError",
     "effect/ai/AnthropicStructuredOutput",

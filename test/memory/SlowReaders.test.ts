@@ -5,7 +5,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { faultsOf, runSlowReaders } from "./slowReaders.ts"
 
-describe("many open answers whose readers are slow", () => {
+// Side by side: most of it is waiting, and what is measured is in processes of their own.
+describe("many open answers whose readers are slow", { concurrent: true }, () => {
   it.each(["sqlite", "memory"] as const)(
     "take a bounded room, come whole, and leave nothing behind (%s)",
     { timeout: 120_000 },
