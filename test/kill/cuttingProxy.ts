@@ -29,10 +29,25 @@ const passes = (cut: Cut, before: number, piece: Uint8Array): Uint8Array | undef
   return before + piece.length < cut.after ? undefined : piece.subarray(0, Math.max(0, cut.after - before))
 }
 
-/** Starts one. `port` is where a new connection goes, `next` how it is cut, if it is. */
+/** How soon an `EventSource` comes back: said at the beginning of each stream, in a chunk of its own. */
+const hint = "retry: 30\n\n"
+const hinted = (piece: Uint8Array): Uint8Array => {
+  const head = Buffer.from(piece).toString("latin1")
+  const end = head.indexOf("\r\n\r\n") + 4
+  if (end < 4 || !/^HTTP\/1\.1 200 [^]*content-type: text\/event-stream/i.test(head)) return piece
+  if (!/^transfer-encoding: chunked/im.test(head)) return piece
+  const chunk = `${hint.length.toString(16)}\r\n${hint}\r\n`
+  return Buffer.concat([piece.subarray(0, end), Buffer.from(chunk), piece.subarray(end)])
+}
+
+/**
+ * Starts one. `port` is where a new connection goes, `next` how it is cut, if it is; `onAsked` is told each piece that went
+ * to the server.
+ */
 export const startCuttingProxy = (
   port: () => number | undefined,
-  next: () => Cut | undefined
+  next: () => Cut | undefined,
+  onAsked: (piece: string) => void = () => {}
 ): Promise<CuttingProxy> => {
   let cuts = 0
   const sockets = new Set<Socket>()
@@ -55,9 +70,11 @@ export const startCuttingProxy = (
     }
     const pass = (from: Socket, into: Socket, mine: boolean): void => {
       let passed = 0
-      from.on("data", (piece: Uint8Array) => {
+      from.on("data", (read: Uint8Array) => {
+        const piece = from === relay ? hinted(read) : read
         const rest = cut === undefined || !mine ? undefined : passes(cut, passed, piece)
         passed += piece.length
+        if (from === client) onAsked(Buffer.from(rest ?? piece).toString("latin1"))
         if (rest === undefined) return void into.write(piece)
         cuts++
         // What came before it arrives; then the connection is gone for both.

@@ -15,6 +15,7 @@ import { type RelayProcess, startRelayProcess, temporaryFolder, writeConfigurati
 import type { Ended } from "../support/spawnNode.ts"
 import { open, read, type SseEvent } from "../support/sse.ts"
 import { type Cut, type CuttingProxy, startCuttingProxy } from "./cuttingProxy.ts"
+import { type Read, reads, type ReturningKind, returningKinds, startBrowser } from "./returningClients.ts"
 
 /** What is done to the clients of a round. */
 export const scenes = ["anywhere", "cut", "failover", "twice", "both", "finish", "unseen"] as const
@@ -180,6 +181,10 @@ const compile = async (): Promise<void> => {
 /** A relay that is killed and started again, between its clients and two false upstreams. */
 class World {
   readonly asked = new Map<string, Asked>()
+  /** How often a question was put by GET, through the proxy, by who had no id to come back with. */
+  readonly askings = new Map<string, number>()
+  /** How a browser reads from it, where there is one. */
+  browser: Read | undefined
   /** The streams that there are complaints of. */
   readonly complained = new Set<string>()
   /** How often it was started. */
@@ -234,7 +239,13 @@ class World {
     })
     this.proxy = await startCuttingProxy(
       () => this.port,
-      () => this.cutting?.()
+      () => this.cutting?.(),
+      (piece) => {
+        const [, path] = /^GET (\/chat\?\S+) [^]*\r\n\r\n$/.exec(piece) ?? []
+        if (path === undefined || /^last-event-id:/im.test(piece)) return
+        const question = new URL(path, "http://relay").searchParams.get("message") ?? ""
+        this.askings.set(question, (this.askings.get(question) ?? 0) + 1)
+      }
     )
     await this.start()
   }
@@ -242,6 +253,11 @@ class World {
   /** Where clients go. */
   urlOf(relay: RelayProcess): string {
     return this.cutting === undefined || this.proxy === undefined ? relay.url : this.proxy.url
+  }
+
+  /** Where those go that come back by themselves: the address stays. */
+  get address(): string {
+    return this.proxy?.url ?? ""
   }
 
   get cuts(): number {
@@ -305,11 +321,14 @@ class World {
 // ------------------------------------------------------------------------------------------------------ the clients
 
 /**
- * How a client asks, and comes back: `chat`, `streams` and `openai` with the id of their last event; `keyedChat`, `keyed`
+ * How a raw client asks, and comes back: `chat`, `streams` and `openai` with the id of their last event; `keyedChat`, `keyed`
  * and `body`, which asks for one, with the same request and the same key, knowing nothing else.
  */
 const kinds = ["chat", "streams", "openai", "keyedChat", "keyed", "body"] as const
-type Kind = (typeof kinds)[number]
+type RawKind = (typeof kinds)[number]
+type Kind = RawKind | ReturningKind
+
+const isReturning = (kind: Kind): kind is ReturningKind => returningKinds.some((one) => one === kind)
 
 const hasKey = (kind: Kind): boolean => kind === "keyedChat" || kind === "keyed" || kind === "body"
 
@@ -384,19 +403,45 @@ class Client {
   }
 
   async run(): Promise<void> {
+    if (isReturning(this.kind)) await this.returns(this.kind)
+    else await this.comesBack(this.kind)
+    this.endedAt = performance.now()
+  }
+
+  /** It comes back by itself, and gives what it has read. */
+  private async returns(kind: ReturningKind): Promise<void> {
+    const read = kind === "chromium" ? this.world.browser : reads[kind]
+    if (read === undefined) throw new Error("there is no browser")
+    await read({
+      url: this.world.address,
+      question: this.question,
+      posts: this.posts,
+      onEvent: (event) => {
+        this.events.push(event)
+        for (const look of this.watching) look()
+      }
+    })
+  }
+
+  /** In half of the rounds. */
+  private get posts(): boolean {
+    return Array.from(this.name).reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 2 === 0
+  }
+
+  private async comesBack(kind: RawKind): Promise<void> {
     while (!this.ended) {
       const relay = await this.world.running
       const before = this.events.length
       try {
-        const live = await this.connect(this.world.urlOf(relay))
+        const live = await this.connect(kind, this.world.urlOf(relay))
         if (live.status !== 200) throw new Error(`${this.question}: status ${live.status}: ${(await live.done).text}`)
-        if (this.kind === "body") {
+        if (kind === "body") {
           const { ended, headers, text } = await live.done
           if (ended === "complete") this.body = { streamId: String(headers["x-stream-id"]), text }
           for (const look of this.watching) look()
         }
         // Whoever comes by a key reads from the beginning.
-        const again = hasKey(this.kind) ? before : 0
+        const again = hasKey(kind) ? before : 0
         let taken = 0
         const take = (): void => {
           for (; taken < live.events.length; taken++) {
@@ -430,7 +475,7 @@ class Client {
         if (!isConnectionError(error)) throw error
       }
       if (this.ended) break
-      if (this.events.length === 0 && !hasKey(this.kind)) {
+      if (this.events.length === 0 && !hasKey(kind)) {
         // It has no id: nothing to come back with.
         this.askedAnew++
         this.question = this.ask()
@@ -439,16 +484,15 @@ class Client {
       if (this.world.cutting !== undefined) await sleep(5)
       else while ((await this.world.running) === relay) await sleep(2)
     }
-    this.endedAt = performance.now()
   }
 
-  private connect(url: string): ReturnType<typeof open> {
+  private connect(kind: RawKind, url: string): ReturnType<typeof open> {
     const last = this.events.at(-1)?.id
     const headers = last === undefined ? {} : { "last-event-id": last }
     const key = { "idempotency-key": this.question }
     const messages = [{ role: "user", content: this.question }]
     const chat = `${url}/chat?message=${encodeURIComponent(this.question)}`
-    switch (this.kind) {
+    switch (kind) {
       case "chat":
         return open(chat, { headers })
       case "streams":
@@ -522,7 +566,10 @@ const judge = async (world: World, client: Client, perLife: number, counts: Coun
     counts.wrongTexts++
     complain(`its text is\n${text}\nand not\n${textOf(question)}`)
   }
-  const said = (list: ReadonlyArray<SseEvent>): string => list.map(({ data, id }) => `${id} ${data}`).join("\n")
+  // Who comes back by itself gives what was parsed, and of a message the content.
+  const dataOf = ({ data, event, json }: SseEvent): string =>
+    isReturning(kind) ? `${event} ${JSON.stringify(event === "message" ? json?.["content"] : json)}` : data
+  const said = (list: ReadonlyArray<SseEvent>): string => list.map((event) => `${event.id} ${dataOf(event)}`).join("\n")
   if (said(again.events) !== said(events)) {
     counts.otherwise++
     complain(`from its beginning it is\n${said(again.events)}\nand was\n${said(events)}`)
@@ -530,7 +577,9 @@ const judge = async (world: World, client: Client, perLife: number, counts: Coun
   const { lives = [] } = world.asked.get(question) ?? {}
   for (let life = 1; life <= world.life; life++) {
     const calls = lives.filter((one) => one === life).length
-    if (calls <= (life === lives[0] ? perLife : 1)) continue
+    // Who had read no id, and has no key, has asked for another answer. That of before belongs to its journal, too.
+    const askings = Math.max(1, world.askings.get(question) ?? 1)
+    if (calls <= (life === lives[0] ? perLife : 1) * askings) continue
     counts.generations++
     complain(`an upstream was asked ${calls} times in life ${life}: ${lives.join(" ")}`)
   }
@@ -548,8 +597,12 @@ interface Plan {
   readonly kills: ReadonlyArray<(clients: ReadonlyArray<Client>, world: World) => Promise<void>>
 }
 
-const planOf = (scene: Scene, random: ReturnType<typeof randomOf>): Plan => {
-  const all = [...kinds, ...kinds]
+const planOf = (scene: Scene, random: ReturnType<typeof randomOf>, hasBrowser: boolean): Plan => {
+  const all: ReadonlyArray<Kind> = [
+    ...kinds,
+    ...kinds,
+    ...returningKinds.filter((kind) => hasBrowser || kind !== "chromium")
+  ]
   const at = random.below(words)
   const who = random.below(all.length)
   const later = random.next() * 8
@@ -687,10 +740,11 @@ export const runKills = async ({ onRound, runs, seed, worlds }: KillOptions): Pr
     const random = randomOf(seed + at * 7919)
     const world = new World()
     await world.open()
+    world.browser = await browser?.readOf(world.address)
     try {
       for (let number = at; planned < runs; number++) {
         const scene = scenes[number % scenes.length]!
-        const plan = planOf(scene, random)
+        const plan = planOf(scene, random, browser !== undefined)
         planned += Math.max(1, plan.kills.length)
         await round(world, `${scene} ${at}.${number}`, plan, counts)
         onRound?.(counts)
@@ -701,6 +755,11 @@ export const runKills = async ({ onRound, runs, seed, worlds }: KillOptions): Pr
     }
   }
   await compile()
-  await Promise.all(Array.from({ length: worlds }, (_, at) => work(at)))
+  const browser = await startBrowser()
+  try {
+    await Promise.all(Array.from({ length: worlds }, (_, at) => work(at)))
+  } finally {
+    await browser?.close()
+  }
   return counts
 }
