@@ -167,6 +167,19 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
     )
   )
 
+  it("is no wider than a phone, whatever word is asked and said", { timeout: 60_000 }, () =>
+    withWindow(browser, demo.url, { viewport: { width: 390, height: 844 } }, async (page) => {
+      await press(demo, "mend")
+      await page.getByLabel("Message", { exact: true }).fill("x".repeat(500))
+      await page.keyboard.press("Enter")
+      await until(async () => (await page.locator(".text").innerText()).includes("x".repeat(100)), 30_000)
+      const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
+      assert.isAtMost(wide!, seen!)
+      await page.getByRole("button", { name: "Stop", exact: true }).click()
+      await answer(page, "stopped").waitFor()
+    })
+  )
+
   it("can be used without a mouse", { timeout: 90_000 }, () =>
     withWindow(browser, demo.url, { reducedMotion: "reduce" }, async (page) => {
       await press(demo, "mend")
