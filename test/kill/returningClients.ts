@@ -7,8 +7,8 @@ import { FetchHttpClient } from "effect/http"
 import { ResumableStream } from "effect-resilience/client"
 import { RetryStreamingClient } from "effect-resilience/client/browser"
 import { EventSource as PackageEventSource } from "eventsource"
-import { type Browser, chromium, type Page } from "playwright-core"
-import { findBrowser } from "../support/browser.ts"
+import type { Browser, Page } from "playwright-core"
+import { findBrowser, launchBrowser } from "../support/browser.ts"
 import type { SseEvent } from "../support/sse.ts"
 
 /** What comes back by itself. */
@@ -112,17 +112,7 @@ export const startBrowser = async (): Promise<
 > => {
   const executablePath = findBrowser()
   if (executablePath === undefined) return undefined
-  const browser: Browser = await chromium.launch({
-    executablePath,
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking"
-    ]
-  })
+  const browser: Browser = await launchBrowser(executablePath)
   const readOf = async (url: string): Promise<Read> => {
     const page: Page = await browser.newPage()
     const reading = new Map<string, (name: string, id: string, data: string) => void>()

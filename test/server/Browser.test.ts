@@ -8,9 +8,9 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { EventSource as PackageEventSource } from "eventsource"
 import { createServer as createHttpServer } from "node:http"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
-import { type Browser, chromium, type Page } from "playwright-core"
+import type { Browser, Page } from "playwright-core"
 import { answer, cut } from "../support/behaviour.ts"
-import { findBrowser } from "../support/browser.ts"
+import { findBrowser, launchBrowser } from "../support/browser.ts"
 import { logLines } from "../support/log.ts"
 import { whole } from "./matrix.ts"
 import { sleep, until, withRelay } from "./kit.ts"
@@ -57,19 +57,7 @@ const startWire = async (port: number) => {
 describe.skipIf(path === undefined)("in a browser", () => {
   let browser: Browser
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: path!,
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync"
-      ]
-    })
+    browser = await launchBrowser(path!)
   })
   afterAll(() => browser.close())
 

@@ -2,6 +2,7 @@
  * The browser of tests that need one: `CHROMIUM`, or the system's.
  */
 import { existsSync } from "node:fs"
+import { type Browser, chromium } from "playwright-core"
 
 const usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
 
@@ -15,3 +16,19 @@ export const findBrowser = (): string | undefined => {
   console.warn(`skipped: ${message}`)
   return undefined
 }
+
+/** Starts the browser that was found. */
+export const launchBrowser = (executablePath: string): Promise<Browser> =>
+  chromium.launch({
+    executablePath,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync"
+    ]
+  })

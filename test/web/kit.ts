@@ -8,28 +8,15 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
-import { findBrowser } from "../support/browser.ts"
+import type { Browser, BrowserContextOptions, Page } from "playwright-core"
+import { findBrowser, launchBrowser } from "../support/browser.ts"
 import { type Running, startNode } from "../support/spawnNode.ts"
 
 /** The browser's path, or none: then the tests that need one are skipped, and say so. */
 export const browserPath = findBrowser()
 
 /** Starts the browser. */
-export const launch = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath: browserPath!,
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync"
-    ]
-  })
+export const launch = (): Promise<Browser> => launchBrowser(browserPath!)
 
 /** What a browser says of connections that broke: they are broken here on purpose. */
 const broken = /ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION_(RESET|REFUSED)|EMPTY_RESPONSE)|status of (4|5)\d\d/
