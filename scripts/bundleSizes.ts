@@ -86,7 +86,7 @@ const programs: ReadonlyArray<Program> = [
   {
     name: "client/browser",
     code: `export { RetryStreamingClient } from "effect-resilience/client/browser"`,
-    limits: { rolldown: 5.1, esbuild: 5.5 }
+    limits: { rolldown: 5, esbuild: 5.5 }
   },
   {
     name: "react",
@@ -194,8 +194,9 @@ for (const { code, limits, name } of programs) {
     const { bytes, modules } = await bundle(code)
     const kB = Math.round(bytes / 100) / 10
     row[bundler] = `${kB} of ${limits[bundler]} kB`
-    if (kB > limits[bundler]) {
-      console.error(`${name}: ${kB} kB with ${bundler} is over its limit of ${limits[bundler]} kB`)
+    // Not the rounded figure: what is promised is promised to the byte.
+    if (bytes > limits[bundler] * 1_000) {
+      console.error(`${name}: ${bytes} bytes with ${bundler} are over its limit of ${limits[bundler]} kB`)
       process.exitCode = 1
     }
     if (asked === name) console.table(modules.slice(0, 40).map(([module, size]) => ({ module, bytes: size })))

@@ -64,9 +64,9 @@ export type ClientFault =
 export const faultMessage = (fault: ClientFault | ConnectionFault): string => {
   switch (fault._tag) {
     case "StreamGap":
-      return `events are missing before ${fault.received}`
+      return `events missing before ${fault.received}`
     case "StreamExpired":
-      return "the stream has expired"
+      return "stream expired"
     case "BadContentType":
       return `not an event stream: ${fault.contentType}`
     case "HttpFault":

@@ -118,7 +118,7 @@ export const idle = (rules: ReconnectRules): State => ({
 
 /** A client that does nothing: it may connect. */
 export const atRest = /idle|ended|failed|closed/
-const underWay = /connecting|open|waiting|offline/
+const underWay = /ing$|open|offline/
 
 /** In which phases each input means something. */
 const heeds: { readonly [Tag in Input["_tag"]]: RegExp } = {

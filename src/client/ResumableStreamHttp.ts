@@ -260,12 +260,12 @@ const makeWith = <A, E>(
                   return Effect.succeed([])
                 },
                 onDone: () => {
-                  cut("stream_cut", "the stream was cut")
+                  cut("stream_cut", "stream cut")
                   return Effect.succeed([])
                 }
               })
               for (const chunk of chunks) {
-                if (parser.feed(chunk) !== undefined) cut("stream_cut", "an event is too large")
+                if (parser.feed(chunk) !== undefined) cut("stream_cut", "event too large")
               }
               yield* give(out, into)
             }

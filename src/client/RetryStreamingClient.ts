@@ -248,10 +248,9 @@ export class RetryStreamingClient {
         take({ _tag: "Event", event, id: hasId ? id : undefined, data, json: parseJson(data) }),
       onRetry: (millis) => take({ _tag: "Delay", millis })
     })
-    const cut = (reason: "network_error" | "stream_cut", message: string): void =>
-      take({ _tag: "Cut", reason, message, lastEventId: parser.lastEventId, online: isOnline() })
     const posts = this.#options.method === "POST"
-    let response: Response
+    let reason: "network_error" | "stream_cut" = "network_error"
+    let message = "stream cut"
     try {
       const headers = new Headers(this.#options.headers)
       headers.set("accept", "text/event-stream")
@@ -260,7 +259,7 @@ export class RetryStreamingClient {
         headers.set("content-type", "application/json")
         headers.set("idempotency-key", `${this.#key}-${asking}`)
       }
-      response = await this.#fetch(this.#address(), {
+      const response = await this.#fetch(this.#address(), {
         method: posts ? "POST" : "GET",
         headers,
         ...(posts && { body: JSON.stringify(this.#params) }),
@@ -268,38 +267,36 @@ export class RetryStreamingClient {
         redirect: posts ? "manual" : "follow",
         signal: connection.signal
       })
-    } catch (error) {
-      return cut("network_error", String(error))
-    }
-    const { headers, status } = response
-    take({
-      _tag: "Head",
-      status,
-      contentType: headers.get("content-type") ?? "",
-      code: status < 205 ? "" : await this.#codeIn(response, connection),
-      hintMillis: hintMillis((name) => headers.get(name), Date.now),
-      streamId: headers.get("x-stream-id") ?? undefined
-    })
-    if (this.#connection === connection) this.#emit("open")
-    try {
+      reason = "stream_cut"
+      const { status } = response
+      const header = (name: string): string | undefined => response.headers.get(name) ?? undefined
+      let code = ""
+      if (status > 204) {
+        this.#after(bodyPatience, () => connection.abort())
+        code = errorCode(await response.text().catch(() => ""))
+        this.#forget()
+      }
+      take({
+        _tag: "Head",
+        status,
+        contentType: header("content-type") ?? "",
+        code,
+        hintMillis: hintMillis(header, Date.now),
+        streamId: header("x-stream-id")
+      })
+      if (this.#connection === connection) this.#emit("open")
       // Not `for await`: not every browser can iterate over a body.
       const reader = response.body?.getReader()
       for (;;) {
         const read = await reader?.read()
-        if (this.#connection !== connection) return
-        if (read?.value === undefined) break
-        if (parser.feed(read.value) !== undefined) throw new Error("an event is too large")
+        if (read?.value === undefined || this.#connection !== connection) break
+        if (parser.feed(read.value) === undefined) continue
+        message = "event too large"
+        break
       }
-      cut("stream_cut", "the stream was cut")
     } catch (error) {
-      cut("stream_cut", String(error))
+      message = String(error)
     }
-  }
-
-  async #codeIn(response: Response, connection: AbortController): Promise<string> {
-    this.#after(bodyPatience, () => connection.abort())
-    const body = await response.text().catch(() => "")
-    this.#forget()
-    return errorCode(body)
+    take({ _tag: "Cut", reason, message, lastEventId: parser.lastEventId, online: isOnline() })
   }
 }

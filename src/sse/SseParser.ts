@@ -127,9 +127,7 @@ class Parser implements SseParser {
   lastEventId = ""
   retryMillis: number | undefined
   readonly #onEvent: SseParserOptions["onEvent"]
-  readonly #onComment: SseParserOptions["onComment"]
-  readonly #onRetry: SseParserOptions["onRetry"]
-  readonly #isWholeAtEnd: SseParserOptions["isWholeAtEnd"]
+  readonly #options: SseParserOptions
   readonly #maxEventBytes: number
   #truncated: Uint8Array | undefined
   #atStart = true
@@ -147,9 +145,7 @@ class Parser implements SseParser {
 
   constructor(options: SseParserOptions) {
     this.#onEvent = options.onEvent
-    this.#onComment = options.onComment
-    this.#onRetry = options.onRetry
-    this.#isWholeAtEnd = options.isWholeAtEnd
+    this.#options = options
     this.#maxEventBytes = options.maxEventBytes ?? 1_048_576
   }
 
@@ -166,15 +162,15 @@ class Parser implements SseParser {
   }
 
   end(): void {
-    const isWholeAtEnd = this.#isWholeAtEnd
+    const { isWholeAtEnd } = this.#options
     if (isWholeAtEnd !== undefined && this.#overflow === undefined) {
       // Of any other line that was cut nothing is believed.
-      if (this.#truncated === undefined && this.#pending !== "" && fieldAt(this.#pending, 0) === "data")
+      if (this.#truncated === undefined && fieldAt(this.#pending, 0) === "data")
         this.#line(this.#pending, 0, this.#pending.length)
       const data = this.#data
       const type = this.#type
       if (data !== undefined && isWholeAtEnd({ event: type === "" ? "message" : type, data, id: this.#idBuffer }))
-        this.#dispatch()
+        this.#dispatch(data)
     }
     this.#forget()
   }
@@ -185,28 +181,37 @@ class Parser implements SseParser {
     this.#forget()
   }
 
-  #dispatch(): void {
+  /** Ends the block under way, whose data this is. */
+  #dispatch(data: string | undefined): void {
     this.lastEventId = this.#idBuffer
-    const value = this.#data
     const name = this.#type
     const hasId = this.#hasId
     this.#data = undefined
     this.#type = ""
     this.#hasId = false
     this.#held = 0
-    if (value !== undefined)
-      this.#onEvent({ event: name === "" ? "message" : name, data: value, id: this.lastEventId }, hasId)
+    if (data !== undefined) this.#onEvent({ event: name === "" ? "message" : name, data, id: this.lastEventId }, hasId)
+  }
+
+  #overflows(): false {
+    this.#overflow = { _tag: "SseOverflow", maxEventBytes: this.#maxEventBytes }
+    return false
+  }
+
+  /** Keeps a line that has not ended for the next chunk. */
+  #keep(pending: string, bytes: number): void {
+    this.#pending = pending
+    this.#pendingBytes = bytes
+    if (this.#held + bytes > this.#maxEventBytes) this.#overflows()
   }
 
   #fits(text: string, start: number, end: number): boolean {
     // A unit is at most three bytes: nearly every line fits without being counted.
-    if (
+    return (
       this.#held + (end - start) * 3 <= this.#maxEventBytes ||
-      this.#held + utf8Length(text, start, end) <= this.#maxEventBytes
+      this.#held + utf8Length(text, start, end) <= this.#maxEventBytes ||
+      this.#overflows()
     )
-      return true
-    this.#overflow = { _tag: "SseOverflow", maxEventBytes: this.#maxEventBytes }
-    return false
   }
 
   #field(name: string, value: string): void {
@@ -226,21 +231,21 @@ class Parser implements SseParser {
         this.#held += 4 + value.length
         return
       case "retry":
-        if (!/^[0-9]+$/.test(value)) return
+        if (!/^\d+$/.test(value)) return
         this.retryMillis = Math.min(Number(value), maxTimer)
-        this.#onRetry?.(this.retryMillis)
+        this.#options.onRetry?.(this.retryMillis)
     }
   }
 
   /** Takes one line without its end. Gives false on overflow. */
   #line(text: string, start: number, end: number): boolean {
     if (start === end) {
-      this.#dispatch()
+      this.#dispatch(this.#data)
       return true
     }
     if (!this.#fits(text, start, end)) return false
     if (text.charCodeAt(start) === COLON) {
-      this.#onComment?.(
+      this.#options.onComment?.(
         text.slice(text.charCodeAt(start + 1) === SPACE && start + 1 < end ? start + 2 : start + 1, end)
       )
       return true
@@ -268,20 +273,7 @@ class Parser implements SseParser {
       // `data: …` and a blank line: nearly every event of a model's answer, dispatched without passing the buffers.
       if (this.#data === undefined && text.charCodeAt(end + 1) === LF && fieldAt(text, start) === "data") {
         if (!this.#fits(text, start, end)) return -1
-        const name = this.#type
-        const hasId = this.#hasId
-        this.#type = ""
-        this.#hasId = false
-        this.#held = 0
-        this.lastEventId = this.#idBuffer
-        this.#onEvent(
-          {
-            event: name === "" ? "message" : name,
-            data: text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end),
-            id: this.#idBuffer
-          },
-          hasId
-        )
+        this.#dispatch(text.slice(text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5, end))
         start = end + 2
         continue
       }
@@ -309,24 +301,20 @@ class Parser implements SseParser {
   }
 
   #feedText(chunk: string): void {
+    if (chunk === "") return
     let text = chunk
-    if (this.#atStart && text !== "") {
+    if (this.#atStart) {
       this.#atStart = false
       if (text.charCodeAt(0) === BOM) text = text.slice(1)
     }
-    if (this.#skipLf && text !== "") {
+    if (this.#skipLf) {
       this.#skipLf = false
       if (text.charCodeAt(0) === LF) text = text.slice(1)
     }
-    if (text === "") return
     const hasCr = text.includes("\r")
     if (this.#pending !== "") {
       if (!hasCr && !text.includes("\n")) {
-        this.#pending += text
-        this.#pendingBytes += utf8Length(text, 0, text.length)
-        if (this.#held + this.#pendingBytes > this.#maxEventBytes)
-          this.#overflow = { _tag: "SseOverflow", maxEventBytes: this.#maxEventBytes }
-        return
+        return this.#keep(this.#pending + text, this.#pendingBytes + utf8Length(text, 0, text.length))
       }
       text = this.#pending + text
       this.#pending = ""
@@ -334,10 +322,7 @@ class Parser implements SseParser {
     }
     const rest = hasCr ? this.#linesOfAny(text) : this.#linesOfLf(text)
     if (rest === -1 || rest === text.length) return
-    this.#pending = rest === 0 ? text : text.slice(rest)
-    this.#pendingBytes = utf8Length(this.#pending, 0, this.#pending.length)
-    if (this.#held + this.#pendingBytes > this.#maxEventBytes)
-      this.#overflow = { _tag: "SseOverflow", maxEventBytes: this.#maxEventBytes }
+    this.#keep(text.slice(rest), utf8Length(text, rest, text.length))
   }
 
   #feedBytes(chunk: Uint8Array): void {
