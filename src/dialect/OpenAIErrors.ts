@@ -2,16 +2,9 @@
  * Errors as OpenAI's clients read them: in a body, or in a frame of a stream.
  */
 import { describe, type ResilienceError } from "../errors/index.ts"
-import {
-  type Carried,
-  carriedBy,
-  publicDetails,
-  publicMessage,
-  retryHeaders,
-  shouldRetryHeader,
-  withRequestId
-} from "../http/index.ts"
+import { type Carried, carriedBy, publicDetails, publicMessage, withRequestId } from "../http/index.ts"
 import type { Envelope } from "./Dialect.ts"
+import { failureAnswer } from "./FailureAnswer.ts"
 
 /** The `type` of an OpenAI error, by its HTTP status. */
 export const openaiErrorType = (status: number): string => {
@@ -64,14 +57,5 @@ export const openaiErrorBody = (error: ResilienceError, requestId: string): Open
 }
 
 /** An error in place of an answer. */
-export const openaiFailure: Envelope = (error, { requestId }) => ({
-  status: describe(error).status,
-  headers: {
-    "content-type": "application/json",
-    "cache-control": "no-store",
-    ...(error._tag === "MethodNotAllowed" && error.allow !== undefined ? { allow: error.allow.join(", ") } : {}),
-    ...retryHeaders(error),
-    ...shouldRetryHeader(error)
-  },
-  body: JSON.stringify(openaiErrorBody(error, requestId))
-})
+export const openaiFailure: Envelope = (error, { requestId }) =>
+  failureAnswer(error, describe(error).status, openaiErrorBody(error, requestId))

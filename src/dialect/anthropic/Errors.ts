@@ -2,15 +2,9 @@
  * Errors as Anthropic's clients read them: in a body, or in a frame of a stream.
  */
 import { describe, type ResilienceError } from "../../errors/index.ts"
-import {
-  carriedBy,
-  publicDetails,
-  publicMessage,
-  retryHeaders,
-  shouldRetryHeader,
-  withRequestId
-} from "../../http/index.ts"
+import { carriedBy, publicDetails, publicMessage, withRequestId } from "../../http/index.ts"
 import type { Envelope } from "../Dialect.ts"
+import { failureAnswer } from "../FailureAnswer.ts"
 import type { JsonObject } from "../Json.ts"
 import { threadUnsupported } from "./Thread.ts"
 
@@ -80,15 +74,5 @@ export const anthropicErrorBody = (error: ResilienceError, requestId: string): A
 }
 
 /** An error as an HTTP answer. Anthropic's SDKs read the request's id from `request-id`. */
-export const anthropicFailure: Envelope = (error, { requestId }) => ({
-  status: anthropicStatus(error),
-  headers: {
-    "content-type": "application/json",
-    "cache-control": "no-store",
-    "request-id": requestId,
-    ...(error._tag === "MethodNotAllowed" && error.allow !== undefined ? { allow: error.allow.join(", ") } : {}),
-    ...retryHeaders(error),
-    ...shouldRetryHeader(error)
-  },
-  body: JSON.stringify(anthropicErrorBody(error, requestId))
-})
+export const anthropicFailure: Envelope = (error, { requestId }) =>
+  failureAnswer(error, anthropicStatus(error), anthropicErrorBody(error, requestId), { "request-id": requestId })

@@ -2,15 +2,9 @@
  * Errors as Gemini's clients read them: in a body, or in an event of a stream.
  */
 import { describe, type ResilienceError } from "../../errors/index.ts"
-import {
-  carriedBy,
-  publicDetails,
-  publicMessage,
-  retryHeaders,
-  shouldRetryHeader,
-  withRequestId
-} from "../../http/index.ts"
+import { carriedBy, publicDetails, publicMessage, retryHeaders, withRequestId } from "../../http/index.ts"
 import type { Envelope } from "../Dialect.ts"
+import { failureAnswer } from "../FailureAnswer.ts"
 import type { JsonObject } from "../Json.ts"
 
 /** The `status` of a Gemini error, by its HTTP status. */
@@ -104,14 +98,5 @@ export const geminiErrorBody = (error: ResilienceError, requestId: string): Gemi
 }
 
 /** An error as an HTTP answer. */
-export const geminiFailure: Envelope = (error, { requestId }) => ({
-  status: describe(error).status,
-  headers: {
-    "content-type": "application/json",
-    "cache-control": "no-store",
-    ...(error._tag === "MethodNotAllowed" && error.allow !== undefined ? { allow: error.allow.join(", ") } : {}),
-    ...retryHeaders(error),
-    ...shouldRetryHeader(error)
-  },
-  body: JSON.stringify(geminiErrorBody(error, requestId))
-})
+export const geminiFailure: Envelope = (error, { requestId }) =>
+  failureAnswer(error, describe(error).status, geminiErrorBody(error, requestId))
