@@ -5,11 +5,11 @@
 import { Effect, type Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import { createServer, type IncomingMessage } from "node:http"
-import type { AddressInfo } from "node:net"
 import { answerTo } from "./Answer.ts"
 import type { Gate } from "./Gate.ts"
 import { isMood } from "./Mood.ts"
 import type { RelayLife } from "./Supervisor.ts"
+import { listening } from "./Loopback.ts"
 
 /** Where the control is asked. */
 export interface ControlAddress {
@@ -92,13 +92,5 @@ export const startControl = (
         // Whatever is wrong with a request, the next one is answered.
         .catch(() => response.destroy())
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.sync(() => {
-          server.close()
-          server.closeAllConnections()
-        })
-    )
-    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, secret }
+    return { url: yield* listening(server), secret }
   })

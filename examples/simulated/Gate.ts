@@ -4,9 +4,9 @@
  */
 import { Effect, type Scope } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
 import { goesOn, inWords, type Message, restOf } from "./Answer.ts"
 import { type Fate, fateIn, type Mood, nextStep, well } from "./Mood.ts"
+import { listening } from "./Loopback.ts"
 
 /** A gate that runs. */
 export interface Gate {
@@ -164,17 +164,10 @@ export const startGate = ({
       // Whoever called has left, or the provider is gone: then nobody waits for the rest.
       serve(request, response).catch(() => void response.destroy())
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.sync(() => {
-          server.close()
-          server.closeAllConnections()
-        })
-    )
+    const url = yield* listening(server)
     return {
       id,
-      baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+      baseUrl: `${url}/v1`,
       mood: () => mood,
       setMood: (next) => {
         mood = next

@@ -1,23 +1,15 @@
 /**
  * The section `tokens`: who may use the relay, as it is written.
  */
-import { isIP } from "node:net"
 import { Schema } from "effect"
 import { declare, Fields, unique } from "../settings/index.ts"
+import { isNetwork } from "./Network.ts"
 import { rateFields } from "./RateLimitSection.ts"
 import type { FileToken } from "./Token.ts"
 
 const { flag, integer, list, mapped, modelPattern, optional, required, secret, Secret, section, someName, text } =
   Fields
 const { withDefault } = Fields
-
-/** Whether a text is an address, or a network in the CIDR form (`10.0.0.0/8`, `2001:db8::/32`). */
-export const isNetwork = (text: string): boolean => {
-  const [address = "", prefix, ...more] = text.split("/")
-  const family = isIP(address)
-  if (family === 0 || more.length > 0) return false
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
-}
 
 /** An address, or a network. */
 export const Network = text('an address such as "10.0.0.1", or a network such as "10.0.0.0/8"', isNetwork)

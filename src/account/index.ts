@@ -1,4 +1,5 @@
 // What other floors take. How tokens are compared, cached and written is inside.
+export { isNetwork } from "./Network.ts"
 export { limitHeaders, type RateLimit, RateLimits, type Taken } from "./RateLimits.ts"
 export { type RateLimitOptions, RateLimitSection } from "./RateLimitSection.ts"
 export {

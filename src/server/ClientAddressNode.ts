@@ -2,7 +2,7 @@
  * Where a request comes from: the address at the other end, or what a proxy that is believed says of it.
  */
 import { BlockList, isIP, isIPv4, isIPv6 } from "node:net"
-import { isNetwork } from "../account/TokensSection.ts"
+import { isNetwork } from "../account/index.ts"
 
 /** Some networks. */
 export interface Networks {

@@ -47,6 +47,16 @@ const keyed = ({ body }: Pick<Asked, "body">, key: string, headers: { readonly [
 const ask = (world: { readonly relay: { readonly url: string } }, { body, path }: Asked, key: string, headers = {}) =>
   read(`${world.relay.url}${path}`, keyed({ body }, key, headers))
 
+/** Asks with the key `one`, reads three events and leaves; it is seen at the upstream that nobody reads on. */
+const leavesInTheMiddle = async (world: World): Promise<void> => {
+  const { body, path } = routeOf("openai")
+  const first = await open(`${world.relay.url}${path}`, keyed({ body }, "one"))
+  await first.until(() => first.events.length >= 3)
+  first.cut()
+  await world.a.requests[0]?.closed
+  assert.isFalse(world.a.requests[0]?.finished)
+}
+
 const isReplay = ({ headers }: Pick<RawResponse, "headers">): boolean => headers["x-idempotent-replay"] === "true"
 
 /** The word that says what is wrong, wherever a dialect puts it. */
@@ -371,15 +381,10 @@ describe("a key is bound", () => {
   it.concurrent("not by one whose client has gone for good", () =>
     withRelay({ journal: { onDisconnect: "cancel" } }, async (world) => {
       world.a.setDefault(answer({ delay: 30 }))
-      const { body, path } = routeOf("openai")
-      const first = await open(`${world.relay.url}${path}`, keyed({ body }, "one"))
-      await first.until(() => first.events.length >= 3)
-      first.cut()
-      await world.a.requests[0]?.closed
-      assert.isFalse(world.a.requests[0]?.finished)
+      await leavesInTheMiddle(world)
       world.a.setDefault(answer())
       await until(async () => {
-        const again = await ask(world, { path, body }, "one")
+        const again = await ask(world, routeOf("openai"), "one")
         return again.status === 200 && !isReplay(again)
       })
       assert.lengthOf(world.a.requests, 2)
@@ -425,12 +430,7 @@ describe("an answer with a key outlives the connection that asked for it", () =>
   it.concurrent("for journal.detachGrace, and no longer", () =>
     withRelay({ journal: { detachGrace: "150 millis" } }, async (world) => {
       world.a.setDefault(answer({ delay: 60 }))
-      const { body, path } = routeOf("openai")
-      const first = await open(`${world.relay.url}${path}`, keyed({ body }, "one"))
-      await first.until(() => first.events.length >= 3)
-      first.cut()
-      await world.a.requests[0]?.closed
-      assert.isFalse(world.a.requests[0]?.finished)
+      await leavesInTheMiddle(world)
     }))
 })
 

@@ -48,6 +48,13 @@ const judged = async (question: string, { text }: Hands, more: (expected: string
   return { proof: compare(expected, text()), more: more(expected) }
 }
 
+/** Asks, and waits until the answer is being written. */
+const begun = async (hands: Hands, asked: string): Promise<void> => {
+  hands.ask(asked)
+  hands.say("An answer is being written")
+  await hands.until(writing)
+}
+
 const askedSoFar = async (): Promise<number> => (await demoState()).channels.reduce((sum, { asked }) => sum + asked, 0)
 
 /** The text of an answer's events. */
@@ -76,9 +83,7 @@ export const steps: ReadonlyArray<Step> = [
     question: question.upstream,
     run: async (hands) => {
       await mendAll()
-      hands.ask(question.upstream)
-      hands.say("An answer is being written")
-      await hands.until(writing)
+      await begun(hands, question.upstream)
       const speaking = (await demoState()).channels.find(({ open }) => open > 0)?.id ?? "shaky"
       hands.say(`${speaking} is reset`)
       await setMood(speaking, "reset")
@@ -98,9 +103,7 @@ export const steps: ReadonlyArray<Step> = [
     question: question.network,
     run: async (hands) => {
       await mendAll()
-      hands.ask(question.network)
-      hands.say("An answer is being written")
-      await hands.until(writing)
+      await begun(hands, question.network)
       hands.say("The connection is dropped")
       wire.cut(1200)
       const run = await hands.until(() => false)
@@ -120,9 +123,7 @@ export const steps: ReadonlyArray<Step> = [
     run: async (hands) => {
       await mendAll()
       const before = (await demoState()).relay.pid
-      hands.ask(question.relay)
-      hands.say("An answer is being written")
-      await hands.until(writing)
+      await begun(hands, question.relay)
       hands.say(`kill -9 ${before}`)
       await killRelay()
       await hands.until(() => false)
@@ -139,9 +140,7 @@ export const steps: ReadonlyArray<Step> = [
     run: async (hands) => {
       await mendAll()
       const before = await askedSoFar()
-      hands.ask(question.twice)
-      hands.say("An answer is being written")
-      await hands.until(writing)
+      await begun(hands, question.twice)
       const last = wire.last()
       if (last === undefined) throw new Error("nothing was asked")
       hands.say("The same request is sent again")
