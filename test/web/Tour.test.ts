@@ -6,7 +6,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import type { Browser, Page } from "playwright-core"
 import { answerTo } from "../../examples/simulated/Answer.ts"
 import { until } from "../server/kit.ts"
-import { browserPath, type Demo, keep, launch, press, startDemo, stateOf, violations, withWindow } from "./kit.ts"
+import { browserPath, calm, type Demo, keep, launch, press, startDemo, stateOf, violations, withWindow } from "./kit.ts"
 
 const answer = (page: Page, outcome: string) => page.locator(`.answer[data-outcome="${outcome}"][aria-busy="false"]`)
 const step = (page: Page, title: string) =>
@@ -77,7 +77,7 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
 
   it("survives a relay that somebody else kills, and tells what happens", { timeout: 120_000 }, () =>
     withWindow(browser, demo.url, { colorScheme: "dark" }, async (page) => {
-      await press(demo, "mend")
+      await calm(demo)
       const { kills, pid } = (await stateOf(demo)).relay
       await page.getByRole("button", { name: "Ask", exact: true }).click()
       await asked(page, 25)
@@ -99,7 +99,7 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
 
   it("drops the page's own connection at the press of a button, and comes back", { timeout: 90_000 }, () =>
     withWindow(browser, demo.url, {}, async (page) => {
-      await press(demo, "mend")
+      await calm(demo)
       await page.getByRole("button", { name: "Ask", exact: true }).click()
       await asked(page, 20)
       await page.getByRole("button", { name: "Drop my connection" }).click()
@@ -111,7 +111,7 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
 
   it("opens a circuit before one's eyes when a channel is broken again and again", { timeout: 180_000 }, () =>
     withWindow(browser, demo.url, {}, async (page) => {
-      await press(demo, "mend")
+      await calm(demo)
       const shaky = page.locator(".channel").filter({ has: page.getByRole("heading", { name: "shaky" }) })
       await shaky.getByRole("button", { name: "Refuse" }).click()
       await until(async () => (await stateOf(demo)).channels.find(({ id }) => id === "shaky")?.mood === "refuse")
@@ -142,7 +142,7 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
       demo.url,
       { colorScheme, viewport: size === "phone" ? { width: 390, height: 844 } : { width: 1680, height: 1050 } },
       async (page) => {
-        await press(demo, "mend")
+        await calm(demo)
         await page.locator(".channel").first().waitFor()
         assert.deepEqual(await violations(page), [])
         await page.getByRole("button", { name: "Ask", exact: true }).click()
@@ -169,7 +169,7 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
 
   it("is no wider than a phone, whatever word is asked and said", { timeout: 60_000 }, () =>
     withWindow(browser, demo.url, { viewport: { width: 390, height: 844 } }, async (page) => {
-      await press(demo, "mend")
+      await calm(demo)
       await page.getByLabel("Message", { exact: true }).fill("x".repeat(500))
       await page.keyboard.press("Enter")
       await until(async () => (await page.locator(".text").innerText()).includes("x".repeat(100)), 30_000)
@@ -182,7 +182,7 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
 
   it("can be used without a mouse", { timeout: 90_000 }, () =>
     withWindow(browser, demo.url, { reducedMotion: "reduce" }, async (page) => {
-      await press(demo, "mend")
+      await calm(demo)
       await page.locator(".channel").first().waitFor()
       const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "")
       const tabTo = async (wanted: (text: string) => boolean): Promise<void> => {

@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { findBrowser, launchBrowser } from "../support/browser.ts"
+import { until } from "../server/kit.ts"
 import { type Running, startNode } from "../support/spawnNode.ts"
 
 /** The browser's path, or none: then the tests that need one are skipped, and say so. */
@@ -116,3 +117,9 @@ export const stateOf = async ({ url }: Pick<Demo, "url">): Promise<DemoState> =>
 /** Presses a button that is not on the page, but is the same. */
 export const press = async ({ url }: Pick<Demo, "url">, path: string, body: object = {}): Promise<number> =>
   (await fetch(`${url}/demo/${path}`, { method: "POST", body: JSON.stringify(body) })).status
+
+/** Mends every channel, and waits until none of them speaks: what others asked before is not to be taken for one's own. */
+export const calm = async (demo: Pick<Demo, "url">): Promise<void> => {
+  await press(demo, "mend")
+  await until(async () => (await stateOf(demo)).channels.every(({ open }) => open === 0), 30_000)
+}
