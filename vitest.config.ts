@@ -14,8 +14,8 @@ export default defineConfig({
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // Real sockets and processes share two cores in CI: a test may be late there once, and the report says so.
     retry: process.env.CI === "true" ? 1 : 0,
-    // Many tests wait for a clock, a process or a browser: with two files at a time two cores rest for a third of the time.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Many tests wait for a clock or a process: on two cores two files at a time take little more processor than one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     execArgv: ["--disable-warning=ExperimentalWarning"]
