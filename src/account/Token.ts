@@ -86,7 +86,9 @@ export type FileToken = Pick<TokenSettings, "name" | "models" | "admin"> &
   Partial<TokenSettings> & { readonly key: Redacted.Redacted }
 
 /** Who asks: a token, or anybody where there are none. */
-export type Caller = Pick<Token, "name" | "models" | "admin" | "rateLimit" | "concurrency" | "addresses"> | undefined
+export type Caller =
+  | Pick<Token, "name" | "group" | "models" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses">
+  | undefined
 
 /** Whether a token may ask for a model: one of its patterns matches the name that the client gave. */
 export const mayUse = (token: Pick<Token, "models">, model: string): boolean => matchesAnyModel(token.models, model)
