@@ -1,0 +1,2 @@
+// What other floors take.
+export { Audit, type AuditPage, type AuditRow, type Change } from "./Audit.ts"
