@@ -14,6 +14,7 @@ const answer = {
   requestId: "req_1",
   streamId: "stream_1",
   owner: "alice",
+  group: "default",
   model: "m",
   listed: true,
   dialect: "chat",
