@@ -87,7 +87,7 @@ export type FileToken = Pick<TokenSettings, "name" | "models" | "admin"> &
 
 /** Who asks: a token, or anybody where there are none. */
 export type Caller =
-  | Pick<Token, "name" | "models" | "group" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses">
+  | Pick<Token, "name" | "group" | "models" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses">
   | undefined
 
 /** The group whose channels serve a caller. */

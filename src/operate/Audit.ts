@@ -19,22 +19,26 @@ import { isSecretName, Secrets, type SecretsService } from "../errors/index.ts"
 import { Settings } from "../settings/index.ts"
 import { AuditSection } from "./AuditSection.ts"
 
-/** A change that was made. */
+/** A change that was made. Neither `before` nor `after` holds a secret. */
 export interface Change {
-  /** The name of the token that made it; `""` where there are none. */
-  readonly who: string
   /** What was done: `token.create`, `channel.disable`. */
   readonly what: string
   /** To what: `tokens/alice`, `channels/primary`. */
   readonly path: string
-  /** How it was, and how it is now, as JSON has it; `null` where there was or is nothing. */
+  /** How it was, and how it is now, as JSON has it; nothing where there was or is nothing. */
   readonly before: unknown
   readonly after: unknown
+}
+
+/** Who made it. */
+export interface ChangedBy {
+  /** The name of a token, or `""` on a relay without tokens. */
+  readonly who: string
   readonly requestId: string
 }
 
 /** A change as it stands in the audit. */
-export interface AuditRow extends Change {
+export interface AuditRow extends Change, ChangedBy {
   /** Later changes have greater ones. */
   readonly id: string
   /** Epoch milliseconds. */
@@ -139,10 +143,11 @@ const sweepBatch = 1_000
  *
  * const settings = Layer.succeed(Settings, Result.getOrThrow(Settings.make(settingsFile({ sections: [AuditSection] }), {})))
  * const layer = Audit.layer.pipe(Layer.provide(BooksMemoryNode.layer), Layer.provide(settings))
- * const change = { who: "alice", what: "token.update", path: "tokens/bob", requestId: "req_1" }
+ * const by = { who: "alice", requestId: "req_1" }
  * const program = Effect.gen(function* () {
  *   const audit = yield* Audit
- *   yield* audit.write({ ...change, before: { enabled: true }, after: { enabled: false } })
+ *   const [before, after] = [{ enabled: true }, { enabled: false }]
+ *   yield* audit.write({ what: "token.update", path: "tokens/bob", before, after }, by)
  *   const { rows } = yield* audit.list({ limit: 10 })
  *   return rows.map(({ after, what, who }) => ({ who, what, after }))
  * })
@@ -155,7 +160,7 @@ export class Audit extends Context.Service<
   Audit,
   {
     /** Writes a row; done once it can be read. Never fails: while the books are away the row waits for them. */
-    readonly write: (change: Change) => Effect.Effect<void>
+    readonly write: (change: Change, by: ChangedBy) => Effect.Effect<void>
     /** Rows, the newest first: from where a page before ended, or from the newest on. */
     readonly list: (options: {
       readonly limit: number
@@ -193,10 +198,10 @@ const make: Effect.Effect<Audit["Service"], BooksNewer | BooksError, Books | Sco
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(sweepEvery))))
 
     return {
-      write: Effect.fnUntraced(function* (change) {
+      write: Effect.fnUntraced(function* (change, by) {
         const at = yield* Clock.currentTimeMillis
         const chance = yield* Random.nextIntBetween(0, 2 ** 32 - 1)
-        const write = Effect.asVoid(books.run(insert({ ...change, id: idOf(at, chance), at }, mask)))
+        const write = Effect.asVoid(books.run(insert({ ...change, ...by, id: idOf(at, chance), at }, mask)))
         yield* Effect.catch(write, () => Effect.sync(() => books.later(write)))
       }),
       list: ({ cursor, limit }) =>

@@ -35,13 +35,12 @@ const auditOn = (books: Books["Service"], options: object = {}) =>
     (context) => Context.get(context, Audit)
   )
 
+const by = { who: "alice", requestId: "req_1" }
 const change = (more: Partial<Change> = {}): Change => ({
-  who: "alice",
   what: "token.update",
   path: "tokens/bob",
   before: { enabled: true },
   after: { enabled: false },
-  requestId: "req_1",
   ...more
 })
 
@@ -53,15 +52,15 @@ describe("the audit", () => {
     Effect.gen(function* () {
       const audit = yield* auditOn(yield* memory)
       yield* TestClock.setTime(432_000_000)
-      for (const what of ["a", "b", "c"]) yield* audit.write(change({ what }))
+      for (const what of ["a", "b", "c"]) yield* audit.write(change({ what }), by)
       yield* TestClock.adjust(1)
-      yield* audit.write(change({ what: "d", before: null, after: ["x"] }))
+      yield* audit.write(change({ what: "d", before: null, after: ["x"] }), by)
       const { next, rows } = yield* audit.list({ limit: 10 })
       assert.deepStrictEqual(
         rows.map((row) => ({ ...row, id: "" })),
         [
-          { ...change({ what: "d", before: null, after: ["x"] }), id: "", at: 432_000_001 },
-          ...["c", "b", "a"].map((what) => ({ ...change({ what }), id: "", at: 432_000_000 }))
+          { ...change({ what: "d", before: null, after: ["x"] }), ...by, id: "", at: 432_000_001 },
+          ...["c", "b", "a"].map((what) => ({ ...change({ what }), ...by, id: "", at: 432_000_000 }))
         ]
       )
       assert.strictEqual(next, undefined)
@@ -72,12 +71,12 @@ describe("the audit", () => {
   it.effect("is read page by page, each row once, also while more are written", () =>
     Effect.gen(function* () {
       const audit = yield* auditOn(yield* memory)
-      for (let n = 0; n < 25; n++) yield* audit.write(change({ what: String(n) }))
+      for (let n = 0; n < 25; n++) yield* audit.write(change({ what: String(n) }), by)
       const seen: Array<string> = []
       let cursor: string | undefined
       do {
         const page = yield* audit.list({ limit: 10, cursor })
-        yield* audit.write(change({ what: "meanwhile" }))
+        yield* audit.write(change({ what: "meanwhile" }), by)
         seen.push(...page.rows.map(({ what }) => what))
         cursor = page.next
       } while (cursor !== undefined)
@@ -92,9 +91,9 @@ describe("the audit", () => {
     Effect.gen(function* () {
       const audit = yield* auditOn(yield* memory)
       yield* TestClock.setTime(1_000_000)
-      yield* audit.write(change({ what: "before" }))
+      yield* audit.write(change({ what: "before" }), by)
       yield* TestClock.setTime(500_000)
-      yield* audit.write(change({ what: "after" }))
+      yield* audit.write(change({ what: "after" }), by)
       assert.deepStrictEqual(yield* whats(audit), ["after", "before"])
     })
   )
@@ -113,7 +112,7 @@ describe("the audit", () => {
         rateLimit: { tokens: 5 },
         name: undefined
       }
-      yield* audit.write(change({ after }))
+      yield* audit.write(change({ after }), by)
       const { rows } = yield* audit.list({ limit: 1 })
       assert.deepStrictEqual(rows[0]?.after, {
         key: null,
@@ -132,12 +131,12 @@ describe("the audit", () => {
       yield* Effect.scoped(
         Effect.gen(function* () {
           const audit = yield* auditOn(yield* openBooks(layer))
-          yield* audit.write(change({ what: "first" }))
+          yield* audit.write(change({ what: "first" }), by)
         })
       )
       yield* TestClock.adjust(1)
       const audit = yield* auditOn(yield* openBooks(layer))
-      yield* audit.write(change({ what: "second" }))
+      yield* audit.write(change({ what: "second" }), by)
       assert.deepStrictEqual(yield* whats(audit), ["second", "first"])
     })
   )
@@ -147,9 +146,9 @@ describe("the audit", () => {
       const books = yield* memory
       yield* TestClock.setTime(1_700_000_000_000)
       const audit = yield* auditOn(books, { retention: "2 hours" })
-      for (let n = 0; n < 2_500; n++) yield* audit.write(change({ what: "old" }))
+      for (let n = 0; n < 2_500; n++) yield* audit.write(change({ what: "old" }), by)
       yield* TestClock.adjust("90 minutes")
-      yield* audit.write(change({ what: "young" }))
+      yield* audit.write(change({ what: "young" }), by)
       assert.lengthOf(yield* whats(audit), 1_000)
       yield* TestClock.adjust("90 minutes")
       assert.deepStrictEqual(yield* whats(audit), ["young"])
@@ -173,9 +172,9 @@ describe("the audit", () => {
         transaction: (body) => there(database.transaction(body))
       })
       const audit = yield* auditOn(books)
-      yield* audit.write(change({ what: "before" }))
+      yield* audit.write(change({ what: "before" }), by)
       away = true
-      yield* audit.write(change({ what: "during" }))
+      yield* audit.write(change({ what: "during" }), by)
       assert.strictEqual(books.pending().waiting, 1)
       assert.strictEqual((yield* Effect.flip(audit.list({ limit: 1 })))._tag, "BooksAway")
       away = false
