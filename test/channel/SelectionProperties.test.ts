@@ -401,6 +401,25 @@ describe("channels of several groups", () => {
       Effect.provide(TestClock.layer())
     )
 
+  it("where nothing is usable in any, one request of each group is let through", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const selection = yield* Selection
+        for (const group of groups) {
+          for (let time = 0; time < 8; time++) {
+            const picked = yield* Effect.option(selection.pick(wanted({ group })))
+            if (picked._tag === "Some") {
+              picked.value.release({ _tag: "Failure", error: new ChannelInvalidKey({}), penalise: true })
+            }
+          }
+        }
+        for (const group of groups) {
+          assert.strictEqual((yield* selection.pick(wanted({ group }))).target.channel.group, group)
+          assert.isFalse(selection.usable(wanted({ group })))
+        }
+      }).pipe(Effect.provide(selectionOver(grouped)), Effect.provide(TestClock.layer()))
+    ))
+
   it("each group is as if there were no other, whatever is asked of the others and fails there", () =>
     fc.assert(
       fc.asyncProperty(asked, (steps) =>

@@ -219,6 +219,7 @@ describe("an answer's story", () => {
         requestId: "req_test",
         streamId: answer.id,
         owner: "",
+        group: "default",
         model: "m",
         listed: true,
         dialect: "chat",
