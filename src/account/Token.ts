@@ -90,6 +90,9 @@ export type Caller =
   | Pick<Token, "name" | "group" | "models" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses">
   | undefined
 
+/** The group whose channels serve a caller. */
+export const groupOf = (caller: Caller): string => caller?.group ?? tokenDefaults.group
+
 /** Whether a token may ask for a model: one of its patterns matches the name that the client gave. */
 export const mayUse = (token: Pick<Token, "models">, model: string): boolean => matchesAnyModel(token.models, model)
 

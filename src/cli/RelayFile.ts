@@ -10,6 +10,7 @@ import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
+import { AuditSection } from "../operate/AuditSection.ts"
 import { BooksSection } from "../operate/BooksSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
@@ -28,6 +29,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       StoreSection,
       JournalSection,
       BooksSection,
+      AuditSection,
       TimeoutsSection,
       RetrySection,
       RecoverySection,

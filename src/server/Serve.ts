@@ -143,7 +143,7 @@ const relayLayer = Layer.unwrap(
 )
 
 /** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<Audit, BooksNewer | BooksNotOpened, Books> = orNotOpened(Audit.layer)
+const operateLayer: Layer.Layer<Audit, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(Audit.layer)
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(

@@ -4,6 +4,7 @@
  */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
+import { AuditGroup } from "./AuditApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
@@ -11,6 +12,7 @@ const strict = { onExcessProperty: "error", errors: "all" } as const
 /** All parts. What nobody knows of in a query or a body is refused, and all that is wrong is told at once. */
 export class AdminApi extends HttpApi.make("admin")
   .add(StreamsGroup)
+  .add(AuditGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

@@ -7,11 +7,12 @@ import { HttpEffect, HttpRouter, HttpServer, type HttpServerRequest } from "effe
 import { HttpApiBuilder } from "effect/http-api"
 import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
+import { AuditLive } from "./AuditLiveHttp.ts"
 import { AdminCaller, type AdminCallerService } from "./AdminCaller.ts"
 import type { Served } from "../Dispatch.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive)
+const parts = Layer.mergeAll(StreamsLive, AuditLive)
 
 const routes = HttpApiBuilder.layer(AdminApi, { openapiPath: "/admin/openapi.json" }).pipe(
   Layer.provide(parts),
