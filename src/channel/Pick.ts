@@ -109,10 +109,10 @@ export interface ChannelState {
 
 /** What `Selection` does. */
 export interface SelectionService {
-  /** The exact model names that channels list now, in file order. */
-  readonly models: () => ReadonlyArray<string>
-  /** Whether any channel names the model, switched off or not. */
-  readonly serves: (model: string) => boolean
+  /** The exact model names that the channels of a group list now, in file order. Default: the group `default`. */
+  readonly models: (group?: string) => ReadonlyArray<string>
+  /** Whether any channel of a group names the model, switched off or not. Default: the group `default`. */
+  readonly serves: (model: string, group?: string) => boolean
   /**
    * The next target. With `wait` it may take its time: interrupted, the request leaves the line.
    */
