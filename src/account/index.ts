@@ -6,6 +6,7 @@ export {
   type Caller,
   countsAt,
   type FileToken,
+  fingerprintOf,
   groupOf,
   mayUse,
   type NewToken,

@@ -21,7 +21,7 @@ export type {
 } from "./Pick.ts"
 export type { Refused } from "./Refusals.ts"
 export { Registry, type RegistryService } from "./Registry.ts"
-export { probedModel } from "./Serving.ts"
+export { probedModel, targetToTest } from "./Serving.ts"
 export { Selection } from "./Selection.ts"
 export { defaultGroup } from "./Serving.ts"
 export { type Timeouts, TimeoutsSection } from "./TimeoutsSection.ts"

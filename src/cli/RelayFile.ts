@@ -11,6 +11,7 @@ import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
+import { AlertsSection } from "../operate/AlertsSection.ts"
 import { AuditSection } from "../operate/AuditSection.ts"
 import { BooksSection } from "../operate/BooksSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
@@ -36,6 +37,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       RecoverySection,
       BreakerSection,
       DisableSection,
+      AlertsSection,
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,

@@ -5,7 +5,7 @@
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
 import { RateLimits, Tokens, TokensSection } from "../account/index.ts"
 import type { Books } from "../books/index.ts"
-import type { Registry, Selection } from "../channel/index.ts"
+import type { Registry, Selection, Upstream } from "../channel/index.ts"
 import {
   AccessDenied,
   InternalError,
@@ -17,7 +17,7 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit } from "../operate/index.ts"
+import type { Alerts, Audit, Switches } from "../operate/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import type { EventLog, Metrics } from "../telemetry/index.ts"
@@ -35,6 +35,7 @@ import { trustedProxies } from "./TrustedProxies.ts"
 
 /** What is needed to answer any request. */
 export type Served =
+  | Alerts
   | Audit
   | Books
   | EventLog
@@ -45,7 +46,9 @@ export type Served =
   | RelayEvents
   | Selection
   | Settings
+  | Switches
   | Tokens
+  | Upstream
 
 /** A request on its way. */
 export interface Routed {

@@ -11,7 +11,7 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit } from "../operate/index.ts"
+import { Alerts, AlertSink, Audit, Prober, Switches } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
@@ -142,8 +142,23 @@ const relayLayer = Layer.unwrap(
   })
 )
 
-/** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<Audit, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(Audit.layer)
+/** Who is told of what happens, by what the relay calls itself. */
+const alertsLayer = Layer.unwrap(
+  Effect.map(Settings, (settings) => Alerts.layer({ relay: () => settings.of(ServerSection).current.name }))
+)
+
+/** What an operator does with the relay, and sees of it. What was off before a restart is so again, and told of no more. */
+const operateLayer: Layer.Layer<
+  Alerts | Audit | Switches,
+  BooksNewer | BooksNotOpened,
+  Books | EventLog | Registry | RelayEvents | Selection | Settings | Upstream
+> = orNotOpened(
+  Layer.mergeAll(
+    Audit.layer,
+    Prober.layer,
+    AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+  )
+)
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(

@@ -9,10 +9,11 @@ import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
 import { AuditLive } from "./AuditLiveHttp.ts"
 import { AdminCaller, type AdminCallerService } from "./AdminCaller.ts"
+import { ChannelsLive } from "./ChannelsLiveHttp.ts"
 import type { Served } from "../Dispatch.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive, AuditLive)
+const parts = Layer.mergeAll(StreamsLive, AuditLive, ChannelsLive)
 
 const routes = HttpApiBuilder.layer(AdminApi, { openapiPath: "/admin/openapi.json" }).pipe(
   Layer.provide(parts),
