@@ -10,9 +10,11 @@ import type {
   ModelNotFound,
   ResilienceError
 } from "../errors/index.ts"
+import type { Home } from "./Affinity.ts"
 import type { Target } from "./Channel.ts"
 import type { ChannelEvent, ChannelStateName } from "./ChannelEvent.ts"
 import type { Fact } from "./Fact.ts"
+import type { Pin } from "./Pin.ts"
 import type { Refused } from "./Refusals.ts"
 
 /** What one request has tried so far. */
@@ -51,6 +53,13 @@ export interface Wanted {
    * does, the pick fails with `ConvertRequestFailed`.
    */
   readonly unsaid?: ((target: Target) => ReadonlyArray<string>) | undefined
+  /** Before chance: this one, where it is of the tier that is asked, usable, and not one that the request failed on. */
+  readonly prefer?: Home | undefined
+  /**
+   * Nobody but these, whatever group they are of. They are asked although they rest, if none of them does not; never what is
+   * switched off by hand.
+   */
+  readonly pin?: Pin | undefined
   /** How it may be waited for a channel that rests. Default: not at all. */
   readonly wait?: Patience | undefined
 }
@@ -104,6 +113,8 @@ export interface SelectionService {
   readonly peek: (wanted: Wanted) => Effect.Effect<Target, PickError>
   /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
   readonly usable: (wanted: Wanted) => boolean
+  /** Whether a pin names what there is, and what is not switched off. That it rests is no matter. */
+  readonly standing: (pin: Pin) => "there" | "unknown" | "off"
   /**
    * Whether any channel has a key that may be asked now, for some model: not switched off, and not at rest for a fault of
    * its own. A relay without one can answer nobody.

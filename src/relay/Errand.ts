@@ -24,6 +24,7 @@ import { RetryBudgetState } from "../policy/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import { isRoomier, roomOf } from "./Decision.ts"
 import type { AnswerRef } from "./Events.ts"
+import { pinOf } from "./Pinned.ts"
 import * as Pursuit from "./Pursuit.ts"
 import { withoutQuotations } from "./Quotation.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
@@ -96,6 +97,7 @@ export const runErrand = (
     const settings = context.snapshot()
     const startedAt = now()
     const trail: Array<TrailEntry> = []
+    const pin = pinOf(request)
     let pursuit = Pursuit.untried
     let step: Extract<Pursuit.Step, { readonly _tag: "Ask" }> = Pursuit.anybody
     settings.budget.request(startedAt)
@@ -115,6 +117,7 @@ export const runErrand = (
             : Pursuit.triedOf(pursuit),
         only: step.only,
         otherKey: step.otherKey,
+        pin,
         suits: (target: Target) =>
           kind.suits(target, request) &&
           (pursuit.outgrown === undefined || isRoomier(roomOf(target), pursuit.outgrown)),
