@@ -24,6 +24,7 @@ import { RetryBudgetState } from "../policy/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import { isRoomier, roomOf } from "./Decision.ts"
 import type { AnswerRef } from "./Events.ts"
+import { overrideOf } from "./Override.ts"
 import { pinOf } from "./Pinned.ts"
 import * as Pursuit from "./Pursuit.ts"
 import { withoutQuotations } from "./Quotation.ts"
@@ -305,8 +306,9 @@ const post = (
         const well = status >= 200 && status <= 299
         if (well && kind.isAnswer(dialect, answer.body)) return finish({ _tag: "Got", body: answer.body, status })
         // What comes with a good status and is no answer may be an error.
-        const { byStatus, error } = classify({ ...answer, body: mask(answer.body) })
-        finish(failed(maskError(error, mask), status, byStatus))
+        const classified = classify({ ...answer, body: mask(answer.body) })
+        const error = overrideOf(classified.error, channel, encoded.body)
+        finish(failed(maskError(error, mask), status, classified.byStatus && error === classified.error))
       }
       const call = upstream.open(
         {
