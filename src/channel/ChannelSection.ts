@@ -119,7 +119,7 @@ export const ChannelEntry = secret(
         "Its tier; higher first."
       ),
       weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
-      group: withDefault(someName, "default", "Its group; in this version there is one."),
+      group: withDefault(someName, "default", "Its group: it serves the tokens of this group, and no other."),
       continuation: withDefault(
         choice(["auto", "prefill", "message", "token", "none"]),
         "auto",

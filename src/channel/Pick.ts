@@ -101,10 +101,10 @@ export interface ChannelState {
 
 /** What `Selection` does. */
 export interface SelectionService {
-  /** The exact model names that channels list now, in file order. */
-  readonly models: () => ReadonlyArray<string>
-  /** Whether any channel names the model, switched off or not. */
-  readonly serves: (model: string) => boolean
+  /** The exact model names that the channels of a group list now, in file order. Default: the group `default`. */
+  readonly models: (group?: string) => ReadonlyArray<string>
+  /** Whether any channel of a group names the model, switched off or not. Default: the group `default`. */
+  readonly serves: (model: string, group?: string) => boolean
   /**
    * The next target. With `wait` it may take its time: interrupted, the request leaves the line.
    */
@@ -113,8 +113,8 @@ export interface SelectionService {
   readonly peek: (wanted: Wanted) => Effect.Effect<Target, PickError>
   /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
   readonly usable: (wanted: Wanted) => boolean
-  /** Whether a pin names what there is, and what is not switched off. That it rests is no matter. */
-  readonly standing: (pin: Pin) => "there" | "unknown" | "off"
+  /** Whether a pin names what there is, and what is not switched off; and the channel's group. That it rests is no matter. */
+  readonly standing: (pin: Pin) => { readonly is: "there" | "unknown" | "off"; readonly group: string }
   /**
    * Whether any channel has a key that may be asked now, for some model: not switched off, and not at rest for a fault of
    * its own. A relay without one can answer nobody.

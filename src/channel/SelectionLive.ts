@@ -26,7 +26,7 @@ import type { Outcome, Patience, Picked, PickError, SelectionOptions, SelectionS
 import { isPinned } from "./Pin.ts"
 import { Refusals } from "./Refusals.ts"
 import { Registry } from "./Registry.ts"
-import { exactModels, serves, serving, type Serving } from "./Serving.ts"
+import { defaultGroup, exactModels, serves, serving, type Serving } from "./Serving.ts"
 import { makeWaiting } from "./Waiting.ts"
 import type { Passage } from "./WaitingLine.ts"
 
@@ -83,11 +83,11 @@ export const make = ({
     /** The channels as they were seen last, and the state that was told of each. */
     const known = new Map<string, { channel: Channel; state: ChannelStateName }>()
     const turns = new Map<string, number>()
-    /** The request that is asking for a model in distress, and until when it alone may. */
+    /** By pool, the request that is asking for a model in distress, and until when it alone may. */
     const asking = new Map<string, { readonly until: number }>()
     const refusals = new Refusals()
-    /** Made when the channels change: it is read by many requests. */
-    let models: ReadonlyArray<string> = []
+    /** By group, made anew when the channels change: it is read by many requests. */
+    let models: ReadonlyMap<string, ReadonlyArray<string>> = new Map()
 
     const stateOf = ({ enabled, id, keys }: Channel, now: number): ChannelStateName =>
       enabled ? Health.stateOf(health, id, keys.length, now) : "disabled"
@@ -110,7 +110,9 @@ export const make = ({
     const renew = (): void => {
       const now = MonotonicClock.wholeMillis(clock)
       const channels = registry.channels()
-      models = exactModels(channels)
+      models = new Map(
+        [...new Set(channels.map(({ group }) => group))].map((group) => [group, exactModels(channels, group)])
+      )
       const ids = new Set(channels.map(({ id }) => id))
       for (const id of known.keys()) {
         if (ids.has(id)) continue
@@ -171,14 +173,14 @@ export const make = ({
       { channel, key, model }: Choice.Option,
       last: boolean,
       clock: Clock.Clock,
-      distress: { readonly model: string } | undefined,
+      distress: { readonly pool: string } | undefined,
       passage?: Passage
     ): Picked => {
       turns.set(channel.id, key + 1)
       const begun = MonotonicClock.wholeMillis(clock)
       const visit = Health.begin(health, { channel: channel.id, key, model }, begun)
       const place = distress === undefined ? undefined : { until: begun + breaker.current.open }
-      if (distress !== undefined && place !== undefined) asking.set(distress.model, place)
+      if (distress !== undefined && place !== undefined) asking.set(distress.pool, place)
       let released = false
       return {
         target: targetOf(channel, key, model),
@@ -189,7 +191,7 @@ export const make = ({
         release: (outcome) => {
           if (released) return
           released = true
-          if (distress !== undefined && asking.get(distress.model) === place) asking.delete(distress.model)
+          if (distress !== undefined && asking.get(distress.pool) === place) asking.delete(distress.pool)
           const now = MonotonicClock.wholeMillis(clock)
           const verdict = verdictOf(outcome)
           for (const fact of Health.settle(health, visit, verdict, now))
@@ -203,9 +205,9 @@ export const make = ({
       }
     }
 
-    const mayAskInDistress = (model: string, now: number): boolean => {
+    const mayAskInDistress = (pool: string, now: number): boolean => {
       for (const [name, { until }] of asking) if (until <= now) asking.delete(name)
-      return !asking.has(model)
+      return !asking.has(pool)
     }
 
     const isOffByHand = ({ enabled, id, keys }: Channel, now: number): boolean =>
@@ -233,7 +235,7 @@ export const make = ({
       const { options } = found
       const option = Choice.usableOption(choosable(wanted, options), draw, wanted.prefer)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
-      if (wanted.spare !== true && Choice.inDistress(options) && mayAskInDistress(model, now)) {
+      if (wanted.spare !== true && Choice.inDistress(options) && mayAskInDistress(poolOf(wanted), now)) {
         const due = Choice.firstDue(options, wanted.only !== undefined)
         if (due !== undefined) return { _tag: "InDistress", option: due }
       }
@@ -289,7 +291,7 @@ export const make = ({
         case "Usable":
           return take(chosen.option, chosen.last, clock, undefined)
         case "InDistress":
-          return take(chosen.option, true, clock, { model: wanted.model })
+          return take(chosen.option, true, clock, { pool: poolOf(wanted) })
         case "Due":
           return chosen
         case "Nobody":
@@ -313,8 +315,8 @@ export const make = ({
     )
 
     return {
-      models: () => models,
-      serves: (model) => serves(registry.channels(), model),
+      models: (group = defaultGroup) => models.get(group) ?? [],
+      serves: (model, group) => serves(registry.channels(), model, group),
       pick: (wanted) =>
         Effect.withFiber((fiber) => {
           const clock = fiber.getRef(Clock.Clock)
@@ -347,14 +349,15 @@ export const make = ({
       },
       standing: ({ channel: id, key }) => {
         const channel = registry.channels().find((one) => one.id === id)
-        if (channel === undefined || (key ?? 0) >= Math.max(channel.keys.length, 1)) return "unknown"
-        if (!channel.enabled) return "off"
+        const { group } = channel ?? { group: defaultGroup }
+        if (channel === undefined || (key ?? 0) >= Math.max(channel.keys.length, 1)) return { is: "unknown", group }
+        if (!channel.enabled) return { is: "off", group }
         const now = MonotonicClock.wholeMillis(clock)
         const off =
           key === undefined || channel.keys.length === 0
             ? Health.isOff(health, id, channel.keys.length, "at all", now)
             : Health.isKeyOff(health, id, key, now)
-        return off ? "off" : "there"
+        return { is: off ? "off" : "there", group }
       },
       canAsk: () => {
         const now = MonotonicClock.wholeMillis(clock)
@@ -389,6 +392,9 @@ const targetOf = (channel: Channel, key: number, model: string): Target => ({
   key: channel.keys[key],
   model
 })
+
+/** What serves a request: the channels of its group that name its model. */
+const poolOf = ({ group = defaultGroup, model }: Wanted): string => `${group}\u0000${model}`
 
 /** How long who finds the line full is told to stay away, in milliseconds. */
 const lineIsFullMillis = 1_000

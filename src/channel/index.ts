@@ -21,6 +21,7 @@ export { parsePin, type Pin, pinHeader } from "./Pin.ts"
 export type { Refused } from "./Refusals.ts"
 export { Registry, type RegistryService } from "./Registry.ts"
 export { Selection } from "./Selection.ts"
+export { defaultGroup } from "./Serving.ts"
 export { type Timeouts, TimeoutsSection } from "./TimeoutsSection.ts"
 export {
   Upstream,

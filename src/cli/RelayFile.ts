@@ -11,6 +11,8 @@ import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
+import { AuditSection } from "../operate/AuditSection.ts"
+import { BooksSection } from "../operate/BooksSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
@@ -27,6 +29,8 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       ChatSection,
       StoreSection,
       JournalSection,
+      BooksSection,
+      AuditSection,
       TimeoutsSection,
       RetrySection,
       RecoverySection,

@@ -59,6 +59,8 @@ export interface AnswerStart {
   readonly requestId: string
   /** The name of the token that asks, or `""`. */
   readonly owner: string
+  /** The group whose channels may serve it, to its end, whatever becomes of the token meanwhile. */
+  readonly group: string
   /** How long the whole answer may take, in milliseconds. */
   readonly timeoutMillis: number
   /** What happens when nobody reads any more. */
@@ -173,8 +175,9 @@ export class Answer {
       requestId: start.requestId,
       streamId: lease.id,
       owner: start.owner,
+      group: start.group,
       model: start.request.model,
-      listed: context.selection.models().includes(start.request.model),
+      listed: context.selection.models(start.group).includes(start.request.model),
       dialect: start.dialect.name,
       delivery: start.request.delivery
     }
@@ -368,10 +371,11 @@ export class Answer {
 
   /** What there is to say of it now. */
   asNote(status: NoteStatus, error: ResilienceError | undefined): Note {
-    const { requestId, keyed, leave, request, timeoutMillis } = this.start
+    const { group, requestId, keyed, leave, request, timeoutMillis } = this.start
     return {
       status,
       requestId,
+      group,
       model: request.model,
       startedAt: this.createdAt,
       timeoutMillis,
@@ -406,12 +410,13 @@ export class Answer {
   }
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
-    const { owner, request, requestId } = this.start
+    const { group, owner, request, requestId } = this.start
     this.lease.note(() => encodeNote(this.asNote(status, error)))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,
         owner,
+        group,
         model: request.model,
         status,
         error,

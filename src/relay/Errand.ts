@@ -39,10 +39,12 @@ export type Errand =
   | { readonly _tag: "Nobody"; readonly error: ResilienceError; readonly trail: ReadonlyArray<TrailEntry> }
   | { readonly _tag: "Failed"; readonly error: ResilienceError; readonly trail: ReadonlyArray<TrailEntry> }
 
-/** Who asks, for the log: its request, and the name of its token or `""`. */
+/** Who asks: its request and the name of its token (or `""`), for the log, and its group. */
 export interface Asker {
   readonly requestId: string
   readonly owner: string
+  /** The group whose channels may be asked. */
+  readonly group: string
 }
 
 /** A kind of errand. */
@@ -79,7 +81,7 @@ export const runErrand = (
   kind: ErrandKind,
   request: AnswerRequest,
   timeoutMillis: number,
-  { owner, requestId }: Asker,
+  { group, owner, requestId }: Asker,
   context: ErrandContext
 ): Effect.Effect<Errand, never, Upstream> =>
   Effect.gen(function* () {
@@ -90,8 +92,9 @@ export const runErrand = (
       requestId,
       streamId: "",
       owner,
+      group,
       model,
-      listed: selection.models().includes(model),
+      listed: selection.models(group).includes(model),
       dialect,
       delivery: "whole"
     }
@@ -111,6 +114,7 @@ export const runErrand = (
       }
       const wanted = {
         model: request.model,
+        group,
         // Each is asked once; what may be asked again at once, or after a wait, was decided when it failed.
         tried:
           step.only === undefined

@@ -59,7 +59,7 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
               .filter((id) => !failed.has(id) && !out.has(id))
           ).size,
         learn: () => {},
-        standing: () => "there",
+        standing: () => ({ is: "there", group: "default" }),
         pick: (wanted) =>
           Effect.suspend(() => {
             const target = targets[picks.length]

@@ -155,7 +155,7 @@ describe("a pin", () => {
   it.effect("says what there is, and what is switched off", () =>
     Effect.gen(function* () {
       const selection = yield* Selection
-      const standing = (id: string, key?: number) => selection.standing({ channel: id, key })
+      const standing = (id: string, key?: number) => selection.standing({ channel: id, key }).is
       assert.deepStrictEqual(
         [standing("a"), standing("a", 1), standing("a", 2), standing("x"), standing("off"), standing("keyless", 0)],
         ["there", "there", "unknown", "unknown", "off", "there"]

@@ -87,7 +87,7 @@ describe("defaults", () => {
     const { tokens } = await accepted(withChannel({}, { tokens: [{ name: "alice", key: "k" }] }))
     assert.deepStrictEqual(
       tokens.map(({ key, ...token }) => ({ ...token, key: Redacted.value(key) })),
-      [{ name: "alice", key: "k", models: ["*"], admin: false, enabled: true }]
+      [{ name: "alice", key: "k", models: ["*"], group: "default", admin: false, viewer: false, enabled: true }]
     )
   })
 })

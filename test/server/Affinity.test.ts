@@ -259,6 +259,20 @@ describe("x-channel", () => {
       assert.lengthOf(world.a.requests, 2)
     }))
 
+  it("a channel of another group, too: an admin asks about any", () =>
+    withRelay(
+      {
+        tokens: [...tokens, { name: "vip", key: "key-of-vip", group: "vip" }],
+        channels: { b: { group: "vip", models: ["special"] } }
+      },
+      async (world) => {
+        const special = { headers: admin, body: { model: "special" } }
+        assert.strictEqual((await ask(world, special)).code, "model_not_found")
+        assert.strictEqual((await ask(world, pinnedTo("b", special))).status, 200)
+        assert.lengthOf(world.b.requests, 1)
+      }
+    ))
+
   it("a model that the channel has not is 404", () =>
     withRelay({ channels: { b: { models: ["other"] } } }, async (world) => {
       const answer = await ask(world, pinnedTo("b"))

@@ -3,7 +3,7 @@
  * answer and puts a reader on it; from there on the journal writes to the connection and no fiber waits.
  */
 import { Effect } from "effect"
-import type { Caller } from "../../account/index.ts"
+import { type Caller, groupOf } from "../../account/index.ts"
 import { AffinitySection, pinHeader, Selection, TimeoutsSection } from "../../channel/index.ts"
 import {
   type AnswerRequest,
@@ -43,7 +43,7 @@ import { answerFailure } from "../Failures.ts"
 import { attemptHeaders } from "../AttemptHeaders.ts"
 import { checkKey, keyOf, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
 import { checkMediaType } from "../MediaType.ts"
-import { pinned } from "../PinGate.ts"
+import { pinned, type Pinned } from "../PinGate.ts"
 import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
@@ -130,8 +130,9 @@ export const generateRoutes: Effect.Effect<
   const parse = Effect.fnUntraced(function* (
     exchange: Exchange,
     dialect: ClientDialect,
+    caller: Caller,
     parameter: string,
-    pin: string | undefined
+    pin: Pinned | undefined
   ) {
     let body: string | undefined
     if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
@@ -139,11 +140,12 @@ export const generateRoutes: Effect.Effect<
       body = yield* exchange.body(server.maxBodyBytes)
     }
     const looked = headersOf(exchange, dialect.looksAt)
-    const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin }
+    const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
     const asking = { parameter, query: queryOf(exchange.query), headers, body }
-    if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, rules()))
+    const read = rules(groupOf(caller))
+    if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
-    const request = yield* Effect.fromResult(dialect.parse(asking, rules()))
+    const request = yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
     return request
   })
@@ -233,9 +235,9 @@ export const generateRoutes: Effect.Effect<
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
     const pin = yield* telling(pinned(exchange, caller, selection))
-    const parsed = yield* telling(parse(exchange, dialect, parameter, pin))
+    const parsed = yield* telling(parse(exchange, dialect, caller, parameter, pin))
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
-    yield* telling(admission.admit(caller, request))
+    yield* telling(admission.admit(caller, request, pin?.group))
     const { total } = timeouts.current
     const later = more.later?.(request) === true
     const sessions = affinity.current
@@ -247,6 +249,7 @@ export const generateRoutes: Effect.Effect<
       ...(sessions === undefined || pin !== undefined
         ? undefined
         : { session: sessionOf(sessions.by, { request, header: exchange.header, owner: ownerOf(caller) }) }),
+      group: groupOf(caller),
       timeoutMillis: Math.min(
         request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
         total
@@ -310,9 +313,10 @@ export const generateRoutes: Effect.Effect<
     (exchange: Exchange, caller: Caller) =>
       Effect.gen(function* () {
         tellId(exchange, dialect)
-        const request = yield* parse(exchange, dialect, parameter, yield* pinned(exchange, caller, selection))
-        yield* admission.admit(caller, request)
-        const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }
+        const pin = yield* pinned(exchange, caller, selection)
+        const request = yield* parse(exchange, dialect, caller, parameter, pin)
+        yield* admission.admit(caller, request, pin?.group)
+        const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
         if (attempts !== "") exchange.setHeader("x-attempts", attempts)
@@ -330,9 +334,9 @@ export const generateRoutes: Effect.Effect<
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
       const pin = yield* pinned(exchange, caller, selection)
-      const request = yield* parse(exchange, clientDialects.openai, embeddings, pin)
-      yield* admission.admit(caller, request)
-      const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }
+      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings, pin)
+      yield* admission.admit(caller, request, pin?.group)
+      const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
       const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
       const attempts = attemptsHeader(errand.trail)
       if (attempts !== "") exchange.setHeader("x-attempts", attempts)
