@@ -130,14 +130,13 @@ const relayLayer = Layer.unwrap(
     yield* knowsDialects
     const settings = yield* Settings
     const tokens = yield* Tokens
-    const listed = settings.of(TokensSection)
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
       name: settings.of(ServerSection).current.name,
       rules: parseRules(settings, yield* Selection),
       chatTimeout: () => settings.of(ChatSection).current.timeout,
-      mayUse: ownerMayUse(tokens, () => listed.current.length > 0)
+      mayUse: ownerMayUse(tokens)
     })
   })
 )
