@@ -17,7 +17,7 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit } from "../operate/index.ts"
+import type { Audit, WriteOnce } from "../operate/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import type { EventLog, Metrics } from "../telemetry/index.ts"
@@ -46,6 +46,7 @@ export type Served =
   | Selection
   | Settings
   | Tokens
+  | WriteOnce
 
 /** A request on its way. */
 export interface Routed {

@@ -11,7 +11,7 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit } from "../operate/index.ts"
+import { Audit, WriteOnce } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
@@ -142,7 +142,9 @@ const relayLayer = Layer.unwrap(
 )
 
 /** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<Audit, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(Audit.layer)
+const operateLayer: Layer.Layer<Audit | WriteOnce, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(
+  Layer.merge(Audit.layer, WriteOnce.layer)
+)
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(
