@@ -6,6 +6,7 @@ import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
 import { ChannelSection, dialectsAreThere } from "../channel/ChannelSection.ts"
+import { DisableSection } from "../channel/DisableSection.ts"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
@@ -34,13 +35,14 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       RetrySection,
       RecoverySection,
       BreakerSection,
+      DisableSection,
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "quota", "errorLog", "tracker", "affinity"]
+    later: ["quota", "errorLog", "tracker", "affinity"]
   })
 
 /** The file of a relay whose channels speak what is built in. */
