@@ -8,7 +8,7 @@ const pattern = "^\\d+(\\.\\d+)?\\s+(nanos?|micros?|millis?|seconds?|minutes?|ho
 const shape = new RegExp(pattern)
 
 /** The milliseconds of a duration string, or `undefined` where it is none. The shape leaves only what Effect reads. */
-const millisOf = (value: string): number | undefined =>
+export const millisOf = (value: string): number | undefined =>
   shape.test(value)
     ? Option.getOrUndefined(Option.map(Duration.fromInput(value as Duration.Input), Duration.toMillis))
     : undefined
@@ -51,3 +51,21 @@ export const LongMillis = duration(
   'a duration above zero such as "10 minutes"',
   (millis) => millis > 0 && millis <= Number.MAX_SAFE_INTEGER
 )
+
+const units = [
+  ["week", 604_800_000],
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000]
+] as const
+
+/** Milliseconds as a duration is written: in the longest unit of which they are a whole number. */
+export const formatMillis = (millis: number): string => {
+  for (const [unit, length] of units) {
+    if (millis >= length && millis % length === 0) {
+      return `${millis / length} ${unit}${millis === length ? "" : "s"}`
+    }
+  }
+  return `${millis} millis`
+}
