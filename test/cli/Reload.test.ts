@@ -267,3 +267,43 @@ describe("what was changed by hand", () => {
       assert.isTrue(readdirSync(folder).includes("books.db"))
     }))
 })
+
+describe("books backup", () => {
+  it("copies the books of a relay that uses them, whole, and refuses to overwrite", () =>
+    inFolder(async ({ folder, start, write }) => {
+      const file = write({})
+      const relay = await start()
+      await admin(relay, "PATCH", "settings", { "retry.times": 7 })
+      const copy = join(folder, "copy.db")
+      const backup = () => runNode(commandFile, ["books", "backup", copy, "--config", file])
+      const done = await backup()
+      assert.deepStrictEqual(
+        [done.code, done.stdout, done.stderr],
+        [0, `${copy}: a copy of ${join(folder, "books.db")}\n`, ""]
+      )
+      assert.strictEqual((await admin(relay, "PATCH", "settings", { "retry.times": 8 })).status, 200)
+      const again = await backup()
+      assert.deepStrictEqual([again.code, again.stdout], [1, ""])
+      assert.include(again.stderr, "already")
+      relay.kill("SIGTERM")
+      await relay.ended
+      // A relay on the copy is as the other one was.
+      write({ books: { path: copy } })
+      assert.strictEqual((await settingOf(await start(), "retry.times")).value, 7)
+    }))
+
+  it("says where it has looked for books, and makes none", () =>
+    inFolder(async ({ folder, write }) => {
+      const file = write({})
+      const copy = join(folder, "copy.db")
+      const none = await runNode(commandFile, ["books", "backup", copy, "--config", file])
+      assert.deepStrictEqual([none.code, none.stderr], [1, `there are no books at ${join(folder, "books.db")}\n`])
+      write({ books: { type: "memory" } })
+      const memory = await runNode(commandFile, ["books", "backup", copy, "--config", file])
+      assert.deepStrictEqual(
+        [memory.code, memory.stderr],
+        [1, "the books are in the memory of the relay: nobody else can copy them\n"]
+      )
+      assert.deepStrictEqual(readdirSync(folder), ["relay.yaml"])
+    }))
+})
