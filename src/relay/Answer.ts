@@ -60,6 +60,8 @@ export interface AnswerStart {
   readonly group: string
   /** How long the whole answer may take, in milliseconds. */
   readonly timeoutMillis: number
+  /** What it goes by to its end. Default: what there is when it is begun, or goes on in another process. */
+  readonly settings?: AnswerSettings | undefined
   /** What happens when nobody reads any more. */
   readonly leave: Leave
   /** It is begun under an idempotency key: its client can come again without knowing its id. */
@@ -159,7 +161,7 @@ export class Answer {
     this.start = start
     this.lease = lease
     this.context = context
-    this.settings = context.snapshot()
+    this.settings = start.settings ?? context.snapshot()
     const wall = context.wall()
     this.createdAt = restored?.note.startedAt ?? wall
     this.startedAt = now - Math.max(0, wall - this.createdAt)

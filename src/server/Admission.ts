@@ -23,6 +23,8 @@ type Check = (caller: Caller, request: Pick<AnswerRequest, "model" | "asked">) =
 /** Lets requests in, or says why not. */
 export interface Admission {
   readonly admit: Check
+  /** The same by the words that there are now, whatever they are when it is asked. */
+  readonly now: () => Check
   /** Whether a caller may use a model, and a channel of its group serves it. */
   readonly model: (caller: Caller, model: string) => Effect.Effect<void, ResilienceError>
 }
@@ -62,14 +64,15 @@ export const makeAdmission = (selection: Selection["Service"], settings: Setting
     if (caller !== undefined && !mayUse(caller, name)) return notFound(name)
     return selection.serves(name, groupOf(caller)) ? Effect.void : notFound(name)
   }
-  const admit: Check = (caller, request) => {
-    const served = model(caller, request.model)
-    const finder = words()
-    if (finder === undefined) return served
-    const said = Effect.suspend(() =>
-      finder.isIn(saidByUser(request)) ? Effect.fail(stackless(() => new SensitiveWordsDetected({}))) : Effect.void
-    )
-    return Effect.andThen(served, said)
-  }
-  return { model, admit }
+  const checking =
+    (finder: WordFinder | undefined): Check =>
+    (caller, request) => {
+      const served = model(caller, request.model)
+      if (finder === undefined) return served
+      const said = Effect.suspend(() =>
+        finder.isIn(saidByUser(request)) ? Effect.fail(stackless(() => new SensitiveWordsDetected({}))) : Effect.void
+      )
+      return Effect.andThen(served, said)
+    }
+  return { model, admit: (caller, request) => checking(words())(caller, request), now: () => checking(words()) }
 }

@@ -14,7 +14,8 @@ import {
   countTokens,
   embeddings,
   geminiMethods,
-  readMethod
+  readMethod,
+  type ParseRules
 } from "../../dialect/index.ts"
 import {
   Conflict,
@@ -127,7 +128,7 @@ export const generateRoutes: Effect.Effect<
   const parse = Effect.fnUntraced(function* (
     exchange: Exchange,
     dialect: ClientDialect,
-    caller: Caller,
+    read: ParseRules,
     parameter: string
   ) {
     let body: string | undefined
@@ -136,7 +137,6 @@ export const generateRoutes: Effect.Effect<
       body = yield* exchange.body(server.maxBodyBytes)
     }
     const asking = { parameter, query: queryOf(exchange.query), headers: headersOf(exchange, dialect.looksAt), body }
-    const read = rules(groupOf(caller))
     if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
     const request = yield* Effect.fromResult(dialect.parse(asking, read))
@@ -228,10 +228,14 @@ export const generateRoutes: Effect.Effect<
     const telling = <A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
-    const parsed = yield* telling(parse(exchange, dialect, caller, parameter))
+    // It goes by what there was when it came, however long its body takes.
+    const admit = admission.now()
+    const settings = relay.settings()
+    const { total } = settings.timeouts
+    const usual = dialect.head === "atOnce" ? chat.current.timeout : total
+    const parsed = yield* telling(parse(exchange, dialect, rules(groupOf(caller)), parameter))
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
-    yield* telling(admission.admit(caller, request))
-    const { total } = timeouts.current
+    yield* telling(admit(caller, request))
     const later = more.later?.(request) === true
     const start: AnswerStart = {
       request,
@@ -239,10 +243,8 @@ export const generateRoutes: Effect.Effect<
       requestId: exchange.requestId,
       owner: ownerOf(caller),
       group: groupOf(caller),
-      timeoutMillis: Math.min(
-        request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
-        total
-      ),
+      timeoutMillis: Math.min(request.timeoutMillis ?? usual, total),
+      settings,
       // Who sent a key can come again, also by a dialect whose clients cannot come back otherwise.
       leave:
         more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect)
@@ -302,7 +304,7 @@ export const generateRoutes: Effect.Effect<
     (exchange: Exchange, caller: Caller) =>
       Effect.gen(function* () {
         tellId(exchange, dialect)
-        const request = yield* parse(exchange, dialect, caller, parameter)
+        const request = yield* parse(exchange, dialect, rules(groupOf(caller)), parameter)
         yield* admission.admit(caller, request)
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
@@ -321,7 +323,7 @@ export const generateRoutes: Effect.Effect<
       const entered = gate.enter(exchange, caller)
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
-      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings)
+      const request = yield* parse(exchange, clientDialects.openai, rules(groupOf(caller)), embeddings)
       yield* admission.admit(caller, request)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
       const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
