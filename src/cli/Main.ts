@@ -21,6 +21,28 @@ const relay = (configuration: Configuration): Effect.Effect<number> =>
     ({ runRelay }) => runRelay(configuration)
   )
 
+/** Only this one asks upstreams without a server: 1 where something is wrong with a channel. */
+const checkLive = (configuration: Configuration): Effect.Effect<number> =>
+  Effect.gen(function* () {
+    const { checkLive } = yield* Effect.promise(() => import("./CheckLive.ts"))
+    const found = yield* checkLive(configuration)
+    yield* printOut(found.flatMap(({ lines }) => lines).join("\n"))
+    return found.every(({ ok }) => ok) ? 0 : 1
+  })
+
+/** Only this one opens the books without a server. */
+const backUpBooks = (config: string | undefined, file: string): Effect.Effect<number> =>
+  Effect.gen(function* () {
+    const { backUpBooks, placeIn, usualPlace } = yield* Effect.promise(() => import("./BackupBooks.ts"))
+    if (config === undefined) return yield* backUpBooks(usualPlace, file)
+    return yield* loadConfiguration(config, process.env).pipe(
+      Effect.matchEffect({
+        onFailure: (faults) => refused(printErr(faults.message)),
+        onSuccess: ({ settings }) => backUpBooks(placeIn(settings), file)
+      })
+    )
+  })
+
 const run = (command: Command): Effect.Effect<number> => {
   switch (command._tag) {
     case "Help":
@@ -29,10 +51,15 @@ const run = (command: Command): Effect.Effect<number> => {
       return done(printOut(packageVersion()))
     case "Schema":
       return done(printOut(JSON.stringify(configurationJsonSchema(), null, 2)))
+    case "BackUpBooks":
+      return backUpBooks(command.config, command.file)
     case "Check":
       return loadConfiguration(command.file, process.env).pipe(
-        Effect.andThen(done(printOut(`${command.file}: ok`))),
-        Effect.catch((faults) => refused(printErr(faults.message)))
+        Effect.tap(printOut(`${command.file}: ok`)),
+        Effect.matchEffect({
+          onFailure: (faults) => refused(printErr(faults.message)),
+          onSuccess: (configuration) => (command.live ? checkLive(configuration) : done(Effect.void))
+        })
       )
     case "Relay":
       return loadConfiguration(command.file, process.env).pipe(
