@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { declare, Fields, unique } from "../settings/index.ts"
+import { quotaField } from "./GroupsSection.ts"
 import { isNetwork } from "./Network.ts"
 import { rateFields } from "./RateLimitSection.ts"
 import { type FileToken, tokenDefaults } from "./Token.ts"
@@ -42,7 +43,8 @@ export const TokenEntry = secret(
     expiresAt: optional(Moment, "From when on it is as if it were unknown."),
     rateLimit: optional(section(rateFields), "How often it may ask, in place of rateLimit."),
     concurrency: optional(integer(1), "How many answers it may have at once."),
-    addresses: optional(list(Network), "Where it may come from: addresses and networks. By default anywhere.")
+    addresses: optional(list(Network), "Where it may come from: addresses and networks. By default anywhere."),
+    quota: optional(quotaField, "What it may spend. By default any number of credits.")
   })
 )
 

@@ -2,6 +2,10 @@
  * The configuration file of the relay, composed of its sections. Each is declared beside what it configures, and taken
  * from its own file: who only checks a configuration loads no server.
  */
+import { GroupsSection } from "../account/GroupsSection.ts"
+import { LedgerSection } from "../account/LedgerSection.ts"
+import { PricesSection } from "../account/PricesSection.ts"
+import { QuotaSection } from "../account/QuotaSection.ts"
 import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
@@ -37,10 +41,14 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
+      PricesSection,
+      QuotaSection,
+      GroupsSection,
+      LedgerSection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "quota", "errorLog", "tracker", "affinity"]
+    later: ["disable", "errorLog", "tracker", "affinity"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

@@ -2,3 +2,4 @@
 export { Audit, type AuditPage, type AuditRow, type Change, type ChangedBy } from "./Audit.ts"
 export { type AuditOptions, AuditSection } from "./AuditSection.ts"
 export { type BooksOptions, BooksSection } from "./BooksSection.ts"
+export { finalOf, Settling } from "./Settling.ts"

@@ -265,13 +265,16 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const newStream = ({
     dialect,
     group,
+    id,
     keyed,
     leave,
     owner,
+    price,
     request,
     requestId,
     timeoutMillis
   }: AnswerStart): NewStream => ({
+    id,
     dialect: dialect.name,
     owner,
     request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
@@ -283,7 +286,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
         startedAt: context.wall(),
         timeoutMillis,
         leave,
-        keyed: keyed && request.delivery
+        keyed: keyed && request.delivery,
+        price
       })
     )
   })
@@ -395,7 +399,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
           owner: question.owner ?? "",
           group,
           timeoutMillis: Math.min(request.timeoutMillis ?? options.chatTimeout(), total),
-          leave: "cancel"
+          leave: "cancel",
+          price: options.priceOf?.(request.model)
         }
         let frames: Stream.Stream<Frames, JournalFault> = Stream.empty
         const answer = yield* start(begin, ({ id }) => {
