@@ -230,9 +230,9 @@ const make = Effect.fnUntraced(function* ({
     const ids = [...new Set(finals.map(({ streamId }) => streamId))]
     const done = new Set((yield* run(selectFinal(ids))).map((row) => String(row["stream_id"])))
     const taken = new Map<string, Row>()
-    for (const row of yield* run(takeReservations(ids.filter((id) => !done.has(id))))) {
-      taken.set(String(row["stream_id"]), row)
-    }
+    const still = ids.filter((id) => !done.has(id))
+    if (still.length === 0) return []
+    for (const row of yield* run(takeReservations(still))) taken.set(String(row["stream_id"]), row)
     const changes = new Map<string, { settled: number; released: number }>()
     const change = (of: AccountOf, settled: number, released: number): void => {
       const key = keyOf(of)

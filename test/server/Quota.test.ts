@@ -97,8 +97,8 @@ describe("quota", () => {
 
   it("of 100 requests at the same time on a balance for 10, exactly 10 are let through", () =>
     withRelay({ tokens: tokens({ balance: 10 * 102 }), timeouts: patient }, async (world) => {
-      // All of them are there before the first is settled.
-      world.a.setDefault(answer({ headersAfter: 1500 }))
+      // Each costs what was reserved for it: whenever it ends, nothing becomes free.
+      world.a.setDefault(answer({ headersAfter: 200, usage: { prompt_tokens: 2, completion_tokens: 100 } }))
       const statuses = await Promise.all(
         Array.from({ length: 100 }, async () => (await ask(world, { max_tokens: 100 })).status)
       )
