@@ -14,7 +14,7 @@ const example = (name: string): string => fileURLToPath(new URL(`../examples/${n
 
 describe("relay.yaml", () => {
   it("is a configuration without fault", async () => {
-    const names = ["OPENAI_API_KEY", "OPENAI_API_KEY_2", "OTHER_API_KEY", "TEAM_TOKEN", "OPS_TOKEN"]
+    const names = ["OPENAI_API_KEY", "OPENAI_API_KEY_2", "OTHER_API_KEY", "TEAM_TOKEN", "OPS_TOKEN", "ALERT_SECRET"]
     const environment = Object.fromEntries(names.map((name) => [name, `value-of-${name}`]))
     const { settings } = await Effect.runPromise(loadConfiguration(example("relay.yaml"), environment))
     assert.deepStrictEqual(

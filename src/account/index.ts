@@ -36,6 +36,7 @@ export {
   type Caller,
   countsAt,
   type FileToken,
+  fingerprintOf,
   groupOf,
   mayUse,
   type NewToken,
