@@ -97,6 +97,12 @@ describe("tokens by the admin API", () => {
     }
   })
 
+  it("what is null is not set", async () => {
+    const none = { expiresAt: null, rateLimit: null, concurrency: null, addresses: null, quota: null }
+    const { fingerprint: _, key: __, ...token } = await make("nulls", none)
+    assert.deepStrictEqual(Object.keys(token), ["name", "models", "group", "admin", "viewer", "enabled", "source"])
+  })
+
   it("of many that are made under one name at once, one is", async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => ops("POST", "tokens", { name: "raced" })))
     const made = answers.filter(({ status }) => status === 201)
