@@ -883,7 +883,7 @@ describe("a body, a query or a path of the admin API that is wrong is refused, w
     const { data } = (await admin("GET", "tokens")).body as { readonly data: ReadonlyArray<{ readonly name: string }> }
     assert.deepStrictEqual(
       data.map(({ name }) => name),
-      ["a-token", "ops"]
+      ["ops", "a-token"]
     )
     const audit = (await admin("GET", "audit")).body as { readonly data: ReadonlyArray<object> }
     assert.lengthOf(audit.data, 1)
