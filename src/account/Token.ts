@@ -86,7 +86,12 @@ export type FileToken = Pick<TokenSettings, "name" | "models" | "admin"> &
   Partial<TokenSettings> & { readonly key: Redacted.Redacted }
 
 /** Who asks: a token, or anybody where there are none. */
-export type Caller = Pick<Token, "name" | "models" | "admin" | "rateLimit" | "concurrency" | "addresses"> | undefined
+export type Caller =
+  | Pick<Token, "name" | "group" | "models" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses">
+  | undefined
+
+/** The group whose channels serve a caller. */
+export const groupOf = (caller: Caller): string => caller?.group ?? tokenDefaults.group
 
 /** Whether a token may ask for a model: one of its patterns matches the name that the client gave. */
 export const mayUse = (token: Pick<Token, "models">, model: string): boolean => matchesAnyModel(token.models, model)

@@ -5,7 +5,7 @@ import { Schema } from "effect"
 import { declare, Fields, unique } from "../settings/index.ts"
 import { isNetwork } from "./Network.ts"
 import { rateFields } from "./RateLimitSection.ts"
-import type { FileToken } from "./Token.ts"
+import { type FileToken, tokenDefaults } from "./Token.ts"
 
 const { flag, integer, list, mapped, modelPattern, optional, required, secret, Secret, section, someName, text } =
   Fields
@@ -31,7 +31,13 @@ export const TokenEntry = secret(
     name: required(someName, "Who it is."),
     key: required(Secret, "What the client sends as its bearer token."),
     models: withDefault(list(modelPattern), ["*"], "The models that it may ask for."),
+    group: withDefault(someName, tokenDefaults.group, "Only channels of this group serve it."),
     admin: withDefault(flag, false, "Whether it may read /metrics and administer."),
+    viewer: withDefault(
+      flag,
+      false,
+      "Whether it may read all that an admin reads. It may change nothing and ask for no answer."
+    ),
     enabled: withDefault(flag, true, "Whether it counts; switched off it is as if it were unknown."),
     expiresAt: optional(Moment, "From when on it is as if it were unknown."),
     rateLimit: optional(section(rateFields), "How often it may ask, in place of rateLimit."),

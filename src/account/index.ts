@@ -6,6 +6,7 @@ export {
   type Caller,
   countsAt,
   type FileToken,
+  groupOf,
   mayUse,
   type NewToken,
   type Token,

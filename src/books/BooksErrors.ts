@@ -62,3 +62,12 @@ export class PeerMissing extends Data.TaggedError("PeerMissing")<{
 
 /** The books were not copied: the message says why, and what to do instead. */
 export class BackupRefused extends Data.TaggedError("BackupRefused")<{ readonly message: string }> {}
+
+/** Why books do not open. */
+export type OpenError = BooksNotOpened | BooksNewer
+
+/** What failed while opening is no more than that: they were not opened. */
+export const notOpened = (error: BooksError | OpenError): OpenError =>
+  error._tag === "BooksNewer" || error._tag === "BooksNotOpened"
+    ? error
+    : new BooksNotOpened({ message: error.message })

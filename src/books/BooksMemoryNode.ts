@@ -5,7 +5,7 @@
 import { Effect, Layer } from "effect"
 import { Books } from "./Books.ts"
 import { makeBooks } from "./BooksLive.ts"
-import { notOpened, type OpenError } from "./BooksSqliteNode.ts"
+import { notOpened, type OpenError } from "./BooksErrors.ts"
 import { openSqlite } from "./SqliteFileNode.ts"
 
 /** Empty books. Each build of the layer has its own. */

@@ -20,7 +20,7 @@ import {
   PeerMissing
 } from "./BooksErrors.ts"
 import { makeBooks } from "./BooksLive.ts"
-import { notOpened, type OpenError } from "./BooksSqliteNode.ts"
+import { notOpened, type OpenError } from "./BooksErrors.ts"
 import { type Database, postgres } from "./Engine.ts"
 import { sql } from "./Sql.ts"
 import { boundedTransactions } from "./PostgresTransactionsNode.ts"

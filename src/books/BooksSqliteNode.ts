@@ -8,18 +8,11 @@
 import { resolve } from "node:path"
 import { Effect, Layer } from "effect"
 import { Books } from "./Books.ts"
-import { type BooksError, type BooksNewer, BooksNotOpened } from "./BooksErrors.ts"
+import { notOpened, type OpenError } from "./BooksErrors.ts"
 import { makeBooks } from "./BooksLive.ts"
 import { openSqlite } from "./SqliteFileNode.ts"
 
-/** Why books do not open. */
-export type OpenError = BooksNotOpened | BooksNewer
-
-/** What failed while opening is no more than that: they were not opened. */
-export const notOpened = (error: BooksError | OpenError): OpenError =>
-  error._tag === "BooksNewer" || error._tag === "BooksNotOpened"
-    ? error
-    : new BooksNotOpened({ message: error.message })
+export type { OpenError } from "./BooksErrors.ts"
 
 /**
  * Opens the file at `path`, which is made where there is none, with its folder, and readable by its owner only (mode

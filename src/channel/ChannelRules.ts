@@ -2,7 +2,6 @@
  * What a channel can say of itself that could never be of use: each is a fault, so that a relay that starts does what
  * its file says. What is switched off (`enabled: false`, `weight: 0`) is no such thing: it may be switched on.
  */
-import { isNameSized } from "../errors/index.ts"
 import {
   patternCovers,
   patternsMeet,
@@ -11,7 +10,6 @@ import {
   upstreamDialectOf
 } from "../dialect/index.ts"
 import { type Fault, formatPath, keysInOrder, type Path, type Rule, ruleFault, valueAt } from "../settings/index.ts"
-import { defaultGroup } from "./Serving.ts"
 
 const textAt = (written: unknown, path: Path): string | undefined => {
   const value = valueAt(written, path)
@@ -99,15 +97,6 @@ const baseOfItsDialect = ofEach((written, channel) => {
       `the URL before${right === "" ? "" : `,${right}, as`} ${own}, which dialect ${dialect} appends`
     )
   ]
-})
-
-/** No token has a group yet: only what belongs to the default one is ever asked. */
-const reachableGroup = ofEach((written, channel) => {
-  const path = [...channel, "group"]
-  const group = textAt(written.value, path)
-  return group === undefined || group.trim() === "" || !isNameSized(group) || group === defaultGroup
-    ? []
-    : [ruleFault(written, path, `"${defaultGroup}", as no request belongs to another group in this version`)]
 })
 
 /** A mapping is of a model that the channel serves, and is not hidden by one before it. */
@@ -207,7 +196,6 @@ const wholeTls = ofEach((written, channel) => {
 /** The rules of the section `channels`, but for ids. */
 export const channelRules: ReadonlyArray<Rule> = [
   baseOfItsDialect,
-  reachableGroup,
   usefulMapping,
   differentKeys,
   differentHeaders,

@@ -119,7 +119,7 @@ export const ChannelEntry = secret(
         "Its tier; higher first."
       ),
       weight: withDefault(notNegative, 1, "Its share of the requests of its tier."),
-      group: withDefault(someName, "default", "Its group; in this version there is one."),
+      group: withDefault(someName, "default", "Its group: it serves the tokens of this group, and no other."),
       continuation: withDefault(
         choice(["auto", "prefill", "message", "token", "none"]),
         "auto",
@@ -181,9 +181,10 @@ export const ChannelEntry = secret(
         {},
         "PEM files, by paths from the configuration file, or their texts."
       ),
-      enabled: withDefault(flag, true, "Whether it may be asked at all; switched off, it never is.")
+      enabled: withDefault(flag, true, "Whether it may be asked at all; switched off, it never is."),
+      disable: withDefault(flag, true, "Whether evidence may switch it, and its keys, off.")
     },
-    ["affinity", "disable"]
+    ["affinity"]
   )
 )
 

@@ -12,6 +12,8 @@ import type {
 } from "../errors/index.ts"
 import type { Target } from "./Channel.ts"
 import type { ChannelEvent, ChannelStateName } from "./ChannelEvent.ts"
+import type { ChannelDetail } from "./Detail.ts"
+import type { Told, Witness } from "./Evidence.ts"
 import type { Fact } from "./Fact.ts"
 import type { Refused } from "./Refusals.ts"
 
@@ -76,11 +78,26 @@ export interface Picked {
   readonly release: (outcome: Outcome) => void
 }
 
+/** What may be evidence against a key. */
+export type Testimony =
+  /** An answer to a request. */
+  | ({ readonly _tag: "Answer"; readonly witness: Witness } & Omit<Told, "error">)
+  /** A probe has failed, and this was seen. */
+  | { readonly _tag: "Probe"; readonly seen: string }
+
 /** How an attempt ended, for the health of its target. */
 export type Outcome =
   | { readonly _tag: "Success" }
-  /** `penalise` is false when this request has penalised this channel already; what is said of the key counts all the same. */
-  | { readonly _tag: "Failure"; readonly error: ResilienceError; readonly penalise: boolean }
+  /**
+   * `penalise` is false when this request has penalised this channel already; what is said of the key counts all the same.
+   * `testimony`: what may be evidence in it. Default: nothing is.
+   */
+  | {
+      readonly _tag: "Failure"
+      readonly error: ResilienceError
+      readonly penalise: boolean
+      readonly testimony?: Testimony | undefined
+    }
   /** It says nothing: it was cancelled, or replaced. */
   | { readonly _tag: "Ignored" }
 
@@ -92,10 +109,10 @@ export interface ChannelState {
 
 /** What `Selection` does. */
 export interface SelectionService {
-  /** The exact model names that channels list now, in file order. */
-  readonly models: () => ReadonlyArray<string>
-  /** Whether any channel names the model, switched off or not. */
-  readonly serves: (model: string) => boolean
+  /** The exact model names that the channels of a group list now, in file order. Default: the group `default`. */
+  readonly models: (group?: string) => ReadonlyArray<string>
+  /** Whether any channel of a group names the model, switched off or not. Default: the group `default`. */
+  readonly serves: (model: string, group?: string) => boolean
   /**
    * The next target. With `wait` it may take its time: interrupted, the request leaves the line.
    */
@@ -113,6 +130,13 @@ export interface SelectionService {
   readonly fresh: (wanted: Wanted) => number
   /** How all channels do, in file order. */
   readonly states: Effect.Effect<ReadonlyArray<ChannelState>>
+  /** The same with each key of each channel: how it does, why, and until when. */
+  readonly details: () => ReadonlyArray<ChannelDetail>
+  /**
+   * A probe of a key, whatever it rests for: `release` says how it went. `undefined` where there is no such channel or key,
+   * or somebody has switched it off by hand.
+   */
+  readonly probe: (channel: string, key: number, model: string) => Pick<Picked, "release" | "target"> | undefined
   /** Takes a fact that was found elsewhere, or before a restart, or by a person. One of a channel unknown is nothing. */
   readonly learn: (fact: Fact) => void
   /** What a target has refused within the last hour, remembered per channel and model. */

@@ -7,6 +7,7 @@ import {
   type Blame,
   blameOf,
   ChannelNoAvailableKey,
+  codeOf,
   ConvertRequestFailed,
   fewNames,
   GetChannelFailed,
@@ -20,12 +21,15 @@ import { keyId, type Target } from "./Channel.ts"
 import type { ChannelStateName } from "./ChannelEvent.ts"
 import type { Channel } from "./ChannelSection.ts"
 import * as Choice from "./Choice.ts"
+import { type ChannelDetail, detailOf, whyOff } from "./Detail.ts"
+import { type DisableOptions, DisableSection } from "./DisableSection.ts"
+import { type Evidence, evidenceIn, rulesOf } from "./Evidence.ts"
 import { atMoments } from "./Fact.ts"
 import * as Health from "./Health.ts"
 import type { Outcome, Patience, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
 import { Refusals } from "./Refusals.ts"
 import { Registry } from "./Registry.ts"
-import { exactModels, serves, serving, type Serving } from "./Serving.ts"
+import { defaultGroup, exactModels, probedModel, serves, serving, type Serving } from "./Serving.ts"
 import { makeWaiting } from "./Waiting.ts"
 import type { Passage } from "./WaitingLine.ts"
 
@@ -76,17 +80,21 @@ export const make = ({
 }: SelectionOptions): Effect.Effect<SelectionService, never, Registry | Scope.Scope | Settings> =>
   Effect.gen(function* () {
     const registry = yield* Registry
-    const breaker = (yield* Settings).of(BreakerSection)
+    const settings = yield* Settings
+    const breaker = settings.of(BreakerSection)
+    const disable = settings.of(DisableSection)
     const clock = yield* Clock.Clock
-    const health = Health.make(breaker.current)
+    const health = Health.make(breaker.current, disable.current)
+    let rules = rulesOf(disable.current)
+    health.leftToProber = (id) => leftToProber(disable.current, known.get(id)?.channel)
     /** The channels as they were seen last, and the state that was told of each. */
     const known = new Map<string, { channel: Channel; state: ChannelStateName }>()
     const turns = new Map<string, number>()
-    /** The request that is asking for a model in distress, and until when it alone may. */
+    /** By pool, the request that is asking for a model in distress, and until when it alone may. */
     const asking = new Map<string, { readonly until: number }>()
     const refusals = new Refusals()
-    /** Made when the channels change: it is read by many requests. */
-    let models: ReadonlyArray<string> = []
+    /** By group, made anew when the channels change: it is read by many requests. */
+    let models: ReadonlyMap<string, ReadonlyArray<string>> = new Map()
 
     const stateOf = ({ enabled, id, keys }: Channel, now: number): ChannelStateName =>
       enabled ? Health.stateOf(health, id, keys.length, now) : "disabled"
@@ -102,14 +110,55 @@ export const make = ({
       const to = stateOf(seen.channel, now)
       if (to === from) return
       seen.state = to
-      tell({ _tag: "ChannelChanged", channel: id, from, to, blame: to === "enabled" ? undefined : blame })
+      const why = to === "disabled" ? whyOff(health, seen.channel, wallAhead(clock)) : undefined
+      tell({ _tag: "ChannelChanged", channel: id, from, to, blame: to === "enabled" ? undefined : blame, ...why })
+    }
+
+    /** Tells what an attempt has brought. */
+    const tellFound = (found: ReadonlyArray<Health.Found>): void => {
+      for (const one of found) {
+        if (one._tag === "Circuit") tell({ ...one, _tag: "CircuitChanged" })
+        else tell({ _tag: "FactFound", fact: atMoments(one, wallAhead(clock)) })
+      }
+    }
+
+    /** What a failure says, where evidence may switch anything of its channel off. */
+    const testimonyOf = (channel: Channel, outcome: Outcome): Health.Testimony | undefined => {
+      if (outcome._tag !== "Failure" || outcome.testimony === undefined) return undefined
+      if (!disable.current.enabled || !channel.disable) return undefined
+      const { error, testimony } = outcome
+      const found: Evidence | undefined =
+        testimony._tag === "Answer"
+          ? evidenceIn(rules, { ...testimony, error })
+          : { of: "key", reason: codeOf(error), seen: testimony.seen }
+      if (found === undefined) return undefined
+      if (testimony._tag === "Probe") return { evidence: found, counts: true }
+      const counts = !testimony.witness.heard
+      testimony.witness.heard = true
+      return { evidence: found, counts }
+    }
+
+    /** An attempt has ended. */
+    const settle = (channel: Channel, visit: Health.Visit, outcome: Outcome, now: number): void => {
+      const verdict = verdictOf(outcome)
+      const found = Health.settle(health, visit, verdict, now, testimonyOf(channel, outcome))
+      tellFound(found)
+      const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
+      refresh(
+        channel.id,
+        blame,
+        now,
+        found.some(({ _tag }) => _tag === "Disabled")
+      )
     }
 
     /** Takes the registry's channels as they are now. */
     const renew = (): void => {
       const now = MonotonicClock.wholeMillis(clock)
       const channels = registry.channels()
-      models = exactModels(channels)
+      models = new Map(
+        [...new Set(channels.map(({ group }) => group))].map((group) => [group, exactModels(channels, group)])
+      )
       const ids = new Set(channels.map(({ id }) => id))
       for (const id of known.keys()) {
         if (ids.has(id)) continue
@@ -169,14 +218,14 @@ export const make = ({
       { channel, key, model }: Choice.Option,
       last: boolean,
       clock: Clock.Clock,
-      distress: { readonly model: string } | undefined,
+      distress: { readonly pool: string } | undefined,
       passage?: Passage
     ): Picked => {
       turns.set(channel.id, key + 1)
       const begun = MonotonicClock.wholeMillis(clock)
       const visit = Health.begin(health, { channel: channel.id, key, model }, begun)
       const place = distress === undefined ? undefined : { until: begun + breaker.current.open }
-      if (distress !== undefined && place !== undefined) asking.set(distress.model, place)
+      if (distress !== undefined && place !== undefined) asking.set(distress.pool, place)
       let released = false
       return {
         target: targetOf(channel, key, model),
@@ -187,13 +236,9 @@ export const make = ({
         release: (outcome) => {
           if (released) return
           released = true
-          if (distress !== undefined && asking.get(distress.model) === place) asking.delete(distress.model)
+          if (distress !== undefined && asking.get(distress.pool) === place) asking.delete(distress.pool)
           const now = MonotonicClock.wholeMillis(clock)
-          const verdict = verdictOf(outcome)
-          for (const fact of Health.settle(health, visit, verdict, now))
-            tell({ _tag: "FactFound", fact: atMoments(fact, wallAhead(clock)) })
-          const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
-          refresh(channel.id, blame, now)
+          settle(channel, visit, outcome, now)
           // What it has done to the channel is known before anybody follows.
           if (passage === undefined) waiting.look()
           else waiting.tell(passage, passageOf(outcome))
@@ -201,19 +246,19 @@ export const make = ({
       }
     }
 
-    const mayAskInDistress = (model: string, now: number): boolean => {
+    const mayAskInDistress = (pool: string, now: number): boolean => {
       for (const [name, { until }] of asking) if (until <= now) asking.delete(name)
-      return !asking.has(model)
+      return !asking.has(pool)
     }
 
-    const isOffByHand = ({ enabled, id, keys }: Channel, now: number): boolean =>
-      !enabled || Health.isOff(health, id, keys.length, "by hand", now)
+    const isOffByHand = ({ enabled, id, keys }: Channel): boolean =>
+      !enabled || Health.isOff(health, id, keys.length, "by hand")
 
     /** What there is to choose from; or why there can be nothing, however long it is waited. */
     const candidates = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number): Candidates | Nobody => {
       const { model } = wanted
       if (serving.length === 0) return nobody(() => new ModelNotFound({ model }))
-      if (serving.every(({ channel }) => isOffByHand(channel, now))) {
+      if (serving.every(({ channel }) => isOffByHand(channel))) {
         return nobody(() => new ChannelNoAvailableKey({ model }))
       }
       const options = optionsOf(wanted, serving, now)
@@ -231,7 +276,7 @@ export const make = ({
       const { options } = found
       const option = Choice.usableOption(choosable(wanted, options), draw)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
-      if (wanted.spare !== true && Choice.inDistress(options) && mayAskInDistress(model, now)) {
+      if (wanted.spare !== true && Choice.inDistress(options) && mayAskInDistress(poolOf(wanted), now)) {
         const due = Choice.firstDue(options, wanted.only !== undefined)
         if (due !== undefined) return { _tag: "InDistress", option: due }
       }
@@ -282,7 +327,7 @@ export const make = ({
         case "Usable":
           return take(chosen.option, chosen.last, clock, undefined)
         case "InDistress":
-          return take(chosen.option, true, clock, { model: wanted.model })
+          return take(chosen.option, true, clock, { pool: poolOf(wanted) })
         case "Due":
           return chosen
         case "Nobody":
@@ -304,10 +349,19 @@ export const make = ({
       Effect.sync(() => breaker.subscribe((options) => Health.configure(health, options))),
       (unsubscribe) => Effect.sync(unsubscribe)
     )
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        disable.subscribe((options) => {
+          Health.configureSwitching(health, options)
+          rules = rulesOf(options)
+        })
+      ),
+      (unsubscribe) => Effect.sync(unsubscribe)
+    )
 
     return {
-      models: () => models,
-      serves: (model) => serves(registry.channels(), model),
+      models: (group = defaultGroup) => models.get(group) ?? [],
+      serves: (model, group) => serves(registry.channels(), model, group),
       pick: (wanted) =>
         Effect.withFiber((fiber) => {
           const clock = fiber.getRef(Clock.Clock)
@@ -352,6 +406,30 @@ export const make = ({
           })
         )
       ),
+      details: () => {
+        const now = MonotonicClock.wholeMillis(clock)
+        return registry.channels().map((channel): ChannelDetail => {
+          refresh(channel.id, undefined, now)
+          return detailOf(health, channel, known.get(channel.id)?.state ?? "enabled", now, wallAhead(clock))
+        })
+      },
+      probe: (id, key, model) => {
+        const channel = registry.channels().find((one) => one.id === id)
+        if (channel === undefined || !channel.enabled || key >= Math.max(channel.keys.length, 1)) return undefined
+        const begun = MonotonicClock.wholeMillis(clock)
+        if (Health.fitness(health, { channel: id, key, model }, begun).is === "off") return undefined
+        const visit = Health.begin(health, { channel: id, key, model }, begun)
+        let released = false
+        return {
+          target: targetOf(channel, key, model),
+          release: (outcome) => {
+            if (released) return
+            released = true
+            settle(channel, visit, outcome, MonotonicClock.wholeMillis(clock))
+            waiting.look()
+          }
+        }
+      },
       learn: (fact) => {
         const channel = known.get(fact.channel)?.channel
         if (channel === undefined || (fact.key ?? 0) >= Math.max(channel.keys.length, 1)) return
@@ -371,6 +449,16 @@ const targetOf = (channel: Channel, key: number, model: string): Target => ({
   key: channel.keys[key],
   model
 })
+
+/**
+ * How long beyond its rest requests leave a channel to the prober: two of its rounds. One that has no exact model cannot be
+ * probed.
+ */
+const leftToProber = ({ probe }: DisableOptions, channel: Channel | undefined): number =>
+  probe === null || channel === undefined || probedModel(channel) === undefined ? 0 : 2 * probe
+
+/** What serves a request: the channels of its group that name its model. */
+const poolOf = ({ group = defaultGroup, model }: Wanted): string => `${group}\u0000${model}`
 
 /** How long who finds the line full is told to stay away, in milliseconds. */
 const lineIsFullMillis = 1_000

@@ -6,10 +6,13 @@ import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
 import { ChannelSection, dialectsAreThere } from "../channel/ChannelSection.ts"
+import { DisableSection } from "../channel/DisableSection.ts"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
+import { AuditSection } from "../operate/AuditSection.ts"
+import { BooksSection } from "../operate/BooksSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
@@ -26,17 +29,20 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       ChatSection,
       StoreSection,
       JournalSection,
+      BooksSection,
+      AuditSection,
       TimeoutsSection,
       RetrySection,
       RecoverySection,
       BreakerSection,
+      DisableSection,
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "quota", "errorLog", "tracker", "affinity"]
+    later: ["quota", "errorLog", "tracker", "affinity"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

@@ -65,8 +65,10 @@ const tokenModelsAreServed: Rule = (written) => {
     const models = valueAt(token, ["models"])
     if (!Array.isArray(models)) return []
     if (models.length === 0) {
-      // Who only administers asks for nothing.
-      return valueAt(token, ["admin"]) === true ? [] : [ruleFault(written, path, "a model, as the token is no admin's")]
+      // Who only administers, or only looks, asks for nothing.
+      return ["admin", "viewer"].some((right) => valueAt(token, [right]) === true)
+        ? []
+        : [ruleFault(written, path, "a model, as the token is no admin's")]
     }
     return models.flatMap((model: unknown, place) =>
       !isName(model) || served === undefined || isServed(served, model)

@@ -5,10 +5,12 @@
  * Everything that can fail is done before a stream is claimed; what fails after it all the same gives the stream back.
  */
 import { Effect, Exit, Fiber, Schedule, Semaphore } from "effect"
+import { defaultGroup } from "../channel/index.ts"
 import {
   type AnswerEncoder,
   clientDialectNamed,
   type ClientDialect,
+  type ParseRules,
   payloadsOf,
   type Replayed
 } from "../dialect/index.ts"
@@ -118,6 +120,12 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
   const tell = (error: AdoptFault): Effect.Effect<void> =>
     Effect.sync(() => events.tell({ _tag: "RelayErred", requestId: undefined, error }))
 
+  /** What a request did not say is what it was when it was asked, whatever is the default now. */
+  const rulesOf = (note: Note | undefined): ParseRules => {
+    const rules = relay.rules(note?.group ?? defaultGroup)
+    return note === undefined ? rules : { ...rules, defaultModel: note.model }
+  }
+
   /** Nothing was read of a stream yet. */
   const unread = (dialect: ClientDialect, record: StreamRecord, stored: StoredRequest | undefined): Events => {
     const note = decodeNote(record.note)
@@ -184,6 +192,7 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
         ...stored,
         requestId: note.requestId,
         owner: record.owner,
+        group: note.group,
         timeoutMillis: note.timeoutMillis,
         leave: note.leave,
         keyed: note.keyed === undefined ? undefined : true
@@ -226,7 +235,7 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
       return yield* Effect.fail(stackless(() => new QueryDataError({ message })))
     }
     const stored = relay.journal.storeRequests
-      ? decodeRequest(record.dialect, record.request, relay.rules())
+      ? decodeRequest(record.dialect, record.request, rulesOf(decodeNote(record.note)))
       : undefined
     const allowed = stored === undefined || (yield* relay.mayUse(record.owner, stored.request.model))
     const events = unread(dialect, record, stored)

@@ -3,7 +3,7 @@
  * belongs to the relay and never to a request: who reads it, and whether anybody does, is the journal's business. What
  * others must know of it stands in its note.
  */
-import type { Selection, Target } from "../channel/index.ts"
+import { makeWitness, type Selection, type Target, type Witness } from "../channel/index.ts"
 import {
   type AnswerEncoder,
   type AnswerRequest,
@@ -56,6 +56,8 @@ export interface AnswerStart {
   readonly requestId: string
   /** The name of the token that asks, or `""`. */
   readonly owner: string
+  /** The group whose channels may serve it, to its end, whatever becomes of the token meanwhile. */
+  readonly group: string
   /** How long the whole answer may take, in milliseconds. */
   readonly timeoutMillis: number
   /** What happens when nobody reads any more. */
@@ -122,6 +124,8 @@ export class Answer {
   readonly trail: Array<TrailEntry> = []
   /** What was tried. */
   pursuit: Pursuit = untried
+  /** It gives evidence once, whatever it asks. */
+  readonly witness: Witness = makeWitness()
   /** The attempt under way. */
   current: UnderWay | undefined
   /** A second one beside it, while neither has said anything. */
@@ -165,8 +169,9 @@ export class Answer {
       requestId: start.requestId,
       streamId: lease.id,
       owner: start.owner,
+      group: start.group,
       model: start.request.model,
-      listed: context.selection.models().includes(start.request.model),
+      listed: context.selection.models(start.group).includes(start.request.model),
       dialect: start.dialect.name,
       delivery: start.request.delivery
     }
@@ -224,6 +229,8 @@ export class Answer {
       this.trail.push(lostEntry(open, error, Math.max(0, goneSince - open.startedAt)))
     }
     this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
+    // What it has failed on in another process may have been evidence there.
+    this.witness.heard = pursuit.penalised.length > 0
     this.shown = note.shown
     const { checkpoint } = note
     const { position } = this.machine
@@ -360,10 +367,11 @@ export class Answer {
 
   /** What there is to say of it now. */
   asNote(status: NoteStatus, error: ResilienceError | undefined): Note {
-    const { requestId, keyed, leave, request, timeoutMillis } = this.start
+    const { group, requestId, keyed, leave, request, timeoutMillis } = this.start
     return {
       status,
       requestId,
+      group,
       model: request.model,
       startedAt: this.createdAt,
       timeoutMillis,
@@ -398,12 +406,13 @@ export class Answer {
   }
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
-    const { owner, request, requestId } = this.start
+    const { group, owner, request, requestId } = this.start
     this.lease.note(() => encodeNote(this.asNote(status, error)))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,
         owner,
+        group,
         model: request.model,
         status,
         error,

@@ -18,6 +18,8 @@ export type Question = {
   readonly requestId?: string | undefined
   /** The name of the token that it is asked for. Default: none. */
   readonly owner?: string | undefined
+  /** The group whose channels may answer it. Default: `default`. */
+  readonly group?: string | undefined
 } & (
   | { readonly message: string; readonly messages?: undefined }
   | {

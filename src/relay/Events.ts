@@ -17,6 +17,8 @@ export interface AnswerRef {
   readonly streamId: string
   /** The name of the token that asked, or `""`. */
   readonly owner: string
+  /** The group whose channels serve it. */
+  readonly group: string
   /** The model that the client named. */
   readonly model: string
   /** Whether a channel lists exactly that name. Else it is of the client's making, and no label of a metric. */
@@ -150,6 +152,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   ChannelRemoved: handler,
   ChannelChanged: handler,
   FactFound: handler,
+  CircuitChanged: handler,
   RelayStarted: handler,
   RelayStopping: handler,
   RelayStopped: handler,

@@ -5,6 +5,7 @@
  * It is versioned, because a database outlives an upgrade: what this version cannot read is told, and never guessed at.
  */
 import { Option, Schema } from "effect"
+import { defaultGroup } from "../channel/index.ts"
 import {
   type AnswerRequest,
   type Finish,
@@ -42,6 +43,8 @@ export type OpenAttempt = Pick<TrailEntry, "attempt" | "channel" | "key" | "mode
 export interface Note {
   readonly status: NoteStatus
   readonly requestId: string
+  /** The group whose channels may serve it. */
+  readonly group: string
   /** The model that the client named. */
   readonly model: string
   readonly startedAt: number
@@ -76,7 +79,8 @@ export interface Note {
 
 /** The note of a request that was just accepted. */
 export const firstNote = (
-  about: Pick<Note, "requestId" | "model" | "startedAt" | "timeoutMillis" | "leave"> & Partial<Pick<Note, "keyed">>
+  about: Pick<Note, "requestId" | "group" | "model" | "startedAt" | "timeoutMillis" | "leave"> &
+    Partial<Pick<Note, "keyed">>
 ): Note => ({
   keyed: undefined,
   ...about,
@@ -154,6 +158,8 @@ const Version1 = Schema.Struct({
   version: Schema.Literal(1),
   status: Schema.Literals(["started", "streaming", "completed", "error", "cancelled"]),
   requestId: Schema.String,
+  // Absent: `default`. A process that does not know of it goes on in that group.
+  group: Schema.optionalKey(Schema.String),
   model: Schema.String,
   startedAt: Schema.Finite,
   timeoutMillis: Schema.Finite,
@@ -199,10 +205,11 @@ const errorJson = (error: ResilienceError | undefined): unknown =>
  * A note as text. By hand and not by its schema: it is written several times a request, and `JSON.stringify` leaves out
  * what is `undefined`, as the schema has it.
  */
-export const encodeNote = ({ error, pursuit, ...note }: Note): string =>
+export const encodeNote = ({ error, group, pursuit, ...note }: Note): string =>
   JSON.stringify({
     version: 1,
     ...note,
+    group: group === defaultGroup ? undefined : group,
     pursuit:
       pursuit === untried
         ? undefined
@@ -218,9 +225,24 @@ export const encodeNote = ({ error, pursuit, ...note }: Note): string =>
 export const decodeNote = (text: string): Note | undefined => {
   const read = Option.getOrUndefined(readVersion1(parseJson(text)))
   if (read === undefined) return undefined
-  const { beside, checkpoint, costs, error, finish, keyed, open, pursuit, shown, trail, version: _, ...plain } = read
+  const {
+    beside,
+    checkpoint,
+    costs,
+    error,
+    finish,
+    group,
+    keyed,
+    open,
+    pursuit,
+    shown,
+    trail,
+    version: _,
+    ...plain
+  } = read
   return {
     ...plain,
+    group: group ?? defaultGroup,
     keyed,
     open: open && { mode: undefined, ...open },
     beside: beside && { mode: undefined, ...beside },

@@ -12,6 +12,8 @@ export interface Outcome {
   readonly requestId: string
   /** The name of the token that asked, or `""`. */
   readonly owner: string
+  /** The group whose channels served it. */
+  readonly group: string
   /** The model that the client named. */
   readonly model: string
   readonly status: NoteStatus

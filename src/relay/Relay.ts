@@ -3,7 +3,7 @@
  * answer and then only reads it from the journal, like anybody else who knows its id.
  */
 import { Clock, Context, Effect, type Fiber, Layer, Stream } from "effect"
-import { Selection, Upstream } from "../channel/index.ts"
+import { defaultGroup, Selection, Upstream } from "../channel/index.ts"
 import { type AnswerRequest, Dialects } from "../dialect/index.ts"
 import {
   ClientGone,
@@ -49,6 +49,9 @@ import { decideTakeOver } from "./TakeOver.ts"
 import { makeWatchdog } from "./Watchdog.ts"
 
 export type { AdoptFault } from "./Adoption.ts"
+
+/** Who asks where the program itself does. */
+const ourselves = (): Asker => ({ requestId: makeRequestId(Math.random), owner: "", group: defaultGroup })
 
 const gone = (): ResilienceError => stackless(() => new ClientGone({}))
 
@@ -259,13 +262,23 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     if (found !== undefined) found.attempts = fiber
   }
 
-  const newStream = ({ dialect, keyed, leave, owner, request, requestId, timeoutMillis }: AnswerStart): NewStream => ({
+  const newStream = ({
+    dialect,
+    group,
+    keyed,
+    leave,
+    owner,
+    request,
+    requestId,
+    timeoutMillis
+  }: AnswerStart): NewStream => ({
     dialect: dialect.name,
     owner,
     request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
     note: encodeNote(
       firstNote({
         requestId,
+        group,
         model: request.model,
         startedAt: context.wall(),
         timeoutMillis,
@@ -369,8 +382,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const ask = (question: Question): Stream.Stream<AnswerEvent, ResilienceError> =>
     Stream.unwrap(
       Effect.gen(function* () {
-        const { dialect, request } = yield* Effect.fromResult(parseQuestion(question, options.rules()))
-        if (!selection.serves(request.model)) {
+        const { group = defaultGroup } = question
+        const { dialect, request } = yield* Effect.fromResult(parseQuestion(question, options.rules(group)))
+        if (!selection.serves(request.model, group)) {
           return yield* Effect.fail(stackless(() => new ModelNotFound({ model: request.model })))
         }
         const { total } = context.snapshot().timeouts
@@ -379,6 +393,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
           dialect,
           requestId: question.requestId ?? makeRequestId(Math.random),
           owner: question.owner ?? "",
+          group,
           timeoutMillis: Math.min(request.timeoutMillis ?? options.chatTimeout(), total),
           leave: "cancel"
         }
@@ -415,13 +430,13 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     start,
     startOnce,
     ask,
-    count: (request, timeoutMillis, asker = { requestId: makeRequestId(Math.random), owner: "" }) =>
+    count: (request, timeoutMillis, asker = ourselves()) =>
       Effect.suspend(() =>
         stopping
           ? Effect.fail(stackless(() => new ShuttingDown({})))
           : Effect.provideService(count(request, timeoutMillis, asker, context), Upstream, upstream)
       ),
-    embed: (request, timeoutMillis, asker = { requestId: makeRequestId(Math.random), owner: "" }) =>
+    embed: (request, timeoutMillis, asker = ourselves()) =>
       Effect.suspend(() =>
         stopping
           ? Effect.fail(stackless(() => new ShuttingDown({})))

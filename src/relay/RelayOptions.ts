@@ -18,8 +18,8 @@ export interface RelayOptions {
     JournalOptions,
     "detachGrace" | "onRestart" | "resumeGrace" | "storeRequests" | "takeOverAtOnce"
   >
-  /** How a request that was stored is read again. */
-  readonly rules: () => ParseRules
+  /** How a request of a group is read: one that was stored, or that of this program. */
+  readonly rules: (group: string) => ParseRules
   /** How long an answer to a question of this program may take that does not say it, in milliseconds. */
   readonly chatTimeout: () => number
   /**

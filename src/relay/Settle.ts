@@ -2,6 +2,7 @@
  * The end of a stream of which too little is known to make an answer of it: its request was not stored, or its note means
  * nothing to this version.
  */
+import { defaultGroup } from "../channel/index.ts"
 import { type AnswerEncoder, type ClientDialect, type Replayed, tokenQuarters } from "../dialect/index.ts"
 import { blameOf, maskError, type ResilienceError } from "../errors/index.ts"
 import type { Lease, StreamRecord } from "../journal/index.ts"
@@ -31,8 +32,16 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
   const { createdAt, id, owner } = record
   const error: ResilienceError = maskError(decided._tag === "End" ? decided.error : writerLost(), context.mask)
   const life: Note =
-    note ?? firstNote({ requestId: "", model: "", startedAt: createdAt, timeoutMillis: 0, leave: "detach" })
-  const { model, pursuit, requestId, startedAt, trail } = life
+    note ??
+    firstNote({
+      requestId: "",
+      group: defaultGroup,
+      model: "",
+      startedAt: createdAt,
+      timeoutMillis: 0,
+      leave: "detach"
+    })
+  const { group, model, pursuit, requestId, startedAt, trail } = life
   const { begun, beside, reasoning, sealed, text, tokenCount } = replayed
   const opening = record.length === 0 ? encoder.open(model) : []
   for (const payload of [...opening, ...encoder.fail({ error, partial: text, retryAfterMillis: undefined })]) {
@@ -46,6 +55,7 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
     outcome: encodeOutcome({
       requestId,
       owner,
+      group,
       model,
       status,
       error,
@@ -61,8 +71,9 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
     requestId,
     streamId: id,
     owner,
+    group,
     model,
-    listed: context.selection.models().includes(model),
+    listed: context.selection.models(group).includes(model),
     dialect: dialect.name,
     delivery: "stream"
   }

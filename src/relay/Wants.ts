@@ -47,6 +47,7 @@ export class Wants {
         (spliced && continuable(start.request, machine.phase, target, this.learned.continuations(target))))
     return {
       model: start.request.model,
+      group: start.group,
       tried: Pursuit.triedOf(pursuit),
       only,
       otherKey,
@@ -70,11 +71,10 @@ export class Wants {
 
   /** Whether a channel could be asked again now. */
   isUsable({ channel }: Target): boolean {
-    return this.context.selection.usable({
-      model: this.answer.start.request.model,
-      tried: Pursuit.triedOf(this.answer.pursuit),
-      only: channel.id
-    })
+    const { pursuit, start } = this.answer
+    const { group, request } = start
+    const tried = Pursuit.triedOf(pursuit)
+    return this.context.selection.usable({ model: request.model, group, tried, only: channel.id })
   }
 
   /** The fields that a target has no words for. Of a channel that is passed over for them the trail tells, once. */

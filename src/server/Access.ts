@@ -2,7 +2,7 @@
  * Who may ask: tokens where there are any, and where there are none a guard against other people's pages.
  */
 import { Clock, Effect, Redacted } from "effect"
-import { type Caller, countsAt, mayUse, type RateLimits, type Tokens } from "../account/index.ts"
+import { type Caller, countsAt, mayUse, type RateLimits, type Token, type Tokens } from "../account/index.ts"
 import {
   AccessDenied,
   QueryDataError,
@@ -15,7 +15,7 @@ import {
 import { bearerToken, type makeRequestGuard, originAllowed } from "../http/index.ts"
 import { clientAddress, countedAs, makeNetworks, type Networks } from "./ClientAddressNode.ts"
 import type { Exchange } from "./Exchange.ts"
-import type { Route } from "./Route.ts"
+import type { Access, Route } from "./Route.ts"
 
 /** What the guard must know of its server. */
 export interface AccessOptions {
@@ -99,6 +99,9 @@ const comesFrom = (exchange: Exchange, networks: ReadonlyArray<string>, { truste
   return address !== undefined && networksOf(networks).has(address)
 }
 
+const maySee = ({ admin, viewer }: Pick<Token, "admin" | "viewer">, access: Access): boolean =>
+  access === "admin" ? admin : access === "viewer" ? admin || viewer : true
+
 /** Lets a request pass to its route, or says why not. */
 export const admit = (
   exchange: Exchange,
@@ -122,9 +125,9 @@ export const admit = (
       if (token.addresses !== undefined && !comesFrom(exchange, token.addresses, options)) {
         return Effect.fail(stackless(() => new AccessDenied({ message: "this token may not come from here" })))
       }
-      return route.access === "admin" && !token.admin
-        ? Effect.fail(stackless(() => new AccessDenied({ message: "this needs an admin token" })))
-        : Effect.succeed(token)
+      return maySee(token, route.access)
+        ? Effect.succeed(token)
+        : Effect.fail(stackless(() => new AccessDenied({ message: "this needs an admin token" })))
     }
   })
 }

@@ -3,9 +3,9 @@
  * quota. The token was looked at before it, the channel is looked for after it.
  */
 import { Effect } from "effect"
-import { type Caller, mayUse } from "../account/index.ts"
+import { type Caller, groupOf, mayUse } from "../account/index.ts"
 import type { Selection } from "../channel/index.ts"
-import type { AnswerRequest } from "../dialect/index.ts"
+import { type AnswerRequest, foldWidely, makeWordFinder, type WordFinder } from "../dialect/index.ts"
 import {
   isNameSized,
   longestName,
@@ -15,7 +15,6 @@ import {
   stackless
 } from "../errors/index.ts"
 import type { SettingsService } from "../settings/index.ts"
-import { makeWordFinder, type WordFinder } from "./SensitiveWords.ts"
 import { SensitiveWordsSection } from "./SensitiveWordsSection.ts"
 
 /** One check. */
@@ -24,7 +23,7 @@ type Check = (caller: Caller, request: Pick<AnswerRequest, "model" | "asked">) =
 /** Lets requests in, or says why not. */
 export interface Admission {
   readonly admit: Check
-  /** Whether a caller may use a model that is served. */
+  /** Whether a caller may use a model, and a channel of its group serves it. */
   readonly model: (caller: Caller, model: string) => Effect.Effect<void, ResilienceError>
 }
 
@@ -45,7 +44,7 @@ const wordsOf = (settings: SettingsService): (() => WordFinder | undefined) => {
     const now = section.current.words
     if (now !== words) {
       words = now
-      finder = now.length === 0 ? undefined : makeWordFinder(now)
+      finder = now.length === 0 ? undefined : makeWordFinder(now, foldWidely)
     }
     return finder
   }
@@ -59,9 +58,9 @@ export const makeAdmission = (selection: Selection["Service"], settings: Setting
   const model: Admission["model"] = (caller, name) => {
     // No request can ask for it, whatever a pattern takes; nor is it quoted back.
     if (!isNameSized(name)) return notFound(name)
-    // What a token may not ask for is to it as if it were not there.
+    // What a token may not ask for is to it as if it were not there; and so is what other groups have.
     if (caller !== undefined && !mayUse(caller, name)) return notFound(name)
-    return selection.serves(name) ? Effect.void : notFound(name)
+    return selection.serves(name, groupOf(caller)) ? Effect.void : notFound(name)
   }
   const admit: Check = (caller, request) => {
     const served = model(caller, request.model)

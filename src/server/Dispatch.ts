@@ -4,7 +4,8 @@
  */
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
 import { RateLimits, Tokens, TokensSection } from "../account/index.ts"
-import type { Selection } from "../channel/index.ts"
+import type { Books } from "../books/index.ts"
+import type { Registry, Selection } from "../channel/index.ts"
 import {
   AccessDenied,
   InternalError,
@@ -16,9 +17,10 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
+import type { Audit } from "../operate/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
-import type { Metrics } from "../telemetry/index.ts"
+import type { EventLog, Metrics } from "../telemetry/index.ts"
 import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
@@ -32,7 +34,18 @@ import { ServerSection } from "./ServerSection.ts"
 import { trustedProxies } from "./TrustedProxies.ts"
 
 /** What is needed to answer any request. */
-export type Served = Journal | Metrics | Relay | RelayEvents | Selection | Settings | Tokens
+export type Served =
+  | Audit
+  | Books
+  | EventLog
+  | Journal
+  | Metrics
+  | Registry
+  | Relay
+  | RelayEvents
+  | Selection
+  | Settings
+  | Tokens
 
 /** A request on its way. */
 export interface Routed {

@@ -11,13 +11,16 @@ import type { Exchange } from "./Exchange.ts"
 /** The methods that routes have. HEAD and OPTIONS follow from them. */
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
 
+/** Who may ask: anybody, who has a token, who may read what operators see, or who may change it. */
+export type Access = "anybody" | "token" | "viewer" | "admin"
+
 /** One route. */
 export interface Route {
   readonly method: Method
   /** `{id}` is one step of the path, `{id*}` one or more; what stands there is the handler's parameter, decoded. */
   readonly path: string
   /** Who may ask. A route that does not say it does not compile. */
-  readonly access: "anybody" | "token" | "admin"
+  readonly access: Access
   /** How errors are told; by the request's headers and query where several dialects share a route. */
   readonly envelope: Envelope | { readonly by: (asker: Pick<Exchange, "header" | "query">) => Envelope }
   /** What it gives, in a few words: for the banner and the README. */

@@ -1,16 +1,13 @@
 /**
  * All routes of a relay.
  */
-import { Effect } from "effect"
-import type { Selection } from "../channel/index.ts"
-import type { Journal } from "../journal/index.ts"
-import type { Relay } from "../relay/index.ts"
-import type { Settings } from "../settings/index.ts"
-import type { Metrics } from "../telemetry/index.ts"
+import { Effect, type Scope } from "effect"
+import type { Served } from "./Dispatch.ts"
 import { ownRoutes } from "./OwnRoutes.ts"
 import type { RateGate } from "./RateGate.ts"
 import type { Readers } from "./Readers.ts"
 import type { Route } from "./Route.ts"
+import { adminRoutes } from "./routes/Admin.ts"
 import { generateRoutes } from "./routes/Generate.ts"
 import { modelRoutes } from "./routes/Models.ts"
 import { operationRoutes } from "./routes/Operations.ts"
@@ -22,9 +19,18 @@ import { streamRoutes, type Streams } from "./routes/Streams.ts"
 export const allRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Metrics | RateGate | Readers | Relay | Selection | Settings | Streams
+  RateGate | Readers | Scope.Scope | Served | Streams
 > = Effect.map(
   // A path that is the relay's stays the relay's: of two rows the first counts.
-  Effect.all([pageRoutes, generateRoutes, responseRoutes, modelRoutes, streamRoutes, operationRoutes, ownRoutes]),
+  Effect.all([
+    pageRoutes,
+    generateRoutes,
+    responseRoutes,
+    modelRoutes,
+    streamRoutes,
+    operationRoutes,
+    adminRoutes,
+    ownRoutes
+  ]),
   (groups) => groups.flat()
 )

@@ -4,12 +4,15 @@
  */
 import { Cause, Effect, Layer, Logger, type Scope } from "effect"
 import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
+import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened } from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import { Dialects } from "../dialect/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
+import { Audit } from "../operate/index.ts"
+import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
 import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
@@ -17,12 +20,18 @@ import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
 import { ChatSection } from "./ChatSection.ts"
 import * as KnownSecrets from "./KnownSecrets.ts"
+import type { Served } from "./Dispatch.ts"
 import { parseRules } from "./ParseRules.ts"
 import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
 
 /** Why a relay could not be started. */
-export type ServeError = ListenFailed | QueryDataError | UpdateDataError
+export type ServeError = BooksNewer | BooksNotOpened | ListenFailed | QueryDataError | UpdateDataError
+
+/** What fails while the books are opened is no more than that. */
+const orNotOpened = <A, R>(
+  layer: Layer.Layer<A, BooksError | BooksNewer, R>
+): Layer.Layer<A, BooksNewer | BooksNotOpened, R> => Layer.effectContext(Effect.mapError(Layer.build(layer), notOpened))
 
 /** What a relay is put together of. `E`: how building a part may fail. */
 export interface RelayParts<E> {
@@ -31,13 +40,15 @@ export interface RelayParts<E> {
   /** Who is told what happens. A sink is added beside ours with `RelayEvents.layerSink`. */
   readonly events: Layer.Layer<RelayEvents, E, EventLog | Metrics>
   /** Who may use it. */
-  readonly tokens: Layer.Layer<Tokens, E, Settings>
+  readonly tokens: Layer.Layer<Tokens, E, Books | Settings>
   /** The channels that there are. */
   readonly registry: Layer.Layer<Registry, E, Settings>
   /** Which of them is asked. */
   readonly selection: Layer.Layer<Selection, E, Registry | RelayEvents | Settings>
   /** How they are asked. */
   readonly upstream: Layer.Layer<Upstream, E>
+  /** Where is kept what must outlive the answers. */
+  readonly books: Layer.Layer<Books, E, Settings>
   /** Where answers are kept. */
   readonly store: Layer.Layer<JournalStore, E, EventLog | Settings>
 }
@@ -63,16 +74,19 @@ export const storeLayer = (
   )
 
 /** The parts of a relay that runs by its settings alone: on stderr, over sockets, in memory or in a file. */
-export const defaultParts: RelayParts<QueryDataError | UpdateDataError> = {
+export const defaultParts: RelayParts<BooksNewer | BooksNotOpened | QueryDataError | UpdateDataError> = {
   log: EventLogNode.layerStderr,
   metrics: Metrics.layer,
   events: RelayEvents.layer,
   tokens: Layer.unwrap(
-    Effect.map(Settings, (settings) => TokensNode.layerFile(() => settings.of(TokensSection).current))
+    Effect.map(Settings, (settings) =>
+      TokensNode.layer({ file: () => settings.of(TokensSection).current }).pipe(orNotOpened)
+    )
   ),
   registry: Registry.layer,
   selection: Layer.unwrap(Effect.map(RelayEvents, ({ tell }) => Selection.layer({ tell }))),
   upstream: UpstreamNode.layer,
+  books: BooksPlaceNode.layer,
   store: storeLayer()
 }
 
@@ -128,13 +142,19 @@ const relayLayer = Layer.unwrap(
   })
 )
 
+/** What an operator does with the relay, and sees of it. */
+const operateLayer: Layer.Layer<Audit, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(Audit.layer)
+
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(
   parts: RelayParts<E>
-): Layer.Layer<Relay | Journal | Selection | Registry | RelayEvents | Tokens | EventLog | Metrics, E, Settings> =>
-  relayLayer.pipe(
-    Layer.provideMerge(Layer.mergeAll(Layer.provide(journalLayer, parts.store), parts.selection, parts.upstream)),
+): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | E, Settings> =>
+  Layer.merge(relayLayer, operateLayer).pipe(
+    Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
+    Layer.provideMerge(parts.books),
+    // The store comes before the books: who has to wait for it touches nothing else meanwhile.
+    Layer.provideMerge(Layer.provide(journalLayer, parts.store)),
     Layer.provideMerge(effectLog),
     Layer.provideMerge(parts.events),
     Layer.provideMerge(Layer.merge(parts.log, parts.metrics)),
@@ -151,7 +171,10 @@ export const serve = <E = never>(
   parts: Partial<RelayParts<E>> = {}
 ): Effect.Effect<RunningServer, ServeError | E, Scope.Scope> =>
   Effect.gen(function* () {
-    const whole: RelayParts<QueryDataError | UpdateDataError | E> = { ...defaultParts, ...parts }
+    const whole: RelayParts<BooksNewer | BooksNotOpened | QueryDataError | UpdateDataError | E> = {
+      ...defaultParts,
+      ...parts
+    }
     const context = yield* Layer.build(Layer.provideMerge(layerFrom(whole), Layer.succeed(Settings, settings)))
     return yield* Effect.provideContext(serveHttp, context)
   })

@@ -59,6 +59,8 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
               .filter((id) => !failed.has(id) && !out.has(id))
           ).size,
         learn: () => {},
+        details: () => [],
+        probe: () => undefined,
         pick: (wanted) =>
           Effect.suspend(() => {
             const target = targets[picks.length]

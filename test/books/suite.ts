@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Data, Effect, Fiber, type Scope } from "effect"
 import { type Books, type BooksModule, join, literally, sql } from "#src/books/index"
-import type { OpenError } from "#src/books/BooksSqliteNode"
+import type { OpenError } from "#src/books/BooksErrors"
 import { healthOf, until } from "./kit.ts"
 
 type Service = Books["Service"]

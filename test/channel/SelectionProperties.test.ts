@@ -326,3 +326,114 @@ describe("faults that are not the target's", () => {
       )
     ))
 })
+
+describe("channels of several groups", () => {
+  const groups = ["gold", "default", "silver"]
+  const grouped = groups.flatMap((group) => [
+    channel(`${group}-a`, { group, models: ["*"], priority: 1, keyCount: 2 }),
+    channel(`${group}-b`, { group, models: ["m"], keyCount: 2, keyMode: "random" }),
+    channel(`${group}-c`, { group, models: ["*"] })
+  ])
+  type Asked =
+    | { readonly _tag: "Ask"; readonly group: string; readonly model: string; readonly only: string | undefined }
+    | { readonly _tag: "Release"; readonly group: string; readonly which: number; readonly outcome: Outcome }
+    | { readonly _tag: "Wait"; readonly millis: number }
+  const group = fc.constantFrom(...groups)
+  const asked: fc.Arbitrary<ReadonlyArray<Asked>> = fc.array(
+    fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc.record({
+          _tag: fc.constant("Ask" as const),
+          group,
+          model,
+          only: fc.constantFrom("a", "b", undefined)
+        })
+      },
+      { weight: 5, arbitrary: fc.record({ _tag: fc.constant("Release" as const), group, which: fc.nat(20), outcome }) },
+      { weight: 1, arbitrary: fc.record({ _tag: fc.constant("Wait" as const), millis: fc.nat(20_000) }) }
+    ),
+    { maxLength: 60 }
+  )
+
+  /** What each group is told, step by step, where its selection has these channels. Chance is the step's own. */
+  const toldOf = (steps: ReadonlyArray<Asked>, groupsThere: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      const selection = yield* Selection
+      const held = new Map(groups.map((name) => [name, [] as Array<Picked>]))
+      const told: Array<string> = []
+      for (const [index, step] of steps.entries()) {
+        if (step._tag === "Wait") {
+          yield* TestClock.adjust(step.millis)
+          continue
+        }
+        if (!groupsThere.includes(step.group)) continue
+        const mine = held.get(step.group)!
+        if (step._tag === "Release") {
+          mine.splice(step.which % (mine.length + 1), 1)[0]?.release(step.outcome)
+          continue
+        }
+        const one = wanted({
+          group: step.group,
+          model: step.model,
+          only: step.only && `${step.group}-${step.only}`
+        })
+        const could = selection.usable(one)
+        const fresh = selection.fresh(one)
+        const seeded = Random.withSeed(`step ${index}`)
+        const peeked = yield* Effect.result(seeded(selection.peek(one)))
+        const picked = yield* Effect.result(seeded(selection.pick(one)))
+        if (picked._tag === "Success") mine.push(picked.success)
+        const shown = (result: typeof peeked | typeof picked): string => {
+          if (result._tag === "Failure") return JSON.stringify(result.failure)
+          const { channel, keyIndex } = "target" in result.success ? result.success.target : result.success
+          assert.strictEqual(channel.group, step.group)
+          return `${channel.id}#${keyIndex}`
+        }
+        told.push(`${step.group} ${could} ${fresh} ${shown(peeked)} ${shown(picked)}`)
+      }
+      for (const name of groupsThere) {
+        told.push(`${name} ${selection.models(name).join()} ${selection.serves("n", name)}`)
+      }
+      return told
+    }).pipe(
+      Effect.provide(selectionOver(grouped.filter((one) => groupsThere.includes(one.group)))),
+      Effect.provide(TestClock.layer())
+    )
+
+  it("where nothing is usable in any, one request of each group is let through", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const selection = yield* Selection
+        for (const group of groups) {
+          for (let time = 0; time < 8; time++) {
+            const picked = yield* Effect.option(selection.pick(wanted({ group })))
+            if (picked._tag === "Some") {
+              picked.value.release({ _tag: "Failure", error: new ChannelInvalidKey({}), penalise: true })
+            }
+          }
+        }
+        for (const group of groups) {
+          assert.strictEqual((yield* selection.pick(wanted({ group }))).target.channel.group, group)
+          assert.isFalse(selection.usable(wanted({ group })))
+        }
+      }).pipe(Effect.provide(selectionOver(grouped)), Effect.provide(TestClock.layer()))
+    ))
+
+  it("each group is as if there were no other, whatever is asked of the others and fails there", () =>
+    fc.assert(
+      fc.asyncProperty(asked, (steps) =>
+        Effect.runPromise(
+          Effect.gen(function* () {
+            const together = yield* toldOf(steps, groups)
+            for (const name of groups) {
+              assert.deepStrictEqual(
+                together.filter((line) => line.startsWith(`${name} `)),
+                yield* toldOf(steps, [name])
+              )
+            }
+          })
+        )
+      )
+    ))
+})

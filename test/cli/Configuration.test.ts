@@ -78,7 +78,8 @@ describe("defaults", () => {
         timeouts: {},
         proxy: null,
         tls: {},
-        enabled: true
+        enabled: true,
+        disable: true
       }
     ])
   })
@@ -87,7 +88,7 @@ describe("defaults", () => {
     const { tokens } = await accepted(withChannel({}, { tokens: [{ name: "alice", key: "k" }] }))
     assert.deepStrictEqual(
       tokens.map(({ key, ...token }) => ({ ...token, key: Redacted.value(key) })),
-      [{ name: "alice", key: "k", models: ["*"], admin: false, enabled: true }]
+      [{ name: "alice", key: "k", models: ["*"], group: "default", admin: false, viewer: false, enabled: true }]
     )
   })
 })
@@ -300,7 +301,7 @@ describe("keys", () => {
   })
 
   it("of a later version are refused", async () => {
-    const root = ["disable", "quota", "errorLog", "tracker", "affinity"]
+    const root = ["quota", "errorLog", "tracker", "affinity"]
     const lines = await faultLines(
       withChannel(
         {},

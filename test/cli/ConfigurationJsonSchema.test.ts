@@ -34,6 +34,7 @@ describe("the JSON Schema", () => {
   it("describes every key, and has a default for each that may be left out", () => {
     const optional = [
       "$.store.path",
+      ...["type", "path"].map((key) => `$.books.${key}`),
       "$.rateLimit.by",
       ...["expiresAt", "rateLimit", "concurrency", "addresses"].map((key) => `$.tokens[].${key}`),
       ...["headers", "firstContent", "idle", "total"].map((key) => `$.channels[].timeouts.${key}`),

@@ -110,11 +110,10 @@ describe("R13: a key", () => {
 })
 
 describe("R13: a group", () => {
-  it("that no request belongs to is a fault", async () => {
-    assert.deepStrictEqual(await linesOf({ group: "vip" }), [
-      'channels[0].group: expected "default", as no request belongs to another group in this version, got "vip"'
-    ])
-    assert.deepStrictEqual(await linesOf({ group: "default" }), [])
+  it("is any name: tokens of it can be made while the relay runs, and channels too", async () => {
+    assert.deepStrictEqual(await linesOf({ group: "vip" }), [])
+    assert.deepStrictEqual(await linesOf({}, { tokens: [{ name: "a", key: "k1", group: "vip" }] }), [])
+    assert.deepStrictEqual(await linesOf({ group: " " }), ['channels[0].group: expected a non-empty string, got " "'])
   })
 })
 
@@ -136,6 +135,7 @@ describe("R13: a model", () => {
       { name: "a", key: "k1", models: ["gpt-5", "gpt-6", "claude-*", "*-mini"] },
       { name: "b", key: "k2", models: [] },
       { name: "c", key: "k3", models: [], admin: true },
+      { name: "e", key: "k5", models: [], viewer: true },
       { name: "d", key: "k4", models: ["*"] }
     ]
     assert.deepStrictEqual(await linesOf({ models: ["gpt-5*", "*-2024"] }, { tokens }), [

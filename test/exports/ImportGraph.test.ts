@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { floors, unstable } from "../../lint/floors.js"
-import { modules, wayTo } from "./imports.ts"
+import { type Imports, modules, wayTo } from "./imports.ts"
 import { root } from "./packageJson.ts"
 
 const folderOf = (module: string): string | undefined =>
@@ -79,10 +79,14 @@ describe("what is unstable in Effect", () => {
     assert.deepStrictEqual(print(indices.map(atOnce)), [])
   })
 
-  it("is never loaded by the relay for HTTP, at once or later, because a user may", () => {
+  it("is loaded by the relay for HTTP by the admin API alone, and later: with the first request for that", () => {
     const ofHttp = /^(effect\/(http|http-api)|@effect\/platform)/
     const faces = ["exports/relay.ts", "cli/Main.ts"]
-    assert.deepStrictEqual(print(faces.map((face) => wayTo(face, (module) => ofHttp.test(module)))), [])
+    const notAdmin = ({ atOnce, later }: Imports) => [
+      ...atOnce,
+      ...later.filter((module) => module !== "server/admin/AdminLiveHttp.ts")
+    ]
+    assert.deepStrictEqual(print(faces.map((face) => wayTo(face, (module) => ofHttp.test(module), notAdmin))), [])
   })
 
   it("is every folder of Effect in which nothing is marked stable", () => {

@@ -48,6 +48,7 @@ const answerOf = (at: number, more: Partial<AnswerRef> = {}): AnswerRef => ({
   requestId: `req_${at}`,
   streamId: `stream_${at}`,
   owner: "",
+  group: "default",
   model: "m",
   listed: true,
   dialect: "chat",

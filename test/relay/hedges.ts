@@ -128,6 +128,7 @@ export const ask = (
         dialect: clientDialects[dialect],
         requestId: "req_test",
         owner: "",
+        group: "default",
         timeoutMillis,
         leave
       },

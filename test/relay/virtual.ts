@@ -196,6 +196,7 @@ export const askAndRead = (more: { readonly timeoutMillis?: number; readonly lea
         dialect: chatClient,
         requestId: "req_test",
         owner: "",
+        group: "default",
         timeoutMillis: more.timeoutMillis ?? 300_000,
         leave: more.leave ?? "detach"
       },

@@ -216,6 +216,7 @@ describe("memory", () => {
           dialect: chatClient,
           requestId: "req_test",
           owner: "",
+          group: "default",
           timeoutMillis: 300_000,
           leave: "detach"
         } as const

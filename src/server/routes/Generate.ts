@@ -3,7 +3,7 @@
  * answer and puts a reader on it; from there on the journal writes to the connection and no fiber waits.
  */
 import { Effect } from "effect"
-import type { Caller } from "../../account/index.ts"
+import { type Caller, groupOf } from "../../account/index.ts"
 import { Selection, TimeoutsSection } from "../../channel/index.ts"
 import {
   type AnswerRequest,
@@ -124,16 +124,22 @@ export const generateRoutes: Effect.Effect<
     if (idHeader !== undefined) exchange.setHeader(idHeader, exchange.requestId)
   }
 
-  const parse = Effect.fnUntraced(function* (exchange: Exchange, dialect: ClientDialect, parameter: string) {
+  const parse = Effect.fnUntraced(function* (
+    exchange: Exchange,
+    dialect: ClientDialect,
+    caller: Caller,
+    parameter: string
+  ) {
     let body: string | undefined
     if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
       yield* checkMediaType(exchange, ["application/json"])
       body = yield* exchange.body(server.maxBodyBytes)
     }
     const asking = { parameter, query: queryOf(exchange.query), headers: headersOf(exchange, dialect.looksAt), body }
-    if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, rules()))
+    const read = rules(groupOf(caller))
+    if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
-    const request = yield* Effect.fromResult(dialect.parse(asking, rules()))
+    const request = yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
     return request
   })
@@ -222,7 +228,7 @@ export const generateRoutes: Effect.Effect<
     const telling = <A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
-    const parsed = yield* telling(parse(exchange, dialect, parameter))
+    const parsed = yield* telling(parse(exchange, dialect, caller, parameter))
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
     yield* telling(admission.admit(caller, request))
     const { total } = timeouts.current
@@ -232,6 +238,7 @@ export const generateRoutes: Effect.Effect<
       dialect,
       requestId: exchange.requestId,
       owner: ownerOf(caller),
+      group: groupOf(caller),
       timeoutMillis: Math.min(
         request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
         total
@@ -295,9 +302,9 @@ export const generateRoutes: Effect.Effect<
     (exchange: Exchange, caller: Caller) =>
       Effect.gen(function* () {
         tellId(exchange, dialect)
-        const request = yield* parse(exchange, dialect, parameter)
+        const request = yield* parse(exchange, dialect, caller, parameter)
         yield* admission.admit(caller, request)
-        const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }
+        const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
         if (attempts !== "") exchange.setHeader("x-attempts", attempts)
@@ -314,9 +321,9 @@ export const generateRoutes: Effect.Effect<
       const entered = gate.enter(exchange, caller)
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
-      const request = yield* parse(exchange, clientDialects.openai, embeddings)
+      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings)
       yield* admission.admit(caller, request)
-      const asker = { requestId: exchange.requestId, owner: ownerOf(caller) }
+      const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
       const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
       const attempts = attemptsHeader(errand.trail)
       if (attempts !== "") exchange.setHeader("x-attempts", attempts)

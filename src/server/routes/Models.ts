@@ -2,7 +2,7 @@
  * What can be asked for.
  */
 import { Clock, Effect } from "effect"
-import { type Caller, mayUse } from "../../account/index.ts"
+import { type Caller, groupOf, mayUse } from "../../account/index.ts"
 import { Selection } from "../../channel/index.ts"
 import { type ClientDialect, clientDialects } from "../../dialect/index.ts"
 import { Settings } from "../../settings/index.ts"
@@ -22,7 +22,7 @@ export const modelRoutes: Effect.Effect<ReadonlyArray<Route>, never, Selection |
   const admission = makeAdmission(selection, settings)
   const about = { createdAt: yield* Clock.currentTimeMillis, owner: name }
   const namesFor = (caller: Caller): ReadonlyArray<string> =>
-    selection.models().filter((model) => caller === undefined || mayUse(caller, model))
+    selection.models(groupOf(caller)).filter((model) => caller === undefined || mayUse(caller, model))
   const { anthropic, gemini, openai } = clientDialects
   // What the others do not send.
   const speaker = ({ header, query }: Asker): ClientDialect =>

@@ -96,7 +96,7 @@ const ask = (
     const dialect: ClientDialect = clientDialects[request.dialect]
     let reader: ReturnType<typeof readerOf> | undefined
     const answer = yield* relay.start(
-      { request, dialect, requestId: "req_test", owner: "", timeoutMillis: 300_000, leave: "detach" },
+      { request, dialect, requestId: "req_test", owner: "", group: "default", timeoutMillis: 300_000, leave: "detach" },
       ({ id }) => {
         reader = readerOf(journal, id, -1)
       }
@@ -124,6 +124,7 @@ const askInTurn = (requests: ReadonlyArray<AnswerRequest>, scripts: ReadonlyArra
         dialect,
         requestId: "req_test",
         owner: "",
+        group: "default",
         timeoutMillis: 300_000,
         leave: "detach"
       } as const

@@ -159,18 +159,20 @@ export const ask = Effect.fnUntraced(function* (
     readonly body?: object
     readonly leave?: "cancel" | "detach" | "stay"
     readonly owner?: string
+    readonly group?: string
     readonly timeoutMillis?: number
     /** Its idempotency key. */
     readonly key?: string
   } = {}
 ) {
-  const { body, dialect = "chat", key, leave = "detach", owner = "", timeoutMillis = 300_000 } = more
+  const { body, dialect = "chat", key, leave = "detach", owner = "", group = "default", timeoutMillis = 300_000 } = more
   let reader: ReturnType<typeof readerOf> | undefined
   const start = {
     request: requestOf(dialect, body),
     dialect: clientDialects[dialect],
     requestId: "req_test",
     owner,
+    group,
     timeoutMillis,
     leave
   }
@@ -194,6 +196,7 @@ export const askOnce = ({ journal, relay }: Life, { body, key }: { readonly key:
       dialect: clientDialects.chat,
       requestId: "req_test",
       owner: "",
+      group: "default",
       timeoutMillis: 300_000,
       leave: "detach"
     },

@@ -12,7 +12,14 @@ import { sample } from "../../errors/samples.ts"
 
 /** The note of an answer that nothing has happened to. */
 export const note = (more: Partial<Note> = {}): Note => ({
-  ...firstNote({ requestId: "req_1", model: "m", startedAt: 1000, timeoutMillis: 300_000, leave: "detach" }),
+  ...firstNote({
+    requestId: "req_1",
+    group: "default",
+    model: "m",
+    startedAt: 1000,
+    timeoutMillis: 300_000,
+    leave: "detach"
+  }),
   ...more
 })
 
@@ -111,6 +118,7 @@ const anyCost: fc.Arbitrary<UsagePart> = fc.record({ quarters: count, usage: may
 export const anyNote: fc.Arbitrary<Note> = fc.record({
   status: fc.constantFrom("started", "streaming", "completed", "error", "cancelled"),
   requestId: word,
+  group: fc.oneof(fc.constant("default"), word),
   model: word,
   startedAt: millis,
   timeoutMillis: millis,

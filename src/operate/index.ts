@@ -1,0 +1,4 @@
+// What other floors take.
+export { Audit, type AuditPage, type AuditRow, type Change, type ChangedBy } from "./Audit.ts"
+export { type AuditOptions, AuditSection } from "./AuditSection.ts"
+export { type BooksOptions, BooksSection } from "./BooksSection.ts"

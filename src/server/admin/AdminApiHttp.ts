@@ -1,0 +1,23 @@
+/**
+ * The admin API: what may be asked and what is answered, as one `HttpApi`. Its OpenAPI document is made of this. A part has
+ * a file of its own for its group and another for its handlers.
+ */
+import { HttpApi, OpenApi } from "effect/http-api"
+import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
+import { AuditGroup } from "./AuditApiHttp.ts"
+import { StreamsGroup } from "./StreamsApiHttp.ts"
+
+const strict = { onExcessProperty: "error", errors: "all" } as const
+
+/** All parts. What nobody knows of in a query or a body is refused, and all that is wrong is told at once. */
+export class AdminApi extends HttpApi.make("admin")
+  .add(StreamsGroup)
+  .add(AuditGroup)
+  .middleware(ErrorEnvelope)
+  .annotate(HttpApi.QueryParseOptions, strict)
+  .annotate(HttpApi.PayloadParseOptions, strict)
+  .annotate(OpenApi.Title, "effect-resilience: the admin API")
+  .annotate(
+    OpenApi.Description,
+    "What operators see of a relay, and change. Lists are `{ data, next }`: `next` is the `cursor` of the next page."
+  ) {}

@@ -1,0 +1,53 @@
+/**
+ * The admin API: who may ask, and how it answers whatever it is asked.
+ */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
+import { read } from "../support/sse.ts"
+
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
+
+describe("the admin API", () => {
+  let relay: RunningRelay
+  beforeAll(async () => {
+    relay = await startRelay({
+      channels: [channelOf("a", "http://127.0.0.1:9")],
+      tokens: [
+        { name: "ops", key: "ops-secret-token", admin: true },
+        { name: "team", key: "team-secret-token" }
+      ]
+    })
+  })
+  afterAll(() => relay.close())
+
+  it.each([
+    ["an admin", "ops-secret-token", "GET", 200],
+    ["another token", "team-secret-token", "GET", 403],
+    ["nobody", "", "GET", 401],
+    ["another token that writes", "team-secret-token", "POST", 403],
+    ["an admin with a method that is not there", "ops-secret-token", "POST", 405]
+  ])("lets %s (%s) %s: %d", async (_, key, method, expected) => {
+    const { status } = await read(`${relay.url}/admin/streams`, { method, headers: key === "" ? {} : bearer(key) })
+    assert.strictEqual(status, expected)
+  })
+
+  it("is an HttpApi with a document, and is never cached", async () => {
+    const { headers, text } = await read(`${relay.url}/admin/openapi.json`, { headers: bearer("ops-secret-token") })
+    const document = JSON.parse(text) as { readonly openapi: string; readonly paths: object }
+    assert.strictEqual(document.openapi, "3.1.0")
+    assert.property(document.paths, "/admin/streams")
+    assert.strictEqual(headers["cache-control"], "no-store")
+  })
+
+  it("refuses what it does not know of, all of it at once, by path", async () => {
+    const { status, text } = await read(`${relay.url}/admin/streams?limit=0&colour=red`, {
+      headers: bearer("ops-secret-token")
+    })
+    const { error } = JSON.parse(text) as { readonly error: { readonly details: ReadonlyArray<{ field: string }> } }
+    assert.strictEqual(status, 422)
+    assert.sameMembers(
+      error.details.map(({ field }) => field),
+      ["limit", "colour"]
+    )
+  })
+})
