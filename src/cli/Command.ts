@@ -9,12 +9,14 @@ import { nearest } from "../settings/index.ts"
 export type Command =
   | { readonly _tag: "Relay"; readonly file: string }
   | { readonly _tag: "Check"; readonly file: string }
+  | { readonly _tag: "Init"; readonly file: string }
   | { readonly _tag: "Schema" }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Version" }
 
 /** The help text. */
 export const usage = `Usage:
+  effect-resilience init [FILE]           ask, and write a first configuration (relay.yaml)
   effect-resilience relay --config FILE   start the relay
   effect-resilience check FILE            check a configuration file
   effect-resilience schema                print the JSON Schema of the configuration file
@@ -24,7 +26,7 @@ FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT o
 Exit codes: 0 done, or stopped by a signal in time; 1 could not run, or had to be cut off; 2 usage or configuration.
 `
 
-const names = ["relay", "check", "schema"]
+const names = ["init", "relay", "check", "schema"]
 const options = {
   config: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
@@ -73,6 +75,11 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
       return another === undefined
         ? Result.succeed({ _tag: "Relay", file })
         : Result.fail("relay: --config was given twice")
+    }
+    case "init": {
+      const [file = "relay.yaml"] = rest
+      if (rest.length > 1) return tooMany()
+      return file === "" ? Result.fail("init: FILE is empty") : Result.succeed({ _tag: "Init", file })
     }
     case "check": {
       const [file] = rest

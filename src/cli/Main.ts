@@ -21,12 +21,21 @@ const relay = (configuration: Configuration): Effect.Effect<number> =>
     ({ runRelay }) => runRelay(configuration)
   )
 
+/** Only this one asks anything. */
+const init = (file: string): Effect.Effect<number> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./InitNode.ts")),
+    ({ init }) => init(file)
+  )
+
 const run = (command: Command): Effect.Effect<number> => {
   switch (command._tag) {
     case "Help":
       return done(printOut(usage.trimEnd()))
     case "Version":
       return done(printOut(packageVersion()))
+    case "Init":
+      return init(command.file)
     case "Schema":
       return done(printOut(JSON.stringify(configurationJsonSchema(), null, 2)))
     case "Check":
