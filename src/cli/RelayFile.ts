@@ -7,6 +7,7 @@ import { TokensSection } from "../account/TokensSection.ts"
 import { AffinitySection } from "../channel/AffinitySection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
 import { ChannelSection, dialectsAreThere } from "../channel/ChannelSection.ts"
+import { DisableSection } from "../channel/DisableSection.ts"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
@@ -35,6 +36,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       RetrySection,
       RecoverySection,
       BreakerSection,
+      DisableSection,
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
@@ -42,7 +44,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "quota", "errorLog", "tracker"]
+    later: ["quota", "errorLog", "tracker"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

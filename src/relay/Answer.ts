@@ -3,7 +3,7 @@
  * belongs to the relay and never to a request: who reads it, and whether anybody does, is the journal's business. What
  * others must know of it stands in its note.
  */
-import type { Affinity, Pin, Selection, Target } from "../channel/index.ts"
+import { type Affinity, makeWitness, type Pin, type Selection, type Target, type Witness } from "../channel/index.ts"
 import {
   type AnswerEncoder,
   type AnswerRequest,
@@ -131,6 +131,8 @@ export class Answer {
   readonly trail: Array<TrailEntry> = []
   /** What was tried. */
   pursuit: Pursuit = untried
+  /** It gives evidence once, whatever it asks. */
+  readonly witness: Witness = makeWitness()
   /** The attempt under way. */
   current: UnderWay | undefined
   /** A second one beside it, while neither has said anything. */
@@ -235,6 +237,8 @@ export class Answer {
       this.trail.push(lostEntry(open, error, Math.max(0, goneSince - open.startedAt)))
     }
     this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
+    // What it has failed on in another process may have been evidence there.
+    this.witness.heard = pursuit.penalised.length > 0
     this.shown = note.shown
     const { checkpoint } = note
     const { position } = this.machine

@@ -68,6 +68,8 @@ export interface AttemptEnd {
   readonly upstreamRequestId?: string | undefined
   /** What the upstream said of its failure, without secrets and without what the request holds too: for logs. */
   readonly said?: string | undefined
+  /** What it said of its failure, as far as it is looked at for evidence; absent: the error has it all. */
+  readonly words?: string | undefined
 }
 
 /** The largest body of an answer that is not a stream, in bytes. */
@@ -481,7 +483,11 @@ class LiveAttempt implements UpstreamSink, Watched {
     const answer = this.masked(this.whole())
     const classified = classifyAnswer(answer)
     const { error } = this.faultIn(answer.body, classified.error)
-    return broken(error, classified.byStatus && error === classified.error, this.progress.status)
+    const own = error === classified.error
+    return {
+      ...broken(error, classified.byStatus && own, this.progress.status),
+      ...(own && classified.words !== undefined ? { words: classified.words } : {})
+    }
   }
 
   private failed(): void {

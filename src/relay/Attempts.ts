@@ -365,7 +365,7 @@ class Attempts {
     const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
     answer.checkpoint = begun.checkpoint ?? answer.checkpoint
     const refusal = this.learned.from(target, mode === "restart" ? undefined : mode, end, sent)
-    picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined))
+    picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined, sent))
     const entry = this.entry(begun, end, error)
     answer.trail.push(entry)
     if (end.verdict._tag === "Complete") answer.settings.budget.success(context.now(), 0)
@@ -509,10 +509,17 @@ class Attempts {
   }
 
   /** What an end says of the target's health: one penalty for a channel and request, none for a refused mode. */
-  private outcome(channel: string, end: AttemptEnd, error: ResilienceError | undefined): Outcome {
+  private outcome(channel: string, end: AttemptEnd, error: ResilienceError | undefined, sent: string): Outcome {
     if (end.verdict._tag === "Complete" || end.verdict._tag === "Paused") return { _tag: "Success" }
     if (error === undefined) return ignored
-    return { _tag: "Failure", error, penalise: !this.answer.pursuit.penalised.includes(channel) }
+    const { pursuit, witness } = this.answer
+    const { byStatus, words } = end
+    return {
+      _tag: "Failure",
+      error,
+      penalise: !pursuit.penalised.includes(channel),
+      testimony: { _tag: "Answer", byStatus, words, sent, witness }
+    }
   }
 }
 

@@ -157,6 +157,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   ChannelRemoved: handler,
   ChannelChanged: handler,
   FactFound: handler,
+  CircuitChanged: handler,
   RelayStarted: handler,
   RelayStopping: handler,
   RelayStopped: handler,

@@ -164,6 +164,7 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
     ChannelRemoved: ({ channel }) => state.set(channelStates.disabled, { channel }),
     ChannelChanged: ({ channel, to }) => state.set(channelStates[to], { channel }),
     FactFound: ignore,
+    CircuitChanged: ignore,
     RelayStarted: ignore,
     RelayStopping: ignore,
     RelayStopped: ignore,

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { type Caller, groupOf, mayUse } from "../account/index.ts"
 import type { Selection } from "../channel/index.ts"
-import type { AnswerRequest } from "../dialect/index.ts"
+import { type AnswerRequest, foldWidely, makeWordFinder, type WordFinder } from "../dialect/index.ts"
 import {
   isNameSized,
   longestName,
@@ -15,7 +15,6 @@ import {
   stackless
 } from "../errors/index.ts"
 import type { SettingsService } from "../settings/index.ts"
-import { makeWordFinder, type WordFinder } from "./SensitiveWords.ts"
 import { SensitiveWordsSection } from "./SensitiveWordsSection.ts"
 
 /** One check. */
@@ -49,7 +48,7 @@ const wordsOf = (settings: SettingsService): (() => WordFinder | undefined) => {
     const now = section.current.words
     if (now !== words) {
       words = now
-      finder = now.length === 0 ? undefined : makeWordFinder(now)
+      finder = now.length === 0 ? undefined : makeWordFinder(now, foldWidely)
     }
     return finder
   }
