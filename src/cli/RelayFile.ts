@@ -2,6 +2,10 @@
  * The configuration file of the relay, composed of its sections. Each is declared beside what it configures, and taken
  * from its own file: who only checks a configuration loads no server.
  */
+import { GroupsSection } from "../account/GroupsSection.ts"
+import { LedgerSection } from "../account/LedgerSection.ts"
+import { PricesSection } from "../account/PricesSection.ts"
+import { QuotaSection } from "../account/QuotaSection.ts"
 import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { AffinitySection } from "../channel/AffinitySection.ts"
@@ -40,11 +44,15 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
+      PricesSection,
+      QuotaSection,
+      GroupsSection,
+      LedgerSection,
       AffinitySection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["quota", "errorLog", "tracker"]
+    later: ["errorLog", "tracker"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

@@ -7,3 +7,4 @@ export { type ChannelEdited, ChannelEdits, type ChannelRefusal, type ChannelShow
 export { KeptEdits } from "./KeptEdits.ts"
 export { Reload, type ReloadedBy } from "./Reload.ts"
 export { type SettingsChanged, type SettingShown, SettingsStore } from "./SettingsStore.ts"
+export { finalOf, Settling } from "./Settling.ts"

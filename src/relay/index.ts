@@ -7,7 +7,7 @@ export { type AnswerRef, type Listeners, makeListeners, type RelayEvent, type Si
 export { logSink } from "./LogSink.ts"
 export { metricsSink } from "./MetricsSink.ts"
 export { decodeNote, headOfNote, type Leave, type Note, type NoteHead, type NoteStatus, statusOfNote } from "./Note.ts"
-export { type Outcome as AnswerOutcome } from "./Outcome.ts"
+export { decodeOutcome, type Outcome as AnswerOutcome, type ReadOutcome } from "./Outcome.ts"
 export { type RecoveryOptions, RecoverySection } from "./RecoverySection.ts"
 export { type AdoptFault, Relay, type StartedOnce } from "./Relay.ts"
 export { RelayEvents } from "./RelayEvents.ts"

@@ -3,7 +3,7 @@
  * knows no HTTP server: `ServerNode` and `RelayRouterHttp` give it exchanges of theirs.
  */
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
-import { RateLimits, Tokens } from "../account/index.ts"
+import { type Ledger, type Quota, RateLimits, Tokens } from "../account/index.ts"
 import type { Books } from "../books/index.ts"
 import type { Registry, Selection } from "../channel/index.ts"
 import {
@@ -17,7 +17,7 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit, ChannelEdits, Reload, SettingsStore, WriteOnce } from "../operate/index.ts"
+import type { Audit, ChannelEdits, Reload, SettingsStore, Settling, WriteOnce } from "../operate/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import type { EventLog, Metrics } from "../telemetry/index.ts"
@@ -40,7 +40,9 @@ export type Served =
   | ChannelEdits
   | EventLog
   | Journal
+  | Ledger
   | Metrics
+  | Quota
   | Registry
   | Relay
   | RelayEvents
@@ -48,6 +50,7 @@ export type Served =
   | Selection
   | Settings
   | SettingsStore
+  | Settling
   | Tokens
   | WriteOnce
 

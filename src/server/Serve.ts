@@ -3,7 +3,17 @@
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
 import { Cause, Effect, Layer, Logger, References, type Scope } from "effect"
-import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
+import {
+  Ledger,
+  plainPrice,
+  priceOf,
+  PricesSection,
+  type Quota,
+  QuotaLive,
+  Tokens,
+  TokensNode,
+  TokensSection
+} from "../account/index.ts"
 import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened } from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import { Dialects } from "../dialect/index.ts"
@@ -11,7 +21,7 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit, ChannelEdits, KeptEdits, Reload, SettingsStore, WriteOnce } from "../operate/index.ts"
+import { Audit, ChannelEdits, KeptEdits, Reload, SettingsStore, Settling, WriteOnce } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
@@ -144,11 +154,22 @@ const relayLayer = Layer.unwrap(
       debug: settings.of(ServerSection).current.debug,
       name: settings.of(ServerSection).current.name,
       rules: parseRules(settings, yield* Selection),
+      priceOf: (model) => {
+        const price = priceOf(settings.of(PricesSection).current, model)
+        return price === plainPrice ? undefined : price
+      },
       chatTimeout: () => settings.of(ChatSection).current.timeout,
       mayUse: ownerMayUse(tokens)
     })
   })
 )
+
+/** What tokens may spend, and what they have spent. */
+const accountLayer: Layer.Layer<
+  Ledger | Quota | Settling,
+  BooksNewer | BooksNotOpened,
+  Books | Journal | RelayEvents | Settings | Tokens
+> = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
 
 /** What an operator does with the relay, and sees of it. */
 const operateLayer: Layer.Layer<
@@ -171,7 +192,7 @@ const keptEditsLayer = Layer.unwrap(
 export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
-  Layer.mergeAll(relayLayer, operateLayer, parts.reload).pipe(
+  Layer.mergeAll(relayLayer, operateLayer, accountLayer, parts.reload).pipe(
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
     Layer.provideMerge(keptEditsLayer),
