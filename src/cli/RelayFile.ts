@@ -12,6 +12,7 @@ import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
 import { AuditSection } from "../operate/AuditSection.ts"
 import { BooksSection } from "../operate/BooksSection.ts"
+import { ErrorLogSection } from "../operate/ErrorLogSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
@@ -30,6 +31,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       JournalSection,
       BooksSection,
       AuditSection,
+      ErrorLogSection,
       TimeoutsSection,
       RetrySection,
       RecoverySection,
@@ -40,7 +42,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "quota", "errorLog", "tracker", "affinity"]
+    later: ["disable", "quota", "tracker", "affinity"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

@@ -11,7 +11,7 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit } from "../operate/index.ts"
+import { Audit, ErrorLog } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
@@ -143,13 +143,19 @@ const relayLayer = Layer.unwrap(
 )
 
 /** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<Audit, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(Audit.layer)
+const operateLayer: Layer.Layer<
+  Audit | ErrorLog,
+  BooksNewer | BooksNotOpened,
+  Books | Registry | RelayEvents | Settings
+> = orNotOpened(Layer.merge(Audit.layer, ErrorLog.layer))
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | E, Settings> =>
-  Layer.merge(relayLayer, operateLayer).pipe(
+  relayLayer.pipe(
+    // Before the relay, which tells at once of what it takes up.
+    Layer.provideMerge(operateLayer),
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
     Layer.provideMerge(parts.books),

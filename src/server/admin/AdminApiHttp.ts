@@ -5,6 +5,7 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
+import { ErrorsGroup } from "./ErrorsApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
@@ -13,6 +14,7 @@ const strict = { onExcessProperty: "error", errors: "all" } as const
 export class AdminApi extends HttpApi.make("admin")
   .add(StreamsGroup)
   .add(AuditGroup)
+  .add(ErrorsGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

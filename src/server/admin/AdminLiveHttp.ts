@@ -10,9 +10,10 @@ import { AdminApi } from "./AdminApiHttp.ts"
 import { AuditLive } from "./AuditLiveHttp.ts"
 import { AdminCaller, type AdminCallerService } from "./AdminCaller.ts"
 import type { Served } from "../Dispatch.ts"
+import { ErrorsLive } from "./ErrorsLiveHttp.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive, AuditLive)
+const parts = Layer.mergeAll(StreamsLive, AuditLive, ErrorsLive)
 
 const routes = HttpApiBuilder.layer(AdminApi, { openapiPath: "/admin/openapi.json" }).pipe(
   Layer.provide(parts),

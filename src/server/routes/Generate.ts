@@ -35,6 +35,7 @@ import {
   type NoteHead,
   Relay
 } from "../../relay/index.ts"
+import { ErrorLogSection } from "../../operate/ErrorLogSection.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
 import { ChatSection } from "../ChatSection.ts"
@@ -46,7 +47,9 @@ import { checkMediaType } from "../MediaType.ts"
 import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
+import { originOf } from "../RequestOrigin.ts"
 import { ServerSection } from "../ServerSection.ts"
+import { trustedProxies } from "../TrustedProxies.ts"
 import type { Route } from "../Route.ts"
 import { keptResponses } from "./Responses.ts"
 import { cursorOf, ownerOf, readCursor, streamHeaders, Streams } from "./Streams.ts"
@@ -117,6 +120,8 @@ export const generateRoutes: Effect.Effect<
   const clock = yield* Effect.clockWith(Effect.succeed)
   const admission = makeAdmission(selection, settings)
   const gate = yield* RateGate
+  const errorLog = settings.of(ErrorLogSection)
+  const trusted = trustedProxies(settings)
   const rules = parseRules(settings, selection)
   const now = (): number => clock.currentTimeMillisUnsafe()
 
@@ -229,6 +234,7 @@ export const generateRoutes: Effect.Effect<
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
     const parsed = yield* telling(parse(exchange, dialect, caller, parameter))
+    exchange.model = parsed.model
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
     yield* telling(admission.admit(caller, request))
     const { total } = timeouts.current
@@ -239,6 +245,7 @@ export const generateRoutes: Effect.Effect<
       requestId: exchange.requestId,
       owner: ownerOf(caller),
       group: groupOf(caller),
+      ...originOf(exchange, errorLog.current.ip ? trusted() : undefined),
       timeoutMillis: Math.min(
         request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
         total
@@ -322,6 +329,7 @@ export const generateRoutes: Effect.Effect<
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
       const request = yield* parse(exchange, clientDialects.openai, caller, embeddings)
+      exchange.model = request.model
       yield* admission.admit(caller, request)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
       const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
