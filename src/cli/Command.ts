@@ -9,6 +9,7 @@ import { nearest } from "../settings/index.ts"
 export type Command =
   | { readonly _tag: "Relay"; readonly file: string }
   | { readonly _tag: "Check"; readonly file: string }
+  | { readonly _tag: "Doctor"; readonly file: string; readonly requestId: string }
   | { readonly _tag: "Schema" }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Version" }
@@ -17,6 +18,8 @@ export type Command =
 export const usage = `Usage:
   effect-resilience relay --config FILE   start the relay
   effect-resilience check FILE            check a configuration file
+  effect-resilience doctor REQUEST_ID --config FILE
+                                          tell a request's story from the books
   effect-resilience schema                print the JSON Schema of the configuration file
   effect-resilience --help | --version
 
@@ -24,7 +27,7 @@ FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT o
 Exit codes: 0 done, or stopped by a signal in time; 1 could not run, or had to be cut off; 2 usage or configuration.
 `
 
-const names = ["relay", "check", "schema"]
+const names = ["relay", "check", "doctor", "schema"]
 const options = {
   config: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
@@ -62,7 +65,9 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
 
   const [name, ...rest] = positionals
   const tooMany = (): Result.Result<never, string> => Result.fail(`${name}: unexpected argument ${rest.at(-1)}`)
-  if (name !== "relay" && files.length > 0) return Result.fail("--config belongs to the command relay")
+  if (name !== "relay" && name !== "doctor" && files.length > 0) {
+    return Result.fail("--config belongs to the commands relay and doctor")
+  }
   switch (name) {
     case undefined:
       return Result.fail("a command is needed")
@@ -80,6 +85,16 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
       return file === undefined || file === ""
         ? Result.fail("check: FILE is needed")
         : Result.succeed({ _tag: "Check", file })
+    }
+    case "doctor": {
+      const [requestId] = rest
+      const [file, another] = files
+      if (rest.length > 1) return tooMany()
+      if (requestId === undefined || requestId === "") return Result.fail("doctor: REQUEST_ID is needed")
+      if (file === undefined) return Result.fail("doctor: --config FILE is needed")
+      return another === undefined
+        ? Result.succeed({ _tag: "Doctor", file, requestId })
+        : Result.fail("doctor: --config was given twice")
     }
     case "schema":
       return rest.length > 0 ? tooMany() : Result.succeed({ _tag: "Schema" })

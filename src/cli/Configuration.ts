@@ -20,6 +20,7 @@ import {
   withValue
 } from "../settings/index.ts"
 import { readConfigurationFile } from "./ConfigurationFile.ts"
+import { sentryPackage, TrackerSection } from "../operate/TrackerSection.ts"
 import { proxyOfEnvironment } from "./ProxyEnvironment.ts"
 import { relayFileOf } from "./RelayFile.ts"
 import { readPem, tlsFaults, type TlsTexts } from "./TlsFiles.ts"
@@ -137,6 +138,27 @@ export const decodeConfiguration = (
     : Result.succeed({ settings: settings.success, secrets: tree.secrets })
 }
 
+const isInstalled = (name: string): boolean => {
+  // The edge to Node's own resolution, which throws where there is no such package.
+  try {
+    import.meta.resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What the settings name that is a package of its own, and is not there. */
+const peerFaults = (settings: SettingsService): ReadonlyArray<Fault> =>
+  settings.of(TrackerSection).current.type !== "sentry" || isInstalled(sentryPackage)
+    ? []
+    : [
+        {
+          path: ["tracker", "type"],
+          message: `sentry needs the package ${sentryPackage}, which is not installed: npm install ${sentryPackage}`
+        }
+      ]
+
 /** Reads, checks and decodes a configuration file. Its channels may speak the `Dialects` that there are. */
 export const loadConfiguration = (
   file: string,
@@ -145,5 +167,7 @@ export const loadConfiguration = (
   Effect.gen(function* () {
     const { faults: parseFaults, value } = yield* readConfigurationFile(file)
     const options = { parseFaults, folder: dirname(file), dialects: yield* Dialects }
-    return yield* Effect.fromResult(decodeConfiguration(value, environment, file, options))
+    const configuration = yield* Effect.fromResult(decodeConfiguration(value, environment, file, options))
+    const faults = peerFaults(configuration.settings)
+    return faults.length === 0 ? configuration : yield* Effect.fail(ConfigurationFaults.of(file, faults))
   })

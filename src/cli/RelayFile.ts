@@ -13,6 +13,7 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import { AuditSection } from "../operate/AuditSection.ts"
 import { BooksSection } from "../operate/BooksSection.ts"
 import { ErrorLogSection } from "../operate/ErrorLogSection.ts"
+import { TrackerSection } from "../operate/TrackerSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
@@ -32,6 +33,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       BooksSection,
       AuditSection,
       ErrorLogSection,
+      TrackerSection,
       TimeoutsSection,
       RetrySection,
       RecoverySection,
@@ -42,7 +44,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "quota", "tracker", "affinity"]
+    later: ["disable", "quota", "affinity"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

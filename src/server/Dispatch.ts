@@ -17,11 +17,11 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit, ErrorLog } from "../operate/index.ts"
+import type { Audit, ErrorCounts, ErrorLog, Summary } from "../operate/index.ts"
 import { ErrorLogSection } from "../operate/ErrorLogSection.ts"
 import { type RefusedAsker, type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
-import type { EventLog, Metrics } from "../telemetry/index.ts"
+import type { ErrorTracker, EventLog, Metrics } from "../telemetry/index.ts"
 import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
@@ -39,7 +39,9 @@ import { trustedProxies } from "./TrustedProxies.ts"
 export type Served =
   | Audit
   | Books
+  | ErrorCounts
   | ErrorLog
+  | ErrorTracker
   | EventLog
   | Journal
   | Metrics
@@ -48,6 +50,7 @@ export type Served =
   | RelayEvents
   | Selection
   | Settings
+  | Summary
   | Tokens
 
 /** A request on its way. */

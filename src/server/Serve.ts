@@ -4,18 +4,19 @@
  */
 import { Cause, Effect, Layer, Logger, type Scope } from "effect"
 import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
-import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened } from "../books/index.ts"
+import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened, type PeerMissing } from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import { Dialects } from "../dialect/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit, ErrorLog } from "../operate/index.ts"
+import { Audit, ErrorCounts, ErrorLog, Summary } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
+import * as TrackerNode from "../operate/TrackerNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
-import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
+import { ErrorTracker, type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
 import { ChatSection } from "./ChatSection.ts"
@@ -26,7 +27,10 @@ import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
 
 /** Why a relay could not be started. */
-export type ServeError = BooksNewer | BooksNotOpened | ListenFailed | QueryDataError | UpdateDataError
+export type ServeError = BooksNewer | BooksNotOpened | ListenFailed | PeerMissing | QueryDataError | UpdateDataError
+
+/** How opening what the settings name may fail. */
+type PartsError = Exclude<ServeError, ListenFailed>
 
 /** What fails while the books are opened is no more than that. */
 const orNotOpened = <A, R>(
@@ -37,6 +41,8 @@ const orNotOpened = <A, R>(
 export interface RelayParts<E> {
   readonly log: Layer.Layer<EventLog, E>
   readonly metrics: Layer.Layer<Metrics, E>
+  /** Where errors go that somebody has to look at. */
+  readonly tracker: Layer.Layer<ErrorTracker, E, EventLog | Settings>
   /** Who is told what happens. A sink is added beside ours with `RelayEvents.layerSink`. */
   readonly events: Layer.Layer<RelayEvents, E, EventLog | Metrics>
   /** Who may use it. */
@@ -74,9 +80,10 @@ export const storeLayer = (
   )
 
 /** The parts of a relay that runs by its settings alone: on stderr, over sockets, in memory or in a file. */
-export const defaultParts: RelayParts<BooksNewer | BooksNotOpened | QueryDataError | UpdateDataError> = {
+export const defaultParts: RelayParts<PartsError> = {
   log: EventLogNode.layerStderr,
   metrics: Metrics.layer,
+  tracker: TrackerNode.layerSettings,
   events: RelayEvents.layer,
   tokens: Layer.unwrap(
     Effect.map(Settings, (settings) =>
@@ -144,10 +151,12 @@ const relayLayer = Layer.unwrap(
 
 /** What an operator does with the relay, and sees of it. */
 const operateLayer: Layer.Layer<
-  Audit | ErrorLog,
+  Audit | ErrorCounts | ErrorLog | Summary,
   BooksNewer | BooksNotOpened,
-  Books | Registry | RelayEvents | Settings
-> = orNotOpened(Layer.merge(Audit.layer, ErrorLog.layer))
+  Books | ErrorTracker | Registry | RelayEvents | Settings
+> = orNotOpened(
+  Layer.mergeAll(Audit.layer, ErrorLog.layer, ErrorCounts.layer, Summary.layer, TrackerNode.layerSink)
+)
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(
@@ -163,6 +172,7 @@ export const layerFrom = <E>(
     Layer.provideMerge(Layer.provide(journalLayer, parts.store)),
     Layer.provideMerge(effectLog),
     Layer.provideMerge(parts.events),
+    Layer.provideMerge(parts.tracker),
     Layer.provideMerge(Layer.merge(parts.log, parts.metrics)),
     // Before all that could let one out.
     Layer.provideMerge(KnownSecrets.layerSettings)
@@ -177,7 +187,7 @@ export const serve = <E = never>(
   parts: Partial<RelayParts<E>> = {}
 ): Effect.Effect<RunningServer, ServeError | E, Scope.Scope> =>
   Effect.gen(function* () {
-    const whole: RelayParts<BooksNewer | BooksNotOpened | QueryDataError | UpdateDataError | E> = {
+    const whole: RelayParts<PartsError | E> = {
       ...defaultParts,
       ...parts
     }

@@ -4,8 +4,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { answer, cut, status } from "../support/behaviour.ts"
 import type { RunningRelay } from "../support/relay.ts"
-import { bearer, read } from "../support/sse.ts"
+import { read } from "../support/sse.ts"
 import { completion, until, withRelay } from "./kit.ts"
+
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
 
 interface Shown {
   readonly [field: string]: unknown
@@ -75,7 +77,7 @@ describe("the error log", () => {
   it("has a row for each attempt that failed, with exactly the contract's fields, and none for a request that was rescued", () =>
     withRelay({}, async ({ a, b, relay }) => {
       a.enqueue(rateLimited)
-      b.enqueue(answer(["saved"]))
+      b.enqueue(answer())
       await ask(relay, "one")
       const [row] = await rowsOf(relay, "errors?request_id=one", 1)
       assert.sameMembers(Object.keys(row!), fields)
@@ -112,25 +114,24 @@ describe("the error log", () => {
     }))
 
   it("has a row for a request that failed too, with its trail; `GET requests/{id}` tells them in order", () =>
-    withRelay({ retry: { times: 1 } }, async ({ a, b, relay }) => {
-      a.enqueue(status(500))
-      b.enqueue(cut(["half of"]))
+    withRelay({ recovery: { mode: "off" } }, async ({ a, b, relay }) => {
+      a.enqueue(status(500), status(500))
+      b.enqueue(cut(1, "reset", { words: ["half", " of"] }))
       await ask(relay, "two", {}, { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" })
       await rowsOf(relay, "errors?request_id=two&kind=request", 1)
       const { data } = await page(relay, "requests/two")
       assert.deepStrictEqual(
-        data.map(({ attempt, channel, kind }) => `${kind} ${attempt} ${channel}`).slice(0, 2),
-        ["attempt 1 a", "attempt 2 b"]
+        data.map(({ attempt, channel, kind }) => `${String(kind)} ${String(attempt)} ${String(channel)}`),
+        ["attempt 1 a", "attempt 2 a", "attempt 3 b", "request 3 b"]
       )
       const last = data.at(-1)!
       assert.strictEqual(last["kind"], "request")
       assert.strictEqual(last["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736")
       const trail = last["trail"] as ReadonlyArray<Shown>
       assert.deepStrictEqual(
-        trail.map(({ channel, class: blame }) => `${String(channel)}=${String(blame)}`).slice(0, 2),
-        ["a=upstream", "b=upstream"]
+        trail.map(({ channel, class: blame }) => `${String(channel)}=${String(blame)}`),
+        ["a=upstream", "a=upstream", "b=transport"]
       )
-      assert.strictEqual(last["attempt"], trail.length)
       assert.isAbove(Number(last["output_tokens"]), 0)
     }))
 
@@ -144,7 +145,7 @@ describe("the error log", () => {
         ]
       },
       async ({ a, relay }) => {
-        a.enqueue(answer(["one"]))
+        a.enqueue(answer())
         await ask(relay, "r1", {}, bearer("team-secret-token"))
         await ask(relay, "r2", {}, bearer("team-secret-token"))
         await ask(relay, "r3", { model: "nobody-has-it" }, bearer("ops-secret-token"))
@@ -169,13 +170,15 @@ describe("the error log", () => {
     ))
 
   it("is searched by every field, page by page, from the newest on", () =>
-    withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
+    withRelay({ retry: { times: 1 } }, async ({ a, b, relay }) => {
       for (let n = 0; n < 6; n++) {
-        a.enqueue(n % 2 === 0 ? rateLimited : status(503, { body: { error: { message: `Busy ${n} Ünder load` } } }))
-        b.enqueue(status(500))
+        if (n === 3) a.enqueue(rateLimited)
+        a.enqueue(status(500))
+        b.enqueue(status(503, { body: { error: { message: `Busy ${n} Ünder load` } } }))
         await ask(relay, `s${n}`)
       }
-      const all = await rowsOf(relay, "errors", 12)
+      await rowsOf(relay, "errors?request_id=s5&kind=request", 1)
+      const all = (await page(relay, "errors")).data
       const count = async (query: string) => (await page(relay, `errors?limit=1000&${query}`)).data.length
       const expected = (field: string, value: unknown) => all.filter((row) => row[field] === value).length
       for (const field of ["kind", "channel", "model", "code", "class", "request_id", "stream_id"]) {
@@ -227,7 +230,7 @@ describe("the error log", () => {
     }))
 
   it("never holds a prompt, an answer or a key, whoever quotes it", () =>
-    withRelay({ retry: { times: 1 } }, async ({ a, b, relay }) => {
+    withRelay({ recovery: { mode: "off" } }, async ({ a, relay }) => {
       const prompt = "the launch code of the northern silo is seven"
       a.enqueue(
         status(400, {
@@ -235,9 +238,7 @@ describe("the error log", () => {
         })
       )
       await ask(relay, "p1", { messages: [{ role: "user", content: prompt }] })
-      b.enqueue(answer(["never"]))
-      a.enqueue(cut(["the secret answer is forty two"]))
-      b.enqueue(cut(["and nobody may read it"]))
+      a.enqueue(cut(2, "reset", { words: ["the secret answer", " is forty two", "."] }))
       await ask(relay, "p2", { messages: [{ role: "user", content: prompt }] })
       await ask(relay, "p3", { messages: prompt })
       await read(`${relay.url}/v1/chat/completions`, {
@@ -247,7 +248,7 @@ describe("the error log", () => {
       })
       await rowsOf(relay, "errors?kind=request", 4)
       const { text } = await get(relay, "errors?limit=1000")
-      for (const planted of ["launch code", "silo is seven", "key-of-a", "sk-proj", "forty two", "nobody may read"]) {
+      for (const planted of ["launch code", "silo is seven", "key-of-a", "sk-proj", "forty two"]) {
         assert.notInclude(text, planted)
       }
       assert.include(text, "bad words in")
@@ -256,7 +257,7 @@ describe("the error log", () => {
   it("comes as CSV, whose cells no spreadsheet takes for formulas", () =>
     withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
       a.enqueue(status(500, { body: { error: { message: '=HYPERLINK("http://evil","x")', type: "server_error" } } }))
-      b.enqueue(answer(["x"]))
+      b.enqueue(answer())
       await ask(relay, "c1")
       await rowsOf(relay, "errors", 1)
       const { headers, text } = await get(relay, "errors?format=csv")
@@ -269,13 +270,13 @@ describe("the error log", () => {
   it("leaves no row when it is off, and one of what went well where that is asked for", async () => {
     await withRelay({ errorLog: { enabled: false } }, async ({ a, b, relay }) => {
       a.enqueue(status(500))
-      b.enqueue(answer(["x"]))
+      b.enqueue(answer())
       await ask(relay, "off")
       await new Promise((resolve) => setTimeout(resolve, 600))
       assert.lengthOf((await page(relay, "errors")).data, 0)
     })
     await withRelay({ errorLog: { successes: true, ip: true } }, async ({ a, relay }) => {
-      a.enqueue(answer(["x"]))
+      a.enqueue(answer())
       await ask(relay, "fine")
       const [row] = await rowsOf(relay, "errors", 1)
       assert.deepInclude(row, { kind: "request", class: null, code: null, status_code: 200, channel: "a", ip: "127.0.0.1" })

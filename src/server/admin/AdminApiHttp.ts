@@ -7,6 +7,7 @@ import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
 import { ErrorsGroup } from "./ErrorsApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
+import { SummaryGroup } from "./SummaryApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
 
@@ -15,6 +16,7 @@ export class AdminApi extends HttpApi.make("admin")
   .add(StreamsGroup)
   .add(AuditGroup)
   .add(ErrorsGroup)
+  .add(SummaryGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

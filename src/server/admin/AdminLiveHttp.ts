@@ -12,8 +12,9 @@ import { AdminCaller, type AdminCallerService } from "./AdminCaller.ts"
 import type { Served } from "../Dispatch.ts"
 import { ErrorsLive } from "./ErrorsLiveHttp.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
+import { SummaryLive } from "./SummaryLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive, AuditLive, ErrorsLive)
+const parts = Layer.mergeAll(StreamsLive, AuditLive, ErrorsLive, SummaryLive)
 
 const routes = HttpApiBuilder.layer(AdminApi, { openapiPath: "/admin/openapi.json" }).pipe(
   Layer.provide(parts),

@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import { Selection } from "../../channel/index.ts"
 import { clientDialects } from "../../dialect/index.ts"
 import { Journal } from "../../journal/index.ts"
+import { ErrorCounts } from "../../operate/index.ts"
 import { Relay } from "../../relay/index.ts"
 import { Metrics, prometheusContentType } from "../../telemetry/index.ts"
 import { respond, respondJson } from "../Exchange.ts"
@@ -21,12 +22,13 @@ const unready = {
 export const operationRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Metrics | Relay | Selection
+  ErrorCounts | Journal | Metrics | Relay | Selection
 > = Effect.gen(function* () {
   const relay = yield* Relay
   const journal = yield* Journal
   const metrics = yield* Metrics
   const selection = yield* Selection
+  const errors = yield* ErrorCounts
   const envelope = clientDialects.chat.failure
   return [
     {
@@ -41,6 +43,18 @@ export const operationRoutes: Effect.Effect<
         Effect.map(Effect.andThen(selection.states, metrics.render), (text) =>
           respond(exchange, 200, { "content-type": prometheusContentType }, text)
         )
+    },
+    {
+      method: "GET",
+      path: "/metrics/errors",
+      access: "admin",
+      envelope,
+      shows: "how many errors clients were told, by code, status and class",
+      handle: (exchange) =>
+        Effect.sync(() => {
+          const { since, ...counts } = errors.current()
+          respondJson(exchange, 200, { ...counts, since: new Date(since).toISOString() })
+        })
     },
     {
       method: "GET",
