@@ -59,6 +59,8 @@ const units: { readonly [option: string]: string } = {
   "breaker.minimum": "calls",
   "breaker.failureRate": "share",
   "breaker.probes": "calls",
+  "errorLog.maxRows": "rows",
+  "tracker.sampleRate": "share",
   "journal.takeOverAtOnce": "answers",
   "channels.priority": "higher first",
   "channels.weight": "share"

@@ -29,7 +29,8 @@ export class ErrorCounts extends Context.Service<ErrorCounts, { readonly current
       const statuses = new Map<string, number>()
       const classes = new Map<string, number>()
       let total = 0
-      const add = (counts: Map<string, number>, name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1)
+      const add = (counts: Map<string, number>, name: string): void =>
+        void counts.set(name, (counts.get(name) ?? 0) + 1)
       const count = (error: ResilienceError | undefined): void => {
         if (error === undefined) return
         const { blame, code, status } = describe(error)

@@ -82,7 +82,17 @@ const table = literally(errorsTable)
 
 // PostgreSQL
 
-const indexed = ["kind", "request_id", "stream_id", "token", "model", "channel", "class", "code", "status_code"] as const
+const indexed = [
+  "kind",
+  "request_id",
+  "stream_id",
+  "token",
+  "model",
+  "channel",
+  "class",
+  "code",
+  "status_code"
+] as const
 
 const postgres: ErrorFind = {
   module: {
@@ -209,8 +219,7 @@ const sqlite: ErrorFind = {
       // Where there is no trigram to look for, messages are read one by one.
       ...(short ? [sql`e.message LIKE ${escaped(filter.q)} ESCAPE '\\'`] : [])
     ]
-    const source =
-      match === undefined ? sql`${table} e` : sql`${finding} f CROSS JOIN ${table} e ON e.seq = f.rowid`
+    const source = match === undefined ? sql`${table} e` : sql`${finding} f CROSS JOIN ${table} e ON e.seq = f.rowid`
     const where = all.length === 0 ? literally("") : sql`WHERE ${join(all, " AND ")}`
     return sql`SELECT e.* FROM ${source} ${where} ORDER BY ${key} DESC LIMIT ${limit}`
   },

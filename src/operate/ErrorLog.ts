@@ -55,9 +55,7 @@ const readCursor = (cursor: string): Result.Result<Behind, ValidationFailed> => 
   const found = /^(\d{1,16})\.([\w.-]{1,80})$/.exec(cursor)
   const message = "expected the `next` of another page"
   return found === null
-    ? Result.fail(
-        stackless(() => new ValidationFailed({ details: [{ field: "cursor", message, code: "invalid" }] }))
-      )
+    ? Result.fail(stackless(() => new ValidationFailed({ details: [{ field: "cursor", message, code: "invalid" }] })))
     : Result.succeed({ seq: Number(found[1]), id: found[2]! })
 }
 
@@ -80,14 +78,11 @@ export class ErrorLog extends Context.Service<
   }
 >()("effect-resilience/operate/ErrorLog") {
   /** Written by the relay's events, in the books. */
-  static readonly layer: Layer.Layer<
-    ErrorLog,
-    BooksError | BooksNewer,
-    Books | Registry | RelayEvents | Settings
-  > = Layer.effect(
-    ErrorLog,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<ErrorLog, BooksError | BooksNewer, Books | Registry | RelayEvents | Settings> =
+    Layer.effect(
+      ErrorLog,
+      Effect.suspend(() => make)
+    )
 
   /** Of books that somebody else writes: it only searches. */
   static readonly layerReader: Layer.Layer<ErrorLog, BooksError | BooksNewer, Books> = Layer.effect(
@@ -105,7 +100,7 @@ const readRows = (rows: ReadonlyArray<Row>) => Effect.forEach(rows, readRow)
 const searching = (books: Books["Service"]) => {
   const find = errorFindOf(books.engine)
   const page = (filter: ErrorFilter, behind: Behind | undefined, limit: number) =>
-    Effect.flatMap(books.run(find.select(filter, behind, limit)), readRows)
+    Effect.flatMap(books.read(find.select(filter, behind, limit)), readRows)
 
   const search = Effect.fnUntraced(function* ({ cursor, limit, ...filter }: ErrorQuery) {
     let behind = cursor === undefined ? undefined : yield* Effect.fromResult(readCursor(cursor))
@@ -232,7 +227,7 @@ const make: Effect.Effect<
     }
   })
 
-  const count = Effect.map(books.run(sql`SELECT count(*) AS n FROM relay_errors`), ([row]) => Number(row?.["n"] ?? 0))
+  const count = Effect.map(books.read(sql`SELECT count(*) AS n FROM relay_errors`), ([row]) => Number(row?.["n"] ?? 0))
 
   /** Forgets one step of what is too old or too much. Whether there is more. */
   const forget = Effect.gen(function* () {

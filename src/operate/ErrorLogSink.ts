@@ -196,7 +196,12 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
     add({ seq: slot(at), row, attempts: trail, taken: isTaken })
   }
 
-  const refused = ({ asked, error, generates, requestId }: Extract<RelayEvent, { readonly _tag: "RequestRefused" }>) => {
+  const refused = ({
+    asked,
+    error,
+    generates,
+    requestId
+  }: Extract<RelayEvent, { readonly _tag: "RequestRefused" }>) => {
     if (!generates || !settings.current.enabled || error.record === false) return
     const at = now()
     if (error._tag === "Unauthorized") {

@@ -15,8 +15,10 @@ const advice: { readonly [B in Blame]: string } = {
   model: "This channel has no such model: look at its models and modelMapping.",
   channel: "This channel is set up wrongly: look at its params, headers and modelMapping.",
   upstream: "The upstream failed: its status page, and its support with the upstream's id of the request.",
-  timeout: "The upstream was silent for longer than its clock allows: timeouts of the channel, or another channel first.",
-  transport: "The upstream could not be reached or the connection broke: network, DNS, proxy, TLS between here and there.",
+  timeout:
+    "The upstream was silent for longer than its clock allows: timeouts of the channel, or another channel first.",
+  transport:
+    "The upstream could not be reached or the connection broke: network, DNS, proxy, TLS between here and there.",
   rejected: "Nobody was asked: the channel rests after failures, or is full. Look at what failed before.",
   exhausted: "Time, budget or channels ran out: the attempts above say why each of them failed.",
   storage: "The relay's own store failed: disk space, rights, and who else has the file. Channels are not to blame.",
@@ -29,11 +31,7 @@ const clock = (at: number): string => new Date(at).toISOString().slice(11, 23)
 const seconds = (millis: number): string => (millis < 1000 ? `${millis} ms` : `${(millis / 1000).toFixed(1)} s`)
 
 const place = (channel: string | null, key: number | null, model: string | null): string =>
-  [
-    channel ?? "nobody",
-    ...(key === null ? [] : [`key ${key}`]),
-    ...(model === null ? [] : [`as ${model}`])
-  ].join(", ")
+  [channel ?? "nobody", ...(key === null ? [] : [`key ${key}`]), ...(model === null ? [] : [`as ${model}`])].join(", ")
 
 const beganAt = ({ at, duration_ms }: ErrorRow): number => at - (duration_ms ?? 0)
 
@@ -43,13 +41,16 @@ const attemptLines = (row: ErrorRow): ReadonlyArray<string> => {
     row.upstream_status === null ? "no answer" : `answered ${row.upstream_status}`,
     ...(row.upstream_code === null ? [] : [row.upstream_code])
   ].join(" ")
-  const shown = row.first_content_ms === null ? [] : [`its first content was shown after ${seconds(row.first_content_ms)}`]
+  const shown =
+    row.first_content_ms === null ? [] : [`its first content was shown after ${seconds(row.first_content_ms)}`]
   return [
     `${clock(beganAt(row))}  attempt ${row.attempt}: ${place(row.channel, row.key, row.channel_model)}${row.continuation === undefined ? "" : `, to go on (${row.continuation})`}`,
     `${clock(row.at)}    failed after ${seconds(row.duration_ms ?? 0)}: ${row.class}, ${row.code} (${answered})`,
     ...(row.message === null ? [] : [`                it said: ${row.message}`]),
     ...shown.map((line) => `                ${line}`),
-    ...(row.retry_after_ms === null ? [] : [`                it wants to be asked again in ${seconds(row.retry_after_ms)}`]),
+    ...(row.retry_after_ms === null
+      ? []
+      : [`                it wants to be asked again in ${seconds(row.retry_after_ms)}`]),
     ...(row.upstream_request_id === null ? [] : [`                its id of the request: ${row.upstream_request_id}`])
   ]
 }

@@ -111,5 +111,7 @@ export const layerSettings: Layer.Layer<ErrorTracker, PeerMissing, EventLog | Se
 )
 
 /** Tells the tracker that there is of what happens to the relay. */
-export const layerSink: Layer.Layer<never, never, ErrorTracker | RelayEvents> =
-  RelayEvents.layerSink("tracker", Effect.map(ErrorTracker, trackerSink))
+export const layerSink: Layer.Layer<never, never, ErrorTracker | RelayEvents> = RelayEvents.layerSink(
+  "tracker",
+  Effect.map(ErrorTracker, trackerSink)
+)

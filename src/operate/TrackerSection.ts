@@ -46,7 +46,8 @@ export type TrackerOptions = typeof schema.Type
 /** `tracker` */
 export const TrackerSection = declare({
   name: "tracker",
-  description: "Where errors go that somebody has to look at: bugs, a store that fails, a channel that is set up wrongly.",
+  description:
+    "Where errors go that somebody has to look at: bugs, a store that fails, a channel that is set up wrongly.",
   schema,
   absent: {},
   changes: { _tag: "Restart" },

@@ -194,7 +194,8 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
           told(error)
           answerFailure(exchange, error, envelope, now())
         }
-        const routed = fault === undefined ? dispatch(table, matched, exchange, access, told, admitted) : Effect.fail(fault)
+        const routed =
+          fault === undefined ? dispatch(table, matched, exchange, access, told, admitted) : Effect.fail(fault)
         const answer = Effect.catchCause(routed, (cause) =>
           Effect.sync(() => {
             if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()

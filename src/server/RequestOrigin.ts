@@ -17,10 +17,7 @@ const unknown: RequestOrigin = {}
  * What a request says of it. `trusted`: the proxies whose word counts, if its address is wanted. HOT: most requests say
  * nothing, and nothing is made for them.
  */
-export const originOf = (
-  exchange: Pick<Exchange, "header" | "peer">,
-  trusted: Networks | undefined
-): RequestOrigin => {
+export const originOf = (exchange: Pick<Exchange, "header" | "peer">, trusted: Networks | undefined): RequestOrigin => {
   const own = exchange.header("x-trace-id")
   const traceparent = exchange.header("traceparent")
   if (own === undefined && traceparent === undefined && trusted === undefined) return unknown

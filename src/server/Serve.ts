@@ -4,7 +4,14 @@
  */
 import { Cause, Effect, Layer, Logger, type Scope } from "effect"
 import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
-import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened, type PeerMissing } from "../books/index.ts"
+import {
+  type Books,
+  type BooksError,
+  type BooksNewer,
+  type BooksNotOpened,
+  notOpened,
+  type PeerMissing
+} from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import { Dialects } from "../dialect/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
@@ -16,7 +23,7 @@ import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import * as TrackerNode from "../operate/TrackerNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
-import { ErrorTracker, type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
+import { type ErrorTracker, type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
 import { ChatSection } from "./ChatSection.ts"
@@ -154,9 +161,7 @@ const operateLayer: Layer.Layer<
   Audit | ErrorCounts | ErrorLog | Summary,
   BooksNewer | BooksNotOpened,
   Books | ErrorTracker | Registry | RelayEvents | Settings
-> = orNotOpened(
-  Layer.mergeAll(Audit.layer, ErrorLog.layer, ErrorCounts.layer, Summary.layer, TrackerNode.layerSink)
-)
+> = orNotOpened(Layer.mergeAll(Audit.layer, ErrorLog.layer, ErrorCounts.layer, Summary.layer, TrackerNode.layerSink))
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(

@@ -300,7 +300,7 @@ describe("keys", () => {
   })
 
   it("of a later version are refused", async () => {
-    const root = ["disable", "quota", "errorLog", "tracker", "affinity"]
+    const root = ["disable", "quota", "affinity"]
     const lines = await faultLines(
       withChannel(
         {},

@@ -86,60 +86,69 @@ describe("what the tracker is told", () => {
 })
 
 describe("Sentry", () => {
-  it.effect("is told by its package's own functions, with fingerprint and tags, and what is left when it is closed", () =>
-    Effect.gen(function* () {
-      const folder = mkdtempSync(join(tmpdir(), "sentry-"))
-      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
-      const file = join(folder, "sentry.mjs")
-      writeFileSync(
-        file,
-        `export const calls = []
+  it.effect(
+    "is told by its package's own functions, with fingerprint and tags, and what is left when it is closed",
+    () =>
+      Effect.gen(function* () {
+        const folder = mkdtempSync(join(tmpdir(), "sentry-"))
+        yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+        const file = join(folder, "sentry.mjs")
+        writeFileSync(
+          file,
+          `export const calls = []
          export const init = (options) => void calls.push(["init", options])
          export const captureException = (error, context) => void calls.push(["captureException", error, context])
          export const close = async (millis) => { calls.push(["close", millis]); return true }`
-      )
-      const fake = yield* Effect.promise(
-        () => import(/* @vite-ignore */ pathToFileURL(file).href) as Promise<TrackerNode.SentryNode & { readonly calls: ReadonlyArray<ReadonlyArray<unknown>> }>
-      )
-      const secrets = makeSecrets()
-      secrets.know(["quiet-river-42"])
-      yield* Effect.gen(function* () {
-        const tracker = yield* ErrorTracker
-        tracker.track(new InternalError({ message: "x of quiet-river-42 is undefined" }), { requestId: "req_1", model: "m" })
-      }).pipe(
-        Effect.provide(
-          TrackerNode.layerSentry(
-            { dsn: Redacted.make("https://key@sentry.example/1"), environment: "night", sampleRate: 0.5 },
-            Effect.succeed(fake)
-          )
-        ),
-        Effect.provideService(Secrets, secrets)
-      )
-      const [init, captured, closed] = fake.calls
-      assert.deepInclude(init?.[1], {
-        dsn: "https://key@sentry.example/1",
-        environment: "night",
-        sampleRate: 0.5,
-        defaultIntegrations: false
+        )
+        const fake = yield* Effect.promise(
+          () =>
+            import(/* @vite-ignore */ pathToFileURL(file).href) as Promise<
+              TrackerNode.SentryNode & { readonly calls: ReadonlyArray<ReadonlyArray<unknown>> }
+            >
+        )
+        const secrets = makeSecrets()
+        secrets.know(["quiet-river-42"])
+        yield* Effect.gen(function* () {
+          const tracker = yield* ErrorTracker
+          tracker.track(new InternalError({ message: "x of quiet-river-42 is undefined" }), {
+            requestId: "req_1",
+            model: "m"
+          })
+        }).pipe(
+          Effect.provide(
+            TrackerNode.layerSentry(
+              { dsn: Redacted.make("https://key@sentry.example/1"), environment: "night", sampleRate: 0.5 },
+              Effect.succeed(fake)
+            )
+          ),
+          Effect.provideService(Secrets, secrets)
+        )
+        const [init, captured, closed] = fake.calls
+        assert.deepInclude(init?.[1], {
+          dsn: "https://key@sentry.example/1",
+          environment: "night",
+          sampleRate: 0.5,
+          defaultIntegrations: false
+        })
+        const [, error, context] = captured as [string, Error, { fingerprint: ReadonlyArray<string>; tags: object }]
+        assert.strictEqual(error.name, "InternalError")
+        assert.notInclude(`${error.message} ${error.stack}`, "quiet-river-42")
+        assert.strictEqual(context.fingerprint[0], "internal_error")
+        assert.deepStrictEqual(context.tags, {
+          code: "internal_error",
+          status: 500,
+          class: "defect",
+          model: "m",
+          request_id: "req_1"
+        })
+        assert.strictEqual(closed?.[0], "close")
       })
-      const [, error, context] = captured as [string, Error, { fingerprint: ReadonlyArray<string>; tags: object }]
-      assert.strictEqual(error.name, "InternalError")
-      assert.notInclude(`${error.message} ${error.stack}`, "quiet-river-42")
-      assert.strictEqual(context.fingerprint[0], "internal_error")
-      assert.deepStrictEqual(context.tags, { code: "internal_error", status: 500, class: "defect", model: "m", request_id: "req_1" })
-      assert.strictEqual(closed?.[0], "close")
-    })
   )
 
   it.effect("is a fault at start where its package is not there", () =>
     Effect.gen(function* () {
       const missing = yield* Effect.flip(
-        Effect.scoped(
-          Effect.provide(
-            ErrorTracker,
-            TrackerNode.layerSentry({ sampleRate: 1 })
-          )
-        )
+        Effect.scoped(Effect.provide(ErrorTracker, TrackerNode.layerSentry({ sampleRate: 1 })))
       )
       assert.strictEqual(missing.package, "@sentry/node")
       assert.match(missing.message, /^tracker\.type/)

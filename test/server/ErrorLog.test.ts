@@ -188,7 +188,10 @@ describe("the error log", () => {
         assert.strictEqual(await count(`${field}=${field === "kind" ? "request&channel=none" : "none"}`), 0, field)
       }
       assert.strictEqual(await count("status=429"), expected("status_code", 429))
-      assert.strictEqual(await count("q=LIMIT%20reached"), all.filter(({ message }) => /Limit/i.test(String(message))).length)
+      assert.strictEqual(
+        await count("q=LIMIT%20reached"),
+        all.filter(({ message }) => /Limit/i.test(String(message))).length
+      )
       assert.isAbove(await count("q=ünDER%20LOAD"), 0)
       assert.isAbove(await count("q=ra"), 0)
       assert.strictEqual(await count("q=%25"), 0)
@@ -198,8 +201,9 @@ describe("the error log", () => {
       assert.strictEqual(await count(`to=${middle}`), all.filter(({ at }) => Number(at) < middle).length)
       assert.strictEqual(
         await count(`channel=a&code=${encodeURIComponent("channel:rate_limited")}&kind=attempt&q=rate`),
-        all.filter(({ channel, code, kind }) => channel === "a" && code === "channel:rate_limited" && kind === "attempt")
-          .length
+        all.filter(
+          ({ channel, code, kind }) => channel === "a" && code === "channel:rate_limited" && kind === "attempt"
+        ).length
       )
       const pages: Array<unknown> = []
       for (let next: string | null = ""; next !== null; ) {
@@ -234,7 +238,12 @@ describe("the error log", () => {
       const prompt = "the launch code of the northern silo is seven"
       a.enqueue(
         status(400, {
-          body: { error: { message: `bad words in "${prompt}" of key-of-a sk-proj-abcdefghijklmnop`, type: "invalid_request_error" } }
+          body: {
+            error: {
+              message: `bad words in "${prompt}" of key-of-a sk-proj-abcdefghijklmnop`,
+              type: "invalid_request_error"
+            }
+          }
         })
       )
       await ask(relay, "p1", { messages: [{ role: "user", content: prompt }] })
@@ -279,7 +288,14 @@ describe("the error log", () => {
       a.enqueue(answer())
       await ask(relay, "fine")
       const [row] = await rowsOf(relay, "errors", 1)
-      assert.deepInclude(row, { kind: "request", class: null, code: null, status_code: 200, channel: "a", ip: "127.0.0.1" })
+      assert.deepInclude(row, {
+        kind: "request",
+        class: null,
+        code: null,
+        status_code: 200,
+        channel: "a",
+        ip: "127.0.0.1"
+      })
     })
   })
 })

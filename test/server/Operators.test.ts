@@ -94,7 +94,12 @@ describe("the tracker of a relay", () => {
     const a = await startFaultServer()
     const relay = await startRelay(
       { channels: [channelOf("a", a.url)], retry: { times: 0 } },
-      { tracker: Layer.provideMerge(ErrorTracker.layerSend((error) => void told.push(error)), Layer.empty) }
+      {
+        tracker: Layer.provideMerge(
+          ErrorTracker.layerSend((error) => void told.push(error)),
+          Layer.empty
+        )
+      }
     )
     try {
       a.enqueue(status(500), status(401), status(429))

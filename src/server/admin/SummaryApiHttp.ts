@@ -18,9 +18,7 @@ const expected = 'a time such as "1h" or "15 minutes", at most 7 days'
 
 const window = Schema.optionalKey(
   Schema.String.annotate({ expected })
-    .check(
-      Schema.makeFilter((text) => millisOf(text) > 0 && millisOf(text) <= longestWindow, { expected })
-    )
+    .check(Schema.makeFilter((text) => millisOf(text) > 0 && millisOf(text) <= longestWindow, { expected }))
     .pipe(
       Schema.decodeTo(Schema.Finite, {
         decode: SchemaGetter.transform(millisOf),
