@@ -24,9 +24,9 @@ export interface SentryNode {
   readonly close: (timeoutMillis?: number) => PromiseLike<boolean>
 }
 
-/** Loads the package, by a name that no bundler follows. */
+/** Loads the package. */
 const loadSentry: Effect.Effect<SentryNode, PeerMissing> = Effect.tryPromise({
-  try: () => import(sentryPackage as string) as Promise<SentryNode>,
+  try: (): Promise<SentryNode> => import("@sentry/node"),
   catch: () =>
     new PeerMissing({
       message: `tracker.type: sentry needs the package ${sentryPackage}: npm install ${sentryPackage}`,

@@ -35,6 +35,7 @@ describe("the JSON Schema", () => {
     const optional = [
       "$.store.path",
       ...["type", "path"].map((key) => `$.books.${key}`),
+      ...["dsn", "environment", "release"].map((key) => `$.tracker.${key}`),
       "$.rateLimit.by",
       ...["expiresAt", "rateLimit", "concurrency", "addresses"].map((key) => `$.tokens[].${key}`),
       ...["headers", "firstContent", "idle", "total"].map((key) => `$.channels[].timeouts.${key}`),
