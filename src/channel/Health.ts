@@ -509,6 +509,13 @@ export const isOff = (health: Health, id: string, keyCount: number, how: "by han
   return true
 }
 
+/** Whether a key is switched off, by hand or by evidence whose trial is not due: it, or its whole channel. */
+export const isKeyOff = (health: Health, id: string, key: number, now: number): boolean => {
+  const channel = health.channels.get(id)
+  if (channel === undefined) return false
+  return [channel.off, channel.keys[key]?.off].some((off) => off !== undefined && (off.byHand || off.until > now))
+}
+
 /**
  * Whether a channel has a key that may be asked now, for whatever model: neither it nor the key is switched off, nor rests
  * for a fault of its own (`channel`, `credential`, `quota`). What a key may not be asked for one model alone is no matter

@@ -10,11 +10,13 @@ import type {
   ModelNotFound,
   ResilienceError
 } from "../errors/index.ts"
+import type { Home } from "./Affinity.ts"
 import type { Target } from "./Channel.ts"
 import type { ChannelEvent, ChannelStateName } from "./ChannelEvent.ts"
 import type { ChannelDetail } from "./Detail.ts"
 import type { Told, Witness } from "./Evidence.ts"
 import type { Fact } from "./Fact.ts"
+import type { Pin } from "./Pin.ts"
 import type { Refused } from "./Refusals.ts"
 
 /** What one request has tried so far. */
@@ -53,6 +55,13 @@ export interface Wanted {
    * does, the pick fails with `ConvertRequestFailed`.
    */
   readonly unsaid?: ((target: Target) => ReadonlyArray<string>) | undefined
+  /** Before chance: this one, where it is of the tier that is asked, usable, and not one that the request failed on. */
+  readonly prefer?: Home | undefined
+  /**
+   * Nobody but these, whatever group they are of. They are asked although they rest, if none of them does not; never what is
+   * switched off by hand.
+   */
+  readonly pin?: Pin | undefined
   /** How it may be waited for a channel that rests. Default: not at all. */
   readonly wait?: Patience | undefined
 }
@@ -121,6 +130,8 @@ export interface SelectionService {
   readonly peek: (wanted: Wanted) => Effect.Effect<Target, PickError>
   /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
   readonly usable: (wanted: Wanted) => boolean
+  /** Whether a pin names what there is, and what is not switched off; and the channel's group. That it rests is no matter. */
+  readonly standing: (pin: Pin) => { readonly is: "there" | "unknown" | "off"; readonly group: string }
   /**
    * Whether any channel has a key that may be asked now, for some model: not switched off, and not at rest for a fault of
    * its own. A relay without one can answer nobody.

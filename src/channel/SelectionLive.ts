@@ -27,6 +27,7 @@ import { type Evidence, evidenceIn, rulesOf } from "./Evidence.ts"
 import { atMoments } from "./Fact.ts"
 import * as Health from "./Health.ts"
 import type { Outcome, Patience, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
+import { isPinned } from "./Pin.ts"
 import { Refusals } from "./Refusals.ts"
 import { Registry } from "./Registry.ts"
 import { defaultGroup, exactModels, probedModel, serves, serving, type Serving } from "./Serving.ts"
@@ -185,13 +186,14 @@ export const make = ({
       waiting.look()
     }
 
-    const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number) => {
-      const { otherKey, suits, tried, unsaid } = wanted
+    const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number): ReadonlyArray<Choice.Option> => {
+      const { otherKey, pin, suits, tried, unsaid } = wanted
       const options: Array<Choice.Option> = []
       for (const { channel, model } of serving) {
         if (!channel.enabled) continue
         if (unsaid !== undefined && unsaid(targetOf(channel, 0, model)).length > 0) continue
         for (let key = 0; key < Math.max(channel.keys.length, 1); key++) {
+          if (pin !== undefined && !isPinned(pin, channel.id, key)) continue
           const id = keyId(channel.id, channel.keys.length === 0 ? -1 : key)
           const fitness = Health.fitness(health, { channel: channel.id, key, model }, now)
           if (fitness.is === "off") continue
@@ -211,7 +213,7 @@ export const make = ({
           })
         }
       }
-      return options
+      return pin === undefined ? options : Choice.insisted(options)
     }
 
     const take = (
@@ -274,7 +276,7 @@ export const make = ({
       if (found._tag === "Nobody") return found
       const { model } = wanted
       const { options } = found
-      const option = Choice.usableOption(choosable(wanted, options), draw)
+      const option = Choice.usableOption(choosable(wanted, options), draw, wanted.prefer)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
       if (wanted.spare !== true && Choice.inDistress(options) && mayAskInDistress(poolOf(wanted), now)) {
         const due = Choice.firstDue(options, wanted.only !== undefined)
@@ -296,7 +298,7 @@ export const make = ({
     ): Chosen | Due => {
       if (found._tag === "Nobody") return found
       const { options } = found
-      const option = Choice.usableOption(waiting.free(options), draw)
+      const option = Choice.usableOption(waiting.free(options), draw, wanted.prefer)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
       if (!isWorthWaiting(wanted, patience, options, now)) return choose(wanted, found, draw, now)
       const { model } = wanted
@@ -305,7 +307,12 @@ export const make = ({
         : { _tag: "Due", options, patience }
     }
 
-    const servingOf = ({ group, model }: Wanted): ReadonlyArray<Serving> => serving(registry.channels(), model, group)
+    const servingOf = ({ group, model, pin }: Wanted): ReadonlyArray<Serving> => {
+      const channels = registry.channels()
+      if (pin === undefined) return serving(channels, model, group)
+      const channel = channels.find(({ id }) => id === pin.channel)
+      return channel === undefined ? [] : serving([channel], model, channel.group)
+    }
 
     const drawOf = (random: Random.Random): Choice.Draw => ({
       next: () => random.nextDoubleUnsafe(),
@@ -391,6 +398,17 @@ export const make = ({
       fresh: (wanted) => {
         const options = optionsOf(wanted, servingOf(wanted), MonotonicClock.wholeMillis(clock))
         return Choice.freshOf(choosable(wanted, options)).size
+      },
+      standing: ({ channel: id, key }) => {
+        const channel = registry.channels().find((one) => one.id === id)
+        const { group } = channel ?? { group: defaultGroup }
+        if (channel === undefined || (key ?? 0) >= Math.max(channel.keys.length, 1)) return { is: "unknown", group }
+        if (!channel.enabled) return { is: "off", group }
+        const now = MonotonicClock.wholeMillis(clock)
+        const places =
+          key === undefined ? Array.from({ length: Math.max(channel.keys.length, 1) }, (_, at) => at) : [key]
+        const off = places.every((place) => Health.isKeyOff(health, id, place, now))
+        return { is: off ? "off" : "there", group }
       },
       canAsk: () => {
         const now = MonotonicClock.wholeMillis(clock)

@@ -1,4 +1,6 @@
 // What other floors take: the channels that there are, which of them is asked, and how.
+export { Affinity, type Home } from "./Affinity.ts"
+export { type AffinityOptions, AffinitySection, type SessionSource } from "./AffinitySection.ts"
 export { type BreakerOptions, BreakerSection } from "./BreakerSection.ts"
 export { keyId, type Target } from "./Channel.ts"
 export type { ChannelEvent, ChannelStateName, DisabledReason } from "./ChannelEvent.ts"
@@ -19,6 +21,7 @@ export type {
   Tried,
   Wanted
 } from "./Pick.ts"
+export { parsePin, type Pin, pinHeader } from "./Pin.ts"
 export type { Refused } from "./Refusals.ts"
 export { Registry, type RegistryService } from "./Registry.ts"
 export { probedModel } from "./Serving.ts"

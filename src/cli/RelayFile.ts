@@ -4,6 +4,7 @@
  */
 import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
+import { AffinitySection } from "../channel/AffinitySection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
 import { ChannelSection, dialectsAreThere } from "../channel/ChannelSection.ts"
 import { DisableSection } from "../channel/DisableSection.ts"
@@ -39,10 +40,11 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
+      AffinitySection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["quota", "errorLog", "tracker", "affinity"]
+    later: ["quota", "errorLog", "tracker"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

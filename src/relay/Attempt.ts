@@ -43,6 +43,7 @@ import { answered, type ClockState, content, hold, release } from "../stream/ind
 import { bodyKind } from "./BodyKind.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine } from "./Machine.ts"
+import { overrideOf } from "./Override.ts"
 import { withoutQuotations } from "./Quotation.ts"
 import type { Verdict } from "./Verdict.ts"
 import {
@@ -125,6 +126,13 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
       })
     )
   )
+
+/** What the channel itself had added is the channel's fault, and a name in a body says so, not a status. */
+const blamed = (end: AttemptEnd, { channel }: Target, { body }: Encoded): AttemptEnd => {
+  if (end.verdict._tag !== "Broken") return end
+  const error = overrideOf(end.verdict.error, channel, body)
+  return error === end.verdict.error ? end : { ...end, verdict: { _tag: "Broken", error }, byStatus: false }
+}
 
 /** What goes on from here is told to clients, logs and the store: here the errors of upstreams begin. */
 const withoutSecrets = (end: AttemptEnd, mask: (text: string) => string, { body }: Encoded): AttemptEnd => {
@@ -335,7 +343,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     if (this.ended !== undefined || life === undefined) return
     const { options, resume } = life
     const end: AttemptEnd = {
-      ...withoutSecrets(made, this.mask, options.encoded),
+      ...withoutSecrets(blamed(made, options.target, options.encoded), this.mask, options.encoded),
       upstreamRequestId: this.requestId()
     }
     const { verdict } = end

@@ -24,6 +24,8 @@ import { RetryBudgetState } from "../policy/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import { isRoomier, roomOf } from "./Decision.ts"
 import type { AnswerRef } from "./Events.ts"
+import { overrideOf } from "./Override.ts"
+import { pinOf } from "./Pinned.ts"
 import * as Pursuit from "./Pursuit.ts"
 import { withoutQuotations } from "./Quotation.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
@@ -100,6 +102,7 @@ export const runErrand = (
     const startedAt = now()
     const trail: Array<TrailEntry> = []
     const witness = makeWitness()
+    const pin = pinOf(request)
     let pursuit = Pursuit.untried
     let step: Extract<Pursuit.Step, { readonly _tag: "Ask" }> = Pursuit.anybody
     settings.budget.request(startedAt)
@@ -120,6 +123,7 @@ export const runErrand = (
             : Pursuit.triedOf(pursuit),
         only: step.only,
         otherKey: step.otherKey,
+        pin,
         suits: (target: Target) =>
           kind.suits(target, request) &&
           (pursuit.outgrown === undefined || isRoomier(roomOf(target), pursuit.outgrown)),
@@ -317,8 +321,9 @@ const post = (
         const well = status >= 200 && status <= 299
         if (well && kind.isAnswer(dialect, answer.body)) return finish({ _tag: "Got", body: answer.body, status })
         // What comes with a good status and is no answer may be an error.
-        const { byStatus, error, words } = classify({ ...answer, body: mask(answer.body) })
-        finish(failed(maskError(error, mask), status, byStatus, words))
+        const { byStatus, error: found, words } = classify({ ...answer, body: mask(answer.body) })
+        const error = overrideOf(found, channel, encoded.body)
+        finish(failed(maskError(error, mask), status, byStatus && error === found, words))
       }
       const call = upstream.open(
         {

@@ -18,15 +18,19 @@ import type { SettingsService } from "../settings/index.ts"
 import { SensitiveWordsSection } from "./SensitiveWordsSection.ts"
 
 /** One check. */
-type Check = (caller: Caller, request: Pick<AnswerRequest, "model" | "asked">) => Effect.Effect<void, ResilienceError>
+type Check = (
+  caller: Caller,
+  request: Pick<AnswerRequest, "model" | "asked">,
+  group?: string
+) => Effect.Effect<void, ResilienceError>
 
 /** Lets requests in, or says why not. */
 export interface Admission {
   readonly admit: Check
   /** The same by the words that there are now, whatever they are when it is asked. */
   readonly now: () => Check
-  /** Whether a caller may use a model, and a channel of its group serves it. */
-  readonly model: (caller: Caller, model: string) => Effect.Effect<void, ResilienceError>
+  /** Whether a caller may use a model, and a channel of its group, or of the one that is named, serves it. */
+  readonly model: (caller: Caller, model: string, group?: string) => Effect.Effect<void, ResilienceError>
 }
 
 /** The text parts of what a user says, one after the other: not of the system, the model or its tools. */
@@ -57,22 +61,23 @@ export const makeAdmission = (selection: Selection["Service"], settings: Setting
   const words = wordsOf(settings)
   const notFound = (name: string) =>
     Effect.fail(stackless(() => new ModelNotFound({ model: name.slice(0, longestName) })))
-  const model: Admission["model"] = (caller, name) => {
+  const model: Admission["model"] = (caller, name, group = groupOf(caller)) => {
     // No request can ask for it, whatever a pattern takes; nor is it quoted back.
     if (!isNameSized(name)) return notFound(name)
     // What a token may not ask for is to it as if it were not there; and so is what other groups have.
     if (caller !== undefined && !mayUse(caller, name)) return notFound(name)
-    return selection.serves(name, groupOf(caller)) ? Effect.void : notFound(name)
+    return selection.serves(name, group) ? Effect.void : notFound(name)
   }
   const checking =
     (finder: WordFinder | undefined): Check =>
-    (caller, request) => {
-      const served = model(caller, request.model)
+    (caller, request, group) => {
+      const served = model(caller, request.model, group)
       if (finder === undefined) return served
       const said = Effect.suspend(() =>
         finder.isIn(saidByUser(request)) ? Effect.fail(stackless(() => new SensitiveWordsDetected({}))) : Effect.void
       )
       return Effect.andThen(served, said)
     }
-  return { model, admit: (caller, request) => checking(words())(caller, request), now: () => checking(words()) }
+  const now = (): Check => checking(words())
+  return { model, admit: (caller, request, group) => now()(caller, request, group), now }
 }

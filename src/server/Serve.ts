@@ -11,7 +11,7 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit, ChannelEdits, KeptEdits, Reload, SettingsStore } from "../operate/index.ts"
+import { Audit, ChannelEdits, KeptEdits, Reload, SettingsStore, WriteOnce } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
@@ -139,24 +139,23 @@ const relayLayer = Layer.unwrap(
     yield* knowsDialects
     const settings = yield* Settings
     const tokens = yield* Tokens
-    const listed = settings.of(TokensSection)
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
       name: settings.of(ServerSection).current.name,
       rules: parseRules(settings, yield* Selection),
       chatTimeout: () => settings.of(ChatSection).current.timeout,
-      mayUse: ownerMayUse(tokens, () => listed.current.length > 0)
+      mayUse: ownerMayUse(tokens)
     })
   })
 )
 
 /** What an operator does with the relay, and sees of it. */
 const operateLayer: Layer.Layer<
-  Audit | ChannelEdits | SettingsStore,
+  Audit | ChannelEdits | SettingsStore | WriteOnce,
   BooksNewer | BooksNotOpened,
   Books | KeptEdits | Settings
-> = Layer.mergeAll(orNotOpened(Audit.layer), SettingsStore.layer, ChannelEdits.layer)
+> = Layer.mergeAll(orNotOpened(Layer.merge(Audit.layer, WriteOnce.layer)), SettingsStore.layer, ChannelEdits.layer)
 
 /** What was said by hand, from the books: it counts before anybody looks. */
 const keptEditsLayer = Layer.unwrap(

@@ -3,7 +3,7 @@
  * for people, so nothing secret is in it: that stands as `null`.
  */
 import { SchemaAST } from "effect"
-import { formatMillis, millisOf } from "./Durations.ts"
+import { durationText, millisOf } from "./Durations.ts"
 import type { Edited } from "./Edits.ts"
 import { isWithin, type Path, valueAt } from "./FaultReport.ts"
 import { isSecretPlace, isShownPlace } from "./SchemaPlace.ts"
@@ -80,7 +80,7 @@ export const listSettings = (edited: Edited): ReadonlyArray<Setting> => {
     const meant = valueAt(values.get(section.name), at.slice(1))
     if (typeof fallback !== "string" || typeof meant !== "number") return fallback
     const millis = millisOf(fallback)
-    return millis === undefined || millis === meant ? fallback : formatMillis(meant)
+    return millis === undefined || millis === meant ? fallback : durationText(meant)
   }
 
   const leaf = (spot: Spot, said: Said, absent: boolean): Setting => {

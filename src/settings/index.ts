@@ -1,4 +1,4 @@
-export { LongMillis, Millis, MillisOrNone } from "./Durations.ts"
+export { durationText, LongMillis, LongMillisOrNone, Millis, MillisOrNone } from "./Durations.ts"
 export * as Edits from "./Edits.ts"
 export type { Addition, Adopted, Change, Edit, Edited, LeftOut, Replacement } from "./Edits.ts"
 export { withValue } from "./Edits.ts"

@@ -61,6 +61,7 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
         learn: () => {},
         details: () => [],
         probe: () => undefined,
+        standing: () => ({ is: "there", group: "default" }),
         pick: (wanted) =>
           Effect.suspend(() => {
             const target = targets[picks.length]

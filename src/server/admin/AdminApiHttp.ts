@@ -8,6 +8,7 @@ import { ChannelEditsGroup } from "./ChannelEditsApiHttp.ts"
 import { SettingsGroup } from "./SettingsApiHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
+import { TokensGroup } from "./TokensApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
 
@@ -17,6 +18,7 @@ export class AdminApi extends HttpApi.make("admin")
   .add(SettingsGroup)
   .add(ChannelEditsGroup)
   .add(AuditGroup)
+  .add(TokensGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

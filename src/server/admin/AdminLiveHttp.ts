@@ -14,8 +14,9 @@ import type { Served } from "../Dispatch.ts"
 import { ChannelEditsLive } from "./ChannelEditsLiveHttp.ts"
 import { SettingsLive } from "./SettingsLiveHttp.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
+import { TokensLive } from "./TokensLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive, AuditLive, SettingsLive, ChannelEditsLive)
+const parts = Layer.mergeAll(StreamsLive, AuditLive, TokensLive, SettingsLive, ChannelEditsLive)
 
 /** What handlers need of the relay while they run, and not when they are made. */
 const whileHandling = Layer.effect(Audit, Effect.service(Audit))
