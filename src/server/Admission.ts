@@ -78,6 +78,9 @@ export const makeAdmission = (selection: Selection["Service"], settings: Setting
       )
       return Effect.andThen(served, said)
     }
-  const now = (): Check => checking(words())
-  return { model, admit: (caller, request, group) => now()(caller, request, group), now }
+  return {
+    model,
+    admit: (caller, request, group) => checking(words())(caller, request, group),
+    now: () => checking(words())
+  }
 }

@@ -2,7 +2,7 @@
  * The relay, whole: every service of it put together and served. Its parts are a record of Layers, each with what it is
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
-import { Cause, Effect, Layer, Logger, type Scope } from "effect"
+import { Cause, Effect, Layer, Logger, References, type Scope } from "effect"
 import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
 import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened } from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
@@ -110,10 +110,10 @@ const levels: { readonly [level: string]: EventLevel } = {
 const effectLog = Layer.unwrap(
   Effect.map(EventLog, (log) =>
     Logger.layer([
-      Logger.make<unknown, void>(({ cause, logLevel, message }) => {
+      Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
         const said = (Array.isArray(message) ? message : [message]).map(String).join(" ")
         const error = cause.reasons.length === 0 ? said : `${said}: ${Cause.pretty(cause)}`
-        log.emit(levels[logLevel] ?? "info", "relay_log", { error })
+        log.emit(levels[logLevel] ?? "info", "relay_log", { ...fiber.getRef(References.CurrentLogAnnotations), error })
       })
     ])
   )

@@ -213,7 +213,7 @@ describe("edits in the books", () => {
       const { settings } = yield* startOver(books, settingsOf())
       assert.deepStrictEqual(settings.of(Alerts).current, { secret: "planted", low: 0.5 })
       const faults = yield* Effect.flip(store.change({ "alerts.secret": 5, "alerts.low": -0.25 }))
-      assert.deepStrictEqual(faults.lines, [
+      assert.deepStrictEqual(faults.message.split("\n"), [
         "settings: alerts.low: expected a number of at least 0, got <redacted>",
         "settings: alerts.secret: expected a text, got <redacted>"
       ])

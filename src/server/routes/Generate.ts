@@ -14,7 +14,8 @@ import {
   countTokens,
   embeddings,
   geminiMethods,
-  readMethod
+  readMethod,
+  type ParseRules
 } from "../../dialect/index.ts"
 import {
   Conflict,
@@ -130,12 +131,10 @@ export const generateRoutes: Effect.Effect<
   const parse = Effect.fnUntraced(function* (
     exchange: Exchange,
     dialect: ClientDialect,
-    caller: Caller,
+    read: ParseRules,
     parameter: string,
     pin: Pinned | undefined
   ) {
-    // The rules of when it came: a body may be long in coming.
-    const read = rules(groupOf(caller))
     let body: string | undefined
     if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
       yield* checkMediaType(exchange, ["application/json"])
@@ -235,13 +234,13 @@ export const generateRoutes: Effect.Effect<
     const telling = <A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
+    const pin = yield* telling(pinned(exchange, caller, selection))
     // It goes by what there was when it came, however long its body takes.
     const admit = admission.now()
     const settings = relay.settings()
     const { total } = settings.timeouts
     const usual = dialect.head === "atOnce" ? chat.current.timeout : total
-    const pin = yield* telling(pinned(exchange, caller, selection))
-    const parsed = yield* telling(parse(exchange, dialect, caller, parameter, pin))
+    const parsed = yield* telling(parse(exchange, dialect, rules(groupOf(caller)), parameter, pin))
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
     yield* telling(admit(caller, request, pin?.group))
     const later = more.later?.(request) === true
@@ -317,7 +316,7 @@ export const generateRoutes: Effect.Effect<
       Effect.gen(function* () {
         tellId(exchange, dialect)
         const pin = yield* pinned(exchange, caller, selection)
-        const request = yield* parse(exchange, dialect, caller, parameter, pin)
+        const request = yield* parse(exchange, dialect, rules(groupOf(caller)), parameter, pin)
         yield* admission.admit(caller, request, pin?.group)
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
@@ -337,7 +336,7 @@ export const generateRoutes: Effect.Effect<
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
       const pin = yield* pinned(exchange, caller, selection)
-      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings, pin)
+      const request = yield* parse(exchange, clientDialects.openai, rules(groupOf(caller)), embeddings, pin)
       yield* admission.admit(caller, request, pin?.group)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
       const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
