@@ -3,16 +3,20 @@
  * or not at all when the books fail.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Result } from "effect"
+import { Context, Effect, Layer, Redacted, Result, type Scope } from "effect"
 import * as fc from "fast-check"
+import { join } from "node:path"
 import { Books, BooksAway, sql } from "#src/books/index"
 import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
+import * as BooksPostgresNode from "#src/books/BooksPostgresNode"
+import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
 import { decodeConfiguration } from "#src/cli/index"
 import { ChannelEdits, KeptEdits, SettingsStore } from "#src/operate/index"
 import { makeSeal, type Seal } from "#src/operate/SealNode"
 import { declare, Fields, Settings, settingsFile, type SettingsService } from "#src/settings/index"
 import { CollectedEvents, EventLog } from "#src/telemetry/index"
-import { openBooks } from "../books/kit.ts"
+import { folder, openBooks, until } from "../books/kit.ts"
+import { findPostgres, startPostgres } from "../support/postgres.ts"
 
 const secret = "a secret of the relay that has enough bytes"
 const seal = makeSeal(Redacted.make(secret))
@@ -237,5 +241,65 @@ describe("edits in the books", () => {
       )
       assert.include(none.message, "server.secret: is needed")
     }).pipe(Effect.scoped)
+  )
+})
+
+const binaries = findPostgres()
+
+/** Two relays on the same books, each with a connection of its own. */
+const racing = <E>(open: Effect.Effect<Books["Service"], E, Scope.Scope>) =>
+  Effect.gen(function* () {
+    const one = yield* startOver(yield* open, relaySettings())
+    const two = yield* startOver(yield* open, relaySettings())
+    const valueOf = (settings: SettingsService, path: string) =>
+      settings.list().find((setting) => setting.path === path)?.value
+    for (let round = 0; round < 5; round++) {
+      // Each alone is right, and the two together are not.
+      const results = yield* Effect.all(
+        [
+          Effect.result(one.store.change({ "retry.cap": "5 seconds" })),
+          Effect.result(two.store.change({ "retry.base": "6 seconds" }))
+        ],
+        { concurrency: 2 }
+      )
+      assert.strictEqual(results.filter(Result.isSuccess).length, 1)
+      const [won] = results
+      const path = Result.isSuccess(won) ? "retry.cap" : "retry.base"
+      const told = valueOf(Result.isSuccess(won) ? one.settings : two.settings, path)
+      yield* until(() => [one, two].every(({ settings }) => valueOf(settings, path) === told))
+      // Also of one that has no news of it yet.
+      const other = Result.isSuccess(won) ? two : one
+      yield* other.store.reset(path)
+      yield* until(() => [one, two].every(({ settings }) => valueOf(settings, path) !== told))
+      const added = yield* Effect.all(
+        [one, two].map(({ channels }) => Effect.result(channels.add(channel(`round-${round}`)))),
+        { concurrency: 2 }
+      )
+      assert.strictEqual(added.filter(Result.isSuccess).length, 1)
+      yield* until(() =>
+        [one, two].every(({ settings }) => valueOf(settings, `channels.round-${round}.dialect`) === "openai")
+      )
+    }
+    assert.deepStrictEqual([one.log, two.log], [[], []])
+  }).pipe(Effect.scoped)
+
+describe("of two relays that change at the same time what cannot be both, one is refused, and the other is seen", () => {
+  it.live("on SQLite", () =>
+    Effect.scoped(
+      Effect.flatMap(folder, (path) => racing(openBooks(BooksSqliteNode.layer({ path: join(path, "books.db") }))))
+    )
+  )
+
+  it.live.skipIf(binaries === undefined)("on PostgreSQL", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const server = yield* Effect.acquireRelease(
+          Effect.promise(() => startPostgres(binaries ?? "")),
+          (started) => Effect.promise(() => started.remove())
+        )
+        const url = Redacted.make(server.database())
+        yield* racing(openBooks(BooksPostgresNode.layer({ url, wait: 0 })))
+      })
+    )
   )
 })
