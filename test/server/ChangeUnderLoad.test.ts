@@ -65,7 +65,15 @@ const others: { readonly [path: string]: unknown } = {
   "rateLimit.per": "2 seconds",
   "rateLimit.by": "address",
   "sensitiveWords.words": ["albatross"],
-  "breaker.failureRate": 0.9
+  "breaker.failureRate": 0.9,
+  "alerts.webhook": "http://127.0.0.1:9/hook",
+  "alerts.secret": "what signs the posts",
+  "alerts.events": ["books_failed"],
+  "alerts.quotaLow": 0.2
+}
+/** What must be changed with a setting, as a rule has it. */
+const besides: { readonly [path: string]: { readonly [path: string]: unknown } } = {
+  "alerts.secret": { "alerts.webhook": "http://127.0.0.1:9/hook" }
 }
 const otherChannel: { readonly [field: string]: unknown } = {
   models: ["m", "gpt-*", "more"],
@@ -130,11 +138,13 @@ describe("under load", () => {
       for (const setting of changed) {
         const { path } = setting
         const value = otherOf(setting)
-        const patched = await admin("PATCH", "settings", { [path]: value ?? null })
+        const patched = await admin("PATCH", "settings", { [path]: value ?? null, ...besides[path] })
         assert.strictEqual(patched.status, 200, `${path}: ${JSON.stringify(value)}: ${patched.text}`)
         await sleep(10)
-        const back = await admin("DELETE", `settings/${path}`)
-        assert.strictEqual(back.status, 200, `${path}: ${back.text}`)
+        for (const one of [path, ...Object.keys(besides[path] ?? {})]) {
+          const back = await admin("DELETE", `settings/${one}`)
+          assert.strictEqual(back.status, 200, `${one}: ${back.text}`)
+        }
       }
       load.over = true
       await Promise.all(workers)
