@@ -311,7 +311,7 @@ describe("tokens by the admin API", () => {
 })
 
 describe("tokens of the books", () => {
-  it("are there after a restart, and after a kill; so is what was taken away", async () => {
+  it("are there after a restart, and after a kill; so is what was taken away", { timeout: 120_000 }, async () => {
     const folder = temporaryFolder()
     const server = await startFaultServer()
     try {
