@@ -51,7 +51,11 @@ const schema = section({
     "How long a reader may take nothing of what there is before its connection is cut. It can come back."
   ),
   maxBodyBytes: withDefault(integer(1), 10_485_760, "The largest request body, in bytes."),
-  page: withDefault(flag, true, "Whether there is a page at `/`, on which a person can ask and see what happens."),
+  page: withDefault(
+    flag,
+    true,
+    "Whether there are pages: one at `/`, on which a person can ask, and one at `/admin`, on which an operator sees what is wrong."
+  ),
   debug: withDefault(flag, false, "Shows clients the details of errors. Not for production.")
 })
 

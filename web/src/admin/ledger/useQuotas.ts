@@ -1,0 +1,29 @@
+/**
+ * What every token may still spend.
+ */
+import { type Result, ok, statusOf } from "../Failure.ts"
+import type { Api } from "../Api.ts"
+import { useLoad } from "../part/useLoad.ts"
+import type { Quota } from "../Shapes.ts"
+
+/** So many tokens at most are asked for one by one. */
+const mostTokens = 200
+
+/** All of them at once; of a relay that tells only one at a time, one after the other. */
+const quotasOf = async (api: Api, signal: AbortSignal): Promise<Result<ReadonlyArray<Quota>>> => {
+  const all = await api.quotas(signal)
+  if (all._tag === "Ok") return ok(all.value.data)
+  if (statusOf(all.failure) !== 404) return all
+  const tokens = await api.tokens(signal)
+  if (tokens._tag === "Failed") return tokens
+  const quotas: Array<Quota> = []
+  for (const { name } of tokens.value.data.slice(0, mostTokens)) {
+    const one = await api.quota(name, signal)
+    if (one._tag === "Failed") return one
+    quotas.push({ ...one.value, token: name })
+  }
+  return ok(quotas)
+}
+
+/** Reads them, and again. */
+export const useQuotas = (api: Api, every?: number) => useLoad("quotas", (signal) => quotasOf(api, signal), every)
