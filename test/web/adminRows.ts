@@ -37,10 +37,10 @@ export const errorRow = (index: number, now: number): Row => {
     token: of(tokens, request),
     group: "default",
     model: of(models, request),
-    channel: isRequest ? null : of(channels, index),
+    channel: of(channels, isRequest ? index + 1 : index),
     channel_model: isRequest ? null : of(models, request),
     key: isRequest ? null : index % 2,
-    attempt: isRequest ? null : 3 - (index % 3),
+    attempt: isRequest ? 2 : 3 - (index % 3),
     stream: true,
     class: kindOf,
     code,
@@ -108,6 +108,7 @@ export const trailOf = (id: string, now: number): ReadonlyArray<Row> => {
       trail: attempts.map((row) => {
         const all: Row = row
         return {
+          attempt: all["attempt"],
           channel: all["channel"],
           key: all["key"],
           class: all["class"],

@@ -25,6 +25,8 @@ export interface Fault {
   readonly details?: ReadonlyArray<{ readonly field: string; readonly message: string; readonly code: string }>
   /** Milliseconds before the answer, whatever it is. */
   readonly delay?: number
+  /** A row has come since, at the head of the list. */
+  readonly newer?: true
   /** The connection is broken instead. */
   readonly drop?: boolean
 }
@@ -395,7 +397,10 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
           `id,code\n${Array.from({ length: 3 }, (_, at) => `${errorRow(at, now).id},x`).join("\n")}\n`
         )
       }
-      return send(response, 200, errorRows(query, now))
+      const rows = errorRows(query, now)
+      const newest = { ...errorRow(0, now), id: "e_100001", message: "a brand new rate limit" }
+      const hasNew = faults.get("GET /admin/errors")?.newer === true && !query.has("cursor")
+      return send(response, 200, hasNew ? { ...rows, data: [newest, ...rows.data] } : rows)
     }
     if (is("GET requests/{id}")) {
       const rows = trailOf(id, now)

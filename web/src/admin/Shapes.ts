@@ -21,12 +21,13 @@ export const pagedOf =
 
 /** An attempt in a request's trail. */
 export interface TrailStep {
+  /** From 1; 0 is a channel that was passed over. */
+  readonly attempt: number | undefined
   readonly channel: string | undefined
   readonly key: string | undefined
-  readonly model: string | undefined
   readonly class: string | undefined
   readonly code: string | undefined
-  readonly status: number | undefined
+  readonly continuation: string | undefined
   readonly millis: number | undefined
 }
 
@@ -61,13 +62,13 @@ const keyOf = (value: unknown): string | undefined => (typeof value === "number"
 const trailStepOf = (value: unknown): TrailStep => {
   const step = fieldsOf(value)
   return {
+    attempt: numberOf(step["attempt"]),
     channel: textOf(step["channel"]),
     key: keyOf(step["key"]),
-    model: textOf(step["model"] ?? step["channel_model"]),
     class: textOf(step["class"]),
     code: textOf(step["code"]),
-    status: numberOf(step["status"] ?? step["status_code"]),
-    millis: numberOf(step["duration_ms"] ?? step["durationMs"] ?? step["ms"])
+    continuation: textOf(step["continuation"]),
+    millis: numberOf(step["duration_ms"])
   }
 }
 

@@ -118,18 +118,18 @@ export const Shell = ({
 
   return (
     <AdminProvider value={admin}>
-      <a
-        className="skip"
-        href={hashOf(place.view, place.id, place.query)}
-        onClick={(event) => {
-          event.preventDefault()
-          main.current?.focus()
-        }}
-      >
-        Skip to what is shown
-      </a>
       <div className="shell">
         <header className="side">
+          <a
+            className="skip"
+            href={hashOf(place.view, place.id, place.query)}
+            onClick={(event) => {
+              event.preventDefault()
+              main.current?.focus()
+            }}
+          >
+            Skip to what is shown
+          </a>
           <div className="side-head">
             <a className="brand" href="#/now">
               <img src={markUrl} alt="" width="22" height="22" />
@@ -138,7 +138,9 @@ export const Shell = ({
             <ReachPill reach={reach} />
           </div>
           <button type="button" className="find" onClick={() => setOpen("palette")} aria-keyshortcuts="Control+K">
-            <span>Find or go to…</span>
+            <span>
+              Find<span className="find-more"> or go to…</span>
+            </span>
             <kbd>Ctrl K</kbd>
           </button>
           <nav className="side-nav" aria-label="Views">

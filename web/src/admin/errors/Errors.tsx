@@ -33,10 +33,11 @@ const columns: ReadonlyArray<Column<ErrorRow>> = [
     )
   },
   {
-    name: "Channel",
-    column: "c-channel",
-    of: (row) => row.channel ?? <span className="quiet">{row.kind === "request" ? "whole request" : nothing}</span>
+    name: "Of",
+    column: "c-kind",
+    of: (row) => (row.kind === "request" ? "request" : `attempt ${row.attempt ?? ""}`)
   },
+  { name: "Channel", column: "c-channel", of: (row) => row.channel ?? nothing },
   { name: "Model", column: "c-model", of: (row) => row.model ?? nothing },
   { name: "Token", column: "c-token", of: (row) => row.token ?? nothing },
   { name: "Message", column: "c-message", of: (row) => row.message ?? nothing }

@@ -1,7 +1,7 @@
 /**
  * A window before the page: the browser's own, which keeps the focus in it, closes on Escape, and gives the focus back.
  */
-import { type ReactNode, useEffect, useId, useRef } from "react"
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react"
 
 /** One that is open as long as it is there. */
 export const Dialog = ({
@@ -17,9 +17,10 @@ export const Dialog = ({
 }) => {
   const dialog = useRef<HTMLDialogElement>(null)
   const name = useId()
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current
     if (element !== null && !element.open) element.showModal()
+    // Closed while it is still there: one that was taken away gives no focus back.
     return () => element?.close()
   }, [])
   return (

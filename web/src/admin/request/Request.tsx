@@ -40,7 +40,7 @@ const Ask = ({ id }: { readonly id: string }) => {
 const at = (millis: number, length: number): string => `${Math.min(100, (millis / length) * 100).toFixed(2)}%`
 
 const StepRow = ({ length, step }: { readonly step: Step; readonly length: number }) => {
-  const level = step.wentWell ? "good" : "bad"
+  const level = step.end === "whole" ? "good" : step.end === "failed" ? "bad" : "note"
   const { row } = step
   return (
     <li className="step-row">
@@ -61,13 +61,16 @@ const StepRow = ({ length, step }: { readonly step: Step; readonly length: numbe
             )}
           </span>
           <span className="step-end" data-level={level}>
-            {step.wentWell ? "whole" : (step.code ?? step.class ?? "failed")}
+            {step.end === "failed" ? (step.code ?? step.class ?? "failed") : step.end}
+            {step.continuation === undefined ? null : <span className="quiet"> by {step.continuation}</span>}
           </span>
           <span className="step-took">{took(step.to - step.from)}</span>
         </summary>
         {row === undefined ? (
           <p className="quiet">
-            The log has no row of this attempt: attempts that went well leave one only with errorLog.successes.
+            {step.end === "passed over"
+              ? "It was not asked: it has no words for what was asked for."
+              : "The log has no row of this attempt: attempts that went well leave one only with errorLog.successes."}
           </p>
         ) : (
           <>
@@ -109,8 +112,7 @@ const StepRow = ({ length, step }: { readonly step: Step; readonly length: numbe
 
 const Told = ({ id, story }: { readonly id: string; readonly story: Story }) => {
   const { length, request, steps } = story
-  const well =
-    request?.class === "ok" || (request !== undefined && (request.status ?? 0) < 400 && request.code === undefined)
+  const well = request !== undefined && request.class === undefined && request.code === undefined
   return (
     <article className="story">
       <header className="story-head" data-level={well ? "good" : request === undefined ? "warn" : "bad"}>

@@ -139,8 +139,9 @@ const Row = ({
       </td>
       <td>{token.group}</td>
       <td className="number">
-        <a href={hashOf("ledger", undefined, { token: name })} aria-label={`Ledger of ${name}`}>
+        <a href={hashOf("ledger", undefined, { token: name })}>
           {quota === undefined ? nothing : quota.balance === undefined ? "unlimited" : brief(quota.balance)}
+          <span className="hidden">, the ledger of {name}</span>
         </a>
       </td>
       <td className="number">
