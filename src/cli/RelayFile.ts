@@ -4,8 +4,10 @@
  */
 import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
+import { AffinitySection } from "../channel/AffinitySection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
 import { ChannelSection, dialectsAreThere } from "../channel/ChannelSection.ts"
+import { DisableSection } from "../channel/DisableSection.ts"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
@@ -34,13 +36,15 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       RetrySection,
       RecoverySection,
       BreakerSection,
+      DisableSection,
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
+      AffinitySection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "quota", "errorLog", "tracker", "affinity"]
+    later: ["quota", "errorLog", "tracker"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

@@ -19,7 +19,9 @@ export {
 export {
   /** How a key is declared: its check, its default, and what is said of it. */
   Fields,
+  durationText,
   LongMillis,
+  LongMillisOrNone,
   Millis,
   MillisOrNone,
   parseStatusRanges,

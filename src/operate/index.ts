@@ -1,4 +1,5 @@
 // What other floors take.
 export { Audit, type AuditPage, type AuditRow, type Change, type ChangedBy } from "./Audit.ts"
 export { type AuditOptions, AuditSection } from "./AuditSection.ts"
+export { type AnsweredWrite, type NamedWrite, type WriteAnswer, WriteOnce } from "./WriteOnce.ts"
 export { type BooksOptions, BooksSection } from "./BooksSection.ts"

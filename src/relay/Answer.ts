@@ -3,7 +3,7 @@
  * belongs to the relay and never to a request: who reads it, and whether anybody does, is the journal's business. What
  * others must know of it stands in its note.
  */
-import type { Selection, Target } from "../channel/index.ts"
+import { type Affinity, makeWitness, type Pin, type Selection, type Target, type Witness } from "../channel/index.ts"
 import {
   type AnswerEncoder,
   type AnswerRequest,
@@ -22,6 +22,7 @@ import { Machine } from "./Machine.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
 import { encodeNote, type Leave, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
+import { pinOf } from "./Pinned.ts"
 import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
 import type { RelayEvents } from "./RelayEvents.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
@@ -38,6 +39,8 @@ export interface AnswerContext {
   readonly snapshot: () => AnswerSettings
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
+  /** Where sessions are at home; `undefined` where that is no matter. */
+  readonly affinity: () => Affinity | undefined
   /** What channels speak. */
   readonly dialects: DialectsService
   readonly watchdog: Watchdog
@@ -62,6 +65,8 @@ export interface AnswerStart {
   readonly timeoutMillis: number
   /** What happens when nobody reads any more. */
   readonly leave: Leave
+  /** The session that it is of, in no words of its client's. Default: none. */
+  readonly session?: string | undefined
   /** It is begun under an idempotency key: its client can come again without knowing its id. */
   readonly keyed?: true | undefined
 }
@@ -118,12 +123,16 @@ export class Answer {
   /** What was set when it started. */
   readonly settings: AnswerSettings
   readonly lease: Lease
+  /** Nobody else is asked. */
+  readonly pin: Pin | undefined
   /** What is shown comes out of it. */
   machine: Machine
   /** The attempts that have ended. */
   readonly trail: Array<TrailEntry> = []
   /** What was tried. */
   pursuit: Pursuit = untried
+  /** It gives evidence once, whatever it asks. */
+  readonly witness: Witness = makeWitness()
   /** The attempt under way. */
   current: UnderWay | undefined
   /** A second one beside it, while neither has said anything. */
@@ -158,6 +167,7 @@ export class Answer {
     this.lease = lease
     this.context = context
     this.settings = context.snapshot()
+    this.pin = pinOf(start.request)
     const wall = context.wall()
     this.createdAt = restored?.note.startedAt ?? wall
     this.startedAt = now - Math.max(0, wall - this.createdAt)
@@ -227,6 +237,8 @@ export class Answer {
       this.trail.push(lostEntry(open, error, Math.max(0, goneSince - open.startedAt)))
     }
     this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
+    // What it has failed on in another process may have been evidence there.
+    this.witness.heard = pursuit.penalised.length > 0
     this.shown = note.shown
     const { checkpoint } = note
     const { position } = this.machine

@@ -2,8 +2,8 @@
  * The relay: begins answers, takes up those whose process is gone, owns their fibers, and ends them. A request starts an
  * answer and then only reads it from the journal, like anybody else who knows its id.
  */
-import { Clock, Context, Effect, type Fiber, Layer, Stream } from "effect"
-import { defaultGroup, Selection, Upstream } from "../channel/index.ts"
+import { Clock, Context, Effect, type Fiber, Layer, type Scope, Stream } from "effect"
+import { Affinity, AffinitySection, defaultGroup, Selection, Upstream } from "../channel/index.ts"
 import { type AnswerRequest, Dialects } from "../dialect/index.ts"
 import {
   ClientGone,
@@ -32,7 +32,7 @@ import {
 } from "../journal/index.ts"
 import { HeldMap, makeFibers } from "../memory/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
-import type { Settings } from "../settings/index.ts"
+import { Settings } from "../settings/index.ts"
 import { type AdoptFault, makeAdoption } from "./Adoption.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
@@ -147,6 +147,21 @@ export class Relay extends Context.Service<
     Layer.effect(Relay, make(options))
 }
 
+/** Where sessions are at home, as the settings have it now. What is known stays while they have it at all. */
+const makeAffinity: Effect.Effect<() => Affinity | undefined, never, Scope.Scope | Settings> = Effect.gen(function* () {
+  const section = (yield* Settings).of(AffinitySection)
+  let affinity = section.current && new Affinity(section.current)
+  const renew = (options: typeof section.current): void => {
+    if (options !== undefined && affinity !== undefined) affinity.configure(options)
+    else affinity = options && new Affinity(options)
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => section.subscribe(renew)),
+    (unsubscribe) => Effect.sync(unsubscribe)
+  )
+  return () => affinity
+})
+
 const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const journal = yield* Journal
   const selection = yield* Selection
@@ -167,6 +182,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     snapshot: yield* makeSnapshot,
     events,
     selection,
+    affinity: yield* makeAffinity,
     dialects: yield* Dialects,
     watchdog: yield* makeWatchdog,
     now: () => MonotonicClock.wholeMillis(clock),

@@ -11,7 +11,7 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit } from "../operate/index.ts"
+import { Audit, WriteOnce } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { Settings, type SettingsService } from "../settings/index.ts"
@@ -130,20 +130,21 @@ const relayLayer = Layer.unwrap(
     yield* knowsDialects
     const settings = yield* Settings
     const tokens = yield* Tokens
-    const listed = settings.of(TokensSection)
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
       name: settings.of(ServerSection).current.name,
       rules: parseRules(settings, yield* Selection),
       chatTimeout: () => settings.of(ChatSection).current.timeout,
-      mayUse: ownerMayUse(tokens, () => listed.current.length > 0)
+      mayUse: ownerMayUse(tokens)
     })
   })
 )
 
 /** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<Audit, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(Audit.layer)
+const operateLayer: Layer.Layer<Audit | WriteOnce, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(
+  Layer.merge(Audit.layer, WriteOnce.layer)
+)
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(

@@ -6,6 +6,7 @@ import { HttpApi, OpenApi } from "effect/http-api"
 import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
+import { TokensGroup } from "./TokensApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
 
@@ -13,6 +14,7 @@ const strict = { onExcessProperty: "error", errors: "all" } as const
 export class AdminApi extends HttpApi.make("admin")
   .add(StreamsGroup)
   .add(AuditGroup)
+  .add(TokensGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

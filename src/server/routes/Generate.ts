@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import { type Caller, groupOf } from "../../account/index.ts"
-import { Selection, TimeoutsSection } from "../../channel/index.ts"
+import { AffinitySection, pinHeader, Selection, TimeoutsSection } from "../../channel/index.ts"
 import {
   type AnswerRequest,
   type Asking,
@@ -43,10 +43,12 @@ import { answerFailure } from "../Failures.ts"
 import { attemptHeaders } from "../AttemptHeaders.ts"
 import { checkKey, keyOf, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
 import { checkMediaType } from "../MediaType.ts"
+import { pinned, type Pinned } from "../PinGate.ts"
 import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
 import { ServerSection } from "../ServerSection.ts"
+import { sessionOf } from "../Session.ts"
 import type { Route } from "../Route.ts"
 import { keptResponses } from "./Responses.ts"
 import { cursorOf, ownerOf, readCursor, streamHeaders, Streams } from "./Streams.ts"
@@ -109,6 +111,7 @@ export const generateRoutes: Effect.Effect<
   const server = settings.of(ServerSection).current
   const journal = settings.of(JournalSection).current
   const chat = settings.of(ChatSection)
+  const affinity = settings.of(AffinitySection)
   const timeouts = settings.of(TimeoutsSection)
   const relay = yield* Relay
   const readers = yield* Readers
@@ -128,14 +131,17 @@ export const generateRoutes: Effect.Effect<
     exchange: Exchange,
     dialect: ClientDialect,
     caller: Caller,
-    parameter: string
+    parameter: string,
+    pin: Pinned | undefined
   ) {
     let body: string | undefined
     if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
       yield* checkMediaType(exchange, ["application/json"])
       body = yield* exchange.body(server.maxBodyBytes)
     }
-    const asking = { parameter, query: queryOf(exchange.query), headers: headersOf(exchange, dialect.looksAt), body }
+    const looked = headersOf(exchange, dialect.looksAt)
+    const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
+    const asking = { parameter, query: queryOf(exchange.query), headers, body }
     const read = rules(groupOf(caller))
     if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
@@ -228,16 +234,21 @@ export const generateRoutes: Effect.Effect<
     const telling = <A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
-    const parsed = yield* telling(parse(exchange, dialect, caller, parameter))
+    const pin = yield* telling(pinned(exchange, caller, selection))
+    const parsed = yield* telling(parse(exchange, dialect, caller, parameter, pin))
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
-    yield* telling(admission.admit(caller, request))
+    yield* telling(admission.admit(caller, request, pin?.group))
     const { total } = timeouts.current
     const later = more.later?.(request) === true
+    const sessions = affinity.current
     const start: AnswerStart = {
       request,
       dialect,
       requestId: exchange.requestId,
       owner: ownerOf(caller),
+      ...(sessions === undefined || pin !== undefined
+        ? undefined
+        : { session: sessionOf(sessions.by, { request, header: exchange.header, owner: ownerOf(caller) }) }),
       group: groupOf(caller),
       timeoutMillis: Math.min(
         request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
@@ -302,8 +313,9 @@ export const generateRoutes: Effect.Effect<
     (exchange: Exchange, caller: Caller) =>
       Effect.gen(function* () {
         tellId(exchange, dialect)
-        const request = yield* parse(exchange, dialect, caller, parameter)
-        yield* admission.admit(caller, request)
+        const pin = yield* pinned(exchange, caller, selection)
+        const request = yield* parse(exchange, dialect, caller, parameter, pin)
+        yield* admission.admit(caller, request, pin?.group)
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
@@ -321,8 +333,9 @@ export const generateRoutes: Effect.Effect<
       const entered = gate.enter(exchange, caller)
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
-      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings)
-      yield* admission.admit(caller, request)
+      const pin = yield* pinned(exchange, caller, selection)
+      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings, pin)
+      yield* admission.admit(caller, request, pin?.group)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
       const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
       const attempts = attemptsHeader(errand.trail)
