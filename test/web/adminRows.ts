@@ -23,6 +23,9 @@ const tokens = ["checkout", "support-bot", "research"] as const
 
 const of = <A>(list: ReadonlyArray<A>, at: number): A => list[at % list.length]!
 
+/** How long ago one was: they came thick of late, and seldom before. */
+const age = (index: number): number => 9000 + Math.min(index, 150) * 5000 + Math.max(0, index - 150) * 24_000
+
 /** The newest is row 0. Every third is a request. */
 export const errorRow = (index: number, now: number): Row => {
   const [code, status, upstreamStatus, kindOf, message] = of(codes, Math.floor(index / 3) * 5 + (index % 2))
@@ -30,7 +33,7 @@ export const errorRow = (index: number, now: number): Row => {
   const request = Math.floor(index / 3)
   return {
     id: `e_${rowCount - index}`,
-    at: now - 9000 - index * 11_000,
+    at: now - age(index),
     kind: isRequest ? "request" : "attempt",
     request_id: `req_${String(rowCount - request).padStart(24, "0")}`,
     stream_id: `st_${(rowCount - request).toString(36)}`,
@@ -91,7 +94,7 @@ export const errorRows = (
 export const trailOf = (id: string, now: number): ReadonlyArray<Row> => {
   const number = rowCount - Number(/^req_0*(\d+)$/.exec(id)?.[1] ?? -1)
   if (!Number.isInteger(number) || number < 0 || number * 3 + 2 >= rowCount) return []
-  const end = now - 9000 - number * 33_000
+  const end = now - age(number * 3)
   const attempts = [2, 1].map((offset, index) => ({
     ...errorRow(number * 3 + offset, now),
     attempt: index + 1,

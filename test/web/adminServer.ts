@@ -63,7 +63,7 @@ const begin = (now: number) => ({
     {
       id: "openai-main",
       dialect: "openai",
-      state: "healthy",
+      state: "enabled",
       enabled: true,
       group: "default",
       priority: 0,
@@ -71,15 +71,22 @@ const begin = (now: number) => ({
       models: ["gpt-5", "gpt-5-mini", "gpt-*"],
       source: "file",
       keys: [
-        { index: 0, state: "on" },
+        { index: 0, fingerprint: "5e8848b1", state: "enabled", models: [] },
         {
           index: 1,
+          fingerprint: "77ab3c02",
           state: "disabled",
           reason: "invalid_api_key",
-          evidence: ["401 Incorrect API key provided", "401 Incorrect API key provided"],
-          until: now + 4 * minute
+          evidence: "2 answers within 10 minutes, the last: 401 Incorrect API key provided",
+          until: new Date(now + 4 * minute).toISOString()
         },
-        { index: 2, state: "cooling", reason: "429 rate limit", until: now + 20_000 }
+        {
+          index: 2,
+          fingerprint: "c1a55e77",
+          state: "cooling",
+          until: new Date(now + 20_000).toISOString(),
+          models: [{ model: "gpt-5-mini", state: "cooling", until: new Date(now + 20_000).toISOString() }]
+        }
       ]
     },
     {
@@ -88,38 +95,38 @@ const begin = (now: number) => ({
       state: "open",
       enabled: true,
       reason: "12 of 20 attempts failed within 30 s",
-      until: now + 12_000,
+      until: new Date(now + 12_000).toISOString(),
       group: "default",
       priority: 0,
       weight: 1,
       models: ["gpt-5"],
       source: "file",
-      keys: [{ index: 0, state: "on" }]
+      keys: [{ index: 0, fingerprint: "9f86d081", state: "enabled", models: [] }]
     },
     {
       id: "anthropic",
       dialect: "anthropic",
-      state: "healthy",
+      state: "enabled",
       enabled: true,
       group: "default",
       priority: 0,
       weight: 1,
       models: ["claude-opus-4-5", "claude-haiku-4-5"],
       source: "file",
-      keys: [{ index: 0, state: "on" }]
+      keys: [{ index: 0, fingerprint: "9f86d081", state: "enabled", models: [] }]
     },
     {
       id: "vllm-lab",
       dialect: "openai",
-      state: "healthy",
-      enabled: false,
-      reason: "GPU is being moved",
+      state: "disabled",
+      enabled: true,
+      reason: "by_hand",
       group: "lab",
       priority: 1,
       weight: 1,
       models: ["qwen3-32b"],
       source: "books",
-      keys: [{ index: 0, state: "on" }]
+      keys: [{ index: 0, fingerprint: "9f86d081", state: "enabled", models: [] }]
     }
   ] as Array<Json>,
   tokens: [
@@ -178,6 +185,7 @@ const begin = (now: number) => ({
     setting("disable.enabled", true, true, "default", "Whether keys are disabled by evidence."),
     setting("disable.after", 2, 3, "file", "Pieces of evidence within the time that disable a key."),
     setting("alerts.webhook", null, null, "file", "Where events are posted to. It is not shown."),
+    setting("server.port", 8080, 8080, "default", "The port. It takes a restart."),
     setting("channels.azure-eu.priority", 0, 0, "file", "Channels of a lower number are asked first.")
   ] as Array<Json>,
   streams: [
@@ -200,8 +208,34 @@ const begin = (now: number) => ({
 })
 
 function setting(path: string, otherwise: unknown, value: unknown, source: string, description: string): Json {
-  return { path, value, default: otherwise, source, description }
+  return {
+    path,
+    value,
+    default: otherwise,
+    source,
+    description,
+    secret: path.startsWith("alerts."),
+    changeable: !path.startsWith("server.")
+  }
 }
+
+const figures = (
+  requests: number,
+  failed: number,
+  rescued: number,
+  p50: number,
+  p99: number,
+  credits: number
+): Json => ({
+  requests,
+  success: requests - failed,
+  successRate: requests === 0 ? null : (requests - failed) / requests,
+  failed,
+  cancelled: 0,
+  rescued,
+  firstContentMs: { p50, p99 },
+  credits
+})
 
 const summary = (now: number, window: string): Json => {
   const spans: { readonly [window: string]: number } = {
@@ -211,69 +245,42 @@ const summary = (now: number, window: string): Json => {
     "7 days": 10_080
   }
   const minutes = spans[window] ?? 60
-  const step = (minutes * minute) / 60
   const series = Array.from({ length: 60 }, (_, index) => {
     const wave = 1 + 0.35 * Math.sin(index / 8) + 0.1 * Math.sin(index * 1.7)
     const bad = index > 46 ? 0.09 : index > 42 ? 0.04 : 0.004
     const requests = Math.round(38 * (minutes / 60) * wave)
+    const late = index > 46
     return {
-      at: now - (60 - index) * step,
       requests,
-      success: Math.round(requests * (1 - bad)),
+      failed: Math.round(requests * bad),
       rescued: Math.round(requests * bad * 1.6),
-      p50: Math.round(420 + 60 * Math.sin(index / 5) + (index > 46 ? 120 : 0)),
-      p99: Math.round(2300 + 500 * Math.sin(index / 6) + (index > 46 ? 2600 : 0)),
+      p50: Math.round(420 + 60 * Math.sin(index / 5) + (late ? 120 : 0)),
+      p99: Math.round(2300 + 500 * Math.sin(index / 6) + (late ? 2600 : 0)),
       credits: requests * 318
     }
   })
-  const sum = (name: "requests" | "success" | "rescued" | "credits"): number =>
+  const sum = (name: "requests" | "failed" | "rescued" | "credits"): number =>
     series.reduce((total, piece) => total + piece[name], 0)
-  const course = (share: number, late: number): ReadonlyArray<number> =>
-    Array.from({ length: 30 }, (_, index) => Math.round((index > 22 ? late : 1) * share * (2 + Math.sin(index * 2))))
+  const step = minutes * 1000
   return {
-    requests: sum("requests"),
-    success: sum("success"),
-    rescued: sum("rescued"),
-    firstContentMs: { p50: 440, p99: 4210 },
-    credits: sum("credits"),
-    series,
+    window: minutes * minute,
+    from: now - minutes * minute,
+    since: now - 30 * 86_400_000,
+    ...figures(sum("requests"), sum("failed"), sum("rescued"), 440, 4210, sum("credits")),
     byChannel: [
-      {
-        channel: "openai-main",
-        requests: 1510,
-        success: 1502,
-        firstContentMs: { p50: 410, p99: 2100 },
-        credits: 480_100,
-        series: course(0.3, 1)
-      },
-      {
-        channel: "azure-eu",
-        requests: 512,
-        success: 431,
-        firstContentMs: { p50: 690, p99: 6800 },
-        credits: 120_300,
-        series: course(0.4, 8)
-      },
-      {
-        channel: "anthropic",
-        requests: 388,
-        success: 387,
-        firstContentMs: { p50: 520, p99: 1900 },
-        credits: 131_400,
-        series: course(0.1, 1)
-      }
+      { channel: "anthropic", ...figures(388, 1, 0, 520, 1900, 131_400) },
+      { channel: "azure-eu", ...figures(421, 42, 6, 690, 6800, 120_300) },
+      { channel: "openai-main", ...figures(1510, 8, 79, 410, 2100, 480_100) }
     ],
     byModel: [
-      { model: "gpt-5", requests: 1320, success: 1290, firstContentMs: { p50: 480, p99: 4900 }, credits: 502_000 },
-      { model: "gpt-5-mini", requests: 604, success: 602, firstContentMs: { p50: 260, p99: 900 }, credits: 80_300 },
-      {
-        model: "claude-opus-4-5",
-        requests: 388,
-        success: 387,
-        firstContentMs: { p50: 520, p99: 1900 },
-        credits: 131_400
-      }
-    ]
+      { model: "claude-opus-4-5", ...figures(388, 1, 0, 520, 1900, 131_400) },
+      { model: "gpt-5", ...figures(1320, 48, 83, 480, 4900, 502_000) },
+      { model: "gpt-5-mini", ...figures(604, 2, 2, 260, 900, 80_300) }
+    ],
+    series: series.map(({ credits, failed, p50, p99, requests, rescued }, index) => ({
+      at: now - (60 - index) * step,
+      ...figures(requests, failed, rescued, p50, p99, credits)
+    }))
   }
 }
 
@@ -364,7 +371,7 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
             ? ["gpt-5", "claude-opus-4-5", "gpt-5-mini", "qwen3-32b"]
             : ["checkout", "research", "support-bot", "ops"]
       const rows = names.map((name, index) => ({
-        [by]: name,
+        key: name,
         credits: by === "day" ? 400_000 + ((index * 7919) % 300_000) : Math.round(11_201_000 / (index + 1) ** 1.6),
         requests: 34_000 - index * 900
       }))
@@ -437,8 +444,12 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
       }
       const before = { ...target }
       const on = act === "enable"
-      Object.assign(target, key === null ? { enabled: on, state: "healthy" } : { state: on ? "on" : "by_hand" })
+      Object.assign(
+        target,
+        key === null ? { enabled: true, state: on ? "enabled" : "disabled" } : { state: on ? "enabled" : "off" }
+      )
       for (const field of ["reason", "until", "evidence"]) delete target[field]
+      if (!on && key === null) target["reason"] = "by_hand"
       audit(
         `${key === null ? "channel" : "key"}.${act}`,
         `channels/${id}${key === null ? "" : `/keys/${key}`}`,

@@ -15,7 +15,7 @@ import {
   newKeyOf,
   pagedOf,
   quotaOf,
-  settingsOf,
+  settingOf,
   streamOf,
   testResultOf,
   tokenOf,
@@ -154,14 +154,14 @@ export const makeApi = ({ onReach, token }: ApiOptions) => {
     quotas: (signal?: AbortSignal) => read("/admin/quota", { limit: 1000 }, pagedOf(quotaOf), signal),
     quota: (token: string, signal?: AbortSignal) => read(`/admin/quota/${named(token)}`, {}, quotaOf, signal),
     streams: (signal?: AbortSignal) => read("/admin/streams", { limit: 1000 }, pagedOf(streamOf), signal),
-    settings: (signal?: AbortSignal) => read("/admin/settings", {}, settingsOf, signal),
+    settings: (signal?: AbortSignal) => read("/admin/settings", { limit: 1000 }, pagedOf(settingOf), signal),
     errors: (filters: Filters, signal?: AbortSignal) => read("/admin/errors", filters, pagedOf(errorRowOf), signal),
     request: (id: string, signal?: AbortSignal) =>
       read(`/admin/requests/${named(id)}`, {}, pagedOf(errorRowOf), signal),
     ledger: (filters: Filters, signal?: AbortSignal) => read("/admin/ledger", filters, pagedOf(ledgerRowOf), signal),
     ledgerSum: (signal?: AbortSignal) => read("/admin/ledger/sum", {}, ledgerSumOf, signal),
     usage: (by: string, filters: Filters, signal?: AbortSignal) =>
-      read("/admin/usage", { by, ...filters }, pagedOf(usageOf(by)), signal),
+      read("/admin/usage", { by, ...filters }, pagedOf(usageOf), signal),
     audit: (filters: Filters, signal?: AbortSignal) => read("/admin/audit", filters, pagedOf(auditRowOf), signal),
 
     switchChannel: (id: string, on: boolean, key: string, channelKey?: number) =>
@@ -184,7 +184,7 @@ export const makeApi = ({ onReach, token }: ApiOptions) => {
     removeToken: (name: string, key: string) => write("DELETE", `/admin/tokens/${named(name)}`, key),
     changeQuota: (
       token: string,
-      change: { readonly add: number; readonly reason: string } | { readonly set: number; readonly reason: string },
+      change: { readonly reason: string } & ({ readonly add: number } | { readonly set: number | null }),
       key: string
     ) => write("POST", `/admin/quota/${named(token)}`, key, change),
     changeSettings: (changes: { readonly [path: string]: unknown }, key: string) =>

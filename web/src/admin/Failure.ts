@@ -25,6 +25,8 @@ export type Failure =
     }
   /** There was no answer. */
   | { readonly _tag: "Unreachable"; readonly method: string; readonly path: string; readonly message: string }
+  /** It was not asked for: something was missing. */
+  | { readonly _tag: "NotSent"; readonly message: string }
   /** Nobody waits for it any more. */
   | { readonly _tag: "Aborted" }
 
@@ -76,6 +78,8 @@ export const inOneLine = (failure: Failure): string => {
       return `${failure.message} (${failure.status} ${failure.code})`
     case "Unreachable":
       return `The relay did not answer: ${failure.message}`
+    case "NotSent":
+      return failure.message
     case "Aborted":
       return "Stopped"
   }

@@ -103,27 +103,36 @@ export const errorRowOf = (value: unknown): ErrorRow => {
 /** How a key is: it serves, it rests, it was switched off by evidence, or by somebody. */
 export type KeyState = "on" | "cooling" | "disabled" | "by_hand"
 
-/** One key of a channel. The key itself is in no answer. */
-export interface ChannelKey {
-  readonly index: number
-  readonly name: string | undefined
-  readonly state: KeyState
-  readonly reason: string | undefined
-  readonly evidence: ReadonlyArray<string>
+/** A model that a key is not asked for now. */
+export interface RestingModel {
+  readonly model: string
+  readonly state: "cooling" | "open"
   readonly until: number | undefined
 }
 
-/** How a channel's circuit is. */
+/** Why something is off: a code of an error or a word of the relay's, what was seen, and until when. */
+export interface Off {
+  readonly reason: string | undefined
+  readonly evidence: string | undefined
+  readonly until: number | undefined
+}
+
+/** One key of a channel. The key itself is in no answer. */
+export interface ChannelKey extends Off {
+  readonly index: number
+  readonly fingerprint: string | undefined
+  readonly state: KeyState
+  readonly models: ReadonlyArray<RestingModel>
+}
+
+/** How a channel is. */
 export type ChannelState = "healthy" | "cooling" | "open" | "disabled" | "by_hand"
 
 /** One channel. */
-export interface Channel {
+export interface Channel extends Off {
   readonly id: string
   readonly dialect: string | undefined
   readonly state: ChannelState
-  readonly reason: string | undefined
-  readonly evidence: ReadonlyArray<string>
-  readonly until: number | undefined
   readonly group: string | undefined
   readonly priority: number | undefined
   readonly weight: number | undefined
@@ -133,92 +142,55 @@ export interface Channel {
   readonly source: string | undefined
 }
 
-const evidenceOf = (value: unknown): ReadonlyArray<string> =>
-  Array.isArray(value)
-    ? value.map((item) => (typeof item === "string" ? item : JSON.stringify(item)))
-    : typeof value === "string"
-      ? [value]
-      : typeof value === "number"
-        ? [`${value} answers`]
-        : []
-
-const keyStates: { readonly [state: string]: KeyState } = {
-  on: "on",
-  cooling: "cooling",
-  disabled: "disabled",
-  by_hand: "by_hand",
-  hand: "by_hand",
-  byHand: "by_hand",
-  "by hand": "by_hand",
-  off: "by_hand"
-}
-
-const keyStateOf = (value: unknown): KeyState =>
-  typeof value === "number"
-    ? value === -2
-      ? "by_hand"
-      : value === -1
-        ? "disabled"
-        : value === 0
-          ? "cooling"
-          : "on"
-    : (keyStates[textOf(value) ?? "on"] ?? "on")
+const offOf = (row: Fields): Off => ({
+  reason: textOf(row["reason"]),
+  evidence: textOf(row["evidence"]),
+  until: momentOf(row["until"])
+})
 
 const channelKeyOf = (value: unknown, place: number): ChannelKey => {
   const key = fieldsOf(value)
+  const state = key["state"]
   return {
-    index: numberOf(key["index"]) ?? numberOf(key["key"]) ?? place,
-    name: textOf(key["name"]),
-    state: keyStateOf(key["state"]),
-    reason: textOf(key["reason"]),
-    evidence: evidenceOf(key["evidence"]),
-    until: momentOf(key["until"])
+    ...offOf(key),
+    index: numberOf(key["index"]) ?? place,
+    fingerprint: textOf(key["fingerprint"]),
+    state: state === "cooling" || state === "disabled" ? state : state === "off" ? "by_hand" : "on",
+    models: listOf(key["models"], (item) => {
+      const resting = fieldsOf(item)
+      return {
+        model: idOf(resting["model"]),
+        state: resting["state"] === "open" ? "open" : "cooling",
+        until: momentOf(resting["until"])
+      }
+    })
   }
 }
 
 const channelStateOf = (channel: Fields): ChannelState => {
-  const state = textOf(channel["state"]) ?? "healthy"
-  if (flagOf(channel["byHand"], false) || channel["enabled"] === false) return "by_hand"
-  switch (state) {
-    case "cooling":
-    case "open":
-    case "disabled":
-      return state
-    case "half-open":
-    case "half_open":
-      return "cooling"
-    case "by_hand":
-    case "hand":
-    case "off":
-      return "by_hand"
-    default:
-      return "healthy"
-  }
+  const { enabled, reason, state } = channel
+  if (enabled === false || state === "off" || (state === "disabled" && reason === "by_hand")) return "by_hand"
+  return state === "cooling" || state === "open" || state === "disabled" ? state : "healthy"
 }
 
 /** A row of `GET /admin/channels`. */
 export const channelOf = (value: unknown): Channel => {
   const channel = fieldsOf(value)
   return {
+    ...offOf(channel),
     id: idOf(channel["id"]),
-    dialect: textOf(channel["dialect"] ?? channel["type"]),
+    dialect: textOf(channel["dialect"]),
     state: channelStateOf(channel),
-    reason: textOf(channel["reason"]),
-    evidence: evidenceOf(channel["evidence"]),
-    until: momentOf(channel["until"]),
+    reason:
+      textOf(channel["reason"]) ?? (channel["enabled"] === false ? "enabled: false in its configuration" : undefined),
     group: textOf(channel["group"]),
     priority: numberOf(channel["priority"]),
     weight: numberOf(channel["weight"]),
-    models: modelsOf(channel["models"]),
+    models: textsOf(channel["models"]),
     keys: Array.isArray(channel["keys"]) ? channel["keys"].map(channelKeyOf) : [],
     source: textOf(channel["source"])
   }
 }
-
-const modelsOf = (value: unknown): ReadonlyArray<string> =>
-  Array.isArray(value)
-    ? value.map((model) => (typeof model === "string" ? model : idOf(fieldsOf(model)["name"] ?? fieldsOf(model)["id"])))
-    : Object.keys(fieldsOf(value))
 
 /** What a test of a channel found. */
 export interface TestResult {
@@ -336,7 +308,8 @@ export const quotaOf = (value: unknown): Quota => {
 export interface LedgerRow {
   readonly id: string
   readonly at: number | undefined
-  readonly token: string
+  /** Whose it is; of a group's grant, the group. */
+  readonly owner: string
   readonly kind: string
   readonly amount: number | undefined
   readonly streamId: string | undefined
@@ -350,7 +323,7 @@ export const ledgerRowOf = (value: unknown): LedgerRow => {
   return {
     id: idOf(row["id"]),
     at: momentOf(row["at"]),
-    token: idOf(row["token"]),
+    owner: textOf(row["token"]) ?? `group ${idOf(row["group"])}`,
     kind: textOf(row["kind"]) ?? "",
     amount: numberOf(row["amount"]),
     streamId: textOf(row["stream_id"]),
@@ -388,16 +361,10 @@ export interface Usage {
 }
 
 /** A row of `GET /admin/usage?by=`. */
-export const usageOf =
-  (by: string) =>
-  (value: unknown): Usage => {
-    const row = fieldsOf(value)
-    return {
-      name: idOf(row[by] ?? row["key"] ?? row["name"]),
-      credits: numberOf(row["credits"]) ?? numberOf(row["settled"]) ?? numberOf(row["amount"]) ?? 0,
-      requests: numberOf(row["requests"]) ?? numberOf(row["count"])
-    }
-  }
+export const usageOf = (value: unknown): Usage => {
+  const row = fieldsOf(value)
+  return { name: idOf(row["key"]), credits: numberOf(row["credits"]) ?? 0, requests: numberOf(row["requests"]) }
+}
 
 /** One setting. */
 export interface Setting {
@@ -406,6 +373,12 @@ export interface Setting {
   readonly default: unknown
   readonly source: string
   readonly description: string
+  /** Its value is kept back. */
+  readonly isSecret: boolean
+  /** It may be changed here; else it takes the file, and for some a restart. */
+  readonly isChangeable: boolean
+  /** Why a value that an admin has given does not count. */
+  readonly fault: string | undefined
 }
 
 /** A row of `GET /admin/settings`. */
@@ -416,17 +389,11 @@ export const settingOf = (value: unknown): Setting => {
     value: setting["value"],
     default: setting["default"],
     source: textOf(setting["source"]) ?? "default",
-    description: textOf(setting["description"]) ?? ""
+    description: textOf(setting["description"]) ?? "",
+    isSecret: flagOf(setting["secret"], false),
+    isChangeable: flagOf(setting["changeable"], true),
+    fault: textOf(setting["fault"])
   }
-}
-
-/** Settings, as a list of rows or as an object by path. */
-export const settingsOf = (body: unknown): ReadonlyArray<Setting> => {
-  const all = fieldsOf(body)
-  const rows = all["data"] ?? all["settings"] ?? body
-  return Array.isArray(rows)
-    ? rows.map(settingOf)
-    : Object.entries(fieldsOf(rows)).map(([path, row]) => settingOf({ ...fieldsOf(row), path }))
 }
 
 /** Who writes an answer: the relay that was asked, another one on its store, or nobody any more. */

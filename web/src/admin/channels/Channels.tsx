@@ -8,7 +8,8 @@ import { ChangeButton } from "../part/Button.tsx"
 import { Empty, Show } from "../part/Show.tsx"
 import { type Load, useNow } from "../part/useLoad.ts"
 import { hashOf } from "../Place.ts"
-import type { Channel, ChannelKey, ChannelState, KeyState, Paged } from "../Shapes.ts"
+import { saidReason } from "../now/issues.ts"
+import type { Channel, ChannelKey, ChannelState, KeyState, Off, Paged, RestingModel } from "../Shapes.ts"
 import { switching } from "./acts.tsx"
 import { Test } from "./Test.tsx"
 
@@ -34,20 +35,34 @@ const State = ({ state: [words, level] }: { readonly state: readonly [words: str
 )
 
 /** Why something is off, and when it is tried again. */
-const Why = ({ of }: { readonly of: Pick<ChannelKey, "reason" | "evidence" | "until"> }) => {
+const Why = ({ of }: { readonly of: Off }) => {
   const now = useNow()
-  if (of.reason === undefined && of.until === undefined && of.evidence.length === 0) return null
+  if (of.reason === undefined && of.until === undefined && of.evidence === undefined) return null
   return (
     <p className="why">
-      {of.reason === undefined ? null : `${of.reason}. `}
-      {of.evidence.length === 0 ? null : <span className="evidence"> {of.evidence.join(" · ")}</span>}
+      {of.reason === undefined ? null : `${saidReason(of.reason, "")}. `}
+      {of.evidence === undefined ? null : <span className="evidence">{of.evidence} </span>}
       {of.until === undefined ? null : (
         <span title={moment(of.until)}>
-          {" "}
           {of.until > now ? `Tried again ${ago(of.until, now)}.` : "Due to be tried."}
         </span>
       )}
     </p>
+  )
+}
+
+/** The models that a key is not asked for now. */
+const Resting = ({ models }: { readonly models: ReadonlyArray<RestingModel> }) => {
+  const now = useNow()
+  return models.length === 0 ? null : (
+    <ul className="models" aria-label="Models that it is not asked for now">
+      {models.map(({ model, state, until }) => (
+        <li key={model} className="level" data-level={state === "open" ? "bad" : "warn"}>
+          {model} {state === "open" ? "circuit open" : "cooling"}
+          {until === undefined || until <= now ? "" : `, ${ago(until, now)}`}
+        </li>
+      ))}
+    </ul>
   )
 }
 
@@ -69,10 +84,11 @@ const Key = ({
     <li className="key">
       <span className="key-name">
         {name}
-        {channelKey.name === undefined ? null : <span className="quiet"> {channelKey.name}</span>}
+        {channelKey.fingerprint === undefined ? null : <code className="fingerprint">{channelKey.fingerprint}</code>}
       </span>
       <State state={keyWords[channelKey.state]} />
-      <Why of={channelKey} />
+      <Why of={channelKey.models.length === 0 ? channelKey : { ...channelKey, until: undefined }} />
+      <Resting models={channelKey.models} />
       <span className="row-acts">
         <Test
           id={channel.id}

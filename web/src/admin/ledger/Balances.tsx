@@ -1,7 +1,6 @@
 /**
  * What every token may still spend, and what gives it more.
  */
-import { useRef } from "react"
 import { brief, nothing, whole } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
@@ -9,14 +8,8 @@ import { Empty, Show } from "../part/Show.tsx"
 import { failed } from "../Failure.ts"
 import { hashOf } from "../Place.ts"
 import type { Quota } from "../Shapes.ts"
+import { type ChangeOfBalance, changeOf, takenBack, type Typed } from "./balance.ts"
 import { useQuotas } from "./useQuotas.ts"
-
-/** What is typed into the question. */
-interface Typed {
-  how: "add" | "set"
-  amount: string
-  reason: string
-}
 
 const Form = ({ quota, typed }: { readonly quota: Quota; readonly typed: Typed }) => (
   <>
@@ -28,12 +21,10 @@ const Form = ({ quota, typed }: { readonly quota: Quota; readonly typed: Typed }
     <div className="form">
       <label className="form-field">
         <span>What</span>
-        <select
-          defaultValue={typed.how}
-          onChange={(event) => (typed.how = event.target.value === "set" ? "set" : "add")}
-        >
+        <select defaultValue={typed.how} onChange={(event) => (typed.how = event.target.value as Typed["how"])}>
           {quota.balance === undefined ? null : <option value="add">add to the balance</option>}
           <option value="set">set the balance</option>
+          {quota.balance === undefined ? null : <option value="lift">take the limit away</option>}
         </select>
       </label>
       <label className="form-field">
@@ -75,58 +66,30 @@ const Used = ({ quota: { budget, reserved, settledMonth, settledToday } }: { rea
 export const Balances = ({ changed }: { readonly changed: () => void }) => {
   const { api, ask } = useAdmin()
   const [load, reload] = useQuotas(api, 30_000)
-  const typed = useRef<Typed>({ how: "add", amount: "", reason: "" })
   const change = (quota: Quota): void => {
-    const form: Typed = { how: quota.balance === undefined ? "set" : "add", amount: "", reason: "" }
-    typed.current = form
-    const before = quota.balance
-    // Filled when it is done: what is to be taken back is what was given.
-    const given = { amount: 0, how: form.how }
+    const typed: Typed = { how: quota.balance === undefined ? "set" : "add", amount: "", reason: "" }
+    const send = (how: ChangeOfBalance, reason: string, key: string) =>
+      api.changeQuota(quota.token, { ...how, reason }, key)
     ask({
       title: `Change the balance of ${quota.token}`,
-      says: <Form quota={quota} typed={form} />,
+      says: <Form quota={quota} typed={typed} />,
       verb: "Change it",
       run: (key) => {
-        const amount = Number(form.amount.replaceAll(/[\s_,]/g, ""))
-        if (form.amount.trim() === "" || !Number.isInteger(amount) || form.reason.trim() === "") {
-          return Promise.resolve(
-            failed({
-              _tag: "Refused",
-              status: 422,
-              code: "not_sent",
-              message: "It takes a whole number of credits, and a reason",
-              details: [],
-              method: "POST",
-              path: `/admin/quota/${quota.token}`,
-              requestId: undefined
-            })
-          )
-        }
-        given.amount = amount
-        given.how = form.how
-        const reason = form.reason.trim()
-        return api.changeQuota(quota.token, form.how === "add" ? { add: amount, reason } : { set: amount, reason }, key)
+        const wanted = changeOf(typed)
+        const reason = typed.reason.trim()
+        return wanted === undefined || reason === ""
+          ? Promise.resolve(failed({ _tag: "NotSent", message: "It takes a reason, and a whole number of credits." }))
+          : send(wanted, reason, key)
       },
       refresh: () => {
         reload()
         changed()
       },
       told: `The balance of ${quota.token} is changed`,
-      ...(before === undefined
-        ? {}
-        : {
-            undo: {
-              told: `The balance of ${quota.token} is as it was`,
-              run: (key: string) =>
-                given.how === "add"
-                  ? api.changeQuota(
-                      quota.token,
-                      { add: -given.amount, reason: `taken back: ${form.reason.trim()}` },
-                      key
-                    )
-                  : api.changeQuota(quota.token, { set: before, reason: `taken back: ${form.reason.trim()}` }, key)
-            }
-          })
+      undo: {
+        told: `The balance of ${quota.token} is as it was`,
+        run: (key) => send(takenBack(changeOf(typed), quota.balance), `taken back: ${typed.reason.trim()}`, key)
+      }
     })
   }
   return (

@@ -114,7 +114,7 @@ const UsagePanel = ({ from, to }: { readonly from: string | undefined; readonly 
 const columns: ReadonlyArray<Column<LedgerRow>> = [
   { name: "At", column: "c-at", of: (row) => <Time at={row.at} /> },
   { name: "Kind", column: "c-kind", of: (row) => <span data-kind={row.kind}>{row.kind}</span> },
-  { name: "Token", column: "c-token", of: (row) => row.token },
+  { name: "Token", column: "c-token", of: (row) => row.owner },
   { name: "Amount", column: "c-amount number", of: (row) => whole(row.amount) },
   { name: "Balance", column: "c-balance number", of: (row) => whole(row.balance) },
   { name: "Why", column: "c-why", of: (row) => row.reason ?? row.streamId ?? nothing }

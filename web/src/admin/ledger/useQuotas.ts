@@ -9,11 +9,17 @@ import type { Quota } from "../Shapes.ts"
 /** So many tokens at most are asked for one by one. */
 const mostTokens = 200
 
+/** Relays that tell only one at a time: they are asked for all of them once, and not again. */
+const oneByOne = new WeakSet<Api>()
+
 /** All of them at once; of a relay that tells only one at a time, one after the other. */
 const quotasOf = async (api: Api, signal: AbortSignal): Promise<Result<ReadonlyArray<Quota>>> => {
-  const all = await api.quotas(signal)
-  if (all._tag === "Ok") return ok(all.value.data)
-  if (statusOf(all.failure) !== 404) return all
+  if (!oneByOne.has(api)) {
+    const all = await api.quotas(signal)
+    if (all._tag === "Ok") return ok(all.value.data)
+    if (statusOf(all.failure) !== 404) return all
+    oneByOne.add(api)
+  }
   const tokens = await api.tokens(signal)
   if (tokens._tag === "Failed") return tokens
   const quotas: Array<Quota> = []

@@ -5,8 +5,7 @@ import { brief, moment, took } from "../Format.ts"
 import { Chart } from "../part/Charts.tsx"
 import type { Piece, Summary } from "../Summary.ts"
 
-const failedIn = ({ requests, success }: Piece): number =>
-  requests === undefined || success === undefined ? 0 : Math.round(requests * (1 - success))
+const failedIn = ({ failed }: Piece): number => failed ?? 0
 
 const rescuedIn = ({ rescued }: Piece): number => rescued ?? 0
 

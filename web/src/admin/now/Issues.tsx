@@ -36,9 +36,7 @@ export const Issues = ({ issues, reload }: { readonly issues: ReadonlyArray<Issu
                 </a>
                 <p>
                   {issue.says}
-                  {issue.evidence.length === 0 ? null : (
-                    <span className="evidence"> {issue.evidence.slice(0, 3).join(" · ")}</span>
-                  )}
+                  {issue.evidence === undefined ? null : <span className="evidence"> {issue.evidence}</span>}
                 </p>
               </div>
               <span className="issue-until" title={issue.until === undefined ? undefined : moment(issue.until)}>

@@ -2,24 +2,25 @@
  * What is wrong now, and how it goes: the first thing that is seen.
  */
 import { useState } from "react"
+import { moment } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { Show } from "../part/Show.tsx"
-import { type Load, useLoad } from "../part/useLoad.ts"
-import { hashOf } from "../Place.ts"
+import { type Load, useLoad, valueOf } from "../part/useLoad.ts"
 import type { Channel, Paged } from "../Shapes.ts"
-import { ByName } from "./ByName.tsx"
+import { ByName, channelRows, modelRows } from "./ByName.tsx"
 import { Course } from "./Course.tsx"
+import { failuresOf, mostRows } from "./failures.ts"
 import { FiguresStrip } from "./FiguresStrip.tsx"
 import type { Issue } from "./issues.ts"
 import { Issues } from "./Issues.tsx"
 import { RecentErrors } from "./RecentErrors.tsx"
 
-/** The times that can be looked at. */
+/** The times that can be looked at: as the relay is asked, as it is said, and in milliseconds. */
 const windows = [
-  ["15 minutes", "15 min"],
-  ["1 hour", "1 hour"],
-  ["24 hours", "24 hours"],
-  ["7 days", "7 days"]
+  ["15 minutes", "15 min", 900_000],
+  ["1 hour", "1 hour", 3_600_000],
+  ["24 hours", "24 hours", 86_400_000],
+  ["7 days", "7 days", 604_800_000]
 ] as const
 
 /** The view. */
@@ -33,6 +34,21 @@ export const Now = ({
   const { api } = useAdmin()
   const [window, setWindow] = useState<string>("1 hour")
   const [summary, reloadSummary] = useLoad(`summary ${window}`, (signal) => api.summary(window, signal), 10_000)
+  const length = windows.find(([value]) => value === window)?.[2] ?? 3_600_000
+  const [attempts] = useLoad(
+    `attempts ${window}`,
+    (signal) =>
+      api.errors({ kind: "attempt", from: new Date(Date.now() - length).toISOString(), limit: mostRows }, signal),
+    30_000
+  )
+  const failed = valueOf(attempts)
+  const readAt = attempts._tag === "Loaded" ? attempts.at : 0
+  const failures = failuresOf(failed?.data ?? [], readAt - length, readAt)
+  const isWhole = failed !== undefined && failed.next === undefined
+  const note =
+    failed === undefined || isWhole
+      ? undefined
+      : `Only the last ${mostRows.toLocaleString("en")} failed attempts are counted, since ${moment(failed.data.at(-1)?.at)}.`
   return (
     <>
       <div className="view-head">
@@ -65,14 +81,9 @@ export const Now = ({
           <>
             <FiguresStrip figures={value} window={window} />
             <Course summary={value} />
-            <div className="columns">
-              <ByName
-                title="Channels"
-                view={(name) => hashOf("channels", name)}
-                rows={value.byChannel}
-                filter="channel"
-              />
-              <ByName title="Models" view={undefined} rows={value.byModel} filter="model" />
+            <div className="columns lopsided">
+              <ByName by="channel" rows={channelRows(value.byChannel, failures, isWhole)} note={note} />
+              <ByName by="model" rows={modelRows(value.byModel)} note={undefined} />
             </div>
           </>
         )}

@@ -17,7 +17,7 @@ export interface Issue {
   /** Why. */
   readonly says: string
   /** What the upstream said, as evidence. */
-  readonly evidence: ReadonlyArray<string>
+  readonly evidence: string | undefined
   /** When it is tried again by itself. */
   readonly until: number | undefined
   /** Where more of it is to be seen. */
@@ -37,7 +37,7 @@ export interface Known {
   readonly drift: number | undefined
 }
 
-const plain = { evidence: [], until: undefined, channel: undefined, key: undefined, isOff: false }
+const plain = { evidence: undefined, until: undefined, channel: undefined, key: undefined, isOff: false }
 
 const healthIssues = (health: unknown): ReadonlyArray<Issue> => {
   const { degraded, message, ready } = fieldsOf(health)
@@ -68,8 +68,25 @@ const healthIssues = (health: unknown): ReadonlyArray<Issue> => {
   return issues
 }
 
-const keyName = (key: ChannelKey): string =>
-  key.name === undefined ? `key ${key.index}` : `key ${key.index} (${key.name})`
+/** A reason as it is said. Most are codes of errors, and are looked up as they are. */
+export const saidReason = (reason: string | undefined, otherwise: string): string => {
+  switch (reason) {
+    case undefined:
+      return otherwise
+    case "by_hand":
+      return "switched off by hand; it stays off until it is switched on"
+    case "no_key_left":
+      return "no key of it is left"
+    default:
+      return reason
+  }
+}
+
+/** The models that are not asked for now. */
+const resting = (keys: ReadonlyArray<ChannelKey>): string => {
+  const models = [...new Set(keys.flatMap(({ models }) => models.map(({ model }) => model)))]
+  return models.length === 0 ? "" : ` for ${models.slice(0, 4).join(", ")}${models.length > 4 ? ", …" : ""}`
+}
 
 const keyIssue = (channel: Channel, key: ChannelKey): ReadonlyArray<Issue> => {
   const shared = {
@@ -80,17 +97,29 @@ const keyIssue = (channel: Channel, key: ChannelKey): ReadonlyArray<Issue> => {
     channel: channel.id,
     key: key.index
   }
-  const named = `${channel.id}: ${keyName(key)}`
+  const named = `${channel.id}: key ${key.index}`
   switch (key.state) {
     case "on":
       return []
     case "disabled":
       return [
-        { ...shared, level: "bad", title: `${named} is disabled`, says: key.reason ?? "by evidence", isOff: true }
+        {
+          ...shared,
+          level: "bad",
+          title: `${named} is disabled`,
+          says: saidReason(key.reason, "by evidence"),
+          isOff: true
+        }
       ]
     case "cooling":
       return [
-        { ...shared, level: "warn", title: `${named} is cooling`, says: key.reason ?? "it was refused", isOff: false }
+        {
+          ...shared,
+          level: "warn",
+          title: `${named} is cooling`,
+          says: saidReason(key.reason, `it rests${resting([key])}`),
+          isOff: false
+        }
       ]
     case "by_hand":
       return [
@@ -98,7 +127,7 @@ const keyIssue = (channel: Channel, key: ChannelKey): ReadonlyArray<Issue> => {
           ...shared,
           level: "note",
           title: `${named} is off`,
-          says: key.reason ?? "switched off by hand; it stays off until it is switched on",
+          says: saidReason(key.reason ?? "by_hand", ""),
           isOff: true
         }
       ]
@@ -124,7 +153,10 @@ const channelIssues = (channel: Channel): ReadonlyArray<Issue> => {
           ...shared,
           level: "bad",
           title: `${channel.id}: circuit open`,
-          says: channel.reason ?? "too many of its attempts failed; nothing is asked of it",
+          says: saidReason(
+            channel.reason,
+            `too many attempts failed${resting(channel.keys)}; nothing of that is asked of it`
+          ),
           isOff: false
         },
         ...keys
@@ -135,7 +167,7 @@ const channelIssues = (channel: Channel): ReadonlyArray<Issue> => {
           ...shared,
           level: "bad",
           title: `${channel.id} is disabled`,
-          says: channel.reason ?? "by evidence",
+          says: saidReason(channel.reason, "by evidence"),
           isOff: true
         },
         ...keys
@@ -146,7 +178,7 @@ const channelIssues = (channel: Channel): ReadonlyArray<Issue> => {
           ...shared,
           level: "warn",
           title: `${channel.id}: cooling`,
-          says: channel.reason ?? "it rests, and is tried again after that",
+          says: saidReason(channel.reason, `it rests${resting(channel.keys)}, and is tried again after that`),
           isOff: false
         },
         ...keys
@@ -158,7 +190,7 @@ const channelIssues = (channel: Channel): ReadonlyArray<Issue> => {
           ...shared,
           level: "note",
           title: `${channel.id} is off`,
-          says: channel.reason ?? "switched off by hand; it stays off until it is switched on",
+          says: saidReason(channel.reason ?? "by_hand", ""),
           isOff: true
         }
       ]

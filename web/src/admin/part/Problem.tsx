@@ -10,6 +10,8 @@ const titleOf = (failure: Failure): string => {
       return failure.message
     case "Unreachable":
       return "The relay did not answer"
+    case "NotSent":
+      return failure.message
     case "Aborted":
       return "Stopped"
   }
@@ -29,7 +31,7 @@ export const Problem = ({ failure, retry }: { readonly failure: Failure; readonl
         ))}
       </ul>
     ) : null}
-    {failure._tag === "Aborted" ? null : (
+    {failure._tag === "Aborted" || failure._tag === "NotSent" ? null : (
       <p className="problem-where">
         {failure._tag === "Refused" ? (
           <code>

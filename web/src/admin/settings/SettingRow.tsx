@@ -32,8 +32,8 @@ export const SettingRow = ({
   readonly reset: () => void
 }) => {
   const id = useId()
-  const { default: otherwise, description, path, source, value } = setting
-  const text = typed ?? typedOf(value)
+  const { default: otherwise, description, fault, isChangeable, isSecret, path, source, value } = setting
+  const text = typed ?? (isSecret ? "" : typedOf(value))
   const isSwitch = typeof value === "boolean" || (value === undefined && typeof otherwise === "boolean")
   const shared = {
     id,
@@ -50,6 +50,9 @@ export const SettingRow = ({
         <p id={`${id}-says`}>
           {description}
           {wrong === undefined ? null : <strong className="setting-wrong"> {wrong}</strong>}
+          {fault === undefined ? null : (
+            <strong className="setting-wrong"> What an admin has set does not count: {fault}</strong>
+          )}
         </p>
       </div>
       <div className="setting-value">
@@ -72,7 +75,7 @@ export const SettingRow = ({
             autoComplete="off"
             spellCheck={false}
             value={text}
-            placeholder="not shown"
+            placeholder={isSecret ? "not shown" : "null"}
             onChange={(event) => type(event.target.value)}
           />
         )}
@@ -80,7 +83,8 @@ export const SettingRow = ({
           <span className="tag" data-source={source}>
             {sources[source] ?? source}
           </span>
-          {isSame(value, otherwise) ? null : <span className="quiet">default {written(otherwise)}</span>}
+          {isChangeable ? null : <span className="quiet">changed in the file</span>}
+          {isSame(value, otherwise) || isSecret ? null : <span className="quiet">default {written(otherwise)}</span>}
           {isChanged ? (
             <button type="button" className="link" onClick={() => type(undefined)}>
               As it was

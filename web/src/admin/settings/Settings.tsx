@@ -3,7 +3,7 @@
  */
 import { useMemo, useState } from "react"
 import { freshKey } from "../Api.ts"
-import type { Failure } from "../Failure.ts"
+import { type Failure, ok, type Result } from "../Failure.ts"
 import { written } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
@@ -23,9 +23,15 @@ const sources = [
   ["default", "the defaults"]
 ] as const
 
-const fits = ({ description, path, source }: Setting, query: Query): boolean =>
+const which = [
+  ["", "can be changed here"],
+  ["all", "all"]
+] as const
+
+const fits = ({ description, isChangeable, path, source }: Setting, query: Query): boolean =>
   `${path} ${description}`.toLowerCase().includes((query["q"] ?? "").trim().toLowerCase()) &&
-  (query["source"] ?? source) === source
+  (query["source"] ?? source) === source &&
+  (query["which"] === "all" || isChangeable)
 
 /** The view. */
 export const Settings = ({ query }: { readonly query: Query }) => {
@@ -33,7 +39,7 @@ export const Settings = ({ query }: { readonly query: Query }) => {
   const [load, reload] = useLoad("settings", api.settings)
   const [typed, setTyped] = useState<ReadonlyMap<string, string>>(new Map())
   const [failure, setFailure] = useState<Failure>()
-  const settings = load._tag === "Loaded" ? load.value : []
+  const settings = load._tag === "Loaded" ? load.value.data : []
   const changes = useMemo(() => changesOf(settings, typed), [settings, typed])
   const set = (name: string) => (value: string) =>
     go(hashOf("settings", undefined, { ...query, [name]: value }), "replace")
@@ -87,7 +93,7 @@ export const Settings = ({ query }: { readonly query: Query }) => {
       told: changes.length === 1 ? `${changes[0]?.path} is changed` : `${changes.length} settings are changed`,
       undo: {
         told: "The settings are as they were",
-        run: async (key) => {
+        run: async (key): Promise<Result<unknown>> => {
           // What an admin had not set before goes back to where it came from.
           const were = changes.map(({ path }) => settings.find((setting) => setting.path === path))
           const kept = were.filter((setting) => setting?.source === "admin")
@@ -96,10 +102,9 @@ export const Settings = ({ query }: { readonly query: Query }) => {
             const one = await api.resetSetting(setting.path, freshKey())
             if (one._tag === "Failed") return one
           }
-          return api.changeSettings(
-            Object.fromEntries(kept.map((setting) => [setting?.path ?? "", setting?.value])),
-            key
-          )
+          return kept.length === 0
+            ? ok(undefined)
+            : api.changeSettings(Object.fromEntries(kept.map((setting) => [setting?.path ?? "", setting?.value])), key)
         }
       }
     })
@@ -155,11 +160,12 @@ export const Settings = ({ query }: { readonly query: Query }) => {
           value={query["q"] ?? ""}
           onChange={set("q")}
         />
+        <FilterChoice label="Show" choices={which} value={query["which"] ?? ""} onChange={set("which")} />
         <FilterChoice label="Set by" choices={sources} value={query["source"] ?? ""} onChange={set("source")} />
       </search>
       <Show load={load} reload={reload} what="Settings" lines={8}>
-        {(settings) => {
-          const shown = settings.filter((setting) => fits(setting, query))
+        {({ data }) => {
+          const shown = data.filter((setting) => fits(setting, query))
           const sections = [...new Set(shown.map(({ path }) => sectionOf(path)))]
           return sections.length === 0 ? (
             <Empty title="No setting fits">
@@ -179,7 +185,7 @@ export const Settings = ({ query }: { readonly query: Query }) => {
                         typed={typed.get(setting.path)}
                         isChanged={changes.some(({ path }) => path === setting.path)}
                         wrong={wrong(setting.path)}
-                        canWrite={permission._tag === "Writes"}
+                        canWrite={permission._tag === "Writes" && setting.isChangeable}
                         type={(text) => type(setting.path, text)}
                         reset={() => reset(setting)}
                       />

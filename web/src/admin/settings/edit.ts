@@ -34,10 +34,11 @@ export const changesOf = (
   settings: ReadonlyArray<Setting>,
   typed: ReadonlyMap<string, string>
 ): ReadonlyArray<Change> =>
-  settings.flatMap(({ default: otherwise, path, value }) => {
+  settings.flatMap(({ default: otherwise, isSecret, path, value }) => {
     const text = typed.get(path)
-    if (text === undefined) return []
-    const after = valueOfTyped(text, value ?? otherwise)
+    // What is not shown is not emptied by a look at it.
+    if (text === undefined || (isSecret && text.trim() === "")) return []
+    const after = valueOfTyped(text, isSecret ? "" : (value ?? otherwise))
     return isSame(after, value) ? [] : [{ path, before: value, after }]
   })
 
