@@ -4,7 +4,18 @@
  */
 
 // The settings of a running program
-export { type Cell, Settings, type SettingsService } from "../settings/index.ts"
+export {
+  type Addition,
+  type Adopted,
+  type Cell,
+  type Change,
+  type Edit,
+  type Edited,
+  type LeftOut,
+  type Setting,
+  Settings,
+  type SettingsService
+} from "../settings/index.ts"
 
 // Sections, and a file of them
 export {

@@ -63,6 +63,8 @@ export interface AnswerStart {
   readonly group: string
   /** How long the whole answer may take, in milliseconds. */
   readonly timeoutMillis: number
+  /** What it goes by to its end. Default: what there is when it is begun, or goes on in another process. */
+  readonly settings?: AnswerSettings | undefined
   /** What happens when nobody reads any more. */
   readonly leave: Leave
   /** The session that it is of, in no words of its client's. Default: none. */
@@ -166,7 +168,7 @@ export class Answer {
     this.start = start
     this.lease = lease
     this.context = context
-    this.settings = context.snapshot()
+    this.settings = start.settings ?? context.snapshot()
     this.pin = pinOf(start.request)
     const wall = context.wall()
     this.createdAt = restored?.note.startedAt ?? wall

@@ -43,7 +43,7 @@ import type { Asker, Errand } from "./Errand.ts"
 import { type Frames, frameStream } from "./FrameStream.ts"
 import { encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
-import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
+import { type AnswerSettings, makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
 import { encodeRequest } from "./Request.ts"
 import { decideTakeOver } from "./TakeOver.ts"
 import { makeWatchdog } from "./Watchdog.ts"
@@ -126,6 +126,11 @@ export class Relay extends Context.Service<
      * waits for it may leave meanwhile. Any number may ask at once.
      */
     readonly adopt: (record: StreamRecord) => Effect.Effect<void, AdoptFault>
+    /**
+     * What an answer that begins now goes by. Given to `start`, the answer goes by it whenever that is: who takes a request
+     * in takes it then, as the request may be long in coming.
+     */
+    readonly settings: () => AnswerSettings
     /** Answers under way. */
     readonly active: () => number
     readonly stopping: () => boolean
@@ -460,6 +465,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       ),
     cancel,
     adopt: (record) => Effect.asVoid(adoption.adopt(record, { _tag: "Asked" })),
+    settings: context.snapshot,
     active: () => answers.size,
     stopping: () => stopping,
     stop: Effect.sync(() => {

@@ -27,6 +27,8 @@ type Check = (
 /** Lets requests in, or says why not. */
 export interface Admission {
   readonly admit: Check
+  /** The same by the words that there are now, whatever they are when it is asked. */
+  readonly now: () => Check
   /** Whether a caller may use a model, and a channel of its group, or of the one that is named, serves it. */
   readonly model: (caller: Caller, model: string, group?: string) => Effect.Effect<void, ResilienceError>
 }
@@ -66,14 +68,19 @@ export const makeAdmission = (selection: Selection["Service"], settings: Setting
     if (caller !== undefined && !mayUse(caller, name)) return notFound(name)
     return selection.serves(name, group) ? Effect.void : notFound(name)
   }
-  const admit: Check = (caller, request, group) => {
-    const served = model(caller, request.model, group)
-    const finder = words()
-    if (finder === undefined) return served
-    const said = Effect.suspend(() =>
-      finder.isIn(saidByUser(request)) ? Effect.fail(stackless(() => new SensitiveWordsDetected({}))) : Effect.void
-    )
-    return Effect.andThen(served, said)
+  const checking =
+    (finder: WordFinder | undefined): Check =>
+    (caller, request, group) => {
+      const served = model(caller, request.model, group)
+      if (finder === undefined) return served
+      const said = Effect.suspend(() =>
+        finder.isIn(saidByUser(request)) ? Effect.fail(stackless(() => new SensitiveWordsDetected({}))) : Effect.void
+      )
+      return Effect.andThen(served, said)
+    }
+  return {
+    model,
+    admit: (caller, request, group) => checking(words())(caller, request, group),
+    now: () => checking(words())
   }
-  return { model, admit }
 }

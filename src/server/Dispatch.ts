@@ -17,7 +17,7 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit, WriteOnce } from "../operate/index.ts"
+import type { Audit, ChannelEdits, Reload, SettingsStore, WriteOnce } from "../operate/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import type { EventLog, Metrics } from "../telemetry/index.ts"
@@ -37,14 +37,17 @@ import { trustedProxies } from "./TrustedProxies.ts"
 export type Served =
   | Audit
   | Books
+  | ChannelEdits
   | EventLog
   | Journal
   | Metrics
   | Registry
   | Relay
   | RelayEvents
+  | Reload
   | Selection
   | Settings
+  | SettingsStore
   | Tokens
   | WriteOnce
 

@@ -2,7 +2,7 @@
  * The relay, whole: every service of it put together and served. Its parts are a record of Layers, each with what it is
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
-import { Cause, Effect, Layer, Logger, type Scope } from "effect"
+import { Cause, Effect, Layer, Logger, References, type Scope } from "effect"
 import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
 import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened } from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
@@ -11,10 +11,10 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit, WriteOnce } from "../operate/index.ts"
+import { Audit, ChannelEdits, KeptEdits, Reload, SettingsStore, WriteOnce } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
-import { Settings, type SettingsService } from "../settings/index.ts"
+import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
 import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
@@ -26,7 +26,13 @@ import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
 
 /** Why a relay could not be started. */
-export type ServeError = BooksNewer | BooksNotOpened | ListenFailed | QueryDataError | UpdateDataError
+export type ServeError =
+  | BooksNewer
+  | BooksNotOpened
+  | ConfigurationFaults
+  | ListenFailed
+  | QueryDataError
+  | UpdateDataError
 
 /** What fails while the books are opened is no more than that. */
 const orNotOpened = <A, R>(
@@ -49,6 +55,8 @@ export interface RelayParts<E> {
   readonly upstream: Layer.Layer<Upstream, E>
   /** Where is kept what must outlive the answers. */
   readonly books: Layer.Layer<Books, E, Settings>
+  /** How the configuration is read again. */
+  readonly reload: Layer.Layer<Reload, E, EventLog | Settings>
   /** Where answers are kept. */
   readonly store: Layer.Layer<JournalStore, E, EventLog | Settings>
 }
@@ -87,6 +95,7 @@ export const defaultParts: RelayParts<BooksNewer | BooksNotOpened | QueryDataErr
   selection: Layer.unwrap(Effect.map(RelayEvents, ({ tell }) => Selection.layer({ tell }))),
   upstream: UpstreamNode.layer,
   books: BooksPlaceNode.layer,
+  reload: Reload.layerNone,
   store: storeLayer()
 }
 
@@ -101,10 +110,10 @@ const levels: { readonly [level: string]: EventLevel } = {
 const effectLog = Layer.unwrap(
   Effect.map(EventLog, (log) =>
     Logger.layer([
-      Logger.make<unknown, void>(({ cause, logLevel, message }) => {
+      Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
         const said = (Array.isArray(message) ? message : [message]).map(String).join(" ")
         const error = cause.reasons.length === 0 ? said : `${said}: ${Cause.pretty(cause)}`
-        log.emit(levels[logLevel] ?? "info", "relay_log", { error })
+        log.emit(levels[logLevel] ?? "info", "relay_log", { ...fiber.getRef(References.CurrentLogAnnotations), error })
       })
     ])
   )
@@ -142,17 +151,30 @@ const relayLayer = Layer.unwrap(
 )
 
 /** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<Audit | WriteOnce, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(
-  Layer.merge(Audit.layer, WriteOnce.layer)
+const operateLayer: Layer.Layer<
+  Audit | ChannelEdits | SettingsStore | WriteOnce,
+  BooksNewer | BooksNotOpened,
+  Books | KeptEdits | Settings
+> = Layer.mergeAll(orNotOpened(Layer.merge(Audit.layer, WriteOnce.layer)), SettingsStore.layer, ChannelEdits.layer)
+
+/** What was said by hand, from the books: it counts before anybody looks. */
+const keptEditsLayer = Layer.unwrap(
+  Effect.gen(function* () {
+    const { secret } = (yield* Settings).of(ServerSection).current
+    if (secret === undefined) return KeptEdits.layer(undefined)
+    const { makeSeal } = yield* Effect.promise(() => import("../operate/SealNode.ts"))
+    return KeptEdits.layer(makeSeal(secret))
+  })
 )
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(
   parts: RelayParts<E>
-): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | E, Settings> =>
-  Layer.merge(relayLayer, operateLayer).pipe(
+): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
+  Layer.mergeAll(relayLayer, operateLayer, parts.reload).pipe(
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
+    Layer.provideMerge(keptEditsLayer),
     Layer.provideMerge(parts.books),
     // The store comes before the books: who has to wait for it touches nothing else meanwhile.
     Layer.provideMerge(Layer.provide(journalLayer, parts.store)),

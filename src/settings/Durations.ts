@@ -8,7 +8,7 @@ const pattern = "^\\d+(\\.\\d+)?\\s+(nanos?|micros?|millis?|seconds?|minutes?|ho
 const shape = new RegExp(pattern)
 
 /** The milliseconds of a duration string, or `undefined` where it is none. The shape leaves only what Effect reads. */
-const millisOf = (value: string): number | undefined =>
+export const millisOf = (value: string): number | undefined =>
   shape.test(value)
     ? Option.getOrUndefined(Option.map(Duration.fromInput(value as Duration.Input), Duration.toMillis))
     : undefined

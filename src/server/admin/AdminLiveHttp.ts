@@ -11,10 +11,12 @@ import { AdminApi } from "./AdminApiHttp.ts"
 import { AuditLive } from "./AuditLiveHttp.ts"
 import { AdminCaller, type AdminCallerService } from "./AdminCaller.ts"
 import type { Served } from "../Dispatch.ts"
+import { ChannelEditsLive } from "./ChannelEditsLiveHttp.ts"
+import { SettingsLive } from "./SettingsLiveHttp.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
 import { TokensLive } from "./TokensLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive, AuditLive, TokensLive)
+const parts = Layer.mergeAll(StreamsLive, AuditLive, TokensLive, SettingsLive, ChannelEditsLive)
 
 /** What handlers need of the relay while they run, and not when they are made. */
 const whileHandling = Layer.effect(Audit, Effect.service(Audit))

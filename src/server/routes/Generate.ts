@@ -14,7 +14,8 @@ import {
   countTokens,
   embeddings,
   geminiMethods,
-  readMethod
+  readMethod,
+  type ParseRules
 } from "../../dialect/index.ts"
 import {
   Conflict,
@@ -130,7 +131,7 @@ export const generateRoutes: Effect.Effect<
   const parse = Effect.fnUntraced(function* (
     exchange: Exchange,
     dialect: ClientDialect,
-    caller: Caller,
+    read: ParseRules,
     parameter: string,
     pin: Pinned | undefined
   ) {
@@ -142,7 +143,6 @@ export const generateRoutes: Effect.Effect<
     const looked = headersOf(exchange, dialect.looksAt)
     const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
     const asking = { parameter, query: queryOf(exchange.query), headers, body }
-    const read = rules(groupOf(caller))
     if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
     const request = yield* Effect.fromResult(dialect.parse(asking, read))
@@ -235,10 +235,14 @@ export const generateRoutes: Effect.Effect<
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
     const pin = yield* telling(pinned(exchange, caller, selection))
-    const parsed = yield* telling(parse(exchange, dialect, caller, parameter, pin))
+    // It goes by what there was when it came, however long its body takes.
+    const admit = admission.now()
+    const settings = relay.settings()
+    const { total } = settings.timeouts
+    const usual = dialect.head === "atOnce" ? chat.current.timeout : total
+    const parsed = yield* telling(parse(exchange, dialect, rules(groupOf(caller)), parameter, pin))
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
-    yield* telling(admission.admit(caller, request, pin?.group))
-    const { total } = timeouts.current
+    yield* telling(admit(caller, request, pin?.group))
     const later = more.later?.(request) === true
     const sessions = affinity.current
     const start: AnswerStart = {
@@ -250,10 +254,8 @@ export const generateRoutes: Effect.Effect<
         ? undefined
         : { session: sessionOf(sessions.by, { request, header: exchange.header, owner: ownerOf(caller) }) }),
       group: groupOf(caller),
-      timeoutMillis: Math.min(
-        request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
-        total
-      ),
+      timeoutMillis: Math.min(request.timeoutMillis ?? usual, total),
+      settings,
       // Who sent a key can come again, also by a dialect whose clients cannot come back otherwise.
       leave:
         more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect)
@@ -314,7 +316,7 @@ export const generateRoutes: Effect.Effect<
       Effect.gen(function* () {
         tellId(exchange, dialect)
         const pin = yield* pinned(exchange, caller, selection)
-        const request = yield* parse(exchange, dialect, caller, parameter, pin)
+        const request = yield* parse(exchange, dialect, rules(groupOf(caller)), parameter, pin)
         yield* admission.admit(caller, request, pin?.group)
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
@@ -334,7 +336,7 @@ export const generateRoutes: Effect.Effect<
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
       const pin = yield* pinned(exchange, caller, selection)
-      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings, pin)
+      const request = yield* parse(exchange, clientDialects.openai, rules(groupOf(caller)), embeddings, pin)
       yield* admission.admit(caller, request, pin?.group)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
       const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
