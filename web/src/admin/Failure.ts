@@ -71,6 +71,10 @@ export const refusalOf = (
 export const statusOf = (failure: Failure): number | undefined =>
   failure._tag === "Refused" ? numberOf(failure.status) : undefined
 
+/** Whether the relay has no such part: nothing at this path, or nothing that may be read. */
+export const isAbsent = (failure: Failure): boolean =>
+  failure._tag === "Refused" && (failure.status === 404 || (failure.status === 405 && failure.method === "GET"))
+
 /** It in one line. */
 export const inOneLine = (failure: Failure): string => {
   switch (failure._tag) {

@@ -30,7 +30,7 @@ import { useWho } from "./Who.ts"
 const ReachPill = ({ reach }: { readonly reach: Reach }) => (
   <span className="pill" data-reach={reach === "down" ? "down" : "up"} role="status">
     <span className="dot" aria-hidden="true" />
-    {reach === "down" ? "no answer" : "serving"}
+    <span className={reach === "down" ? "" : "hidden"}>{reach === "down" ? "no answer" : "serving"}</span>
   </span>
 )
 

@@ -62,13 +62,13 @@ const UsageBars = ({ by, rows }: { readonly by: string; readonly rows: ReadonlyA
             <span className="bars-track" aria-hidden="true">
               <span style={{ width: `${((Math.max(0, credits) / most) * 100).toFixed(2)}%` }} />
             </span>
-            <span className="bars-value" title={`${whole(credits)} credits`}>
+            <span
+              className="bars-value"
+              title={`${whole(credits)} credits${requests === undefined ? "" : `, ${whole(requests)} requests`}`}
+            >
               {brief(credits)}
             </span>
-            <span className="bars-note quiet">
-              {percent(share(credits, all))}
-              {requests === undefined ? "" : ` · ${brief(requests)} req`}
-            </span>
+            <span className="bars-note quiet">{percent(share(credits, all))}</span>
           </li>
         ))}
       </ul>

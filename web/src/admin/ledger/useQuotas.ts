@@ -1,7 +1,7 @@
 /**
  * What every token may still spend.
  */
-import { type Result, ok, statusOf } from "../Failure.ts"
+import { type Result, ok, isAbsent } from "../Failure.ts"
 import type { Api } from "../Api.ts"
 import { useLoad } from "../part/useLoad.ts"
 import type { Quota } from "../Shapes.ts"
@@ -17,7 +17,7 @@ const quotasOf = async (api: Api, signal: AbortSignal): Promise<Result<ReadonlyA
   if (!oneByOne.has(api)) {
     const all = await api.quotas(signal)
     if (all._tag === "Ok") return ok(all.value.data)
-    if (statusOf(all.failure) !== 404) return all
+    if (!isAbsent(all.failure)) return all
     oneByOne.add(api)
   }
   const tokens = await api.tokens(signal)
@@ -25,6 +25,8 @@ const quotasOf = async (api: Api, signal: AbortSignal): Promise<Result<ReadonlyA
   const quotas: Array<Quota> = []
   for (const { name } of tokens.value.data.slice(0, mostTokens)) {
     const one = await api.quota(name, signal)
+    // One that was removed meanwhile is not there; if none is, the part is not.
+    if (one._tag === "Failed" && isAbsent(one.failure) && quotas.length > 0) continue
     if (one._tag === "Failed") return one
     quotas.push({ ...one.value, token: name })
   }

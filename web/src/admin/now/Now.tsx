@@ -7,13 +7,14 @@ import { useAdmin } from "../part/Admin.ts"
 import { Show } from "../part/Show.tsx"
 import { type Load, useLoad, valueOf } from "../part/useLoad.ts"
 import type { Channel, Paged } from "../Shapes.ts"
-import { ByName, channelRows, modelRows } from "./ByName.tsx"
+import { ByName } from "./ByName.tsx"
 import { Course } from "./Course.tsx"
 import { failuresOf, mostRows } from "./failures.ts"
 import { FiguresStrip } from "./FiguresStrip.tsx"
 import type { Issue } from "./issues.ts"
 import { Issues } from "./Issues.tsx"
 import { RecentErrors } from "./RecentErrors.tsx"
+import { channelRows, modelRows } from "./rows.ts"
 
 /** The times that can be looked at: as the relay is asked, as it is said, and in milliseconds. */
 const windows = [

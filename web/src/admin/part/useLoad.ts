@@ -3,7 +3,7 @@
  * as long as somebody looks at the page.
  */
 import { useCallback, useEffect, useRef, useState } from "react"
-import { type Failure, type Result, statusOf } from "../Failure.ts"
+import { type Failure, isAbsent, type Result, statusOf } from "../Failure.ts"
 
 /** What is known. */
 export type Load<A> =
@@ -24,7 +24,7 @@ export const looked = <A>(before: Load<A>, result: Result<A>, now: number): Load
   if (result._tag === "Ok") return { _tag: "Loaded", value: result.value, at: now, failure: undefined }
   const { failure } = result
   if (failure._tag === "Aborted") return before
-  if (statusOf(failure) === 404) return { _tag: "Absent" }
+  if (isAbsent(failure)) return { _tag: "Absent" }
   return before._tag === "Loaded" ? { ...before, failure } : { _tag: "Failed", failure }
 }
 
@@ -55,6 +55,8 @@ export const useLoad = <A>(
       const result = await reading.current(own.signal)
       if (over || own.signal.aborted) return
       setState((before) => ({ of, load: looked(before.of === of ? before.load : loading, result, Date.now()) }))
+      // What is not there is not asked for again by itself: each time it would be a line in the relay's log.
+      if (result._tag === "Failed" && isAbsent(result.failure)) return
       const unreachable = result._tag === "Failed" && (statusOf(result.failure) ?? 500) >= 500
       const wait = unreachable ? Math.min(every ?? again, again) : every
       if (wait !== undefined) timer = setTimeout(() => void (document.hidden || now()), wait)

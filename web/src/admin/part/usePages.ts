@@ -2,8 +2,7 @@
  * Reads a long list as one goes through it.
  */
 import { useCallback, useEffect, useRef, useState } from "react"
-import type { Failure, Result } from "../Failure.ts"
-import { statusOf } from "../Failure.ts"
+import { type Failure, isAbsent, type Result } from "../Failure.ts"
 import type { Paged } from "../Shapes.ts"
 import { fresh, missing, type Pages, withPage } from "./pages.ts"
 
@@ -51,7 +50,7 @@ export const usePages = <A>(
         return set({
           ...latest.current,
           failure: result.failure,
-          isAbsent: statusOf(result.failure) === 404,
+          isAbsent: isAbsent(result.failure),
           isReading: false
         })
       }
