@@ -2,6 +2,10 @@
  * The configuration file of the relay, composed of its sections. Each is declared beside what it configures, and taken
  * from its own file: who only checks a configuration loads no server.
  */
+import { GroupsSection } from "../account/GroupsSection.ts"
+import { LedgerSection } from "../account/LedgerSection.ts"
+import { PricesSection } from "../account/PricesSection.ts"
+import { QuotaSection } from "../account/QuotaSection.ts"
 import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { AffinitySection } from "../channel/AffinitySection.ts"
@@ -12,6 +16,7 @@ import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
+import { AlertsSection } from "../operate/AlertsSection.ts"
 import { AuditSection } from "../operate/AuditSection.ts"
 import { BooksSection } from "../operate/BooksSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
@@ -37,14 +42,19 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       RecoverySection,
       BreakerSection,
       DisableSection,
+      AlertsSection,
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
+      PricesSection,
+      QuotaSection,
+      GroupsSection,
+      LedgerSection,
       AffinitySection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["quota", "errorLog", "tracker"]
+    later: ["errorLog", "tracker"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

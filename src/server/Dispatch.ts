@@ -3,9 +3,9 @@
  * knows no HTTP server: `ServerNode` and `RelayRouterHttp` give it exchanges of theirs.
  */
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
-import { RateLimits, Tokens } from "../account/index.ts"
+import { type Ledger, type Quota, RateLimits, Tokens } from "../account/index.ts"
 import type { Books } from "../books/index.ts"
-import type { Registry, Selection } from "../channel/index.ts"
+import type { Registry, Selection, Upstream } from "../channel/index.ts"
 import {
   AccessDenied,
   InternalError,
@@ -17,7 +17,16 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit, ChannelEdits, Reload, SettingsStore, WriteOnce } from "../operate/index.ts"
+import type {
+  Alerts,
+  Audit,
+  ChannelEdits,
+  Reload,
+  SettingsStore,
+  Settling,
+  Switches,
+  WriteOnce
+} from "../operate/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import type { EventLog, Metrics } from "../telemetry/index.ts"
@@ -35,12 +44,15 @@ import { trustedProxies } from "./TrustedProxies.ts"
 
 /** What is needed to answer any request. */
 export type Served =
+  | Alerts
   | Audit
   | Books
   | ChannelEdits
   | EventLog
   | Journal
+  | Ledger
   | Metrics
+  | Quota
   | Registry
   | Relay
   | RelayEvents
@@ -48,7 +60,10 @@ export type Served =
   | Selection
   | Settings
   | SettingsStore
+  | Settling
+  | Switches
   | Tokens
+  | Upstream
   | WriteOnce
 
 /** A request on its way. */

@@ -3,7 +3,17 @@
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
 import { Cause, Effect, Layer, Logger, References, type Scope } from "effect"
-import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
+import {
+  Ledger,
+  plainPrice,
+  priceOf,
+  PricesSection,
+  type Quota,
+  QuotaLive,
+  Tokens,
+  TokensNode,
+  TokensSection
+} from "../account/index.ts"
 import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened } from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import { Dialects } from "../dialect/index.ts"
@@ -11,7 +21,19 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit, ChannelEdits, KeptEdits, Reload, SettingsStore, WriteOnce } from "../operate/index.ts"
+import {
+  Alerts,
+  AlertSink,
+  Audit,
+  ChannelEdits,
+  KeptEdits,
+  Prober,
+  Reload,
+  SettingsStore,
+  Settling,
+  Switches,
+  WriteOnce
+} from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
@@ -144,18 +166,43 @@ const relayLayer = Layer.unwrap(
       debug: settings.of(ServerSection).current.debug,
       name: settings.of(ServerSection).current.name,
       rules: parseRules(settings, yield* Selection),
+      priceOf: (model) => {
+        const price = priceOf(settings.of(PricesSection).current, model)
+        return price === plainPrice ? undefined : price
+      },
       chatTimeout: () => settings.of(ChatSection).current.timeout,
       mayUse: ownerMayUse(tokens)
     })
   })
 )
 
-/** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<
-  Audit | ChannelEdits | SettingsStore | WriteOnce,
+/** What tokens may spend, and what they have spent. */
+const accountLayer: Layer.Layer<
+  Ledger | Quota | Settling,
   BooksNewer | BooksNotOpened,
-  Books | KeptEdits | Settings
-> = Layer.mergeAll(orNotOpened(Layer.merge(Audit.layer, WriteOnce.layer)), SettingsStore.layer, ChannelEdits.layer)
+  Books | Journal | RelayEvents | Settings | Tokens
+> = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
+
+/** Who is told of what happens, by what the relay calls itself. */
+const alertsLayer = Layer.unwrap(
+  Effect.map(Settings, (settings) => Alerts.layer({ relay: () => settings.of(ServerSection).current.name }))
+)
+
+/** What an operator does with the relay, and sees of it. What was off before a restart is so again, and told of no more. */
+const operateLayer: Layer.Layer<
+  Alerts | Audit | ChannelEdits | SettingsStore | Switches | WriteOnce,
+  BooksNewer | BooksNotOpened,
+  Books | EventLog | KeptEdits | Registry | RelayEvents | Selection | Settings | Upstream
+> = orNotOpened(
+  Layer.mergeAll(
+    Audit.layer,
+    WriteOnce.layer,
+    SettingsStore.layer,
+    ChannelEdits.layer,
+    Prober.layer,
+    AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+  )
+)
 
 /** What was said by hand, from the books: it counts before anybody looks. */
 const keptEditsLayer = Layer.unwrap(
@@ -171,7 +218,7 @@ const keptEditsLayer = Layer.unwrap(
 export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
-  Layer.mergeAll(relayLayer, operateLayer, parts.reload).pipe(
+  Layer.mergeAll(relayLayer, operateLayer, accountLayer, parts.reload).pipe(
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
     Layer.provideMerge(keptEditsLayer),

@@ -301,7 +301,7 @@ describe("keys", () => {
   })
 
   it("of a later version are refused", async () => {
-    const root = ["quota", "errorLog", "tracker"]
+    const root = ["errorLog", "tracker"]
     const lines = await faultLines(
       withChannel(
         {},

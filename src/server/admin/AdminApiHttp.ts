@@ -7,6 +7,8 @@ import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
 import { ChannelEditsGroup } from "./ChannelEditsApiHttp.ts"
 import { SettingsGroup } from "./SettingsApiHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
+import { QuotaGroup } from "./QuotaApiHttp.ts"
+import { ChannelsGroup } from "./ChannelsApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
 import { TokensGroup } from "./TokensApiHttp.ts"
 
@@ -19,6 +21,8 @@ export class AdminApi extends HttpApi.make("admin")
   .add(ChannelEditsGroup)
   .add(AuditGroup)
   .add(TokensGroup)
+  .add(QuotaGroup)
+  .add(ChannelsGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
