@@ -1,7 +1,13 @@
 // What other floors take.
+export type { Happening } from "./Alert.ts"
+export { Alerts } from "./Alerts.ts"
+export * as AlertSink from "./AlertSink.ts"
+export { type AlertEvent, alertEvents, type AlertsOptions, AlertsSection } from "./AlertsSection.ts"
 export { Audit, type AuditPage, type AuditRow, type Change, type ChangedBy } from "./Audit.ts"
 export { type AuditOptions, AuditSection } from "./AuditSection.ts"
 export { type AnsweredWrite, type NamedWrite, type WriteAnswer, WriteOnce } from "./WriteOnce.ts"
+export * as Prober from "./Prober.ts"
+export { Switches, type SwitchPlace } from "./Switches.ts"
 export { type BooksOptions, BooksSection } from "./BooksSection.ts"
 export { type ChannelEdited, ChannelEdits, type ChannelRefusal, type ChannelShown } from "./ChannelEdits.ts"
 export { KeptEdits } from "./KeptEdits.ts"
