@@ -16,6 +16,7 @@ const benches: { readonly [name: string]: Bench } = {
   policy: { load: () => import("./policy.ts") },
   keywords: { load: () => import("./keywords.ts") },
   start: { load: () => import("./start.ts") },
+  errorlog: { load: () => import("./errorlog.ts"), isLong: true },
   soak: { load: () => import("./soak.ts"), isLong: true },
   open: { load: () => import("./open.ts"), isLong: true }
 }

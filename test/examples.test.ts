@@ -140,6 +140,19 @@ describe("the examples print what they promise", () => {
     ])
   })
 
+  it("resumable-stream.ts", async () => {
+    const lines = await printed("resumable-stream.ts")
+    const whole = "3 connections were cut, the model was asked 1 time: 643 of 643 characters, whole: true"
+    assert.lengthOf(
+      lines.filter((line) => line === whole),
+      2
+    )
+    assert.lengthOf(
+      lines.filter((line) => line.startsWith("the connection is gone (")),
+      6
+    )
+  })
+
   it("rpc-streams.ts", async () => {
     includesAll(await printed("rpc-streams.ts"), [
       "A: 10001 insufficient user balance",

@@ -16,7 +16,7 @@ export const TokenRate = Schema.Struct({
   perMillis: Positive
 })
 
-/** What a token may spend, in credits. Kept and shown; nothing is charged yet. */
+/** What a token may spend, in credits. */
 export const TokenQuota = Schema.Struct({
   /** The first grant; `null` is unlimited. */
   balance: Schema.NullOr(Schema.Int),
@@ -110,7 +110,7 @@ export type FileToken = Pick<TokenSettings, "name" | "models" | "admin"> &
 
 /** Who asks: a token, or anybody where there are none. */
 export type Caller =
-  | Pick<Token, "name" | "group" | "models" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses">
+  | Pick<Token, "name" | "group" | "models" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses" | "quota">
   | undefined
 
 /** The group whose channels serve a caller. */

@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { declare, Fields, unique } from "../settings/index.ts"
+import { quotaField } from "./GroupsSection.ts"
 import { isNetwork } from "./Network.ts"
 import type { RateLimit } from "./RateLimits.ts"
 import { rateFields } from "./RateLimitSection.ts"
@@ -36,7 +37,8 @@ export const settable = {
   expiresAt: Moment,
   rateLimit: section(rateFields),
   concurrency: integer(1),
-  addresses: list(Network)
+  addresses: list(Network),
+  quota: quotaField
 }
 
 /** What each of them is, in a few words. */
@@ -50,7 +52,8 @@ export const describedAs = {
   expiresAt: "From when on it is as if it were unknown.",
   rateLimit: "How often it may ask, in place of rateLimit.",
   concurrency: "How many answers it may have at once.",
-  addresses: "Where it may come from: addresses and networks. By default anywhere."
+  addresses: "Where it may come from: addresses and networks. By default anywhere.",
+  quota: "What it may spend. By default any number of credits."
 }
 
 /** All of a new token but its key: in the file that stands beside them. */
@@ -64,7 +67,8 @@ export const tokenFields = {
   expiresAt: optional(settable.expiresAt, describedAs.expiresAt),
   rateLimit: optional(settable.rateLimit, describedAs.rateLimit),
   concurrency: optional(settable.concurrency, describedAs.concurrency),
-  addresses: optional(settable.addresses, describedAs.addresses)
+  addresses: optional(settable.addresses, describedAs.addresses),
+  quota: optional(settable.quota, describedAs.quota)
 }
 
 /** A rate limit as it was decoded. */
@@ -87,7 +91,8 @@ export const TokenEntry = secret(
     expiresAt: tokenFields.expiresAt,
     rateLimit: tokenFields.rateLimit,
     concurrency: tokenFields.concurrency,
-    addresses: tokenFields.addresses
+    addresses: tokenFields.addresses,
+    quota: tokenFields.quota
   })
 )
 

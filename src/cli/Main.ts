@@ -21,6 +21,13 @@ const relay = (configuration: Configuration): Effect.Effect<number> =>
     ({ runRelay }) => runRelay(configuration)
   )
 
+/** Only this one asks anything. */
+const init = (file: string): Effect.Effect<number> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./InitNode.ts")),
+    ({ init }) => init(file)
+  )
+
 /** Only this one asks upstreams without a server: 1 where something is wrong with a channel. */
 const checkLive = (configuration: Configuration): Effect.Effect<number> =>
   Effect.gen(function* () {
@@ -49,6 +56,8 @@ const run = (command: Command): Effect.Effect<number> => {
       return done(printOut(usage.trimEnd()))
     case "Version":
       return done(printOut(packageVersion()))
+    case "Init":
+      return init(command.file)
     case "Schema":
       return done(printOut(JSON.stringify(configurationJsonSchema(), null, 2)))
     case "BackUpBooks":
@@ -59,6 +68,17 @@ const run = (command: Command): Effect.Effect<number> => {
         Effect.matchEffect({
           onFailure: (faults) => refused(printErr(faults.message)),
           onSuccess: (configuration) => (command.live ? checkLive(configuration) : done(Effect.void))
+        })
+      )
+    case "Doctor":
+      return loadConfiguration(command.file, process.env).pipe(
+        Effect.matchEffect({
+          onFailure: (faults) => refused(printErr(faults.message)),
+          onSuccess: (configuration) =>
+            Effect.flatMap(
+              Effect.promise(() => import("./Doctor.ts")),
+              ({ doctor }) => doctor(configuration, command.requestId)
+            )
         })
       )
     case "Relay":

@@ -2,6 +2,10 @@
  * The configuration file of the relay, composed of its sections. Each is declared beside what it configures, and taken
  * from its own file: who only checks a configuration loads no server.
  */
+import { GroupsSection } from "../account/GroupsSection.ts"
+import { LedgerSection } from "../account/LedgerSection.ts"
+import { PricesSection } from "../account/PricesSection.ts"
+import { QuotaSection } from "../account/QuotaSection.ts"
 import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
 import { AffinitySection } from "../channel/AffinitySection.ts"
@@ -15,6 +19,8 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import { AlertsSection } from "../operate/AlertsSection.ts"
 import { AuditSection } from "../operate/AuditSection.ts"
 import { BooksSection } from "../operate/BooksSection.ts"
+import { ErrorLogSection } from "../operate/ErrorLogSection.ts"
+import { TrackerSection } from "../operate/TrackerSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
@@ -33,6 +39,8 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       JournalSection,
       BooksSection,
       AuditSection,
+      ErrorLogSection,
+      TrackerSection,
       TimeoutsSection,
       RetrySection,
       RecoverySection,
@@ -42,11 +50,14 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
+      PricesSection,
+      QuotaSection,
+      GroupsSection,
+      LedgerSection,
       AffinitySection,
       ChannelSection
     ],
-    rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["quota", "errorLog", "tracker"]
+    rules: [...relayRules, dialectsAreThere(dialects)]
   })
 
 /** The file of a relay whose channels speak what is built in. */

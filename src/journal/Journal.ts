@@ -136,6 +136,8 @@ export class Journal extends Context.Service<
      * kept). A projection keeps the position that it has come to beside what it makes of it.
      */
     readonly outcomes: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Outcome>, QueryDataError>
+    /** Which journal it is: a position in `outcomes` holds for this one and for no other. */
+    readonly identity: string
     /** Whether what is committed outlives this process: another one can go on with it. */
     readonly durable: boolean
     /** Whether another process has the whole store: nothing can be written here any more. */
@@ -428,6 +430,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     cancel,
     forget: (id, owner) => (isStreamId(id) ? replied((done) => store.forget(id, owner, done)) : Effect.succeed(false)),
     outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),
+    identity: store.identity,
     durable: store.durable,
     lost: store.lost,
     usable: () => closed === undefined && store.usable()

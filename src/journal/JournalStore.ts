@@ -177,6 +177,8 @@ export class JournalStore extends Context.Service<
      * that has no end.
      */
     readonly sweep: (due: Sweep, done: Done<void, UpdateDataError>) => void
+    /** Which store it is: the same as long as its positions are. Whoever keeps a position elsewhere keeps it by this. */
+    readonly identity: string
     /** Whether what it keeps outlives this process: another one can go on with it. */
     readonly durable: boolean
     /** Whether another process has the whole of it: nothing can be written here any more. */

@@ -97,6 +97,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
      WHERE position > ? AND outcome IS NOT NULL ORDER BY position LIMIT ?`
   )
 
+  const identity = String(database.prepare("SELECT id FROM identity").get()?.["id"])
   const streams = makeLiveStreams(database, me)
 
   /** The rows of the ended streams that are read now: a list of a long one takes as long to read as many of its pages. */
@@ -323,6 +324,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
             : { ok: false, error: stackless(() => new UpdateDataError({ message: fault })) }
         )
       ),
+    identity,
     durable: true,
     lost: sqlite.lost,
     usable: sqlite.usable

@@ -3,6 +3,7 @@
  * belongs to the relay and never to a request: who reads it, and whether anybody does, is the journal's business. What
  * others must know of it stands in its note.
  */
+import type { Price } from "../account/index.ts"
 import { type Affinity, makeWitness, type Pin, type Selection, type Target, type Witness } from "../channel/index.ts"
 import {
   type AnswerEncoder,
@@ -14,8 +15,9 @@ import {
   type Replayed
 } from "../dialect/index.ts"
 import { blameOf, LeaseLost, maskError, type ResilienceError, stackless } from "../errors/index.ts"
-import type { Lease } from "../journal/index.ts"
+import type { Lease, StreamId } from "../journal/index.ts"
 import type { ClockState } from "../stream/index.ts"
+import { creditsOf, settled } from "./Bill.ts"
 import type { AnswerRef } from "./Events.ts"
 import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
@@ -69,8 +71,15 @@ export interface AnswerStart {
   readonly leave: Leave
   /** The session that it is of, in no words of its client's. Default: none. */
   readonly session?: string | undefined
+  /** The id that its stream is to have: what was reserved for it is reserved by that. Default: a fresh one. */
+  readonly id?: StreamId | undefined
+  /** What its model costs now. Default: a credit a token. */
+  readonly price?: Price | undefined
   /** It is begun under an idempotency key: its client can come again without knowing its id. */
   readonly keyed?: true | undefined
+  /** The trace that the request belongs to, and where it came from: for who tells of it. */
+  readonly traceId?: string | undefined
+  readonly address?: string | undefined
 }
 
 /** The life of an answer that another process has begun. */
@@ -183,7 +192,9 @@ export class Answer {
       model: start.request.model,
       listed: context.selection.models(start.group).includes(start.request.model),
       dialect: start.dialect.name,
-      delivery: start.request.delivery
+      delivery: start.request.delivery,
+      traceId: start.traceId,
+      address: start.address
     }
     this.encoder =
       restored?.encoder ??
@@ -377,7 +388,7 @@ export class Answer {
 
   /** What there is to say of it now. */
   asNote(status: NoteStatus, error: ResilienceError | undefined): Note {
-    const { group, requestId, keyed, leave, request, timeoutMillis } = this.start
+    const { group, requestId, keyed, leave, price, request, timeoutMillis } = this.start
     return {
       status,
       requestId,
@@ -395,7 +406,8 @@ export class Answer {
       checkpoint: this.noted(),
       finish: this.machine.finishing,
       costs: this.machine.costs(),
-      error
+      error,
+      price
     }
   }
 
@@ -416,8 +428,11 @@ export class Answer {
   }
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
-    const { group, owner, request, requestId } = this.start
-    this.lease.note(() => encodeNote(this.asNote(status, error)))
+    const { group, owner, price, request, requestId } = this.start
+    const usage = this.machine.usage()
+    const shown = request.delivery !== "whole" && this.machine.committed
+    const settlement = settled(price, { error, usage, delivered: shown })
+    this.lease.note(() => encodeNote({ ...this.asNote(status, error), credits: creditsOf(settlement) }))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,
@@ -426,13 +441,15 @@ export class Answer {
         model: request.model,
         status,
         error,
-        usage: this.machine.usage(),
+        usage,
+        price,
+        settlement,
         attempts: this.attempts,
         trail: this.trail,
         startedAt: this.createdAt,
         durationMillis: this.context.now() - this.startedAt
       }),
-      freesKey: freesKey(error, request.delivery !== "whole" && this.machine.committed)
+      freesKey: freesKey(error, shown)
     })
   }
 

@@ -286,13 +286,16 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const newStream = ({
     dialect,
     group,
+    id,
     keyed,
     leave,
     owner,
+    price,
     request,
     requestId,
     timeoutMillis
   }: AnswerStart): NewStream => ({
+    id,
     dialect: dialect.name,
     owner,
     request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
@@ -304,7 +307,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
         startedAt: context.wall(),
         timeoutMillis,
         leave,
-        keyed: keyed && request.delivery
+        keyed: keyed && request.delivery,
+        price
       })
     )
   })
@@ -416,7 +420,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
           owner: question.owner ?? "",
           group,
           timeoutMillis: Math.min(request.timeoutMillis ?? options.chatTimeout(), total),
-          leave: "cancel"
+          leave: "cancel",
+          price: options.priceOf?.(request.model)
         }
         let frames: Stream.Stream<Frames, JournalFault> = Stream.empty
         const answer = yield* start(begin, ({ id }) => {

@@ -3,8 +3,25 @@
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
 import { Cause, Effect, Layer, Logger, References, type Scope } from "effect"
-import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
-import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened } from "../books/index.ts"
+import {
+  Ledger,
+  plainPrice,
+  priceOf,
+  PricesSection,
+  type Quota,
+  QuotaLive,
+  Tokens,
+  TokensNode,
+  TokensSection
+} from "../account/index.ts"
+import {
+  type Books,
+  type BooksError,
+  type BooksNewer,
+  type BooksNotOpened,
+  notOpened,
+  type PeerMissing
+} from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import { Dialects } from "../dialect/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
@@ -16,17 +33,22 @@ import {
   AlertSink,
   Audit,
   ChannelEdits,
+  ErrorCounts,
+  ErrorLog,
   KeptEdits,
   Prober,
   Reload,
   SettingsStore,
+  Settling,
+  Summary,
   Switches,
   WriteOnce
 } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
+import * as TrackerNode from "../operate/TrackerNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
-import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
+import { type ErrorTracker, type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
 import { ChatSection } from "./ChatSection.ts"
@@ -42,8 +64,12 @@ export type ServeError =
   | BooksNotOpened
   | ConfigurationFaults
   | ListenFailed
+  | PeerMissing
   | QueryDataError
   | UpdateDataError
+
+/** How opening what the settings name may fail. */
+type PartsError = Exclude<ServeError, ListenFailed>
 
 /** What fails while the books are opened is no more than that. */
 const orNotOpened = <A, R>(
@@ -54,6 +80,8 @@ const orNotOpened = <A, R>(
 export interface RelayParts<E> {
   readonly log: Layer.Layer<EventLog, E>
   readonly metrics: Layer.Layer<Metrics, E>
+  /** Where errors go that somebody has to look at. */
+  readonly tracker: Layer.Layer<ErrorTracker, E, EventLog | Settings>
   /** Who is told what happens. A sink is added beside ours with `RelayEvents.layerSink`. */
   readonly events: Layer.Layer<RelayEvents, E, EventLog | Metrics>
   /** Who may use it. */
@@ -93,9 +121,10 @@ export const storeLayer = (
   )
 
 /** The parts of a relay that runs by its settings alone: on stderr, over sockets, in memory or in a file. */
-export const defaultParts: RelayParts<BooksNewer | BooksNotOpened | QueryDataError | UpdateDataError> = {
+export const defaultParts: RelayParts<PartsError> = {
   log: EventLogNode.layerStderr,
   metrics: Metrics.layer,
+  tracker: TrackerNode.layerSettings,
   events: RelayEvents.layer,
   tokens: Layer.unwrap(
     Effect.map(Settings, (settings) =>
@@ -155,11 +184,22 @@ const relayLayer = Layer.unwrap(
       debug: settings.of(ServerSection).current.debug,
       name: settings.of(ServerSection).current.name,
       rules: parseRules(settings, yield* Selection),
+      priceOf: (model) => {
+        const price = priceOf(settings.of(PricesSection).current, model)
+        return price === plainPrice ? undefined : price
+      },
       chatTimeout: () => settings.of(ChatSection).current.timeout,
       mayUse: ownerMayUse(tokens)
     })
   })
 )
+
+/** What tokens may spend, and what they have spent. */
+const accountLayer: Layer.Layer<
+  Ledger | Quota | Settling,
+  BooksNewer | BooksNotOpened,
+  Books | Journal | RelayEvents | Settings | Tokens
+> = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
 
 /** Who is told of what happens, by what the relay calls itself. */
 const alertsLayer = Layer.unwrap(
@@ -171,14 +211,22 @@ const switchesLayer = AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), L
 
 /** What an operator does with the relay, and sees of it. */
 const operateLayer: Layer.Layer<
-  Alerts | Audit | ChannelEdits | SettingsStore | Switches | WriteOnce,
+  Alerts | Audit | ChannelEdits | ErrorCounts | ErrorLog | SettingsStore | Summary | Switches | WriteOnce,
   BooksNewer | BooksNotOpened,
-  Books | EventLog | KeptEdits | Registry | RelayEvents | Selection | Settings | Upstream
-> = Layer.mergeAll(
-  orNotOpened(Layer.mergeAll(Audit.layer, WriteOnce.layer, switchesLayer)),
-  Prober.layer,
-  SettingsStore.layer,
-  ChannelEdits.layer
+  Books | ErrorTracker | EventLog | KeptEdits | Registry | RelayEvents | Selection | Settings | Upstream
+> = orNotOpened(
+  Layer.mergeAll(
+    Audit.layer,
+    WriteOnce.layer,
+    SettingsStore.layer,
+    ChannelEdits.layer,
+    Prober.layer,
+    ErrorLog.layer,
+    ErrorCounts.layer,
+    Summary.layer,
+    TrackerNode.layerSink,
+    switchesLayer
+  )
 )
 
 /** What was said by hand, from the books: it counts before anybody looks. */
@@ -195,8 +243,8 @@ const keptEditsLayer = Layer.unwrap(
 export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
-  Layer.merge(relayLayer, parts.reload).pipe(
-    // What is off is known before an answer of the process before goes on.
+  Layer.mergeAll(relayLayer, accountLayer, parts.reload).pipe(
+    // Before the relay, which tells at once of what it takes up: also what is off is known by then.
     Layer.provideMerge(operateLayer),
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
@@ -206,6 +254,7 @@ export const layerFrom = <E>(
     Layer.provideMerge(Layer.provide(journalLayer, parts.store)),
     Layer.provideMerge(effectLog),
     Layer.provideMerge(parts.events),
+    Layer.provideMerge(parts.tracker),
     Layer.provideMerge(Layer.merge(parts.log, parts.metrics)),
     // Before all that could let one out.
     Layer.provideMerge(KnownSecrets.layerSettings)
@@ -220,7 +269,7 @@ export const serve = <E = never>(
   parts: Partial<RelayParts<E>> = {}
 ): Effect.Effect<RunningServer, ServeError | E, Scope.Scope> =>
   Effect.gen(function* () {
-    const whole: RelayParts<BooksNewer | BooksNotOpened | QueryDataError | UpdateDataError | E> = {
+    const whole: RelayParts<PartsError | E> = {
       ...defaultParts,
       ...parts
     }

@@ -104,7 +104,7 @@ export const quantile = (values: ReadonlyArray<number>, part: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN
 
 /** Mulberry32: a number in [0, 1) from a seed. */
-const randomOf = (seed: number) => {
+export const randomOf = (seed: number) => {
   let state = seed >>> 0
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -115,7 +115,8 @@ const randomOf = (seed: number) => {
   return { next, below: (limit: number): number => Math.floor(next() * limit) }
 }
 
-const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+/** Waits so many milliseconds. */
+export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex")
 

@@ -7,9 +7,12 @@ import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
 import { ChannelEditsGroup } from "./ChannelEditsApiHttp.ts"
 import { SettingsGroup } from "./SettingsApiHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
+import { QuotaGroup } from "./QuotaApiHttp.ts"
 import { ChannelsGroup } from "./ChannelsApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
 import { TokensGroup } from "./TokensApiHttp.ts"
+import { ErrorsGroup } from "./ErrorsApiHttp.ts"
+import { SummaryGroup } from "./SummaryApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
 
@@ -19,8 +22,11 @@ export class AdminApi extends HttpApi.make("admin")
   .add(SettingsGroup)
   .add(ChannelEditsGroup)
   .add(AuditGroup)
-  .add(ChannelsGroup)
   .add(TokensGroup)
+  .add(QuotaGroup)
+  .add(ChannelsGroup)
+  .add(ErrorsGroup)
+  .add(SummaryGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

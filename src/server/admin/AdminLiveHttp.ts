@@ -14,10 +14,23 @@ import { ChannelsLive } from "./ChannelsLiveHttp.ts"
 import type { Served } from "../Dispatch.ts"
 import { ChannelEditsLive } from "./ChannelEditsLiveHttp.ts"
 import { SettingsLive } from "./SettingsLiveHttp.ts"
+import { ErrorsLive } from "./ErrorsLiveHttp.ts"
+import { QuotaLive } from "./QuotaLiveHttp.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
+import { SummaryLive } from "./SummaryLiveHttp.ts"
 import { TokensLive } from "./TokensLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive, AuditLive, TokensLive, SettingsLive, ChannelEditsLive, ChannelsLive)
+const parts = Layer.mergeAll(
+  StreamsLive,
+  AuditLive,
+  TokensLive,
+  SettingsLive,
+  ChannelEditsLive,
+  QuotaLive,
+  ChannelsLive,
+  ErrorsLive,
+  SummaryLive
+)
 
 /** What handlers need of the relay while they run, and not when they are made. */
 const whileHandling = Layer.effect(Audit, Effect.service(Audit))

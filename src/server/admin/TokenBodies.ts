@@ -14,7 +14,7 @@ import { describedAs, rateOf, settable, tokenFields } from "../../account/Tokens
 import type { Detail } from "../../errors/index.ts"
 import { durationText, Fields, LongMillisOrNone } from "../../settings/index.ts"
 
-const { integer, optional, section, withDefault } = Fields
+const { optional, section, withDefault } = Fields
 
 // Such a step of a path is none: a token of this name could be asked for by no URL.
 const inPaths = Schema.makeFilter((name: string) => name !== "." && name !== "..", {
@@ -22,17 +22,8 @@ const inPaths = Schema.makeFilter((name: string) => name !== "." && name !== "..
   toJsonSchema: () => ({})
 })
 
-const quota = section({
-  balance: withDefault(Schema.NullOr(integer(0)), null, "The first grant, in credits; null is unlimited."),
-  budget: optional(
-    section({ amount: integer(0), per: Fields.choice(["day", "month"]) }),
-    "The most of a day or a month, by UTC, in credits."
-  )
-})
-
+// An example of an address would be taken for one, and masked.
 const addresses = Fields.list(Fields.text("an address, or a network in the CIDR form", isNetwork))
-
-const quotaText = "What it may spend."
 
 /** What a setting may be, or nothing, which takes it away. */
 const orNull = <S extends Schema.Top>(schema: S) => {
@@ -40,13 +31,15 @@ const orNull = <S extends Schema.Top>(schema: S) => {
   return Schema.NullOr(schema).annotate({ expected: `${typeof expected === "string" ? expected : "a value"}, or null` })
 }
 
-/** A token that is to be made. Its key is made by the relay. */
+/** A token that is to be made; `null` is as if it were absent. Its key is made by the relay. */
 export const NewTokenBody = section({
   ...tokenFields,
   name: Fields.required(Fields.someName.check(inPaths), describedAs.name),
-  // An example of an address would be taken for one, and masked.
-  addresses: optional(addresses, describedAs.addresses),
-  quota: optional(quota, quotaText)
+  expiresAt: optional(orNull(settable.expiresAt), describedAs.expiresAt),
+  rateLimit: optional(orNull(settable.rateLimit), describedAs.rateLimit),
+  concurrency: optional(orNull(settable.concurrency), describedAs.concurrency),
+  addresses: optional(orNull(addresses), describedAs.addresses),
+  quota: optional(orNull(settable.quota), describedAs.quota)
 })
 
 /** A change of a token: what is absent stays, `null` takes a setting away. */
@@ -60,7 +53,7 @@ export const TokenChangeBody = section({
   rateLimit: optional(orNull(settable.rateLimit), describedAs.rateLimit),
   concurrency: optional(orNull(settable.concurrency), describedAs.concurrency),
   addresses: optional(orNull(addresses), describedAs.addresses),
-  quota: optional(orNull(quota), quotaText)
+  quota: optional(orNull(settable.quota), describedAs.quota)
 })
 
 /** How a token is to get a new key. */
@@ -102,11 +95,23 @@ export const TokenWithKeyShown = Schema.Struct({ ...shownFields, key: Schema.Str
   identifier: "TokenWithKey"
 })
 
+/** What is set: `null` sets nothing. */
+const set = <K extends string, A>(name: K, value: A | null | undefined): { readonly [N in K]?: A } =>
+  // One key, of the name's own type: the compiler sees an index signature.
+  value === undefined || value === null ? {} : ({ [name]: value } as { readonly [N in K]?: A })
+
 /** The token that a body asks for. */
-export const newTokenOf = ({ rateLimit, ...body }: typeof NewTokenBody.Type): NewToken => ({
-  ...body,
-  ...(rateLimit === undefined ? {} : { rateLimit: rateOf(rateLimit) })
-})
+export const newTokenOf = (body: typeof NewTokenBody.Type): NewToken => {
+  const { addresses, concurrency, expiresAt, quota, rateLimit, ...token } = body
+  return {
+    ...token,
+    ...set("addresses", addresses),
+    ...set("concurrency", concurrency),
+    ...set("expiresAt", expiresAt),
+    ...set("quota", quota),
+    ...set("rateLimit", rateLimit && rateOf(rateLimit))
+  }
+}
 
 /** The change that a body asks for. */
 export const changeOf = ({ rateLimit, ...body }: typeof TokenChangeBody.Type): TokenChange => ({
