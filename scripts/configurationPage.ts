@@ -70,6 +70,7 @@ const units: { readonly [option: string]: string } = {
   "breaker.minimum": "calls",
   "breaker.failureRate": "share",
   "breaker.probes": "calls",
+  "disable.after": "pieces of evidence",
   "journal.takeOverAtOnce": "answers",
   "channels.priority": "higher first",
   "channels.weight": "share"

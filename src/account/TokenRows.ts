@@ -114,6 +114,10 @@ const selected = literally(
 /** All tokens, by name. */
 export const selectTokens: Sql = sql`${selected} ORDER BY t.name`
 
+/** How many tokens there are, and how many of them are an admin's. */
+export const countTokens: Sql = sql`SELECT count(*) AS tokens, CAST(coalesce(sum(admin), 0) AS BIGINT) AS admins
+                                    FROM relay_tokens`
+
 /** One token. */
 export const selectToken = (name: string): Sql => sql`${selected} WHERE t.name = ${name}`
 

@@ -41,11 +41,20 @@ export {
   type NewToken,
   type Token,
   type TokenChange,
+  tokenDefaults,
   TokenQuota,
   TokenRate,
-  TokenSettings
+  TokenSettings,
+  type TokensNeeded
 } from "./Token.ts"
-export { TokenNameTaken, TokenNotFound, TokenOfFile, TokensUnavailable, TokensWithoutBooks } from "./TokenErrors.ts"
+export {
+  LastAdmin,
+  TokenNameTaken,
+  TokenNotFound,
+  TokenOfFile,
+  TokensUnavailable,
+  TokensWithoutBooks
+} from "./TokenErrors.ts"
 export { type TokenChangeError, Tokens, type TokenWithKey } from "./Tokens.ts"
 export * as TokensNode from "./TokensNode.ts"
 export { TokensSection } from "./TokensSection.ts"

@@ -27,6 +27,12 @@ export const serving = (
 export const serves = (channels: ReadonlyArray<Channel>, model: string, group = defaultGroup): boolean =>
   channels.some((channel) => channel.group === group && matchesAnyModel(channel.models, model))
 
+/** What a channel is probed with: the first model that it names exactly, as its upstream calls it. */
+export const probedModel = ({ modelMapping, models }: Channel): string | undefined => {
+  const first = models.find(isExactModel)
+  return first === undefined ? undefined : mapModel(modelMapping, first)
+}
+
 /** The exact names that the channels of a group list, in file order, each once. Patterns are no names. */
 export const exactModels = (channels: ReadonlyArray<Channel>, group = defaultGroup): ReadonlyArray<string> => [
   ...new Set(channels.filter((channel) => channel.group === group).flatMap(({ models }) => models.filter(isExactModel)))

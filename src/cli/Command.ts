@@ -10,6 +10,8 @@ export type Command =
   | { readonly _tag: "Relay"; readonly file: string }
   | { readonly _tag: "Check"; readonly file: string }
   | { readonly _tag: "Schema" }
+  /** `config`: whose books; without one those of a relay that was told nothing of them. */
+  | { readonly _tag: "BackUpBooks"; readonly file: string; readonly config: string | undefined }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Version" }
 
@@ -18,13 +20,18 @@ export const usage = `Usage:
   effect-resilience relay --config FILE   start the relay
   effect-resilience check FILE            check a configuration file
   effect-resilience schema                print the JSON Schema of the configuration file
+  effect-resilience books backup FILE     copy the books into a new file, also while they are in use; --config CONFIG
+                                          says whose (without it those in .relay/books.db)
   effect-resilience --help | --version
 
 FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT overrides server.port.
 Exit codes: 0 done, or stopped by a signal in time; 1 could not run, or had to be cut off; 2 usage or configuration.
 `
 
-const names = ["relay", "check", "schema"]
+const names = ["relay", "check", "schema", "books"]
+
+/** Of these a configuration may be named. */
+const withConfig: ReadonlyArray<string | undefined> = ["relay", "books"]
 const options = {
   config: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
@@ -62,17 +69,17 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
 
   const [name, ...rest] = positionals
   const tooMany = (): Result.Result<never, string> => Result.fail(`${name}: unexpected argument ${rest.at(-1)}`)
-  if (name !== "relay" && files.length > 0) return Result.fail("--config belongs to the command relay")
+  if (!withConfig.includes(name) && files.length > 0) return Result.fail("--config belongs to the command relay")
+  if (files.length > 1) return Result.fail(`${name}: --config was given twice`)
   switch (name) {
     case undefined:
       return Result.fail("a command is needed")
     case "relay": {
-      const [file, another] = files
+      const [file] = files
       if (rest.length > 0) return tooMany()
-      if (file === undefined) return Result.fail("relay: --config FILE is needed")
-      return another === undefined
-        ? Result.succeed({ _tag: "Relay", file })
-        : Result.fail("relay: --config was given twice")
+      return file === undefined
+        ? Result.fail("relay: --config FILE is needed")
+        : Result.succeed({ _tag: "Relay", file })
     }
     case "check": {
       const [file] = rest
@@ -80,6 +87,14 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
       return file === undefined || file === ""
         ? Result.fail("check: FILE is needed")
         : Result.succeed({ _tag: "Check", file })
+    }
+    case "books": {
+      const [what, file, ...others] = rest
+      if (what !== "backup") {
+        return Result.fail(what === undefined ? "books: backup is what it can do" : `books: unknown command ${what}`)
+      }
+      if (file === undefined || file === "") return Result.fail("books backup: FILE is needed")
+      return others.length > 0 ? tooMany() : Result.succeed({ _tag: "BackUpBooks", file, config: files[0] })
     }
     case "schema":
       return rest.length > 0 ? tooMany() : Result.succeed({ _tag: "Schema" })

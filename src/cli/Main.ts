@@ -21,6 +21,19 @@ const relay = (configuration: Configuration): Effect.Effect<number> =>
     ({ runRelay }) => runRelay(configuration)
   )
 
+/** Only this one opens the books without a server. */
+const backUpBooks = (config: string | undefined, file: string): Effect.Effect<number> =>
+  Effect.gen(function* () {
+    const { backUpBooks, placeIn, usualPlace } = yield* Effect.promise(() => import("./BackupBooks.ts"))
+    if (config === undefined) return yield* backUpBooks(usualPlace, file)
+    return yield* loadConfiguration(config, process.env).pipe(
+      Effect.matchEffect({
+        onFailure: (faults) => refused(printErr(faults.message)),
+        onSuccess: ({ settings }) => backUpBooks(placeIn(settings), file)
+      })
+    )
+  })
+
 const run = (command: Command): Effect.Effect<number> => {
   switch (command._tag) {
     case "Help":
@@ -29,6 +42,8 @@ const run = (command: Command): Effect.Effect<number> => {
       return done(printOut(packageVersion()))
     case "Schema":
       return done(printOut(JSON.stringify(configurationJsonSchema(), null, 2)))
+    case "BackUpBooks":
+      return backUpBooks(command.config, command.file)
     case "Check":
       return loadConfiguration(command.file, process.env).pipe(
         Effect.andThen(done(printOut(`${command.file}: ok`))),

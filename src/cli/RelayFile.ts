@@ -8,8 +8,10 @@ import { PricesSection } from "../account/PricesSection.ts"
 import { QuotaSection } from "../account/QuotaSection.ts"
 import { RateLimitSection } from "../account/RateLimitSection.ts"
 import { TokensSection } from "../account/TokensSection.ts"
+import { AffinitySection } from "../channel/AffinitySection.ts"
 import { BreakerSection } from "../channel/BreakerSection.ts"
 import { ChannelSection, dialectsAreThere } from "../channel/ChannelSection.ts"
+import { DisableSection } from "../channel/DisableSection.ts"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
@@ -38,6 +40,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       RetrySection,
       RecoverySection,
       BreakerSection,
+      DisableSection,
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,
@@ -45,10 +48,11 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       QuotaSection,
       GroupsSection,
       LedgerSection,
+      AffinitySection,
       ChannelSection
     ],
     rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["disable", "errorLog", "tracker", "affinity"]
+    later: ["errorLog", "tracker"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

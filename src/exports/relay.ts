@@ -156,6 +156,7 @@ export {
   type Done,
   type End,
   type Fate,
+  type FramePart,
   type Frames,
   type IdempotencyKey,
   JournalStore,

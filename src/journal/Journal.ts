@@ -25,6 +25,7 @@ import {
   type NewRecord,
   type Outcome,
   pageFrames,
+  pageRoom,
   replied,
   type StreamRecord
 } from "./JournalStore.ts"
@@ -229,8 +230,13 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
         const count = frames?.lengths.length ?? 0
         const terminal = end !== undefined
         if (count > 0 || terminal) {
+          // What is more than a page is not given from memory: a slow reader would keep all of it.
+          const isLong = frames !== undefined && count > 1 && frames.text.length > pageRoom
           // Whoever is told twice has moved on.
-          hub.readers.each((reader) => reader.deliver(frames?.text ?? "", last - count, last, terminal))
+          hub.readers.each((reader) => {
+            if (isLong) reader.grown()
+            else reader.deliver(frames, last - count, terminal)
+          })
         }
         if (fate.cancel !== undefined) hub.writer?.cancelled(fate.cancel)
         hub.size += frames?.text.length ?? 0

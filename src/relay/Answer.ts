@@ -4,7 +4,7 @@
  * others must know of it stands in its note.
  */
 import type { Price } from "../account/index.ts"
-import type { Selection, Target } from "../channel/index.ts"
+import { type Affinity, makeWitness, type Pin, type Selection, type Target, type Witness } from "../channel/index.ts"
 import {
   type AnswerEncoder,
   type AnswerRequest,
@@ -24,6 +24,7 @@ import { Machine } from "./Machine.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
 import { encodeNote, type Leave, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
+import { pinOf } from "./Pinned.ts"
 import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
 import type { RelayEvents } from "./RelayEvents.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
@@ -40,6 +41,8 @@ export interface AnswerContext {
   readonly snapshot: () => AnswerSettings
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
+  /** Where sessions are at home; `undefined` where that is no matter. */
+  readonly affinity: () => Affinity | undefined
   /** What channels speak. */
   readonly dialects: DialectsService
   readonly watchdog: Watchdog
@@ -62,12 +65,16 @@ export interface AnswerStart {
   readonly group: string
   /** How long the whole answer may take, in milliseconds. */
   readonly timeoutMillis: number
+  /** What it goes by to its end. Default: what there is when it is begun, or goes on in another process. */
+  readonly settings?: AnswerSettings | undefined
   /** What happens when nobody reads any more. */
   readonly leave: Leave
   /** The id that its stream is to have: what was reserved for it is reserved by that. Default: a fresh one. */
   readonly id?: StreamId | undefined
   /** What its model costs now. Default: a credit a token. */
   readonly price?: Price | undefined
+  /** The session that it is of, in no words of its client's. Default: none. */
+  readonly session?: string | undefined
   /** It is begun under an idempotency key: its client can come again without knowing its id. */
   readonly keyed?: true | undefined
 }
@@ -124,12 +131,16 @@ export class Answer {
   /** What was set when it started. */
   readonly settings: AnswerSettings
   readonly lease: Lease
+  /** Nobody else is asked. */
+  readonly pin: Pin | undefined
   /** What is shown comes out of it. */
   machine: Machine
   /** The attempts that have ended. */
   readonly trail: Array<TrailEntry> = []
   /** What was tried. */
   pursuit: Pursuit = untried
+  /** It gives evidence once, whatever it asks. */
+  readonly witness: Witness = makeWitness()
   /** The attempt under way. */
   current: UnderWay | undefined
   /** A second one beside it, while neither has said anything. */
@@ -163,7 +174,8 @@ export class Answer {
     this.start = start
     this.lease = lease
     this.context = context
-    this.settings = context.snapshot()
+    this.settings = start.settings ?? context.snapshot()
+    this.pin = pinOf(start.request)
     const wall = context.wall()
     this.createdAt = restored?.note.startedAt ?? wall
     this.startedAt = now - Math.max(0, wall - this.createdAt)
@@ -233,6 +245,8 @@ export class Answer {
       this.trail.push(lostEntry(open, error, Math.max(0, goneSince - open.startedAt)))
     }
     this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
+    // What it has failed on in another process may have been evidence there.
+    this.witness.heard = pursuit.penalised.length > 0
     this.shown = note.shown
     const { checkpoint } = note
     const { position } = this.machine

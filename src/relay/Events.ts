@@ -8,6 +8,7 @@
 import type { ChannelEvent } from "../channel/index.ts"
 import type { Ended, Seam, Usage } from "../dialect/index.ts"
 import { InternalError, type ResilienceError } from "../errors/index.ts"
+import type { AffinityResult } from "./SessionHome.ts"
 import type { TrailEntry } from "./Trail.ts"
 
 /** Which answer an event is about: one object for all the events of an answer. */
@@ -35,7 +36,10 @@ export type RelayEvent =
   | { readonly _tag: "StreamStarted"; readonly answer: AnswerRef; readonly messageLength: number }
   /** An answer whose process is gone goes on here, or is ended here, so long after it was asked for. */
   | { readonly _tag: "StreamTakenOver"; readonly answer: AnswerRef; readonly afterMillis: number }
-  /** An upstream is about to be asked. `key` is an index, -1 where the channel has none; `model` is its name there. */
+  /**
+   * An upstream is about to be asked. `key` is an index, -1 where the channel has none; `model` is its name there.
+   * `affinity`: what became of the preference of its session; with the first attempt alone, and where it has one.
+   */
   | {
       readonly _tag: "AttemptBegan"
       readonly answer: AnswerRef
@@ -44,6 +48,7 @@ export type RelayEvent =
       readonly key: number
       readonly model: string
       readonly mode: TrailEntry["mode"]
+      readonly affinity?: AffinityResult
     }
   /**
    * An attempt is over. `entry` says where and how; `error` is why, and has what the upstream said (`error.upstream`).
@@ -152,6 +157,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   ChannelRemoved: handler,
   ChannelChanged: handler,
   FactFound: handler,
+  CircuitChanged: handler,
   RelayStarted: handler,
   RelayStopping: handler,
   RelayStopped: handler,

@@ -263,9 +263,16 @@ export const logSink = (log: EventLog["Service"]): Sink => {
     },
     ChannelAdded: ignore,
     ChannelRemoved: ignore,
-    ChannelChanged: ({ blame, channel, to }) =>
-      log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, { channel, class: blame }),
+    ChannelChanged: ({ blame, channel, evidence, reason, to, until }) =>
+      log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, {
+        channel,
+        class: blame,
+        reason,
+        evidence,
+        until: until === undefined ? undefined : new Date(until).toISOString()
+      }),
     FactFound: ignore,
+    CircuitChanged: ignore,
     RelayStarted: ({ channels, port }) => log.emit("info", "relay_started", { port, channels }),
     RelayStopping: ({ active }) => log.emit("info", "relay_stopping", { active }),
     RelayStopped: ({ clean }) => log.emit("info", "relay_stopped", { clean }),

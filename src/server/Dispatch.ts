@@ -3,7 +3,7 @@
  * knows no HTTP server: `ServerNode` and `RelayRouterHttp` give it exchanges of theirs.
  */
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
-import { type Ledger, type Quota, RateLimits, Tokens, TokensSection } from "../account/index.ts"
+import { type Ledger, type Quota, RateLimits, Tokens } from "../account/index.ts"
 import type { Books } from "../books/index.ts"
 import type { Registry, Selection } from "../channel/index.ts"
 import {
@@ -17,7 +17,7 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit, Settling } from "../operate/index.ts"
+import type { Audit, ChannelEdits, Reload, SettingsStore, Settling, WriteOnce } from "../operate/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import type { EventLog, Metrics } from "../telemetry/index.ts"
@@ -37,6 +37,7 @@ import { trustedProxies } from "./TrustedProxies.ts"
 export type Served =
   | Audit
   | Books
+  | ChannelEdits
   | EventLog
   | Journal
   | Ledger
@@ -45,10 +46,13 @@ export type Served =
   | Registry
   | Relay
   | RelayEvents
+  | Reload
   | Selection
   | Settings
   | Settling
+  | SettingsStore
   | Tokens
+  | WriteOnce
 
 /** A request on its way. */
 export interface Routed {
@@ -139,14 +143,12 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
     const settings = yield* Settings
     const { tell } = yield* RelayEvents
     const clock = yield* Clock.Clock
-    const listed = settings.of(TokensSection)
     const services = yield* Layer.build(
       Layer.mergeAll(Layer.provideMerge(Streams.layer, Readers.layer), RateGate.layer)
     )
     const routes = yield* Effect.provideContext(allRoutes, services)
     const table = makeRouteTable(routes)
     const access: AccessOptions = {
-      withTokens: () => listed.current.length > 0,
       tokens: yield* Tokens,
       strangers: new RateLimits(),
       trusted: trustedProxies(settings),

@@ -2,7 +2,7 @@
  * The relay, whole: every service of it put together and served. Its parts are a record of Layers, each with what it is
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
-import { Cause, Effect, Layer, Logger, type Scope } from "effect"
+import { Cause, Effect, Layer, Logger, References, type Scope } from "effect"
 import {
   Ledger,
   plainPrice,
@@ -21,10 +21,10 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit, Settling } from "../operate/index.ts"
+import { Audit, ChannelEdits, KeptEdits, Reload, SettingsStore, Settling, WriteOnce } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
-import { Settings, type SettingsService } from "../settings/index.ts"
+import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
 import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
@@ -36,7 +36,13 @@ import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
 
 /** Why a relay could not be started. */
-export type ServeError = BooksNewer | BooksNotOpened | ListenFailed | QueryDataError | UpdateDataError
+export type ServeError =
+  | BooksNewer
+  | BooksNotOpened
+  | ConfigurationFaults
+  | ListenFailed
+  | QueryDataError
+  | UpdateDataError
 
 /** What fails while the books are opened is no more than that. */
 const orNotOpened = <A, R>(
@@ -59,6 +65,8 @@ export interface RelayParts<E> {
   readonly upstream: Layer.Layer<Upstream, E>
   /** Where is kept what must outlive the answers. */
   readonly books: Layer.Layer<Books, E, Settings>
+  /** How the configuration is read again. */
+  readonly reload: Layer.Layer<Reload, E, EventLog | Settings>
   /** Where answers are kept. */
   readonly store: Layer.Layer<JournalStore, E, EventLog | Settings>
 }
@@ -97,6 +105,7 @@ export const defaultParts: RelayParts<BooksNewer | BooksNotOpened | QueryDataErr
   selection: Layer.unwrap(Effect.map(RelayEvents, ({ tell }) => Selection.layer({ tell }))),
   upstream: UpstreamNode.layer,
   books: BooksPlaceNode.layer,
+  reload: Reload.layerNone,
   store: storeLayer()
 }
 
@@ -111,10 +120,10 @@ const levels: { readonly [level: string]: EventLevel } = {
 const effectLog = Layer.unwrap(
   Effect.map(EventLog, (log) =>
     Logger.layer([
-      Logger.make<unknown, void>(({ cause, logLevel, message }) => {
+      Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
         const said = (Array.isArray(message) ? message : [message]).map(String).join(" ")
         const error = cause.reasons.length === 0 ? said : `${said}: ${Cause.pretty(cause)}`
-        log.emit(levels[logLevel] ?? "info", "relay_log", { error })
+        log.emit(levels[logLevel] ?? "info", "relay_log", { ...fiber.getRef(References.CurrentLogAnnotations), error })
       })
     ])
   )
@@ -140,7 +149,6 @@ const relayLayer = Layer.unwrap(
     yield* knowsDialects
     const settings = yield* Settings
     const tokens = yield* Tokens
-    const listed = settings.of(TokensSection)
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
@@ -151,7 +159,7 @@ const relayLayer = Layer.unwrap(
         return price === plainPrice ? undefined : price
       },
       chatTimeout: () => settings.of(ChatSection).current.timeout,
-      mayUse: ownerMayUse(tokens, () => listed.current.length > 0)
+      mayUse: ownerMayUse(tokens)
     })
   })
 )
@@ -164,15 +172,30 @@ const accountLayer: Layer.Layer<
 > = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
 
 /** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<Audit, BooksNewer | BooksNotOpened, Books | Settings> = orNotOpened(Audit.layer)
+const operateLayer: Layer.Layer<
+  Audit | ChannelEdits | SettingsStore | WriteOnce,
+  BooksNewer | BooksNotOpened,
+  Books | KeptEdits | Settings
+> = Layer.mergeAll(orNotOpened(Layer.merge(Audit.layer, WriteOnce.layer)), SettingsStore.layer, ChannelEdits.layer)
+
+/** What was said by hand, from the books: it counts before anybody looks. */
+const keptEditsLayer = Layer.unwrap(
+  Effect.gen(function* () {
+    const { secret } = (yield* Settings).of(ServerSection).current
+    if (secret === undefined) return KeptEdits.layer(undefined)
+    const { makeSeal } = yield* Effect.promise(() => import("../operate/SealNode.ts"))
+    return KeptEdits.layer(makeSeal(secret))
+  })
+)
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(
   parts: RelayParts<E>
-): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | E, Settings> =>
-  Layer.mergeAll(relayLayer, operateLayer, accountLayer).pipe(
+): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
+  Layer.mergeAll(relayLayer, operateLayer, accountLayer, parts.reload).pipe(
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
+    Layer.provideMerge(keptEditsLayer),
     Layer.provideMerge(parts.books),
     // The store comes before the books: who has to wait for it touches nothing else meanwhile.
     Layer.provideMerge(Layer.provide(journalLayer, parts.store)),

@@ -78,7 +78,8 @@ describe("defaults", () => {
         timeouts: {},
         proxy: null,
         tls: {},
-        enabled: true
+        enabled: true,
+        disable: true
       }
     ])
   })
@@ -300,7 +301,7 @@ describe("keys", () => {
   })
 
   it("of a later version are refused", async () => {
-    const root = ["disable", "errorLog", "tracker", "affinity"]
+    const root = ["errorLog", "tracker"]
     const lines = await faultLines(
       withChannel(
         {},

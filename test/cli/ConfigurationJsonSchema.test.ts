@@ -33,6 +33,7 @@ const everyKey = (node: Node, path: string): ReadonlyArray<readonly [string, Nod
 describe("the JSON Schema", () => {
   it("describes every key, and has a default for each that may be left out", () => {
     const optional = [
+      "$.server.secret",
       "$.store.path",
       ...["type", "path"].map((key) => `$.books.${key}`),
       "$.rateLimit.by",

@@ -309,10 +309,26 @@ class World {
     )
   }
 
-  async close(): Promise<void> {
+  /** What ended a round, with what was logged of the requests that it names. */
+  async told(error: unknown): Promise<never> {
+    const said = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    await this.stop()
+    const ids = new Set(said.match(/req_[\w-]+/g))
+    const lines = this.logs.join("\n").split("\n")
+    const named = lines.filter((line) => [...ids].some((id) => line.includes(id)))
+    for (const line of named) for (const [, id] of line.matchAll(/"stream_id":"([^"]+)"/g)) ids.add(id!)
+    const all = lines.filter((line) => [...ids].some((id) => line.includes(id)))
+    throw new Error([said, ...all].join("\n"), { cause: error })
+  }
+
+  private async stop(): Promise<void> {
     const relay = await this.running
     relay.kill("SIGKILL")
     this.keep(await relay.ended)
+  }
+
+  async close(): Promise<void> {
+    await this.stop()
     await this.proxy?.close()
     await Effect.runPromise(Scope.close(this.scope, Exit.void))
     this.folder.remove()
@@ -747,7 +763,7 @@ export const runKills = async ({ onRound, runs, seed, worlds }: KillOptions): Pr
         const scene = scenes[number % scenes.length]!
         const plan = planOf(scene, random, browser !== undefined)
         planned += Math.max(1, plan.kills.length)
-        await round(world, `${scene} ${at}.${number}`, plan, counts)
+        await round(world, `${scene} ${at}.${number}`, plan, counts).catch((error: unknown) => world.told(error))
         onRound?.(counts)
       }
     } finally {

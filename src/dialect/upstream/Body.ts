@@ -9,6 +9,9 @@ import { googlePath } from "./GoogleRefusal.ts"
 /** The most that is kept of an upstream's message, in UTF-16 units. */
 export const maxMessage = 2048
 
+/** The most that is looked at of it: keywords of an operator's may stand behind what is kept. */
+const maxLookedAt = 4096
+
 /** An upstream's error in its own words. */
 export interface BodySaid {
   readonly message: string | undefined
@@ -38,10 +41,10 @@ const isText = (value: unknown): value is string => typeof value === "string" &&
 
 const textOf = (value: unknown): string | undefined =>
   isText(value)
-    ? truncate(value.trim(), maxMessage)
+    ? truncate(value.trim(), maxLookedAt)
     : value === undefined || value === null || typeof value === "string"
       ? undefined
-      : truncate(JSON.stringify(value), maxMessage)
+      : truncate(JSON.stringify(value), maxLookedAt)
 
 const at = (value: unknown, ...path: ReadonlyArray<string>): unknown => {
   let found = value

@@ -4,17 +4,23 @@
  */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
+import { ChannelEditsGroup } from "./ChannelEditsApiHttp.ts"
+import { SettingsGroup } from "./SettingsApiHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
 import { QuotaGroup } from "./QuotaApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
+import { TokensGroup } from "./TokensApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
 
 /** All parts. What nobody knows of in a query or a body is refused, and all that is wrong is told at once. */
 export class AdminApi extends HttpApi.make("admin")
   .add(StreamsGroup)
+  .add(SettingsGroup)
+  .add(ChannelEditsGroup)
   .add(AuditGroup)
   .add(QuotaGroup)
+  .add(TokensGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import { type Caller, costOf, groupOf, plainPrice, Quota } from "../../account/index.ts"
-import { Selection, TimeoutsSection } from "../../channel/index.ts"
+import { AffinitySection, pinHeader, Selection, TimeoutsSection } from "../../channel/index.ts"
 import {
   type AnswerRequest,
   type Asking,
@@ -15,7 +15,8 @@ import {
   embeddings,
   embeddingTokens,
   geminiMethods,
-  readMethod
+  readMethod,
+  type ParseRules
 } from "../../dialect/index.ts"
 import {
   Conflict,
@@ -45,11 +46,13 @@ import { answerFailure } from "../Failures.ts"
 import { attemptHeaders } from "../AttemptHeaders.ts"
 import { checkKey, keyOf, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
 import { checkMediaType } from "../MediaType.ts"
+import { pinned, type Pinned } from "../PinGate.ts"
 import { makeQuotaGate } from "../QuotaGate.ts"
 import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
 import { ServerSection } from "../ServerSection.ts"
+import { sessionOf } from "../Session.ts"
 import type { Route } from "../Route.ts"
 import { keptResponses } from "./Responses.ts"
 import { cursorOf, ownerOf, readCursor, streamHeaders, Streams } from "./Streams.ts"
@@ -112,6 +115,7 @@ export const generateRoutes: Effect.Effect<
   const server = settings.of(ServerSection).current
   const journal = settings.of(JournalSection).current
   const chat = settings.of(ChatSection)
+  const affinity = settings.of(AffinitySection)
   const timeouts = settings.of(TimeoutsSection)
   const relay = yield* Relay
   const readers = yield* Readers
@@ -132,16 +136,18 @@ export const generateRoutes: Effect.Effect<
   const parse = Effect.fnUntraced(function* (
     exchange: Exchange,
     dialect: ClientDialect,
-    caller: Caller,
-    parameter: string
+    read: ParseRules,
+    parameter: string,
+    pin: Pinned | undefined
   ) {
     let body: string | undefined
     if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
       yield* checkMediaType(exchange, ["application/json"])
       body = yield* exchange.body(server.maxBodyBytes)
     }
-    const asking = { parameter, query: queryOf(exchange.query), headers: headersOf(exchange, dialect.looksAt), body }
-    const read = rules(groupOf(caller))
+    const looked = headersOf(exchange, dialect.looksAt)
+    const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
+    const asking = { parameter, query: queryOf(exchange.query), headers, body }
     if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
     const request = yield* Effect.fromResult(dialect.parse(asking, read))
@@ -233,27 +239,35 @@ export const generateRoutes: Effect.Effect<
     const telling = <A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
-    const parsed = yield* telling(parse(exchange, dialect, caller, parameter))
+    const pin = yield* telling(pinned(exchange, caller, selection))
+    // It goes by what there was when it came, however long its body takes.
+    const admit = admission.now()
+    const settings = relay.settings()
+    const priceOf = quotaGate.prices()
+    const { total } = settings.timeouts
+    const usual = dialect.head === "atOnce" ? chat.current.timeout : total
+    const parsed = yield* telling(parse(exchange, dialect, rules(groupOf(caller)), parameter, pin))
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
-    yield* telling(admission.admit(caller, request))
-    const { total } = timeouts.current
+    yield* telling(admit(caller, request, pin?.group))
     const later = more.later?.(request) === true
+    const sessions = affinity.current
     const start: AnswerStart = {
       request,
       dialect,
       requestId: exchange.requestId,
       owner: ownerOf(caller),
+      ...(sessions === undefined || pin !== undefined
+        ? undefined
+        : { session: sessionOf(sessions.by, { request, header: exchange.header, owner: ownerOf(caller) }) }),
       group: groupOf(caller),
-      timeoutMillis: Math.min(
-        request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
-        total
-      ),
+      timeoutMillis: Math.min(request.timeoutMillis ?? usual, total),
+      settings,
       // Who sent a key can come again, also by a dialect whose clients cannot come back otherwise.
       leave:
         more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect),
-      price: quotaGate.priceOf(request.model)
+      price: priceOf(request.model)
     }
-    const wanted = quotaGate.wanted(caller, request)
+    const wanted = quotaGate.wanted(caller, request, start.price)
     const reserved: AnswerStart = wanted === undefined ? start : { ...start, id: wanted.streamId }
     const attach = (begun: Answer): void => {
       entered.began(begun.id)
@@ -329,8 +343,9 @@ export const generateRoutes: Effect.Effect<
     (exchange: Exchange, caller: Caller) =>
       Effect.gen(function* () {
         tellId(exchange, dialect)
-        const request = yield* parse(exchange, dialect, caller, parameter)
-        yield* admission.admit(caller, request)
+        const pin = yield* pinned(exchange, caller, selection)
+        const request = yield* parse(exchange, dialect, rules(groupOf(caller)), parameter, pin)
+        yield* admission.admit(caller, request, pin?.group)
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
@@ -348,11 +363,13 @@ export const generateRoutes: Effect.Effect<
       const entered = gate.enter(exchange, caller)
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
-      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings)
-      yield* admission.admit(caller, request)
+      const pin = yield* pinned(exchange, caller, selection)
+      const priceOf = quotaGate.prices()
+      const request = yield* parse(exchange, clientDialects.openai, rules(groupOf(caller)), embeddings, pin)
+      yield* admission.admit(caller, request, pin?.group)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
-      const wanted = quotaGate.wanted(caller, request)
-      const price = quotaGate.priceOf(request.model) ?? plainPrice
+      const price = priceOf(request.model) ?? plainPrice
+      const wanted = quotaGate.wanted(caller, request, price)
       const settle = (errand: Errand): Effect.Effect<void> => {
         if (errand._tag !== "Got") return wanted === undefined ? Effect.void : quota.release(wanted)
         const inputTokens = embeddingTokens(errand.body) ?? request.inputEstimate()

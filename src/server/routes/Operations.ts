@@ -1,7 +1,8 @@
 /**
  * How the relay does: for balancers, probes and Prometheus.
  */
-import { Effect } from "effect"
+import { Effect, SubscriptionRef } from "effect"
+import { Books } from "../../books/index.ts"
 import { Selection } from "../../channel/index.ts"
 import { clientDialects } from "../../dialect/index.ts"
 import { Journal } from "../../journal/index.ts"
@@ -21,12 +22,13 @@ const unready = {
 export const operationRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Metrics | Relay | Selection
+  Books | Journal | Metrics | Relay | Selection
 > = Effect.gen(function* () {
   const relay = yield* Relay
   const journal = yield* Journal
   const metrics = yield* Metrics
   const selection = yield* Selection
+  const { health } = yield* Books
   const envelope = clientDialects.chat.failure
   return [
     {
@@ -69,8 +71,12 @@ export const operationRoutes: Effect.Effect<
               : selection.canAsk()
                 ? undefined
                 : "channels"
-          if (reason === undefined) return respondJson(exchange, 200, { status: "ready" })
-          respondJson(exchange, 503, { status: "not ready", reason, message: unready[reason] })
+          if (reason !== undefined) {
+            return respondJson(exchange, 503, { status: "not ready", ready: false, reason, message: unready[reason] })
+          }
+          // Answers go on without the books: a balancer that sent them elsewhere would help nobody.
+          const away = SubscriptionRef.getUnsafe(health)._tag === "Away"
+          respondJson(exchange, 200, { status: "ready", ready: true, ...(away ? { degraded: ["books"] } : {}) })
         })
     }
   ]
