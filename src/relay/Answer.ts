@@ -438,6 +438,7 @@ export class Answer {
         error,
         usage,
         price,
+        channel: this.current?.target.channel.id,
         settlement,
         attempts: this.attempts,
         trail: this.trail,
