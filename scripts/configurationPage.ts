@@ -71,6 +71,7 @@ const units: { readonly [option: string]: string } = {
   "breaker.failureRate": "share",
   "breaker.probes": "calls",
   "disable.after": "pieces of evidence",
+  "alerts.quotaLow": "share",
   "journal.takeOverAtOnce": "answers",
   "channels.priority": "higher first",
   "channels.weight": "share"

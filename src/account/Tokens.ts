@@ -19,6 +19,7 @@ import type {
   TokensUnavailable,
   TokensWithoutBooks
 } from "./TokenErrors.ts"
+import type { PageAsked, TokensPage } from "./TokensPage.ts"
 
 /** A token, and its key: the only time that it is seen. */
 export interface TokenWithKey {
@@ -64,6 +65,11 @@ export class Tokens extends Context.Service<
     readonly needed: () => TokensNeeded
     /** All tokens: those of the file in its order, then those of the books by name. */
     readonly list: Effect.Effect<ReadonlyArray<Token>, TokensUnavailable>
+    /**
+     * Some of the tokens, in the order of `list`: from the first on, or from where a page before ended. Reads no more
+     * of the books than it gives.
+     */
+    readonly page: (asked: PageAsked) => Effect.Effect<TokensPage, TokensUnavailable>
     /** The token of a name. */
     readonly get: (name: string) => Effect.Effect<Token, TokenNotFound | TokensUnavailable>
     /** Makes a token, and its key. */

@@ -29,14 +29,17 @@ import {
   insertKey,
   insertToken,
   readToken,
+  selectAdmins,
   selectByKey,
   selectToken,
   selectTokens,
+  selectTokensAfter,
   tokensModule,
   tokensTopic,
   updateToken
 } from "./TokenRows.ts"
 import { Tokens } from "./Tokens.ts"
+import { ofBooksAfter, ofFileAfter, pageOf } from "./TokensPage.ts"
 
 /** The tokens of a file as they are now, by digest of their key and by name. */
 interface OfFile {
@@ -88,6 +91,7 @@ export const layerFile = (file: () => ReadonlyArray<FileToken>): Layer.Layer<Tok
         Effect.map(Clock.currentTimeMillis, (now) => counting(ofFile().byDigest.get(digestOf(presented)), now)),
       needed: () => tokensNeeded(ofFile().list.length, none),
       list: Effect.sync(() => ofFile().list),
+      page: ({ cursor, limit }) => Effect.sync(() => pageOf(ofFileAfter(ofFile().list, cursor), limit)),
       get: (name) =>
         Effect.suspend((): Effect.Effect<Token, TokenNotFound> => {
           const token = ofFile().byName.get(name)
@@ -209,9 +213,10 @@ const make = Effect.fnUntraced(function* (file: () => ReadonlyArray<FileToken>) 
       const { list } = ofFile()
       if (!administersAt(before, now) || list.some((token) => administersAt(token, now))) return done
       // Two changes at once wait for each other here.
-      const rows = yield* run(sql`SELECT name FROM relay_tokens${books.engine.forUpdate}`)
-      if (rows.length + list.length === 0) return done
-      const left = yield* Effect.flatMap(run(selectTokens), (all) => Effect.forEach(all, readToken))
+      yield* run(sql`SELECT name FROM relay_tokens WHERE admin = 1 ORDER BY name${books.engine.forUpdate}`)
+      const any = yield* run(sql`SELECT name FROM relay_tokens LIMIT 1`)
+      if (any.length + list.length === 0) return done
+      const left = yield* Effect.flatMap(run(selectAdmins), (admins) => Effect.forEach(admins, readToken))
       return left.some((token) => administersAt(token, now)) ? done : yield* Effect.fail(new LastAdmin({ name }))
     })
 
@@ -231,6 +236,19 @@ const make = Effect.fnUntraced(function* (file: () => ReadonlyArray<FileToken>) 
         return Effect.map(Effect.forEach(own, readToken), (tokens) => [...list, ...tokens])
       })
     ),
+    page: ({ cursor, limit }) =>
+      Effect.suspend(() => {
+        const { byName, list } = ofFile()
+        const own = ofFileAfter(list, cursor)
+        const left = limit + 1 - own.length
+        if (left <= 0) return Effect.succeed(pageOf(own, limit))
+        // At most so many of what is read are hidden by one of the file.
+        const rows = run(selectTokensAfter(ofBooksAfter(cursor), left + byName.size))
+        const read = Effect.flatMap(rows, (found) => Effect.forEach(found, readToken))
+        return unavailable(
+          Effect.map(read, (found) => pageOf([...own, ...found.filter(({ name }) => !byName.has(name))], limit))
+        )
+      }),
     get: (name) =>
       Effect.suspend((): Effect.Effect<Token, TokenNotFound | TokensUnavailable> => {
         const token = ofFile().byName.get(name)

@@ -36,6 +36,7 @@ export {
   type Caller,
   countsAt,
   type FileToken,
+  fingerprintOf,
   groupOf,
   mayUse,
   type NewToken,
@@ -57,4 +58,5 @@ export {
 } from "./TokenErrors.ts"
 export { type TokenChangeError, Tokens, type TokenWithKey } from "./Tokens.ts"
 export * as TokensNode from "./TokensNode.ts"
+export type { PageAsked, TokensPage } from "./TokensPage.ts"
 export { TokensSection } from "./TokensSection.ts"

@@ -24,7 +24,7 @@ export type {
 export { parsePin, type Pin, pinHeader } from "./Pin.ts"
 export type { Refused } from "./Refusals.ts"
 export { Registry, type RegistryService } from "./Registry.ts"
-export { probedModel } from "./Serving.ts"
+export { probedModel, targetToTest } from "./Serving.ts"
 export { Selection } from "./Selection.ts"
 export { defaultGroup } from "./Serving.ts"
 export { type Timeouts, TimeoutsSection } from "./TimeoutsSection.ts"

@@ -9,6 +9,7 @@ import { nearest } from "../settings/index.ts"
 export type Command =
   | { readonly _tag: "Relay"; readonly file: string }
   | { readonly _tag: "Check"; readonly file: string }
+  | { readonly _tag: "Init"; readonly file: string }
   | { readonly _tag: "Schema" }
   /** `config`: whose books; without one those of a relay that was told nothing of them. */
   | { readonly _tag: "BackUpBooks"; readonly file: string; readonly config: string | undefined }
@@ -17,6 +18,7 @@ export type Command =
 
 /** The help text. */
 export const usage = `Usage:
+  effect-resilience init [FILE]           ask, and write a first configuration (relay.yaml)
   effect-resilience relay --config FILE   start the relay
   effect-resilience check FILE            check a configuration file
   effect-resilience schema                print the JSON Schema of the configuration file
@@ -28,7 +30,7 @@ FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT o
 Exit codes: 0 done, or stopped by a signal in time; 1 could not run, or had to be cut off; 2 usage or configuration.
 `
 
-const names = ["relay", "check", "schema", "books"]
+const names = ["init", "relay", "check", "schema", "books"]
 
 /** Of these a configuration may be named. */
 const withConfig: ReadonlyArray<string | undefined> = ["relay", "books"]
@@ -80,6 +82,11 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
       return file === undefined
         ? Result.fail("relay: --config FILE is needed")
         : Result.succeed({ _tag: "Relay", file })
+    }
+    case "init": {
+      const [file = "relay.yaml"] = rest
+      if (rest.length > 1) return tooMany()
+      return file === "" ? Result.fail("init: FILE is empty") : Result.succeed({ _tag: "Init", file })
     }
     case "check": {
       const [file] = rest

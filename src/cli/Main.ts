@@ -21,6 +21,13 @@ const relay = (configuration: Configuration): Effect.Effect<number> =>
     ({ runRelay }) => runRelay(configuration)
   )
 
+/** Only this one asks anything. */
+const init = (file: string): Effect.Effect<number> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./InitNode.ts")),
+    ({ init }) => init(file)
+  )
+
 /** Only this one opens the books without a server. */
 const backUpBooks = (config: string | undefined, file: string): Effect.Effect<number> =>
   Effect.gen(function* () {
@@ -40,6 +47,8 @@ const run = (command: Command): Effect.Effect<number> => {
       return done(printOut(usage.trimEnd()))
     case "Version":
       return done(printOut(packageVersion()))
+    case "Init":
+      return init(command.file)
     case "Schema":
       return done(printOut(JSON.stringify(configurationJsonSchema(), null, 2)))
     case "BackUpBooks":

@@ -16,6 +16,7 @@ import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { upstreamDialectNames } from "../dialect/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
+import { AlertsSection } from "../operate/AlertsSection.ts"
 import { AuditSection } from "../operate/AuditSection.ts"
 import { BooksSection } from "../operate/BooksSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
@@ -41,6 +42,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       RecoverySection,
       BreakerSection,
       DisableSection,
+      AlertsSection,
       TokensSection,
       RateLimitSection,
       SensitiveWordsSection,

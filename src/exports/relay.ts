@@ -182,6 +182,8 @@ export {
   type NewToken,
   type Token,
   type TokenChange,
+  LastAdmin,
+  type PageAsked,
   type TokenChangeError,
   TokenNameTaken,
   TokenNotFound,
@@ -194,5 +196,7 @@ export {
   TokensNode,
   TokensUnavailable,
   TokensWithoutBooks,
+  type TokensNeeded,
+  type TokensPage,
   type TokenWithKey
 } from "../account/index.ts"

@@ -69,12 +69,12 @@ export interface AnswerStart {
   readonly settings?: AnswerSettings | undefined
   /** What happens when nobody reads any more. */
   readonly leave: Leave
+  /** The session that it is of, in no words of its client's. Default: none. */
+  readonly session?: string | undefined
   /** The id that its stream is to have: what was reserved for it is reserved by that. Default: a fresh one. */
   readonly id?: StreamId | undefined
   /** What its model costs now. Default: a credit a token. */
   readonly price?: Price | undefined
-  /** The session that it is of, in no words of its client's. Default: none. */
-  readonly session?: string | undefined
   /** It is begun under an idempotency key: its client can come again without knowing its id. */
   readonly keyed?: true | undefined
 }

@@ -5,7 +5,7 @@
  * An event is told for a request, an attempt or a change: never for an event of a stream. It costs one object, and a
  * call for each sink; sinks run at once, in whatever callback or fiber tells it, so they must not block.
  */
-import type { ChannelEvent } from "../channel/index.ts"
+import type { ChannelEvent, DisabledReason } from "../channel/index.ts"
 import type { Ended, Seam, Usage } from "../dialect/index.ts"
 import { InternalError, type ResilienceError } from "../errors/index.ts"
 import type { AffinityResult } from "./SessionHome.ts"
@@ -113,6 +113,19 @@ export type RelayEvent =
   | { readonly _tag: "ReaderClosed"; readonly requestId: string; readonly streamId: string }
   /** What happens to channels is declared beside what picks them. */
   | ChannelEvent
+  /**
+   * A key was switched off or on, and that stands in the books, as far as these can be written. `reason` and `evidence` are
+   * why it is off, `until` when a trial of it is due (epoch milliseconds; absent by hand).
+   */
+  | {
+      readonly _tag: "KeyChanged"
+      readonly channel: string
+      readonly key: number
+      readonly to: "disabled" | "enabled"
+      readonly reason?: DisabledReason | undefined
+      readonly evidence?: string | undefined
+      readonly until?: number | undefined
+    }
   | { readonly _tag: "RelayStarted"; readonly port: number; readonly channels: number }
   /** It takes nothing new; so many answers are under way. */
   | { readonly _tag: "RelayStopping"; readonly active: number }
@@ -158,6 +171,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   ChannelChanged: handler,
   FactFound: handler,
   CircuitChanged: handler,
+  KeyChanged: handler,
   RelayStarted: handler,
   RelayStopping: handler,
   RelayStopped: handler,

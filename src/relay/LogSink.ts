@@ -182,6 +182,17 @@ const endFields = (
   }
 }
 
+/** Why something is off, and until when. */
+const why = ({
+  evidence,
+  reason,
+  until
+}: Pick<Extract<RelayEvent, { _tag: "KeyChanged" }>, "evidence" | "reason" | "until">) => ({
+  reason,
+  evidence,
+  until: until === undefined ? undefined : new Date(until).toISOString()
+})
+
 const ignore = (): void => {}
 
 /** Writes to an event log. */
@@ -267,9 +278,13 @@ export const logSink = (log: EventLog["Service"]): Sink => {
       log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, {
         channel,
         class: blame,
-        reason,
-        evidence,
-        until: until === undefined ? undefined : new Date(until).toISOString()
+        ...why({ reason, evidence, until })
+      }),
+    KeyChanged: ({ channel, evidence, key, reason, to, until }) =>
+      log.emit(to === "enabled" ? "info" : "warning", `key_${to}`, {
+        channel,
+        key,
+        ...why({ reason, evidence, until })
       }),
     FactFound: ignore,
     CircuitChanged: ignore,

@@ -165,6 +165,7 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
     ChannelChanged: ({ channel, to }) => state.set(channelStates[to], { channel }),
     FactFound: ignore,
     CircuitChanged: ignore,
+    KeyChanged: ignore,
     RelayStarted: ignore,
     RelayStopping: ignore,
     RelayStopped: ignore,

@@ -5,7 +5,7 @@
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
 import { type Ledger, type Quota, RateLimits, Tokens } from "../account/index.ts"
 import type { Books } from "../books/index.ts"
-import type { Registry, Selection } from "../channel/index.ts"
+import type { Registry, Selection, Upstream } from "../channel/index.ts"
 import {
   AccessDenied,
   InternalError,
@@ -17,7 +17,16 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit, ChannelEdits, Reload, SettingsStore, Settling, WriteOnce } from "../operate/index.ts"
+import type {
+  Alerts,
+  Audit,
+  ChannelEdits,
+  Reload,
+  SettingsStore,
+  Settling,
+  Switches,
+  WriteOnce
+} from "../operate/index.ts"
 import { type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
 import type { EventLog, Metrics } from "../telemetry/index.ts"
@@ -35,6 +44,7 @@ import { trustedProxies } from "./TrustedProxies.ts"
 
 /** What is needed to answer any request. */
 export type Served =
+  | Alerts
   | Audit
   | Books
   | ChannelEdits
@@ -49,9 +59,11 @@ export type Served =
   | Reload
   | Selection
   | Settings
-  | Settling
   | SettingsStore
+  | Settling
+  | Switches
   | Tokens
+  | Upstream
   | WriteOnce
 
 /** A request on its way. */

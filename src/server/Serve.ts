@@ -21,7 +21,19 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit, ChannelEdits, KeptEdits, Reload, SettingsStore, Settling, WriteOnce } from "../operate/index.ts"
+import {
+  Alerts,
+  AlertSink,
+  Audit,
+  ChannelEdits,
+  KeptEdits,
+  Prober,
+  Reload,
+  SettingsStore,
+  Settling,
+  Switches,
+  WriteOnce
+} from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
@@ -171,12 +183,26 @@ const accountLayer: Layer.Layer<
   Books | Journal | RelayEvents | Settings | Tokens
 > = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
 
-/** What an operator does with the relay, and sees of it. */
+/** Who is told of what happens, by what the relay calls itself. */
+const alertsLayer = Layer.unwrap(
+  Effect.map(Settings, (settings) => Alerts.layer({ relay: () => settings.of(ServerSection).current.name }))
+)
+
+/** What an operator does with the relay, and sees of it. What was off before a restart is so again, and told of no more. */
 const operateLayer: Layer.Layer<
-  Audit | ChannelEdits | SettingsStore | WriteOnce,
+  Alerts | Audit | ChannelEdits | SettingsStore | Switches | WriteOnce,
   BooksNewer | BooksNotOpened,
-  Books | KeptEdits | Settings
-> = Layer.mergeAll(orNotOpened(Layer.merge(Audit.layer, WriteOnce.layer)), SettingsStore.layer, ChannelEdits.layer)
+  Books | EventLog | KeptEdits | Registry | RelayEvents | Selection | Settings | Upstream
+> = orNotOpened(
+  Layer.mergeAll(
+    Audit.layer,
+    WriteOnce.layer,
+    SettingsStore.layer,
+    ChannelEdits.layer,
+    Prober.layer,
+    AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+  )
+)
 
 /** What was said by hand, from the books: it counts before anybody looks. */
 const keptEditsLayer = Layer.unwrap(

@@ -167,11 +167,17 @@ export const readBody = (text: string): BodySaid => {
   return isHtml(text) ? silent : { ...silent, message: textOf(text) }
 }
 
+/**
+ * Whether a word stands for a kind of error. Codes and types are logged as they come; a sentence in their place may be one
+ * of the request, and no run of it as long as sixteen characters may be told.
+ */
+const isCode = (text: string): boolean => text.length < 16 || (text.length <= 128 && /^[\w.:/@*<>-]+$/.test(text))
+
 /** The part of it that errors keep. */
 export const saidOf = (said: BodySaid, status: number | undefined, redact: (text: string) => string): UpstreamSaid => ({
   ...(status === undefined ? {} : { status }),
-  ...(said.code === undefined ? {} : { code: redact(said.code) }),
-  ...(said.type === undefined ? {} : { type: redact(said.type) }),
+  ...(said.code === undefined || !isCode(said.code) ? {} : { code: redact(said.code) }),
+  ...(said.type === undefined || !isCode(said.type) ? {} : { type: redact(said.type) }),
   ...(said.param === undefined ? {} : { param: said.param === null ? null : redact(said.param) }),
   ...(said.message === undefined ? {} : { message: truncate(redact(said.message), maxMessage) })
 })

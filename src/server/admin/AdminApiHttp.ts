@@ -8,6 +8,7 @@ import { ChannelEditsGroup } from "./ChannelEditsApiHttp.ts"
 import { SettingsGroup } from "./SettingsApiHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
 import { QuotaGroup } from "./QuotaApiHttp.ts"
+import { ChannelsGroup } from "./ChannelsApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
 import { TokensGroup } from "./TokensApiHttp.ts"
 
@@ -19,8 +20,9 @@ export class AdminApi extends HttpApi.make("admin")
   .add(SettingsGroup)
   .add(ChannelEditsGroup)
   .add(AuditGroup)
-  .add(QuotaGroup)
   .add(TokensGroup)
+  .add(QuotaGroup)
+  .add(ChannelsGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

@@ -10,14 +10,23 @@ import { Audit } from "../../operate/index.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
 import { AuditLive } from "./AuditLiveHttp.ts"
 import { AdminCaller, type AdminCallerService } from "./AdminCaller.ts"
+import { ChannelsLive } from "./ChannelsLiveHttp.ts"
 import type { Served } from "../Dispatch.ts"
-import { QuotaLive } from "./QuotaLiveHttp.ts"
 import { ChannelEditsLive } from "./ChannelEditsLiveHttp.ts"
 import { SettingsLive } from "./SettingsLiveHttp.ts"
+import { QuotaLive } from "./QuotaLiveHttp.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
 import { TokensLive } from "./TokensLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive, AuditLive, TokensLive, SettingsLive, ChannelEditsLive, QuotaLive)
+const parts = Layer.mergeAll(
+  StreamsLive,
+  AuditLive,
+  TokensLive,
+  SettingsLive,
+  ChannelEditsLive,
+  QuotaLive,
+  ChannelsLive
+)
 
 /** What handlers need of the relay while they run, and not when they are made. */
 const whileHandling = Layer.effect(Audit, Effect.service(Audit))

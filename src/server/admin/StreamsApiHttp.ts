@@ -34,11 +34,14 @@ export const LiveStream = Schema.Struct({
   writer: Schema.Literals(["me", "another", "gone"])
 }).annotate({ identifier: "LiveStream" })
 
-const { integer, optional, section, text } = Fields
+const { number, optional, section, text } = Fields
 
 /** Why it is cancelled, for who reads it. */
 const CancelBody = section({
-  code: optional(integer(Number.MIN_SAFE_INTEGER), "The code of the fault. Default: 12007, with a reason 12008."),
+  code: optional(
+    number("an integer", Number.isSafeInteger, { type: "integer" }),
+    "The code of the fault. Default: 12007, with a reason 12008."
+  ),
   reason: optional(
     text("a text of at most 1024 characters", (reason) => reason.length <= 1024),
     "What is told to who reads it."

@@ -22,6 +22,7 @@ const inPaths = Schema.makeFilter((name: string) => name !== "." && name !== "..
   toJsonSchema: () => ({})
 })
 
+// An example of an address would be taken for one, and masked.
 const addresses = Fields.list(Fields.text("an address, or a network in the CIDR form", isNetwork))
 
 /** What a setting may be, or nothing, which takes it away. */
@@ -30,12 +31,15 @@ const orNull = <S extends Schema.Top>(schema: S) => {
   return Schema.NullOr(schema).annotate({ expected: `${typeof expected === "string" ? expected : "a value"}, or null` })
 }
 
-/** A token that is to be made. Its key is made by the relay. */
+/** A token that is to be made; `null` is as if it were absent. Its key is made by the relay. */
 export const NewTokenBody = section({
   ...tokenFields,
   name: Fields.required(Fields.someName.check(inPaths), describedAs.name),
-  // An example of an address would be taken for one, and masked.
-  addresses: optional(addresses, describedAs.addresses)
+  expiresAt: optional(orNull(settable.expiresAt), describedAs.expiresAt),
+  rateLimit: optional(orNull(settable.rateLimit), describedAs.rateLimit),
+  concurrency: optional(orNull(settable.concurrency), describedAs.concurrency),
+  addresses: optional(orNull(addresses), describedAs.addresses),
+  quota: optional(orNull(settable.quota), describedAs.quota)
 })
 
 /** A change of a token: what is absent stays, `null` takes a setting away. */
@@ -91,11 +95,23 @@ export const TokenWithKeyShown = Schema.Struct({ ...shownFields, key: Schema.Str
   identifier: "TokenWithKey"
 })
 
+/** What is set: `null` sets nothing. */
+const set = <K extends string, A>(name: K, value: A | null | undefined): { readonly [N in K]?: A } =>
+  // One key, of the name's own type: the compiler sees an index signature.
+  value === undefined || value === null ? {} : ({ [name]: value } as { readonly [N in K]?: A })
+
 /** The token that a body asks for. */
-export const newTokenOf = ({ rateLimit, ...body }: typeof NewTokenBody.Type): NewToken => ({
-  ...body,
-  ...(rateLimit === undefined ? {} : { rateLimit: rateOf(rateLimit) })
-})
+export const newTokenOf = (body: typeof NewTokenBody.Type): NewToken => {
+  const { addresses, concurrency, expiresAt, quota, rateLimit, ...token } = body
+  return {
+    ...token,
+    ...set("addresses", addresses),
+    ...set("concurrency", concurrency),
+    ...set("expiresAt", expiresAt),
+    ...set("quota", quota),
+    ...set("rateLimit", rateLimit && rateOf(rateLimit))
+  }
+}
 
 /** The change that a body asks for. */
 export const changeOf = ({ rateLimit, ...body }: typeof TokenChangeBody.Type): TokenChange => ({

@@ -14,7 +14,10 @@ export const TokensGroup = HttpApiGroup.make("tokens")
     HttpApiEndpoint.get("list", "/", {
       query: Schema.Struct({ limit, cursor }),
       success: pageOf(TokenShown)
-    }).annotate(OpenApi.Summary, "All tokens, by name: those of the configuration file and those of the books."),
+    }).annotate(
+      OpenApi.Summary,
+      "All tokens: those of the configuration file in its order, then those of the books by name."
+    ),
     HttpApiEndpoint.post("create", "/", {
       payload: NewTokenBody,
       success: TokenWithKeyShown.pipe(HttpApiSchema.status(201))

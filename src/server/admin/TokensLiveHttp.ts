@@ -73,13 +73,10 @@ export const TokensLive = HttpApiBuilder.group(
 
     return handlers
       .handle("list", ({ query: { cursor, limit = defaultLimit } }) =>
-        Effect.map(orTold("read")(tokens.list), (all) => {
-          const sorted = all
-            .filter(({ name }) => cursor === undefined || name > cursor)
-            .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-          const data = sorted.slice(0, limit).map(shownToken)
-          return { data, next: sorted.length > limit ? (data.at(-1)?.name ?? null) : null }
-        })
+        Effect.map(orTold("read")(tokens.page({ limit, cursor })), (page) => ({
+          data: page.tokens.map(shownToken),
+          next: page.next ?? null
+        }))
       )
       .handle("get", ({ params }) => Effect.map(get(params.name), shownToken))
       .handle("create", ({ payload }) =>

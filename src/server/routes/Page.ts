@@ -54,6 +54,16 @@ const packed = (content: Buffer): Effect.Effect<Buffer> =>
     gzip(content, (error, result) => resume(Effect.succeed(error === null ? result : content)))
   })
 
+/** The zipped files, each once it was asked for so: what there is of them is what was built. */
+const zipped = new Map<string, Buffer>()
+
+const zippedAsset = (name: string, content: Buffer): Effect.Effect<Buffer> =>
+  Effect.suspend(() => {
+    const known = zipped.get(name)
+    if (known !== undefined) return Effect.succeed(known)
+    return Effect.tap(packed(content), (made) => Effect.sync(() => void zipped.set(name, made)))
+  })
+
 const takesGzip = (exchange: Exchange): boolean =>
   /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/i.test(exchange.header("accept-encoding") ?? "")
 
@@ -102,7 +112,7 @@ export const pageRoutes: Effect.Effect<ReadonlyArray<Route>, never, Settings> = 
         Effect.gen(function* () {
           const asset = yield* readAsset(name)
           if (asset === undefined) return yield* Effect.fail(stackless(() => new NotFound({})))
-          const zipped = takesGzip(exchange) ? yield* packed(asset.content) : undefined
+          const zipped = takesGzip(exchange) ? yield* zippedAsset(name, asset.content) : undefined
           respond(
             exchange,
             200,
