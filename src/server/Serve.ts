@@ -24,10 +24,12 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import {
   Alerts,
   AlertSink,
+  AlertsSection,
   Audit,
   ChannelEdits,
   KeptEdits,
   Prober,
+  QuotaAlerts,
   Reload,
   SettingsStore,
   Settling,
@@ -181,7 +183,15 @@ const accountLayer: Layer.Layer<
   Ledger | Quota | Settling,
   BooksNewer | BooksNotOpened,
   Books | Journal | RelayEvents | Settings | Tokens
-> = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
+> = orNotOpened(
+  Layer.unwrap(
+    Effect.map(Settings, (settings) => {
+      const alerts = settings.of(AlertsSection)
+      const quota = QuotaLive.layer({ lowAt: () => alerts.current.quotaLow })
+      return Layer.merge(Layer.provideMerge(Settling.layer, quota), Ledger.layer)
+    })
+  )
+)
 
 /** Who is told of what happens, by what the relay calls itself. */
 const alertsLayer = Layer.unwrap(
@@ -218,7 +228,11 @@ const keptEditsLayer = Layer.unwrap(
 export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
-  Layer.mergeAll(relayLayer, operateLayer, accountLayer, parts.reload).pipe(
+  Layer.mergeAll(
+    relayLayer,
+    Layer.provideMerge(QuotaAlerts.layer, Layer.merge(operateLayer, accountLayer)),
+    parts.reload
+  ).pipe(
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
     Layer.provideMerge(keptEditsLayer),

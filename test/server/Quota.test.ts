@@ -3,13 +3,15 @@
  * whoever has the token and to admins.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { DatabaseSync } from "node:sqlite"
 import { answer, cut, status } from "../support/behaviour.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
 import { channelOf } from "../support/relay.ts"
 import { startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { open, read } from "../support/sse.ts"
-import { completion, streamIdOf, withRelay, type World } from "./kit.ts"
+import { completion, streamIdOf, until, withRelay, type World } from "./kit.ts"
 
 const patient = { headers: "5 seconds", firstContent: "5 seconds", idle: "5 seconds", total: "10 seconds" }
 
@@ -260,6 +262,36 @@ describe("quota", () => {
       const none = await admin(world, "/ledger?from=2020-01-01&to=2020-02-01T00:00:00Z")
       assert.deepStrictEqual(none.body, { data: [], next: null })
     }))
+})
+
+describe("quota_low", () => {
+  it("is told to the webhook once a token has a tenth of its last grant left, and once only", async () => {
+    const posted: Array<string> = []
+    const hook = createServer((request, response) => {
+      request.setEncoding("utf8").on("data", (chunk: string) => posted.push(chunk))
+      request.on("end", () => response.writeHead(204).end())
+    })
+    await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve))
+    const { port } = hook.address() as AddressInfo
+    try {
+      await withRelay(
+        { tokens: tokens({ balance: 1100 }), alerts: { webhook: `http://127.0.0.1:${port}/`, events: ["quota_low"] } },
+        async (world) => {
+          world.a.setDefault(answer({ usage: { prompt_tokens: 900, completion_tokens: 90 } }))
+          assert.strictEqual((await ask(world)).status, 200)
+          world.a.setDefault(answer({ usage: { prompt_tokens: 2, completion_tokens: 3 } }))
+          assert.strictEqual((await ask(world, { max_tokens: 10 })).status, 200)
+          await until(() => posted.length > 0)
+          await sumOf(world)
+          const [told, ...more] = posted.map((body) => JSON.parse(body) as { [field: string]: unknown })
+          assert.deepInclude(told, { event: "quota_low", token: "alice" })
+          assert.deepStrictEqual(more, [])
+        }
+      )
+    } finally {
+      hook.close()
+    }
+  })
 })
 
 describe("books that are away", { timeout: 60_000 }, () => {
