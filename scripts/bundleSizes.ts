@@ -94,6 +94,22 @@ const programs: ReadonlyArray<Program> = [
     limits: { rolldown: 6.7, esbuild: 7 }
   },
   {
+    name: "ai, of two models",
+    code: `import * as Effect from "effect/Effect"
+      import * as LanguageModel from "effect/ai/LanguageModel"
+      import { ResilientLanguageModel } from "effect-resilience/ai"
+      export const layer = (first, second) => ResilientLanguageModel.layer([first, second])
+      export const run = (prompt) => LanguageModel.generateText({ prompt })`,
+    // 59 of them are Effect's own: `LanguageModel`, with the schemas of prompts and answers.
+    limits: { rolldown: 91, esbuild: 100 }
+  },
+  {
+    name: "ai, of a vendor",
+    code: `import { DialectLanguageModel } from "effect-resilience/ai"
+      export const layer = (options) => DialectLanguageModel.layer(options)`,
+    limits: { rolldown: 115, esbuild: 126 }
+  },
+  {
     name: "stream",
     code: `import { PartialContent, StreamClocks } from "effect-resilience/stream"
       export const run = [PartialContent.keep, StreamClocks.watch]`,
@@ -121,8 +137,8 @@ const bundleOf = (code: string, modules: Iterable<readonly [string, number]>): B
 const withRolldown: Bundler = async (code) => {
   const bundle = await rolldown({
     input: entry,
-    // Who uses the hook has React.
-    external: ["react"],
+    // Who uses the hook has React; models are asked by programs of Node's.
+    external: ["react", /^node:/],
     platform: "browser",
     resolve: { conditionNames: conditions },
     plugins: [
@@ -159,7 +175,7 @@ const withEsbuild =
       minify: true,
       format: "esm",
       platform: "browser",
-      external: ["react"],
+      external: ["react", "node:*"],
       conditions,
       write: false,
       metafile: true,

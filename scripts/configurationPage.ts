@@ -14,6 +14,8 @@ interface Node {
   readonly properties?: { readonly [key: string]: Node }
   readonly items?: Node
   readonly required?: ReadonlyArray<string>
+  /** What stands under free keys. */
+  readonly additionalProperties?: boolean | Node
 }
 
 const intro = `# Configuration
@@ -56,9 +58,20 @@ const units: { readonly [option: string]: string } = {
   "tokens.rateLimit.requests": "requests",
   "tokens.rateLimit.tokens": "tokens",
   "tokens.concurrency": "answers",
+  "tokens.quota.balance": "credits",
+  "tokens.quota.budget.amount": "credits",
+  "groups.quota.balance": "credits",
+  "groups.quota.budget.amount": "credits",
+  "quota.trustAbove": "credits",
+  "prices.input": "credits a token",
+  "prices.output": "credits a token",
+  "prices.cachedInput": "credits a token",
+  "prices.request": "credits",
   "breaker.minimum": "calls",
   "breaker.failureRate": "share",
   "breaker.probes": "calls",
+  "disable.after": "pieces of evidence",
+  "alerts.quotaLow": "share",
   "errorLog.maxRows": "rows",
   "tracker.sampleRate": "share",
   "journal.takeOverAtOnce": "answers",
@@ -147,13 +160,14 @@ export const exampleOf = (section: string): string | undefined =>
 
 const part = (section: Section<unknown>, node: Node): string => {
   const { absent, description, name } = section
-  const entries = node.items ?? node
-  const path: Path = node.items === undefined ? [name] : [name, 0]
+  const under = typeof node.additionalProperties === "object" ? node.additionalProperties : undefined
+  const entries = node.items ?? under ?? node
+  const path: Path = node.items !== undefined ? [name, 0] : under !== undefined ? [name, "any"] : [name]
   const found = exampleOf(name)
   return [
     `## \`${name}\`${absent === undefined ? " (required)" : ""}`,
     "",
-    `${description}${node.items === undefined ? "" : " A list; each entry has:"}`,
+    `${description}${node.items !== undefined ? " A list; each entry has:" : under !== undefined ? " Under each pattern stands:" : ""}`,
     "",
     ...(found === undefined ? [] : ["```yaml", found, "```", ""]),
     ...table([["option", "takes", "unit", "default", "what it does", "since"], ...rows(entries, name, path, "")]),

@@ -14,7 +14,7 @@ const example = (name: string): string => fileURLToPath(new URL(`../examples/${n
 
 describe("relay.yaml", () => {
   it("is a configuration without fault", async () => {
-    const names = ["OPENAI_API_KEY", "OPENAI_API_KEY_2", "OTHER_API_KEY", "TEAM_TOKEN", "OPS_TOKEN"]
+    const names = ["OPENAI_API_KEY", "OPENAI_API_KEY_2", "OTHER_API_KEY", "TEAM_TOKEN", "OPS_TOKEN", "ALERT_SECRET"]
     const environment = Object.fromEntries(names.map((name) => [name, `value-of-${name}`]))
     const { settings } = await Effect.runPromise(loadConfiguration(example("relay.yaml"), environment))
     assert.deepStrictEqual(
@@ -138,6 +138,19 @@ describe("the examples print what they promise", () => {
       "was silent, goes on ChannelResponseTimeExceeded at 154, seam exact, dropped 0, whole: true",
       "repeats 5 letters StreamTruncated at 154, seam ambiguous, dropped 0, whole: false"
     ])
+  })
+
+  it("resumable-stream.ts", async () => {
+    const lines = await printed("resumable-stream.ts")
+    const whole = "3 connections were cut, the model was asked 1 time: 643 of 643 characters, whole: true"
+    assert.lengthOf(
+      lines.filter((line) => line === whole),
+      2
+    )
+    assert.lengthOf(
+      lines.filter((line) => line.startsWith("the connection is gone (")),
+      6
+    )
   })
 
   it("rpc-streams.ts", async () => {

@@ -16,7 +16,7 @@ export const TokenRate = Schema.Struct({
   perMillis: Positive
 })
 
-/** What a token may spend, in credits. Kept and shown; nothing is charged yet. */
+/** What a token may spend, in credits. */
 export const TokenQuota = Schema.Struct({
   /** The first grant; `null` is unlimited. */
   balance: Schema.NullOr(Schema.Int),
@@ -78,6 +78,29 @@ export type TokenChange = {
     | (K extends keyof typeof tokenDefaults ? never : null)
 }
 
+/**
+ * Who has to show a token.
+ *
+ * | | |
+ * |---|---|
+ * | `never` | there are none: everybody on this machine may do everything |
+ * | `toAsk` | there are, and none of them may administer: who asks for answers shows one; who administers needs none, but has to be on this machine, as before |
+ * | `always` | somebody may administer, or the configuration file names tokens |
+ *
+ * A token counts here whether it is switched on or not, and when it has expired, too: time alone opens nothing.
+ */
+export type TokensNeeded = "never" | "toAsk" | "always"
+
+/** Who has to show a token, by how many tokens there are, and how many of those of the books are an admin's. */
+export const tokensNeeded = (
+  ofFile: number,
+  ofBooks: { readonly tokens: number; readonly admins: number }
+): TokensNeeded => (ofFile > 0 || ofBooks.admins > 0 ? "always" : ofBooks.tokens > 0 ? "toAsk" : "never")
+
+/** Whether somebody can administer with a token, at a time (epoch milliseconds). */
+export const administersAt = (token: Pick<Token, "admin" | "enabled" | "expiresAt">, now: number): boolean =>
+  token.admin && countsAt(token, now)
+
 /** What of a digest may be shown. */
 export const fingerprintOf = (digest: string): string => digest.slice(0, 8)
 
@@ -87,7 +110,7 @@ export type FileToken = Pick<TokenSettings, "name" | "models" | "admin"> &
 
 /** Who asks: a token, or anybody where there are none. */
 export type Caller =
-  | Pick<Token, "name" | "group" | "models" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses">
+  | Pick<Token, "name" | "group" | "models" | "admin" | "viewer" | "rateLimit" | "concurrency" | "addresses" | "quota">
   | undefined
 
 /** The group whose channels serve a caller. */

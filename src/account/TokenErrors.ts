@@ -32,6 +32,18 @@ export class TokenOfFile extends Data.TaggedError("TokenOfFile")<{ readonly name
   }
 }
 
+/**
+ * The change would leave tokens, and none of them able to administer: nobody could undo it. A relay may be left without
+ * any token, which opens it to its own machine; or its configuration file names an admin.
+ */
+export class LastAdmin extends Data.TaggedError("LastAdmin")<{ readonly name: string }> {
+  readonly [Blame.of] = "caller"
+
+  override get message(): string {
+    return `the token ${JSON.stringify(this.name)} is the last that can administer: make another one first`
+  }
+}
+
 /** There are no books: all tokens are those of the configuration file. */
 export class TokensWithoutBooks extends Data.TaggedError("TokensWithoutBooks") {
   readonly [Blame.of] = "caller"

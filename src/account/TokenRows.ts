@@ -114,6 +114,17 @@ const selected = literally(
 /** All tokens, by name. */
 export const selectTokens: Sql = sql`${selected} ORDER BY t.name`
 
+/** So many tokens, by name, after one of them or from the first on. */
+export const selectTokensAfter = (name: string | undefined, limit: number): Sql =>
+  sql`${selected}${name === undefined ? sql`` : sql` WHERE t.name > ${name}`} ORDER BY t.name LIMIT ${limit}`
+
+/** The tokens that may administer, once they count. */
+export const selectAdmins: Sql = sql`${selected} WHERE t.admin = 1`
+
+/** How many tokens there are, and how many of them are an admin's. */
+export const countTokens: Sql = sql`SELECT count(*) AS tokens, CAST(coalesce(sum(admin), 0) AS BIGINT) AS admins
+                                    FROM relay_tokens`
+
 /** One token. */
 export const selectToken = (name: string): Sql => sql`${selected} WHERE t.name = ${name}`
 

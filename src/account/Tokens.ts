@@ -10,14 +10,16 @@
  * | `TokensNode.layerFile(file)` | of the file alone: a relay without books |
  */
 import { Context, type Duration, type Effect, type Redacted } from "effect"
-import type { NewToken, Token, TokenChange } from "./Token.ts"
+import type { NewToken, Token, TokenChange, TokensNeeded } from "./Token.ts"
 import type {
+  LastAdmin,
   TokenNameTaken,
   TokenNotFound,
   TokenOfFile,
   TokensUnavailable,
   TokensWithoutBooks
 } from "./TokenErrors.ts"
+import type { PageAsked, TokensPage } from "./TokensPage.ts"
 
 /** A token, and its key: the only time that it is seen. */
 export interface TokenWithKey {
@@ -56,18 +58,31 @@ export class Tokens extends Context.Service<
      * `TokensUnavailable`. A change is seen at once in this process, and within a second by others on the same books.
      */
     readonly find: (presented: Redacted.Redacted) => Effect.Effect<Token | undefined, TokensUnavailable>
+    /**
+     * Who has to show a token now. It is known without asking anybody: a change is seen at once in this process, and
+     * within a second by others on the same books.
+     */
+    readonly needed: () => TokensNeeded
     /** All tokens: those of the file in its order, then those of the books by name. */
     readonly list: Effect.Effect<ReadonlyArray<Token>, TokensUnavailable>
+    /**
+     * Some of the tokens, in the order of `list`: from the first on, or from where a page before ended. Reads no more
+     * of the books than it gives.
+     */
+    readonly page: (asked: PageAsked) => Effect.Effect<TokensPage, TokensUnavailable>
     /** The token of a name. */
     readonly get: (name: string) => Effect.Effect<Token, TokenNotFound | TokensUnavailable>
     /** Makes a token, and its key. */
     readonly create: (
       token: NewToken
     ) => Effect.Effect<TokenWithKey, TokenNameTaken | TokensUnavailable | TokensWithoutBooks>
-    /** Changes a token; gives it as it is then. */
-    readonly update: (name: string, change: TokenChange) => Effect.Effect<Token, TokenChangeError>
-    /** Removes a token. Its keys are unknown from then on. */
-    readonly remove: (name: string) => Effect.Effect<void, TokenChangeError>
+    /** Changes a token; gives it as it is then. The last one that can administer stays able to (`LastAdmin`). */
+    readonly update: (name: string, change: TokenChange) => Effect.Effect<Token, LastAdmin | TokenChangeError>
+    /**
+     * Removes a token. Its keys are unknown from then on. The last one that can administer goes only when no other is
+     * left (`LastAdmin`).
+     */
+    readonly remove: (name: string) => Effect.Effect<void, LastAdmin | TokenChangeError>
     /**
      * Makes a new key for a token. The keys that it had are good for `grace` (0 seconds) from now, or for less where
      * they had less. Of several at once the last to be made stays.

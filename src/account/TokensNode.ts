@@ -3,24 +3,43 @@
  */
 import { Clock, Duration, Effect, Layer, SubscriptionRef } from "effect"
 import { Books, type BooksError, type BooksNewer, isBooksError, sql } from "../books/index.ts"
-import { countsAt, type FileToken, fingerprintOf, type Token, tokenDefaults } from "./Token.ts"
+import {
+  administersAt,
+  countsAt,
+  type FileToken,
+  fingerprintOf,
+  type Token,
+  tokenDefaults,
+  tokensNeeded
+} from "./Token.ts"
 import { type Found, TokenCache } from "./TokenCache.ts"
-import { TokenNameTaken, TokenNotFound, TokenOfFile, TokensUnavailable, TokensWithoutBooks } from "./TokenErrors.ts"
+import {
+  LastAdmin,
+  TokenNameTaken,
+  TokenNotFound,
+  TokenOfFile,
+  TokensUnavailable,
+  TokensWithoutBooks
+} from "./TokenErrors.ts"
 import { digestOf, makeKey } from "./TokenKeyNode.ts"
 import {
+  countTokens,
   endKeys,
   forgetKeys,
   insertKey,
   insertToken,
   readToken,
+  selectAdmins,
   selectByKey,
   selectToken,
   selectTokens,
+  selectTokensAfter,
   tokensModule,
   tokensTopic,
   updateToken
 } from "./TokenRows.ts"
 import { Tokens } from "./Tokens.ts"
+import { ofBooksAfter, ofFileAfter, pageOf } from "./TokensPage.ts"
 
 /** The tokens of a file as they are now, by digest of their key and by name. */
 interface OfFile {
@@ -53,6 +72,8 @@ const readingFile = (file: () => ReadonlyArray<FileToken>): (() => OfFile) => {
 const counting = (token: Token | undefined, now: number): Token | undefined =>
   token !== undefined && countsAt(token, now) ? token : undefined
 
+const none = { tokens: 0, admins: 0 }
+
 /**
  * Tokens of the file alone, for a relay without books. `file` is asked at each look: it may give another list when the
  * file was read again.
@@ -68,7 +89,9 @@ export const layerFile = (file: () => ReadonlyArray<FileToken>): Layer.Layer<Tok
     return {
       find: (presented) =>
         Effect.map(Clock.currentTimeMillis, (now) => counting(ofFile().byDigest.get(digestOf(presented)), now)),
+      needed: () => tokensNeeded(ofFile().list.length, none),
       list: Effect.sync(() => ofFile().list),
+      page: ({ cursor, limit }) => Effect.sync(() => pageOf(ofFileAfter(ofFile().list, cursor), limit)),
       get: (name) =>
         Effect.suspend((): Effect.Effect<Token, TokenNotFound> => {
           const token = ofFile().byName.get(name)
@@ -103,7 +126,20 @@ const make = Effect.fnUntraced(function* (file: () => ReadonlyArray<FileToken>) 
   yield* books.migrate(tokensModule)
   const ofFile = readingFile(file)
   const cache = new TokenCache()
-  yield* books.watch(tokensTopic, () => cache.changed())
+
+  /** Of the books: how many there are, and how many of them are an admin's. */
+  let counted = none
+  const count = Effect.map(run(countTokens), ([row]) => {
+    counted = { tokens: Number(row?.["tokens"]), admins: Number(row?.["admins"]) }
+  })
+  // While the books are away it is as it was.
+  const recount = Effect.ignore(count)
+  yield* count
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  yield* books.watch(tokensTopic, () => {
+    cache.changed()
+    fork(recount)
+  })
 
   /** What a key is good for now. */
   const answer = (found: Found | undefined, now: number): Token | undefined =>
@@ -158,12 +194,30 @@ const make = Effect.fnUntraced(function* (file: () => ReadonlyArray<FileToken>) 
       if (ofFile().byName.has(name)) return Effect.fail(new TokenOfFile({ name }))
       const changed = books.transaction(Effect.tap(change, () => books.touch(tokensTopic)))
       // Also after a failure: a commit whose answer was lost may have been done.
-      return unavailable(
-        Effect.ensuring(
-          changed,
-          Effect.sync(() => cache.changed())
-        )
+      const seen = Effect.andThen(
+        Effect.sync(() => cache.changed()),
+        recount
       )
+      return unavailable(Effect.ensuring(changed, seen))
+    })
+
+  /** Changes a token, or fails where nobody could administer any more who could before. Within a transaction. */
+  const orLastAdmin = <A, E>(
+    name: string,
+    change: Effect.Effect<A, E>
+  ): Effect.Effect<A, E | BooksError | LastAdmin | TokenNotFound> =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const before = yield* getOwn(name)
+      const done = yield* change
+      const { list } = ofFile()
+      if (!administersAt(before, now) || list.some((token) => administersAt(token, now))) return done
+      // Two changes at once wait for each other here.
+      yield* run(sql`SELECT name FROM relay_tokens WHERE admin = 1 ORDER BY name${books.engine.forUpdate}`)
+      const any = yield* run(sql`SELECT name FROM relay_tokens LIMIT 1`)
+      if (any.length + list.length === 0) return done
+      const left = yield* Effect.flatMap(run(selectAdmins), (admins) => Effect.forEach(admins, readToken))
+      return left.some((token) => administersAt(token, now)) ? done : yield* Effect.fail(new LastAdmin({ name }))
     })
 
   const addKey = Effect.fnUntraced(function* (name: string, now: number) {
@@ -174,6 +228,7 @@ const make = Effect.fnUntraced(function* (file: () => ReadonlyArray<FileToken>) 
 
   return Tokens.of({
     find,
+    needed: () => tokensNeeded(ofFile().list.length, counted),
     list: unavailable(
       Effect.flatMap(run(selectTokens), (rows) => {
         const { byName, list } = ofFile()
@@ -181,6 +236,19 @@ const make = Effect.fnUntraced(function* (file: () => ReadonlyArray<FileToken>) 
         return Effect.map(Effect.forEach(own, readToken), (tokens) => [...list, ...tokens])
       })
     ),
+    page: ({ cursor, limit }) =>
+      Effect.suspend(() => {
+        const { byName, list } = ofFile()
+        const own = ofFileAfter(list, cursor)
+        const left = limit + 1 - own.length
+        if (left <= 0) return Effect.succeed(pageOf(own, limit))
+        // At most so many of what is read are hidden by one of the file.
+        const rows = run(selectTokensAfter(ofBooksAfter(cursor), left + byName.size))
+        const read = Effect.flatMap(rows, (found) => Effect.forEach(found, readToken))
+        return unavailable(
+          Effect.map(read, (found) => pageOf([...own, ...found.filter(({ name }) => !byName.has(name))], limit))
+        )
+      }),
     get: (name) =>
       Effect.suspend((): Effect.Effect<Token, TokenNotFound | TokensUnavailable> => {
         const token = ofFile().byName.get(name)
@@ -193,21 +261,25 @@ const make = Effect.fnUntraced(function* (file: () => ReadonlyArray<FileToken>) 
         const added = yield* run(insertToken({ ...tokenDefaults, ...token }, now))
         return added.length === 0 ? yield* Effect.fail(taken) : yield* addKey(token.name, now)
       })
-      return Effect.catchTag(changing(token.name, created), ["TokenOfFile", "TokenNotFound"], () => Effect.fail(taken))
+      const made = Effect.catchTag(changing(token.name, created), ["TokenOfFile", "TokenNotFound"], () =>
+        Effect.fail(taken)
+      )
+      // It is known that there is one, also where the books could not be asked how many there are by now.
+      return Effect.tap(made, ({ token: { admin } }) =>
+        Effect.sync(() => {
+          counted = { tokens: Math.max(1, counted.tokens), admins: Math.max(admin ? 1 : 0, counted.admins) }
+        })
+      )
     },
     update: (name, change) => {
       const statement = updateToken(name, change)
-      return changing(name, Effect.andThen(statement === undefined ? Effect.void : run(statement), getOwn(name)))
+      return changing(
+        name,
+        orLastAdmin(name, Effect.andThen(statement === undefined ? Effect.void : run(statement), getOwn(name)))
+      )
     },
     remove: (name) =>
-      changing(
-        name,
-        Effect.flatMap(
-          run(sql`DELETE FROM relay_tokens WHERE name = ${name} RETURNING name`),
-          ({ length }): Effect.Effect<void, TokenNotFound> =>
-            length === 0 ? Effect.fail(new TokenNotFound({ name })) : Effect.void
-        )
-      ),
+      changing(name, orLastAdmin(name, Effect.asVoid(run(sql`DELETE FROM relay_tokens WHERE name = ${name}`)))),
     rotate: (name, options) =>
       changing(
         name,

@@ -158,7 +158,9 @@ export const question = ({ encoded, headers, url }: Request, stream: boolean): H
 /** Reads events: what a stream of them and a whole answer have in common. */
 class Reading {
   readonly said = new Said()
+  /** Nothing more is read, and whether that is because the answer has ended. */
   over = false
+  ended = false
   failure: AiError.AiError | undefined
   private readonly request: Request
 
@@ -174,6 +176,7 @@ class Reading {
       case "Done":
         return this.end(out)
       case "Fault":
+        this.ended = true
         return this.fail(event.error)
       default:
         event satisfies never
@@ -188,6 +191,7 @@ class Reading {
       return this.fail(stackless(() => new StreamTruncated({ message: "the answer ended before it was complete" })))
     }
     const wrong = this.said.end(finish, out)
+    this.ended = true
     if (wrong !== undefined) return this.fail(wrong)
     this.over = true
   }
@@ -264,7 +268,8 @@ export const streamed = (
       const give = (after: Pull.Pull<Parts, AiError.AiError>): Pull.Pull<Parts, AiError.AiError> => {
         const given = out
         out = []
-        if (reading.over) onOver()
+        // What was given up here goes on there: only an answer that has ended needs nobody to cancel it.
+        if (reading.ended) onOver()
         return Arr.isArrayNonEmpty(given) ? Effect.succeed(given) : after
       }
       const ended: Pull.Pull<Parts, AiError.AiError> = Effect.suspend(() => {

@@ -48,13 +48,35 @@ const fileOf = (part: Prompt.FilePart, path: string, { meanings }: Reading): Rea
     return []
   }
   const said = url ?? (data instanceof Uint8Array ? Base64.encode(data) : String(data))
-  const base64 = said.startsWith("data:") ? said.slice(said.indexOf(",") + 1) : said
-  // `image/*` is Effect's word for any image.
-  const known = mediaType === "image/*" ? "image/jpeg" : mediaType
-  return isImage
-    ? [{ _tag: "Image", path, mediaType: known, source: { base64 } }]
-    : [{ _tag: "File", path, mediaType, name, base64 }]
+  const { base64, type } = said.startsWith("data:") ? inDataUrl(said) : { base64: said, type: "" }
+  if (!isImage) return [{ _tag: "File", path, mediaType, name, base64 }]
+  // `image/*` is Effect's word for any image, and vendors look whether one is what it is called.
+  const known = mediaType !== "image/*" ? mediaType : type.startsWith("image/") ? type : imageType(base64)
+  return [{ _tag: "Image", path, mediaType: known, source: { base64 } }]
 }
+
+/** What a data URL holds, and what it calls it. */
+const inDataUrl = (url: string): { readonly base64: string; readonly type: string } => {
+  const comma = url.indexOf(",")
+  const [type = "", ...parameters] = url.slice("data:".length, comma).split(";")
+  const rest = url.slice(comma + 1)
+  if (parameters.at(-1)?.toLowerCase() === "base64") return { base64: rest, type }
+  // What is no percent-encoding stands for itself, as in browsers.
+  const bytes = rest.split(/(%[0-9a-f]{2})/i).flatMap((part, at) =>
+    // Every second part is one.
+    at % 2 === 1 ? [Number.parseInt(part.slice(1), 16)] : [...new TextEncoder().encode(part)]
+  )
+  return { base64: Base64.encode(Uint8Array.from(bytes)), type }
+}
+
+/** The kinds of images that vendors take, by how their bytes begin, in base64. */
+const images = [
+  ["iVBORw0KGgo", "image/png"],
+  ["R0lGOD", "image/gif"],
+  ["UklGR", "image/webp"]
+] as const
+
+const imageType = (base64: string): string => images.find(([begins]) => base64.startsWith(begins))?.[1] ?? "image/jpeg"
 
 const resultOf = (part: Prompt.ToolResultPart, path: string, reading: Reading): Part => {
   const { id, isFailure: failed, modelOutput, name, result } = part

@@ -44,6 +44,7 @@ import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Model from "effect/ai/Model"
 import * as HttpClient from "effect/http/HttpClient"
 import type { UpstreamDialectName } from "../dialect/index.ts"
+import { send } from "./AnswerHttp.ts"
 import * as VendorModel from "./VendorModelHttp.ts"
 
 /** Which model, where, and in which words. */
@@ -83,6 +84,7 @@ export const make = ({
       params,
       alwaysStreams: false,
       said: undefined,
+      send,
       bytes: (request, response) => ({
         stream: response.stream,
         framing: request.dialect.framing,

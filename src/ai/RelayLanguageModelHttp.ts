@@ -11,12 +11,15 @@
  *
  * - It speaks Responses to the relay, and asks in the background: the answer is written whether or not the connection
  *   lives, also while the relay is started anew on a store that outlives it. Who stops reading cancels it.
+ * - A request whose answer was lost before it began is sent again, up to twice and with the same `Idempotency-Key`: it is the
+ *   same answer, asked and paid for once.
  * - `generateText` and `generateObject` read the stream too, so that a connection may break in them as well.
  * - An error has the relay's own code, in its reason's metadata under `effect-resilience`, and the blame of that code.
  *
  * **Gotchas**
  *
- * - A connection that breaks before the relay has answered is a failure: nobody knows which answer it was.
+ * - A relay that cannot be reached at all is a failure after a moment: another model is not kept waiting. What is asked anew
+ *   by a `retry` around the model is another answer.
  * - `params` are in the words of Responses, whatever the channel speaks.
  *
  * ```ts
@@ -34,7 +37,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as AiError from "effect/ai/AiError"
+import * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Model from "effect/ai/Model"
 import * as HttpClient from "effect/http/HttpClient"
@@ -70,8 +73,30 @@ const backoff = RetrySchedule.exponential({ base: "100 millis", cap: "5 seconds"
   RetrySchedule.honourRetryAfter({ cap: "30 seconds" })
 )
 
+/** How often a request is sent again that nobody has answered. */
+const mostUnanswered = 2
+
+/** Whether a request may have arrived, although nothing was heard of it. */
+const isUnanswered = (error: AiError.AiError | Refused): boolean =>
+  AiError.isAiError(error) && error.reason._tag === "NetworkError" && error.reason.reason === "TransportError"
+
+/** Sends a request whose answer begins once, however often it is sent. */
+const sendOnce =
+  (retry: Following["retry"]): typeof send =>
+  (request, sent) =>
+    Effect.suspend(() => {
+      const asked = send(request, HttpClientRequest.setHeader(sent, "idempotency-key", globalThis.crypto.randomUUID()))
+      if (retry === undefined) return asked
+      return asked.pipe(
+        Effect.retry({ while: isUnanswered, schedule: backoff, times: Math.min(mostUnanswered, retry.attempts - 1) })
+      )
+    })
+
 type Lost = HttpClientError.HttpClientError | AiError.AiError
 type Chunks = Stream.Stream<Uint8Array, Lost>
+
+/** The events that end an answer. */
+const lastEvents: ReadonlySet<string> = new Set(["response.completed", "response.incomplete", "error"])
 
 /** A connection that has ended as it should, before its answer has. */
 const ended = "ended"
@@ -99,7 +124,14 @@ class Following {
       framing: {
         make: ({ maxEventBytes, onFrame }) => {
           // A piece of an event that a connection leaves behind is dropped: its whole comes with the next one.
-          const parser = makeSseParser({ maxEventBytes, onEvent: ({ data, event }) => onFrame(event, data) })
+          const parser = makeSseParser({
+            maxEventBytes,
+            onEvent: ({ data, event }) => {
+              onFrame(event, data)
+              // Nothing comes behind it: there is nothing to come back for, and nothing to cancel.
+              if (lastEvents.has(event)) this.over = true
+            }
+          })
           this.cursor = () => parser.lastEventId
           this.cutOff = () => parser.end()
           return { feed: (chunk) => parser.feed(chunk), end: () => parser.end() }
@@ -131,7 +163,9 @@ class Following {
       response.stream,
       Stream.suspend(() => (this.over ? Stream.empty : Stream.fail(ended)))
     )
-    return Stream.catch(toItsEnd, (error) => again(typeof error === "string" ? Stream.empty : Stream.fail(error)))
+    return Stream.catch(toItsEnd, (error) =>
+      this.over ? Stream.empty : again(typeof error === "string" ? Stream.empty : Stream.fail(error))
+    )
   }
 
   private reconnect(
@@ -198,6 +232,7 @@ export const make = ({
         params: { ...params, background: true, store: true },
         alwaysStreams: true,
         said: codeOfOurs,
+        send: sendOnce(retry),
         bytes: (request, response) => {
           const id = response.headers["x-stream-id"]
           return id === undefined

@@ -52,8 +52,6 @@ class Call {
   private readonly parent: Scope.Scope
   private readonly turns: Turns<Member>
   private readonly splice = new Splice()
-  /** Those that have been opened and not closed: more than one only while a hedge runs. */
-  private readonly open = new Set<Opened>()
   private current: Opened | undefined
   private continuations = 0
   /** What the answer broke with first: what the call fails with if it cannot go on. */
@@ -103,16 +101,12 @@ class Call {
       Effect.mapError(opening, (error) => this.broke ?? error),
       (opened) => {
         this.current = opened
-        const losers = [...this.open].filter((other) => other !== opened)
-        return Effect.andThen(
-          Effect.forEach(losers, (loser) => this.close(loser), { discard: true }),
-          Effect.suspend(() => this.deliver(opened, opened.first))
-        )
+        return this.deliver(opened, opened.first)
       }
     )
   }
 
-  /** Pulls one model's answer up to its first content. */
+  /** Pulls one model's answer up to its first content. Of two side by side the later one is interrupted, which closes it. */
   private openOne(member: Member, options: LanguageModel.ProviderOptions): Effect.Effect<Opened, AiError.AiError> {
     return Effect.suspend(() => {
       const scope = Scope.forkUnsafe(this.parent)
@@ -127,9 +121,7 @@ class Call {
               first.push(part)
             }
             if (!first.some(isContent)) return upToContent(pull)
-            const opened: Opened = { member, first, pull, scope }
-            this.open.add(opened)
-            return Effect.succeed(opened)
+            return Effect.succeed({ member, first, pull, scope })
           },
           onDone: () => Effect.fail(endedEarly()),
           onFailure: (cause) => Effect.failCause(cause)
@@ -142,9 +134,8 @@ class Call {
     })
   }
 
-  private close(opened: Opened): Effect.Effect<void> {
-    this.open.delete(opened)
-    return Scope.close(opened.scope, Exit.void)
+  private close({ scope }: Opened): Effect.Effect<void> {
+    return Scope.close(scope, Exit.void)
   }
 
   /** Gives what the reader gets of these parts, and keeps for later what follows from them. */

@@ -13,7 +13,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import { refusedField, type UpstreamDialect, type UpstreamDialectName, upstreamDialectOf } from "../dialect/index.ts"
 import { type Origin, toAiError } from "./AiErrors.ts"
-import { type Bytes, question, Refused, type Request, send, streamed, whole } from "./AnswerHttp.ts"
+import { type Bytes, question, Refused, type Request, type send, streamed, whole } from "./AnswerHttp.ts"
 import { requestOf } from "./AskedOf.ts"
 import { wholeParts } from "./WholeParts.ts"
 
@@ -32,11 +32,14 @@ export interface Options {
   readonly alwaysStreams: boolean
   /** What a failure says of itself that its status does not. */
   readonly said: Origin["said"]
+  /** How a question is sent. */
+  readonly send: typeof send
   /** Where a streamed answer's bytes come from, once it has begun. */
   readonly bytes: (request: Request, response: HttpClientResponse.HttpClientResponse) => Bytes
 }
 
-type Prepared = Effect.Effect<Request, AiError.AiError>
+/** A request, and what it leaves out because the vendor has refused it. */
+type Prepared = Effect.Effect<{ readonly ready: Request; readonly without: ReadonlySet<string> }, AiError.AiError>
 
 // Vendors take less than JSON Schema in an answer's: Effect knows what, and reads the answers accordingly.
 const codecs: { readonly [D in UpstreamDialectName]: LanguageModel.CodecTransformer } = {
@@ -61,31 +64,36 @@ const asking =
     const { baseUrl, client, headers, key, model, module, params, said } = options
     const request = requestOf(asked, { model, stream, codec: codecs[options.dialect] })
     const origin = { module, method, said }
-    const prepared: Prepared = Effect.suspend(() =>
-      Effect.fromResult(
-        dialect.encode({ request, model, stream, params, refused, continuation: undefined, drop: false })
+    const prepared: Prepared = Effect.suspend(() => {
+      // As it is now: what another call learns meanwhile this one has not left out.
+      const without = new Set(refused)
+      return Effect.fromResult(
+        dialect.encode({ request, model, stream, params, refused: without, continuation: undefined, drop: false })
       ).pipe(
         Effect.mapError((error) => toAiError(error, origin)),
         Effect.map((encoded) => ({
-          client,
-          dialect,
-          encoded,
-          url: dialect.endpoint({ baseUrl, model, stream, request }),
-          headers: { ...dialect.headers(key, request), ...headers },
-          secret: key,
-          origin
+          without,
+          ready: {
+            client,
+            dialect,
+            encoded,
+            url: dialect.endpoint({ baseUrl, model, stream, request }),
+            headers: { ...dialect.headers(key, request), ...headers },
+            secret: key,
+            origin
+          }
         }))
       )
-    )
+    })
     const refusable = dialect.refusable(request)
-    const ask: ReturnType<ReturnType<typeof asking>> = Effect.flatMap(prepared, (ready) =>
-      send(ready, question(ready, stream)).pipe(
+    const ask: ReturnType<ReturnType<typeof asking>> = Effect.flatMap(prepared, ({ ready, without }) =>
+      options.send(ready, question(ready, stream)).pipe(
         Effect.map((response) => [ready, response] as const),
         Effect.catchIf(
           (error) => error instanceof Refused,
           ({ error, status, told }) => {
             const field = refusedField(error, status, refusable, ready.encoded.body)
-            if (field === undefined || refused.has(field)) return Effect.fail(told)
+            if (field === undefined || without.has(field)) return Effect.fail(told)
             // For as long as the model lives: it would be refused again.
             refused.add(field)
             return ask

@@ -10,6 +10,8 @@ import {
   upstreamDialectOf
 } from "../dialect/index.ts"
 import { type Fault, formatPath, keysInOrder, type Path, type Rule, ruleFault, valueAt } from "../settings/index.ts"
+import { ofEach } from "./EachChannel.ts"
+import { paramRules } from "./ParamRules.ts"
 
 const textAt = (written: unknown, path: Path): string | undefined => {
   const value = valueAt(written, path)
@@ -25,14 +27,6 @@ const keysAt = (written: unknown, path: Path): ReadonlyArray<string> => {
   const value = valueAt(written, path)
   return typeof value === "object" && value !== null && !Array.isArray(value) ? keysInOrder(value) : []
 }
-
-/** A rule of each channel by itself, which is told where that is written. */
-const ofEach =
-  (rule: (...args: [...Parameters<Rule>, channel: Path]) => ReadonlyArray<Fault>): Rule =>
-  (written) => {
-    const channels = valueAt(written.value, ["channels"])
-    return Array.isArray(channels) ? channels.flatMap((_, index) => rule(written, ["channels", index])) : []
-  }
 
 /** Of texts that must differ, each that is not the first of its kind, with where the first is. */
 const repeated = (
@@ -146,14 +140,6 @@ const clocksOfStreams = ofEach((written, channel) =>
       })
 )
 
-/** Whether an answer is streamed is the channel's own to say: what is sent follows from it. */
-const streamIsTheChannels = ofEach((written, channel) => {
-  const path = [...channel, "params", "stream"]
-  return valueAt(written.value, path) === undefined
-    ? []
-    : [{ path, message: `is never sent: ${formatPath([...channel, "stream"])} says whether the channel streams` }]
-})
-
 /** Who gives no tokens would never go on. */
 const tokensOfWhoGivesThem = ofEach((written, channel) => {
   const path = [...channel, "continuation"]
@@ -200,7 +186,7 @@ export const channelRules: ReadonlyArray<Rule> = [
   differentKeys,
   differentHeaders,
   clocksOfStreams,
-  streamIsTheChannels,
+  ...paramRules,
   tokensOfWhoGivesThem,
   statusesThatChange,
   wholeTls

@@ -181,9 +181,10 @@ export const ChannelEntry = secret(
         {},
         "PEM files, by paths from the configuration file, or their texts."
       ),
-      enabled: withDefault(flag, true, "Whether it may be asked at all; switched off, it never is.")
+      enabled: withDefault(flag, true, "Whether it may be asked at all; switched off, it never is."),
+      disable: withDefault(flag, true, "Whether evidence may switch it, and its keys, off.")
     },
-    ["affinity", "disable"]
+    ["affinity"]
   )
 )
 

@@ -1,6 +1,7 @@
 /**
  * Which of several targets is asked. Pure: how each of them stands is known, and chance is an argument.
  */
+import type { Home } from "./Affinity.ts"
 import type { Channel } from "./ChannelSection.ts"
 import type { Fitness } from "./Health.ts"
 
@@ -29,16 +30,29 @@ export interface Draw {
 
 /**
  * The option to ask, or `undefined` when none is usable: round by round (what this request has not failed on, then its
- * untried keys, then the rest), the highest tier, by weight, then a key.
+ * untried keys, then the rest), the highest tier, by weight, then a key. `prefer` is taken before chance is asked, where it
+ * is of that tier and the request has not failed on it.
  */
-export const usableOption = (options: ReadonlyArray<Option>, draw: Draw): Option | undefined => {
+export const usableOption = (options: ReadonlyArray<Option>, draw: Draw, prefer?: Home): Option | undefined => {
   const usable = options.filter(({ out, fitness }) => !out && fitness.is === "usable")
   for (const round of rounds) {
     const left = usable.filter(round)
-    if (left.length > 0) return keyOf(left, weighted(highestTier(left), draw), draw)
+    if (left.length === 0) continue
+    const tier = highestTier(left)
+    const home = prefer === undefined ? undefined : left.find((option) => isHome(option, prefer))
+    if (home !== undefined && !home.failed && tier.includes(home.channel)) return home
+    return keyOf(left, weighted(tier, draw), draw)
   }
   return undefined
 }
+
+const isHome = ({ channel, key }: Option, prefer: Home): boolean => channel.id === prefer.channel && key === prefer.key
+
+/** For who insists on these: where none is usable they are all, whatever rests. What is switched off by hand is not among them. */
+export const insisted = (options: ReadonlyArray<Option>): ReadonlyArray<Option> =>
+  options.some(({ fitness, out }) => !out && fitness.is === "usable")
+    ? options
+    : options.map((option) => ({ ...option, fitness: { ...option.fitness, is: "usable" } }))
 
 const rounds: ReadonlyArray<(option: Option) => boolean> = [
   ({ failed }) => !failed,

@@ -3,9 +3,23 @@
  * learned again after a restart. Circuits are not: they are one process's own evidence, and asking somebody else for
  * them would put a store on the way of every pick.
  */
+import type { Code } from "../errors/index.ts"
 
-/** Who switched something off: a person, until a person switches it on; or evidence, until a time (epoch milliseconds). */
-export type Disabler = { readonly by: "hand" } | { readonly by: "evidence"; readonly until: number }
+/**
+ * Who switched something off: a person, until a person switches it on; or evidence, until a trial that is due at a time
+ * (epoch milliseconds) goes well.
+ */
+export type Disabler =
+  | { readonly by: "hand" }
+  | {
+      readonly by: "evidence"
+      readonly until: number
+      /** How often evidence has done it since it was last well: the next rest is longer by that. Default: 1. */
+      readonly times?: number
+      /** Our code of the failure, and what was seen: `status 401 (2)`. */
+      readonly reason?: Code | undefined
+      readonly evidence?: string | undefined
+    }
 
 /**
  * One fact. `key` is an index into the channel's keys as they are now; where it may be absent, the whole channel is
@@ -20,7 +34,7 @@ export type Fact =
       readonly model: string | undefined
       readonly until: number
     }
-  /** It is not asked. By hand that is for good; by evidence it is like a rest that ends. */
+  /** It is not asked. By hand that is for good; by evidence it is a rest that ends with a trial. */
   | {
       readonly _tag: "Disabled"
       readonly channel: string

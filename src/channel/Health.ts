@@ -22,14 +22,19 @@
  * An attempt that began before a rest did can neither end it, nor lengthen it, unless it brings a later hint. It holds
  * what it is about itself: channels, keys and circuits may be changed while it is under way.
  *
+ * Evidence against a key or a channel switches it off, for all models, and takes the place of what rests there by the table
+ * (`Switch`, `Evidence`).
+ *
  * What is true beyond this process comes out of `settle` as facts, and goes in by `learn`.
  */
 import { type Blame, blameOf, type ByBlame, type ResilienceError } from "../errors/index.ts"
 import { BreakerState } from "../policy/index.ts"
 import type { BreakerOptions } from "./BreakerSection.ts"
+import type { Evidence } from "./Evidence.ts"
 import type { Fact } from "./Fact.ts"
 import * as Gate from "./Gate.ts"
 import * as Pause from "./Pause.ts"
+import * as Switch from "./Switch.ts"
 
 /** A key for a model on a channel. `key` is an index; a channel without keys has the one index 0. */
 export interface Spot {
@@ -38,19 +43,15 @@ export interface Spot {
   readonly model: string
 }
 
-/** Switched off: by a person, or by evidence until a time. */
-interface Switch {
-  byHand: boolean
-  until: number
-}
-
-interface SpotHealth {
+/** A key for a model. */
+export interface SpotHealth {
   gate: Gate.Gate | undefined
   pause: Pause.Pause
 }
 
-interface KeyHealth extends SpotHealth {
-  readonly off: Switch
+/** A key for all models. */
+export interface KeyHealth extends SpotHealth {
+  readonly off: Switch.Switch
 }
 
 interface ModelHealth {
@@ -58,9 +59,10 @@ interface ModelHealth {
   keys: Array<SpotHealth | undefined>
 }
 
-interface ChannelHealth {
+/** A channel. */
+export interface ChannelHealth {
   gate: Gate.Gate | undefined
-  readonly off: Switch
+  readonly off: Switch.Switch
   keys: Array<KeyHealth | undefined>
   /** Least recently asked first. */
   readonly models: Map<string, ModelHealth>
@@ -71,6 +73,10 @@ export interface Health {
   options: BreakerOptions
   circuit: BreakerState.Settings
   readonly trial: BreakerState.Settings
+  /** How evidence switches off and on. */
+  switching: Switch.SwitchRules
+  /** How much longer than it is off requests leave a channel to a prober, in milliseconds. */
+  leftToProber: (channel: string) => number
   readonly channels: Map<string, ChannelHealth>
 }
 
@@ -83,9 +89,14 @@ const modelsRemembered = 1_000
 /** What of a longer name is told apart. */
 const nameLength = 256
 
+/** The contract's. */
+const switchingByDefault: Switch.SwitchRules = { after: 2, within: 600_000, trial: 300_000, trialCap: 3_600_000 }
+
 /** Health without any history. Throws `InvalidPolicyOption` for options that make no sense. */
-export const make = (options: BreakerOptions): Health => ({
+export const make = (options: BreakerOptions, switching = switchingByDefault): Health => ({
   options,
+  switching,
+  leftToProber: () => 0,
   circuit: circuitOf(options),
   trial: withoutRounds(
     BreakerState.settings(
@@ -147,17 +158,19 @@ export const fitness = (health: Health, spot: Spot, now: number): Fitness => {
   let probing = false
   let resting = false
   let dueAt = Number.NEGATIVE_INFINITY
-  for (const gate of [channel.gate, key?.gate, model?.gate, one?.gate]) {
-    const passage = Gate.passage(gate, now)
+  const passages = [
+    Gate.passage(channel.gate, now),
+    Gate.passage(key?.gate, now),
+    Gate.passage(model?.gate, now),
+    Gate.passage(one?.gate, now),
+    Switch.passage(channel.off, now),
+    Switch.passage(key?.off, now)
+  ]
+  for (const passage of passages) {
     if (passage.is === "usable") continue
     if (passage.is === "probing") probing = true
     else resting = true
     dueAt = Math.max(dueAt, passage.dueAt)
-  }
-  for (const off of [channel.off, key?.off]) {
-    if (off === undefined || off.until <= now) continue
-    resting = true
-    dueAt = Math.max(dueAt, off.until)
   }
   let guessed = false
   for (const pause of [key?.pause, one?.pause]) {
@@ -184,6 +197,8 @@ export interface Visit {
     readonly key: Gate.Ticket
     readonly model: Gate.Ticket
     readonly circuit: Gate.Ticket
+    readonly channelOff: Switch.SwitchTicket
+    readonly keyOff: Switch.SwitchTicket
   }
   readonly circuit: Gate.Gate
   readonly keyPause: number
@@ -215,7 +230,9 @@ export const begin = (health: Health, spot: Spot, now: number): Visit => {
       channel: Gate.enter(channel.gate, now, trialRest.first),
       key: Gate.enter(key.gate, now, trialRest.first),
       model: Gate.enter(model.gate, now, trialRest.first),
-      circuit: Gate.enter(circuit, now, health.options.open)
+      circuit: Gate.enter(circuit, now, health.options.open),
+      channelOff: Switch.enter(channel.off, now, trialRest.first),
+      keyOff: Switch.enter(key.off, now, trialRest.first)
     },
     circuit,
     keyPause: key.pause.generation,
@@ -286,14 +303,38 @@ export const nothing: Verdict = { _tag: "Nothing" }
 /** It went well. */
 export const success: Verdict = { _tag: "Success" }
 
-const noFacts: ReadonlyArray<Fact> = []
+/** What an attempt's end has brought: facts, and a circuit that opened or closed. */
+export type Found =
+  | Fact
+  | {
+      readonly _tag: "Circuit"
+      readonly channel: string
+      readonly key: number
+      readonly model: string
+      readonly to: "open" | "closed"
+    }
+
+const nothingFound: ReadonlyArray<Found> = []
+
+/** A failure as a piece of evidence. `counts`: its request has given none yet. */
+export interface Testimony {
+  readonly evidence: Evidence
+  readonly counts: boolean
+}
 
 /**
  * An attempt ended. Every probe that it held is given back, whatever the verdict. What others may want to know of it is
  * given.
  */
-export const settle = (health: Health, visit: Visit, verdict: Verdict, now: number): ReadonlyArray<Fact> => {
+export const settle = (
+  health: Health,
+  visit: Visit,
+  verdict: Verdict,
+  now: number,
+  testimony?: Testimony
+): ReadonlyArray<Found> => {
   const { channel, circuit, key, model, one, spot, tickets } = visit
+  const wasWell = Gate.isWell(circuit)
   const fault = verdict._tag === "Fault" ? verdict.fault : undefined
   const hint = verdict._tag === "Fault" ? verdict.hintMillis : undefined
   const outcomeOf = (failed: boolean) => (verdict._tag === "Success" ? "success" : failed ? "failure" : "ignored")
@@ -303,25 +344,80 @@ export const settle = (health: Health, visit: Visit, verdict: Verdict, now: numb
   leaveTrial(health, key, tickets.key, outcomeOf(trialKey), now)
   leaveTrial(health, model, tickets.model, outcomeOf(fault === "model"), now)
   Gate.leave(circuit, tickets.circuit, outcomeOf(fault === "circuit"), now)
+  const isWell = Gate.isWell(circuit)
+  // HOT: of most attempts nothing is found, and no list is made.
+  let found: ReadonlyArray<Found> = nothingFound
+  if (testimony !== undefined || tickets.keyOff.as !== "on" || tickets.channelOff.as !== "on") {
+    found = switched(health, visit, verdict, trialKey, now, testimony)
+  }
+  if (isWell !== wasWell) found = [...found, { _tag: "Circuit", ...spot, to: isWell ? "closed" : "open" }]
 
   if (verdict._tag === "Success") {
     key.pause = Pause.succeeded(key.pause, visit.keyPause)
     one.pause = Pause.succeeded(one.pause, visit.pause)
   } else if (fault === "quota" && hint !== undefined) {
     key.pause = Pause.hinted(key.pause, hint, now)
-    return hinted(spot, undefined, key.pause)
+    return [...found, hinted(spot, undefined, key.pause)]
   } else if (hint !== undefined && (fault === "rate" || fault === "circuit")) {
     one.pause = Pause.hinted(one.pause, hint, now)
-    return hinted(spot, spot.model, one.pause)
+    return [...found, hinted(spot, spot.model, one.pause)]
   } else if (fault === "rate") {
     one.pause = Pause.guessed(one.pause, visit.pause, health.options.cap, now)
   }
-  return noFacts
+  return found
 }
 
-const hinted = ({ channel, key }: Spot, model: string | undefined, { until }: Pause.Pause): ReadonlyArray<Fact> => [
-  { _tag: "Hinted", channel, key, model, until }
-]
+const hinted = ({ channel, key }: Spot, model: string | undefined, { until }: Pause.Pause): Fact => ({
+  _tag: "Hinted",
+  channel,
+  key,
+  model,
+  until
+})
+
+/** What an attempt's end has switched. */
+const switched = (
+  health: Health,
+  { channel, key, spot, tickets }: Visit,
+  verdict: Verdict,
+  keyFailed: boolean,
+  now: number,
+  testimony: Testimony | undefined
+): ReadonlyArray<Found> => {
+  const said = (of: Evidence["of"], failed: boolean): Switch.Said => {
+    if (verdict._tag === "Success") return { _tag: "Success" }
+    if (testimony?.evidence.of === of) return { _tag: "Evidence", ...testimony }
+    return failed ? { _tag: "Failure" } : { _tag: "Nothing" }
+  }
+  const facts: Array<Found> = []
+  const turn = (
+    of: Evidence["of"],
+    owner: { gate: Gate.Gate | undefined; readonly off: Switch.Switch },
+    ticket: Switch.SwitchTicket,
+    failed: boolean
+  ): void => {
+    const { off } = owner
+    const at = { channel: spot.channel, key: of === "key" ? spot.key : undefined }
+    switch (Switch.leave(off, ticket, said(of, failed), health.switching, now)) {
+      case "off": {
+        // It takes the place of the rest that goes with the failure.
+        owner.gate = undefined
+        off.leftToProber = health.leftToProber(spot.channel)
+        const { times, until, why } = off
+        facts.push({ _tag: "Disabled", ...at, disabler: { by: "evidence", until, times, ...why } })
+        return
+      }
+      case "on":
+        facts.push({ _tag: "Enabled", ...at, by: "evidence" })
+        return
+      case undefined:
+        return
+    }
+  }
+  turn("key", key, tickets.keyOff, keyFailed)
+  turn("channel", channel, tickets.channelOff, verdict._tag === "Fault" && verdict.fault === "channel")
+  return facts
+}
 
 /** Takes a fact that was found elsewhere, or before a restart, or by a person. */
 export const learn = (health: Health, fact: Fact, now: number): void => {
@@ -340,14 +436,18 @@ export const learn = (health: Health, fact: Fact, now: number): void => {
     }
     case "Disabled": {
       const { off } = fact.key === undefined ? channel : keyOf(channel, fact.key)
-      if (fact.disabler.by === "hand") off.byHand = true
-      else off.until = Math.max(off.until, fact.disabler.until)
+      const { disabler } = fact
+      if (disabler.by === "hand") off.byHand = true
+      else {
+        const { evidence, reason, times = 1, until } = disabler
+        Switch.learnOff(off, until, times, { reason, evidence })
+        off.leftToProber = health.leftToProber(fact.channel)
+      }
       return
     }
     case "Enabled": {
       const { off } = fact.key === undefined ? channel : keyOf(channel, fact.key)
-      off.until = Number.NEGATIVE_INFINITY
-      if (fact.by === "hand") off.byHand = false
+      Switch.learnOn(off, fact.by)
       return
     }
   }
@@ -381,6 +481,11 @@ export const change = (
 /** A channel was removed: it is forgotten. What is under way ends without a trace. */
 export const remove = (health: Health, id: string): void => void health.channels.delete(id)
 
+/** How evidence switches was changed: what is off stays so until the time that it was told. */
+export const configureSwitching = (health: Health, switching: Switch.SwitchRules): void => {
+  health.switching = switching
+}
+
 /** The options were changed: circuits begin anew; hints and trials stay. Throws `InvalidPolicyOption` as `make` does. */
 export const configure = (health: Health, options: BreakerOptions): void => {
   health.circuit = circuitOf(options)
@@ -391,22 +496,24 @@ export const configure = (health: Health, options: BreakerOptions): void => {
 }
 
 /** Whether a channel, or every key of it, is switched off: by hand, or at all. */
-export const isOff = (
-  health: Health,
-  id: string,
-  keyCount: number,
-  how: "by hand" | "at all",
-  now: number
-): boolean => {
+export const isOff = (health: Health, id: string, keyCount: number, how: "by hand" | "at all"): boolean => {
   const channel = health.channels.get(id)
   if (channel === undefined) return false
-  const off = ({ byHand, until }: Switch): boolean => byHand || (how === "at all" && until > now)
+  const off = (one: Switch.Switch): boolean => (how === "at all" ? Switch.isOff(one) : one.byHand)
   if (off(channel.off)) return true
-  for (let at = 0; at < keyCount; at++) {
+  // A channel without keys has the one place 0.
+  for (let at = 0; at < Math.max(keyCount, 1); at++) {
     const key = channel.keys[at]
     if (key === undefined || !off(key.off)) return false
   }
-  return keyCount > 0
+  return true
+}
+
+/** Whether a key is switched off, by hand or by evidence whose trial is not due: it, or its whole channel. */
+export const isKeyOff = (health: Health, id: string, key: number, now: number): boolean => {
+  const channel = health.channels.get(id)
+  if (channel === undefined) return false
+  return [channel.off, channel.keys[key]?.off].some((off) => off !== undefined && (off.byHand || off.until > now))
 }
 
 /**
@@ -417,7 +524,7 @@ export const isOff = (
 export const hasUsableKey = (health: Health, id: string, keyCount: number, now: number): boolean => {
   const channel = health.channels.get(id)
   if (channel === undefined) return true
-  const off = ({ byHand, until }: Switch): boolean => byHand || until > now
+  const off = (one: Switch.Switch): boolean => one.byHand || Switch.passage(one, now).is !== "usable"
   const isUsable = (gate: Gate.Gate | undefined): boolean => Gate.passage(gate, now).is === "usable"
   if (off(channel.off) || !isUsable(channel.gate)) return false
   return Array.from({ length: Math.max(keyCount, 1) }, (_, at) => channel.keys[at]).some(
@@ -434,13 +541,13 @@ export const stateOf = (
 ): "enabled" | "cooling" | "open" | "disabled" => {
   const channel = health.channels.get(channelId)
   if (channel === undefined) return "enabled"
-  if (isOff(health, channelId, keyCount, "at all", now)) return "disabled"
+  if (isOff(health, channelId, keyCount, "at all")) return "disabled"
   const spots = Array.from({ length: Math.max(keyCount, 1) }, (_, at) => at)
   const rests = (key: SpotHealth | undefined): boolean =>
     key !== undefined && (!Gate.isWell(key.gate) || Pause.lasts(key.pause, now))
   const keyRests = (at: number): boolean => {
     const key = channel.keys[at]
-    return rests(key) || (key !== undefined && (key.off.byHand || key.off.until > now))
+    return rests(key) || (key !== undefined && Switch.isOff(key.off))
   }
   let cooling = !Gate.isWell(channel.gate) || spots.every(keyRests)
   // A model that the channel lacks is the model's matter: a client may ask for any name.
@@ -456,19 +563,17 @@ export const stateOf = (
 const named = (model: string): string =>
   model.length > nameLength ? Array.from(model.slice(0, nameLength)).join("") : model
 
-const notOff = (): Switch => ({ byHand: false, until: Number.NEGATIVE_INFINITY })
-
 const channelOf = (health: Health, id: string): ChannelHealth => {
   let found = health.channels.get(id)
   if (found === undefined) {
-    found = { gate: undefined, off: notOff(), keys: [], models: new Map() }
+    found = { gate: undefined, off: Switch.make(), keys: [], models: new Map() }
     health.channels.set(id, found)
   }
   return found
 }
 
 const keyOf = (channel: ChannelHealth, at: number): KeyHealth =>
-  (channel.keys[at] ??= { gate: undefined, pause: Pause.none, off: notOff() })
+  (channel.keys[at] ??= { gate: undefined, pause: Pause.none, off: Switch.make() })
 
 // The gate of a trial is made with the first fault: most channels never have one.
 const leaveTrial = (

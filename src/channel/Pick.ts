@@ -10,9 +10,13 @@ import type {
   ModelNotFound,
   ResilienceError
 } from "../errors/index.ts"
+import type { Home } from "./Affinity.ts"
 import type { Target } from "./Channel.ts"
 import type { ChannelEvent, ChannelStateName } from "./ChannelEvent.ts"
+import type { ChannelDetail } from "./Detail.ts"
+import type { Told, Witness } from "./Evidence.ts"
 import type { Fact } from "./Fact.ts"
+import type { Pin } from "./Pin.ts"
 import type { Refused } from "./Refusals.ts"
 
 /** What one request has tried so far. */
@@ -51,6 +55,13 @@ export interface Wanted {
    * does, the pick fails with `ConvertRequestFailed`.
    */
   readonly unsaid?: ((target: Target) => ReadonlyArray<string>) | undefined
+  /** Before chance: this one, where it is of the tier that is asked, usable, and not one that the request failed on. */
+  readonly prefer?: Home | undefined
+  /**
+   * Nobody but these, whatever group they are of. They are asked although they rest, if none of them does not; never what is
+   * switched off by hand.
+   */
+  readonly pin?: Pin | undefined
   /** How it may be waited for a channel that rests. Default: not at all. */
   readonly wait?: Patience | undefined
 }
@@ -76,11 +87,26 @@ export interface Picked {
   readonly release: (outcome: Outcome) => void
 }
 
+/** What may be evidence against a key. */
+export type Testimony =
+  /** An answer to a request. */
+  | ({ readonly _tag: "Answer"; readonly witness: Witness } & Omit<Told, "error">)
+  /** A probe has failed, and this was seen. */
+  | { readonly _tag: "Probe"; readonly seen: string }
+
 /** How an attempt ended, for the health of its target. */
 export type Outcome =
   | { readonly _tag: "Success" }
-  /** `penalise` is false when this request has penalised this channel already; what is said of the key counts all the same. */
-  | { readonly _tag: "Failure"; readonly error: ResilienceError; readonly penalise: boolean }
+  /**
+   * `penalise` is false when this request has penalised this channel already; what is said of the key counts all the same.
+   * `testimony`: what may be evidence in it. Default: nothing is.
+   */
+  | {
+      readonly _tag: "Failure"
+      readonly error: ResilienceError
+      readonly penalise: boolean
+      readonly testimony?: Testimony | undefined
+    }
   /** It says nothing: it was cancelled, or replaced. */
   | { readonly _tag: "Ignored" }
 
@@ -104,6 +130,8 @@ export interface SelectionService {
   readonly peek: (wanted: Wanted) => Effect.Effect<Target, PickError>
   /** Whether `pick` would give a target now. It takes nothing and moves nobody's turn. */
   readonly usable: (wanted: Wanted) => boolean
+  /** Whether a pin names what there is, and what is not switched off; and the channel's group. That it rests is no matter. */
+  readonly standing: (pin: Pin) => { readonly is: "there" | "unknown" | "off"; readonly group: string }
   /**
    * Whether any channel has a key that may be asked now, for some model: not switched off, and not at rest for a fault of
    * its own. A relay without one can answer nobody.
@@ -113,6 +141,13 @@ export interface SelectionService {
   readonly fresh: (wanted: Wanted) => number
   /** How all channels do, in file order. */
   readonly states: Effect.Effect<ReadonlyArray<ChannelState>>
+  /** The same with each key of each channel: how it does, why, and until when. */
+  readonly details: () => ReadonlyArray<ChannelDetail>
+  /**
+   * A probe of a key, whatever it rests for: `release` says how it went. `undefined` where there is no such channel or key,
+   * or somebody has switched it off by hand.
+   */
+  readonly probe: (channel: string, key: number, model: string) => Pick<Picked, "release" | "target"> | undefined
   /** Takes a fact that was found elsewhere, or before a restart, or by a person. One of a channel unknown is nothing. */
   readonly learn: (fact: Fact) => void
   /** What a target has refused within the last hour, remembered per channel and model. */

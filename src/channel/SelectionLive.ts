@@ -7,6 +7,7 @@ import {
   type Blame,
   blameOf,
   ChannelNoAvailableKey,
+  codeOf,
   ConvertRequestFailed,
   fewNames,
   GetChannelFailed,
@@ -20,12 +21,16 @@ import { keyId, type Target } from "./Channel.ts"
 import type { ChannelStateName } from "./ChannelEvent.ts"
 import type { Channel } from "./ChannelSection.ts"
 import * as Choice from "./Choice.ts"
+import { type ChannelDetail, detailOf, whyOff } from "./Detail.ts"
+import { type DisableOptions, DisableSection } from "./DisableSection.ts"
+import { type Evidence, evidenceIn, rulesOf } from "./Evidence.ts"
 import { atMoments } from "./Fact.ts"
 import * as Health from "./Health.ts"
 import type { Outcome, Patience, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
+import { isPinned } from "./Pin.ts"
 import { Refusals } from "./Refusals.ts"
 import { Registry } from "./Registry.ts"
-import { defaultGroup, exactModels, serves, serving, type Serving } from "./Serving.ts"
+import { defaultGroup, exactModels, probedModel, serves, serving, type Serving } from "./Serving.ts"
 import { makeWaiting } from "./Waiting.ts"
 import type { Passage } from "./WaitingLine.ts"
 
@@ -76,9 +81,13 @@ export const make = ({
 }: SelectionOptions): Effect.Effect<SelectionService, never, Registry | Scope.Scope | Settings> =>
   Effect.gen(function* () {
     const registry = yield* Registry
-    const breaker = (yield* Settings).of(BreakerSection)
+    const settings = yield* Settings
+    const breaker = settings.of(BreakerSection)
+    const disable = settings.of(DisableSection)
     const clock = yield* Clock.Clock
-    const health = Health.make(breaker.current)
+    const health = Health.make(breaker.current, disable.current)
+    let rules = rulesOf(disable.current)
+    health.leftToProber = (id) => leftToProber(disable.current, known.get(id)?.channel)
     /** The channels as they were seen last, and the state that was told of each. */
     const known = new Map<string, { channel: Channel; state: ChannelStateName }>()
     const turns = new Map<string, number>()
@@ -102,7 +111,46 @@ export const make = ({
       const to = stateOf(seen.channel, now)
       if (to === from) return
       seen.state = to
-      tell({ _tag: "ChannelChanged", channel: id, from, to, blame: to === "enabled" ? undefined : blame })
+      const why = to === "disabled" ? whyOff(health, seen.channel, wallAhead(clock)) : undefined
+      tell({ _tag: "ChannelChanged", channel: id, from, to, blame: to === "enabled" ? undefined : blame, ...why })
+    }
+
+    /** Tells what an attempt has brought. */
+    const tellFound = (found: ReadonlyArray<Health.Found>): void => {
+      for (const one of found) {
+        if (one._tag === "Circuit") tell({ ...one, _tag: "CircuitChanged" })
+        else tell({ _tag: "FactFound", fact: atMoments(one, wallAhead(clock)) })
+      }
+    }
+
+    /** What a failure says, where evidence may switch anything of its channel off. */
+    const testimonyOf = (channel: Channel, outcome: Outcome): Health.Testimony | undefined => {
+      if (outcome._tag !== "Failure" || outcome.testimony === undefined) return undefined
+      if (!disable.current.enabled || !channel.disable) return undefined
+      const { error, testimony } = outcome
+      const found: Evidence | undefined =
+        testimony._tag === "Answer"
+          ? evidenceIn(rules, { ...testimony, error })
+          : { of: "key", reason: codeOf(error), seen: testimony.seen }
+      if (found === undefined) return undefined
+      if (testimony._tag === "Probe") return { evidence: found, counts: true }
+      const counts = !testimony.witness.heard
+      testimony.witness.heard = true
+      return { evidence: found, counts }
+    }
+
+    /** An attempt has ended. */
+    const settle = (channel: Channel, visit: Health.Visit, outcome: Outcome, now: number): void => {
+      const verdict = verdictOf(outcome)
+      const found = Health.settle(health, visit, verdict, now, testimonyOf(channel, outcome))
+      tellFound(found)
+      const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
+      refresh(
+        channel.id,
+        blame,
+        now,
+        found.some(({ _tag }) => _tag === "Disabled")
+      )
     }
 
     /** Takes the registry's channels as they are now. */
@@ -138,13 +186,14 @@ export const make = ({
       waiting.look()
     }
 
-    const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number) => {
-      const { otherKey, suits, tried, unsaid } = wanted
+    const optionsOf = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number): ReadonlyArray<Choice.Option> => {
+      const { otherKey, pin, suits, tried, unsaid } = wanted
       const options: Array<Choice.Option> = []
       for (const { channel, model } of serving) {
         if (!channel.enabled) continue
         if (unsaid !== undefined && unsaid(targetOf(channel, 0, model)).length > 0) continue
         for (let key = 0; key < Math.max(channel.keys.length, 1); key++) {
+          if (pin !== undefined && !isPinned(pin, channel.id, key)) continue
           const id = keyId(channel.id, channel.keys.length === 0 ? -1 : key)
           const fitness = Health.fitness(health, { channel: channel.id, key, model }, now)
           if (fitness.is === "off") continue
@@ -164,7 +213,7 @@ export const make = ({
           })
         }
       }
-      return options
+      return pin === undefined ? options : Choice.insisted(options)
     }
 
     const take = (
@@ -191,11 +240,7 @@ export const make = ({
           released = true
           if (distress !== undefined && asking.get(distress.pool) === place) asking.delete(distress.pool)
           const now = MonotonicClock.wholeMillis(clock)
-          const verdict = verdictOf(outcome)
-          for (const fact of Health.settle(health, visit, verdict, now))
-            tell({ _tag: "FactFound", fact: atMoments(fact, wallAhead(clock)) })
-          const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
-          refresh(channel.id, blame, now)
+          settle(channel, visit, outcome, now)
           // What it has done to the channel is known before anybody follows.
           if (passage === undefined) waiting.look()
           else waiting.tell(passage, passageOf(outcome))
@@ -208,14 +253,14 @@ export const make = ({
       return !asking.has(pool)
     }
 
-    const isOffByHand = ({ enabled, id, keys }: Channel, now: number): boolean =>
-      !enabled || Health.isOff(health, id, keys.length, "by hand", now)
+    const isOffByHand = ({ enabled, id, keys }: Channel): boolean =>
+      !enabled || Health.isOff(health, id, keys.length, "by hand")
 
     /** What there is to choose from; or why there can be nothing, however long it is waited. */
     const candidates = (wanted: Wanted, serving: ReadonlyArray<Serving>, now: number): Candidates | Nobody => {
       const { model } = wanted
       if (serving.length === 0) return nobody(() => new ModelNotFound({ model }))
-      if (serving.every(({ channel }) => isOffByHand(channel, now))) {
+      if (serving.every(({ channel }) => isOffByHand(channel))) {
         return nobody(() => new ChannelNoAvailableKey({ model }))
       }
       const options = optionsOf(wanted, serving, now)
@@ -231,7 +276,7 @@ export const make = ({
       if (found._tag === "Nobody") return found
       const { model } = wanted
       const { options } = found
-      const option = Choice.usableOption(choosable(wanted, options), draw)
+      const option = Choice.usableOption(choosable(wanted, options), draw, wanted.prefer)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
       if (wanted.spare !== true && Choice.inDistress(options) && mayAskInDistress(poolOf(wanted), now)) {
         const due = Choice.firstDue(options, wanted.only !== undefined)
@@ -253,7 +298,7 @@ export const make = ({
     ): Chosen | Due => {
       if (found._tag === "Nobody") return found
       const { options } = found
-      const option = Choice.usableOption(waiting.free(options), draw)
+      const option = Choice.usableOption(waiting.free(options), draw, wanted.prefer)
       if (option !== undefined) return { _tag: "Usable", option, last: isLast(wanted, options, option) }
       if (!isWorthWaiting(wanted, patience, options, now)) return choose(wanted, found, draw, now)
       const { model } = wanted
@@ -262,7 +307,12 @@ export const make = ({
         : { _tag: "Due", options, patience }
     }
 
-    const servingOf = ({ group, model }: Wanted): ReadonlyArray<Serving> => serving(registry.channels(), model, group)
+    const servingOf = ({ group, model, pin }: Wanted): ReadonlyArray<Serving> => {
+      const channels = registry.channels()
+      if (pin === undefined) return serving(channels, model, group)
+      const channel = channels.find(({ id }) => id === pin.channel)
+      return channel === undefined ? [] : serving([channel], model, channel.group)
+    }
 
     const drawOf = (random: Random.Random): Choice.Draw => ({
       next: () => random.nextDoubleUnsafe(),
@@ -306,6 +356,15 @@ export const make = ({
       Effect.sync(() => breaker.subscribe((options) => Health.configure(health, options))),
       (unsubscribe) => Effect.sync(unsubscribe)
     )
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        disable.subscribe((options) => {
+          Health.configureSwitching(health, options)
+          rules = rulesOf(options)
+        })
+      ),
+      (unsubscribe) => Effect.sync(unsubscribe)
+    )
 
     return {
       models: (group = defaultGroup) => models.get(group) ?? [],
@@ -340,6 +399,17 @@ export const make = ({
         const options = optionsOf(wanted, servingOf(wanted), MonotonicClock.wholeMillis(clock))
         return Choice.freshOf(choosable(wanted, options)).size
       },
+      standing: ({ channel: id, key }) => {
+        const channel = registry.channels().find((one) => one.id === id)
+        const { group } = channel ?? { group: defaultGroup }
+        if (channel === undefined || (key ?? 0) >= Math.max(channel.keys.length, 1)) return { is: "unknown", group }
+        if (!channel.enabled) return { is: "off", group }
+        const now = MonotonicClock.wholeMillis(clock)
+        const places =
+          key === undefined ? Array.from({ length: Math.max(channel.keys.length, 1) }, (_, at) => at) : [key]
+        const off = places.every((place) => Health.isKeyOff(health, id, place, now))
+        return { is: off ? "off" : "there", group }
+      },
       canAsk: () => {
         const now = MonotonicClock.wholeMillis(clock)
         return registry
@@ -354,6 +424,30 @@ export const make = ({
           })
         )
       ),
+      details: () => {
+        const now = MonotonicClock.wholeMillis(clock)
+        return registry.channels().map((channel): ChannelDetail => {
+          refresh(channel.id, undefined, now)
+          return detailOf(health, channel, known.get(channel.id)?.state ?? "enabled", now, wallAhead(clock))
+        })
+      },
+      probe: (id, key, model) => {
+        const channel = registry.channels().find((one) => one.id === id)
+        if (channel === undefined || !channel.enabled || key >= Math.max(channel.keys.length, 1)) return undefined
+        const begun = MonotonicClock.wholeMillis(clock)
+        if (Health.fitness(health, { channel: id, key, model }, begun).is === "off") return undefined
+        const visit = Health.begin(health, { channel: id, key, model }, begun)
+        let released = false
+        return {
+          target: targetOf(channel, key, model),
+          release: (outcome) => {
+            if (released) return
+            released = true
+            settle(channel, visit, outcome, MonotonicClock.wholeMillis(clock))
+            waiting.look()
+          }
+        }
+      },
       learn: (fact) => {
         const channel = known.get(fact.channel)?.channel
         if (channel === undefined || (fact.key ?? 0) >= Math.max(channel.keys.length, 1)) return
@@ -373,6 +467,13 @@ const targetOf = (channel: Channel, key: number, model: string): Target => ({
   key: channel.keys[key],
   model
 })
+
+/**
+ * How long beyond its rest requests leave a channel to the prober: two of its rounds. One that has no exact model cannot be
+ * probed.
+ */
+const leftToProber = ({ probe }: DisableOptions, channel: Channel | undefined): number =>
+  probe === null || channel === undefined || probedModel(channel) === undefined ? 0 : 2 * probe
 
 /** What serves a request: the channels of its group that name its model. */
 const poolOf = ({ group = defaultGroup, model }: Wanted): string => `${group}\u0000${model}`

@@ -70,7 +70,7 @@ export const makeWaiting = ({ optionsOf, take }: WaitingOptions): Effect.Effect<
       const now = MonotonicClock.wholeMillis(clock)
       const options = optionsOf(wanted, now)
       const open = options.filter((option) => line.isOpen(doorOf(option), now))
-      const option = Choice.usableOption(open, draw)
+      const option = Choice.usableOption(open, draw, wanted.prefer)
       if (option !== undefined) {
         return {
           _tag: "Through",

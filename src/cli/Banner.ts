@@ -63,7 +63,7 @@ export const banner = (
     ...table(rows),
     "",
     `store   ${store.type === "memory" ? "memory (nothing survives a restart)" : `sqlite, ${show(store.path)}`}`,
-    `tokens  ${tokens.length === 0 ? "none: this machine only" : String(tokens.length)}`,
+    `tokens  ${tokens.length === 0 ? "none in the file: this machine only" : String(tokens.length)}`,
     "",
     "routes",
     ...table(

@@ -9,25 +9,34 @@ import { nearest } from "../settings/index.ts"
 export type Command =
   | { readonly _tag: "Relay"; readonly file: string }
   | { readonly _tag: "Check"; readonly file: string }
+  | { readonly _tag: "Init"; readonly file: string }
   | { readonly _tag: "Doctor"; readonly file: string; readonly requestId: string }
   | { readonly _tag: "Schema" }
+  /** `config`: whose books; without one those of a relay that was told nothing of them. */
+  | { readonly _tag: "BackUpBooks"; readonly file: string; readonly config: string | undefined }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Version" }
 
 /** The help text. */
 export const usage = `Usage:
+  effect-resilience init [FILE]           ask, and write a first configuration (relay.yaml)
   effect-resilience relay --config FILE   start the relay
   effect-resilience check FILE            check a configuration file
   effect-resilience doctor REQUEST_ID --config FILE
                                           tell a request's story from the books
   effect-resilience schema                print the JSON Schema of the configuration file
+  effect-resilience books backup FILE     copy the books into a new file, also while they are in use; --config CONFIG
+                                          says whose (without it those in .relay/books.db)
   effect-resilience --help | --version
 
 FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT overrides server.port.
 Exit codes: 0 done, or stopped by a signal in time; 1 could not run, or had to be cut off; 2 usage or configuration.
 `
 
-const names = ["relay", "check", "doctor", "schema"]
+const names = ["init", "relay", "check", "doctor", "schema", "books"]
+
+/** Of these a configuration may be named. */
+const withConfig: ReadonlyArray<string | undefined> = ["relay", "doctor", "books"]
 const options = {
   config: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
@@ -65,19 +74,24 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
 
   const [name, ...rest] = positionals
   const tooMany = (): Result.Result<never, string> => Result.fail(`${name}: unexpected argument ${rest.at(-1)}`)
-  if (name !== "relay" && name !== "doctor" && files.length > 0) {
-    return Result.fail("--config belongs to the commands relay and doctor")
+  if (!withConfig.includes(name) && files.length > 0) {
+    return Result.fail("--config belongs to the commands relay, doctor and books")
   }
+  if (files.length > 1) return Result.fail(`${name}: --config was given twice`)
   switch (name) {
     case undefined:
       return Result.fail("a command is needed")
     case "relay": {
-      const [file, another] = files
+      const [file] = files
       if (rest.length > 0) return tooMany()
-      if (file === undefined) return Result.fail("relay: --config FILE is needed")
-      return another === undefined
-        ? Result.succeed({ _tag: "Relay", file })
-        : Result.fail("relay: --config was given twice")
+      return file === undefined
+        ? Result.fail("relay: --config FILE is needed")
+        : Result.succeed({ _tag: "Relay", file })
+    }
+    case "init": {
+      const [file = "relay.yaml"] = rest
+      if (rest.length > 1) return tooMany()
+      return file === "" ? Result.fail("init: FILE is empty") : Result.succeed({ _tag: "Init", file })
     }
     case "check": {
       const [file] = rest
@@ -86,15 +100,21 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
         ? Result.fail("check: FILE is needed")
         : Result.succeed({ _tag: "Check", file })
     }
+    case "books": {
+      const [what, file, ...others] = rest
+      if (what !== "backup") {
+        return Result.fail(what === undefined ? "books: backup is what it can do" : `books: unknown command ${what}`)
+      }
+      if (file === undefined || file === "") return Result.fail("books backup: FILE is needed")
+      return others.length > 0 ? tooMany() : Result.succeed({ _tag: "BackUpBooks", file, config: files[0] })
+    }
     case "doctor": {
       const [requestId] = rest
-      const [file, another] = files
+      const [file] = files
       if (rest.length > 1) return tooMany()
       if (requestId === undefined || requestId === "") return Result.fail("doctor: REQUEST_ID is needed")
       if (file === undefined) return Result.fail("doctor: --config FILE is needed")
-      return another === undefined
-        ? Result.succeed({ _tag: "Doctor", file, requestId })
-        : Result.fail("doctor: --config was given twice")
+      return Result.succeed({ _tag: "Doctor", file, requestId })
     }
     case "schema":
       return rest.length > 0 ? tooMany() : Result.succeed({ _tag: "Schema" })

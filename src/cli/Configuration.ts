@@ -15,6 +15,7 @@ import {
   fillIn,
   type Path,
   Settings,
+  type SettingsFile,
   type SettingsService,
   valueAt,
   withValue
@@ -92,6 +93,11 @@ export interface Configuration {
   readonly settings: SettingsService
   /** Values that came from the environment: nothing shows them. */
   readonly secrets: ReadonlySet<string>
+  /** The file that it was read from, and how that is read again. */
+  readonly source?: {
+    readonly file: string
+    readonly read: Effect.Effect<ConfigurationTree, ConfigurationFaults>
+  }
 }
 
 /** The tree with the port of the environment in it: only once all is right, for what was written is checked too. */
@@ -108,6 +114,35 @@ export interface DecodeOptions {
   readonly dialects?: Pick<DialectsService, "names">
 }
 
+/** The file of a relay, with what stands beside it: the texts of files that it names, the proxies of the environment. */
+const fileOf = (environment: Environment, { dialects, folder = "." }: DecodeOptions): SettingsFile => ({
+  ...relayFileOf(dialects?.names ?? upstreamDialectNames),
+  complete: (tree) => withProxies(withTlsFiles(tree, folder), environment)
+})
+
+/** What was written, if all of it is right. */
+const treeOf = (
+  file: SettingsFile,
+  input: unknown,
+  environment: Environment,
+  name: string,
+  parseFaults: ReadonlyArray<Fault>
+): Result.Result<ConfigurationTree, ConfigurationFaults> => {
+  const refuse = (faults: ReadonlyArray<Fault>) => Result.fail(ConfigurationFaults.of(name, faults))
+  if (input === null || input === undefined) {
+    return refuse([...parseFaults, { path: [], message: "expected an object, got nothing: it is empty" }])
+  }
+  const tree = fillIn(input, environment)
+  const port = portOf(environment)
+  const checked = file.decode(file.complete(tree))
+  const faults = [
+    ...parseFaults,
+    ...(Result.isFailure(checked) ? checked.failure : []),
+    ...(Result.isFailure(port) ? [port.failure] : [])
+  ]
+  return faults.length > 0 || Result.isFailure(port) ? refuse(faults) : Result.succeed(withPort(tree, port.success))
+}
+
 /**
  * Decodes a configuration that was parsed already. `name` is what its faults call it. Objects may be `Map`s, which keep
  * the order of keys such as `"4"`. The files that `tls` of a channel names are read.
@@ -116,26 +151,15 @@ export const decodeConfiguration = (
   input: unknown,
   environment: Environment,
   name: string,
-  { dialects = { names: upstreamDialectNames }, folder = ".", parseFaults = [] }: DecodeOptions = {}
+  options: DecodeOptions = {}
 ): Result.Result<Configuration, ConfigurationFaults> => {
-  const relayFile = relayFileOf(dialects.names)
-  const refuse = (faults: ReadonlyArray<Fault>) => Result.fail(ConfigurationFaults.of(name, faults))
-  if (input === null || input === undefined) {
-    return refuse([...parseFaults, { path: [], message: "expected an object, got nothing: it is empty" }])
-  }
-  const tree = withProxies(withTlsFiles(fillIn(input, environment), folder), environment)
-  const port = portOf(environment)
-  const checked = relayFile.decode(tree)
-  const faults = [
-    ...parseFaults,
-    ...(Result.isFailure(checked) ? checked.failure : []),
-    ...(Result.isFailure(port) ? [port.failure] : [])
-  ]
-  if (faults.length > 0 || Result.isFailure(port)) return refuse(faults)
-  const settings = Settings.make(relayFile, withPort(tree, port.success))
-  return Result.isFailure(settings)
-    ? refuse(settings.failure)
-    : Result.succeed({ settings: settings.success, secrets: tree.secrets })
+  const file = fileOf(environment, options)
+  return Result.flatMap(treeOf(file, input, environment, name, options.parseFaults ?? []), (tree) =>
+    Result.mapBoth(Settings.make(file, tree), {
+      onFailure: (faults) => ConfigurationFaults.of(name, faults),
+      onSuccess: (settings) => ({ settings, secrets: tree.secrets })
+    })
+  )
 }
 
 const isInstalled = (name: string): boolean => {
@@ -165,9 +189,15 @@ export const loadConfiguration = (
   environment: Environment
 ): Effect.Effect<Configuration, ConfigurationFaults> =>
   Effect.gen(function* () {
-    const { faults: parseFaults, value } = yield* readConfigurationFile(file)
-    const options = { parseFaults, folder: dirname(file), dialects: yield* Dialects }
-    const configuration = yield* Effect.fromResult(decodeConfiguration(value, environment, file, options))
-    const faults = peerFaults(configuration.settings)
-    return faults.length === 0 ? configuration : yield* Effect.fail(ConfigurationFaults.of(file, faults))
+    const options = { folder: dirname(file), dialects: yield* Dialects }
+    const parsed = yield* readConfigurationFile(file)
+    const decoded = yield* Effect.fromResult(
+      decodeConfiguration(parsed.value, environment, file, { ...options, parseFaults: parsed.faults })
+    )
+    const missing = peerFaults(decoded.settings)
+    if (missing.length > 0) return yield* Effect.fail(ConfigurationFaults.of(file, missing))
+    const read = Effect.flatMap(readConfigurationFile(file), ({ faults, value }) =>
+      Effect.fromResult(treeOf(fileOf(environment, options), value, environment, file, faults))
+    )
+    return { ...decoded, source: { file, read } }
   })

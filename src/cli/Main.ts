@@ -21,14 +21,38 @@ const relay = (configuration: Configuration): Effect.Effect<number> =>
     ({ runRelay }) => runRelay(configuration)
   )
 
+/** Only this one asks anything. */
+const init = (file: string): Effect.Effect<number> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./InitNode.ts")),
+    ({ init }) => init(file)
+  )
+
+/** Only this one opens the books without a server. */
+const backUpBooks = (config: string | undefined, file: string): Effect.Effect<number> =>
+  Effect.gen(function* () {
+    const { backUpBooks, placeIn, usualPlace } = yield* Effect.promise(() => import("./BackupBooks.ts"))
+    if (config === undefined) return yield* backUpBooks(usualPlace, file)
+    return yield* loadConfiguration(config, process.env).pipe(
+      Effect.matchEffect({
+        onFailure: (faults) => refused(printErr(faults.message)),
+        onSuccess: ({ settings }) => backUpBooks(placeIn(settings), file)
+      })
+    )
+  })
+
 const run = (command: Command): Effect.Effect<number> => {
   switch (command._tag) {
     case "Help":
       return done(printOut(usage.trimEnd()))
     case "Version":
       return done(printOut(packageVersion()))
+    case "Init":
+      return init(command.file)
     case "Schema":
       return done(printOut(JSON.stringify(configurationJsonSchema(), null, 2)))
+    case "BackUpBooks":
+      return backUpBooks(command.config, command.file)
     case "Check":
       return loadConfiguration(command.file, process.env).pipe(
         Effect.andThen(done(printOut(`${command.file}: ok`))),

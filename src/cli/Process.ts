@@ -5,6 +5,7 @@ import { Effect, Exit, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import process from "node:process"
 import { makeSecrets, redactText } from "../errors/index.ts"
+import type { Cell } from "../settings/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { type EventLevel, lineOf } from "../telemetry/index.ts"
 
@@ -54,22 +55,36 @@ export const stopSignal: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> 
   })
 })
 
+/** What is done about a SIGHUP now. */
+export interface Hangup {
+  /** From now on this is done about each. */
+  readonly take: (handler: () => void) => void
+}
+
 /**
- * Takes SIGHUP as long as the scope is open, and says each time that nothing comes of it: whoever sends it wants the
- * configuration read again, and not the relay dead.
+ * Takes SIGHUP as long as the scope is open: whoever sends it wants the configuration read again, and not the relay dead.
+ * While nobody has taken it, as the relay is not there yet, each is told to have come to nothing.
  */
-export const surviveHangup: Effect.Effect<void, never, Scope.Scope> = Effect.asVoid(
+export const hangup: Effect.Effect<Hangup, never, Scope.Scope> = Effect.map(
   Effect.acquireRelease(
     Effect.sync(() => {
-      const onHangup = (): void =>
+      let handler = (): void =>
         logLine("warning", "reload_failed", {
-          error: "SIGHUP: the configuration is not read again while the relay runs; restart it to take a change"
+          by: "signal",
+          error: "the relay has not started: send it again when it has"
         })
+      const onHangup = (): void => handler()
       process.on("SIGHUP", onHangup)
-      return onHangup
+      return {
+        onHangup,
+        take: (next: () => void): void => {
+          handler = next
+        }
+      }
     }),
-    (onHangup) => Effect.sync(() => void process.off("SIGHUP", onHangup))
-  )
+    ({ onHangup }) => Effect.sync(() => void process.off("SIGHUP", onHangup))
+  ),
+  ({ take }) => ({ take })
 )
 
 const logLine = (level: EventLevel, event: string, fields: { readonly [name: string]: unknown }): void => {
@@ -83,6 +98,18 @@ const secrets = makeSecrets()
 
 /** Tells the process what is secret: the line that it prints when it crashes holds none of it. */
 export const keepSecret = (values: Iterable<string>): Effect.Effect<void> => Effect.sync(() => secrets.know(values))
+
+/** The same, as it changes, for as long as the scope is open. */
+export const keepSecrets = (values: Cell<ReadonlySet<string>>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.andThen(
+    Effect.suspend(() => keepSecret(values.current)),
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => values.subscribe((now) => secrets.know(now))),
+        (unsubscribe) => Effect.sync(unsubscribe)
+      )
+    )
+  )
 
 const logUncaught = (level: EventLevel, event: string, error: unknown): void => {
   const text = error instanceof Error ? (error.stack ?? String(error)) : String(error)

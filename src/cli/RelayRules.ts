@@ -68,7 +68,7 @@ const tokenModelsAreServed: Rule = (written) => {
       // Who only administers, or only looks, asks for nothing.
       return ["admin", "viewer"].some((right) => valueAt(token, [right]) === true)
         ? []
-        : [ruleFault(written, path, "a model, as the token is no admin's")]
+        : [ruleFault(written, path, "a model, as the token is no admin's and no viewer's")]
     }
     return models.flatMap((model: unknown, place) =>
       !isName(model) || served === undefined || isServed(served, model)

@@ -1,12 +1,22 @@
 /**
  * The relay as a command: started, shown, stopped by a signal.
  */
-import { Deferred, Effect } from "effect"
+import { Context, Deferred, Effect, Layer } from "effect"
 import { createServer } from "node:net"
+import { Reload } from "../operate/index.ts"
 import { serve, type ServeError, type ServerOptions, ServerSection, storeLayer } from "../server/index.ts"
 import { banner } from "./Banner.ts"
 import type { Configuration } from "./Configuration.ts"
-import { keepSecret, packageVersion, printErr, printOut, stopSignal, surviveHangup, takeUncaught } from "./Process.ts"
+import {
+  type Hangup,
+  hangup,
+  keepSecrets,
+  packageVersion,
+  printErr,
+  printOut,
+  stopSignal,
+  takeUncaught
+} from "./Process.ts"
 
 const isTaken = ({ host, port }: ServerOptions): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
@@ -26,11 +36,29 @@ const reasons = (error: ServeError, server: ServerOptions): Effect.Effect<string
         taken ? `port ${server.port} on ${server.host} is taken\n${error.message}` : error.message
       )
 
+/** How the configuration is read again: also by each SIGHUP, from when the relay can. */
+const reloadLayer = (
+  { source }: Configuration,
+  { take }: Hangup
+): typeof Reload.layerNone | ReturnType<typeof Reload.layer> =>
+  source === undefined
+    ? Reload.layerNone
+    : Layer.tap(Reload.layer(source.file, source.read), (context) =>
+        Effect.contextWith((services: Context.Context<never>) =>
+          Effect.sync(() => {
+            const fork = Effect.runForkWith(services)
+            const { reload } = Context.get(context, Reload)
+            // What is wrong stands in the log.
+            take(() => void fork(Effect.ignore(reload("signal"))))
+          })
+        )
+      )
+
 /**
  * Serves, and where another relay has the store says so and waits for it. Its port is what a person looks for, and is not
  * free by waiting: that is told at once.
  */
-const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration) {
+const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration, hangup: Hangup) {
   const { settings } = configuration
   const address = settings.of(ServerSection).current
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -44,7 +72,10 @@ const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration) {
       )
     )
   }
-  return yield* Effect.raceFirst(serve(settings, { store: storeLayer(onWait) }), Deferred.await(taken))
+  return yield* Effect.raceFirst(
+    serve(settings, { store: storeLayer(onWait), reload: reloadLayer(configuration, hangup) }),
+    Deferred.await(taken)
+  )
 })
 
 /**
@@ -54,10 +85,10 @@ const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration) {
 export const runRelay = (configuration: Configuration, notes: ReadonlyArray<string> = []): Effect.Effect<number> =>
   Effect.scoped(
     Effect.gen(function* () {
-      yield* keepSecret(configuration.settings.secrets.current)
+      yield* keepSecrets(configuration.settings.secrets)
       const signal = yield* stopSignal
-      yield* surviveHangup
-      const server = yield* Effect.raceFirst(serveInTurn(configuration), Effect.as(signal, undefined))
+      const hung = yield* hangup
+      const server = yield* Effect.raceFirst(serveInTurn(configuration, hung), Effect.as(signal, undefined))
       if (server === undefined) return 0
       yield* printOut(
         [

@@ -35,11 +35,11 @@ export const rulesOf = ({
   maxHint = 120_000
 }: ReconnectOptions): ReconnectRules => ({ maxRetries, initialDelay, maxDelay, backoffMultiplier, jitter, maxHint })
 
-/** The wait before retry `attempt`, counted from 1, when the first one is `first`. `random` gives [0, 1). */
+/** The wait before retry `attempt`, counted from 1, when the first one is `first`: whole milliseconds. `random` gives [0, 1). */
 export const backoffMillis = (rules: ReconnectRules, first: number, attempt: number, random: () => number): number => {
   const delay = Math.min(first * rules.backoffMultiplier ** (attempt - 1), rules.maxDelay)
-  const certain = { none: 1, equal: 0.5, full: 0 }[rules.jitter]
-  return delay * (certain + (1 - certain) * random())
+  const free = { none: 0, equal: 0.5, full: 1 }[rules.jitter]
+  return Math.round(delay * (1 - free * (1 - random())))
 }
 
 /**

@@ -62,6 +62,8 @@ export interface HttpAnswer {
 export interface Classified {
   readonly error: ResilienceError
   readonly byStatus: boolean
+  /** The upstream's message, twice as long as the error keeps it. It may quote the request. */
+  readonly words?: string | undefined
 }
 
 /** Reads one upstream's answer, event by event. Stateful where the format is. */

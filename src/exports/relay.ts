@@ -156,6 +156,7 @@ export {
   type Done,
   type End,
   type Fate,
+  type FramePart,
   type Frames,
   type IdempotencyKey,
   JournalStore,
@@ -181,6 +182,8 @@ export {
   type NewToken,
   type Token,
   type TokenChange,
+  LastAdmin,
+  type PageAsked,
   type TokenChangeError,
   TokenNameTaken,
   TokenNotFound,
@@ -193,5 +196,20 @@ export {
   TokensNode,
   TokensUnavailable,
   TokensWithoutBooks,
+  type TokensNeeded,
+  type TokensPage,
   type TokenWithKey
 } from "../account/index.ts"
+
+// What an operator does with it
+export {
+  type ChannelEdited,
+  ChannelEdits,
+  type ChannelRefusal,
+  type ChannelShown,
+  Reload,
+  type ReloadedBy,
+  type SettingsChanged,
+  type SettingShown,
+  SettingsStore
+} from "../operate/index.ts"

@@ -4,7 +4,18 @@
  */
 
 // The settings of a running program
-export { type Cell, Settings, type SettingsService } from "../settings/index.ts"
+export {
+  type Addition,
+  type Adopted,
+  type Cell,
+  type Change,
+  type Edit,
+  type Edited,
+  type LeftOut,
+  type Setting,
+  Settings,
+  type SettingsService
+} from "../settings/index.ts"
 
 // Sections, and a file of them
 export {
@@ -19,7 +30,9 @@ export {
 export {
   /** How a key is declared: its check, its default, and what is said of it. */
   Fields,
+  durationText,
   LongMillis,
+  LongMillisOrNone,
   Millis,
   MillisOrNone,
   parseStatusRanges,

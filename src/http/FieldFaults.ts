@@ -39,9 +39,16 @@ const ownCode = (node: Annotated | undefined): string | undefined => {
   return typeof found === "string" ? found : undefined
 }
 
+/** What a schema says of itself that it takes: `expected`, where somebody has annotated it. */
+const ownWords = (node: Annotated | undefined): string | undefined => {
+  const found = node?.annotations?.["expected"]
+  return typeof found === "string" ? found : undefined
+}
+
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const words = (issue: SchemaIssue.Issue): string => format(issue).issues[0]?.message ?? "Expected another value"
+const words = (issue: SchemaIssue.Issue, expected?: string | undefined): string =>
+  expected === undefined ? (format(issue).issues[0]?.message ?? "Expected another value") : `Expected ${expected}`
 
 /** A path as people write it: `address.city`, `tags[0]`. A name that is no word is quoted: `["a b"].c`. */
 const fieldOf = (path: ReadonlyArray<PropertyKey>): string => {
@@ -61,23 +68,30 @@ export const detailsOf = (root: SchemaIssue.Issue): ReadonlyArray<Detail> => {
     const field = fieldOf(path)
     if (!details.has(field)) details.set(field, { field, message, code })
   }
-  // `own` is the nearest code above an issue that has none of its own, within the same field.
-  const collect = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey>, own: string | undefined): void => {
+  // `own` and `said` are the nearest code and words above an issue that has none of its own, within the same field.
+  const collect = (
+    issue: SchemaIssue.Issue,
+    path: ReadonlyArray<PropertyKey>,
+    own: string | undefined,
+    said: string | undefined
+  ): void => {
     switch (issue._tag) {
       case "Pointer":
-        return collect(issue.issue, [...path, ...issue.path], undefined)
+        return collect(issue.issue, [...path, ...issue.path], undefined, undefined)
       case "Composite":
-        return issue.issues.forEach((inner) => collect(inner, path, ownCode(issue.ast) ?? own))
+        return issue.issues.forEach((inner) =>
+          collect(inner, path, ownCode(issue.ast) ?? own, ownWords(issue.ast) ?? said)
+        )
       case "Encoding":
-        return collect(issue.issue, path, ownCode(issue.ast) ?? own)
+        return collect(issue.issue, path, ownCode(issue.ast) ?? own, ownWords(issue.ast) ?? said)
       case "AnyOf":
         // One member whose tag or kind fits says what is wrong within it; of several none is meant.
         return issue.issues.length === 1
-          ? collect(issue.issues[0]!, path, ownCode(issue.ast) ?? own)
-          : add(path, ownCode(issue.ast) ?? own ?? "type", words(issue))
+          ? collect(issue.issues[0]!, path, ownCode(issue.ast) ?? own, said ?? ownWords(issue.ast))
+          : add(path, ownCode(issue.ast) ?? own ?? "type", words(issue, said ?? ownWords(issue.ast)))
       case "Filter":
         return hasPath(issue.issue)
-          ? collect(issue.issue, path, ownCode(issue.filter) ?? own)
+          ? collect(issue.issue, path, ownCode(issue.filter) ?? own, ownWords(issue.filter) ?? said)
           : add(path, ownCode(issue.filter) ?? own ?? "invalid", words(issue))
       case "MissingKey":
         return add(path, "missing", words(issue))
@@ -85,13 +99,13 @@ export const detailsOf = (root: SchemaIssue.Issue): ReadonlyArray<Detail> => {
         return add(path, "unexpected", words(issue))
       case "InvalidType":
       case "OneOf":
-        return add(path, ownCode(issue.ast) ?? own ?? "type", words(issue))
+        return add(path, ownCode(issue.ast) ?? own ?? "type", words(issue, ownWords(issue.ast) ?? said))
       case "InvalidValue":
       case "Forbidden":
         return add(path, own ?? "invalid", words(issue))
     }
   }
-  collect(root, [], undefined)
+  collect(root, [], undefined, undefined)
   return [...details.values()]
 }
 

@@ -29,13 +29,19 @@ export interface HubWriter {
 
 /** A reader of a hub. */
 export interface HubReader extends Slotted {
-  /** The commit of frames after seq `before`, the last of them `last`. */
-  readonly deliver: (frames: string, before: number, last: number, terminal: boolean) => void
+  /** The commit of frames after seq `before`, no more of them than a page holds; none with the end alone. */
+  readonly deliver: (frames: Frames | undefined, before: number, terminal: boolean) => void
   readonly fault: (fault: JournalFault) => void
   /** `committed` of the hub, which was not known, is known now. */
   readonly begin: () => void
-  /** More is committed, or the end, and not by this process: it is read from the store. */
+  /** More is committed, or the end: by another process, or more than a page at once. It is read from the store. */
   readonly grown: () => void
+}
+
+/** The frames behind a seq. */
+export interface KnownPage {
+  readonly after: number
+  readonly frames: Frames
 }
 
 /** A stream that is written or read here now. */
@@ -50,10 +56,10 @@ export interface Hub {
   writer: HubWriter | undefined
   readonly readers: Slots<HubReader>
   /**
-   * The page that was read last, while there are readers that are not caught up: they come one after the other, and a long
-   * frame is in memory once for all who have not taken it yet.
+   * The page that was read last, while there are readers that are not caught up: they come one after the other. The
+   * collector may have it: whoever is slow holds nobody's memory, and reads again what is gone.
    */
-  page: { readonly after: number; readonly frames: Frames } | undefined
+  page: WeakRef<KnownPage> | undefined
   /** Its share of the next commit. */
   gathered: Gathered | undefined
   /** Its share of the commit that is under way. */

@@ -25,6 +25,7 @@ import {
   type NewRecord,
   type Outcome,
   pageFrames,
+  pageRoom,
   replied,
   type StreamRecord
 } from "./JournalStore.ts"
@@ -135,6 +136,8 @@ export class Journal extends Context.Service<
      * kept). A projection keeps the position that it has come to beside what it makes of it.
      */
     readonly outcomes: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Outcome>, QueryDataError>
+    /** Which journal it is: a position in `outcomes` holds for this one and for no other. */
+    readonly identity: string
     /** Whether what is committed outlives this process: another one can go on with it. */
     readonly durable: boolean
     /** Whether another process has the whole store: nothing can be written here any more. */
@@ -227,8 +230,13 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
         const count = frames?.lengths.length ?? 0
         const terminal = end !== undefined
         if (count > 0 || terminal) {
+          // What is more than a page is not given from memory: a slow reader would keep all of it.
+          const isLong = frames !== undefined && count > 1 && frames.text.length > pageRoom
           // Whoever is told twice has moved on.
-          hub.readers.each((reader) => reader.deliver(frames?.text ?? "", last - count, last, terminal))
+          hub.readers.each((reader) => {
+            if (isLong) reader.grown()
+            else reader.deliver(frames, last - count, terminal)
+          })
         }
         if (fate.cancel !== undefined) hub.writer?.cancelled(fate.cancel)
         hub.size += frames?.text.length ?? 0
@@ -422,6 +430,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     cancel,
     forget: (id, owner) => (isStreamId(id) ? replied((done) => store.forget(id, owner, done)) : Effect.succeed(false)),
     outcomes: (after, limit) => replied((done) => store.outcomes(after, limit, done)),
+    identity: store.identity,
     durable: store.durable,
     lost: store.lost,
     usable: () => closed === undefined && store.usable()

@@ -100,6 +100,13 @@ export interface Sweep {
  */
 export const pageRoom = 65_536
 
+/** A part of a frame: whole characters. */
+export interface FramePart {
+  readonly text: string
+  /** Nothing of the frame follows it. */
+  readonly isEnd: boolean
+}
+
 /** Whose a stream is that was forgotten: no token has such a name. */
 export const nobody = "\u0000"
 /** How many frames a page holds at most. */
@@ -132,6 +139,12 @@ export class JournalStore extends Context.Service<
      * would be more than `pageRoom`, but at least one if there is one.
      */
     readonly page: (id: StreamId, after: number, limit: number, done: Done<Frames | undefined, QueryDataError>) => void
+    /**
+     * A part of a committed frame: what follows its first `from` bytes (of UTF-8), `pageRoom` bytes of it at most.
+     * `undefined`: the page that the frame is in is read in its place. For who takes a long frame slowly: a store that has
+     * its frames in memory does without.
+     */
+    readonly part?: (id: StreamId, seq: number, from: number, done: Done<FramePart | undefined, QueryDataError>) => void
     /** Streams without an end whose writer is gone, oldest first. */
     readonly orphans: (limit: number, done: Done<ReadonlyArray<StreamRecord>, QueryDataError>) => void
     /** Streams without an end, of all processes, oldest first: for operators. */
@@ -164,6 +177,8 @@ export class JournalStore extends Context.Service<
      * that has no end.
      */
     readonly sweep: (due: Sweep, done: Done<void, UpdateDataError>) => void
+    /** Which store it is: the same as long as its positions are. Whoever keeps a position elsewhere keeps it by this. */
+    readonly identity: string
     /** Whether what it keeps outlives this process: another one can go on with it. */
     readonly durable: boolean
     /** Whether another process has the whole of it: nothing can be written here any more. */

@@ -75,6 +75,7 @@ const makeOwner = (place: MemoryPlace, now: () => number, durable: boolean): Own
     },
     outcomes: (after, limit, done) => read(done, () => place.outcomes(after, limit)),
     sweep: (due, done) => write(done, () => place.sweep(due)),
+    identity: place.identity,
     durable,
     lost: () => false,
     usable: () => !dead

@@ -80,6 +80,11 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
   const page = database.prepare(
     "SELECT last, lengths, text FROM json_each(?) AS place CROSS JOIN piece ON piece.position = place.value"
   )
+  // Of a row that is one frame. What it reads of a long one stays in SQLite.
+  const part = database.prepare(
+    `SELECT substr(CAST(text AS BLOB), ?, ?) AS part, octet_length(text) AS size FROM piece
+     WHERE position = ? AND last = ? AND lengths IS NULL`
+  )
   const condemn = database.prepare(
     `UPDATE ended SET state = 1 WHERE state = 2 AND position = (SELECT ended FROM stream WHERE id = ? AND owner = ?)`
   )
@@ -92,6 +97,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
      WHERE position > ? AND outcome IS NOT NULL ORDER BY position LIMIT ?`
   )
 
+  const identity = String(database.prepare("SELECT id FROM identity").get()?.["id"])
   const streams = makeLiveStreams(database, me)
 
   /** The rows of the ended streams that are read now: a list of a long one takes as long to read as many of its pages. */
@@ -112,6 +118,14 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
     read.set(id, rows)
     readRows += rows.length + listWeight
     return rows
+  }
+
+  /** The rows of a stream, and where among them the first is that has a frame after a seq. */
+  const rowsAfter = (id: StreamId, after: number): { readonly rows: ReadonlyArray<number>; readonly at: number } => {
+    const stream = streams.all().get(id)
+    const rows = stream?.pieces ?? rowsOf(id)
+    const last = (n: number): number => stream?.lasts[n] ?? Number(lastOf.get(rows[n] ?? 0)?.["last"])
+    return { rows, at: firstAfter(rows.length, last, after) }
   }
 
   /** Runs a body that also changes what is known of live streams. */
@@ -236,14 +250,11 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
     page: (id, after, limit, done) =>
       done(
         sqlite.read(() => {
-          const stream = streams.all().get(id)
-          const rows = stream?.pieces ?? rowsOf(id)
-          const last = (n: number): number => stream?.lasts[n] ?? Number(lastOf.get(rows[n] ?? 0)?.["last"])
-          const first = firstAfter(rows.length, last, after)
+          const { at, rows } = rowsAfter(id, after)
           const frames = new FramePage(limit, pageRoom)
           let next = after + 1
           // A row holds a frame or more.
-          const places = `[${rows.slice(first, first + limit).join()}]`
+          const places = `[${rows.slice(at, at + limit).join()}]`
           for (const row of page.iterate(places) as Iterable<unknown> as Iterable<TextRow>) {
             const lengths = row.lengths === null ? [row.text.length] : row.lengths.split(",").map(Number)
             const skip = next - (row.last + 1 - lengths.length)
@@ -252,6 +263,20 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
             if (!frames.add({ text: row.text, lengths }, skip)) break
           }
           return frames.page
+        })
+      ),
+    part: (id, seq, from, done) =>
+      done(
+        sqlite.read(() => {
+          const { at, rows } = rowsAfter(id, seq - 1)
+          const row = part.get(from + 1, pageRoom, rows[at] ?? 0, seq) as unknown as PartRow | undefined
+          if (row === undefined) return undefined
+          const bytes = row.part.length
+          const end = from + bytes >= row.size ? bytes : wholeCharacters(row.part)
+          return {
+            text: Buffer.from(row.part.buffer, row.part.byteOffset, end).toString(),
+            isEnd: from + end >= row.size
+          }
         })
       ),
     orphans: (limit, done) => list(limit, (stream) => stream.writer !== me, done),
@@ -299,6 +324,7 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
             : { ok: false, error: stackless(() => new UpdateDataError({ message: fault })) }
         )
       ),
+    identity,
     durable: true,
     lost: sqlite.lost,
     usable: sqlite.usable
@@ -319,6 +345,15 @@ const firstAfter = (count: number, last: (n: number) => number, after: number): 
   return low
 }
 
+/** How many bytes of a piece of a text are whole characters. */
+const wholeCharacters = (bytes: Uint8Array): number => {
+  let end = bytes.length
+  while (end > 0 && ((bytes[end - 1] ?? 0) & 0xc0) === 0x80) end--
+  const first = bytes[end - 1] ?? 0
+  const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
+  return end - 1 + length <= bytes.length ? end - 1 + length : end - 1
+}
+
 /** How many rows of ended streams are remembered: some 8 MB. */
 const mostReadRows = 1_000_000
 
@@ -329,6 +364,11 @@ interface TextRow {
   readonly last: number
   readonly lengths: string | null
   readonly text: string
+}
+
+interface PartRow {
+  readonly part: Uint8Array
+  readonly size: number
 }
 
 interface KeyRow {

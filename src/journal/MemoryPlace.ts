@@ -2,7 +2,7 @@
  * What processes that share a store in memory have in common, and what each of them may do there. It keeps the rules of
  * every store (`Share.ts`), so that a test on it finds what would go wrong on another.
  */
-import type { StreamId } from "./Cursor.ts"
+import { makeStreamId, type StreamId } from "./Cursor.ts"
 import {
   type Beginning,
   type ClaimReply,
@@ -27,6 +27,7 @@ const committed: Fate = { _tag: "Committed", cancel: undefined }
 
 /** The place. */
 export class MemoryPlace {
+  readonly identity: string = makeStreamId()
   private readonly streams = new Map<StreamId, MemoryStream>()
   /** The streams that have a key, by owner and key. */
   private readonly keys = new Map<string, MemoryStream>()

@@ -9,11 +9,14 @@ import type { JournalFault } from "./Lease.ts"
  */
 export interface ReaderSink {
   /**
-   * Committed frames, joined, in order, each once; `last` is the seq of the last of them. `false` means: no more until
-   * `resume` (the connection is full); nothing is queued meanwhile, they are read again from the store. With `terminal`
-   * the reader is closed, whatever is returned; `frames` is empty when all had been read before the end was known.
+   * Committed frames, joined, in order, each once; `last` is the seq of the last that is whole with them. `false` means: no
+   * more until `resume` (the connection is full); nothing is queued meanwhile, they are read again from the store. With
+   * `terminal` the reader is closed once all is taken; `frames` is empty when all had been read before the end was known.
+   *
+   * A number is how many characters (UTF-16 units, and never half a pair) were taken, where that is not all. What is left is
+   * given after `resume`, in parts perhaps, and kept for nobody until then.
    */
-  readonly onFrames: (frames: string, last: number, terminal: boolean) => boolean
+  readonly onFrames: (frames: string, last: number, terminal: boolean) => boolean | number
   /** The store failed: the connection must be destroyed without a terminal event. The reader is closed. */
   readonly onFault: (fault: JournalFault) => void
 }

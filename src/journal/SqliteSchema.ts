@@ -10,6 +10,7 @@
  *   when its writer died.)
  * - `ended`: the ends of streams in the order of their commits, each with its outcome and with the rows of its frames.
  *   `state`: 2 its frames are kept, 1 they are being deleted, 0 they are gone.
+ * - `identity`: which journal it is, for who keeps a position in it elsewhere.
  */
 import type { Sweep } from "./JournalStore.ts"
 
@@ -88,7 +89,10 @@ export const migrations: ReadonlyArray<string> = [
    INSERT INTO stream SELECT stream_1.key, id, dialect, owner, note, created_at, NULL, NULL, ended.position
      FROM stream_1 LEFT JOIN ended ON ended.key = stream_1.key ORDER BY stream_1.key;
    DROP TABLE frame;
-   DROP TABLE stream_1;`
+   DROP TABLE stream_1;`,
+
+  `CREATE TABLE identity (id TEXT NOT NULL) STRICT;
+   INSERT INTO identity VALUES (lower(hex(randomblob(16))));`
 ]
 
 /**

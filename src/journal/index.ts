@@ -21,6 +21,7 @@ export {
   type Done,
   type End,
   type Fate,
+  type FramePart,
   type Frames,
   type IdempotencyKey,
   JournalStore,
@@ -35,4 +36,3 @@ export {
 } from "./JournalStore.ts"
 export * as JournalStoreMemory from "./JournalStoreMemory.ts"
 export * as JournalStoreSqliteNode from "./JournalStoreSqliteNode.ts"
-export { makeFairTurns } from "./FairTurns.ts"

@@ -71,6 +71,9 @@ export const auditModule: BooksModule = {
   ]
 }
 
+// Of a token the audit tells the name.
+const isSecret = (name: string): boolean => name !== "token" && isSecretName(name)
+
 /**
  * A value as it may be kept: what is `Redacted`, or stands under the name of a secret, is `null`; known secrets are
  * masked. Who tells of a change leaves secrets out by itself: this is for what was missed.
@@ -81,7 +84,7 @@ const withoutSecrets = (value: unknown, mask: SecretsService["mask"]): unknown =
   if (Redacted.isRedacted(value)) return null
   if (Array.isArray(value)) return value.map((one) => withoutSecrets(one, mask))
   return Object.fromEntries(
-    Object.entries(value).map(([name, one]) => [mask(name), isSecretName(name) ? null : withoutSecrets(one, mask)])
+    Object.entries(value).map(([name, one]) => [mask(name), isSecret(name) ? null : withoutSecrets(one, mask)])
   )
 }
 

@@ -195,6 +195,7 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
         group: note.group,
         timeoutMillis: note.timeoutMillis,
         leave: note.leave,
+        price: note.price,
         keyed: note.keyed === undefined ? undefined : true
       },
       lease,

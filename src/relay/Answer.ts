@@ -3,7 +3,8 @@
  * belongs to the relay and never to a request: who reads it, and whether anybody does, is the journal's business. What
  * others must know of it stands in its note.
  */
-import type { Selection, Target } from "../channel/index.ts"
+import type { Price } from "../account/index.ts"
+import { type Affinity, makeWitness, type Pin, type Selection, type Target, type Witness } from "../channel/index.ts"
 import {
   type AnswerEncoder,
   type AnswerRequest,
@@ -14,14 +15,16 @@ import {
   type Replayed
 } from "../dialect/index.ts"
 import { blameOf, LeaseLost, maskError, type ResilienceError, stackless } from "../errors/index.ts"
-import type { Lease } from "../journal/index.ts"
+import type { Lease, StreamId } from "../journal/index.ts"
 import type { ClockState } from "../stream/index.ts"
+import { creditsOf, settled } from "./Bill.ts"
 import type { AnswerRef } from "./Events.ts"
 import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
 import { encodeNote, type Leave, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
+import { pinOf } from "./Pinned.ts"
 import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
 import type { RelayEvents } from "./RelayEvents.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
@@ -38,6 +41,8 @@ export interface AnswerContext {
   readonly snapshot: () => AnswerSettings
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
+  /** Where sessions are at home; `undefined` where that is no matter. */
+  readonly affinity: () => Affinity | undefined
   /** What channels speak. */
   readonly dialects: DialectsService
   readonly watchdog: Watchdog
@@ -60,8 +65,16 @@ export interface AnswerStart {
   readonly group: string
   /** How long the whole answer may take, in milliseconds. */
   readonly timeoutMillis: number
+  /** What it goes by to its end. Default: what there is when it is begun, or goes on in another process. */
+  readonly settings?: AnswerSettings | undefined
   /** What happens when nobody reads any more. */
   readonly leave: Leave
+  /** The session that it is of, in no words of its client's. Default: none. */
+  readonly session?: string | undefined
+  /** The id that its stream is to have: what was reserved for it is reserved by that. Default: a fresh one. */
+  readonly id?: StreamId | undefined
+  /** What its model costs now. Default: a credit a token. */
+  readonly price?: Price | undefined
   /** It is begun under an idempotency key: its client can come again without knowing its id. */
   readonly keyed?: true | undefined
   /** The trace that the request belongs to, and where it came from: for who tells of it. */
@@ -121,12 +134,16 @@ export class Answer {
   /** What was set when it started. */
   readonly settings: AnswerSettings
   readonly lease: Lease
+  /** Nobody else is asked. */
+  readonly pin: Pin | undefined
   /** What is shown comes out of it. */
   machine: Machine
   /** The attempts that have ended. */
   readonly trail: Array<TrailEntry> = []
   /** What was tried. */
   pursuit: Pursuit = untried
+  /** It gives evidence once, whatever it asks. */
+  readonly witness: Witness = makeWitness()
   /** The attempt under way. */
   current: UnderWay | undefined
   /** A second one beside it, while neither has said anything. */
@@ -160,7 +177,8 @@ export class Answer {
     this.start = start
     this.lease = lease
     this.context = context
-    this.settings = context.snapshot()
+    this.settings = start.settings ?? context.snapshot()
+    this.pin = pinOf(start.request)
     const wall = context.wall()
     this.createdAt = restored?.note.startedAt ?? wall
     this.startedAt = now - Math.max(0, wall - this.createdAt)
@@ -232,6 +250,8 @@ export class Answer {
       this.trail.push(lostEntry(open, error, Math.max(0, goneSince - open.startedAt)))
     }
     this.pursuit = hintsMoved(pursuit, this.context.now() - this.context.wall())
+    // What it has failed on in another process may have been evidence there.
+    this.witness.heard = pursuit.penalised.length > 0
     this.shown = note.shown
     const { checkpoint } = note
     const { position } = this.machine
@@ -368,7 +388,7 @@ export class Answer {
 
   /** What there is to say of it now. */
   asNote(status: NoteStatus, error: ResilienceError | undefined): Note {
-    const { group, requestId, keyed, leave, request, timeoutMillis } = this.start
+    const { group, requestId, keyed, leave, price, request, timeoutMillis } = this.start
     return {
       status,
       requestId,
@@ -386,7 +406,8 @@ export class Answer {
       checkpoint: this.noted(),
       finish: this.machine.finishing,
       costs: this.machine.costs(),
-      error
+      error,
+      price
     }
   }
 
@@ -407,8 +428,11 @@ export class Answer {
   }
 
   private finish(status: NoteStatus, error: ResilienceError | undefined): void {
-    const { group, owner, request, requestId } = this.start
-    this.lease.note(() => encodeNote(this.asNote(status, error)))
+    const { group, owner, price, request, requestId } = this.start
+    const usage = this.machine.usage()
+    const shown = request.delivery !== "whole" && this.machine.committed
+    const settlement = settled(price, { error, usage, delivered: shown })
+    this.lease.note(() => encodeNote({ ...this.asNote(status, error), credits: creditsOf(settlement) }))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,
@@ -417,13 +441,15 @@ export class Answer {
         model: request.model,
         status,
         error,
-        usage: this.machine.usage(),
+        usage,
+        price,
+        settlement,
         attempts: this.attempts,
         trail: this.trail,
         startedAt: this.createdAt,
         durationMillis: this.context.now() - this.startedAt
       }),
-      freesKey: freesKey(error, request.delivery !== "whole" && this.machine.committed)
+      freesKey: freesKey(error, shown)
     })
   }
 

@@ -43,6 +43,7 @@ import { answered, type ClockState, content, hold, release } from "../stream/ind
 import { bodyKind } from "./BodyKind.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine } from "./Machine.ts"
+import { overrideOf } from "./Override.ts"
 import { withoutQuotations } from "./Quotation.ts"
 import type { Verdict } from "./Verdict.ts"
 import {
@@ -67,6 +68,8 @@ export interface AttemptEnd {
   readonly upstreamRequestId?: string | undefined
   /** What the upstream said of its failure, without secrets and without what the request holds too: for logs. */
   readonly said?: string | undefined
+  /** What it said of its failure, as far as it is looked at for evidence; absent: the error has it all. */
+  readonly words?: string | undefined
 }
 
 /** The largest body of an answer that is not a stream, in bytes. */
@@ -123,6 +126,13 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
       })
     )
   )
+
+/** What the channel itself had added is the channel's fault, and a name in a body says so, not a status. */
+const blamed = (end: AttemptEnd, { channel }: Target, { body }: Encoded): AttemptEnd => {
+  if (end.verdict._tag !== "Broken") return end
+  const error = overrideOf(end.verdict.error, channel, body)
+  return error === end.verdict.error ? end : { ...end, verdict: { _tag: "Broken", error }, byStatus: false }
+}
 
 /** What goes on from here is told to clients, logs and the store: here the errors of upstreams begin. */
 const withoutSecrets = (end: AttemptEnd, mask: (text: string) => string, { body }: Encoded): AttemptEnd => {
@@ -333,7 +343,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     if (this.ended !== undefined || life === undefined) return
     const { options, resume } = life
     const end: AttemptEnd = {
-      ...withoutSecrets(made, this.mask, options.encoded),
+      ...withoutSecrets(blamed(made, options.target, options.encoded), this.mask, options.encoded),
       upstreamRequestId: this.requestId()
     }
     const { verdict } = end
@@ -473,7 +483,11 @@ class LiveAttempt implements UpstreamSink, Watched {
     const answer = this.masked(this.whole())
     const classified = classifyAnswer(answer)
     const { error } = this.faultIn(answer.body, classified.error)
-    return broken(error, classified.byStatus && error === classified.error, this.progress.status)
+    const own = error === classified.error
+    return {
+      ...broken(error, classified.byStatus && own, this.progress.status),
+      ...(own && classified.words !== undefined ? { words: classified.words } : {})
+    }
   }
 
   private failed(): void {

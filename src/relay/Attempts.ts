@@ -23,6 +23,7 @@ import { roomOf } from "./Decision.ts"
 import { hedgeAfter, hedged, type Loop } from "./Hedging.ts"
 import { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"
+import { SessionHome } from "./SessionHome.ts"
 import { gaveToken, Tokens } from "./Tokens.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
 import { cut } from "./Verdict.ts"
@@ -51,6 +52,8 @@ class Attempts {
   private readonly learned: Learned
   private readonly tokens: Tokens
   private readonly wants: Wants
+  /** Where the session of the answer is at home. */
+  private readonly session: SessionHome | undefined
   /** How often the answer was put down. */
   private putDown = 0
 
@@ -59,7 +62,11 @@ class Attempts {
     this.context = context
     this.learned = new Learned(answer.start.request, context, (target) => gaveToken(answer, target))
     this.tokens = new Tokens(answer, this.learned, context.dialects)
-    this.wants = new Wants(answer, context, this.learned, this.tokens)
+    const { session } = answer.start
+    const affinity = session === undefined ? undefined : context.affinity()
+    this.session =
+      session === undefined || affinity === undefined ? undefined : new SessionHome(affinity, session, context.now())
+    this.wants = new Wants(answer, context, this.learned, this.tokens, this.session?.home)
     // Who takes it up asks whoever knows where it was, first.
     if (answer.checkpoint !== undefined) this.step = { ...Pursuit.anybody, only: answer.checkpoint.channel }
   }
@@ -255,6 +262,7 @@ class Attempts {
     const dialect = context.dialects.of(target.channel.dialect)
     const { request } = answer.start
     answer.attemptShownAt = undefined
+    const affinity = this.session?.first(target)
     context.events.tell({
       _tag: "AttemptBegan",
       answer: answer.ref,
@@ -262,7 +270,8 @@ class Attempts {
       channel: target.channel.id,
       key: target.keyIndex,
       model: target.model,
-      mode
+      mode,
+      ...(affinity === undefined ? {} : { affinity })
     })
     const encoding = dialect.encode({
       request,
@@ -356,7 +365,7 @@ class Attempts {
     const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
     answer.checkpoint = begun.checkpoint ?? answer.checkpoint
     const refusal = this.learned.from(target, mode === "restart" ? undefined : mode, end, sent)
-    picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined))
+    picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined, sent))
     const entry = this.entry(begun, end, error)
     answer.trail.push(entry)
     if (end.verdict._tag === "Complete") answer.settings.budget.success(context.now(), 0)
@@ -390,7 +399,10 @@ class Attempts {
     const { answer } = self
     const { target } = picked
     const failed = self.settle(picked, begun, end)
-    if (end.verdict._tag === "Complete") return answer.complete()
+    if (end.verdict._tag === "Complete") {
+      self.session?.keep(target, self.context.now())
+      return answer.complete()
+    }
     if (end.verdict._tag === "Paused") return self.goOn(target)
     if (failed === undefined) return
     const [pursuit, step] = Pursuit.next(answer.pursuit, failed, {
@@ -497,10 +509,17 @@ class Attempts {
   }
 
   /** What an end says of the target's health: one penalty for a channel and request, none for a refused mode. */
-  private outcome(channel: string, end: AttemptEnd, error: ResilienceError | undefined): Outcome {
+  private outcome(channel: string, end: AttemptEnd, error: ResilienceError | undefined, sent: string): Outcome {
     if (end.verdict._tag === "Complete" || end.verdict._tag === "Paused") return { _tag: "Success" }
     if (error === undefined) return ignored
-    return { _tag: "Failure", error, penalise: !this.answer.pursuit.penalised.includes(channel) }
+    const { pursuit, witness } = this.answer
+    const { byStatus, words } = end
+    return {
+      _tag: "Failure",
+      error,
+      penalise: !pursuit.penalised.includes(channel),
+      testimony: { _tag: "Answer", byStatus, words, sent, witness }
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  * when it fails, but nothing is kept of it: how many tokens a request would be, embeddings.
  */
 import { Effect, Random, Redacted } from "effect"
-import { type Outcome, type Target, Upstream } from "../channel/index.ts"
+import { makeWitness, type Outcome, type Target, Upstream, type Witness } from "../channel/index.ts"
 import {
   type AnswerRequest,
   classify,
@@ -24,6 +24,8 @@ import { RetryBudgetState } from "../policy/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import { isRoomier, roomOf } from "./Decision.ts"
 import type { AnswerRef } from "./Events.ts"
+import { overrideOf } from "./Override.ts"
+import { pinOf } from "./Pinned.ts"
 import * as Pursuit from "./Pursuit.ts"
 import { withoutQuotations } from "./Quotation.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
@@ -99,6 +101,8 @@ export const runErrand = (
     const settings = context.snapshot()
     const startedAt = now()
     const trail: Array<TrailEntry> = []
+    const witness = makeWitness()
+    const pin = pinOf(request)
     let pursuit = Pursuit.untried
     let step: Extract<Pursuit.Step, { readonly _tag: "Ask" }> = Pursuit.anybody
     settings.budget.request(startedAt)
@@ -119,6 +123,7 @@ export const runErrand = (
             : Pursuit.triedOf(pursuit),
         only: step.only,
         otherKey: step.otherKey,
+        pin,
         suits: (target: Target) =>
           kind.suits(target, request) &&
           (pursuit.outgrown === undefined || isRoomier(roomOf(target), pursuit.outgrown)),
@@ -139,7 +144,9 @@ export const runErrand = (
       pursuit = { ...pursuit, attempts: pursuit.attempts + 1 }
       const { penalised } = pursuit
       const asked = yield* askOne(kind, request, target, settings, remaining, context).pipe(
-        Effect.tap((ended) => Effect.sync(() => release(outcomeOf(kind, ended, penalised.includes(channel.id))))),
+        Effect.tap((ended) =>
+          Effect.sync(() => release(outcomeOf(kind, ended, penalised.includes(channel.id), witness)))
+        ),
         Effect.onInterrupt(() => Effect.sync(() => release(ignored)))
       )
       const entryOf = (error: ResilienceError | undefined): TrailEntry =>
@@ -217,20 +224,27 @@ type Asked =
       readonly error: ResilienceError
       readonly byStatus: boolean
       readonly status: number | undefined
+      /** The upstream's message, where it was read for itself, and the body that was sent. */
+      readonly words?: string | undefined
+      readonly sent?: string | undefined
     }
 
-const failed = (error: ResilienceError, status?: number, byStatus = false): Asked => ({
+const failed = (error: ResilienceError, status?: number, byStatus = false, words?: string): Asked => ({
   _tag: "Failed",
   error,
   byStatus,
-  status
+  status,
+  words
 })
 
 /** What an errand says of its target. */
-const outcomeOf = ({ hasNone, reports }: ErrandKind, asked: Asked, penalised: boolean): Outcome => {
+const outcomeOf = ({ hasNone, reports }: ErrandKind, asked: Asked, penalised: boolean, witness: Witness): Outcome => {
   if (!reports) return ignored
   if (asked._tag === "Got") return { _tag: "Success" }
-  return hasNone(asked.status) ? ignored : { _tag: "Failure", error: asked.error, penalise: !penalised }
+  if (hasNone(asked.status)) return ignored
+  const { byStatus, error, sent = "", words } = asked
+  const testimony = { _tag: "Answer", byStatus, words, sent, witness } as const
+  return { _tag: "Failure", error, penalise: !penalised, testimony }
 }
 
 /** Asks one target, within its time for the beginning of an answer. */
@@ -293,6 +307,7 @@ const post = (
           Effect.succeed({
             ...asked,
             upstreamRequestId: id === undefined ? undefined : mask(id),
+            ...(asked._tag === "Failed" ? { sent: encoded.body } : {}),
             ...(words === undefined ? {} : { said: withoutQuotations(words, encoded.body) })
           })
         )
@@ -306,8 +321,9 @@ const post = (
         const well = status >= 200 && status <= 299
         if (well && kind.isAnswer(dialect, answer.body)) return finish({ _tag: "Got", body: answer.body, status })
         // What comes with a good status and is no answer may be an error.
-        const { byStatus, error } = classify({ ...answer, body: mask(answer.body) })
-        finish(failed(maskError(error, mask), status, byStatus))
+        const { byStatus, error: found, words } = classify({ ...answer, body: mask(answer.body) })
+        const error = overrideOf(found, channel, encoded.body)
+        finish(failed(maskError(error, mask), status, byStatus && error === found, words))
       }
       const call = upstream.open(
         {

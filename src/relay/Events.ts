@@ -5,9 +5,10 @@
  * An event is told for a request, an attempt or a change: never for an event of a stream. It costs one object, and a
  * call for each sink; sinks run at once, in whatever callback or fiber tells it, so they must not block.
  */
-import type { ChannelEvent } from "../channel/index.ts"
+import type { ChannelEvent, DisabledReason } from "../channel/index.ts"
 import type { Ended, Seam, Usage } from "../dialect/index.ts"
 import { InternalError, type ResilienceError } from "../errors/index.ts"
+import type { AffinityResult } from "./SessionHome.ts"
 import type { TrailEntry } from "./Trail.ts"
 
 /** Which answer an event is about: one object for all the events of an answer. */
@@ -43,7 +44,10 @@ export type RelayEvent =
   | { readonly _tag: "StreamStarted"; readonly answer: AnswerRef; readonly messageLength: number }
   /** An answer whose process is gone goes on here, or is ended here, so long after it was asked for. */
   | { readonly _tag: "StreamTakenOver"; readonly answer: AnswerRef; readonly afterMillis: number }
-  /** An upstream is about to be asked. `key` is an index, -1 where the channel has none; `model` is its name there. */
+  /**
+   * An upstream is about to be asked. `key` is an index, -1 where the channel has none; `model` is its name there.
+   * `affinity`: what became of the preference of its session; with the first attempt alone, and where it has one.
+   */
   | {
       readonly _tag: "AttemptBegan"
       readonly answer: AnswerRef
@@ -52,6 +56,7 @@ export type RelayEvent =
       readonly key: number
       readonly model: string
       readonly mode: TrailEntry["mode"]
+      readonly affinity?: AffinityResult
     }
   /**
    * An attempt is over. `entry` says where and how; `error` is why, and has what the upstream said (`error.upstream`).
@@ -117,6 +122,19 @@ export type RelayEvent =
   | { readonly _tag: "ReaderClosed"; readonly requestId: string; readonly streamId: string }
   /** What happens to channels is declared beside what picks them. */
   | ChannelEvent
+  /**
+   * A key was switched off or on, and that stands in the books, as far as these can be written. `reason` and `evidence` are
+   * why it is off, `until` when a trial of it is due (epoch milliseconds; absent by hand).
+   */
+  | {
+      readonly _tag: "KeyChanged"
+      readonly channel: string
+      readonly key: number
+      readonly to: "disabled" | "enabled"
+      readonly reason?: DisabledReason | undefined
+      readonly evidence?: string | undefined
+      readonly until?: number | undefined
+    }
   | { readonly _tag: "RelayStarted"; readonly port: number; readonly channels: number }
   /** It takes nothing new; so many answers are under way. */
   | { readonly _tag: "RelayStopping"; readonly active: number }
@@ -161,6 +179,8 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   ChannelRemoved: handler,
   ChannelChanged: handler,
   FactFound: handler,
+  CircuitChanged: handler,
+  KeyChanged: handler,
   RelayStarted: handler,
   RelayStopping: handler,
   RelayStopped: handler,

@@ -56,11 +56,15 @@ export interface Left extends Begun {
 
 /**
  * After how many milliseconds of silence an attempt gets a second beside it; `undefined`: never, since something was shown,
- * its channel shows nothing before it has said all, or none is left. Whether there is anybody to ask is seen when it is due.
+ * its channel shows nothing before it has said all, it is pinned, or none is left. Whether there is anybody to ask is seen when it is due.
  */
-export const hedgeAfter = ({ pursuit, settings }: Answer, { mode, target }: UnderWay): number | undefined => {
+export const hedgeAfter = ({ pin, pursuit, settings }: Answer, { mode, target }: UnderWay): number | undefined => {
   const { hedgeAfter, times } = settings.retry
-  return hedgeAfter === null || mode !== undefined || !target.channel.stream || pursuit.attempts > times
+  return hedgeAfter === null ||
+    pin !== undefined ||
+    mode !== undefined ||
+    !target.channel.stream ||
+    pursuit.attempts > times
     ? undefined
     : hedgeAfter
 }

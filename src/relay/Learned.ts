@@ -11,6 +11,7 @@ import {
   refusedField,
   type Refusal
 } from "../dialect/index.ts"
+import { blameOf } from "../errors/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import type { AttemptEnd } from "./Attempt.ts"
 import { continuationModes, refusesForGood, refusesMode } from "./Decision.ts"
@@ -95,6 +96,8 @@ export class Learned {
   ): { readonly path: string; readonly once: boolean } | undefined {
     if (verdict._tag !== "Broken" || status !== 400) return undefined
     const { error } = verdict
+    // Nobody takes it away: it is the channel's own.
+    if (blameOf(error) === "channel") return undefined
     const known = this.selection.refused(target).fields
     const dialect = this.dialects.of(target.channel.dialect)
     const once = dialect.refusableOnce?.(this.request) ?? []

@@ -182,6 +182,17 @@ const endFields = (
   }
 }
 
+/** Why something is off, and until when. */
+const why = ({
+  evidence,
+  reason,
+  until
+}: Pick<Extract<RelayEvent, { _tag: "KeyChanged" }>, "evidence" | "reason" | "until">) => ({
+  reason,
+  evidence,
+  until: until === undefined ? undefined : new Date(until).toISOString()
+})
+
 const ignore = (): void => {}
 
 /** Writes to an event log. */
@@ -263,9 +274,20 @@ export const logSink = (log: EventLog["Service"]): Sink => {
     },
     ChannelAdded: ignore,
     ChannelRemoved: ignore,
-    ChannelChanged: ({ blame, channel, to }) =>
-      log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, { channel, class: blame }),
+    ChannelChanged: ({ blame, channel, evidence, reason, to, until }) =>
+      log.emit(to === "enabled" ? "info" : "warning", `channel_${to}`, {
+        channel,
+        class: blame,
+        ...why({ reason, evidence, until })
+      }),
+    KeyChanged: ({ channel, evidence, key, reason, to, until }) =>
+      log.emit(to === "enabled" ? "info" : "warning", `key_${to}`, {
+        channel,
+        key,
+        ...why({ reason, evidence, until })
+      }),
     FactFound: ignore,
+    CircuitChanged: ignore,
     RelayStarted: ({ channels, port }) => log.emit("info", "relay_started", { port, channels }),
     RelayStopping: ({ active }) => log.emit("info", "relay_stopping", { active }),
     RelayStopped: ({ clean }) => log.emit("info", "relay_stopped", { clean }),

@@ -174,6 +174,7 @@ export class Machine {
   /** A continuation begins: what comes next is joined to what was shown. */
   join(join: Join): void {
     this.closePart(join.mode === "token")
+    if (join.mode !== "token") this.part.repeated = 0
     this.barren = undefined
     this.phase = {
       _tag: "Joining",
@@ -451,6 +452,10 @@ export class Machine {
 
   private joined(join: Join, seam: Seam["seam"], dropped: number): void {
     this.phase = { _tag: "Flowing" }
+    // What was said again is of the same words as what is there.
+    if (dropped > 0 && this.part.repeated !== undefined) {
+      this.part.repeated = Math.ceil((dropped * tokenQuarters(this.text)) / Math.max(1, codePoints(this.text)))
+    }
     // A target that has written all of the text by itself has said something, though nothing of it is new.
     this.barren = seam === "restart" ? undefined : join
     const at = { from: join.from, to: join.to, reason: join.reason, offset: codePoints(this.text), dropped, seam }

@@ -95,6 +95,10 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
     atMost: ofModels,
     bounds: firstContents
   })
+  const affinities = metrics.counter("relay_affinity_total", {
+    description: "Answers of sessions: asked at home (hit), without a home (miss), or elsewhere than at home (away).",
+    labels: ["result"]
+  })
   for (const type of errorTypes) errors.add(0, { error_type: type })
 
   const tokenOf = firstNames(maxTokens)
@@ -108,7 +112,8 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       active.add(1)
     },
     StreamTakenOver: () => active.add(1),
-    AttemptBegan: ({ answer, attempt, channel, key, model }) => {
+    AttemptBegan: ({ affinity, answer, attempt, channel, key, model }) => {
+      if (affinity !== undefined) affinities.add(1, { result: affinity })
       const known = asked.get(answer.streamId) ?? new LastAsked()
       asked.set(answer.streamId, known)
       known.began({ attempt, channel, key, model })
@@ -159,6 +164,8 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
     ChannelRemoved: ({ channel }) => state.set(channelStates.disabled, { channel }),
     ChannelChanged: ({ channel, to }) => state.set(channelStates[to], { channel }),
     FactFound: ignore,
+    CircuitChanged: ignore,
+    KeyChanged: ignore,
     RelayStarted: ignore,
     RelayStopping: ignore,
     RelayStopped: ignore,

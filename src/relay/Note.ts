@@ -14,6 +14,7 @@ import {
   type Usage,
   upstreamDialectNames
 } from "../dialect/index.ts"
+import type { Price } from "../account/index.ts"
 import { blames, codes, type ResilienceError } from "../errors/index.ts"
 import * as Codec from "../errors/Codec.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
@@ -75,12 +76,16 @@ export interface Note {
   readonly costs: ReadonlyArray<UsagePart>
   /** How it ended badly. */
   readonly error: ResilienceError | undefined
+  /** What its model cost when it began; `undefined` for a credit a token. */
+  readonly price?: Price | undefined
+  /** What was paid for it, in credits, once it has ended. */
+  readonly credits?: number | undefined
 }
 
 /** The note of a request that was just accepted. */
 export const firstNote = (
   about: Pick<Note, "requestId" | "group" | "model" | "startedAt" | "timeoutMillis" | "leave"> &
-    Partial<Pick<Note, "keyed">>
+    Partial<Pick<Note, "keyed" | "price">>
 ): Note => ({
   keyed: undefined,
   ...about,
@@ -118,6 +123,8 @@ const Attempted = Schema.Struct({
 
 const Cost = Schema.Struct({
   quarters: Schema.Int,
+  // A process that does not know of it counts all that was reported.
+  repeated: Schema.optionalKey(Schema.Finite),
   usage: Schema.optionalKey(
     Schema.Struct({
       inputTokens: Schema.Finite,
@@ -193,7 +200,17 @@ const Version1 = Schema.Struct({
     })
   ),
   costs: Schema.Array(Cost),
-  error: Schema.optionalKey(Codec.ResilienceError)
+  error: Schema.optionalKey(Codec.ResilienceError),
+  // A process that does not know of it asks for a credit a token.
+  price: Schema.optionalKey(
+    Schema.Struct({
+      input: Schema.Finite,
+      output: Schema.Finite,
+      cachedInput: Schema.Finite,
+      request: Schema.Finite
+    })
+  ),
+  credits: Schema.optionalKey(Schema.Finite)
 })
 
 const readVersion1 = Schema.decodeUnknownOption(Schema.toCodecJson(Version1))
@@ -255,7 +272,7 @@ export const decodeNote = (text: string): Note | undefined => {
         ? untried
         : { outgrown: undefined, first: undefined, previous: undefined, broke: undefined, ...pursuit },
     trail: trail.map(inFull),
-    costs: costs.map(({ quarters, usage }) => ({ quarters, usage: usage as Usage | undefined }))
+    costs: costs.map(({ quarters, repeated, usage }) => ({ quarters, usage: usage as Usage | undefined, repeated }))
   }
 }
 

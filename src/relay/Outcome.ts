@@ -2,8 +2,9 @@
  * What is left of an answer when it has ended, for those who keep books: what it cost, whom, and how it went. It is
  * committed with the terminal event and read from the journal's `outcomes`, each once.
  */
-import type { Usage } from "../dialect/index.ts"
-import { codeOf, describe, type ResilienceError } from "../errors/index.ts"
+import { plainPrice, type Price, type Settlement } from "../account/index.ts"
+import { parseJson, type Usage } from "../dialect/index.ts"
+import { type Blame, blameOf, type Code, codeOf, describe, type ResilienceError } from "../errors/index.ts"
 import type { NoteStatus } from "./Note.ts"
 import type { TrailEntry } from "./Trail.ts"
 
@@ -19,7 +20,12 @@ export interface Outcome {
   readonly status: NoteStatus
   /** How it ended badly. */
   readonly error: ResilienceError | undefined
+  /** What its caller pays for: one prompt, and the output that was delivered. */
   readonly usage: Usage
+  /** What its model cost when it began; `undefined` for a credit a token. */
+  readonly price: Price | undefined
+  /** What is paid for it, or nothing. */
+  readonly settlement: Settlement
   readonly attempts: number
   readonly trail: ReadonlyArray<TrailEntry>
   readonly startedAt: number
@@ -32,8 +38,28 @@ export const encodeOutcome = ({ error, usage, ...outcome }: Outcome): string =>
     version: 1,
     ...outcome,
     code: error === undefined ? undefined : codeOf(error),
+    class: error === undefined ? undefined : blameOf(error),
     usage: { ...usage, native: undefined }
   })
+
+/** An outcome as it is read again: of its error the code and the class. */
+export type ReadOutcome = Omit<Outcome, "error" | "price"> & {
+  readonly price: Price
+  readonly code?: Code | undefined
+  readonly class?: Blame | undefined
+}
+
+/**
+ * Reads an outcome; `undefined` for one that this version does not know, and for a stream that was given up. Its only writer
+ * is `encodeOutcome`, in a store that is ours: what it says is not checked field by field.
+ */
+export const decodeOutcome = (text: string): ReadOutcome | undefined => {
+  const read = parseJson(text)
+  if (typeof read !== "object" || read === null || !("version" in read) || read.version !== 1) return undefined
+  // Versions before this one have settled nothing.
+  if (!("settlement" in read)) return undefined
+  return { price: plainPrice, ...read } as unknown as ReadOutcome
+}
 
 /**
  * Whether the idempotency key of an answer may be used anew at once: nothing of it was shown and asking again may help,

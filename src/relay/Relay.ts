@@ -2,8 +2,8 @@
  * The relay: begins answers, takes up those whose process is gone, owns their fibers, and ends them. A request starts an
  * answer and then only reads it from the journal, like anybody else who knows its id.
  */
-import { Clock, Context, Effect, type Fiber, Layer, Stream } from "effect"
-import { defaultGroup, Selection, Upstream } from "../channel/index.ts"
+import { Clock, Context, Effect, type Fiber, Layer, type Scope, Stream } from "effect"
+import { Affinity, AffinitySection, defaultGroup, Selection, Upstream } from "../channel/index.ts"
 import { type AnswerRequest, Dialects } from "../dialect/index.ts"
 import {
   ClientGone,
@@ -32,7 +32,7 @@ import {
 } from "../journal/index.ts"
 import { HeldMap, makeFibers } from "../memory/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
-import type { Settings } from "../settings/index.ts"
+import { Settings } from "../settings/index.ts"
 import { type AdoptFault, makeAdoption } from "./Adoption.ts"
 import { Answer, type AnswerContext, type AnswerStart } from "./Answer.ts"
 import { type AnswerEvent, answerEvents, parseQuestion, type Question } from "./Ask.ts"
@@ -43,7 +43,7 @@ import type { Asker, Errand } from "./Errand.ts"
 import { type Frames, frameStream } from "./FrameStream.ts"
 import { encodeNote, firstNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
-import { makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
+import { type AnswerSettings, makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
 import { encodeRequest } from "./Request.ts"
 import { decideTakeOver } from "./TakeOver.ts"
 import { makeWatchdog } from "./Watchdog.ts"
@@ -126,6 +126,11 @@ export class Relay extends Context.Service<
      * waits for it may leave meanwhile. Any number may ask at once.
      */
     readonly adopt: (record: StreamRecord) => Effect.Effect<void, AdoptFault>
+    /**
+     * What an answer that begins now goes by. Given to `start`, the answer goes by it whenever that is: who takes a request
+     * in takes it then, as the request may be long in coming.
+     */
+    readonly settings: () => AnswerSettings
     /** Answers under way. */
     readonly active: () => number
     readonly stopping: () => boolean
@@ -147,6 +152,21 @@ export class Relay extends Context.Service<
     Layer.effect(Relay, make(options))
 }
 
+/** Where sessions are at home, as the settings have it now. What is known stays while they have it at all. */
+const makeAffinity: Effect.Effect<() => Affinity | undefined, never, Scope.Scope | Settings> = Effect.gen(function* () {
+  const section = (yield* Settings).of(AffinitySection)
+  let affinity = section.current && new Affinity(section.current)
+  const renew = (options: typeof section.current): void => {
+    if (options !== undefined && affinity !== undefined) affinity.configure(options)
+    else affinity = options && new Affinity(options)
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => section.subscribe(renew)),
+    (unsubscribe) => Effect.sync(unsubscribe)
+  )
+  return () => affinity
+})
+
 const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const journal = yield* Journal
   const selection = yield* Selection
@@ -167,6 +187,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     snapshot: yield* makeSnapshot,
     events,
     selection,
+    affinity: yield* makeAffinity,
     dialects: yield* Dialects,
     watchdog: yield* makeWatchdog,
     now: () => MonotonicClock.wholeMillis(clock),
@@ -265,13 +286,16 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
   const newStream = ({
     dialect,
     group,
+    id,
     keyed,
     leave,
     owner,
+    price,
     request,
     requestId,
     timeoutMillis
   }: AnswerStart): NewStream => ({
+    id,
     dialect: dialect.name,
     owner,
     request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
@@ -283,7 +307,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
         startedAt: context.wall(),
         timeoutMillis,
         leave,
-        keyed: keyed && request.delivery
+        keyed: keyed && request.delivery,
+        price
       })
     )
   })
@@ -395,7 +420,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
           owner: question.owner ?? "",
           group,
           timeoutMillis: Math.min(request.timeoutMillis ?? options.chatTimeout(), total),
-          leave: "cancel"
+          leave: "cancel",
+          price: options.priceOf?.(request.model)
         }
         let frames: Stream.Stream<Frames, JournalFault> = Stream.empty
         const answer = yield* start(begin, ({ id }) => {
@@ -444,6 +470,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       ),
     cancel,
     adopt: (record) => Effect.asVoid(adoption.adopt(record, { _tag: "Asked" })),
+    settings: context.snapshot,
     active: () => answers.size,
     stopping: () => stopping,
     stop: Effect.sync(() => {

@@ -4,6 +4,7 @@
  */
 import { Effect, type Scope } from "effect"
 import type { QueryDataError } from "../errors/index.ts"
+import type { Price } from "../account/index.ts"
 import { type Timeouts, TimeoutsSection } from "../channel/index.ts"
 import type { ParseRules } from "../dialect/index.ts"
 import type { JournalOptions } from "../journal/JournalSection.ts"
@@ -27,6 +28,8 @@ export interface RelayOptions {
    * tokens may there. `""` is nobody's.
    */
   readonly mayUse: (owner: string, model: string) => Effect.Effect<boolean, QueryDataError>
+  /** What a model costs now: for the questions of this program. Default: a credit a token. */
+  readonly priceOf?: ((model: string) => Price | undefined) | undefined
   /** Shows clients the details of errors. */
   readonly debug: boolean
   /**

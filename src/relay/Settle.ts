@@ -7,6 +7,7 @@ import { type AnswerEncoder, type ClientDialect, type Replayed, tokenQuarters } 
 import { blameOf, maskError, type ResilienceError } from "../errors/index.ts"
 import type { Lease, StreamRecord } from "../journal/index.ts"
 import type { AnswerContext } from "./Answer.ts"
+import { creditsOf, settled } from "./Bill.ts"
 import type { AnswerRef } from "./Events.ts"
 import { encodeNote, firstNote, type Note } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
@@ -49,8 +50,12 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
   }
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
   const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)
+  // Nothing is known of how it was asked for: what stands in its events may have been delivered.
+  const settlement = settled(life.price, { error, usage, delivered: begun && life.keyed !== "whole" })
   const durationMillis = Math.max(0, context.wall() - startedAt)
-  lease.note(() => encodeNote({ ...life, status, error, open: undefined, beside: undefined }))
+  lease.note(() =>
+    encodeNote({ ...life, status, error, open: undefined, beside: undefined, credits: creditsOf(settlement) })
+  )
   lease.end({
     outcome: encodeOutcome({
       requestId,
@@ -60,6 +65,8 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
       status,
       error,
       usage,
+      price: life.price,
+      settlement,
       attempts: pursuit.attempts,
       trail,
       startedAt,

@@ -1,5 +1,7 @@
 /**
- * What an answer cost, over all the attempts that showed something of it: the first one's input, everybody's output.
+ * What an answer cost its caller, over all the attempts that showed something of it: the first one's input, and of
+ * everybody's output what was delivered. What retries, hedges and continuations were asked with, and what a continuation
+ * said again, is the operator's.
  */
 import { type Delta, tokenQuarters, type Usage } from "../dialect/index.ts"
 
@@ -8,6 +10,10 @@ export interface UsagePart {
   /** Four times the estimate of the tokens that were shown: text, reasoning, and what is in tool calls. */
   quarters: number
   usage: Usage | undefined
+  /**
+   * Of a continuation that writes its own beginning: four times the estimate of what it said again, which was not shown.
+   */
+  repeated?: number | undefined
 }
 
 /** Four times the estimate of the tokens of a step. */
@@ -20,6 +26,14 @@ export const quartersOf = ({ pieces, reasoning, text }: Delta): number => {
   }
   return quarters
 }
+
+/** Of the output that a continuation reports, what was shown of it: neither what it said again nor what it thought anew. */
+const deliveredOf = ({ quarters, repeated }: UsagePart, outputTokens: number, reasoningTokens = 0): number =>
+  repeated === undefined
+    ? outputTokens
+    : quarters === 0
+      ? 0
+      : Math.ceil((Math.max(0, outputTokens - reasoningTokens) * quarters) / (quarters + repeated))
 
 const add = (sum: number | undefined, more: number | undefined): number | undefined =>
   more === undefined ? sum : (sum ?? 0) + more
@@ -37,10 +51,9 @@ export const sumUsage = (parts: ReadonlyArray<UsagePart>, inputEstimate: () => n
       outputTokens += Math.ceil(part.quarters / 4)
     } else {
       // What is said at the beginning says nothing of what came after it: a cut answer cost at least what it showed.
-      outputTokens += part.usage.estimated
-        ? Math.max(part.usage.outputTokens, Math.ceil(part.quarters / 4))
-        : part.usage.outputTokens
-      reasoningTokens = add(reasoningTokens, part.usage.reasoningTokens)
+      const delivered = deliveredOf(part, part.usage.outputTokens, part.usage.reasoningTokens)
+      outputTokens += part.usage.estimated ? Math.max(delivered, Math.ceil(part.quarters / 4)) : delivered
+      if (part.repeated === undefined) reasoningTokens = add(reasoningTokens, part.usage.reasoningTokens)
       estimated ||= part.usage.estimated
     }
     counted++

@@ -2,7 +2,7 @@
  * What an answer wants of its next target, in the words of `Selection`: by what it has tried, what can be done with what it
  * has shown, and what targets have refused.
  */
-import type { Target, Wanted } from "../channel/index.ts"
+import type { Home, Target, Wanted } from "../channel/index.ts"
 import type { Answer, AnswerContext } from "./Answer.ts"
 import { continuable, isRoomier, roomOf, splices } from "./Decision.ts"
 import type { Learned } from "./Learned.ts"
@@ -18,6 +18,7 @@ export class Wants {
   private readonly context: Pick<AnswerContext, "dialects" | "now" | "selection">
   private readonly learned: Learned
   private readonly tokens: Tokens
+  private readonly home: Home | undefined
   /** The fields that each channel has no words for. */
   private readonly wordless = new Map<string, ReadonlyArray<string>>()
 
@@ -25,17 +26,19 @@ export class Wants {
     answer: Answer,
     context: Pick<AnswerContext, "dialects" | "now" | "selection">,
     learned: Learned,
-    tokens: Tokens
+    tokens: Tokens,
+    home: Home | undefined
   ) {
     this.answer = answer
     this.context = context
     this.learned = learned
     this.tokens = tokens
+    this.home = home
   }
 
   /** A target that can be had at once. */
   now({ only, otherKey }: Pick<Ask, "only" | "otherKey">): Wanted {
-    const { machine, pursuit, start } = this.answer
+    const { machine, pin, pursuit, start } = this.answer
     const continuing = pursuit.broke !== undefined && machine.text !== ""
     const spliced = continuing && splices(start.request, machine.text)
     const { outgrown } = pursuit
@@ -51,13 +54,16 @@ export class Wants {
       tried: Pursuit.triedOf(pursuit),
       only,
       otherKey,
+      prefer: this.home,
+      pin,
       suits: continuing || outgrown !== undefined ? suits : undefined,
       unsaid: this.unsaid
     }
   }
 
-  /** The same, where it may be waited for one that rests. */
+  /** The same, where it may be waited for one that rests. What is pinned is asked although it rests. */
   inTime(wanted: Wanted): Wanted {
+    if (wanted.pin !== undefined) return wanted
     const { deadlineAt, pursuit, settings } = this.answer
     const { waitUpTo } = pursuit.broke === undefined ? settings.retry : settings.recovery
     return { ...wanted, wait: { upToMillis: waitUpTo, leftMillis: deadlineAt - this.context.now() } }
@@ -71,10 +77,10 @@ export class Wants {
 
   /** Whether a channel could be asked again now. */
   isUsable({ channel }: Target): boolean {
-    const { pursuit, start } = this.answer
+    const { pin, pursuit, start } = this.answer
     const { group, request } = start
     const tried = Pursuit.triedOf(pursuit)
-    return this.context.selection.usable({ model: request.model, group, tried, only: channel.id })
+    return this.context.selection.usable({ model: request.model, group, tried, pin, only: channel.id })
   }
 
   /** The fields that a target has no words for. Of a channel that is passed over for them the trail tells, once. */

@@ -190,7 +190,12 @@ export const openStream = <A, E, R>(
         if (ended !== undefined) return Effect.fail(ended)
         over = true
         leave?.()
-        return Pull.isDoneCause(cause) ? Cause.done() : Effect.failCause(endOf(cause as Cause.Cause<E>))
+        // What it holds is let go of now: the scope around it may be a program's own.
+        return Effect.flatMap(
+          Scope.close(inner, Exit.void),
+          (): Effect.Effect<never, CallError<E> | Cause.Done> =>
+            Pull.isDoneCause(cause) ? Cause.done() : Effect.failCause(endOf(cause as Cause.Cause<E>))
+        )
       }
     )
     const stream: Stream.Stream<A, CallError<E>> = Stream.fromPull(Effect.succeed(step))

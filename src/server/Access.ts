@@ -19,8 +19,6 @@ import type { Access, Route } from "./Route.ts"
 
 /** What the guard must know of its server. */
 export interface AccessOptions {
-  /** Whether there are tokens: without them everybody on this machine may ask. */
-  readonly withTokens: () => boolean
   readonly tokens: Tokens["Service"]
   /** How often addresses have shown no token that counts. */
   readonly strangers: RateLimits
@@ -32,12 +30,26 @@ export interface AccessOptions {
   readonly allowed: ReturnType<typeof makeRequestGuard>
 }
 
+/** Whether who asks for a route has to show a token. */
+const needsToken = ({ tokens }: AccessOptions, access: Access | undefined): boolean => {
+  if (access === "anybody") return false
+  switch (tokens.needed()) {
+    case "never":
+      return false
+    case "toAsk":
+      return access !== "viewer" && access !== "admin"
+    case "always":
+      return true
+  }
+}
+
 /**
  * Without tokens: whether a request comes from this machine, or from a page that is listed. With tokens they decide; and
  * how the relay is may be asked by anybody. `route` is the row that was found, if one was.
  */
 export const guarded = (exchange: Exchange, route: Route | undefined, options: AccessOptions): boolean =>
-  options.withTokens() ||
+  options.tokens.needed() === "always" ||
+  needsToken(options, route?.access) ||
   route?.unguarded === true ||
   options.allowed(
     {
@@ -99,8 +111,22 @@ const comesFrom = (exchange: Exchange, networks: ReadonlyArray<string>, { truste
   return address !== undefined && networksOf(networks).has(address)
 }
 
-const maySee = ({ admin, viewer }: Pick<Token, "admin" | "viewer">, access: Access): boolean =>
-  access === "admin" ? admin : access === "viewer" ? admin || viewer : true
+/** Why a token may not ask for a route. Who only looks begins no answer, either: that costs, and is written. */
+const refusalOf = (
+  { admin, viewer }: Pick<Token, "admin" | "viewer">,
+  { access, generates, method }: Route
+): string | undefined => {
+  switch (access) {
+    case "anybody":
+      return undefined
+    case "token":
+      return viewer && !admin && (generates === true || method !== "GET") ? "this token may only look" : undefined
+    case "viewer":
+      return admin || viewer ? undefined : "this needs an admin or a viewer token"
+    case "admin":
+      return admin ? undefined : "this needs an admin token"
+  }
+}
 
 /** Lets a request pass to its route, or says why not. */
 export const admit = (
@@ -108,9 +134,10 @@ export const admit = (
   route: Route,
   options: AccessOptions
 ): Effect.Effect<Caller, ResilienceError> => {
-  if (!options.withTokens() || route.access === "anybody") return Effect.undefined
+  // Where there are no tokens, SDKs send something all the same.
+  if (options.tokens.needed() === "never" || route.access === "anybody") return Effect.undefined
   const [first, ...others] = presented(exchange, route)
-  if (first === undefined) return unauthorized(exchange, options)
+  if (first === undefined) return needsToken(options, route.access) ? unauthorized(exchange, options) : Effect.undefined
   if (others.some((other) => other !== first)) {
     return unauthorized(exchange, options, "The credentials that were sent are not the same.")
   }
@@ -125,18 +152,17 @@ export const admit = (
       if (token.addresses !== undefined && !comesFrom(exchange, token.addresses, options)) {
         return Effect.fail(stackless(() => new AccessDenied({ message: "this token may not come from here" })))
       }
-      return maySee(token, route.access)
-        ? Effect.succeed(token)
-        : Effect.fail(stackless(() => new AccessDenied({ message: "this needs an admin token" })))
+      const message = refusalOf(token, route)
+      return message === undefined ? Effect.succeed(token) : Effect.fail(stackless(() => new AccessDenied({ message })))
     }
   })
 }
 
 /** Whether the owner of an answer, by the name of its token, may ask for a model now; without tokens that is nobody. */
 export const ownerMayUse =
-  (tokens: Tokens["Service"], withTokens: () => boolean) =>
+  (tokens: Tokens["Service"]) =>
   (owner: string, model: string): Effect.Effect<boolean, QueryDataError> =>
-    withTokens()
+    tokens.needed() !== "never"
       ? Effect.zipWith(
           tokens.get(owner),
           Clock.currentTimeMillis,
@@ -154,7 +180,7 @@ export const ownerMayUse =
 export const allowOrigin = (exchange: Exchange, options: AccessOptions): boolean => {
   const origin = exchange.header("origin")
   if (origin === undefined) return false
-  const own = !options.withTokens()
+  const own = options.tokens.needed() !== "always"
   const listed = originAllowed(origin, own ? exchange.header("host") : undefined, {
     origins: options.origins,
     port: own ? options.port() : -1

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { type Caller, groupOf, mayUse } from "../account/index.ts"
 import type { Selection } from "../channel/index.ts"
-import type { AnswerRequest } from "../dialect/index.ts"
+import { type AnswerRequest, foldWidely, makeWordFinder, type WordFinder } from "../dialect/index.ts"
 import {
   isNameSized,
   longestName,
@@ -15,17 +15,22 @@ import {
   stackless
 } from "../errors/index.ts"
 import type { SettingsService } from "../settings/index.ts"
-import { makeWordFinder, type WordFinder } from "./SensitiveWords.ts"
 import { SensitiveWordsSection } from "./SensitiveWordsSection.ts"
 
 /** One check. */
-type Check = (caller: Caller, request: Pick<AnswerRequest, "model" | "asked">) => Effect.Effect<void, ResilienceError>
+type Check = (
+  caller: Caller,
+  request: Pick<AnswerRequest, "model" | "asked">,
+  group?: string
+) => Effect.Effect<void, ResilienceError>
 
 /** Lets requests in, or says why not. */
 export interface Admission {
   readonly admit: Check
-  /** Whether a caller may use a model, and a channel of its group serves it. */
-  readonly model: (caller: Caller, model: string) => Effect.Effect<void, ResilienceError>
+  /** The same by the words that there are now, whatever they are when it is asked. */
+  readonly now: () => Check
+  /** Whether a caller may use a model, and a channel of its group, or of the one that is named, serves it. */
+  readonly model: (caller: Caller, model: string, group?: string) => Effect.Effect<void, ResilienceError>
 }
 
 /** The text parts of what a user says, one after the other: not of the system, the model or its tools. */
@@ -45,7 +50,7 @@ const wordsOf = (settings: SettingsService): (() => WordFinder | undefined) => {
     const now = section.current.words
     if (now !== words) {
       words = now
-      finder = now.length === 0 ? undefined : makeWordFinder(now)
+      finder = now.length === 0 ? undefined : makeWordFinder(now, foldWidely)
     }
     return finder
   }
@@ -56,21 +61,26 @@ export const makeAdmission = (selection: Selection["Service"], settings: Setting
   const words = wordsOf(settings)
   const notFound = (name: string) =>
     Effect.fail(stackless(() => new ModelNotFound({ model: name.slice(0, longestName) })))
-  const model: Admission["model"] = (caller, name) => {
+  const model: Admission["model"] = (caller, name, group = groupOf(caller)) => {
     // No request can ask for it, whatever a pattern takes; nor is it quoted back.
     if (!isNameSized(name)) return notFound(name)
     // What a token may not ask for is to it as if it were not there; and so is what other groups have.
     if (caller !== undefined && !mayUse(caller, name)) return notFound(name)
-    return selection.serves(name, groupOf(caller)) ? Effect.void : notFound(name)
+    return selection.serves(name, group) ? Effect.void : notFound(name)
   }
-  const admit: Check = (caller, request) => {
-    const served = model(caller, request.model)
-    const finder = words()
-    if (finder === undefined) return served
-    const said = Effect.suspend(() =>
-      finder.isIn(saidByUser(request)) ? Effect.fail(stackless(() => new SensitiveWordsDetected({}))) : Effect.void
-    )
-    return Effect.andThen(served, said)
+  const checking =
+    (finder: WordFinder | undefined): Check =>
+    (caller, request, group) => {
+      const served = model(caller, request.model, group)
+      if (finder === undefined) return served
+      const said = Effect.suspend(() =>
+        finder.isIn(saidByUser(request)) ? Effect.fail(stackless(() => new SensitiveWordsDetected({}))) : Effect.void
+      )
+      return Effect.andThen(served, said)
+    }
+  return {
+    model,
+    admit: (caller, request, group) => checking(words())(caller, request, group),
+    now: () => checking(words())
   }
-  return { model, admit }
 }

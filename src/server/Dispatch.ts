@@ -3,9 +3,9 @@
  * knows no HTTP server: `ServerNode` and `RelayRouterHttp` give it exchanges of theirs.
  */
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
-import { type Caller, RateLimits, Tokens, TokensSection } from "../account/index.ts"
+import { type Caller, type Ledger, type Quota, RateLimits, Tokens } from "../account/index.ts"
 import type { Books } from "../books/index.ts"
-import type { Registry, Selection } from "../channel/index.ts"
+import type { Registry, Selection, Upstream } from "../channel/index.ts"
 import {
   AccessDenied,
   InternalError,
@@ -17,7 +17,19 @@ import {
 } from "../errors/index.ts"
 import { makeRequestGuard } from "../http/index.ts"
 import type { Journal } from "../journal/index.ts"
-import type { Audit, ErrorCounts, ErrorLog, Summary } from "../operate/index.ts"
+import type {
+  Alerts,
+  Audit,
+  ChannelEdits,
+  ErrorCounts,
+  ErrorLog,
+  Reload,
+  SettingsStore,
+  Settling,
+  Summary,
+  Switches,
+  WriteOnce
+} from "../operate/index.ts"
 import { ErrorLogSection } from "../operate/ErrorLogSection.ts"
 import { type RefusedAsker, type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
@@ -37,21 +49,31 @@ import { trustedProxies } from "./TrustedProxies.ts"
 
 /** What is needed to answer any request. */
 export type Served =
+  | Alerts
   | Audit
   | Books
+  | ChannelEdits
   | ErrorCounts
   | ErrorLog
   | ErrorTracker
   | EventLog
   | Journal
+  | Ledger
   | Metrics
+  | Quota
   | Registry
   | Relay
   | RelayEvents
+  | Reload
   | Selection
   | Settings
+  | SettingsStore
+  | Settling
+  | Switches
   | Summary
   | Tokens
+  | Upstream
+  | WriteOnce
 
 /** A request on its way. */
 export interface Routed {
@@ -146,14 +168,12 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
     const settings = yield* Settings
     const { tell } = yield* RelayEvents
     const clock = yield* Clock.Clock
-    const listed = settings.of(TokensSection)
     const services = yield* Layer.build(
       Layer.mergeAll(Layer.provideMerge(Streams.layer, Readers.layer), RateGate.layer)
     )
     const routes = yield* Effect.provideContext(allRoutes, services)
     const table = makeRouteTable(routes)
     const access: AccessOptions = {
-      withTokens: () => listed.current.length > 0,
       tokens: yield* Tokens,
       strangers: new RateLimits(),
       trusted: trustedProxies(settings),

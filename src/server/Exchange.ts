@@ -27,7 +27,7 @@ export interface Exchange {
   readonly head: (status: number, headers: { readonly [name: string]: string }) => void
   readonly flush: () => void
   /** Writes; `false` means that the connection is full, and `onDrain` will tell. */
-  readonly write: (text: string) => boolean
+  readonly write: (content: string | Uint8Array) => boolean
   readonly end: (body?: string | Uint8Array) => void
   /** Breaks the connection, so that nobody takes what was written for whole. */
   readonly destroy: () => void

@@ -164,8 +164,8 @@ class NodeExchange implements Exchange {
     this.response.flushHeaders()
   }
 
-  write(text: string): boolean {
-    return this.response.writable ? this.response.write(text) : true
+  write(content: string | Uint8Array): boolean {
+    return this.response.writable ? this.response.write(content) : true
   }
 
   end(body?: string | Uint8Array): void {

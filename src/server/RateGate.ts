@@ -28,6 +28,8 @@ export interface Entered {
   readonly giveBack: () => void
   /** An answer was begun for it. */
   readonly began: (streamId: string) => void
+  /** It was no answer, and has cost so many tokens. */
+  readonly charge: (tokens: number) => void
 }
 
 /** Lets generating requests in. */
@@ -41,7 +43,7 @@ interface Gate {
 }
 
 const ignore = (): void => {}
-const nothing: Entered = { refusal: undefined, tell: ignore, giveBack: ignore, began: ignore }
+const nothing: Entered = { refusal: undefined, tell: ignore, giveBack: ignore, began: ignore, charge: ignore }
 
 const refusedBy = (retryAfterMillis: number, message: string): RateLimited =>
   stackless(() => new RateLimited({ retryAfterMillis, message }))
@@ -135,7 +137,8 @@ const make = Effect.gen(function* () {
         began: (streamId) => {
           // What a token has begun is charged to it when it ends; an address is not known by then.
           if (limit.tokens !== null && name !== ofToken(caller)) charged.set(streamId, name)
-        }
+        },
+        charge: (tokens) => limits.charge(name, tokens, now())
       }
     },
     full: (caller) => {

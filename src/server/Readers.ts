@@ -1,11 +1,11 @@
 /**
  * The connections that read streams now: each is a cursor on the journal and a callback, with a heartbeat. There is no
- * queue between the journal and a connection: one that is full is left alone until it drains, and holds what is left of the
- * one page that it was given. A client that takes nothing for too long is cut off, and can come back.
+ * queue between the journal and a connection: one that is full is left alone until it drains, and holds nothing but the
+ * piece that its socket has. A client that takes nothing for too long is cut off, and can come back.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Envelope, View } from "../dialect/index.ts"
-import { Journal, type JournalFault, makeFairTurns, type Reader, type ReaderSink } from "../journal/index.ts"
+import { Journal, type JournalFault, type Reader, type ReaderSink } from "../journal/index.ts"
 import { Slots, type Slotted } from "../memory/index.ts"
 import { RelayEvents } from "../relay/index.ts"
 import { encodeRetry } from "../sse/index.ts"
@@ -46,8 +46,8 @@ export interface FollowOptions {
 }
 
 /**
- * How much of a page is written at once, in characters. What is given to a socket is copied, and stays until all of it was
- * taken: a page at once is twice in memory for each reader that is slow.
+ * How much is written at once, in characters: a page. What is given to a socket stays until all of it was taken. The piece of
+ * a longer text is given as bytes: as a string it would keep all of the text.
  */
 const pieceLength = 65_536
 
@@ -64,7 +64,6 @@ interface Shared {
   readonly journal: Journal["Service"]
   readonly tell: RelayEvents["Service"]["tell"]
   readonly now: () => number
-  readonly inTurn: ReturnType<typeof makeFairTurns>
   readonly reading: Slots<Following>
 }
 
@@ -79,15 +78,16 @@ class Following implements ReaderSink, Slotted {
   private mode: First | undefined
   private closed = false
   private full = false
-  /** What is left to be written of a page, and whether nothing comes behind it. */
-  private rest = ""
-  private ending = false
+  /** The last event that was written whole, and whether a part of the next one was. */
+  private last: number
+  private torn = false
   private beat: ReturnType<typeof setInterval> | undefined
 
   constructor(exchange: Exchange, options: FollowOptions, shared: Shared) {
     this.exchange = exchange
     this.options = options
     this.shared = shared
+    this.last = options.after
     shared.reading.add(this)
     if (options.eager) this.mode = this.begin()
     this.reader = shared.journal.follow(options.id, options.after, this)
@@ -99,7 +99,7 @@ class Following implements ReaderSink, Slotted {
     return this.options.lettable
   }
 
-  onFrames(frames: string, _last: number, terminal: boolean): boolean {
+  onFrames(frames: string, last: number, terminal: boolean): boolean | number {
     const mode = (this.mode ??= this.begin())
     switch (mode._tag) {
       case "Done":
@@ -107,13 +107,10 @@ class Following implements ReaderSink, Slotted {
         this.closeSoon()
         return false
       case "Stream":
-        this.rest = mode.show === undefined ? frames : mode.show(frames)
-        break
+        return mode.show === undefined ? this.pour(frames, last, terminal) : this.put(mode.show(frames), last, terminal)
       case "View":
-        this.rest = mode.view.push(frames)
+        return this.put(mode.view.push(frames), last, terminal)
     }
-    this.ending = terminal
-    return this.pour()
   }
 
   onFault(fault: JournalFault): void {
@@ -127,7 +124,7 @@ class Following implements ReaderSink, Slotted {
   /** Ends the connection at an event boundary, with the time to come back in. */
   letGo(retryMillis: number): void {
     // In the middle of an event there is nothing to be said any more.
-    if (this.rest !== "") this.exchange.destroy()
+    if (this.torn) this.exchange.destroy()
     else if (this.mode?._tag === "Stream") {
       this.exchange.write(encodeRetry(retryMillis))
       this.exchange.end()
@@ -159,26 +156,38 @@ class Following implements ReaderSink, Slotted {
 
   private heartbeat(): void {
     // In the middle of an event is no place for it.
-    if (this.full || this.rest !== "" || this.exchange.write(this.options.heartbeat)) return
+    if (this.full || this.torn || this.exchange.write(this.options.heartbeat)) return
     this.full = true
     this.exchange.cutIfStuck(this.options.graceMillis)
   }
 
-  /** Writes what is left as far as there is room; `true` when it is all written, and there is room for more. */
-  private pour(): boolean {
+  /** Writes as far as there is room. What is left is not kept: it is given again, in parts perhaps. */
+  private pour(text: string, last: number, terminal: boolean): boolean | number {
     // Nearly all that comes is one piece.
-    for (let at = 0; this.rest !== ""; ) {
-      const { rest } = this
-      const end = pieceEnd(rest, at)
-      this.full = !this.exchange.write(at === 0 && end === rest.length ? rest : rest.slice(at, end))
+    if (text.length <= pieceLength) return this.put(text, last, terminal)
+    let at = 0
+    do {
+      const end = pieceEnd(text, at)
+      this.full = !this.exchange.write(Buffer.from(text.slice(at, end)))
       at = end
-      if (at === rest.length) this.rest = ""
-      else if (this.full) this.rest = rest.slice(at)
-      if (this.full) break
-    }
+    } while (at < text.length && !this.full)
+    if (at === text.length) return this.wrote(last, terminal)
+    this.torn = true
+    this.exchange.cutIfStuck(this.options.graceMillis)
+    return at
+  }
+
+  /** Writes all: what is made of whole events cannot be given again in parts. */
+  private put(text: string, last: number, terminal: boolean): boolean {
+    if (text !== "") this.full = !this.exchange.write(text)
+    return this.wrote(last, terminal)
+  }
+
+  private wrote(last: number, terminal: boolean): boolean {
+    this.torn = last === this.last && !terminal
+    this.last = last
     if (this.full) this.exchange.cutIfStuck(this.options.graceMillis)
-    if (this.rest !== "") return false
-    if (this.ending) this.finish()
+    if (terminal) this.finish()
     return !this.full
   }
 
@@ -192,11 +201,7 @@ class Following implements ReaderSink, Slotted {
 
   private drained(): void {
     this.full = false
-    if (this.rest === "") return void (!this.closed && this.reader?.resume())
-    // A fast reader takes all of a long event in one go: others come between its pieces.
-    this.shared.inTurn(() => {
-      if (!this.closed && !this.full && this.pour()) this.reader?.resume()
-    })
+    if (!this.closed) this.reader?.resume()
   }
 }
 
@@ -219,7 +224,6 @@ export class Readers extends Context.Service<
         journal: yield* Journal,
         tell: (yield* RelayEvents).tell,
         now: () => clock.currentTimeMillisUnsafe(),
-        inTurn: makeFairTurns((run) => void setImmediate(run)),
         reading: new Slots()
       }
       return Readers.of({

@@ -101,9 +101,9 @@ const makeExchange = (
     headSent: () => sent,
     head,
     flush: () => {},
-    write: (text) => {
+    write: (content) => {
       if (over) return true
-      offer(text)
+      offer(content)
       return waiting < bytesAhead
     },
     end: (content) => {

@@ -12,6 +12,7 @@ import { generateRoutes } from "./routes/Generate.ts"
 import { modelRoutes } from "./routes/Models.ts"
 import { operationRoutes } from "./routes/Operations.ts"
 import { pageRoutes } from "./routes/Page.ts"
+import { quotaRoutes } from "./routes/Quota.ts"
 import { responseRoutes } from "./routes/Responses.ts"
 import { streamRoutes, type Streams } from "./routes/Streams.ts"
 
@@ -28,6 +29,7 @@ export const allRoutes: Effect.Effect<
     responseRoutes,
     modelRoutes,
     streamRoutes,
+    quotaRoutes,
     operationRoutes,
     adminRoutes,
     ownRoutes

@@ -5,12 +5,12 @@ import { Schema } from "effect"
 import { declare, Fields, type Rule, ruleFault, valueAt } from "../settings/index.ts"
 import { linesOf } from "./WordFileNode.ts"
 
-const { list, secret, secretText, section, someText, withDefault } = Fields
+const { list, secretText, section, someText, untold, withDefault } = Fields
 
 const word = secretText("a word", (value) => value.trim() !== "", { minLength: 1, pattern: "\\S" })
 
 const schema = section({
-  words: withDefault(secret(list(word)), [], "Words that no message of a user may hold, in whatever case and width."),
+  words: withDefault(untold(list(word)), [], "Words that no message of a user may hold, in whatever case and width."),
   file: withDefault(
     Schema.NullOr(someText).annotate({ expected: "a path, or null" }),
     null,

@@ -2,8 +2,18 @@
  * The relay, whole: every service of it put together and served. Its parts are a record of Layers, each with what it is
  * given: who wants another selection, log or store writes one Layer and puts it in the place of ours.
  */
-import { Cause, Effect, Layer, Logger, type Scope } from "effect"
-import { Tokens, TokensNode, TokensSection } from "../account/index.ts"
+import { Cause, Effect, Layer, Logger, References, type Scope } from "effect"
+import {
+  Ledger,
+  plainPrice,
+  priceOf,
+  PricesSection,
+  type Quota,
+  QuotaLive,
+  Tokens,
+  TokensNode,
+  TokensSection
+} from "../account/index.ts"
 import {
   type Books,
   type BooksError,
@@ -18,11 +28,26 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import { Journal, type JournalStore, JournalStoreMemory, JournalStoreSqliteNode } from "../journal/index.ts"
 import { JournalSection } from "../journal/JournalSection.ts"
 import { StoreSection } from "../journal/StoreSection.ts"
-import { Audit, ErrorCounts, ErrorLog, Summary } from "../operate/index.ts"
+import {
+  Alerts,
+  AlertSink,
+  Audit,
+  ChannelEdits,
+  ErrorCounts,
+  ErrorLog,
+  KeptEdits,
+  Prober,
+  Reload,
+  SettingsStore,
+  Settling,
+  Summary,
+  Switches,
+  WriteOnce
+} from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import * as TrackerNode from "../operate/TrackerNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
-import { Settings, type SettingsService } from "../settings/index.ts"
+import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
 import { type ErrorTracker, type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
@@ -34,7 +59,14 @@ import { ServerSection } from "./ServerSection.ts"
 import { type ListenFailed, type RunningServer, serveHttp } from "./ServerNode.ts"
 
 /** Why a relay could not be started. */
-export type ServeError = BooksNewer | BooksNotOpened | ListenFailed | PeerMissing | QueryDataError | UpdateDataError
+export type ServeError =
+  | BooksNewer
+  | BooksNotOpened
+  | ConfigurationFaults
+  | ListenFailed
+  | PeerMissing
+  | QueryDataError
+  | UpdateDataError
 
 /** How opening what the settings name may fail. */
 type PartsError = Exclude<ServeError, ListenFailed>
@@ -62,6 +94,8 @@ export interface RelayParts<E> {
   readonly upstream: Layer.Layer<Upstream, E>
   /** Where is kept what must outlive the answers. */
   readonly books: Layer.Layer<Books, E, Settings>
+  /** How the configuration is read again. */
+  readonly reload: Layer.Layer<Reload, E, EventLog | Settings>
   /** Where answers are kept. */
   readonly store: Layer.Layer<JournalStore, E, EventLog | Settings>
 }
@@ -101,6 +135,7 @@ export const defaultParts: RelayParts<PartsError> = {
   selection: Layer.unwrap(Effect.map(RelayEvents, ({ tell }) => Selection.layer({ tell }))),
   upstream: UpstreamNode.layer,
   books: BooksPlaceNode.layer,
+  reload: Reload.layerNone,
   store: storeLayer()
 }
 
@@ -115,10 +150,10 @@ const levels: { readonly [level: string]: EventLevel } = {
 const effectLog = Layer.unwrap(
   Effect.map(EventLog, (log) =>
     Logger.layer([
-      Logger.make<unknown, void>(({ cause, logLevel, message }) => {
+      Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
         const said = (Array.isArray(message) ? message : [message]).map(String).join(" ")
         const error = cause.reasons.length === 0 ? said : `${said}: ${Cause.pretty(cause)}`
-        log.emit(levels[logLevel] ?? "info", "relay_log", { error })
+        log.emit(levels[logLevel] ?? "info", "relay_log", { ...fiber.getRef(References.CurrentLogAnnotations), error })
       })
     ])
   )
@@ -144,34 +179,73 @@ const relayLayer = Layer.unwrap(
     yield* knowsDialects
     const settings = yield* Settings
     const tokens = yield* Tokens
-    const listed = settings.of(TokensSection)
     return Relay.layer({
       journal: settings.of(JournalSection).current,
       debug: settings.of(ServerSection).current.debug,
       name: settings.of(ServerSection).current.name,
       rules: parseRules(settings, yield* Selection),
+      priceOf: (model) => {
+        const price = priceOf(settings.of(PricesSection).current, model)
+        return price === plainPrice ? undefined : price
+      },
       chatTimeout: () => settings.of(ChatSection).current.timeout,
-      mayUse: ownerMayUse(tokens, () => listed.current.length > 0)
+      mayUse: ownerMayUse(tokens)
     })
   })
 )
 
-/** What an operator does with the relay, and sees of it. */
-const operateLayer: Layer.Layer<
-  Audit | ErrorCounts | ErrorLog | Summary,
+/** What tokens may spend, and what they have spent. */
+const accountLayer: Layer.Layer<
+  Ledger | Quota | Settling,
   BooksNewer | BooksNotOpened,
-  Books | ErrorTracker | Registry | RelayEvents | Settings
-> = orNotOpened(Layer.mergeAll(Audit.layer, ErrorLog.layer, ErrorCounts.layer, Summary.layer, TrackerNode.layerSink))
+  Books | Journal | RelayEvents | Settings | Tokens
+> = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
+
+/** Who is told of what happens, by what the relay calls itself. */
+const alertsLayer = Layer.unwrap(
+  Effect.map(Settings, (settings) => Alerts.layer({ relay: () => settings.of(ServerSection).current.name }))
+)
+
+/** What an operator does with the relay, and sees of it. What was off before a restart is so again, and told of no more. */
+const operateLayer: Layer.Layer<
+  Alerts | Audit | ChannelEdits | ErrorCounts | ErrorLog | SettingsStore | Summary | Switches | WriteOnce,
+  BooksNewer | BooksNotOpened,
+  Books | ErrorTracker | EventLog | KeptEdits | Registry | RelayEvents | Selection | Settings | Upstream
+> = orNotOpened(
+  Layer.mergeAll(
+    Audit.layer,
+    WriteOnce.layer,
+    SettingsStore.layer,
+    ChannelEdits.layer,
+    Prober.layer,
+    ErrorLog.layer,
+    ErrorCounts.layer,
+    Summary.layer,
+    TrackerNode.layerSink,
+    AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+  )
+)
+
+/** What was said by hand, from the books: it counts before anybody looks. */
+const keptEditsLayer = Layer.unwrap(
+  Effect.gen(function* () {
+    const { secret } = (yield* Settings).of(ServerSection).current
+    if (secret === undefined) return KeptEdits.layer(undefined)
+    const { makeSeal } = yield* Effect.promise(() => import("../operate/SealNode.ts"))
+    return KeptEdits.layer(makeSeal(secret))
+  })
+)
 
 /** Puts parts together: all that a server, or another Effect program, needs to ask the relay. */
 export const layerFrom = <E>(
   parts: RelayParts<E>
-): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | E, Settings> =>
-  relayLayer.pipe(
+): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
+  Layer.mergeAll(relayLayer, accountLayer, parts.reload).pipe(
     // Before the relay, which tells at once of what it takes up.
     Layer.provideMerge(operateLayer),
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
+    Layer.provideMerge(keptEditsLayer),
     Layer.provideMerge(parts.books),
     // The store comes before the books: who has to wait for it touches nothing else meanwhile.
     Layer.provideMerge(Layer.provide(journalLayer, parts.store)),

@@ -4,9 +4,16 @@
 import { Network } from "../account/TokensSection.ts"
 import { isLoopback } from "../http/index.ts"
 import { declare, Fields, Millis, MillisOrNone, readSection, type Rule, ruleFault, valueAt } from "../settings/index.ts"
-import { Schema } from "effect"
+import { Redacted, Schema } from "effect"
 
-const { flag, integer, list, mapped, section, text, withDefault } = Fields
+const { flag, integer, list, mapped, optional, secretText, section, text, withDefault } = Fields
+
+/** What encrypts the keys in the books: as long as the key that comes of it. */
+const OwnSecret = mapped(
+  secretText("a secret of 32 bytes or more", (value) => Buffer.byteLength(value, "utf8") >= 32),
+  Schema.Redacted(Schema.String),
+  (value) => Redacted.make(value)
+)
 
 const isOrigin = (value: string): boolean => {
   if (!/^https?:\/\/[^\s\\/?#@]+$/i.test(value) || !URL.canParse(value)) return false
@@ -51,7 +58,15 @@ const schema = section({
     "How long a reader may take nothing of what there is before its connection is cut. It can come back."
   ),
   maxBodyBytes: withDefault(integer(1), 10_485_760, "The largest request body, in bytes."),
-  page: withDefault(flag, true, "Whether there is a page at `/`, on which a person can ask and see what happens."),
+  secret: optional(
+    OwnSecret,
+    "What the keys of channels in the books are encrypted with: 32 bytes or more, the same for all relays on these books."
+  ),
+  page: withDefault(
+    flag,
+    true,
+    "Whether there are pages: one at `/`, on which a person can ask, and one at `/admin`, on which an operator sees what is wrong."
+  ),
   debug: withDefault(flag, false, "Shows clients the details of errors. Not for production.")
 })
 

@@ -84,6 +84,12 @@ export const record = <Value extends Schema.Constraint>(
  */
 export const secret = <S extends Schema.Top>(schema: S): S["Rebuild"] => schema.annotate({ secret: true })
 
+/**
+ * What stands here is told in no fault, for faults are read by many; whoever may see the settings sees it, as he could not
+ * change it otherwise.
+ */
+export const untold = <S extends Schema.Top>(schema: S): S["Rebuild"] => schema.annotate({ secret: true, shown: true })
+
 /** A checked schema whose value is changed after its checks: never the source of a fault. */
 export const mapped = <From extends Schema.Top, To extends Schema.Top>(
   from: From,

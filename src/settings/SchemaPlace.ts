@@ -39,8 +39,13 @@ export const schemaAt = (
 export const fieldsOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
   SchemaAST.isObjects(ast) ? ast.propertySignatures.map(({ name }) => String(name)) : []
 
-/** Whether a schema says that what stands at a path is secret. What it does not know is as secret as what it stands in. */
-export const isSecretPlace = (ast: SchemaAST.AST, path: Path): boolean => {
+const says = (ast: SchemaAST.AST, path: Path, annotation: string): boolean => {
   const found = schemaAt(ast, path).ast
-  return [found, ...(found.checks ?? [])].some(({ annotations }) => annotations?.["secret"] === true)
+  return [found, ...(found.checks ?? [])].some(({ annotations }) => annotations?.[annotation] === true)
 }
+
+/** Whether a schema says that what stands at a path is secret. What it does not know is as secret as what it stands in. */
+export const isSecretPlace = (ast: SchemaAST.AST, path: Path): boolean => says(ast, path, "secret")
+
+/** Whether what no fault tells is shown to whoever may see the settings (`Fields.untold`). */
+export const isShownPlace = (ast: SchemaAST.AST, path: Path): boolean => says(ast, path, "shown")

@@ -26,6 +26,8 @@ export interface Section<out A> {
   /** Of a list: the field that names an entry, so that `channels.primary.priority` is a path. */
   readonly keyedBy: string | undefined
   readonly rules: ReadonlyArray<Rule>
+  /** Whether none of its values is ever shown, whatever its schema says of each. */
+  readonly hidden: boolean
   /** The value, from what was decoded and what was written. */
   readonly value: (decoded: unknown, written: unknown) => A
 }
@@ -38,6 +40,7 @@ interface Declaration<S extends Schema.ConstraintDecoder<unknown>> {
   readonly changes: Changes
   readonly keyedBy?: string
   readonly rules?: ReadonlyArray<Rule>
+  readonly hidden?: boolean
 }
 
 /**
@@ -71,10 +74,11 @@ export function declare<S extends Schema.ConstraintDecoder<unknown>, A>(
 export function declare<S extends Schema.ConstraintDecoder<unknown>>(declaration: Declaration<S>): Section<S["Type"]>
 export function declare<S extends Schema.ConstraintDecoder<unknown>>({
   finish = (decoded) => decoded,
+  hidden = false,
   keyedBy,
   rules = [],
   ...declaration
 }: Declaration<S> & { readonly finish?: (decoded: S["Type"], written: unknown) => unknown }): Section<unknown> {
   // What a section's own schema decodes to is what its `finish` takes: both come from one declaration.
-  return { ...declaration, keyedBy, rules, value: finish as Section<unknown>["value"] }
+  return { ...declaration, hidden, keyedBy, rules, value: finish as Section<unknown>["value"] }
 }

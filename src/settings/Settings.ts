@@ -6,13 +6,14 @@
  * changes subscribes. A change is checked as the file is, over the whole file: the section's schema, its rules, and the
  * rules between sections. What was changed by hand wins over the file, also when the file is read again.
  */
-import { Context, Effect, Layer, Result, Schema } from "effect"
+import { Context, Effect, Layer, Redacted, Result, Schema } from "effect"
+import { type Adopted, asFarAsTheyGo, change, type Edited, edited, type Edits, type LeftOut, reset } from "./Edits.ts"
 import { type ConfigurationTree, fillIn, keysInOrder } from "./Environment.ts"
-import { ConfigurationFaults, type Fault, isWithin, type Path, valueAt } from "./FaultReport.ts"
+import { ConfigurationFaults, type Fault, valueAt } from "./FaultReport.ts"
+import { listSettings, type Setting } from "./Listing.ts"
 import { secretValues } from "./SecretValues.ts"
 import type { Section } from "./Section.ts"
 import type { SettingsFile } from "./SettingsFile.ts"
-import { changeFault, locate, type Place } from "./SettingsPath.ts"
 
 /** The current value of a section. */
 export interface Cell<out A> {
@@ -42,6 +43,14 @@ export interface SettingsService {
    * was.
    */
   readonly reload: (tree: ConfigurationTree) => Effect.Effect<void, ConfigurationFaults>
+  /** Every setting there is, with what it would be otherwise, and who has said it. Nothing secret is in it. */
+  readonly list: () => ReadonlyArray<Setting>
+  /** What was said by hand and counts, and what was and does not. */
+  readonly edits: () => Adopted
+  /** Edits that were kept somewhere, in the place of those that there are: what would count of them. Changes nothing. */
+  readonly over: (kept: Edits) => Adopted
+  /** The same, and they count from now on. Gives what is left out, which the file does not allow. */
+  readonly adopt: (kept: Edits) => ReadonlyArray<LeftOut>
 }
 
 /**
@@ -108,21 +117,6 @@ class LiveCell<A> implements Cell<A> {
   }
 }
 
-/** A value that was changed by hand. */
-interface Change {
-  readonly path: string
-  readonly value: unknown
-}
-
-/** The tree with a value in it: a copy along the path, all else as it was. */
-export const withValue = (root: unknown, path: Path, value: unknown): unknown => {
-  const [step, ...rest] = path
-  if (step === undefined) return value
-  const inner = withValue(valueAt(root, [step]), rest, value)
-  if (Array.isArray(root)) return root.map((item: unknown, index) => (index === step ? inner : item))
-  return { ...(root as object | undefined), [step]: inner }
-}
-
 /** What was written, as text: the same text is the same setting. The order of keys may mean something. */
 const printed = (written: unknown): string =>
   JSON.stringify(written, (_, value: unknown) =>
@@ -131,18 +125,20 @@ const printed = (written: unknown): string =>
       : value
   ) ?? ""
 
-/** A fault of what was changed is told at the path that was said, and not at its place in the file. */
-const asSaid = (fault: Fault, places: ReadonlyArray<Place>): Fault => {
-  const place = places.find(({ at }) => isWithin(fault.path, at))
-  return place === undefined ? fault : { ...fault, path: [...place.said, ...fault.path.slice(place.at.length)] }
+/** Whether two values that were decoded are the same, secrets too. What cannot be compared (a function) is taken for it. */
+const isSame = (a: unknown, b: unknown): boolean => {
+  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) {
+    return Object.is(a, b) || typeof a === "function"
+  }
+  if (Redacted.isRedacted(a) && Redacted.isRedacted(b)) return isSame(Redacted.value(a), Redacted.value(b))
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)])
+  return Array.isArray(a) === Array.isArray(b) && [...keys].every((key) => isSame(valueAt(a, [key]), valueAt(b, [key])))
 }
 
 const restartFaults = (name: string, before: unknown, after: unknown): ReadonlyArray<Fault> => {
   const fields = new Set([before, after].flatMap((one) => Object.keys(one as object)))
-  const differs = (field: string): boolean =>
-    JSON.stringify(valueAt(before, [field])) !== JSON.stringify(valueAt(after, [field]))
   return [...fields]
-    .filter(differs)
+    .filter((field) => !isSame(valueAt(before, [field]), valueAt(after, [field])))
     .map((field) => ({ path: [name, field], message: "can only be changed by a restart" }))
 }
 
@@ -152,63 +148,41 @@ const defaultOf = <A>({ absent, name, schema, value }: Section<A>): A => {
 }
 
 const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<SettingsService, ReadonlyArray<Fault>> =>
-  Result.map(file.decode(first), (values) => {
-    let base = first
-    let changes: ReadonlyArray<Change> = []
-    let applied: unknown = first.value
-    const cells = new Map(file.sections.map((section) => [section, new LiveCell(values.get(section.name))]))
-    const secrets = new LiveCell(secretValues(first, values))
+  Result.map(edited(file, first, []), (begun) => {
+    let current: Adopted = { edited: begun, leftOut: [] }
+    const cells = new Map(file.sections.map((section) => [section, new LiveCell(begun.values.get(section.name))]))
+    const secrets = new LiveCell(secretValues(begun.whole, begun.values))
 
     const refuse = (faults: ReadonlyArray<Fault>): Effect.Effect<never, ConfigurationFaults> =>
       Effect.fail(ConfigurationFaults.of("settings", faults))
 
-    /** Makes these the file and the changes, if all of it is right. */
-    const commit = (
-      nextBase: ConfigurationTree,
-      nextChanges: ReadonlyArray<Change>
-    ): Result.Result<void, ReadonlyArray<Fault>> => {
-      let next: unknown = nextBase.value
-      const places: Array<Place> = []
-      for (const { path, value } of nextChanges) {
-        const place = locate(file, next, path)
-        // An entry that the file has no more: its changes wait for its return.
-        if (place._tag === "Nowhere") continue
-        places.push(place)
-        next = withValue(next, place.at, value)
-      }
-      const decoded = file.decode({ ...nextBase, value: next })
-      if (Result.isFailure(decoded)) return Result.fail(decoded.failure.map((fault) => asSaid(fault, places)))
-      const isNew = ({ changes, name }: Section<unknown>): boolean =>
-        changes._tag !== "Restart" && printed(valueAt(applied, [name])) !== printed(valueAt(next, [name]))
-      const faults = file.sections.flatMap((section) =>
-        section.changes._tag === "Restart"
-          ? restartFaults(section.name, cells.get(section)!.current, decoded.success.get(section.name))
-          : []
+    /** Makes these the settings. Whoever is told of one of them sees all of them. */
+    const take = (next: Adopted): void => {
+      const before = current.edited
+      const now = next.edited
+      const renewed = file.sections.filter(
+        ({ changes, name }) =>
+          changes._tag !== "Restart" &&
+          // What was written says that a mapping has another order; what it means, that a file that it names has changed.
+          (printed(valueAt(before.whole.value, [name])) !== printed(valueAt(now.whole.value, [name])) ||
+            !isSame(before.values.get(name), now.values.get(name)))
       )
-      if (faults.length > 0) return Result.fail(faults)
-      const renewed = file.sections.filter(isNew)
-      base = nextBase
-      changes = nextChanges
-      applied = next
+      current = next
       // Before anybody uses them.
-      secrets.current = secretValues({ ...nextBase, value: next }, decoded.success)
+      secrets.current = secretValues(now.whole, now.values)
       secrets.tell()
-      for (const section of renewed) cells.get(section)!.current = decoded.success.get(section.name)
+      for (const section of renewed) cells.get(section)!.current = now.values.get(section.name)
       for (const section of renewed) cells.get(section)!.tell()
-      return Result.void
     }
-    const unlessFaulty = (
-      paths: ReadonlyArray<string>,
-      run: () => Result.Result<void, ReadonlyArray<Fault>>
-    ): Effect.Effect<void, ConfigurationFaults> =>
-      Effect.suspend(() => {
-        const faults = paths.flatMap((path) => changeFault(file, applied, path))
-        return faults.length > 0
-          ? refuse(faults)
-          : Result.match(run(), { onFailure: refuse, onSuccess: () => Effect.void })
+    const takeOr = (next: Result.Result<Edited, ReadonlyArray<Fault>>): Effect.Effect<void, ConfigurationFaults> =>
+      Result.match(next, {
+        onFailure: refuse,
+        onSuccess: (edited) => Effect.sync(() => take({ edited, leftOut: current.leftOut }))
       })
-    const without = (paths: ReadonlyArray<string>) => changes.filter(({ path }) => !paths.includes(path))
-    const isChanged = (path: string): boolean => changes.some((change) => change.path === path)
+    const kept = ({ edited, leftOut }: Adopted): Edits => [...edited.edits, ...leftOut.map(({ edit }) => edit)]
+    const over = (edits: Edits): Adopted =>
+      // The file is right without edits: it was when it was taken.
+      Result.getOrElse(asFarAsTheyGo(file, current.edited.base, edits), () => current)
 
     return {
       secrets,
@@ -218,19 +192,27 @@ const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<Setti
         // What is in a section's cell is what that section makes: one is looked up by the other.
         return cell as Cell<A>
       },
-      change: (values) =>
-        unlessFaulty(Object.keys(values), () =>
-          commit(base, [
-            ...without(Object.keys(values)),
-            ...Object.entries(values).map(([path, value]) => ({ path, value }))
-          ])
-        ),
-      // What was changed once may be taken back, also of an entry that the file has no more.
-      reset: (paths) =>
-        unlessFaulty(
-          paths.filter((path) => !isChanged(path)),
-          () => commit(base, without(paths))
-        ),
-      reload: (tree) => unlessFaulty([], () => commit(tree, changes))
+      change: (values) => Effect.suspend(() => takeOr(change(current.edited, values))),
+      reset: (paths) => Effect.suspend(() => takeOr(reset(current.edited, paths))),
+      reload: (tree) =>
+        Effect.suspend(() => {
+          const counting = current.edited.edits
+          const next = Result.flatMap(edited(file, tree, counting), () =>
+            asFarAsTheyGo(file, tree, kept(current), counting)
+          )
+          if (Result.isFailure(next)) return refuse(next.failure)
+          const { values } = next.success.edited
+          const faults = file.sections.flatMap(({ changes, name }) =>
+            changes._tag === "Restart" ? restartFaults(name, begun.values.get(name), values.get(name)) : []
+          )
+          return faults.length > 0 ? refuse(faults) : Effect.sync(() => take(next.success))
+        }),
+      list: () => listSettings(current.edited),
+      edits: () => current,
+      over,
+      adopt: (edits) => {
+        take(over(edits))
+        return current.leftOut
+      }
     }
   })

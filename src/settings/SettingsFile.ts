@@ -15,6 +15,8 @@ import { type Written, writtenBy } from "./Written.ts"
 export interface SettingsFile {
   readonly sections: ReadonlyArray<Section<unknown>>
   readonly schema: Schema.ConstraintDecoder<unknown>
+  /** Puts what stands beside the file into what was written (the texts of files that it names). Default: nothing. */
+  readonly complete: (tree: ConfigurationTree) => ConfigurationTree
   /** What was written, as faults speak of it. */
   readonly written: (tree: ConfigurationTree) => Written
   /** The value of each section by its name, or all faults, those of the environment too. */
@@ -35,10 +37,12 @@ export const settingsFile = (options: {
   const schema: Schema.ConstraintDecoder<{ readonly [name: string]: unknown }> = section(fields, later)
   const decode = Schema.decodeUnknownResult(schema, { errors: "all", onExcessProperty: "error" })
   const rules = [...sections.flatMap(({ rules }) => rules), ...(options.rules ?? [])]
-  const written = (tree: ConfigurationTree): Written => writtenBy(schema, tree)
+  const hidden = new Set(sections.filter((one) => one.hidden).map(({ name }) => name))
+  const written = (tree: ConfigurationTree): Written => writtenBy(schema, tree, hidden)
   return {
     sections,
     schema,
+    complete: (tree) => tree,
     written,
     decode: (tree) => {
       const decoded = decode(tree.value)
@@ -58,4 +62,18 @@ export const settingsFile = (options: {
           )
     }
   }
+}
+
+/** The entry of a list by its name, in what is written; `undefined` where there is none. */
+export const entryAt = (
+  { sections }: Pick<SettingsFile, "sections">,
+  written: unknown,
+  list: string,
+  name: string
+): { readonly index: number; readonly entry: unknown } | undefined => {
+  const keyedBy = sections.find((one) => one.name === list)?.keyedBy
+  const entries = valueAt(written, [list])
+  if (keyedBy === undefined || !Array.isArray(entries)) return undefined
+  const index = entries.findIndex((one) => valueAt(one, [keyedBy]) === name)
+  return index < 0 ? undefined : { index, entry: entries[index] }
 }

@@ -2,11 +2,11 @@
  * The path of a setting (`timeouts.idle`, `channels.primary.priority`): where that is in the file, and whether it may be
  * changed while the program runs.
  */
-import { type Fault, type Path, valueAt } from "./FaultReport.ts"
+import type { Fault, Path } from "./FaultReport.ts"
 import { nearest } from "./Nearest.ts"
 import { fieldsOf, schemaAt } from "./SchemaPlace.ts"
 import type { Section } from "./Section.ts"
-import type { SettingsFile } from "./SettingsFile.ts"
+import { entryAt, type SettingsFile } from "./SettingsFile.ts"
 
 /** Where a setting is: `said` as it was named, `at` in what is written, where an entry of a list has its index. */
 export interface Place {
@@ -46,10 +46,9 @@ export const locate = (file: SettingsFile, written: unknown, path: string): Plac
   if (section.keyedBy !== undefined) {
     const { keyedBy } = section
     const [entry, ...field] = rest
-    const entries = valueAt(written, [name])
-    const index = Array.isArray(entries) ? entries.findIndex((one) => valueAt(one, [keyedBy]) === entry) : -1
-    if (index < 0) return nowhere(`there is none of that ${keyedBy} in ${name}`)
-    at.push(index, ...field)
+    const found = entryAt(file, written, name, entry ?? "")
+    if (found === undefined) return nowhere(`there is none of that ${keyedBy} in ${name}`)
+    at.push(found.index, ...field)
   } else at.push(...rest)
   const place = schemaAt(file.schema.ast, at)
   return place.unknown === undefined

@@ -59,6 +59,9 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
               .filter((id) => !failed.has(id) && !out.has(id))
           ).size,
         learn: () => {},
+        details: () => [],
+        probe: () => undefined,
+        standing: () => ({ is: "there", group: "default" }),
         pick: (wanted) =>
           Effect.suspend(() => {
             const target = targets[picks.length]

@@ -197,7 +197,112 @@ export const tokensSuite = ({ name, place, shared }: SuiteOptions): void => {
       })
     )
 
+    it.effect("are read page by page, those of the file first, each once, also while more are made", () =>
+      Effect.gen(function* () {
+        const { books } = yield* opened
+        const hidden: FileToken = { name: "b", key: Redacted.make("key-of-b"), models: ["*"], admin: false }
+        const before = yield* tokensOn(books, () => [])
+        for (const name of ["b", "é", "A", "a", "zz"]) yield* before.create({ name })
+        const tokens = yield* tokensOn(books, () => [carol, hidden])
+        const all = (yield* tokens.list).map(({ name }) => name)
+        assert.deepStrictEqual(all.slice(0, 2), ["carol", "b"])
+        assert.sameMembers(all.slice(2), ["é", "A", "a", "zz"])
+        for (const limit of [1, 2, 3, 6, 7]) {
+          const seen: Array<string> = []
+          let cursor: string | undefined
+          do {
+            const page = yield* tokens.page({ limit, cursor })
+            assert.isAtMost(page.tokens.length, limit)
+            seen.push(...page.tokens.map(({ name }) => name))
+            cursor = page.next
+          } while (cursor !== undefined)
+          assert.deepStrictEqual(seen, all)
+        }
+      })
+    )
+
+    it.effect("of the books say who has to show one, whether they count now or not", () =>
+      Effect.gen(function* () {
+        const { books, tokens: beside } = yield* opened
+        assert.strictEqual(beside.needed(), "always")
+        const tokens = yield* tokensOn(books, () => [])
+        assert.strictEqual(tokens.needed(), "never")
+        yield* tokens.create({ name: "alice", enabled: false })
+        assert.strictEqual(tokens.needed(), "toAsk")
+        yield* tokens.create({ name: "ops", admin: true, expiresAt: 1_000 })
+        assert.strictEqual(tokens.needed(), "always")
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(tokens.needed(), "always")
+        yield* tokens.remove("ops")
+        assert.strictEqual(tokens.needed(), "toAsk")
+        assert.strictEqual((yield* tokensOn(books, () => [])).needed(), "toAsk")
+        yield* tokens.remove("alice")
+        assert.strictEqual(tokens.needed(), "never")
+      })
+    )
+
+    it.effect("keep one that can administer, as long as there are any", () =>
+      Effect.gen(function* () {
+        const { books } = yield* opened
+        const tokens = yield* tokensOn(books, () => [])
+        const team: FileToken = { name: "team", key: Redacted.make("key-of-team"), models: ["*"], admin: false }
+        yield* tokens.create({ name: "ops", admin: true })
+        yield* tokens.create({ name: "alice" })
+        const stops = [{ enabled: false }, { admin: false }, { expiresAt: 0 }]
+        for (const change of stops) {
+          assert.strictEqual((yield* Effect.flip(tokens.update("ops", change)))._tag, "LastAdmin")
+        }
+        assert.strictEqual((yield* Effect.flip(tokens.remove("ops")))._tag, "LastAdmin")
+        assert.isTrue((yield* tokens.get("ops")).enabled)
+        // What it keeps is that; and another one may take its place, here or in the file.
+        yield* tokens.update("ops", { models: ["gpt-*"], expiresAt: 3_600_000 })
+        yield* (yield* tokensOn(books)).update("ops", { enabled: false })
+        yield* tokens.update("ops", { enabled: true })
+        yield* tokens.create({ name: "second", admin: true })
+        yield* tokens.remove("ops")
+        assert.strictEqual((yield* Effect.flip(tokens.remove("second")))._tag, "LastAdmin")
+        yield* tokens.remove("alice")
+        assert.strictEqual(
+          (yield* Effect.flip((yield* tokensOn(books, () => [team])).remove("second")))._tag,
+          "LastAdmin"
+        )
+        yield* tokens.remove("second")
+        assert.deepStrictEqual(yield* tokens.list, [])
+      })
+    )
+
     if (!shared) return
+
+    it.live("keep one of two that can administer, when each removes the other at once", () =>
+      Effect.gen(function* () {
+        const { open } = yield* place
+        const none = (): ReadonlyArray<FileToken> => []
+        const [here, there] = [yield* tokensOn(yield* open, none), yield* tokensOn(yield* open, none)]
+        for (let time = 0; time < 5; time++) {
+          yield* here.create({ name: "alice" })
+          for (const name of ["one", "two"]) yield* here.create({ name, admin: true })
+          yield* Effect.all([Effect.exit(here.remove("one")), Effect.exit(there.remove("two"))], {
+            concurrency: "unbounded"
+          })
+          const left = (yield* here.list).filter(({ admin }) => admin)
+          assert.isAtLeast(left.length, 1)
+          yield* here.remove("alice")
+          for (const { name } of left) yield* here.remove(name)
+        }
+      })
+    )
+
+    it.live("made elsewhere are asked for here, within a second", () =>
+      Effect.gen(function* () {
+        const { open } = yield* place
+        const none = (): ReadonlyArray<FileToken> => []
+        const [here, there] = [yield* tokensOn(yield* open, none), yield* tokensOn(yield* open, none)]
+        yield* here.create({ name: "ops", admin: true })
+        yield* until(() => there.needed() === "always", 1_000)
+        yield* here.remove("ops")
+        yield* until(() => there.needed() === "never", 1_000)
+      })
+    )
 
     it.live("are seen by another relay on the same books: new ones at once, changes within a second", () =>
       Effect.gen(function* () {

@@ -282,7 +282,66 @@ describe("a request that a dialect has no words for", () => {
   )
 })
 
+describe("two requests at once that the vendor refuses for the same field", () => {
+  it.live("are each asked again without it", () =>
+    Effect.gen(function* () {
+      const server = yield* ScriptedServer.make({
+        dialect: "openai",
+        scripts: ({ request }) =>
+          request !== undefined && "stream_options" in request.body
+            ? Script.status(400, {
+                body: { error: { message: "Unknown parameter: 'stream_options'", param: "stream_options", code: null } }
+              })
+            : Script.answer("Hi")
+      })
+      const layer = DialectLanguageModel.layer({ dialect: "openai", baseUrl: server.url, model: "m" }).pipe(
+        Layer.provide(FetchHttpClient.layer)
+      )
+      const both = yield* Effect.all([read("Hello"), read("Hello")], { concurrency: 2 }).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(
+        both.map(({ error, seen }) => [error, textOf(seen)]),
+        [
+          [undefined, "Hi"],
+          [undefined, "Hi"]
+        ]
+      )
+      assert.lengthOf(server.calls(), 4)
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("images and files", () => {
+  it.live("are called what they are", () =>
+    Effect.gen(function* () {
+      const { layer, server } = yield* vendor("anthropic", Script.answer("Cats."))
+      const png = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0])
+      const any = "image/*"
+      yield* LanguageModel.generateText({
+        prompt: [
+          {
+            role: "user",
+            content: [
+              { type: "file", mediaType: any, data: png },
+              { type: "file", mediaType: any, data: "R0lGODlhAQ==" },
+              { type: "file", mediaType: any, data: new TextEncoder().encode("RIFF....WEBP") },
+              { type: "file", mediaType: any, data: Uint8Array.from([0xff, 0xd8, 0xff]) },
+              { type: "file", mediaType: any, data: "data:image/webp;base64,AAAA" },
+              { type: "file", mediaType: "application/pdf", data: new URL("data:application/pdf,h%69%FF") }
+            ]
+          }
+        ]
+      }).pipe(Effect.provide(layer))
+      const [message] = bodyOf(server, 0)["messages"] as ReadonlyArray<{
+        readonly content: ReadonlyArray<{ readonly source: { readonly media_type: string; readonly data: string } }>
+      }>
+      assert.deepStrictEqual(
+        message!.content.map(({ source }) => source.media_type),
+        ["image/png", "image/gif", "image/webp", "image/jpeg", "image/webp", "application/pdf"]
+      )
+      assert.strictEqual(message!.content[5]!.source.data, Buffer.from([0x68, 0x69, 0xff]).toString("base64"))
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are sent as the vendor takes them", () =>
     Effect.gen(function* () {
       const { layer, server } = yield* vendor("anthropic", Script.answer("A cat."))

@@ -14,7 +14,10 @@ import { type Upstreams, withWorld, type World } from "../sdk/world.ts"
 import { until } from "../server/kit.ts"
 import { broken, down, parts, read, streamed, text, textOf } from "./kit.ts"
 
-/** Passes connections on, and resets each after so many bytes of its answers, or at once; those beyond the list live. */
+/**
+ * Passes connections on, and resets each after so many bytes of its answers, or at once; -1: when the answer comes, of which
+ * nothing is passed on. Those beyond the list live.
+ */
 const startProxy = async (port: number, cuts: ReadonlyArray<number>) => {
   let accepted = 0
   const open = new Set<Socket>()
@@ -26,6 +29,10 @@ const startProxy = async (port: number, cuts: ReadonlyArray<number>) => {
     let passed = 0
     client.pipe(relay)
     relay.on("data", (chunk) => {
+      if (cut === -1) {
+        client.resetAndDestroy()
+        return void relay.destroy()
+      }
       passed += chunk.length
       client.write(chunk, () => {
         if (cut === undefined || passed < cut) return
@@ -144,6 +151,29 @@ describe("a model over a relay", () => {
         assert.lengthOf(upstreams["a"]!.calls(), 1)
         assert.isAbove(proxy.accepted(), 2)
         yield* Effect.promise(proxy.close)
+      })
+    )
+  )
+
+  it.live("sends again what it has heard nothing of, with one key: the answer is begun once", () =>
+    withRelay(one, ({ relay, upstreams }) =>
+      Effect.gen(function* () {
+        const proxy = yield* Effect.promise(() => startProxy(relay.port, [-1, -1, 2500]))
+        const { error, seen } = yield* read("Tell me").pipe(Effect.provide(modelAt(proxy.url)))
+        assert.isUndefined(error)
+        assert.strictEqual(textOf(seen), story)
+        assert.lengthOf(upstreams["a"]!.calls(), 1)
+        assert.strictEqual(proxy.accepted(), 4)
+        // Asked anew, it is another answer.
+        const again = yield* read("Tell me").pipe(Effect.provide(modelAt(proxy.url)))
+        assert.strictEqual(textOf(again.seen), story)
+        assert.lengthOf(upstreams["a"]!.calls(), 2)
+        yield* Effect.promise(proxy.close)
+        const deaf = yield* Effect.promise(() => startProxy(relay.port, Array<number>(50).fill(0)))
+        const none = yield* read("Tell me").pipe(Effect.provide(modelAt(deaf.url)))
+        assert.strictEqual(blameOf(none.error), "transport")
+        assert.strictEqual(deaf.accepted(), 3)
+        yield* Effect.promise(deaf.close)
       })
     )
   )

@@ -236,7 +236,7 @@ describe("facts", () => {
     }).pipe(over([channel("a", { models: ["*"] }), channel("b", { models: ["*"] }), channel("c", { models: ["*"] })]))
   )
 
-  it.effect("what evidence has disabled rests until its time, and is asked when it alone is due", () =>
+  it.effect("what evidence has disabled rests until its time, and is on again when its trial has gone well", () =>
     Effect.gen(function* () {
       const selection = yield* Selection
       selection.learn({ _tag: "Disabled", channel: "a", key: 0, disabler: { by: "evidence", until: 60_000 } })
@@ -245,6 +245,11 @@ describe("facts", () => {
       assert.strictEqual(error.retryAfterMillis, 60_000)
       ignored(yield* pick())
       yield* TestClock.adjust("1 minute")
+      assert.isTrue(yield* usable("a"))
+      const trial = yield* pick()
+      assert.deepStrictEqual(yield* states, ["a disabled"])
+      assert.isFalse(yield* usable("a"), "one at a time")
+      trial.release({ _tag: "Success" })
       assert.deepStrictEqual(yield* states, ["a enabled"])
       assert.isTrue(yield* usable("a"))
     }).pipe(over([channel("a")]))

@@ -33,18 +33,22 @@ const everyKey = (node: Node, path: string): ReadonlyArray<readonly [string, Nod
 describe("the JSON Schema", () => {
   it("describes every key, and has a default for each that may be left out", () => {
     const optional = [
+      "$.server.secret",
       "$.store.path",
       ...["type", "path"].map((key) => `$.books.${key}`),
       ...["dsn", "environment", "release"].map((key) => `$.tracker.${key}`),
       "$.rateLimit.by",
-      ...["expiresAt", "rateLimit", "concurrency", "addresses"].map((key) => `$.tokens[].${key}`),
+      ...["expiresAt", "rateLimit", "concurrency", "addresses", "quota"].map((key) => `$.tokens[].${key}`),
+      "$.groups[].quota",
+      ...["tokens", "groups"].map((section) => `$.${section}[].quota.budget`),
       ...["headers", "firstContent", "idle", "total"].map((key) => `$.channels[].timeouts.${key}`),
       ...["ca", "cert", "key"].map((key) => `$.channels[].tls.${key}`)
     ]
     for (const [path, node] of everyKey(root, "$")) {
       assert.isString(node.description, path)
       const required =
-        /\.(channels|id|dialect|baseUrl|keys|models|name|key)$/.test(path) && !path.startsWith("$.server")
+        /\.(channels|id|dialect|baseUrl|keys|models|name|key|budget\.(amount|per))$/.test(path) &&
+        !path.startsWith("$.server")
       if (!required && !optional.includes(path)) assert.property(node, "default", path)
     }
     assert.deepStrictEqual(root.required, ["channels"])

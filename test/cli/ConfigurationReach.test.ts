@@ -140,7 +140,7 @@ describe("R13: a model", () => {
     ]
     assert.deepStrictEqual(await linesOf({ models: ["gpt-5*", "*-2024"] }, { tokens }), [
       'tokens[0].models[1]: expected a model, or a pattern of models, that a channel serves, got "gpt-6"',
-      "tokens[1].models: expected a model, as the token is no admin's, got an empty list"
+      "tokens[1].models: expected a model, as the token is no admin's and no viewer's, got an empty list"
     ])
   })
 

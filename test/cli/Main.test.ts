@@ -197,27 +197,6 @@ describe("relay", () => {
     )
   })
 
-  it("R13: lives through SIGHUP, and says that it takes nothing from it", async () => {
-    const upstream = await startFaultServer()
-    const path = file("hangup.json", configuration(upstream.url))
-    const relay = startNode(main, ["relay", "--config", path], environment)
-    const banner = await relay.printed("curl -N")
-    for (const _ of [1, 2]) {
-      const before = relay.said().length
-      relay.kill("SIGHUP")
-      while (relay.said().length === before) await new Promise((resolve) => setTimeout(resolve, 5))
-    }
-    const url = /'(http:\/\/localhost:\d+\/chat\?message=hello)'/.exec(banner)?.[1] ?? ""
-    assert.strictEqual(contentOf((await read(url)).events), textOf(words))
-    relay.kill("SIGTERM")
-    const { code, stderr } = await relay.ended
-    assert.strictEqual(code, 0)
-    const hangups = stderr.split("\n").filter((line) => line.includes("SIGHUP"))
-    assert.lengthOf(hangups, 2)
-    assert.deepInclude(JSON.parse(hangups[0]!), { level: "warning", event: "reload_failed" })
-    await upstream.close()
-  })
-
   const stalled = async (name: string, shutdownGrace: string) => {
     const upstream = await startFaultServer({ default: cut(3, "stall") })
     const path = file(name, configuration(upstream.url, { server: { port: 0, shutdownGrace } }))

@@ -145,7 +145,7 @@ describe("a wait", () => {
     )
   })
 
-  it("lies in what its jitter says", () => {
+  it("lies in what its jitter says, and is whole milliseconds", () => {
     fc.assert(
       fc.property(
         fc.constantFrom("none" as const, "full" as const, "equal" as const),
@@ -155,6 +155,8 @@ describe("a wait", () => {
           const whole = Math.min(1000 * 2 ** (attempt - 1), 30_000)
           const wait = backoffMillis(rulesOf({ jitter }), 1000, attempt, () => random)
           assert.isAtMost(wait, whole)
+          // It is shown to people, and to timers.
+          assert.isTrue(Number.isInteger(wait))
           assert.isAtLeast(wait, jitter === "none" ? whole : jitter === "full" ? 0 : whole / 2)
         }
       )

@@ -2,13 +2,18 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { JournalStore, JournalStoreSqliteNode, pageRoom } from "#src/journal/index"
 import { pageFrames } from "#src/journal/JournalStore"
-import { ended, failable, journalOn, makeTold, moment, stream } from "./kit.ts"
+import { ended, failable, journalOn, makeTold, moment, stream, until } from "./kit.ts"
 import { journalSuite } from "./suite.ts"
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "journal-"))),
@@ -118,5 +123,63 @@ describe("a journal in SQLite", () => {
       assert.isAtMost(rows.length, 2 * (all.join("").length / pageRoom + all.length / pageFrames))
       assert.deepStrictEqual(yield* frames(lease.id, -1), all)
     })
+  )
+
+  it.effect(
+    "S8: who takes a long event slowly reads the parts of it, in whole characters, and never all of it again",
+    () =>
+      Effect.gen(function* () {
+        const path = join(yield* folder, "relay.db")
+        const store = yield* open(path)
+        let pages = 0
+        const sizes: Array<number> = []
+        const { create, follow } = yield* journalOn({
+          ...store,
+          page: (...asked) => {
+            pages++
+            store.page(...asked)
+          },
+          part: (id, seq, from, done) =>
+            store.part?.(id, seq, from, (reply) => {
+              if (reply.ok && reply.value !== undefined) sizes.push(Buffer.byteLength(reply.value.text))
+              done(reply)
+            })
+        })
+        for (const long of [
+          "long ".repeat(pageRoom),
+          "x\u{1f600}\u00e9\u20ac".repeat(pageRoom),
+          "\u20ac".repeat(pageRoom + 1)
+        ]) {
+          pages = 0
+          sizes.length = 0
+          const lease = create(stream)
+          lease.append("first;")
+          yield* lease.committed
+          // A connection that has room for so many characters, and then none until it has drained.
+          const told = makeTold(({ calls }) => {
+            const text = calls.at(-1) ?? ""
+            return Math.min(text.length, (text.codePointAt(10_000) ?? 0) > 0xffff ? 10_002 : 10_001)
+          })
+          const reader = follow(lease.id, -1, told)
+          yield* until(() => told.text === "first;")
+          reader.resume()
+          lease.append(long)
+          lease.append("then;")
+          lease.end(ended)
+          yield* lease.committed
+          let resumed = 0
+          yield* until(() => {
+            // What nobody holds is gone: nothing but a part is read of what is left.
+            if (resumed++ % 2 === 0) collect()
+            reader.resume()
+            return told.terminal
+          })
+          assert.isTrue(told.text === `first;${long}then;`)
+          assert.isAtMost(Math.max(...sizes), pageRoom)
+          assert.isAbove(sizes.length, 2)
+          // The first event, the long one once, and what follows it.
+          assert.isAtMost(pages, 3)
+        }
+      })
   )
 })

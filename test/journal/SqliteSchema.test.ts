@@ -129,7 +129,7 @@ describe("a database of version 1", () => {
       const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all()
       assert.deepStrictEqual(
         tables.map((table) => table["name"]),
-        ["ended", "live", "owner", "piece", "stream"]
+        ["ended", "identity", "live", "owner", "piece", "stream"]
       )
       database.close()
       const bytes = readFileSync(path, "latin1")

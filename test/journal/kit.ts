@@ -160,17 +160,18 @@ export const failable = (store: Store) => {
 
 /** A reader that writes down what it is told. */
 export interface Told extends ReaderSink {
-  /** All frames, joined. */
+  /** All that was taken, joined. */
   text: string
-  /** The calls of `onFrames`. */
+  /** What each call of `onFrames` gave. */
   readonly calls: Array<string>
+  /** The last frame that was taken whole. */
   last: number
   terminal: boolean
   readonly faults: Array<JournalFault>
 }
 
-/** Makes a reader that takes everything, or as `more` says. */
-export const makeTold = (more: (told: Told) => boolean = () => true): Told => {
+/** Makes a reader that takes everything, or as `more` says: a number is how many characters of a call it takes. */
+export const makeTold = (more: (told: Told) => boolean | number = () => true): Told => {
   const told: Told = {
     text: "",
     calls: [],
@@ -179,11 +180,16 @@ export const makeTold = (more: (told: Told) => boolean = () => true): Told => {
     faults: [],
     onFrames: (frames, last, terminal) => {
       if (told.terminal) throw new Error("something came after the terminal event")
-      told.text += frames
       told.calls.push(frames)
+      const takes = more(told)
+      if (typeof takes === "number" && takes < frames.length) {
+        told.text += frames.slice(0, takes)
+        return takes
+      }
+      told.text += frames
       told.last = last
       told.terminal = terminal
-      return more(told)
+      return takes
     },
     onFault: (fault) => void told.faults.push(fault)
   }

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import * as fc from "fast-check"
-import type { JournalStore } from "#src/journal/index"
+import { type JournalStore, pageRoom } from "#src/journal/index"
 import {
   type Backend,
   claimed,
@@ -68,6 +68,71 @@ export const readersSuite = (backend: Backend, fresh: Effect.Effect<Store, never
         yield* lease.committed
         yield* until(() => full.terminal)
         assert.deepStrictEqual(full.calls, ["a", "bc", "d"])
+      })
+    )
+
+    it.effect("one that takes a part of an event is given the rest of it, and of nothing twice", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const long = `${"long ".repeat(pageRoom)};`
+        const parts = [long.length - 7, 3]
+        const torn = makeTold(() => parts.shift() ?? true)
+        const reader = follow(lease.id, -1, torn)
+        lease.append(long)
+        yield* lease.committed
+        assert.strictEqual(torn.text.length, long.length - 7)
+        reader.resume()
+        yield* until(() => torn.text.length === long.length - 4)
+        for (const frame of ["a", "b"]) {
+          lease.append(frame)
+          yield* lease.committed
+        }
+        assert.deepStrictEqual(torn.calls.slice(1), [long.slice(-7)])
+        reader.resume()
+        yield* until(() => torn.text === `${long}ab`)
+        assert.strictEqual(torn.calls[2], long.slice(-4))
+        lease.append("c")
+        lease.end(ended)
+        yield* lease.committed
+        yield* until(() => torn.terminal)
+        assert.strictEqual(torn.text, `${long}abc`)
+      })
+    )
+
+    it.effect("the last event, too, can be taken in parts: it is the last when all of it was taken", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const parts = [2, 1]
+        const torn = makeTold(() => parts.shift() ?? true)
+        const reader = follow(lease.id, -1, torn)
+        lease.append("last")
+        lease.end(ended)
+        yield* lease.committed
+        assert.deepStrictEqual([torn.text, torn.terminal], ["la", false])
+        reader.resume()
+        yield* until(() => torn.text === "las")
+        assert.isFalse(torn.terminal)
+        reader.resume()
+        yield* until(() => torn.terminal)
+        assert.strictEqual(torn.text, "last")
+      })
+    )
+
+    it.effect("what is committed at once and is more than a page comes a page at a time", () =>
+      Effect.gen(function* () {
+        const { create, follow } = yield* journal
+        const lease = create(stream)
+        const told = makeTold()
+        const frames = Array.from({ length: 40 }, (_, n) => `${n} ${"x".repeat(10_000)};`)
+        follow(lease.id, -1, told)
+        for (const frame of frames) lease.append(frame)
+        lease.end(ended)
+        yield* lease.committed
+        yield* until(() => told.terminal)
+        assert.isTrue(told.text === frames.join(""))
+        for (const call of told.calls) assert.isAtMost(call.length, pageRoom)
       })
     )
 

@@ -29,6 +29,13 @@ const passes = (cut: Cut, before: number, piece: Uint8Array): Uint8Array | undef
   return before + piece.length < cut.after ? undefined : piece.subarray(0, Math.max(0, cut.after - before))
 }
 
+/** Whether what has passed of a connection ends inside the head of an answer. It may be one of many. */
+const endsInHead = (inHead: boolean, piece: Uint8Array): boolean => {
+  const text = Buffer.from(piece).toString("latin1")
+  const begins = text.lastIndexOf("HTTP/1.1 ")
+  return begins < 0 ? inHead && !text.includes("\r\n\r\n") : !text.includes("\r\n\r\n", begins)
+}
+
 /** How soon an `EventSource` comes back: said at the beginning of each stream, in a chunk of its own. */
 const hint = "retry: 30\n\n"
 const hinted = (piece: Uint8Array): Uint8Array => {
@@ -64,21 +71,29 @@ export const startCuttingProxy = (
     if (to === undefined) return void client.resetAndDestroy()
     const cut = next()
     const relay = keep(connect(to, "127.0.0.1"))
-    const end = (): void => {
+    const end = (inHead: boolean): void => {
       relay.destroy()
-      client.destroy()
+      // A goodbye in the middle of a head is to Chromium the end of the head: an answer without a content type, and so the
+      // end of an `EventSource`. No network that breaks says goodbye.
+      if (inHead) client.resetAndDestroy()
+      else client.destroy()
     }
     const pass = (from: Socket, into: Socket, mine: boolean): void => {
       let passed = 0
+      let inHead = true
       from.on("data", (read: Uint8Array) => {
         const piece = from === relay ? hinted(read) : read
         const rest = cut === undefined || !mine ? undefined : passes(cut, passed, piece)
         passed += piece.length
         if (from === client) onAsked(Buffer.from(rest ?? piece).toString("latin1"))
-        if (rest === undefined) return void into.write(piece)
+        if (rest === undefined) {
+          inHead = endsInHead(inHead, piece)
+          return void into.write(piece)
+        }
         cuts++
+        const torn = rest.length < "HTTP/1.1 ".length || endsInHead(inHead, rest)
         // What came before it arrives; then the connection is gone for both.
-        into.write(rest, () => end())
+        into.write(rest, () => end(torn))
         from.pause()
       })
       from.once("end", () => into.end())

@@ -104,7 +104,7 @@ export const quantile = (values: ReadonlyArray<number>, part: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN
 
 /** Mulberry32: a number in [0, 1) from a seed. */
-const randomOf = (seed: number) => {
+export const randomOf = (seed: number) => {
   let state = seed >>> 0
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -115,7 +115,8 @@ const randomOf = (seed: number) => {
   return { next, below: (limit: number): number => Math.floor(next() * limit) }
 }
 
-const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+/** Waits so many milliseconds. */
+export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex")
 
@@ -308,10 +309,26 @@ class World {
     )
   }
 
-  async close(): Promise<void> {
+  /** What ended a round, with what was logged of the requests that it names. */
+  async told(error: unknown): Promise<never> {
+    const said = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    await this.stop()
+    const ids = new Set(said.match(/req_[\w-]+/g))
+    const lines = this.logs.join("\n").split("\n")
+    const named = lines.filter((line) => [...ids].some((id) => line.includes(id)))
+    for (const line of named) for (const [, id] of line.matchAll(/"stream_id":"([^"]+)"/g)) ids.add(id!)
+    const all = lines.filter((line) => [...ids].some((id) => line.includes(id)))
+    throw new Error([said, ...all].join("\n"), { cause: error })
+  }
+
+  private async stop(): Promise<void> {
     const relay = await this.running
     relay.kill("SIGKILL")
     this.keep(await relay.ended)
+  }
+
+  async close(): Promise<void> {
+    await this.stop()
     await this.proxy?.close()
     await Effect.runPromise(Scope.close(this.scope, Exit.void))
     this.folder.remove()
@@ -746,7 +763,7 @@ export const runKills = async ({ onRound, runs, seed, worlds }: KillOptions): Pr
         const scene = scenes[number % scenes.length]!
         const plan = planOf(scene, random, browser !== undefined)
         planned += Math.max(1, plan.kills.length)
-        await round(world, `${scene} ${at}.${number}`, plan, counts)
+        await round(world, `${scene} ${at}.${number}`, plan, counts).catch((error: unknown) => world.told(error))
         onRound?.(counts)
       }
     } finally {

@@ -119,13 +119,25 @@ export const startBrowser = async (): Promise<
     await page.exposeFunction("told", (question: string, name: string, id: string, data: string) =>
       reading.get(question)?.(name, id, data)
     )
+    // What the network gave it last: an `EventSource` says only that it gave up.
+    const last = new Map<string, string>()
+    const askedBy = (address: string): string => new URL(address).searchParams.get("message") ?? ""
+    page.on("response", (response) => {
+      const { "content-type": type = "none", "x-request-id": id = "" } = response.headers()
+      last.set(askedBy(response.url()), `status ${response.status()}, content type ${type}, request ${id}`)
+    })
+    page.on("requestfailed", (request) => {
+      last.set(askedBy(request.url()), request.failure()?.errorText ?? "failed")
+    })
     // An empty page of the relay's own address: nothing but the answers goes over its network.
     await page.route("**/empty", (route) => route.fulfill({ contentType: "text/html", body: "" }))
     await page.goto(`${url}/empty`)
     return ({ onEvent, question }) =>
       new Promise((resolve, reject) => {
         reading.set(question, (name, id, data) => {
-          if (name === "gaveUp") return reject(new Error(`${question}: the browser gave up`))
+          if (name === "gaveUp") {
+            return reject(new Error(`${question}: the browser gave up, after ${last.get(question)}`))
+          }
           onEvent(eventOf(name, id, JSON.parse(data)))
           if (name === "done") resolve()
         })

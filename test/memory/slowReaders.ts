@@ -243,12 +243,11 @@ export const runSlowReaders = async ({
 export const faultsOf = ({ store, streams }: SlowReadersOptions, report: SlowReadersReport): ReadonlyArray<string> => {
   const { activeAfter, before, filesAfter, filesBefore, floods, most, notWhole, usedAfter, usedBefore, usedOpen } =
     report
-  // An open answer; and for one that nobody reads a page, what is left of it, and what the socket has of it.
+  // An open answer; and for one that nobody reads a page, and what the socket has of it. (The last event of a flood has all
+  // of its text again: a reader that has come so far holds a piece of that, too, and no more.)
   // A store in memory has what was said, and all of it again in the last event.
   const kept = store === "memory" ? floods * 2.2 * pieces * piece.length : 0
-  // The last event of a flood has all of its text again: a reader that has come so far holds that.
-  const last = 1.1 * pieces * piece.length
-  const open = usedBefore + streams * 40_000 + floods * (300_000 + last) + 5_000_000 + kept
+  const open = usedBefore + streams * 40_000 + floods * 300_000 + 5_000_000 + kept
   // What the collector has not come to yet, the text of the floods while they are written, and what is under way to the store.
   const resident = before + streams * 80_000 + floods * 20_000_000 + 150_000_000 + kept
   // Where the rows are of what was read last is remembered, up to some 8 MB; and that a stream was there.

@@ -108,7 +108,7 @@ describe("the audit", () => {
         key: Redacted.make("er-planted-1"),
         password: "hunter22",
         said: "with er-planted-0123456789 in it",
-        deep: [{ apiKey: "abcdef" }],
+        deep: [{ apiKey: "abcdef", accessToken: "abc", token: "alice" }],
         rateLimit: { tokens: 5 },
         name: undefined
       }
@@ -118,7 +118,7 @@ describe("the audit", () => {
         key: null,
         password: null,
         said: "with *** in it",
-        deep: [{ apiKey: null }],
+        deep: [{ apiKey: null, accessToken: null, token: "alice" }],
         rateLimit: { tokens: 5 },
         name: null
       })

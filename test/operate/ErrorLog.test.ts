@@ -161,37 +161,40 @@ describe("the error log", () => {
     }).pipe(over(BooksMemoryNode.layer, { retention: "1 minute" }))
   )
 
-  it.effect("waits for books that are away with at most 10,000 rows, and writes them in order when they are back", () => {
-    let away = true
-    const orAway = (write: Effect.Effect<void, BooksError>): Effect.Effect<void, BooksError> =>
-      Effect.suspend(() => (away ? Effect.fail(new BooksAway({ message: "away" })) : write))
-    const books = Layer.effect(
-      Books,
-      Effect.map(Layer.build(BooksMemoryNode.layer), (built): Books["Service"] => {
-        const real = Context.get(built, Books)
-        return { ...real, later: (write) => real.later(orAway(write)) }
-      })
-    )
-    return Effect.gen(function* () {
-      const { tell } = yield* RelayEvents
-      const log = yield* ErrorLog
-      for (let n = 0; n < 12_000; n++) {
-        if (n % 1000 === 0) yield* TestClock.adjust("1 millis")
-        tell(attemptEnded(`s${n}`))
-      }
-      yield* pass(1)
-      assert.lengthOf(yield* all, 0)
-      assert.strictEqual(log.dropped(), 2_000)
-      away = false
-      yield* pass(60)
-      const { next, rows } = yield* log.search({ limit: 1000 })
-      assert.deepStrictEqual([rows[0]?.id, rows[999]?.id], ["s9999.1", "s9000.1"])
-      assert.isString(next)
-      tell(attemptEnded("after"))
-      yield* pass(1)
-      assert.strictEqual((yield* all)[0]?.id, "after.1")
-    }).pipe(over(books))
-  })
+  it.effect(
+    "waits for books that are away with at most 10,000 rows, and writes them in order when they are back",
+    () => {
+      let away = true
+      const orAway = (write: Effect.Effect<void, BooksError>): Effect.Effect<void, BooksError> =>
+        Effect.suspend(() => (away ? Effect.fail(new BooksAway({ message: "away" })) : write))
+      const books = Layer.effect(
+        Books,
+        Effect.map(Layer.build(BooksMemoryNode.layer), (built): Books["Service"] => {
+          const real = Context.get(built, Books)
+          return { ...real, later: (write) => real.later(orAway(write)) }
+        })
+      )
+      return Effect.gen(function* () {
+        const { tell } = yield* RelayEvents
+        const log = yield* ErrorLog
+        for (let n = 0; n < 12_000; n++) {
+          if (n % 1000 === 0) yield* TestClock.adjust("1 millis")
+          tell(attemptEnded(`s${n}`))
+        }
+        yield* pass(1)
+        assert.lengthOf(yield* all, 0)
+        assert.strictEqual(log.dropped(), 2_000)
+        away = false
+        yield* pass(60)
+        const { next, rows } = yield* log.search({ limit: 1000 })
+        assert.deepStrictEqual([rows[0]?.id, rows[999]?.id], ["s9999.1", "s9000.1"])
+        assert.isString(next)
+        tell(attemptEnded("after"))
+        yield* pass(1)
+        assert.strictEqual((yield* all)[0]?.id, "after.1")
+      }).pipe(over(books))
+    }
+  )
 })
 
 describe("places", () => {
@@ -242,7 +245,10 @@ const findsTheSame = Effect.gen(function* () {
     seen.push(...one.rows.map(({ id }) => id))
     cursor = one.next
   }
-  assert.deepStrictEqual(seen, (yield* all).map(({ id }) => id))
+  assert.deepStrictEqual(
+    seen,
+    (yield* all).map(({ id }) => id)
+  )
   assert.deepStrictEqual(
     (yield* log.ofRequest("req-s5")).map(({ id }) => id),
     ["s5.1", "s5"]
@@ -266,10 +272,7 @@ describe.skipIf(binaries === undefined)("in PostgreSQL", () => {
   afterAll(() => server.remove())
   it.live("finds the same", () =>
     Effect.suspend(() =>
-      Effect.provide(
-        findsTheSame,
-        logOver(BooksPostgresNode.layer({ url: Redacted.make(server.database()), wait: 0 }))
-      )
+      Effect.provide(findsTheSame, logOver(BooksPostgresNode.layer({ url: Redacted.make(server.database()), wait: 0 })))
     )
   )
 })

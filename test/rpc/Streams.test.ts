@@ -62,6 +62,23 @@ for (const protocol of protocols) {
       })
     )
 
+    it.live("a stream that has ended holds nothing, however long its program goes on", () =>
+      Effect.gen(function* () {
+        const { port } = yield* serve("B", protocol, () => Stream.make("a", "b"))
+        const { client, services } = yield* clientOf("A", protocol, port)
+        let held = 0
+        const call = yield* openStream((headers) =>
+          client
+            .Tell({ prompt: "Tell me" }, { headers })
+            .pipe(Stream.onStart(Effect.sync(() => void held++)), Stream.ensuring(Effect.sync(() => void held--)))
+        ).pipe(Effect.provideContext(services))
+        assert.deepStrictEqual(yield* Stream.runCollect(call.stream), ["a", "b"])
+        assert.strictEqual(held, 0)
+        // It has ended: nobody is told of anything.
+        yield* call.cancel()
+      })
+    )
+
     it.live("a business error after several messages: its code, message and extra, and nothing after it", () =>
       Effect.gen(function* () {
         const refused = new BizError({

@@ -8,8 +8,10 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Script, type ScriptedCall } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
+import { read } from "../support/sse.ts"
 import { langChains } from "./langChain.ts"
-import type { Answer, Ask, Client, Question } from "./question.ts"
+import { type Answer, type Ask, type Client, nothingSaid, type Question } from "./question.ts"
+import { backgrounds, bodies, cursorsOf, paths, type Rest, rests } from "./rests.ts"
 import { clients, dialects } from "./sdks.ts"
 import { type Upstreams, type World, withWorld } from "./world.ts"
 
@@ -39,7 +41,9 @@ interface Cell {
   readonly configuration?: { readonly [section: string]: unknown }
   /** What its program is given, in a word; `body` is what the first upstream was asked. */
   readonly tells: (answer: Answer, body: string) => string
-  /** Who has no words for it in the tests of this folder. */
+  /** How it is asked, where that takes more than a question. */
+  readonly asks?: (client: Client, ask: Ask) => Promise<Answer>
+  /** Who has no words for it. */
   readonly by?: (client: Client) => boolean
 }
 
@@ -59,9 +63,6 @@ const same = (dialect: UpstreamDialectName): UpstreamDialectName => dialect
 const another = (dialect: UpstreamDialectName): UpstreamDialectName =>
   dialects[(dialects.indexOf(dialect) + 1) % dialects.length]!
 
-const isLangChain = (client: Client): boolean => client.name.startsWith("@langchain")
-const isPlain = (client: Client): boolean => !isLangChain(client)
-
 // What `ai` gives as an error in a stream is the frame, and no class of its own.
 const raised = ({ raised: error, text: said }: Answer): string => {
   if (error === undefined) return `not raised: "${said}"`
@@ -72,6 +73,11 @@ const gives =
   (isRight: (answer: Answer) => boolean, word = "whole") =>
   (answer: Answer): string =>
     answer.raised === undefined && isRight(answer) ? word : `${raised(answer)}, "${answer.text}"`
+
+const answerOf = ({ raised, text }: Rest): Answer => {
+  if (raised !== undefined) throw raised
+  return { ...nothingSaid, text, history: [] }
+}
 
 const isText = (answer: Answer): boolean => answer.text === text
 
@@ -100,20 +106,18 @@ const given: ReadonlyArray<Cell> = [
   },
   {
     title: "an image",
-    by: isPlain,
     question: { turns: [{ role: "user", says: ["What is it?", { image: png, mediaType: "image/png" }] }] },
     upstreams: one(Script.answer(text)),
     tells: (answer, body) => gives(isText, body.includes(png) ? "sent" : "not sent")(answer)
   },
   {
     title: "a schema",
-    by: isPlain,
     question: { schema },
     upstreams: one(Script.answer('{"city":"Oslo"}')),
     tells: (answer, body) =>
       gives(
         ({ text }) => text === '{"city":"Oslo"}',
-        body.includes('"required":["city"]') ? "sent" : "not sent"
+        /"required":\s*\["city"\]/.test(body) ? "sent" : "not sent"
       )(answer)
   },
   {
@@ -121,6 +125,23 @@ const given: ReadonlyArray<Cell> = [
     question: { effort: "medium" },
     upstreams: one(Script.answer([Script.reasoning("Hm."), text]).pipe(Script.usage(tokens))),
     tells: ({ usage }) => `${usage.input} in, ${usage.output} out`
+  },
+  {
+    title: "resume",
+    by: (client) => rests.has(client),
+    upstreams: one(Script.answer(text)),
+    asks: async (client, { url }) => {
+      const { events } = await read(`${url}${paths[client.dialect]}`, { body: bodies[client.dialect] })
+      return answerOf(await rests.get(client)!(url, cursorsOf(client, events)[0]!))
+    },
+    tells: gives(({ text: rest }) => rest.length > text.length / 2 && text.endsWith(rest), "the rest")
+  },
+  {
+    title: "background",
+    by: (client) => backgrounds.has(client),
+    upstreams: one(Script.answer(text).pipe(Script.every(10))),
+    asks: async (client, { url }) => answerOf(await backgrounds.get(client)!(url)),
+    tells: gives(isText)
   }
 ]
 
@@ -185,7 +206,7 @@ const look = async (client: Client, cell: Cell, dialect: UpstreamDialectName, wo
   const calls = () => Object.values(world.upstreams).map((upstream) => upstream.calls().length)
   const before = calls()
   const ask: Ask = { url: world.relay.url, delivery: cell.delivery ?? "stream", question: cell.question ?? {} }
-  const answer = await client.ask(ask)
+  const answer = await (cell.asks === undefined ? client.ask(ask) : cell.asks(client, ask))
   const asked = calls().map((count, i) => count - before[i]!)
   const body = world.upstreams["a"]!.calls()[before[0]!]?.body ?? ""
   seen.set(keyOf(client, cell, dialect), `${cell.tells(answer, body)} (${asked.join(" + ")})`)

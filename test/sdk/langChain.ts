@@ -19,6 +19,7 @@ import {
   type Client,
   hello,
   nothingSaid,
+  type Piece,
   type Question,
   type Raised,
   type Turn
@@ -74,12 +75,26 @@ const google = ({ maxRetries, url }: Making) => {
   return model
 }
 
-const messagesOf = ({ role, says }: Turn): ReadonlyArray<BaseMessage> =>
-  says.flatMap((piece): ReadonlyArray<BaseMessage> => {
+const messagesOf = ({ role, says }: Turn): ReadonlyArray<BaseMessage> => {
+  if (says.some((piece) => typeof piece !== "string" && "image" in piece && !("result" in piece))) {
+    return [new HumanMessage({ content: says.flatMap<ContentBlock>(blockOf) })]
+  }
+  return says.flatMap((piece): ReadonlyArray<BaseMessage> => {
     if (typeof piece === "string") return [role === "assistant" ? new AIMessage(piece) : new HumanMessage(piece)]
     if ("result" in piece) return [new ToolMessage({ tool_call_id: piece.id, name: piece.name, content: piece.result })]
     return []
   })
+}
+
+type ContentBlock =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
+
+const blockOf = (piece: Piece): ReadonlyArray<ContentBlock> => {
+  if (typeof piece === "string") return [{ type: "text", text: piece }]
+  if (!("image" in piece) || "result" in piece) return []
+  return [{ type: "image_url", image_url: { url: `data:image/png;base64,${piece.image}` } }]
+}
 
 const toolsOf = ({ tools = [] }: Question) =>
   tools.map(({ description, name, schema }) => ({
@@ -165,6 +180,15 @@ const langChain = (
       const options = question.tools === undefined ? {} : { tools: toolsOf(question) }
       let said: AIMessageChunk | undefined
       try {
+        if (question.schema !== undefined) {
+          // All of them have it; the types of their own schemas differ.
+          const structured = (model as ChatOpenAI).withStructuredOutput<object>(
+            { ...question.schema },
+            { name: "answer", method: "jsonSchema" }
+          )
+          const value = await structured.invoke(messages)
+          return { ...nothingSaid, text: JSON.stringify(value), history: messages }
+        }
         if (delivery === "whole") {
           const message = await model.invoke(messages, options)
           return { ...nothingSaid, ...read(message), history: [...messages, message] }

@@ -4,12 +4,13 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { request } from "node:http"
 import { fillIn } from "#src/settings/index"
 import { answer, cut, status } from "../support/behaviour.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
 import { channelOf, startRelay } from "../support/relay.ts"
 import { contentOf, open, read } from "../support/sse.ts"
-import { completion, until, withRelay } from "./kit.ts"
+import { completion, sleep, until, withRelay } from "./kit.ts"
 
 const words = Array.from({ length: 8 }, (_, at) => `word${at} `)
 const whole = words.join("")
@@ -118,6 +119,38 @@ describe("the next request", () => {
       const failed = await read(`${relay.url}/chat?message=hi`)
       assert.strictEqual(failed.events.at(-1)?.json?.["code"], "bad_response_status_code")
       assert.deepStrictEqual([a.requests.length, b.requests.length], [1, 0])
+    }))
+})
+
+describe("a request that is long in coming", () => {
+  it("goes by what there was when it came", () =>
+    withRelay({ retry: { times: 3, base: "1 millis" } }, async ({ a, b, relay }) => {
+      a.enqueue(status(500))
+      const body = JSON.stringify({ model: "m", message: "hello" })
+      const asked = request(`${relay.url}/chat`, { method: "POST", headers: { "content-type": "application/json" } })
+      const answered = new Promise<string>((resolve, reject) => {
+        asked.on("error", reject)
+        asked.on("response", (response) => {
+          let text = ""
+          response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
+          response.on("end", () => resolve(`${response.statusCode} ${text}`))
+        })
+      })
+      asked.write(body.slice(0, 10))
+      await sleep(100)
+      Effect.runSync(
+        relay.settings.change({
+          "chat.maxMessage": 4,
+          "retry.times": 0,
+          "sensitiveWords.words": ["hello"]
+        })
+      )
+      asked.end(body.slice(10))
+      const text = await answered
+      assert.match(text, /^200 /)
+      assert.include(text, "event: done")
+      assert.strictEqual(a.requests.length + b.requests.length, 2, "it was asked again, as it could be when it came")
+      assert.strictEqual((await read(`${relay.url}/chat?message=hello&model=m`)).status, 400)
     }))
 })
 

@@ -136,6 +136,7 @@ describe("metrics", () => {
       relay_continuations_total: "counter",
       relay_time_to_first_content_seconds: "histogram",
       relay_channel_state: "gauge",
+      relay_key_state: "gauge",
       // Beside the contract's
       relay_answers_total: "counter",
       relay_answer_duration_seconds: "histogram",
@@ -152,6 +153,7 @@ describe("metrics", () => {
       relay_continuations_total: ["mode", "seam"],
       relay_time_to_first_content_seconds_bucket: ["le"],
       relay_channel_state: ["channel"],
+      relay_key_state: ["channel", "key"],
       relay_answers_total: ["channel", "class", "model", "outcome", "token"],
       relay_answer_duration_seconds_bucket: ["channel", "le", "model", "outcome"],
       relay_answer_duration_seconds_sum: ["channel", "model", "outcome"],

@@ -93,3 +93,10 @@ export const embeddingsEndpoint = (baseUrl: string): string =>
  */
 export const holdsEmbeddings = (body: string): boolean =>
   /^\s*\{/.test(body) && /\}\s*$/.test(body.slice(-64)) && /"embedding"\s*:/.test(body.slice(0, 4096))
+
+/** The tokens of a prompt that a body of embeddings says, without reading its numbers; `undefined` where it says none. */
+export const embeddingTokens = (body: string): number | undefined => {
+  const usage = body.lastIndexOf('"usage"')
+  const said = usage < 0 ? undefined : /"prompt_tokens"\s*:\s*(\d{1,15})\b/.exec(body.slice(usage, usage + 1024))?.[1]
+  return said === undefined ? undefined : Number(said)
+}

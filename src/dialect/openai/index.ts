@@ -1,4 +1,4 @@
 export { assembleOpenAI } from "./Assembly.ts"
 export { openai, openaiClient } from "./Dialect.ts"
-export { embeddings } from "./Embeddings.ts"
+export { embeddings, embeddingTokens } from "./Embeddings.ts"
 export { parseOpenAIRequest } from "./Request.ts"

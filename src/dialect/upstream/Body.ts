@@ -9,6 +9,9 @@ import { googlePath } from "./GoogleRefusal.ts"
 /** The most that is kept of an upstream's message, in UTF-16 units. */
 export const maxMessage = 2048
 
+/** The most that is looked at of it: keywords of an operator's may stand behind what is kept. */
+const maxLookedAt = 4096
+
 /** An upstream's error in its own words. */
 export interface BodySaid {
   readonly message: string | undefined
@@ -38,10 +41,10 @@ const isText = (value: unknown): value is string => typeof value === "string" &&
 
 const textOf = (value: unknown): string | undefined =>
   isText(value)
-    ? truncate(value.trim(), maxMessage)
+    ? truncate(value.trim(), maxLookedAt)
     : value === undefined || value === null || typeof value === "string"
       ? undefined
-      : truncate(JSON.stringify(value), maxMessage)
+      : truncate(JSON.stringify(value), maxLookedAt)
 
 const at = (value: unknown, ...path: ReadonlyArray<string>): unknown => {
   let found = value
@@ -164,11 +167,17 @@ export const readBody = (text: string): BodySaid => {
   return isHtml(text) ? silent : { ...silent, message: textOf(text) }
 }
 
+/**
+ * Whether a word stands for a kind of error. Codes and types are logged as they come; a sentence in their place may be one
+ * of the request, and no run of it as long as sixteen characters may be told.
+ */
+const isCode = (text: string): boolean => text.length < 16 || (text.length <= 128 && /^[\w.:/@*<>-]+$/.test(text))
+
 /** The part of it that errors keep. */
 export const saidOf = (said: BodySaid, status: number | undefined, redact: (text: string) => string): UpstreamSaid => ({
   ...(status === undefined ? {} : { status }),
-  ...(said.code === undefined ? {} : { code: redact(said.code) }),
-  ...(said.type === undefined ? {} : { type: redact(said.type) }),
+  ...(said.code === undefined || !isCode(said.code) ? {} : { code: redact(said.code) }),
+  ...(said.type === undefined || !isCode(said.type) ? {} : { type: redact(said.type) }),
   ...(said.param === undefined ? {} : { param: said.param === null ? null : redact(said.param) }),
   ...(said.message === undefined ? {} : { message: truncate(redact(said.message), maxMessage) })
 })

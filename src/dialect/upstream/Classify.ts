@@ -168,7 +168,8 @@ const classifySuccess = (answer: HttpAnswer): Classified => {
   if (answer.body.trim() === "") return unnamed(stackless(() => new EmptyResponse({ upstream })))
   const json = parseJson(answer.body)
   if (isErrorBody(json, false)) {
-    return unnamed(inBand(readSaid(json), answer))
+    const said = readSaid(json)
+    return { ...unnamed(inBand(said, answer)), words: said.message }
   }
   return unnamed(
     json === undefined
@@ -188,5 +189,9 @@ export const classify = (answer: HttpAnswer): Classified => {
   const said = readBody(answer.body)
   const name = isError ? nameOf(said, { phrases: status < 500, blamesKey: keyStatuses.has(status) }) : undefined
   const make = name === undefined ? (byStatus.get(status) ?? badStatus) : byName[name]
-  return { error: give(make, said, status, `the upstream answered ${status}`, answer), byStatus: name === undefined }
+  return {
+    error: give(make, said, status, `the upstream answered ${status}`, answer),
+    byStatus: name === undefined,
+    words: said.message
+  }
 }

@@ -7,7 +7,7 @@
  * without regard to case. A phrase is here only if no honest message about something else contains it: error messages
  * may quote what the caller wrote.
  */
-import type { BodySaid } from "./Body.ts"
+import { type BodySaid, maxMessage } from "./Body.ts"
 
 /** What a body can name, in the order in which it is looked for. */
 export type Name = "context" | "policy" | "quota" | "key" | "model"
@@ -178,6 +178,6 @@ export const nameOf = (
     name === "quota" ? options.blamesKey && !isPerMinute(said) : name === "key" ? options.blamesKey : true
   const byCode = names.find((name) => found.has(name) && may(name))
   if (byCode !== undefined || !options.phrases || said.message === undefined) return byCode
-  const message = said.message
+  const message = said.message.slice(0, maxMessage)
   return names.find((name) => may(name) && phrases[name].some((phrase) => phrase.test(message)))
 }

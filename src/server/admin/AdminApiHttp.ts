@@ -4,9 +4,14 @@
  */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
+import { ChannelEditsGroup } from "./ChannelEditsApiHttp.ts"
+import { SettingsGroup } from "./SettingsApiHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
-import { ErrorsGroup } from "./ErrorsApiHttp.ts"
+import { QuotaGroup } from "./QuotaApiHttp.ts"
+import { ChannelsGroup } from "./ChannelsApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
+import { TokensGroup } from "./TokensApiHttp.ts"
+import { ErrorsGroup } from "./ErrorsApiHttp.ts"
 import { SummaryGroup } from "./SummaryApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
@@ -14,7 +19,12 @@ const strict = { onExcessProperty: "error", errors: "all" } as const
 /** All parts. What nobody knows of in a query or a body is refused, and all that is wrong is told at once. */
 export class AdminApi extends HttpApi.make("admin")
   .add(StreamsGroup)
+  .add(SettingsGroup)
+  .add(ChannelEditsGroup)
   .add(AuditGroup)
+  .add(TokensGroup)
+  .add(QuotaGroup)
+  .add(ChannelsGroup)
   .add(ErrorsGroup)
   .add(SummaryGroup)
   .middleware(ErrorEnvelope)

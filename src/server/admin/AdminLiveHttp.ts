@@ -6,18 +6,38 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { HttpEffect, HttpRouter, HttpServer, type HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
+import { Audit } from "../../operate/index.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
 import { AuditLive } from "./AuditLiveHttp.ts"
 import { AdminCaller, type AdminCallerService } from "./AdminCaller.ts"
+import { ChannelsLive } from "./ChannelsLiveHttp.ts"
 import type { Served } from "../Dispatch.ts"
+import { ChannelEditsLive } from "./ChannelEditsLiveHttp.ts"
+import { SettingsLive } from "./SettingsLiveHttp.ts"
 import { ErrorsLive } from "./ErrorsLiveHttp.ts"
+import { QuotaLive } from "./QuotaLiveHttp.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
 import { SummaryLive } from "./SummaryLiveHttp.ts"
+import { TokensLive } from "./TokensLiveHttp.ts"
 
-const parts = Layer.mergeAll(StreamsLive, AuditLive, ErrorsLive, SummaryLive)
+const parts = Layer.mergeAll(
+  StreamsLive,
+  AuditLive,
+  TokensLive,
+  SettingsLive,
+  ChannelEditsLive,
+  QuotaLive,
+  ChannelsLive,
+  ErrorsLive,
+  SummaryLive
+)
+
+/** What handlers need of the relay while they run, and not when they are made. */
+const whileHandling = Layer.effect(Audit, Effect.service(Audit))
 
 const routes = HttpApiBuilder.layer(AdminApi, { openapiPath: "/admin/openapi.json" }).pipe(
   Layer.provide(parts),
+  HttpRouter.provideRequest(whileHandling),
   Layer.provide(ErrorEnvelope.layer)
 )
 

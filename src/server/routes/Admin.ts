@@ -3,10 +3,12 @@
  */
 import { Effect, type Scope } from "effect"
 import { clientDialects } from "../../dialect/index.ts"
-import { InternalError, type ResilienceError, stackless } from "../../errors/index.ts"
+import { InternalError, type InvalidRequest, type ResilienceError, stackless } from "../../errors/index.ts"
+import { type NamedWrite, type WriteAnswer, WriteOnce } from "../../operate/index.ts"
 import type { Caller } from "../../account/index.ts"
 import type { Served } from "../Dispatch.ts"
 import { type Exchange, respond } from "../Exchange.ts"
+import { checkKey, idempotencyHeader, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
 import type { Method, Route } from "../Route.ts"
 import { ownerOf } from "./Streams.ts"
 
@@ -30,17 +32,36 @@ const requestOf = (exchange: Exchange, body: string): Request => {
   })
 }
 
-const answer = (exchange: Exchange, response: Response): Effect.Effect<void, ResilienceError> =>
-  Effect.map(
-    Effect.tryPromise({
-      try: () => response.bytes(),
-      catch: (thrown) => stackless(() => new InternalError({ message: `the admin API failed: ${String(thrown)}` }))
-    }),
-    (body) => {
-      const headers = { ...Object.fromEntries(response.headers), "cache-control": "no-store" }
-      respond(exchange, response.status, headers, body.length === 0 ? undefined : body)
-    }
-  )
+const textOf = (response: Response): Effect.Effect<string, InternalError> =>
+  Effect.tryPromise({
+    try: () => response.text(),
+    catch: (thrown) => stackless(() => new InternalError({ message: `the admin API failed: ${String(thrown)}` }))
+  })
+
+/** What is told, by which headers. */
+interface Told {
+  readonly headers: { readonly [name: string]: string }
+  readonly answer: WriteAnswer
+}
+
+const toldBy = (response: Response): Effect.Effect<Told, InternalError> =>
+  Effect.map(textOf(response), (body) => ({
+    headers: Object.fromEntries(response.headers),
+    answer: { status: response.status, contentType: response.headers.get("content-type") ?? undefined, body }
+  }))
+
+/** The same write, sent again, as it is known by its idempotency key. */
+const namedWrite = (
+  exchange: Exchange,
+  who: string,
+  body: string
+): Effect.Effect<NamedWrite | undefined, InvalidRequest> => {
+  const key = exchange.method === "GET" ? undefined : exchange.header(idempotencyHeader)
+  if (key === undefined) return Effect.undefined
+  const path = `${exchange.method} ${exchange.path}`
+  const { bodyHash, key: hash } = streamKeyOf(key, { path, query: exchange.query.toString(), body })
+  return Effect.as(checkKey(key), { who, key: hash, digest: bodyHash })
+}
 
 const rows: ReadonlyArray<{ readonly method: Method; readonly access: Route["access"]; readonly shows: string }> = [
   { method: "GET", access: "viewer", shows: "what there is to see: `/admin/openapi.json` lists it" },
@@ -57,13 +78,33 @@ export const adminRoutes: Effect.Effect<ReadonlyArray<Route>, never, Served | Sc
   )
   const services = yield* Effect.context<Served | Scope.Scope>()
   const handler = yield* Effect.cached(Effect.provideContext(load, services))
+  const writes = yield* WriteOnce
+  const once = Effect.fnUntraced(function* <E>(named: NamedWrite, done: Effect.Effect<Told, E>) {
+    let headers: Told["headers"] = {}
+    const write = Effect.map(done, (told) => {
+      headers = told.headers
+      return told.answer
+    })
+    const { answer, replayed } = yield* writes.once(named, write)
+    if (!replayed) return { answer, headers }
+    const { contentType } = answer
+    const typed = contentType === undefined ? {} : { "content-type": contentType }
+    return { answer, headers: { ...typed, [replayHeader]: "true" } }
+  })
   const handle = (exchange: Exchange, caller: Caller): Effect.Effect<void, ResilienceError> =>
     Effect.gen(function* () {
       const ask = yield* handler
       const body = exchange.method === "GET" ? "" : yield* exchange.body(largestBody)
       const { requestId } = exchange
       const asker = { who: ownerOf(caller), admin: caller === undefined || caller.admin, requestId }
-      yield* answer(exchange, yield* Effect.promise(() => ask(requestOf(exchange, body), asker)))
+      const done = Effect.flatMap(
+        Effect.promise(() => ask(requestOf(exchange, body), asker)),
+        toldBy
+      )
+      const named = yield* namedWrite(exchange, asker.who, body)
+      const { answer, headers } = named === undefined ? yield* done : yield* once(named, done)
+      const text = answer.body === "" ? undefined : answer.body
+      respond(exchange, answer.status, { ...headers, "cache-control": "no-store" }, text)
     })
   return rows.map(
     (row): Route => ({

@@ -3,8 +3,8 @@
  * answer and puts a reader on it; from there on the journal writes to the connection and no fiber waits.
  */
 import { Effect } from "effect"
-import { type Caller, groupOf } from "../../account/index.ts"
-import { Selection, TimeoutsSection } from "../../channel/index.ts"
+import { type Caller, costOf, groupOf, plainPrice, Quota } from "../../account/index.ts"
+import { AffinitySection, pinHeader, Selection, TimeoutsSection } from "../../channel/index.ts"
 import {
   type AnswerRequest,
   type Asking,
@@ -13,8 +13,10 @@ import {
   clientDialects,
   countTokens,
   embeddings,
+  embeddingTokens,
   geminiMethods,
-  readMethod
+  readMethod,
+  type ParseRules
 } from "../../dialect/index.ts"
 import {
   Conflict,
@@ -24,12 +26,13 @@ import {
   type ResilienceError,
   stackless
 } from "../../errors/index.ts"
-import type { Journal } from "../../journal/index.ts"
+import { type Journal, makeStreamId } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
 import {
   type Answer,
   type AnswerStart,
   attemptsHeader,
+  type Errand,
   headOfNote,
   type Leave,
   type NoteHead,
@@ -44,11 +47,14 @@ import { answerFailure } from "../Failures.ts"
 import { attemptHeaders } from "../AttemptHeaders.ts"
 import { checkKey, keyOf, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
 import { checkMediaType } from "../MediaType.ts"
+import { pinned, type Pinned } from "../PinGate.ts"
+import { makeQuotaGate } from "../QuotaGate.ts"
 import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
 import { originOf } from "../RequestOrigin.ts"
 import { ServerSection } from "../ServerSection.ts"
+import { sessionOf } from "../Session.ts"
 import { trustedProxies } from "../TrustedProxies.ts"
 import type { Route } from "../Route.ts"
 import { keptResponses } from "./Responses.ts"
@@ -105,13 +111,14 @@ const otherRequest = stackless(
 export const generateRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | RateGate | Readers | Relay | Selection | Settings | Streams
+  Journal | Quota | RateGate | Readers | Relay | Selection | Settings | Streams
 > = Effect.gen(function* () {
   const kept = yield* keptResponses
   const settings = yield* Settings
   const server = settings.of(ServerSection).current
   const journal = settings.of(JournalSection).current
   const chat = settings.of(ChatSection)
+  const affinity = settings.of(AffinitySection)
   const timeouts = settings.of(TimeoutsSection)
   const relay = yield* Relay
   const readers = yield* Readers
@@ -120,6 +127,8 @@ export const generateRoutes: Effect.Effect<
   const clock = yield* Effect.clockWith(Effect.succeed)
   const admission = makeAdmission(selection, settings)
   const gate = yield* RateGate
+  const quota = yield* Quota
+  const quotaGate = yield* makeQuotaGate
   const errorLog = settings.of(ErrorLogSection)
   const trusted = trustedProxies(settings)
   const rules = parseRules(settings, selection)
@@ -132,16 +141,18 @@ export const generateRoutes: Effect.Effect<
   const parse = Effect.fnUntraced(function* (
     exchange: Exchange,
     dialect: ClientDialect,
-    caller: Caller,
-    parameter: string
+    read: ParseRules,
+    parameter: string,
+    pin: Pinned | undefined
   ) {
     let body: string | undefined
     if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
       yield* checkMediaType(exchange, ["application/json"])
       body = yield* exchange.body(server.maxBodyBytes)
     }
-    const asking = { parameter, query: queryOf(exchange.query), headers: headersOf(exchange, dialect.looksAt), body }
-    const read = rules(groupOf(caller))
+    const looked = headersOf(exchange, dialect.looksAt)
+    const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
+    const asking = { parameter, query: queryOf(exchange.query), headers, body }
     if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, read))
     yield* Effect.yieldNow
     const request = yield* Effect.fromResult(dialect.parse(asking, read))
@@ -233,27 +244,37 @@ export const generateRoutes: Effect.Effect<
     const telling = <A, E>(step: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       key === undefined ? step : Effect.tapError(step, () => Effect.sync(entered.tell))
     if (key !== undefined) yield* telling(checkKey(key))
-    const parsed = yield* telling(parse(exchange, dialect, caller, parameter))
+    const pin = yield* telling(pinned(exchange, caller, selection))
+    // It goes by what there was when it came, however long its body takes.
+    const admit = admission.now()
+    const settings = relay.settings()
+    const { total } = settings.timeouts
+    const usual = dialect.head === "atOnce" ? chat.current.timeout : total
+    const parsed = yield* telling(parse(exchange, dialect, rules(groupOf(caller)), parameter, pin))
     exchange.model = parsed.model
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
-    yield* telling(admission.admit(caller, request))
-    const { total } = timeouts.current
+    yield* telling(admit(caller, request, pin?.group))
     const later = more.later?.(request) === true
+    const sessions = affinity.current
     const start: AnswerStart = {
       request,
       dialect,
       requestId: exchange.requestId,
       owner: ownerOf(caller),
+      ...(sessions === undefined || pin !== undefined
+        ? undefined
+        : { session: sessionOf(sessions.by, { request, header: exchange.header, owner: ownerOf(caller) }) }),
       group: groupOf(caller),
       ...originOf(exchange, errorLog.current.ip ? trusted() : undefined),
-      timeoutMillis: Math.min(
-        request.timeoutMillis ?? (dialect.head === "atOnce" ? chat.current.timeout : total),
-        total
-      ),
+      timeoutMillis: Math.min(request.timeoutMillis ?? usual, total),
+      settings,
       // Who sent a key can come again, also by a dialect whose clients cannot come back otherwise.
       leave:
-        more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect)
+        more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect),
+      price: quotaGate.priceOf(request.model)
     }
+    const wanted = quotaGate.wanted(caller, request)
+    const reserved: AnswerStart = wanted === undefined ? start : { ...start, id: wanted.streamId }
     const attach = (begun: Answer): void => {
       entered.began(begun.id)
       more.keep?.(begun)
@@ -264,7 +285,7 @@ export const generateRoutes: Effect.Effect<
     if (key === undefined) {
       const full = gate.full(caller)
       if (full !== undefined) return yield* Effect.fail(full)
-      const answer = yield* gate.counting(caller, relay.start(start, attach))
+      const answer = yield* gate.counting(caller, quotaGate.reserving(wanted, relay.start(reserved, attach)))
       if (!later) return
       yield* answer.lease.committed
       id = answer.id
@@ -273,8 +294,27 @@ export const generateRoutes: Effect.Effect<
       if ((body?.length ?? 0) > largeBody) yield* Effect.yieldNow
       // A replay is free, whatever its token has begun: who may begin nothing may still have begun this.
       const refusal = entered.refusal ?? gate.full(caller)
-      const named = { ...streamKeyOf(key, { path: exchange.path, query, body }), onlyFinds: refusal !== undefined }
-      const found = yield* gate.counting(caller, relay.startOnce(start, named, attach))
+      const named = streamKeyOf(key, { path: exchange.path, query, body })
+      const finding = relay.startOnce(start, { ...named, onlyFinds: true }, attach)
+      const beginning = relay.startOnce(reserved, named, attach)
+      // Nothing is reserved for a replay: who has the key is looked for before, and once more where it is refused.
+      const once =
+        refusal !== undefined
+          ? finding
+          : wanted === undefined
+            ? beginning
+            : Effect.flatMap(finding, (known) =>
+                known._tag === "Exists"
+                  ? Effect.succeed(known)
+                  : Effect.catch(
+                      quotaGate.reserving(wanted, beginning, ({ _tag }) => _tag === "Began"),
+                      (error) =>
+                        Effect.flatMap(finding, (now) =>
+                          now._tag === "Exists" ? Effect.succeed(now) : Effect.fail(error)
+                        )
+                    )
+              )
+      const found = yield* telling(gate.counting(caller, once))
       if (found._tag !== "Exists") entered.tell()
       if (found._tag === "Absent") {
         // It was refused with this: nothing else gives only who has a key.
@@ -309,8 +349,9 @@ export const generateRoutes: Effect.Effect<
     (exchange: Exchange, caller: Caller) =>
       Effect.gen(function* () {
         tellId(exchange, dialect)
-        const request = yield* parse(exchange, dialect, caller, parameter)
-        yield* admission.admit(caller, request)
+        const pin = yield* pinned(exchange, caller, selection)
+        const request = yield* parse(exchange, dialect, rules(groupOf(caller)), parameter, pin)
+        yield* admission.admit(caller, request, pin?.group)
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
         const attempts = attemptsHeader(counted.trail)
@@ -328,11 +369,41 @@ export const generateRoutes: Effect.Effect<
       const entered = gate.enter(exchange, caller)
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
-      const request = yield* parse(exchange, clientDialects.openai, caller, embeddings)
+      const pin = yield* pinned(exchange, caller, selection)
+      const request = yield* parse(exchange, clientDialects.openai, rules(groupOf(caller)), embeddings, pin)
       exchange.model = request.model
-      yield* admission.admit(caller, request)
+      yield* admission.admit(caller, request, pin?.group)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
-      const errand = yield* Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
+      const wanted = quotaGate.wanted(caller, request)
+      const price = quotaGate.priceOf(request.model) ?? plainPrice
+      const settle = (errand: Errand): Effect.Effect<void> => {
+        if (errand._tag !== "Got") return wanted === undefined ? Effect.void : quota.release(wanted)
+        const inputTokens = embeddingTokens(errand.body) ?? request.inputEstimate()
+        entered.charge(inputTokens)
+        return quota.settleSoon({
+          streamId: wanted?.streamId ?? makeStreamId(),
+          token: asker.owner,
+          group: asker.group,
+          credits: costOf(price, { inputTokens, outputTokens: 0 }),
+          reason: null,
+          model: request.model,
+          channel: errand.trail.at(-1)?.channel ?? null,
+          inputTokens,
+          outputTokens: 0,
+          cachedTokens: 0
+        })
+      }
+      const asking = Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
+      const errand = yield* Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          if (wanted !== undefined) yield* quota.reserve(wanted)
+          const done = yield* Effect.tapCause(restore(asking), () =>
+            wanted === undefined ? Effect.void : quota.release(wanted)
+          )
+          yield* settle(done)
+          return done
+        })
+      )
       const attempts = attemptsHeader(errand.trail)
       if (attempts !== "") exchange.setHeader("x-attempts", attempts)
       if (errand._tag !== "Got") return yield* Effect.fail(errand.error)

@@ -1,8 +1,9 @@
 /**
  * How the relay does: for balancers, probes and Prometheus.
  */
-import { Effect } from "effect"
-import { Selection } from "../../channel/index.ts"
+import { Effect, SubscriptionRef } from "effect"
+import { Books } from "../../books/index.ts"
+import { type KeyStateName, Selection } from "../../channel/index.ts"
 import { clientDialects } from "../../dialect/index.ts"
 import { Journal } from "../../journal/index.ts"
 import { ErrorCounts } from "../../operate/index.ts"
@@ -18,18 +19,42 @@ const unready = {
   channels: "No channel has a usable key: each is switched off, or rests after its upstream refused it."
 } as const
 
+/** How a key's state is told as a number. */
+const keyStates: { readonly [State in KeyStateName]: number } = { enabled: 1, cooling: 0, disabled: -1, off: -2 }
+
 /** Metrics and health. */
 export const operationRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  ErrorCounts | Journal | Metrics | Relay | Selection
+  Books | ErrorCounts | Journal | Metrics | Relay | Selection
 > = Effect.gen(function* () {
   const relay = yield* Relay
   const journal = yield* Journal
   const metrics = yield* Metrics
   const selection = yield* Selection
+  const { health } = yield* Books
   const errors = yield* ErrorCounts
   const envelope = clientDialects.chat.failure
+  const keyState = metrics.gauge("relay_key_state", {
+    description: "1 on, 0 cooling for some model at least, -1 switched off by evidence, -2 switched off by hand.",
+    labels: ["channel", "key"]
+  })
+  /** The keys that were told last. */
+  let told = new Map<string, { readonly channel: string; readonly key: string }>()
+  // A rest ends by itself: how keys do is looked at when somebody asks.
+  const tellKeys = Effect.sync(() => {
+    const before = told
+    told = new Map()
+    for (const { channel, keys } of selection.details()) {
+      for (const { effective, index } of keys) {
+        const labels = { channel: channel.id, key: String(index) }
+        told.set(`${channel.id}#${index}`, labels)
+        keyState.set(keyStates[effective], labels)
+      }
+    }
+    // A series cannot be taken back: what is not there any more is told as what is not asked.
+    for (const [id, labels] of before) if (!told.has(id)) keyState.set(keyStates.off, labels)
+  })
   return [
     {
       method: "GET",
@@ -40,7 +65,7 @@ export const operationRoutes: Effect.Effect<
       head: true,
       // The end of a channel's rest is noticed when somebody looks.
       handle: (exchange) =>
-        Effect.map(Effect.andThen(selection.states, metrics.render), (text) =>
+        Effect.map(Effect.andThen(Effect.andThen(selection.states, tellKeys), metrics.render), (text) =>
           respond(exchange, 200, { "content-type": prometheusContentType }, text)
         )
     },
@@ -83,8 +108,12 @@ export const operationRoutes: Effect.Effect<
               : selection.canAsk()
                 ? undefined
                 : "channels"
-          if (reason === undefined) return respondJson(exchange, 200, { status: "ready" })
-          respondJson(exchange, 503, { status: "not ready", reason, message: unready[reason] })
+          if (reason !== undefined) {
+            return respondJson(exchange, 503, { status: "not ready", ready: false, reason, message: unready[reason] })
+          }
+          // Answers go on without the books: a balancer that sent them elsewhere would help nobody.
+          const away = SubscriptionRef.getUnsafe(health)._tag === "Away"
+          respondJson(exchange, 200, { status: "ready", ready: true, ...(away ? { degraded: ["books"] } : {}) })
         })
     }
   ]

@@ -36,6 +36,7 @@ export const channel = (id: string, options: Partial<Channel> & { readonly keyCo
     proxy: null,
     tls: {},
     enabled: true,
+    disable: true,
     ...rest
   }
 }

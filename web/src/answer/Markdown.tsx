@@ -56,9 +56,17 @@ export const AnswerText = memo(({ color, seams, text }: Seams & { readonly text:
   </SeamsContext>
 ))
 
+/** A seam stands where it stands, however long the text grows: it is counted once, and not at each word. */
+const places = new WeakMap<Seam, number>()
+
 /** The seams' places in UTF-16, as parsers count. */
-const offsetsIn = (text: string, seams: ReadonlyArray<Seam>): ReadonlyArray<number> => {
-  if (seams.length === 0) return []
-  const points = Array.from(text)
-  return seams.map(({ offset }) => points.slice(0, offset).join("").length)
-}
+const offsetsIn = (text: string, seams: ReadonlyArray<Seam>): ReadonlyArray<number> =>
+  seams.map((seam) => {
+    const known = places.get(seam)
+    if (known !== undefined) return known
+    let units = 0
+    let points = 0
+    for (; points < seam.offset && units < text.length; points++) units += text.codePointAt(units)! > 0xffff ? 2 : 1
+    if (points === seam.offset) places.set(seam, units)
+    return units
+  })

@@ -1,0 +1,444 @@
+/**
+ * The quota in the books: reservations, settlements, balances.
+ */
+import { Clock, Effect, Layer, Random, type Scope } from "effect"
+import { Books, type BooksError, type BooksNewer, type Row, sql } from "../books/index.ts"
+import { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError, stackless } from "../errors/index.ts"
+import { Journal } from "../journal/index.ts"
+import { HeldMap } from "../memory/index.ts"
+import { Settings } from "../settings/index.ts"
+import { type AccountOf, allowanceOf } from "./Allowance.ts"
+import { GroupsSection } from "./GroupsSection.ts"
+import { makeIds } from "./LedgerIds.ts"
+import {
+  addReserved,
+  charge,
+  insertAccount,
+  insertRows,
+  keyOf,
+  ledgerModule,
+  type LedgerRow,
+  limitsTopic,
+  plainRow,
+  readAccount,
+  selectAccount,
+  selectFinal,
+  takeReservations,
+  updateBalance
+} from "./LedgerRows.ts"
+import { type Final, Quota, type QuotaLow, type QuotaState, refundOf, type Wanted, type Whose } from "./Quota.ts"
+import { QuotaSection } from "./QuotaSection.ts"
+import type { TokenQuota } from "./Token.ts"
+import { Tokens } from "./Tokens.ts"
+
+type Limits = typeof TokenQuota.Type
+
+/** How the quota is kept. */
+export interface QuotaLayerOptions {
+  /** Of which part of its last grant a token has little left; 0 is never. Default: 0.1. */
+  readonly lowAt?: (() => number) | undefined
+}
+
+/** The quota in the books. */
+export const layer = (
+  options: QuotaLayerOptions = {}
+): Layer.Layer<Quota, BooksNewer | BooksError, Books | Journal | Settings | Tokens> =>
+  Layer.effect(Quota, make(options))
+
+/** Other processes on the same books are held for gone when they have said nothing for so long, in milliseconds. */
+const silentFor = { memory: 180_000, durable: 7 * 86_400_000 }
+
+type Refusal = InsufficientUserQuota | PreConsumeTokenQuotaFailed
+
+const refusal = (tag: "TooLittle" | "OverBudget", whose: AccountOf["_tag"], credits: number): Refusal => {
+  const who = whose === "Token" ? "this token" : "the group of this token"
+  return tag === "TooLittle"
+    ? stackless(
+        () => new InsufficientUserQuota({ message: `${who} has less left than the ${credits} credits of this request` })
+      )
+    : stackless(
+        () =>
+          new PreConsumeTokenQuotaFailed({
+            message: `the budget of ${who} has less left than the ${credits} credits of this request`
+          })
+      )
+}
+
+const away = (error: BooksError): QueryDataError =>
+  stackless(() => new QueryDataError({ message: `what is left cannot be looked up: ${error.message}` }))
+
+/** One account that a request is held to. */
+interface Held {
+  readonly of: AccountOf
+  readonly limits: Limits | undefined
+}
+
+const make = Effect.fnUntraced(function* ({
+  lowAt = () => 0.1
+}: QuotaLayerOptions): Effect.fn.Return<
+  Quota["Service"],
+  BooksNewer | BooksError,
+  Books | Journal | Scope.Scope | Settings | Tokens
+> {
+  const books = yield* Books
+  const { run } = books
+  const journal = yield* Journal
+  const settings = yield* Settings
+  const tokens = yield* Tokens
+  const section = settings.of(QuotaSection)
+  const groups = settings.of(GroupsSection)
+  yield* books.migrate(ledgerModule)
+  const idOf = makeIds(yield* Random.nextIntBetween(0, 2 ** 32 - 1))
+
+  /** What is reserved and has not begun yet. */
+  const inHand = new HeldMap<string, true>()
+  const listeners = new Set<(low: QuotaLow) => void>()
+
+  let listed = groups.current
+  let quotas = new Map<string, Limits>()
+  const readGroups = (): void => {
+    listed = groups.current
+    quotas = new Map(listed.flatMap(({ name, quota }) => (quota === undefined ? [] : [[name, quota] as const])))
+  }
+  readGroups()
+  const groupLimits = (name: string): Limits | undefined => {
+    if (groups.current !== listed) readGroups()
+    return quotas.get(name)
+  }
+
+  /** By key: the accounts that have a balance, whoever has set it. */
+  let limited: ReadonlySet<string> = new Set()
+  const readLimited = Effect.map(run(sql`SELECT account FROM relay_accounts WHERE balance IS NOT NULL`), (rows) => {
+    limited = new Set(rows.map(({ account }) => String(account)))
+  })
+  yield* readLimited
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  yield* books.watch(limitsTopic, () => void fork(Effect.ignore(readLimited)))
+
+  // What a group may spend stands in the file alone; of a token an admin may have set it.
+  const isLimited = ({ limits, of }: Held): boolean =>
+    (limits !== undefined && (limits.balance !== null || limits.budget !== undefined)) ||
+    (of._tag === "Token" && limited.has(keyOf(of)))
+
+  const tokenHeld = (name: string, limits: Limits | undefined): Held => ({ of: { _tag: "Token", name }, limits })
+  const groupHeld = (name: string): Held => ({ of: { _tag: "Group", name }, limits: groupLimits(name) })
+  const heldOf = (whose: Whose): Held =>
+    whose._tag === "Token" ? tokenHeld(whose.name, whose.quota) : groupHeld(whose.name)
+
+  /** An account, with the grant that its name is given when it is first seen. To be called in a transaction. */
+  const account = Effect.fnUntraced(function* (held: Held, now: number) {
+    const key = keyOf(held.of)
+    let [row] = yield* run(selectAccount(key, books.engine.forUpdate))
+    if (row === undefined) {
+      yield* run(insertAccount(key))
+      ;[row] = yield* run(selectAccount(key, books.engine.forUpdate))
+    }
+    const found = readAccount(row ?? {}, now)
+    const grant = held.limits?.balance ?? null
+    // What the file says no more of a group limits it no more.
+    if (held.of._tag === "Group" && grant === null) return { ...found, balance: null }
+    if (found.seeded || grant === null) return found
+    yield* setBalance(held.of, grant, grant, grant, "first seen", now)
+    return { ...found, balance: grant, seeded: true, lastGrant: grant }
+  })
+
+  const setBalance = Effect.fnUntraced(function* (
+    of: AccountOf,
+    balance: number | null,
+    amount: number,
+    granted: number,
+    reason: string,
+    now: number
+  ) {
+    yield* run(updateBalance(keyOf(of), balance, granted))
+    const row: LedgerRow = {
+      ...plainRow,
+      id: idOf(now),
+      at: now,
+      token: of._tag === "Token" ? of.name : "",
+      group: of._tag === "Group" ? of.name : "",
+      kind: "grant",
+      amount,
+      balance,
+      tokenCharged: of._tag === "Token",
+      groupCharged: of._tag === "Group",
+      reason
+    }
+    yield* run(insertRows([row]))
+  })
+
+  /** Reserves at both accounts, in one transaction. */
+  const reserving = Effect.fnUntraced(function* (
+    { credits, group, streamId, token }: Wanted,
+    held: ReadonlyArray<Held>,
+    now: number
+  ) {
+    const { trustAbove } = section.current
+    let balance: number | null = null
+    const reserved = { Token: 0, Group: 0 }
+    // Always in this order: two that wait for each other would wait for ever.
+    for (const one of held) {
+      const found = yield* account(one, now)
+      const { _tag } = one.of
+      if (_tag === "Token") balance = found.balance
+      const allowed = allowanceOf(found, one.limits?.budget, credits, trustAbove)
+      if (allowed._tag !== "Allowed") return yield* Effect.fail(refusal(allowed._tag, _tag, credits))
+      reserved[_tag] = allowed.reserve
+      if (allowed.reserve > 0) yield* run(addReserved(keyOf(one.of), allowed.reserve))
+    }
+    const most = Math.max(reserved.Token, reserved.Group)
+    if (most === 0) return
+    yield* run(
+      sql`INSERT INTO relay_reservations (stream_id, journal, at, token, token_group, credits, of_token, of_group)
+          VALUES (${streamId}, ${journal.identity}, ${now}, ${token}, ${group}, ${most}, ${reserved.Token},
+                  ${reserved.Group})`
+    )
+    yield* run(
+      insertRows([
+        {
+          ...plainRow,
+          id: idOf(now),
+          at: now,
+          token,
+          group,
+          kind: "reserve",
+          amount: most,
+          balance,
+          tokenCharged: false,
+          groupCharged: false,
+          streamId
+        }
+      ])
+    )
+  })
+
+  const reserve: Quota["Service"]["reserve"] = (wanted) =>
+    Effect.suspend(() => {
+      const { group, quota, streamId, token } = wanted
+      const held = [...(token === "" ? [] : [tokenHeld(token, quota)]), groupHeld(group)].filter(isLimited)
+      if (held.length === 0) return Effect.void
+      inHand.set(streamId, true)
+      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.mapError(books.transaction(reserving(wanted, held, now)), (error) =>
+          error._tag === "InsufficientUserQuota" || error._tag === "PreConsumeTokenQuotaFailed" ? error : away(error)
+        )
+      ).pipe(Effect.tapError(() => Effect.sync(() => inHand.delete(streamId))))
+    })
+
+  /** Writes final rows, in a transaction; gives the tokens that have little left by then. */
+  const settling = Effect.fnUntraced(function* (finals: ReadonlyArray<Final>, now: number) {
+    const ids = [...new Set(finals.map(({ streamId }) => streamId))]
+    const done = new Set((yield* run(selectFinal(ids))).map((row) => String(row["stream_id"])))
+    const taken = new Map<string, Row>()
+    const still = ids.filter((id) => !done.has(id))
+    if (still.length === 0) return []
+    for (const row of yield* run(takeReservations(still))) taken.set(String(row["stream_id"]), row)
+    const changes = new Map<string, { settled: number; released: number }>()
+    const change = (of: AccountOf, settled: number, released: number): void => {
+      const key = keyOf(of)
+      const sum = changes.get(key) ?? { settled: 0, released: 0 }
+      changes.set(key, { settled: sum.settled + settled, released: sum.released + released })
+    }
+    const fresh = finals.flatMap((final) => {
+      const { credits, streamId } = final
+      const row = taken.get(streamId)
+      if (done.has(streamId) || (credits === "refund" && row === undefined)) return []
+      done.add(streamId)
+      // Whose it is says who has reserved it.
+      return row === undefined
+        ? [final]
+        : [{ ...final, token: String(row["token"]), group: String(row["token_group"]) }]
+    })
+    for (const { credits, group, streamId, token } of fresh) {
+      const row = taken.get(streamId)
+      const settled = credits === "refund" ? 0 : credits
+      if (token !== "") change({ _tag: "Token", name: token }, settled, Number(row?.["of_token"] ?? 0))
+      const ofGroup = Number(row?.["of_group"] ?? 0)
+      if (ofGroup > 0 || isLimited(groupHeld(group))) change({ _tag: "Group", name: group }, settled, ofGroup)
+    }
+    const after = new Map<string, Row>()
+    const low: Array<QuotaLow> = []
+    // In one order, whoever does it: see `reserving`.
+    for (const key of [...changes.keys()].sort().reverse()) {
+      const { released, settled } = changes.get(key)!
+      const [row] = yield* run(charge(key, settled, released, now))
+      if (row === undefined) continue
+      const { balance, last_grant: grant } = row
+      // As it was before all of them: it goes down row by row below.
+      if (typeof balance === "number") after.set(key, { ...row, balance: balance + settled })
+      const isLow =
+        key.startsWith("token:") &&
+        typeof balance === "number" &&
+        Number(grant) > 0 &&
+        balance <= lowAt() * Number(grant)
+      if (isLow && row["low_told"] === 0) {
+        yield* run(sql`UPDATE relay_accounts SET low_told = 1 WHERE account = ${key}`)
+        low.push({ token: key.slice("token:".length), balance, grant: Number(grant) })
+      }
+    }
+    const balances = new Map([...after].map(([key, { balance }]) => [key, Number(balance)] as const))
+    const rows = fresh.map((final): LedgerRow => {
+      const { credits, group, streamId, token } = final
+      const refunded = credits === "refund"
+      const amount = refunded ? Number(taken.get(streamId)?.["credits"] ?? 0) : credits
+      const key = keyOf({ _tag: "Token", name: token })
+      const before = balances.get(key)
+      const balance = before === undefined ? null : before - (refunded ? 0 : amount)
+      if (balance !== null) balances.set(key, balance)
+      return {
+        id: idOf(now),
+        at: now,
+        token,
+        group,
+        kind: refunded ? "refund" : "settle",
+        amount,
+        balance,
+        tokenCharged: !refunded && balance !== null,
+        groupCharged: !refunded && balances.has(keyOf({ _tag: "Group", name: group })),
+        streamId,
+        reason: final.reason,
+        model: final.model,
+        channel: final.channel,
+        inputTokens: refunded ? null : final.inputTokens,
+        outputTokens: refunded ? null : final.outputTokens,
+        cachedTokens: refunded ? null : final.cachedTokens
+      }
+    })
+    if (rows.length > 0) yield* run(insertRows(rows))
+    return low
+  })
+
+  const settle: Quota["Service"]["settle"] = (finals, also = Effect.void) =>
+    finals.length === 0
+      ? also
+      : Effect.gen(function* () {
+          const now = yield* Clock.currentTimeMillis
+          const low = yield* books.transaction(Effect.tap(settling(finals, now), () => also))
+          for (const { streamId } of finals) inHand.delete(streamId)
+          for (const one of low) for (const listener of listeners) listener(one)
+        })
+
+  const stateOf = (found: ReturnType<typeof readAccount>, limits: Limits | undefined): QuotaState => ({
+    balance: found.balance,
+    budget: limits?.budget ?? null,
+    reserved: found.reserved,
+    settledToday: found.settledToday,
+    settledMonth: found.settledMonth
+  })
+
+  const open = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    // One process at a time has a SQLite file of books: what another one has reserved in its memory is gone with it.
+    const memory = books.engine.name === "sqlite" ? now : now - silentFor.memory
+    const rows = yield* run(
+      sql`SELECT r.stream_id, r.token, r.token_group, r.at, CASE WHEN r.journal = ${journal.identity} THEN 0 ELSE 1 END AS gone
+          FROM relay_reservations r LEFT JOIN relay_ledger_journals j ON j.journal = r.journal
+          WHERE r.journal = ${journal.identity} OR (j.durable = 0 AND j.seen_at <= ${memory})
+             OR j.seen_at <= ${now - silentFor.durable}`
+    )
+    return rows.flatMap((row) => {
+      const streamId = String(row["stream_id"])
+      return inHand.has(streamId)
+        ? []
+        : [
+            {
+              streamId,
+              token: String(row["token"]),
+              group: String(row["token_group"]),
+              at: Number(row["at"]),
+              gone: row["gone"] === 1
+            }
+          ]
+    })
+  })
+
+  const keepPosition: Quota["Service"]["keepPosition"] = (position) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.asVoid(
+        run(
+          sql`INSERT INTO relay_ledger_journals (journal, position, durable, seen_at)
+              VALUES (${journal.identity}, ${position}, ${journal.durable ? 1 : 0}, ${now})
+              ON CONFLICT (journal) DO UPDATE SET position = ${position}, seen_at = ${now}`
+        )
+      )
+    )
+
+  const position = Effect.map(
+    run(sql`SELECT position FROM relay_ledger_journals WHERE journal = ${journal.identity}`),
+    ([row]) => String(row?.["position"] ?? "")
+  )
+  // It is known from the beginning, so that what it reserves is not another's.
+  yield* books.transaction(Effect.flatMap(position, keepPosition))
+
+  /** The names whose grants are in the books, as far as this process has looked. */
+  const entered = new Set<string>()
+  const enter = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const known = yield* Effect.orElseSucceed(tokens.list, () => [])
+    const held = [
+      ...known.map(({ name, quota }) => tokenHeld(name, quota)),
+      ...groups.current.map(({ name }) => groupHeld(name))
+    ]
+    for (const one of held) {
+      const key = keyOf(one.of)
+      if ((one.limits?.balance ?? null) === null || entered.has(key)) continue
+      yield* books.transaction(account(one, now))
+      entered.add(key)
+    }
+  })
+  yield* enter
+
+  return Quota.of({
+    // HOT: what nobody limits costs three looks into tables.
+    limits: (token, group, quota) =>
+      (token !== "" && isLimited(tokenHeld(token, quota))) || isLimited(groupHeld(group)),
+    reserve,
+    began: (streamId) => void inHand.delete(streamId),
+    release: ({ group, streamId, token }) =>
+      Effect.suspend(() => {
+        if (!inHand.delete(streamId)) return Effect.void
+        return Effect.ignore(settle([refundOf({ streamId, token, group }, "nothing was begun")]))
+      }),
+    settle,
+    settleSoon: (final) =>
+      inHand.has(final.streamId)
+        ? Effect.catch(settle([final]), () => Effect.sync(() => books.later(settle([final]))))
+        : Effect.sync(() => books.later(settle([final]))),
+    open,
+    position,
+    keepPosition,
+    enter,
+    of: (whose) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const held = heldOf(whose)
+        return stateOf(yield* books.transaction(account(held, now)), held.limits)
+      }),
+    grant: (whose, change, reason) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const held = heldOf(whose)
+        const changed = Effect.gen(function* () {
+          const before = yield* account(held, now)
+          if ("add" in change && before.balance === null) return undefined
+          const balance = "add" in change ? (before.balance ?? 0) + change.add : change.set
+          // What is unlimited has nothing in the ledger: what it had is taken back, and what it gets is all of it.
+          const amount = (balance ?? 0) - (before.balance ?? 0)
+          const granted = Math.max(0, "add" in change ? change.add : (change.set ?? 0))
+          yield* setBalance(held.of, balance, amount, granted, reason, now)
+          if ((balance === null) !== (before.balance === null)) yield* books.touch(limitsTopic)
+          return stateOf({ ...before, balance }, held.limits)
+        })
+        const state = yield* books.transaction(changed)
+        yield* Effect.ignore(readLimited)
+        return state
+      }),
+    onLow: (listener) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => listeners.add(listener)),
+          () => Effect.sync(() => listeners.delete(listener))
+        )
+      )
+  })
+})

@@ -1,0 +1,44 @@
+/**
+ * Which of the relay's events are alerts. (That a key was switched is told with the row of its switch: `Switches`.)
+ */
+import { Effect, Layer, Queue } from "effect"
+import { type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
+import type { Happening } from "./Alert.ts"
+import { Alerts } from "./Alerts.ts"
+
+/** What an event is to an operator; `undefined`: nothing. */
+export const happeningOf = (event: RelayEvent): Happening | undefined => {
+  switch (event._tag) {
+    case "ChannelChanged": {
+      const { channel, evidence, from, reason, to, until } = event
+      if (to === "disabled") return { event: "channel_disabled", channel, reason, evidence, until }
+      return from === "disabled" ? { event: "channel_enabled", channel } : undefined
+    }
+    case "CircuitChanged": {
+      const { channel, key, model, to } = event
+      return { event: to === "open" ? "circuit_opened" : "circuit_closed", channel, key, model }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** Tells alerts of the relay's events, in their order, for as long as the Layer lives. */
+export const layer: Layer.Layer<never, never, Alerts | RelayEvents> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const alerts = yield* Alerts
+    const happenings = yield* Queue.unbounded<Happening>()
+    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(happenings), (one) => alerts.tell(one))))
+    yield* Layer.build(
+      RelayEvents.layerSink(
+        "alerts",
+        Effect.succeed(
+          sinkOf((event) => {
+            const happening = happeningOf(event)
+            if (happening !== undefined) Queue.offerUnsafe(happenings, happening)
+          })
+        )
+      )
+    )
+  })
+)

@@ -1,0 +1,170 @@
+/**
+ * How what was said by hand stands in the books: changed settings by path, and channels that were added. What is secret of
+ * them is sealed.
+ */
+import { Option, Result, Schema } from "effect"
+import { type BooksModule, type Row, type Sql, sql } from "../books/index.ts"
+import { type Addition, type Change, type Edit, hasCredentials, valueAt } from "../settings/index.ts"
+import type { Seal } from "./SealNode.ts"
+
+/** The tables. `relay_settings_turn` has one row, which whoever changes something holds until he has. */
+export const editsModule: BooksModule = {
+  name: "settings",
+  scripts: [
+    [
+      `CREATE TABLE relay_settings (
+         path TEXT PRIMARY KEY,
+         value TEXT NOT NULL,
+         sealed BIGINT NOT NULL,
+         turn BIGINT NOT NULL,
+         changed_at BIGINT NOT NULL
+       )`,
+      `CREATE TABLE relay_added_channels (
+         id TEXT PRIMARY KEY,
+         entry TEXT NOT NULL,
+         sealed TEXT,
+         turn BIGINT NOT NULL,
+         changed_at BIGINT NOT NULL
+       )`,
+      "CREATE TABLE relay_settings_turn (id BIGINT PRIMARY KEY, turn BIGINT NOT NULL)",
+      "INSERT INTO relay_settings_turn (id, turn) VALUES (1, 0)"
+    ]
+  ]
+}
+
+/** What tells the other relays that something was changed. */
+export const editsTopic = "settings"
+
+/** Takes the turn: until the transaction ends nobody else changes anything. Gives its number, higher than all before. */
+export const takeTurn: Sql = sql`UPDATE relay_settings_turn SET turn = turn + 1 WHERE id = 1 RETURNING turn`
+
+/** The changed settings, oldest first. */
+export const selectChanges: Sql = sql`SELECT path, value, sealed FROM relay_settings ORDER BY turn, path`
+
+/** The added channels, oldest first. */
+export const selectChannels: Sql = sql`SELECT id, entry, sealed FROM relay_added_channels ORDER BY turn, id`
+
+/** What seals settings is about their path, and what seals channels about their id. */
+const ofSetting = (path: string): string => `setting ${path}`
+const ofChannel = (id: string): string => `channel ${id}`
+
+/** Why a row was not read. */
+export type Unread = "sealed without a secret" | "sealed with another secret" | "garbled"
+
+/** A row that was not read, and what it is about. */
+export interface UnreadRow {
+  readonly about: string
+  readonly why: Unread
+}
+
+const text = (row: Row, column: string): string => {
+  const value = row[column]
+  return typeof value === "string" ? value : ""
+}
+
+const parse = (json: string): Result.Result<unknown, "garbled"> =>
+  Option.match(Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))(json), {
+    onNone: () => Result.fail("garbled"),
+    onSome: Result.succeed
+  })
+
+const unsealed = (sealed: string, about: string, seal: Seal | undefined): Result.Result<unknown, Unread> =>
+  seal === undefined
+    ? Result.fail("sealed without a secret")
+    : Result.match(seal.open(sealed, about), {
+        onFailure: () => Result.fail("sealed with another secret"),
+        onSuccess: parse
+      })
+
+/** Reads a changed setting. */
+export const readChange = (row: Row, seal: Seal | undefined): Result.Result<Change, UnreadRow> => {
+  const path = text(row, "path")
+  const value = text(row, "value")
+  return Result.match(row["sealed"] === 1 ? unsealed(value, ofSetting(path), seal) : parse(value), {
+    onFailure: (why) => Result.fail({ about: path, why }),
+    onSuccess: (value) => Result.succeed<Change>({ _tag: "Change", path, value })
+  })
+}
+
+const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Reads an added channel. */
+export const readChannel = (row: Row, seal: Seal | undefined): Result.Result<Addition, UnreadRow> => {
+  const id = text(row, "id")
+  const sealed = row["sealed"]
+  const secrets = typeof sealed === "string" ? unsealed(sealed, ofChannel(id), seal) : Result.succeed({})
+  const entry = Result.flatMap(secrets, (secrets) =>
+    Result.flatMap(
+      parse(text(row, "entry")),
+      (entry): Result.Result<object, Unread> =>
+        isObject(entry) && isObject(secrets) ? Result.succeed({ ...entry, ...secrets }) : Result.fail("garbled")
+    )
+  )
+  return Result.match(entry, {
+    onFailure: (why) => Result.fail({ about: `channels.${id}`, why }),
+    onSuccess: (entry) => Result.succeed<Addition>({ _tag: "Addition", list: "channels", entry })
+  })
+}
+
+const idOf = ({ entry }: Addition): string => String(valueAt(entry, ["id"]))
+
+/** The fields of a channel in which secrets are. */
+const secretFields = ["keys", "headers", "proxy", "tls"]
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0)
+
+/** Of a channel, what is secret and what is not. */
+const parted = (entry: unknown): readonly [secrets: object, rest: object] => {
+  const fields = Object.entries(isObject(entry) ? entry : {})
+  const isSecret = ([field, value]: readonly [string, unknown]): boolean =>
+    (secretFields.includes(field) && !isEmpty(value)) || (typeof value === "string" && hasCredentials(value))
+  return [Object.fromEntries(fields.filter(isSecret)), Object.fromEntries(fields.filter((one) => !isSecret(one)))]
+}
+
+/** Whether an edit is not kept without a seal: a channel with secrets. */
+export const needsSeal = (edit: Edit): boolean => edit._tag === "Addition" && !isEmpty(parted(edit.entry)[0])
+
+/**
+ * Keeps an edit, in the place of the one before it. The secrets of a channel are sealed; what a setting holds is sealed where
+ * it is secret and there is a seal.
+ */
+export const keep = (edit: Edit, { isSecret, now, seal, turn }: Keeping): Sql => {
+  if (edit._tag === "Change") {
+    const { path } = edit
+    const json = JSON.stringify(edit.value)
+    const closed = isSecret(path) ? seal?.close(json, ofSetting(path)) : undefined
+    const value = closed ?? json
+    const sealed = closed === undefined ? 0 : 1
+    return sql`INSERT INTO relay_settings (path, value, sealed, turn, changed_at)
+               VALUES (${path}, ${value}, ${sealed}, ${turn}, ${now})
+               ON CONFLICT (path) DO UPDATE SET value = ${value}, sealed = ${sealed}, turn = ${turn}, changed_at = ${now}`
+  }
+  const id = idOf(edit)
+  const [secrets, rest] = parted(edit.entry)
+  const sealed = isEmpty(secrets) ? null : (seal?.close(JSON.stringify(secrets), ofChannel(id)) ?? null)
+  const entry = JSON.stringify(rest)
+  // A channel that is changed keeps its place among the others.
+  return sql`INSERT INTO relay_added_channels (id, entry, sealed, turn, changed_at)
+             VALUES (${id}, ${entry}, ${sealed}, ${turn}, ${now})
+             ON CONFLICT (id) DO UPDATE SET entry = ${entry}, sealed = ${sealed}, changed_at = ${now}`
+}
+
+/** How edits are kept. */
+export interface Keeping {
+  readonly seal: Seal | undefined
+  /** Whether what a setting holds is secret. */
+  readonly isSecret: (path: string) => boolean
+  readonly turn: number
+  readonly now: number
+}
+
+/** What an edit is kept under: another one of the same takes its place. */
+export const keptUnder = (edit: Edit): string => (edit._tag === "Change" ? ofSetting(edit.path) : ofChannel(idOf(edit)))
+
+/** Keeps an edit no longer. */
+export const forget = (edit: Edit): Sql =>
+  edit._tag === "Change"
+    ? sql`DELETE FROM relay_settings WHERE path = ${edit.path}`
+    : sql`DELETE FROM relay_added_channels WHERE id = ${idOf(edit)}`

@@ -1,0 +1,160 @@
+/**
+ * From the journal to the ledger: how answers ended is read from the journal's outbox, where it is committed with their
+ * terminal events, and settled in the books, in one transaction with the position that was come to. So each end is
+ * settled once, whatever is killed in between; and what was not is found at the next look: right after an answer has
+ * ended, at start, and every minute.
+ *
+ * What was reserved for something that the journal does not know of has never begun, or was in the memory of a process
+ * that is gone: it is refunded.
+ */
+import { Context, Effect, Latch, Layer, type Scope, Semaphore } from "effect"
+import { type Final, Quota, refundOf, type Reserved } from "../account/index.ts"
+import type { BooksError } from "../books/index.ts"
+import type { QueryDataError } from "../errors/index.ts"
+import { Journal } from "../journal/index.ts"
+import { HeldMap } from "../memory/index.ts"
+import { decodeOutcome, RelayEvents, sinkOf, type TrailEntry } from "../relay/index.ts"
+
+/** Ends that are settled together: some 5 ms of the books. */
+const batchSize = 100
+/** Under load ends are settled together that come within so many milliseconds. */
+const gathered = 25
+/** An end that is told of is committed by then, or its store has failed, in milliseconds. */
+const committedWithin = 2_000
+/** How long closing waits for what has ended last, in milliseconds. */
+const closingFor = 500
+/** How often it is looked for what was missed, in milliseconds. */
+const lookEvery = 60_000
+
+/** Settles what has ended. */
+export class Settling extends Context.Service<
+  Settling,
+  {
+    /** Settles all that has ended by now: who has seen an answer's end finds it in the ledger after this. */
+    readonly flush: Effect.Effect<void, BooksError | QueryDataError>
+  }
+>()("effect-resilience/operate/Settling") {
+  /** For as long as the Layer lives; once more when it is closed. */
+  static readonly layer: Layer.Layer<Settling, BooksError, Journal | Quota | RelayEvents> = Layer.effect(
+    Settling,
+    Effect.suspend(() => make)
+  )
+}
+
+/** Who has given the answer: the last that went well, or else the last. */
+const channelOf = (trail: ReadonlyArray<TrailEntry>): string | null =>
+  (trail.findLast(({ code }) => code === undefined) ?? trail.at(-1))?.channel ?? null
+
+/** What an end is in the ledger. Whose it is stands in its reservation too, where it had one. */
+export const finalOf = (streamId: string, text: string): Final => {
+  const outcome = decodeOutcome(text)
+  if (outcome === undefined) return refundOf({ streamId, token: "", group: "" }, "its end is not known")
+  const { code, group, model, owner, settlement, trail, usage } = outcome
+  return {
+    streamId,
+    token: owner,
+    group,
+    credits: settlement._tag === "Settle" ? settlement.credits : "refund",
+    reason: code ?? null,
+    model,
+    channel: channelOf(trail),
+    inputTokens: usage.inputTokens,
+    outputTokens: usage.outputTokens,
+    cachedTokens: usage.cacheReadTokens ?? 0
+  }
+}
+
+const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | RelayEvents | Scope.Scope> = Effect.gen(
+  function* () {
+    const journal = yield* Journal
+    const quota = yield* Quota
+    const { add } = yield* RelayEvents
+    let position = yield* quota.position
+    const oneAtATime = yield* Semaphore.make(1)
+    const woken = yield* Latch.make(false)
+    /** Streams whose end was told, and is not settled: when they are given up. */
+    const awaited = new HeldMap<string, { until: number }>()
+
+    const flush = Effect.gen(function* () {
+      for (;;) {
+        const ends = yield* journal.outcomes(position, batchSize)
+        const last = ends.at(-1)
+        if (last === undefined) return
+        yield* quota.settle(
+          ends.map(({ id, outcome }) => finalOf(id, outcome)),
+          quota.keepPosition(last.position)
+        )
+        position = last.position
+        for (const { id } of ends) awaited.delete(id)
+        if (ends.length < batchSize) return
+        yield* Effect.yieldNow
+      }
+    }).pipe(oneAtATime.withPermits(1), Effect.uninterruptible)
+
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        add("settling", {
+          ...sinkOf(() => {}),
+          // HOT: an entry in a table, and a latch that is open already under load.
+          StreamEnded: ({ answer }) => {
+            awaited.set(answer.streamId, { until: performance.now() + committedWithin })
+            woken.openUnsafe()
+          }
+        })
+      ),
+      (remove) => Effect.sync(remove)
+    )
+
+    const settleSoon = Effect.gen(function* () {
+      yield* woken.await
+      yield* Effect.sleep(gathered)
+      // What fails is found every minute: of the books' being away the books tell.
+      yield* Effect.ignore(flush)
+      const now = performance.now()
+      for (const [id, { until }] of awaited.entries()) if (until <= now) awaited.delete(id)
+      if (awaited.size === 0) woken.closeUnsafe()
+    })
+
+    /** Ends without an outcome that is known, as of the look before. */
+    let ended: ReadonlySet<string> = new Set()
+    const look = Effect.gen(function* () {
+      yield* flush
+      yield* quota.keepPosition(position)
+      const endedNow = new Set<string>()
+      const lost: Array<Final> = []
+      for (const reserved of yield* quota.open) {
+        const state = reserved.gone ? "gone" : yield* stateOf(reserved)
+        if (state === "gone") lost.push(refundOf(reserved, "its process is gone"))
+        else if (state === "absent") lost.push(refundOf(reserved, "nothing was begun"))
+        else if (state === "ended") {
+          if (ended.has(reserved.streamId)) lost.push(refundOf(reserved, "its end is not known"))
+          else endedNow.add(reserved.streamId)
+        }
+      }
+      ended = endedNow
+      for (let from = 0; from < lost.length; from += batchSize) yield* quota.settle(lost.slice(from, from + batchSize))
+    })
+
+    const stateOf = ({ streamId }: Reserved): Effect.Effect<"absent" | "ended" | "live", QueryDataError> =>
+      journal.locate(streamId, undefined).pipe(
+        Effect.map(({ state }) => (state === "ended" ? ("ended" as const) : ("live" as const))),
+        Effect.catchTags({
+          StreamNotFound: () => Effect.succeed("absent" as const),
+          StreamExpired: () => Effect.succeed("ended" as const),
+          InvalidCursor: Effect.die
+        })
+      )
+
+    // What ended last is committed within a few turns.
+    const rest = Effect.andThen(flush, Effect.sleep(10)).pipe(
+      Effect.repeat({ while: () => awaited.size > 0 }),
+      Effect.timeoutOption(closingFor),
+      Effect.ignore
+    )
+    yield* Effect.addFinalizer(() => Effect.andThen(rest, Effect.ignore(flush)))
+    yield* Effect.ignore(look)
+    yield* Effect.forkScoped(Effect.forever(settleSoon))
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), Effect.ignore(look))))
+    return { flush }
+  }
+)

@@ -1,0 +1,81 @@
+/**
+ * What a request may cost: reserved before anything is begun for it, by what its token and its group may spend. A replay, a
+ * resume and a count reserve nothing.
+ */
+import { Effect } from "effect"
+import {
+  type Caller,
+  creditsToReserve,
+  groupOf,
+  plainPrice,
+  type Price,
+  priceOf,
+  PricesSection,
+  Quota,
+  type Wanted
+} from "../account/index.ts"
+import type { AnswerRequest } from "../dialect/index.ts"
+import type { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError } from "../errors/index.ts"
+import { makeStreamId, type StreamId } from "../journal/index.ts"
+import { Settings } from "../settings/index.ts"
+import { ownerOf } from "./routes/Streams.ts"
+
+/** Why nothing was reserved. */
+export type QuotaRefusal = InsufficientUserQuota | PreConsumeTokenQuotaFailed | QueryDataError
+
+/** What is reserved for a stream, by the id that it will have. */
+export type WantedStream = Wanted & { readonly streamId: StreamId }
+
+/** Reserves for requests. */
+export interface QuotaGate {
+  /** What a model costs now; `undefined` for a credit a token. */
+  readonly priceOf: (model: string) => Price | undefined
+  /** What is to be reserved for a request; `undefined` where nothing limits who asks. */
+  readonly wanted: (caller: Caller, request: AnswerRequest) => WantedStream | undefined
+  /** Reserves it, and begins what it is for. Where that does not come to begin it is refunded. */
+  readonly reserving: <A, E>(
+    wanted: Wanted | undefined,
+    begin: Effect.Effect<A, E>,
+    hasBegun?: (begun: A) => boolean
+  ) => Effect.Effect<A, E | QuotaRefusal>
+}
+
+/** Makes it over the services that it needs. */
+export const makeQuotaGate: Effect.Effect<QuotaGate, never, Quota | Settings> = Effect.gen(function* () {
+  const quota = yield* Quota
+  const prices = (yield* Settings).of(PricesSection)
+  return {
+    priceOf: (model) => {
+      const price = priceOf(prices.current, model)
+      return price === plainPrice ? undefined : price
+    },
+    wanted: (caller, request) => {
+      const token = ownerOf(caller)
+      const group = groupOf(caller)
+      // HOT: where nothing limits who asks, nothing of the request is looked at.
+      if (!quota.limits(token, group, caller?.quota)) return undefined
+      return {
+        streamId: makeStreamId(),
+        token,
+        group,
+        quota: caller?.quota,
+        credits: creditsToReserve(priceOf(prices.current, request.model), request)
+      }
+    },
+    reserving: (wanted, begin, hasBegun = () => true) =>
+      wanted === undefined
+        ? begin
+        : // Not interruptible: whoever leaves between the two would leave it reserved.
+          Effect.uninterruptible(
+            Effect.andThen(
+              quota.reserve(wanted),
+              begin.pipe(
+                Effect.tapCause(() => quota.release(wanted)),
+                Effect.tap((begun) =>
+                  hasBegun(begun) ? Effect.sync(() => quota.began(wanted.streamId)) : quota.release(wanted)
+                )
+              )
+            )
+          )
+  }
+})

@@ -1,0 +1,131 @@
+/**
+ * Channels and their keys: the handlers.
+ */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { fingerprintOf } from "../../account/index.ts"
+import { digestOf } from "../../account/TokenKeyNode.ts"
+import { type ChannelDetail, type Off, Selection, targetToTest, Upstream } from "../../channel/index.ts"
+import { Conflict, describe, InvalidRequest, NotFound, stackless } from "../../errors/index.ts"
+import { Audit, Switches } from "../../operate/index.ts"
+import { makeProbe, type Probed } from "../../relay/index.ts"
+import { AdminApi } from "./AdminApiHttp.ts"
+import { audited } from "./Audited.ts"
+import { defaultLimit } from "./ListsHttp.ts"
+
+const time = (millis: number): string => new Date(millis).toISOString()
+
+const offShown = ({ evidence, reason, until }: Off) => ({
+  ...(reason === undefined ? {} : { reason }),
+  ...(evidence === undefined ? {} : { evidence }),
+  ...(until === undefined ? {} : { until: time(until) })
+})
+
+const shown = (detail: ChannelDetail) => {
+  const { baseUrl, dialect, enabled, group, id, keys, models, priority, weight } = detail.channel
+  return {
+    id,
+    dialect,
+    baseUrl: withoutQuery(baseUrl),
+    models,
+    group,
+    priority,
+    weight,
+    enabled,
+    state: detail.state,
+    ...offShown(detail),
+    keys: detail.keys.map((key) => ({
+      index: key.index,
+      fingerprint: fingerprintOf(digestOf(keys[key.index]!)),
+      state: key.state,
+      ...offShown(key),
+      models: key.models.map(({ model, state, until }) => ({ model, state, until: time(until) }))
+    }))
+  }
+}
+
+/** Neither a key in a query nor credentials are shown. */
+const withoutQuery = (url: string): string => url.replace(/[?#].*$/s, "").replace(/^(\w+:\/\/)[^/@]*@/, "$1")
+
+const testedOf = ({ error, firstContentMillis, message, status, totalMillis }: Probed) => ({
+  ok: error === undefined,
+  ...(error === undefined ? {} : { class: describe(error).blame, code: describe(error).code }),
+  ...(status === undefined ? {} : { status }),
+  firstContentMs: firstContentMillis ?? null,
+  totalMs: totalMillis,
+  ...(message === undefined ? {} : { message })
+})
+
+/** Its handlers. */
+export const ChannelsLive = HttpApiBuilder.group(
+  AdminApi,
+  "channels",
+  Effect.fnUntraced(function* (handlers) {
+    const selection = yield* Selection
+    const switches = yield* Switches
+    const upstream = yield* Upstream
+    const audit = yield* Audit
+    const probe = yield* makeProbe
+
+    const find = (id: string): Effect.Effect<ChannelDetail, NotFound> =>
+      Effect.suspend(() => {
+        const detail = selection.details().find(({ channel }) => channel.id === id)
+        return detail === undefined
+          ? Effect.fail(stackless(() => new NotFound({ message: `there is no channel ${JSON.stringify(id)}` })))
+          : Effect.succeed(detail)
+      })
+
+    /** How a place is now, and what of it an audit tells. */
+    const stateOf = (detail: ChannelDetail, key: number | undefined) => {
+      const place = key === undefined ? detail : detail.keys[key]!
+      return { state: place.state, ...offShown(place) }
+    }
+
+    const switched = (id: string, key: number | undefined, what: "enable" | "disable") =>
+      Effect.gen(function* () {
+        const before = yield* switches[what]({ channel: id, key })
+        const after = yield* find(id)
+        yield* audited({
+          what: `${key === undefined ? "channel" : "key"}.${what}`,
+          path: key === undefined ? `channels/${id}` : `channels/${id}/keys/${key}`,
+          before: stateOf(before, key),
+          after: stateOf(after, key)
+        })
+        return shown(after)
+      }).pipe(Effect.provideService(Audit, audit))
+
+    return handlers
+      .handle("list", ({ query }) =>
+        Effect.gen(function* () {
+          const all = selection.details()
+          const { cursor, limit = defaultLimit } = query
+          const from = cursor === undefined ? 0 : all.findIndex(({ channel }) => channel.id === cursor) + 1
+          if (cursor !== undefined && from === 0) {
+            return yield* stackless(() => new InvalidRequest({ message: "the cursor is of no channel that there is" }))
+          }
+          const page = all.slice(from, from + limit)
+          return { data: page.map(shown), next: from + limit < all.length ? page.at(-1)!.channel.id : null }
+        })
+      )
+      .handle("get", ({ params }) => Effect.map(find(params.id), shown))
+      .handle("enable", ({ params, query }) =>
+        Effect.gen(function* () {
+          const { channel } = yield* find(params.id)
+          if (!channel.enabled) {
+            const message = `the configuration has it switched off: change the setting channels.${params.id}.enabled`
+            return yield* stackless(() => new Conflict({ message }))
+          }
+          return yield* switched(params.id, query.key, "enable")
+        })
+      )
+      .handle("disable", ({ params, query }) => switched(params.id, query.key, "disable"))
+      .handle("test", ({ params, query }) =>
+        Effect.gen(function* () {
+          const { channel } = yield* find(params.id)
+          const target = targetToTest(channel, query.key ?? 0, query.model)
+          if (typeof target === "string") return yield* stackless(() => new InvalidRequest({ message: target }))
+          return testedOf(yield* probe(target, "answer").pipe(Effect.provideService(Upstream, upstream)))
+        })
+      )
+  })
+)

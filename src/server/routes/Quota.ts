@@ -1,0 +1,37 @@
+/**
+ * What a token may still spend, for whoever has it.
+ */
+import { Effect } from "effect"
+import { type Caller, Quota, type QuotaState } from "../../account/index.ts"
+import { clientDialects } from "../../dialect/index.ts"
+import { QueryDataError, stackless } from "../../errors/index.ts"
+import { Settling } from "../../operate/index.ts"
+import { respondJson } from "../Exchange.ts"
+import type { Route } from "../Route.ts"
+
+/** Of nobody's requests nothing is kept. */
+const nobodys: QuotaState = { balance: null, budget: null, reserved: 0, settledToday: 0, settledMonth: 0 }
+
+/** Its row. */
+export const quotaRoutes: Effect.Effect<ReadonlyArray<Route>, never, Quota | Settling> = Effect.gen(function* () {
+  const quota = yield* Quota
+  const settling = yield* Settling
+
+  const stateOf = (caller: Caller): Effect.Effect<QuotaState, QueryDataError> =>
+    caller === undefined
+      ? Effect.succeed(nobodys)
+      : Effect.andThen(settling.flush, quota.of({ _tag: "Token", name: caller.name, quota: caller.quota })).pipe(
+          Effect.mapError(({ message }) => stackless(() => new QueryDataError({ message })))
+        )
+
+  return [
+    {
+      method: "GET",
+      path: "/quota",
+      access: "token",
+      envelope: clientDialects.chat.failure,
+      shows: "what the token that asks may still spend",
+      handle: (exchange, caller) => Effect.map(stateOf(caller), (state) => respondJson(exchange, 200, state))
+    }
+  ]
+})
