@@ -18,6 +18,7 @@ import {
 } from "../support/relayProcess.ts"
 import { type Ended, runNode } from "../support/spawnNode.ts"
 import { read } from "../support/sse.ts"
+import { until } from "../server/kit.ts"
 import { adminOf } from "./admin.ts"
 
 // None of them looks like a key: only who knows what is secret can tell.
@@ -29,7 +30,12 @@ const secrets = {
   "the password of a proxy": "blue@lighthouse55",
   "a token's key": "gentle-breeze-over-hills",
   "an admin's token": "marble-staircase-up",
-  "a token that nobody has": "guessed-by-somebody-else"
+  "a token that nobody has": "guessed-by-somebody-else",
+  "a key that was added while it runs": "velvet-harbour-1905",
+  "a header that was added while it runs": "saffron-window-22",
+  "what the keys in the books are sealed with": "eleven-tall-candles-on-a-very-long-table",
+  "the query of the webhook": "lavender-postbox-3",
+  "what the webhook is signed with": "seven-wet-umbrellas-in-a-row"
 } as const
 
 /** What is no secret of the relay's, and nobody's business either. */
@@ -118,6 +124,8 @@ let relay: RelayProcess
 let ended: Ended
 /** What the upstream was sent, for the proof that each secret was there at all. */
 let sent = ""
+/** What the webhook was sent, and with which headers. */
+let hooked = ""
 /** Every answer of the relay, by what was asked. */
 const answers: Array<readonly [asked: string, text: string]> = []
 let places: { readonly [place: string]: string } = {}
@@ -215,7 +223,9 @@ const bytesOf = (pattern: RegExp): string =>
     .join("\n")
 
 const configuration = (url: string, closed: number) => ({
-  server: { port: 0, debug: true, shutdownGrace: "2 seconds" },
+  server: { port: 0, debug: true, shutdownGrace: "2 seconds", secret: "${SEAL}" },
+  alerts: { webhook: `${url}/hook?t=\${HOOK}`, secret: "${SIGN}" },
+  disable: { after: 1 },
   store: { type: "sqlite", path: join(folder.path, "relay.db") },
   journal: { retention: "1 hour" },
   timeouts: { headers: "2 seconds", firstContent: "2 seconds", idle: "2 seconds" },
@@ -249,7 +259,10 @@ const environment = {
   KEY: secrets["a channel's key"],
   HEADER: secrets["a channel's header"],
   QUERY: encodeURIComponent(secrets["the query of a base URL"]),
-  TOKEN: secrets["a token's key"]
+  TOKEN: secrets["a token's key"],
+  SEAL: secrets["what the keys in the books are sealed with"],
+  HOOK: secrets["the query of the webhook"],
+  SIGN: secrets["what the webhook is signed with"]
 }
 
 beforeAll(async () => {
@@ -258,6 +271,10 @@ beforeAll(async () => {
       const said = [...Object.values(request.headers), decodeURIComponent(request.url!), request.url, body].join(
         " and "
       )
+      if (request.url!.startsWith("/hook")) {
+        hooked += `${JSON.stringify(request.headers)}\n${body}\n`
+        return void response.writeHead(204).end()
+      }
       sent += said
       const [, reply] = replies[Number(request.url!.split("/")[1])]!
       reply(said, response)
@@ -269,7 +286,8 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve))
   const closed = (probe.address() as AddressInfo).port
   await new Promise((resolve) => probe.close(resolve))
-  const written = configuration(`http://127.0.0.1:${port}`, closed)
+  const base = `http://127.0.0.1:${port}`
+  const written = configuration(base, closed)
   relay = await startRelayProcess(writeConfiguration(folder.path, written), environment)
 
   for (const [at, [how]] of replies.entries()) {
@@ -283,7 +301,50 @@ beforeAll(async () => {
   const { key } = made.body as { readonly key: string }
   await ask("with the token that was made", "/v1/models", { headers: { authorization: `Bearer ${key}` } })
   assert.strictEqual((await admin("PATCH", "tokens/made", { models: ["m"] })).status, 200)
-  const reads = ["openapi.json", "tokens", "audit", "streams"]
+  // Channels and settings that come while it runs; the model is asked, so that the key is used.
+  const added = {
+    id: "added",
+    dialect: "openai",
+    baseUrl: `${base}/1/v1`,
+    keys: [secrets["a key that was added while it runs"]],
+    headers: { "x-auth": secrets["a header that was added while it runs"] },
+    models: ["added"]
+  }
+  const writes: ReadonlyArray<readonly [method: string, path: string, body: unknown, status: number]> = [
+    ["POST", "channels", added, 201],
+    ["POST", "channels", added, 409],
+    ["POST", "channels", { ...added, id: "Bad", priority: secrets["a key that was added while it runs"] }, 422],
+    ["POST", "channels/added/keys", { key: `${secrets["a key that was added while it runs"]}-2` }, 201],
+    ["PATCH", "channels/added", { priority: 3 }, 200],
+    ["POST", "channels/added/test", undefined, 200],
+    ["POST", "channels/c0/test", undefined, 200],
+    ["PATCH", "settings", { "alerts.secret": secrets["what the webhook is signed with"] }, 200],
+    ["PATCH", "settings", { "alerts.secret": 5, "retry.times": secrets["what the webhook is signed with"] }, 422],
+    ["PATCH", "settings", { "retry.times": 2 }, 200],
+    ["POST", "quota/web", { set: 1_000_000_000, reason: "a gift" }, 200],
+    ["POST", "reload", undefined, 200]
+  ]
+  const wrote: Array<string> = []
+  for (const [method, path, body, status] of writes) {
+    const { status: was, text } = await admin(method, path, body)
+    assert.strictEqual(was, status, `${method} ${path}: ${text}`)
+    wrote.push(text)
+  }
+  for (const [path, init] of questions("added")) await ask("an added channel", path, init)
+  const reads = [
+    "openapi.json",
+    "tokens",
+    "audit",
+    "streams",
+    "channels",
+    "channels/added",
+    "channels/c1",
+    "settings",
+    "quota/web",
+    "ledger",
+    "ledger/sum",
+    "usage?by=channel"
+  ]
   const told = await Promise.all(reads.map((path) => admin("GET", path)))
   for (const [at, { status, text }] of told.entries()) assert.strictEqual(status, 200, `${reads[at]}: ${text}`)
   const metrics = await read(`${relay.url}/metrics`, {
@@ -313,6 +374,7 @@ beforeAll(async () => {
   const checked = await runNode(commandFile, ["check", wrong], environment)
   assert.strictEqual(checked.code, 2, checked.stderr)
 
+  await until(() => hooked !== "")
   relay.kill("SIGTERM")
   ended = await relay.ended
   places = {
@@ -320,7 +382,8 @@ beforeAll(async () => {
     "the banner": ended.stdout,
     "the metrics": metrics.text,
     "the health": health.text,
-    "the answers of the admin API": told.map(({ text }) => text).join("\n"),
+    "the answers of the admin API": [...wrote, ...told.map(({ text }) => text)].join("\n"),
+    "what the webhook was sent": hooked,
     "the bytes of the books": bytesOf(/^books\.db/),
     "the bytes of the store": bytesOf(/^relay\.db/),
     "the faults of a configuration": checked.stderr + checked.stdout
@@ -351,6 +414,7 @@ const where = [
   "the metrics",
   "the health",
   "the answers of the admin API",
+  "what the webhook was sent",
   "the bytes of the books",
   "the bytes of the store",
   "the faults of a configuration"
@@ -363,6 +427,8 @@ describe("planted secrets", () => {
       "a channel's second key, in the file itself",
       "a channel's header",
       "the query of a base URL",
+      "a key that was added while it runs",
+      "a header that was added while it runs",
       "a prompt",
       "a system prompt"
     ]
