@@ -10,6 +10,7 @@ export type Command =
   | { readonly _tag: "Relay"; readonly file: string }
   | { readonly _tag: "Check"; readonly file: string }
   | { readonly _tag: "Init"; readonly file: string }
+  | { readonly _tag: "Doctor"; readonly file: string; readonly requestId: string }
   | { readonly _tag: "Schema" }
   /** `config`: whose books; without one those of a relay that was told nothing of them. */
   | { readonly _tag: "BackUpBooks"; readonly file: string; readonly config: string | undefined }
@@ -21,6 +22,8 @@ export const usage = `Usage:
   effect-resilience init [FILE]           ask, and write a first configuration (relay.yaml)
   effect-resilience relay --config FILE   start the relay
   effect-resilience check FILE            check a configuration file
+  effect-resilience doctor REQUEST_ID --config FILE
+                                          tell a request's story from the books
   effect-resilience schema                print the JSON Schema of the configuration file
   effect-resilience books backup FILE     copy the books into a new file, also while they are in use; --config CONFIG
                                           says whose (without it those in .relay/books.db)
@@ -30,10 +33,10 @@ FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT o
 Exit codes: 0 done, or stopped by a signal in time; 1 could not run, or had to be cut off; 2 usage or configuration.
 `
 
-const names = ["init", "relay", "check", "schema", "books"]
+const names = ["init", "relay", "check", "doctor", "schema", "books"]
 
 /** Of these a configuration may be named. */
-const withConfig: ReadonlyArray<string | undefined> = ["relay", "books"]
+const withConfig: ReadonlyArray<string | undefined> = ["relay", "doctor", "books"]
 const options = {
   config: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
@@ -71,7 +74,9 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
 
   const [name, ...rest] = positionals
   const tooMany = (): Result.Result<never, string> => Result.fail(`${name}: unexpected argument ${rest.at(-1)}`)
-  if (!withConfig.includes(name) && files.length > 0) return Result.fail("--config belongs to the command relay")
+  if (!withConfig.includes(name) && files.length > 0) {
+    return Result.fail("--config belongs to the commands relay, doctor and books")
+  }
   if (files.length > 1) return Result.fail(`${name}: --config was given twice`)
   switch (name) {
     case undefined:
@@ -102,6 +107,14 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
       }
       if (file === undefined || file === "") return Result.fail("books backup: FILE is needed")
       return others.length > 0 ? tooMany() : Result.succeed({ _tag: "BackUpBooks", file, config: files[0] })
+    }
+    case "doctor": {
+      const [requestId] = rest
+      const [file] = files
+      if (rest.length > 1) return tooMany()
+      if (requestId === undefined || requestId === "") return Result.fail("doctor: REQUEST_ID is needed")
+      if (file === undefined) return Result.fail("doctor: --config FILE is needed")
+      return Result.succeed({ _tag: "Doctor", file, requestId })
     }
     case "schema":
       return rest.length > 0 ? tooMany() : Result.succeed({ _tag: "Schema" })

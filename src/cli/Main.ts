@@ -58,6 +58,17 @@ const run = (command: Command): Effect.Effect<number> => {
         Effect.andThen(done(printOut(`${command.file}: ok`))),
         Effect.catch((faults) => refused(printErr(faults.message)))
       )
+    case "Doctor":
+      return loadConfiguration(command.file, process.env).pipe(
+        Effect.matchEffect({
+          onFailure: (faults) => refused(printErr(faults.message)),
+          onSuccess: (configuration) =>
+            Effect.flatMap(
+              Effect.promise(() => import("./Doctor.ts")),
+              ({ doctor }) => doctor(configuration, command.requestId)
+            )
+        })
+      )
     case "Relay":
       return loadConfiguration(command.file, process.env).pipe(
         Effect.matchEffect({

@@ -62,7 +62,11 @@ const schema = section({
     OwnSecret,
     "What the keys of channels in the books are encrypted with: 32 bytes or more, the same for all relays on these books."
   ),
-  page: withDefault(flag, true, "Whether there is a page at `/`, on which a person can ask and see what happens."),
+  page: withDefault(
+    flag,
+    true,
+    "Whether there are pages: one at `/`, on which a person can ask, and one at `/admin`, on which an operator sees what is wrong."
+  ),
   debug: withDefault(flag, false, "Shows clients the details of errors. Not for production.")
 })
 

@@ -1,6 +1,8 @@
 /**
- * The page at `/`, on which a person asks, and sees what the relay does for it. It is built from `web/`; here it is served,
- * and told what it cannot see: whether there are tokens, and which routes stand beside the relay's.
+ * The page at `/`, on which a person asks, and sees what the relay does for it, and the one at `/admin`, on which an operator
+ * sees what is wrong, and mends it. They are built from `web/`; here they are served, and told what they cannot see: whether
+ * there are tokens, and which routes stand beside the relay's. Neither holds anything of the relay's own: what they show they
+ * ask for, with a token where there are tokens.
  */
 import { Effect } from "effect"
 import { gzip } from "node:zlib"
@@ -11,11 +13,11 @@ import { type Exchange, respond } from "../Exchange.ts"
 import { OwnRoutes } from "../OwnRoutes.ts"
 import { type Route, standard } from "../Route.ts"
 import { ServerSection } from "../ServerSection.ts"
-import { readAsset, readIndex } from "./PageFilesNode.ts"
+import { readAsset, readPage } from "./PageFilesNode.ts"
 
 /**
- * What the page may do: run and show what came from here, and ask here. No script or style that stands in the page itself,
- * no other origin, no frame around it.
+ * What a page may do: run and show what came from here, and ask here. No script or style that stands in the page itself, no
+ * other origin, no frame around it.
  */
 const policy = [
   "default-src 'none'",
@@ -33,7 +35,7 @@ const unbuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>eff
 <p>The relay runs. Its page is not built in this checkout: run <code>npm run build:page</code>, and load this again.</p>
 `
 
-/** What the page is told of the relay: it stands in `<meta name="relay">`. */
+/** What a page is told of the relay: it stands in `<meta name="relay">`. */
 interface About {
   readonly name: string
   /** Whether it asks for tokens. */
@@ -45,7 +47,7 @@ interface About {
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;")
 
-/** The page with what it is told in it. */
+/** A page with what it is told in it. */
 const filledIn = (index: string, about: About): string =>
   index.replace(/(<meta name="relay" content=")[^"]*/, (_, before: string) => before + escaped(JSON.stringify(about)))
 
@@ -67,46 +69,46 @@ const zippedAsset = (name: string, content: Buffer): Effect.Effect<Buffer> =>
 const takesGzip = (exchange: Exchange): boolean =>
   /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/i.test(exchange.header("accept-encoding") ?? "")
 
-/** The page and what it is made of; nothing with `server.page: false`. */
+/** The pages and what they are made of; nothing with `server.page: false`. */
 export const pageRoutes: Effect.Effect<ReadonlyArray<Route>, never, Settings> = Effect.gen(function* () {
   const settings = yield* Settings
   const server = settings.of(ServerSection).current
   if (!server.page) return []
   const tokens = settings.of(TokensSection)
   const own = (yield* OwnRoutes).map(({ path }) => path)
-  return [
-    {
-      method: "GET",
-      path: "/",
-      access: "anybody",
-      envelope: standard,
-      shows: "a page to try it",
-      head: true,
-      page: true,
-      handle: (exchange) =>
-        Effect.map(readIndex, (index) =>
-          respond(
-            exchange,
-            index === undefined ? 503 : 200,
-            {
-              "content-type": "text/html; charset=utf-8",
-              "content-security-policy": policy,
-              "referrer-policy": "no-referrer",
-              "x-content-type-options": "nosniff",
-              "cache-control": "no-store"
-            },
-            index === undefined
-              ? unbuilt
-              : filledIn(index, { name: server.name, tokens: tokens.current.length > 0, own })
-          )
+  const page = (name: "index" | "admin", path: string, shows: string): Route => ({
+    method: "GET",
+    path,
+    access: "anybody",
+    envelope: standard,
+    shows,
+    head: true,
+    page: true,
+    handle: (exchange) =>
+      Effect.map(readPage(name), (html) =>
+        respond(
+          exchange,
+          html === undefined ? 503 : 200,
+          {
+            "content-type": "text/html; charset=utf-8",
+            "content-security-policy": policy,
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store"
+          },
+          html === undefined ? unbuilt : filledIn(html, { name: server.name, tokens: tokens.current.length > 0, own })
         )
-    },
+      )
+  })
+  return [
+    page("index", "/", "a page to try it"),
+    page("admin", "/admin", "a page to run it: what is wrong now comes first"),
     {
       method: "GET",
       path: "/assets/{name}",
       access: "anybody",
       envelope: standard,
-      shows: "what the page is made of",
+      shows: "what the pages are made of",
       head: true,
       handle: (exchange, _, name) =>
         Effect.gen(function* () {

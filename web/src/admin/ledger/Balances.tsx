@@ -1,0 +1,168 @@
+/**
+ * What every token may still spend, and what gives it more.
+ */
+import { brief, nothing, whole } from "../Format.ts"
+import { useAdmin } from "../part/Admin.ts"
+import { ChangeButton } from "../part/Button.tsx"
+import { Empty, Show } from "../part/Show.tsx"
+import { failed } from "../Failure.ts"
+import { hashOf } from "../Place.ts"
+import type { Quota } from "../Shapes.ts"
+import { type ChangeOfBalance, changeOf, takenBack, type Typed } from "./balance.ts"
+import { useQuotas } from "./useQuotas.ts"
+
+const Form = ({ quota, typed }: { readonly quota: Quota; readonly typed: Typed }) => (
+  <>
+    <p>
+      {quota.token} has {quota.balance === undefined ? "no limit" : `${whole(quota.balance)} credits`}
+      {quota.reserved === 0 ? "" : `, and ${whole(quota.reserved)} are reserved by answers under way`}. It can be undone
+      for a few seconds; both stand in the ledger.
+    </p>
+    <div className="form">
+      <label className="form-field">
+        <span>What</span>
+        <select defaultValue={typed.how} onChange={(event) => (typed.how = event.target.value as Typed["how"])}>
+          {quota.balance === undefined ? null : <option value="add">add to the balance</option>}
+          <option value="set">set the balance</option>
+          {quota.balance === undefined ? null : <option value="lift">take the limit away</option>}
+        </select>
+      </label>
+      <label className="form-field">
+        <span>Credits</span>
+        <input inputMode="numeric" autoComplete="off" onChange={(event) => (typed.amount = event.target.value)} />
+      </label>
+      <label className="form-field form-wide">
+        <span>Reason</span>
+        <input
+          autoComplete="off"
+          placeholder="Stands in the ledger: invoice 2026-117"
+          onChange={(event) => (typed.reason = event.target.value)}
+        />
+      </label>
+    </div>
+  </>
+)
+
+/** A budget, and how much of it is used. */
+const Used = ({ quota: { budget, reserved, settledMonth, settledToday } }: { readonly quota: Quota }) => {
+  if (budget === undefined) return nothing
+  const used = (budget.per === "month" ? settledMonth : settledToday) + reserved
+  const part = Math.min(1, used / Math.max(1, budget.amount))
+  return (
+    <span
+      className="used"
+      data-level={part >= 1 ? "bad" : part >= 0.9 ? "warn" : ""}
+      title={`${whole(used)} of ${whole(budget.amount)}`}
+    >
+      <span className="used-track" aria-hidden="true">
+        <span style={{ width: `${(part * 100).toFixed(1)}%` }} />
+      </span>
+      {brief(used)} of {brief(budget.amount)} a {budget.per}
+    </span>
+  )
+}
+
+/** The table. */
+export const Balances = ({ changed }: { readonly changed: () => void }) => {
+  const { api, ask } = useAdmin()
+  const [load, reload] = useQuotas(api, 30_000)
+  const change = (quota: Quota): void => {
+    const typed: Typed = { how: quota.balance === undefined ? "set" : "add", amount: "", reason: "" }
+    const send = (how: ChangeOfBalance, reason: string, key: string) =>
+      api.changeQuota(quota.token, { ...how, reason }, key)
+    ask({
+      title: `Change the balance of ${quota.token}`,
+      says: <Form quota={quota} typed={typed} />,
+      verb: "Change it",
+      run: (key) => {
+        const wanted = changeOf(typed)
+        const reason = typed.reason.trim()
+        return wanted === undefined || reason === ""
+          ? Promise.resolve(failed({ _tag: "NotSent", message: "It takes a reason, and a whole number of credits." }))
+          : send(wanted, reason, key)
+      },
+      refresh: () => {
+        reload()
+        changed()
+      },
+      told: `The balance of ${quota.token} is changed`,
+      undo: {
+        told: `The balance of ${quota.token} is as it was`,
+        run: (key) => send(takenBack(changeOf(typed), quota.balance), `taken back: ${typed.reason.trim()}`, key)
+      }
+    })
+  }
+  return (
+    <section className="panel">
+      <div className="panel-head">
+        <h2>Balances</h2>
+      </div>
+      <Show load={load} reload={reload} what="Quotas">
+        {(quotas) =>
+          quotas.length === 0 ? (
+            <Empty title="No token has a quota" />
+          ) : (
+            <div className="scrolls tall" tabIndex={0} role="region" aria-label="Balances, as a table">
+              <table className="table">
+                <thead>
+                  <tr>
+                    <th scope="col">Token</th>
+                    <th scope="col" className="number">
+                      Balance
+                    </th>
+                    <th scope="col" className="number">
+                      Reserved
+                    </th>
+                    <th scope="col" className="number">
+                      Today
+                    </th>
+                    <th scope="col" className="number">
+                      Month
+                    </th>
+                    <th scope="col">Budget</th>
+                    <th scope="col">
+                      <span className="hidden">What can be done</span>
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {[...quotas]
+                    .sort(
+                      (a, b) =>
+                        (a.balance ?? Number.POSITIVE_INFINITY) - (b.balance ?? Number.POSITIVE_INFINITY) ||
+                        (a.token < b.token ? -1 : 1)
+                    )
+                    .map((quota) => (
+                      <tr key={quota.token}>
+                        <th scope="row">
+                          <a href={hashOf("ledger", undefined, { token: quota.token })}>{quota.token}</a>
+                        </th>
+                        <td
+                          className="number"
+                          data-level={(quota.balance ?? 1) <= 0 ? "bad" : ""}
+                          title={whole(quota.balance)}
+                        >
+                          {quota.balance === undefined ? "unlimited" : brief(quota.balance)}
+                        </td>
+                        <td className="number">{brief(quota.reserved)}</td>
+                        <td className="number">{brief(quota.settledToday)}</td>
+                        <td className="number">{brief(quota.settledMonth)}</td>
+                        <td>
+                          <Used quota={quota} />
+                        </td>
+                        <td className="row-acts">
+                          <ChangeButton label={`Change the balance of ${quota.token}`} onClick={() => change(quota)}>
+                            Change
+                          </ChangeButton>
+                        </td>
+                      </tr>
+                    ))}
+                </tbody>
+              </table>
+            </div>
+          )
+        }
+      </Show>
+    </section>
+  )
+}
