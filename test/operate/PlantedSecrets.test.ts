@@ -35,7 +35,8 @@ const secrets = {
   "a header that was added while it runs": "saffron-window-22",
   "what the keys in the books are sealed with": "eleven-tall-candles-on-a-very-long-table",
   "the query of the webhook": "lavender-postbox-3",
-  "what the webhook is signed with": "seven-wet-umbrellas-in-a-row"
+  "what the webhook is signed with": "seven-wet-umbrellas-in-a-row",
+  "the key in the tracker's DSN": "twelve-paper-lanterns"
 } as const
 
 /** What is no secret of the relay's, and nobody's business either. */
@@ -97,6 +98,13 @@ const whole = stream(delta(privates["an answer"]), () => ({
 
 const replies: ReadonlyArray<readonly [how: string, reply: Reply]> = [
   ["a 400", status(400)],
+  [
+    "a refusal of what the channel adds",
+    (said, response) =>
+      void response
+        .writeHead(400, { "content-type": "application/json" })
+        .end(JSON.stringify({ error: { ...error(said).error, param: "temperature" } }))
+  ],
   ["a 401", status(401)],
   ["a 403 that is no JSON", (said, response) => void response.writeHead(403).end(`<b>${said}</b>`)],
   [
@@ -226,6 +234,8 @@ const configuration = (url: string, closed: number) => ({
   server: { port: 0, debug: true, shutdownGrace: "2 seconds", secret: "${SEAL}" },
   alerts: { webhook: `${url}/hook?t=\${HOOK}`, secret: "${SIGN}" },
   disable: { after: 1 },
+  errorLog: { successes: true, ip: true },
+  tracker: { type: "log", dsn: "https://${DSN}@sentry.test/1" },
   store: { type: "sqlite", path: join(folder.path, "relay.db") },
   journal: { retention: "1 hour" },
   timeouts: { headers: "2 seconds", firstContent: "2 seconds", idle: "2 seconds" },
@@ -242,6 +252,7 @@ const configuration = (url: string, closed: number) => ({
       channelOf(`c${at}`, `${url}/${at}/v1?code=\${QUERY}`, {
         keys: [`\${KEY}-${at}`, `${secrets["a channel's second key, in the file itself"]}-${at}`],
         headers: { "x-team": "${HEADER}" },
+        params: { temperature: 0.5 },
         models: [`m${at}`],
         priority: 1
       })
@@ -262,7 +273,8 @@ const environment = {
   TOKEN: secrets["a token's key"],
   SEAL: secrets["what the keys in the books are sealed with"],
   HOOK: secrets["the query of the webhook"],
-  SIGN: secrets["what the webhook is signed with"]
+  SIGN: secrets["what the webhook is signed with"],
+  DSN: secrets["the key in the tracker's DSN"]
 }
 
 beforeAll(async () => {
@@ -288,7 +300,8 @@ beforeAll(async () => {
   await new Promise((resolve) => probe.close(resolve))
   const base = `http://127.0.0.1:${port}`
   const written = configuration(base, closed)
-  relay = await startRelayProcess(writeConfiguration(folder.path, written), environment)
+  const file = writeConfiguration(folder.path, written)
+  relay = await startRelayProcess(file, environment)
 
   for (const [at, [how]] of replies.entries()) {
     for (const [path, init] of questions(`m${at}`)) await ask(how, path, init)
@@ -331,6 +344,9 @@ beforeAll(async () => {
     wrote.push(text)
   }
   for (const [path, init] of questions("added")) await ask("an added channel", path, init)
+  // What was asked has its rows a moment later.
+  const failedRequest = `${/"x-request-id","([^"]+)"/.exec(answers.find(([asked]) => asked.startsWith("a 400"))![1])?.[1]}`
+  await until(async () => (await admin("GET", `requests/${failedRequest}`)).status === 200)
   const reads = [
     "openapi.json",
     "tokens",
@@ -343,14 +359,26 @@ beforeAll(async () => {
     "quota/web",
     "ledger",
     "ledger/sum",
-    "usage?by=channel"
+    "usage?by=channel",
+    "summary",
+    "errors?limit=1000",
+    "errors?limit=1000&kind=request",
+    `requests/${failedRequest}`
   ]
   const told = await Promise.all(reads.map((path) => admin("GET", path)))
   for (const [at, { status, text }] of told.entries()) assert.strictEqual(status, 200, `${reads[at]}: ${text}`)
+  const csv = await read(`${relay.url}/admin/errors?format=csv&limit=1000`, {
+    headers: { authorization: `Bearer ${secrets["an admin's token"]}` }
+  })
+  assert.strictEqual(csv.status, 200, csv.text)
   const metrics = await read(`${relay.url}/metrics`, {
     headers: { authorization: `Bearer ${secrets["an admin's token"]}` }
   })
   assert.strictEqual(metrics.status, 200)
+  const counts = await read(`${relay.url}/metrics/errors`, {
+    headers: { authorization: `Bearer ${secrets["an admin's token"]}` }
+  })
+  assert.strictEqual(counts.status, 200)
   const health = await read(`${relay.url}/health/ready`)
 
   // A configuration with the same secrets in places where none belongs.
@@ -377,13 +405,16 @@ beforeAll(async () => {
   await until(() => hooked !== "")
   relay.kill("SIGTERM")
   ended = await relay.ended
+  const story = await runNode(commandFile, ["doctor", failedRequest, "--config", file], environment)
+  assert.strictEqual(story.code, 0, story.stderr)
   places = {
     "the log": ended.stderr,
     "the banner": ended.stdout,
-    "the metrics": metrics.text,
+    "the metrics": metrics.text + counts.text,
     "the health": health.text,
-    "the answers of the admin API": [...wrote, ...told.map(({ text }) => text)].join("\n"),
+    "the answers of the admin API": [...wrote, ...told.map(({ text }) => text), csv.text].join("\n"),
     "what the webhook was sent": hooked,
+    "the story that doctor tells": story.stdout + story.stderr,
     "the bytes of the books": bytesOf(/^books\.db/),
     "the bytes of the store": bytesOf(/^relay\.db/),
     "the faults of a configuration": checked.stderr + checked.stdout
@@ -415,6 +446,7 @@ const where = [
   "the health",
   "the answers of the admin API",
   "what the webhook was sent",
+  "the story that doctor tells",
   "the bytes of the books",
   "the bytes of the store",
   "the faults of a configuration"
@@ -437,6 +469,8 @@ describe("planted secrets", () => {
       assert.include(sent, JSON.stringify(planted[name]).slice(1, -1).replaceAll("\\", ""), name)
     for (const place of where) assert.isNotEmpty(places[place], place)
     assert.include(places["the log"], "proxied")
+    assert.include(places["the log"], "error_tracked")
+    assert.include(places["the answers of the admin API"], "channel:param_override_invalid")
     assert.include(places["the bytes of the store"], "stream")
     assert.isAbove(answers.filter(([, text]) => text.includes(privates["an answer"])).length, 3)
   })
