@@ -71,11 +71,14 @@ export const makeSqliteRead = (options: {
       const id = asked++
       clearTimeout(one.idle)
       one.waiting.set(id, resume)
-      one.worker.postMessage({
-        id,
-        text: textOf(statement, () => "?"),
-        params: statement.params
-      } satisfies ReadRequest)
+      one.worker.postMessage(
+        {
+          id,
+          text: textOf(statement, () => "?"),
+          params: statement.params
+        } satisfies ReadRequest,
+        []
+      )
       return Effect.sync(() => void one.waiting.delete(id))
     })
 

@@ -206,7 +206,10 @@ const alertsLayer = Layer.unwrap(
   Effect.map(Settings, (settings) => Alerts.layer({ relay: () => settings.of(ServerSection).current.name }))
 )
 
-/** What an operator does with the relay, and sees of it. What was off before a restart is so again, and told of no more. */
+/** What is switched off and on, and who is told. What was off before a restart is so again, and is told of no more. */
+const switchesLayer = AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+
+/** What an operator does with the relay, and sees of it. */
 const operateLayer: Layer.Layer<
   Alerts | Audit | ChannelEdits | ErrorCounts | ErrorLog | SettingsStore | Summary | Switches | WriteOnce,
   BooksNewer | BooksNotOpened,
@@ -222,7 +225,7 @@ const operateLayer: Layer.Layer<
     ErrorCounts.layer,
     Summary.layer,
     TrackerNode.layerSink,
-    AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+    switchesLayer
   )
 )
 
@@ -241,7 +244,7 @@ export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
   Layer.mergeAll(relayLayer, accountLayer, parts.reload).pipe(
-    // Before the relay, which tells at once of what it takes up.
+    // Before the relay, which tells at once of what it takes up: also what is off is known by then.
     Layer.provideMerge(operateLayer),
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
