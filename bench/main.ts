@@ -15,6 +15,7 @@ const benches: { readonly [name: string]: Bench } = {
   relay: { load: () => import("./relay.ts") },
   policy: { load: () => import("./policy.ts") },
   start: { load: () => import("./start.ts") },
+  errorlog: { load: () => import("./errorlog.ts"), isLong: true },
   soak: { load: () => import("./soak.ts"), isLong: true },
   open: { load: () => import("./open.ts"), isLong: true }
 }

@@ -27,7 +27,7 @@ const entries = (): { readonly [name: string]: string } => ({
 })
 
 /** What of the command's code is only there for one who asks for it: it stays a package of its own. */
-const external = [/^node:/, /^@effect\//]
+const external = [/^node:/, /^@effect\//, /^@sentry\//]
 
 /**
  * The same program in ASCII: V8 keeps the source of what runs, and one letter beyond Latin-1 makes it twice as long. An

@@ -72,6 +72,8 @@ const units: { readonly [option: string]: string } = {
   "breaker.probes": "calls",
   "disable.after": "pieces of evidence",
   "alerts.quotaLow": "share",
+  "errorLog.maxRows": "rows",
+  "tracker.sampleRate": "share",
   "journal.takeOverAtOnce": "answers",
   "channels.priority": "higher first",
   "channels.weight": "share"

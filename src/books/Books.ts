@@ -54,6 +54,11 @@ export class Books extends Context.Service<
     /** Runs one statement; gives its rows, none where it has none. */
     readonly run: (statement: Sql) => Effect.Effect<ReadonlyArray<Row>, BooksError>
     /**
+     * Runs one statement that only reads, and may read much: where the database is a file, in a thread of its own, so
+     * that no answer waits for it. It sees what is committed, also inside a transaction.
+     */
+    readonly read: (statement: Sql) => Effect.Effect<ReadonlyArray<Row>, BooksError>
+    /**
      * Runs a body whose statements are committed together, or not at all when it fails or is interrupted. Nested, it is
      * a savepoint. Others may wait for it: nothing slow belongs inside. A `BooksAway` out of a commit may mean that it
      * was done all the same.

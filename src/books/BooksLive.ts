@@ -89,6 +89,7 @@ export const makeBooks = Effect.fnUntraced(function* (
   return {
     engine: database.engine,
     run,
+    read: (statement) => noticed(database.read(statement)),
     transaction,
     migrate: (module) => migrate(database, module),
     later: queue.add,

@@ -115,6 +115,7 @@ const openPostgres = Effect.fnUntraced(function* (
     engine: postgres,
     place,
     run: over.run,
+    read: over.run,
     transaction: over.transaction,
     lockMigrations: Effect.asVoid(over.run(sql`SELECT pg_advisory_xact_lock(CAST(${migrationLock} AS BIGINT))`)),
     look: Effect.void,

@@ -27,6 +27,8 @@ export interface Database {
   /** What the books are called in a message: a path, or a host and a database. No secret. */
   readonly place: string
   readonly run: (statement: Sql) => Effect.Effect<ReadonlyArray<Row>, BooksError>
+  /** Runs a statement that only reads, off the event loop where that can be. */
+  readonly read: (statement: Sql) => Effect.Effect<ReadonlyArray<Row>, BooksError>
   readonly transaction: <A, E, R>(body: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BooksError, R>
   /** Taken first inside the transaction of a migration: until its end no other process migrates. */
   readonly lockMigrations: Effect.Effect<void, BooksError>

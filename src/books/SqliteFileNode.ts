@@ -10,6 +10,7 @@ import { BooksAway, BooksNotOpened } from "./BooksErrors.ts"
 import { type Database, sqlite } from "./Engine.ts"
 import { backUp } from "./SqliteBackupNode.ts"
 import { makeSqliteClient } from "./SqliteClientNode.ts"
+import { makeSqliteRead } from "./SqliteReadNode.ts"
 import { sqliteError } from "./SqliteWords.ts"
 import { overSqlClient } from "./SqlDatabaseNode.ts"
 
@@ -63,10 +64,12 @@ export const openSqlite = Effect.fnUntraced(function* (
     mark: () => "?",
     meaning: (error) => sqliteError(name, error.reason.cause)
   })
+  const read = place._tag === "Memory" ? over.run : yield* makeSqliteRead({ path: place.path, name })
   return {
     engine: sqlite,
     place: name,
     run: (statement) => present(over.run(statement)),
+    read: (statement) => present(read(statement)),
     transaction: (body) => present(over.transaction(body)),
     // A transaction of SQLite begins with the write lock: it is the only one.
     lockMigrations: Effect.void,

@@ -21,6 +21,7 @@ import {
   withValue
 } from "../settings/index.ts"
 import { readConfigurationFile } from "./ConfigurationFile.ts"
+import { sentryPackage, TrackerSection } from "../operate/TrackerSection.ts"
 import { proxyOfEnvironment } from "./ProxyEnvironment.ts"
 import { relayFileOf } from "./RelayFile.ts"
 import { readPem, tlsFaults, type TlsTexts } from "./TlsFiles.ts"
@@ -161,6 +162,27 @@ export const decodeConfiguration = (
   )
 }
 
+const isInstalled = (name: string): boolean => {
+  // The edge to Node's own resolution, which throws where there is no such package.
+  try {
+    import.meta.resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What the settings name that is a package of its own, and is not there. */
+const peerFaults = (settings: SettingsService): ReadonlyArray<Fault> =>
+  settings.of(TrackerSection).current.type !== "sentry" || isInstalled(sentryPackage)
+    ? []
+    : [
+        {
+          path: ["tracker", "type"],
+          message: `sentry needs the package ${sentryPackage}, which is not installed: npm install ${sentryPackage}`
+        }
+      ]
+
 /** Reads, checks and decodes a configuration file. Its channels may speak the `Dialects` that there are. */
 export const loadConfiguration = (
   file: string,
@@ -172,6 +194,8 @@ export const loadConfiguration = (
     const decoded = yield* Effect.fromResult(
       decodeConfiguration(parsed.value, environment, file, { ...options, parseFaults: parsed.faults })
     )
+    const missing = peerFaults(decoded.settings)
+    if (missing.length > 0) return yield* Effect.fail(ConfigurationFaults.of(file, missing))
     const read = Effect.flatMap(readConfigurationFile(file), ({ faults, value }) =>
       Effect.fromResult(treeOf(fileOf(environment, options), value, environment, file, faults))
     )

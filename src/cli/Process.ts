@@ -111,10 +111,49 @@ export const keepSecrets = (values: Cell<ReadonlySet<string>>): Effect.Effect<vo
     )
   )
 
-const logFatal = (event: string, error: unknown): void => {
+const logUncaught = (level: EventLevel, event: string, error: unknown): void => {
   const text = error instanceof Error ? (error.stack ?? String(error)) : String(error)
-  logLine("fatal", event, { class: "defect", code: "internal_error", error: redactText(secrets.mask(text)) })
+  logLine(level, event, { class: "defect", code: "internal_error", error: redactText(secrets.mask(text)) })
 }
+
+/** What nobody caught. */
+export type Uncaught =
+  /** A promise was rejected: something was not done, and all else goes on. */
+  | { readonly _tag: "Rejection"; readonly error: unknown }
+  /** Something was thrown out of a callback: what it was about is in an unknown state. */
+  | { readonly _tag: "Exception"; readonly error: unknown }
+
+/** Who takes what nobody caught, while somebody does: else the process ends at once. */
+let taker: ((uncaught: Uncaught) => void) | undefined
+
+/**
+ * Takes what nobody caught, as long as the scope is open. A rejection is a log line (`relay_error`), and the process lives
+ * on; of an exception (`relay_crashed`) the first is left to `take` to end in order, a second ends the process at once.
+ */
+export const takeUncaught = (take: (uncaught: Uncaught) => void): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        let thrown = false
+        taker = (uncaught) => {
+          switch (uncaught._tag) {
+            case "Rejection":
+              logUncaught("error", "relay_error", uncaught.error)
+              break
+            case "Exception":
+              logUncaught("fatal", "relay_crashed", uncaught.error)
+              if (thrown) process.exit(1)
+              thrown = true
+          }
+          take(uncaught)
+        }
+      }),
+      () =>
+        Effect.sync(() => {
+          taker = undefined
+        })
+    )
+  )
 
 /**
  * What Node warns of, as a line like all others. That it finds a module of its own experimental (SQLite, on Node 22) is
@@ -135,12 +174,13 @@ export const runMain = (command: Effect.Effect<number>): void => {
   process.stdout.on("error", ignore)
   process.stderr.on("error", ignore)
   const crash = (error: unknown): void => {
-    logFatal("relay_crashed", error)
+    logUncaught("fatal", "relay_crashed", error)
     process.exit(1)
   }
   process.removeAllListeners("warning").on("warning", logWarning)
-  process.on("uncaughtException", crash)
-  process.on("unhandledRejection", crash)
+  const uncaught = (one: Uncaught): void => (taker === undefined ? crash(one.error) : taker(one))
+  process.on("uncaughtException", (error) => uncaught({ _tag: "Exception", error }))
+  process.on("unhandledRejection", (error) => uncaught({ _tag: "Rejection", error }))
   Effect.runCallback(command, {
     onExit: (exit) => (Exit.isSuccess(exit) ? process.exit(exit.value) : crash(exit.cause))
   })

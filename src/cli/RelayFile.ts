@@ -19,6 +19,8 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import { AlertsSection } from "../operate/AlertsSection.ts"
 import { AuditSection } from "../operate/AuditSection.ts"
 import { BooksSection } from "../operate/BooksSection.ts"
+import { ErrorLogSection } from "../operate/ErrorLogSection.ts"
+import { TrackerSection } from "../operate/TrackerSection.ts"
 import { RecoverySection } from "../relay/RecoverySection.ts"
 import { RetrySection } from "../relay/RetrySection.ts"
 import { ChatSection } from "../server/ChatSection.ts"
@@ -37,6 +39,8 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       JournalSection,
       BooksSection,
       AuditSection,
+      ErrorLogSection,
+      TrackerSection,
       TimeoutsSection,
       RetrySection,
       RecoverySection,
@@ -53,8 +57,7 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       AffinitySection,
       ChannelSection
     ],
-    rules: [...relayRules, dialectsAreThere(dialects)],
-    later: ["errorLog", "tracker"]
+    rules: [...relayRules, dialectsAreThere(dialects)]
   })
 
 /** The file of a relay whose channels speak what is built in. */

@@ -7,7 +7,16 @@ import { Reload } from "../operate/index.ts"
 import { serve, type ServeError, type ServerOptions, ServerSection, storeLayer } from "../server/index.ts"
 import { banner } from "./Banner.ts"
 import type { Configuration } from "./Configuration.ts"
-import { type Hangup, hangup, keepSecrets, packageVersion, printErr, printOut, stopSignal } from "./Process.ts"
+import {
+  type Hangup,
+  hangup,
+  keepSecrets,
+  packageVersion,
+  printErr,
+  printOut,
+  stopSignal,
+  takeUncaught
+} from "./Process.ts"
 
 const isTaken = ({ host, port }: ServerOptions): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
@@ -71,7 +80,7 @@ const serveInTurn = Effect.fnUntraced(function* (configuration: Configuration, h
 
 /**
  * Runs a relay until SIGTERM or SIGINT stops it, and gives the exit code: 0 when it was stopped in time, or while it waited for its
- * store; 1 when it could not start (said on stderr), its grace ran out, or another process has its store. `notes` are printed after the banner.
+ * store; 1 when it could not start (said on stderr), its grace ran out, another process has its store, or something was thrown that nobody caught. `notes` are printed after the banner.
  */
 export const runRelay = (configuration: Configuration, notes: ReadonlyArray<string> = []): Effect.Effect<number> =>
   Effect.scoped(
@@ -87,8 +96,18 @@ export const runRelay = (configuration: Configuration, notes: ReadonlyArray<stri
           ...notes
         ].join("\n")
       )
-      const stopped = yield* Effect.raceFirst(Effect.as(signal, true), Effect.as(server.lost, false))
-      if (!stopped) {
+      const thrown = yield* Deferred.make<void>()
+      yield* takeUncaught(({ _tag, error }) => {
+        server.track(error)
+        if (_tag === "Exception") Deferred.doneUnsafe(thrown, Effect.void)
+      })
+      const stopped = yield* Effect.raceAllFirst([
+        Effect.as(signal, "signal" as const),
+        Effect.as(server.lost, "lost" as const),
+        Effect.as(Deferred.await(thrown), "thrown" as const)
+      ])
+      if (stopped === "thrown") return yield* Effect.as(server.shutdown, 1)
+      if (stopped === "lost") {
         // What its clients are told of it is written first.
         yield* Effect.sleep("100 millis")
         return 1

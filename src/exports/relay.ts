@@ -200,3 +200,16 @@ export {
   type TokensPage,
   type TokenWithKey
 } from "../account/index.ts"
+
+// What an operator does with it
+export {
+  type ChannelEdited,
+  ChannelEdits,
+  type ChannelRefusal,
+  type ChannelShown,
+  Reload,
+  type ReloadedBy,
+  type SettingsChanged,
+  type SettingShown,
+  SettingsStore
+} from "../operate/index.ts"

@@ -77,5 +77,7 @@ export const AlertsSection = declare({
   schema,
   absent: {},
   changes: { _tag: "AnyTime", fields: "all" },
+  // Where alerts go is nobody's but who set it: no answer, audit or fault shows any of it.
+  hidden: true,
   rules: [secretOfWebhook]
 })

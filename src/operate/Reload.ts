@@ -10,7 +10,29 @@ import { EventLog } from "../telemetry/index.ts"
 /** Who wants it: a signal (SIGHUP), or an admin. */
 export type ReloadedBy = "signal" | "admin"
 
-/** Reads the configuration again. */
+/**
+ * Reads the configuration again: a part of a relay. The command reads its file; a program gives what its settings are made of.
+ *
+ * ```ts import.meta.vitest
+ * import { Effect, Layer, Result } from "effect"
+ * import { EventLog } from "effect-resilience/telemetry"
+ * import { Reload, TimeoutsSection } from "effect-resilience/relay"
+ * import { fillIn, Settings, settingsFile } from "effect-resilience/settings"
+ *
+ * const settings = Result.getOrThrow(Settings.make(settingsFile({ sections: [TimeoutsSection] }), {}))
+ * let written = { timeouts: { idle: "5 seconds" } }
+ * const reload = Reload.layer("program", Effect.sync(() => fillIn(written, {}))).pipe(
+ *   Layer.provide(Layer.merge(EventLog.layerSilent, Layer.succeed(Settings, settings)))
+ * )
+ * const again = Effect.provide(Reload.use(({ reload }) => reload("admin")), reload)
+ * Effect.runSync(again)
+ * settings.of(TimeoutsSection).current.idle // => 5000
+ * written = { timeouts: { idle: "soon" } }
+ * Effect.runSync(Effect.flip(again)).message
+ * // => "program: timeouts.idle: expected a duration above zero such as \"5 seconds\" (at most 24 days), got \"soon\""
+ * settings.of(TimeoutsSection).current.idle // => 5000
+ * ```
+ */
 export class Reload extends Context.Service<
   Reload,
   {

@@ -72,13 +72,12 @@ const unknownFate = (): Conflict =>
       "a request with this idempotency key is under way, or was cut off: look whether it was done before you send it with another key"
   })
 
-/** An answer without what is shown once: the field `key` of its body. */
+/** An answer without what is shown once: the field `key` of its body, where that is a text and no number of a key. */
 const withoutShownOnce = (body: string, mask: (text: string) => string): string => {
   if (!body.includes('"key"')) return mask(body)
   const value: unknown = JSON.parse(body)
-  return mask(
-    typeof value === "object" && value !== null && "key" in value ? JSON.stringify({ ...value, key: null }) : body
-  )
+  const shows = typeof value === "object" && value !== null && "key" in value && typeof value.key === "string"
+  return mask(shows ? JSON.stringify({ ...value, key: null }) : body)
 }
 
 /** Writes that are sent again. */

@@ -77,6 +77,9 @@ export interface AnswerStart {
   readonly price?: Price | undefined
   /** It is begun under an idempotency key: its client can come again without knowing its id. */
   readonly keyed?: true | undefined
+  /** The trace that the request belongs to, and where it came from: for who tells of it. */
+  readonly traceId?: string | undefined
+  readonly address?: string | undefined
 }
 
 /** The life of an answer that another process has begun. */
@@ -189,7 +192,9 @@ export class Answer {
       model: start.request.model,
       listed: context.selection.models(start.group).includes(start.request.model),
       dialect: start.dialect.name,
-      delivery: start.request.delivery
+      delivery: start.request.delivery,
+      traceId: start.traceId,
+      address: start.address
     }
     this.encoder =
       restored?.encoder ??

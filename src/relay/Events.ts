@@ -28,6 +28,14 @@ export interface AnswerRef {
   readonly dialect: string
   /** Whether the client gets events, or one body in the end. */
   readonly delivery: "stream" | "whole" | "list"
+  /** The trace that the request belongs to, and where it came from, where that is known here. */
+  readonly traceId?: string | undefined
+  readonly address?: string | undefined
+}
+
+/** Who asked for what, as far as that was known when a request was refused. */
+export type RefusedAsker = {
+  readonly [Field in "address" | "group" | "model" | "owner" | "traceId"]?: AnswerRef[Field] | undefined
 }
 
 /** Everything that is told. Durations are milliseconds. */
@@ -108,6 +116,7 @@ export type RelayEvent =
       readonly path: string
       readonly error: ResilienceError
       readonly generates: boolean
+      readonly asked?: RefusedAsker | undefined
     }
   /** A reader left, or was let go. The request is the reader's, not the answer's. */
   | { readonly _tag: "ReaderClosed"; readonly requestId: string; readonly streamId: string }

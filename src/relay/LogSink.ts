@@ -27,7 +27,7 @@ const mostEnded = 4096
  * What the log says of an error. A stream fault is printed as Kitex prints it, with the path that it has come along. An upstream's own words may quote the prompt, so they are not logged here: its code or
  * type stands for them. (The line of the attempt has them, without what they quote.)
  */
-const loggedText = (error: ResilienceError): string => {
+export const loggedText = (error: ResilienceError): string => {
   const fault = streamFaultOf(error)
   if (fault !== undefined) return printStreamFault(fault)
   const { message: words, code, type } = error.upstream ?? {}

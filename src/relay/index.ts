@@ -3,8 +3,16 @@ export { type Answer, type AnswerStart } from "./Answer.ts"
 export type { AnswerEvent, Question } from "./Ask.ts"
 export type { Counted } from "./Count.ts"
 export type { Errand } from "./Errand.ts"
-export { type AnswerRef, type Listeners, makeListeners, type RelayEvent, type Sink, sinkOf } from "./Events.ts"
-export { logSink } from "./LogSink.ts"
+export {
+  type AnswerRef,
+  type Listeners,
+  makeListeners,
+  type RefusedAsker,
+  type RelayEvent,
+  type Sink,
+  sinkOf
+} from "./Events.ts"
+export { loggedText, logSink } from "./LogSink.ts"
 export { metricsSink } from "./MetricsSink.ts"
 export { decodeNote, headOfNote, type Leave, type Note, type NoteHead, type NoteStatus, statusOfNote } from "./Note.ts"
 export { decodeOutcome, type Outcome as AnswerOutcome, type ReadOutcome } from "./Outcome.ts"
@@ -14,4 +22,4 @@ export { type AdoptFault, Relay, type StartedOnce } from "./Relay.ts"
 export { RelayEvents } from "./RelayEvents.ts"
 export { type RelayOptions } from "./RelayOptions.ts"
 export { type RetryOptions, RetrySection } from "./RetrySection.ts"
-export { attemptsHeader, type TrailEntry } from "./Trail.ts"
+export { attemptsHeader, endedBy, failoversOf, type TrailEntry } from "./Trail.ts"

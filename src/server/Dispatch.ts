@@ -3,7 +3,7 @@
  * knows no HTTP server: `ServerNode` and `RelayRouterHttp` give it exchanges of theirs.
  */
 import { Cause, Clock, Context, Effect, Layer, type Scope } from "effect"
-import { type Ledger, type Quota, RateLimits, Tokens } from "../account/index.ts"
+import { type Caller, type Ledger, type Quota, RateLimits, Tokens } from "../account/index.ts"
 import type { Books } from "../books/index.ts"
 import type { Registry, Selection, Upstream } from "../channel/index.ts"
 import {
@@ -21,15 +21,19 @@ import type {
   Alerts,
   Audit,
   ChannelEdits,
+  ErrorCounts,
+  ErrorLog,
   Reload,
   SettingsStore,
   Settling,
+  Summary,
   Switches,
   WriteOnce
 } from "../operate/index.ts"
-import { type Relay, RelayEvents } from "../relay/index.ts"
+import { ErrorLogSection } from "../operate/ErrorLogSection.ts"
+import { type RefusedAsker, type Relay, RelayEvents } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
-import type { EventLog, Metrics } from "../telemetry/index.ts"
+import type { ErrorTracker, EventLog, Metrics } from "../telemetry/index.ts"
 import { type AccessOptions, admit, allowOrigin, guarded } from "./Access.ts"
 import type { Exchange } from "./Exchange.ts"
 import { answerFailure } from "./Failures.ts"
@@ -38,6 +42,7 @@ import { RateGate } from "./RateGate.ts"
 import { Readers } from "./Readers.ts"
 import { envelopeAt, envelopeOf, makeRouteTable, type Matched, type RouteShown, type RouteTable } from "./Route.ts"
 import { allRoutes } from "./Routes.ts"
+import { originOf } from "./RequestOrigin.ts"
 import { Streams } from "./routes/Streams.ts"
 import { ServerSection } from "./ServerSection.ts"
 import { trustedProxies } from "./TrustedProxies.ts"
@@ -48,6 +53,9 @@ export type Served =
   | Audit
   | Books
   | ChannelEdits
+  | ErrorCounts
+  | ErrorLog
+  | ErrorTracker
   | EventLog
   | Journal
   | Ledger
@@ -62,6 +70,7 @@ export type Served =
   | SettingsStore
   | Settling
   | Switches
+  | Summary
   | Tokens
   | Upstream
   | WriteOnce
@@ -131,7 +140,8 @@ const dispatch = (
   matched: Matched,
   exchange: Exchange,
   access: AccessOptions,
-  told: (error: ResilienceError) => void
+  told: (error: ResilienceError) => void,
+  admitted: (caller: Caller) => void
 ): Effect.Effect<void, ResilienceError> =>
   Effect.suspend(() => {
     if (preflight(exchange, table, access, told)) return Effect.void
@@ -146,7 +156,10 @@ const dispatch = (
       return Effect.fail(stackless(() => new MethodNotAllowed({ allow: matched.allow })))
     }
     const { parameter, route } = matched
-    return Effect.flatMap(admit(exchange, route, access), (caller) => route.handle(exchange, caller, parameter))
+    return Effect.flatMap(admit(exchange, route, access), (caller) => {
+      admitted(caller)
+      return route.handle(exchange, caller, parameter)
+    })
   })
 
 /** Makes it over the relay's services. `port` is the one that is listened on, once that is known. */
@@ -169,10 +182,17 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
       allowed: makeRequestGuard()
     }
     const now = (): number => clock.currentTimeMillisUnsafe()
-    const tellRefused = (refused: Refused, matched: Matched): void => {
+    const errorLog = settings.of(ErrorLogSection)
+    const tellRefused = (refused: Refused, matched: Matched, asked?: RefusedAsker): void => {
       const generates = matched._tag === "Found" && matched.route.generates === true
-      tell({ _tag: "RequestRefused", ...refused, generates })
+      tell({ _tag: "RequestRefused", ...refused, generates, asked })
     }
+    const askerOf = (exchange: Exchange, caller: Caller): RefusedAsker => ({
+      owner: caller?.name,
+      group: caller?.group,
+      model: exchange.model,
+      ...originOf(exchange, errorLog.current.ip ? access.trusted() : undefined)
+    })
     return {
       routes,
       readers: Context.get(services, Readers),
@@ -181,15 +201,21 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
         const { method, path, requestId } = exchange
         const matched = table.match(method, path)
         const envelope = matched._tag === "NotFound" ? envelopeAt(path, exchange) : envelopeOf(matched.route, exchange)
+        let asks: Caller
         const told = (error: ResilienceError): void => {
           // A body that could not be read has no client left, or one that was told on its connection what is wrong.
-          if (error._tag !== "ReadRequestBodyFailed") tellRefused({ requestId, method, path, error }, matched)
+          if (error._tag === "ReadRequestBodyFailed") return
+          tellRefused({ requestId, method, path, error }, matched, askerOf(exchange, asks))
+        }
+        const admitted = (caller: Caller): void => {
+          asks = caller
         }
         const refuse = (error: ResilienceError): void => {
           told(error)
           answerFailure(exchange, error, envelope, now())
         }
-        const routed = fault === undefined ? dispatch(table, matched, exchange, access, told) : Effect.fail(fault)
+        const routed =
+          fault === undefined ? dispatch(table, matched, exchange, access, told, admitted) : Effect.fail(fault)
         const answer = Effect.catchCause(routed, (cause) =>
           Effect.sync(() => {
             if (Cause.hasInterruptsOnly(cause)) return exchange.headSent() ? undefined : exchange.destroy()

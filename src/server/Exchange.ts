@@ -14,6 +14,8 @@ export interface Exchange {
   /** A request header by its lower-case name; of repeated ones, the first. */
   readonly header: (name: string) => string | undefined
   readonly requestId: string
+  /** The model that is asked for, once that is known: for who tells that it was refused. */
+  model?: string | undefined
   /** The address at the other end of the connection; `undefined` where it has none. */
   readonly peer: string | undefined
   /** Reads the body as UTF-8, unpacked where it came packed. `maxBytes` bounds it before and after. */

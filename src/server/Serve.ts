@@ -14,7 +14,14 @@ import {
   TokensNode,
   TokensSection
 } from "../account/index.ts"
-import { type Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened } from "../books/index.ts"
+import {
+  type Books,
+  type BooksError,
+  type BooksNewer,
+  type BooksNotOpened,
+  notOpened,
+  type PeerMissing
+} from "../books/index.ts"
 import { Registry, Selection, type Upstream, UpstreamNode } from "../channel/index.ts"
 import { Dialects } from "../dialect/index.ts"
 import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
@@ -26,18 +33,22 @@ import {
   AlertSink,
   Audit,
   ChannelEdits,
+  ErrorCounts,
+  ErrorLog,
   KeptEdits,
   Prober,
   Reload,
   SettingsStore,
   Settling,
+  Summary,
   Switches,
   WriteOnce
 } from "../operate/index.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
+import * as TrackerNode from "../operate/TrackerNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
-import { type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
+import { type ErrorTracker, type EventLevel, EventLog, Metrics } from "../telemetry/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { ownerMayUse } from "./Access.ts"
 import { ChatSection } from "./ChatSection.ts"
@@ -53,8 +64,12 @@ export type ServeError =
   | BooksNotOpened
   | ConfigurationFaults
   | ListenFailed
+  | PeerMissing
   | QueryDataError
   | UpdateDataError
+
+/** How opening what the settings name may fail. */
+type PartsError = Exclude<ServeError, ListenFailed>
 
 /** What fails while the books are opened is no more than that. */
 const orNotOpened = <A, R>(
@@ -65,6 +80,8 @@ const orNotOpened = <A, R>(
 export interface RelayParts<E> {
   readonly log: Layer.Layer<EventLog, E>
   readonly metrics: Layer.Layer<Metrics, E>
+  /** Where errors go that somebody has to look at. */
+  readonly tracker: Layer.Layer<ErrorTracker, E, EventLog | Settings>
   /** Who is told what happens. A sink is added beside ours with `RelayEvents.layerSink`. */
   readonly events: Layer.Layer<RelayEvents, E, EventLog | Metrics>
   /** Who may use it. */
@@ -104,9 +121,10 @@ export const storeLayer = (
   )
 
 /** The parts of a relay that runs by its settings alone: on stderr, over sockets, in memory or in a file. */
-export const defaultParts: RelayParts<BooksNewer | BooksNotOpened | QueryDataError | UpdateDataError> = {
+export const defaultParts: RelayParts<PartsError> = {
   log: EventLogNode.layerStderr,
   metrics: Metrics.layer,
+  tracker: TrackerNode.layerSettings,
   events: RelayEvents.layer,
   tokens: Layer.unwrap(
     Effect.map(Settings, (settings) =>
@@ -188,11 +206,14 @@ const alertsLayer = Layer.unwrap(
   Effect.map(Settings, (settings) => Alerts.layer({ relay: () => settings.of(ServerSection).current.name }))
 )
 
-/** What an operator does with the relay, and sees of it. What was off before a restart is so again, and told of no more. */
+/** What is switched off and on, and who is told. What was off before a restart is so again, and is told of no more. */
+const switchesLayer = AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+
+/** What an operator does with the relay, and sees of it. */
 const operateLayer: Layer.Layer<
-  Alerts | Audit | ChannelEdits | SettingsStore | Switches | WriteOnce,
+  Alerts | Audit | ChannelEdits | ErrorCounts | ErrorLog | SettingsStore | Summary | Switches | WriteOnce,
   BooksNewer | BooksNotOpened,
-  Books | EventLog | KeptEdits | Registry | RelayEvents | Selection | Settings | Upstream
+  Books | ErrorTracker | EventLog | KeptEdits | Registry | RelayEvents | Selection | Settings | Upstream
 > = orNotOpened(
   Layer.mergeAll(
     Audit.layer,
@@ -200,7 +221,11 @@ const operateLayer: Layer.Layer<
     SettingsStore.layer,
     ChannelEdits.layer,
     Prober.layer,
-    AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+    ErrorLog.layer,
+    ErrorCounts.layer,
+    Summary.layer,
+    TrackerNode.layerSink,
+    switchesLayer
   )
 )
 
@@ -218,7 +243,9 @@ const keptEditsLayer = Layer.unwrap(
 export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
-  Layer.mergeAll(relayLayer, operateLayer, accountLayer, parts.reload).pipe(
+  Layer.mergeAll(relayLayer, accountLayer, parts.reload).pipe(
+    // Before the relay, which tells at once of what it takes up: also what is off is known by then.
+    Layer.provideMerge(operateLayer),
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),
     Layer.provideMerge(keptEditsLayer),
@@ -227,6 +254,7 @@ export const layerFrom = <E>(
     Layer.provideMerge(Layer.provide(journalLayer, parts.store)),
     Layer.provideMerge(effectLog),
     Layer.provideMerge(parts.events),
+    Layer.provideMerge(parts.tracker),
     Layer.provideMerge(Layer.merge(parts.log, parts.metrics)),
     // Before all that could let one out.
     Layer.provideMerge(KnownSecrets.layerSettings)
@@ -241,7 +269,7 @@ export const serve = <E = never>(
   parts: Partial<RelayParts<E>> = {}
 ): Effect.Effect<RunningServer, ServeError | E, Scope.Scope> =>
   Effect.gen(function* () {
-    const whole: RelayParts<BooksNewer | BooksNotOpened | QueryDataError | UpdateDataError | E> = {
+    const whole: RelayParts<PartsError | E> = {
       ...defaultParts,
       ...parts
     }

@@ -12,6 +12,7 @@ import { Journal } from "../journal/index.ts"
 import { makeFibers, Slots, type Slotted } from "../memory/index.ts"
 import { Relay, type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
+import { ErrorTracker } from "../telemetry/index.ts"
 import { makeDispatcher, type Routed, type Served } from "./Dispatch.ts"
 import type { Exchange } from "./Exchange.ts"
 import { makeExchange } from "./ExchangeNode.ts"
@@ -36,6 +37,8 @@ export interface RunningServer {
   readonly routes: ReadonlyArray<RouteShown>
   /** Succeeds when another process has the store, and this one has learned of it: it can write nothing any more. */
   readonly lost: Effect.Effect<void>
+  /** Takes an error of the process that somebody has to look at. */
+  readonly track: ErrorTracker["Service"]["track"]
   /** Stops taking work and ends what there is, in time or not. Once; later calls give the first one's answer. */
   readonly shutdown: Effect.Effect<"clean" | "graceExpired">
 }
@@ -202,5 +205,6 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       return clean ? ("clean" as const) : ("graceExpired" as const)
     })
   )
-  return { address: { host: options.host, port }, routes: dispatcher.routes, lost, shutdown }
+  const { track } = yield* ErrorTracker
+  return { address: { host: options.host, port }, routes: dispatcher.routes, lost, track, shutdown }
 })

@@ -37,7 +37,8 @@ export const settingsFile = (options: {
   const schema: Schema.ConstraintDecoder<{ readonly [name: string]: unknown }> = section(fields, later)
   const decode = Schema.decodeUnknownResult(schema, { errors: "all", onExcessProperty: "error" })
   const rules = [...sections.flatMap(({ rules }) => rules), ...(options.rules ?? [])]
-  const written = (tree: ConfigurationTree): Written => writtenBy(schema, tree)
+  const hidden = new Set(sections.filter((one) => one.hidden).map(({ name }) => name))
+  const written = (tree: ConfigurationTree): Written => writtenBy(schema, tree, hidden)
   return {
     sections,
     schema,

@@ -17,10 +17,11 @@ export interface Written {
 
 const isScalar = (value: unknown): boolean => value === null || typeof value !== "object"
 
-/** What was written, by a schema that says what is secret. */
+/** What was written, by a schema that says what is secret; of `hidden` sections all is. */
 export const writtenBy = (
   schema: { readonly ast: SchemaAST.AST },
-  { secretPaths, value }: Pick<ConfigurationTree, "secretPaths" | "value">
+  { secretPaths, value }: Pick<ConfigurationTree, "secretPaths" | "value">,
+  hidden: ReadonlySet<string | number | undefined> = new Set()
 ): Written => ({
   value,
   got: (path) => {
@@ -29,6 +30,7 @@ export const writtenBy = (
       at !== undefined &&
       isScalar(at) &&
       ((typeof at === "string" && hasCredentials(at)) ||
+        hidden.has(path[0]) ||
         secretPaths.some((place) => isWithin(path, place)) ||
         isSecretPlace(schema.ast, path))
     return `got ${secret ? "<redacted>" : describeValue(at)}`

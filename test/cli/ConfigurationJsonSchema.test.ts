@@ -36,6 +36,7 @@ describe("the JSON Schema", () => {
       "$.server.secret",
       "$.store.path",
       ...["type", "path"].map((key) => `$.books.${key}`),
+      ...["dsn", "environment", "release"].map((key) => `$.tracker.${key}`),
       "$.rateLimit.by",
       ...["expiresAt", "rateLimit", "concurrency", "addresses", "quota"].map((key) => `$.tokens[].${key}`),
       "$.groups[].quota",

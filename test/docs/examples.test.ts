@@ -166,7 +166,7 @@ describe("types", () => {
 describe("configurations", () => {
   const example = readFileSync(join(root, "examples/relay.yaml"), "utf8")
   const environment = (text: string) =>
-    Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name!, `value-of-${name}`]))
+    Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name!, `the-value-of-${name}-as-it-is`]))
 
   /** What is wrong with a file; a part of one stands in the place of that part of examples/relay.yaml. */
   const faultsOf = (place: string, text: string): ReadonlyArray<string> => {

@@ -155,14 +155,14 @@ describe("tokens by the admin API", () => {
       rateLimit: { requests: 5, per: "90 seconds" },
       addresses: ["10.0.0.0/8"],
       concurrency: 3,
-      quota: { balance: 100, budget: { amount: 50, per: "day" } }
+      quota: { balance: 100_000, budget: { amount: 50_000, per: "day" } }
     })
     assert.strictEqual((await ask(key)).status, 403)
     const before = shown(await ops("GET", "tokens/changed"))
     assert.deepInclude(before, {
       expiresAt: "2031-01-01T00:00:00.000Z",
       rateLimit: { requests: 5, tokens: null, per: "90 seconds" },
-      quota: { balance: 100, budget: { amount: 50, per: "day" } }
+      quota: { balance: 100_000, budget: { amount: 50_000, per: "day" } }
     })
     const { addresses: _, rateLimit: __, ...rest } = before
     const after = await ops("PATCH", "tokens/changed", { addresses: null, rateLimit: null, group: "gold" })
@@ -311,7 +311,7 @@ describe("tokens by the admin API", () => {
 })
 
 describe("tokens of the books", () => {
-  it("are there after a restart, and after a kill; so is what was taken away", async () => {
+  it("are there after a restart, and after a kill; so is what was taken away", { timeout: 120_000 }, async () => {
     const folder = temporaryFolder()
     const server = await startFaultServer()
     try {

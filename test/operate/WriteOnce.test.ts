@@ -12,8 +12,9 @@ import { type NamedWrite, type WriteAnswer, WriteOnce } from "#src/operate/index
 import { openBooks } from "../books/kit.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
 import { channelOf, startRelay } from "../support/relay.ts"
-import { temporaryFolder } from "../support/relayProcess.ts"
+import { startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { read } from "../support/sse.ts"
+import { sleep } from "../server/kit.ts"
 import { type AdminAnswer, adminOf, booksThatLeave } from "./admin.ts"
 
 const onBooks = (books: Books["Service"]) =>
@@ -127,6 +128,9 @@ describe("a write with an idempotency key", () => {
         assert.deepStrictEqual((yield* (yield* onBooks(books)).once(named(), write)).answer, without)
         yield* TestClock.adjust("2 minutes")
         assert.deepStrictEqual((yield* writes.once(named(), write)).answer, without)
+        const index = done({ body: '{"channel":"a","key":1}' })
+        yield* writes.once(named({ key: "l" }), Effect.succeed(index))
+        assert.deepStrictEqual((yield* (yield* onBooks(books)).once(named({ key: "l" }), write)).answer, index)
       })
   )
 })
@@ -187,6 +191,45 @@ describe("Idempotency-Key of the admin API", () => {
       await second.close()
     } finally {
       await server.close()
+      folder.remove()
+    }
+  })
+
+  it("is done once over kills at any moment: what was cut off is told, and not done again", {
+    timeout: 120_000
+  }, async () => {
+    const folder = temporaryFolder()
+    const file = writeConfiguration(folder.path, {
+      server: { port: 0 },
+      store: { type: "sqlite", path: `${folder.path}/relay.db` },
+      tokens,
+      channels: [channelOf("a", "http://127.0.0.1:9")]
+    })
+    try {
+      for (const after of [0, 5]) {
+        const name = `killed-${after}`
+        const header = { "idempotency-key": `make ${name}` }
+        const first = await startRelayProcess(file)
+        const ops = adminOf(first.url, key)
+        // The first request for it loads the admin API.
+        await ops("GET", "tokens")
+        const lost = ops("POST", "tokens", { name }, header).catch(() => undefined)
+        await sleep(after)
+        first.kill("SIGKILL")
+        await Promise.all([first.ended, lost])
+        const second = await startRelayProcess(file)
+        const again = adminOf(second.url, key)
+        const there = async () => (await again("GET", `tokens/${name}`)).status === 200
+        const before = await there()
+        const answer = await again("POST", "tokens", { name }, header)
+        const { status } = answer
+        if (before) assert.isTrue(status === 409 || (status === 201 && replayed(answer) === "true"))
+        else assert.include([201, 409], status)
+        assert.strictEqual(await there(), before || status === 201)
+        second.kill("SIGKILL")
+        await second.ended
+      }
+    } finally {
       folder.remove()
     }
   })

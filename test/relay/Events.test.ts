@@ -223,7 +223,9 @@ describe("an answer's story", () => {
         model: "m",
         listed: true,
         dialect: "chat",
-        delivery: "stream"
+        delivery: "stream",
+        traceId: undefined,
+        address: undefined
       }
       for (const event of told) if ("answer" in event) assert.deepStrictEqual(event.answer as object, ref)
       const [first, second] = told.filter((event) => event._tag === "AttemptEnded")

@@ -11,6 +11,8 @@ import { QuotaGroup } from "./QuotaApiHttp.ts"
 import { ChannelsGroup } from "./ChannelsApiHttp.ts"
 import { StreamsGroup } from "./StreamsApiHttp.ts"
 import { TokensGroup } from "./TokensApiHttp.ts"
+import { ErrorsGroup } from "./ErrorsApiHttp.ts"
+import { SummaryGroup } from "./SummaryApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
 
@@ -23,6 +25,8 @@ export class AdminApi extends HttpApi.make("admin")
   .add(TokensGroup)
   .add(QuotaGroup)
   .add(ChannelsGroup)
+  .add(ErrorsGroup)
+  .add(SummaryGroup)
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)

@@ -14,8 +14,10 @@ import { ChannelsLive } from "./ChannelsLiveHttp.ts"
 import type { Served } from "../Dispatch.ts"
 import { ChannelEditsLive } from "./ChannelEditsLiveHttp.ts"
 import { SettingsLive } from "./SettingsLiveHttp.ts"
+import { ErrorsLive } from "./ErrorsLiveHttp.ts"
 import { QuotaLive } from "./QuotaLiveHttp.ts"
 import { StreamsLive } from "./StreamsLiveHttp.ts"
+import { SummaryLive } from "./SummaryLiveHttp.ts"
 import { TokensLive } from "./TokensLiveHttp.ts"
 
 const parts = Layer.mergeAll(
@@ -25,7 +27,9 @@ const parts = Layer.mergeAll(
   SettingsLive,
   ChannelEditsLive,
   QuotaLive,
-  ChannelsLive
+  ChannelsLive,
+  ErrorsLive,
+  SummaryLive
 )
 
 /** What handlers need of the relay while they run, and not when they are made. */

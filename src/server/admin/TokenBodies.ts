@@ -14,7 +14,7 @@ import { describedAs, rateOf, settable, tokenFields } from "../../account/Tokens
 import type { Detail } from "../../errors/index.ts"
 import { durationText, Fields, LongMillisOrNone } from "../../settings/index.ts"
 
-const { integer, optional, section, withDefault } = Fields
+const { optional, section, withDefault } = Fields
 
 // Such a step of a path is none: a token of this name could be asked for by no URL.
 const inPaths = Schema.makeFilter((name: string) => name !== "." && name !== "..", {
@@ -22,18 +22,8 @@ const inPaths = Schema.makeFilter((name: string) => name !== "." && name !== "..
   toJsonSchema: () => ({})
 })
 
-const quota = section({
-  balance: withDefault(Schema.NullOr(integer(0)), null, "The first grant, in credits; null is unlimited."),
-  budget: optional(
-    section({ amount: integer(0), per: Fields.choice(["day", "month"]) }),
-    "The most of a day or a month, by UTC, in credits."
-  )
-})
-
 // An example of an address would be taken for one, and masked.
 const addresses = Fields.list(Fields.text("an address, or a network in the CIDR form", isNetwork))
-
-const quotaText = "What it may spend."
 
 /** What a setting may be, or nothing, which takes it away. */
 const orNull = <S extends Schema.Top>(schema: S) => {
@@ -49,7 +39,7 @@ export const NewTokenBody = section({
   rateLimit: optional(orNull(settable.rateLimit), describedAs.rateLimit),
   concurrency: optional(orNull(settable.concurrency), describedAs.concurrency),
   addresses: optional(orNull(addresses), describedAs.addresses),
-  quota: optional(orNull(quota), quotaText)
+  quota: optional(orNull(settable.quota), describedAs.quota)
 })
 
 /** A change of a token: what is absent stays, `null` takes a setting away. */
@@ -63,7 +53,7 @@ export const TokenChangeBody = section({
   rateLimit: optional(orNull(settable.rateLimit), describedAs.rateLimit),
   concurrency: optional(orNull(settable.concurrency), describedAs.concurrency),
   addresses: optional(orNull(addresses), describedAs.addresses),
-  quota: optional(orNull(quota), quotaText)
+  quota: optional(orNull(settable.quota), describedAs.quota)
 })
 
 /** How a token is to get a new key. */

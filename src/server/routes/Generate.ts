@@ -38,6 +38,7 @@ import {
   type NoteHead,
   Relay
 } from "../../relay/index.ts"
+import { ErrorLogSection } from "../../operate/ErrorLogSection.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
 import { ChatSection } from "../ChatSection.ts"
@@ -51,8 +52,10 @@ import { makeQuotaGate } from "../QuotaGate.ts"
 import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
+import { originOf } from "../RequestOrigin.ts"
 import { ServerSection } from "../ServerSection.ts"
 import { sessionOf } from "../Session.ts"
+import { trustedProxies } from "../TrustedProxies.ts"
 import type { Route } from "../Route.ts"
 import { keptResponses } from "./Responses.ts"
 import { cursorOf, ownerOf, readCursor, streamHeaders, Streams } from "./Streams.ts"
@@ -126,6 +129,8 @@ export const generateRoutes: Effect.Effect<
   const gate = yield* RateGate
   const quota = yield* Quota
   const quotaGate = yield* makeQuotaGate
+  const errorLog = settings.of(ErrorLogSection)
+  const trusted = trustedProxies(settings)
   const rules = parseRules(settings, selection)
   const now = (): number => clock.currentTimeMillisUnsafe()
 
@@ -246,6 +251,7 @@ export const generateRoutes: Effect.Effect<
     const { total } = settings.timeouts
     const usual = dialect.head === "atOnce" ? chat.current.timeout : total
     const parsed = yield* telling(parse(exchange, dialect, rules(groupOf(caller)), parameter, pin))
+    exchange.model = parsed.model
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
     yield* telling(admit(caller, request, pin?.group))
     const later = more.later?.(request) === true
@@ -259,6 +265,7 @@ export const generateRoutes: Effect.Effect<
         ? undefined
         : { session: sessionOf(sessions.by, { request, header: exchange.header, owner: ownerOf(caller) }) }),
       group: groupOf(caller),
+      ...originOf(exchange, errorLog.current.ip ? trusted() : undefined),
       timeoutMillis: Math.min(request.timeoutMillis ?? usual, total),
       settings,
       // Who sent a key can come again, also by a dialect whose clients cannot come back otherwise.
@@ -364,6 +371,7 @@ export const generateRoutes: Effect.Effect<
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
       const pin = yield* pinned(exchange, caller, selection)
       const request = yield* parse(exchange, clientDialects.openai, rules(groupOf(caller)), embeddings, pin)
+      exchange.model = request.model
       yield* admission.admit(caller, request, pin?.group)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
       const wanted = quotaGate.wanted(caller, request)

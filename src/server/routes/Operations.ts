@@ -6,6 +6,7 @@ import { Books } from "../../books/index.ts"
 import { type KeyStateName, Selection } from "../../channel/index.ts"
 import { clientDialects } from "../../dialect/index.ts"
 import { Journal } from "../../journal/index.ts"
+import { ErrorCounts } from "../../operate/index.ts"
 import { Relay } from "../../relay/index.ts"
 import { Metrics, prometheusContentType } from "../../telemetry/index.ts"
 import { respond, respondJson } from "../Exchange.ts"
@@ -25,13 +26,14 @@ const keyStates: { readonly [State in KeyStateName]: number } = { enabled: 1, co
 export const operationRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Books | Journal | Metrics | Relay | Selection
+  Books | ErrorCounts | Journal | Metrics | Relay | Selection
 > = Effect.gen(function* () {
   const relay = yield* Relay
   const journal = yield* Journal
   const metrics = yield* Metrics
   const selection = yield* Selection
   const { health } = yield* Books
+  const errors = yield* ErrorCounts
   const envelope = clientDialects.chat.failure
   const keyState = metrics.gauge("relay_key_state", {
     description: "1 on, 0 cooling for some model at least, -1 switched off by evidence, -2 switched off by hand.",
@@ -66,6 +68,18 @@ export const operationRoutes: Effect.Effect<
         Effect.map(Effect.andThen(Effect.andThen(selection.states, tellKeys), metrics.render), (text) =>
           respond(exchange, 200, { "content-type": prometheusContentType }, text)
         )
+    },
+    {
+      method: "GET",
+      path: "/metrics/errors",
+      access: "admin",
+      envelope,
+      shows: "how many errors clients were told, by code, status and class",
+      handle: (exchange) =>
+        Effect.sync(() => {
+          const { since, ...counts } = errors.current()
+          respondJson(exchange, 200, { ...counts, since: new Date(since).toISOString() })
+        })
     },
     {
       method: "GET",

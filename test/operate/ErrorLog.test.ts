@@ -1,0 +1,272 @@
+/**
+ * The error log over books of its own: what is told twice, what is too much or too old, and books that are away.
+ */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted, Result } from "effect"
+import { TestClock } from "effect/testing"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Books, BooksAway, type BooksError } from "#src/books/index"
+import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
+import * as BooksPostgresNode from "#src/books/BooksPostgresNode"
+import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
+import { Registry } from "#src/channel/index"
+import { relayFile } from "#src/cli/RelayFile"
+import { ClientGone, LeaseLost, UpdateDataError, UpstreamOverloaded } from "#src/errors/index"
+import { makeSlots, slotAt } from "#src/operate/ErrorSlots"
+import { ErrorLog } from "#src/operate/index"
+import { type AnswerRef, RelayEvents, type TrailEntry } from "#src/relay/index"
+import { Settings } from "#src/settings/index"
+import { findPostgres, type PostgresServer, startPostgres } from "../support/postgres.ts"
+
+const settings = (errorLog: object) =>
+  Layer.succeed(
+    Settings,
+    Result.getOrThrow(
+      Settings.make(relayFile, {
+        channels: [{ id: "a", dialect: "openai", baseUrl: "http://127.0.0.1:9", keys: [], models: ["m"] }],
+        errorLog
+      })
+    )
+  )
+
+const logOver = <E>(books: Layer.Layer<Books, E>, errorLog: object = {}) =>
+  ErrorLog.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(RelayEvents.layerSilent, books, Registry.layerOf([]), settings(errorLog)))
+  )
+
+const ref = (streamId: string): AnswerRef => ({
+  requestId: `req-${streamId}`,
+  streamId,
+  owner: "team",
+  group: "default",
+  model: "m",
+  listed: true,
+  dialect: "openai",
+  delivery: "stream"
+})
+const entry = (attempt = 1): TrailEntry => ({
+  attempt,
+  channel: "a",
+  key: 0,
+  model: "m",
+  mode: undefined,
+  status: 503,
+  blame: "upstream",
+  code: "upstream_overloaded",
+  durationMillis: 5
+})
+const attemptEnded = (streamId: string, message = "Overloaded") => ({
+  _tag: "AttemptEnded" as const,
+  answer: ref(streamId),
+  entry: entry(),
+  error: new UpstreamOverloaded({ message }),
+  firstContentMillis: undefined
+})
+const streamEnded = (streamId: string, error: UpstreamOverloaded | LeaseLost | UpdateDataError | ClientGone) => ({
+  _tag: "StreamEnded" as const,
+  answer: ref(streamId),
+  error,
+  ended: undefined,
+  tokenCount: 0,
+  usage: { inputTokens: 1, outputTokens: 0, estimated: true },
+  attempts: 1,
+  continuations: 0,
+  dropped: [],
+  trail: [entry()],
+  firstContentMillis: undefined,
+  durationMillis: 5
+})
+
+const all = Effect.gen(function* () {
+  const log = yield* ErrorLog
+  const { rows } = yield* Effect.orDie(log.search({ limit: 1000 }))
+  return rows
+})
+/** Lets so many seconds pass, and what is written then be written. */
+const pass = (seconds: number) => TestClock.adjust(`${seconds} seconds`)
+
+describe("the error log", () => {
+  it.effect("has one row of what two processes tell of one answer, and none of an answer that goes on elsewhere", () =>
+    Effect.gen(function* () {
+      const { tell } = yield* RelayEvents
+      tell(attemptEnded("one"))
+      tell(streamEnded("one", new UpdateDataError({ message: "the disk is full" })))
+      tell(streamEnded("two", new LeaseLost({})))
+      yield* pass(1)
+      tell({ _tag: "StreamTakenOver", answer: ref("one"), afterMillis: 5 })
+      tell(streamEnded("one", new UpstreamOverloaded({})))
+      yield* pass(1)
+      assert.deepStrictEqual(
+        (yield* all).map(({ code, id }) => [id, code]),
+        [
+          ["one", "update_data_error"],
+          ["one.1", "upstream_overloaded"]
+        ]
+      )
+    }).pipe(Effect.provide(logOver(BooksMemoryNode.layer)))
+  )
+
+  it.effect("leaves no row of an error that says so, and a request's row alone where the client left", () =>
+    Effect.gen(function* () {
+      const { tell } = yield* RelayEvents
+      tell({ ...attemptEnded("one"), error: new UpstreamOverloaded({ record: false }) })
+      tell(streamEnded("one", new UpstreamOverloaded({ record: false })))
+      tell({ ...attemptEnded("two"), error: new ClientGone({}) })
+      tell(streamEnded("two", new ClientGone({})))
+      yield* pass(1)
+      assert.deepStrictEqual(
+        (yield* all).map(({ class: blame, id, status_code }) => [id, blame, status_code]),
+        [["two", "cancelled", 499]]
+      )
+    }).pipe(Effect.provide(logOver(BooksMemoryNode.layer)))
+  )
+
+  it.effect("keeps at most maxRows, the newest, and finds none of those that went", () =>
+    Effect.gen(function* () {
+      const { tell } = yield* RelayEvents
+      const log = yield* ErrorLog
+      for (let n = 0; n < 1300; n++) tell(attemptEnded(`s${n}`, n < 1000 ? "an early one" : "a late one"))
+      yield* pass(1)
+      assert.lengthOf(yield* all, 1000)
+      yield* pass(30)
+      const rows = yield* all
+      assert.lengthOf(rows, 300)
+      assert.strictEqual(rows[0]?.id, "s1299.1")
+      assert.lengthOf((yield* log.search({ limit: 1000, q: "EARLY" })).rows, 0)
+      assert.lengthOf((yield* log.search({ limit: 1000, q: "LATE", channel: "a" })).rows, 300)
+    }).pipe(Effect.provide(logOver(BooksMemoryNode.layer, { maxRows: 300 })))
+  )
+
+  it.effect("forgets what is older than its retention", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(Date.parse("2026-11-27T00:00:00Z"))
+      const { tell } = yield* RelayEvents
+      tell(attemptEnded("old"))
+      yield* pass(2000)
+      tell(attemptEnded("new"))
+      yield* pass(1700)
+      assert.deepStrictEqual(
+        (yield* all).map(({ id }) => id),
+        ["new.1"]
+      )
+    }).pipe(Effect.provide(logOver(BooksMemoryNode.layer, { retention: "1 hour" })))
+  )
+
+  it.effect(
+    "waits for books that are away with at most 10,000 rows, and writes them in order when they are back",
+    () => {
+      let away = true
+      const books = Layer.effect(
+        Books,
+        Effect.map(
+          Effect.flatMap(Layer.build(BooksMemoryNode.layer), (built) => Effect.provideContext(Books, built)),
+          (real) => ({
+            ...real,
+            later: (write: Effect.Effect<void, BooksError>) =>
+              real.later(
+                Effect.suspend((): typeof write => (away ? Effect.fail(new BooksAway({ message: "away" })) : write))
+              )
+          })
+        )
+      )
+      return Effect.gen(function* () {
+        const { tell } = yield* RelayEvents
+        const log = yield* ErrorLog
+        for (let n = 0; n < 12_000; n++) tell(attemptEnded(`s${n}`))
+        yield* pass(1)
+        assert.lengthOf(yield* all, 0)
+        assert.strictEqual(log.dropped(), 2_000)
+        away = false
+        yield* pass(60)
+        const { next, rows } = yield* log.search({ limit: 1000 })
+        assert.deepStrictEqual([rows[0]?.id, rows[999]?.id], ["s9999.1", "s9000.1"])
+        assert.isString(next)
+        tell(attemptEnded("after"))
+        yield* pass(1)
+        assert.strictEqual((yield* all)[0]?.id, "after.1")
+      }).pipe(Effect.provide(logOver(books)))
+    }
+  )
+})
+
+describe("places", () => {
+  it("grow with time, also within a millisecond, and begin at their moment", () => {
+    const slot = makeSlots(0.99)
+    const at = Date.parse("2026-11-27T00:00:00Z")
+    const given = Array.from({ length: 5000 }, () => slot(at))
+    assert.deepStrictEqual(
+      given.toSorted((one, other) => one - other),
+      given
+    )
+    assert.strictEqual(new Set(given).size, given.length)
+    assert.isAtLeast(given[0]!, slotAt(at))
+    assert.isBelow(given[100]!, slotAt(at + 1))
+    assert.isTrue(Number.isSafeInteger(slotAt(Date.parse("2080-01-01T00:00:00Z"))))
+  })
+})
+
+/** What is searched in each database: the same rows are found by the same questions. */
+const findsTheSame = Effect.gen(function* () {
+  const { tell } = yield* RelayEvents
+  const log = yield* ErrorLog
+  for (let n = 0; n < 30; n++) {
+    tell(attemptEnded(`s${n}`, n % 3 === 0 ? `Ünder 100% load_${n}` : `quiet "${n}"`))
+    if (n % 5 === 0) tell(streamEnded(`s${n}`, new UpstreamOverloaded({ message: "gave up" })))
+  }
+  yield* log.flush
+  let found: ReadonlyArray<unknown> = []
+  for (let tries = 0; tries < 200 && found.length < 36; tries++) {
+    yield* Effect.sleep("20 millis")
+    found = yield* all
+  }
+  assert.lengthOf(found, 36)
+  const count = (query: Omit<Parameters<typeof log.search>[0], "limit">) =>
+    Effect.map(log.search({ limit: 1000, ...query }), ({ rows }) => rows.length)
+  assert.strictEqual(yield* count({ kind: "request" }), 6)
+  assert.strictEqual(yield* count({ stream_id: "s5" }), 2)
+  assert.strictEqual(yield* count({ q: "ünder 100% LOAD_" }), 10)
+  assert.strictEqual(yield* count({ q: "100%" }), 10)
+  assert.strictEqual(yield* count({ q: "%" }), 10)
+  assert.strictEqual(yield* count({ q: '"2' }), 7)
+  assert.strictEqual(yield* count({ q: "gave", kind: "request", channel: "a", token: "team", status_code: 503 }), 6)
+  assert.strictEqual(yield* count({ q: "gave", kind: "attempt" }), 0)
+  const seen: Array<string> = []
+  for (let cursor: string | undefined = "", page = 0; cursor !== undefined && page < 20; page++) {
+    const one: { readonly rows: ReadonlyArray<{ readonly id: string }>; readonly next: string | undefined } =
+      yield* log.search({ limit: 5, ...(cursor === "" ? {} : { cursor }) })
+    seen.push(...one.rows.map(({ id }) => id))
+    cursor = one.next
+  }
+  assert.deepStrictEqual(
+    seen,
+    (yield* all).map(({ id }) => id)
+  )
+  assert.deepStrictEqual(
+    (yield* log.ofRequest("req-s5")).map(({ id }) => id),
+    ["s5.1", "s5"]
+  )
+})
+
+describe("in a file of SQLite", () => {
+  const folder = mkdtempSync(join(tmpdir(), "errors-"))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  it.live("finds by every field, in a thread of its own", () =>
+    Effect.provide(findsTheSame, logOver(BooksSqliteNode.layer({ path: join(folder, "books.db") })))
+  )
+})
+
+const binaries = findPostgres()
+describe.skipIf(binaries === undefined)("in PostgreSQL", () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres(binaries ?? "")
+  })
+  afterAll(() => server.remove())
+  it.live("finds the same", () =>
+    Effect.suspend(() =>
+      Effect.provide(findsTheSame, logOver(BooksPostgresNode.layer({ url: Redacted.make(server.database()), wait: 0 })))
+    )
+  )
+})

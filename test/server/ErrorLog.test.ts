@@ -1,0 +1,301 @@
+/**
+ * The error log of a real relay: which rows a failure leaves, what they hold and never hold, and how they are searched.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { answer, cut, status } from "../support/behaviour.ts"
+import type { RunningRelay } from "../support/relay.ts"
+import { read } from "../support/sse.ts"
+import { completion, until, withRelay } from "./kit.ts"
+
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
+
+interface Shown {
+  readonly [field: string]: unknown
+}
+interface Page {
+  readonly data: ReadonlyArray<Shown>
+  readonly next: string | null
+}
+
+const get = async (relay: RunningRelay, path: string, headers: Record<string, string> = {}) => {
+  const { status: code, text, headers: answered } = await read(`${relay.url}/admin/${path}`, { headers })
+  return { status: code, text, headers: answered }
+}
+const page = async (relay: RunningRelay, path: string): Promise<Page> =>
+  JSON.parse((await get(relay, path)).text) as Page
+
+/** Waits for so many rows. */
+const rowsOf = async (relay: RunningRelay, path: string, many: number): Promise<ReadonlyArray<Shown>> => {
+  let rows: ReadonlyArray<Shown> = []
+  await until(async () => (rows = (await page(relay, path)).data ?? []).length >= many)
+  return rows
+}
+
+const ask = (relay: RunningRelay, id: string, more: object = {}, headers: Record<string, string> = {}) =>
+  read(`${relay.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-request-id": id, ...headers },
+    body: JSON.stringify(completion(more))
+  })
+
+const fields = [
+  "id",
+  "at",
+  "kind",
+  "request_id",
+  "stream_id",
+  "token",
+  "group",
+  "model",
+  "channel",
+  "channel_model",
+  "key",
+  "attempt",
+  "stream",
+  "class",
+  "code",
+  "error_type",
+  "status_code",
+  "upstream_status",
+  "upstream_code",
+  "upstream_request_id",
+  "message",
+  "retry_after_ms",
+  "first_content_ms",
+  "duration_ms",
+  "input_tokens",
+  "output_tokens",
+  "credits"
+]
+
+const rateLimited = status(429, {
+  headers: { "x-request-id": "req_up_1", "retry-after": "7" },
+  body: { error: { message: "Rate limit reached for gpt-x", type: "requests", code: "rate_limit_exceeded" } }
+})
+
+describe("the error log", () => {
+  it("has a row for each attempt that failed, with exactly the contract's fields, and none for a request that was rescued", () =>
+    withRelay({}, async ({ a, b, relay }) => {
+      a.enqueue(rateLimited)
+      b.enqueue(answer())
+      await ask(relay, "one")
+      const [row] = await rowsOf(relay, "errors?request_id=one", 1)
+      assert.sameMembers(Object.keys(row!), fields)
+      const { at, duration_ms, id, stream_id, ...lasting } = row!
+      assert.isNumber(at)
+      assert.isNumber(duration_ms)
+      assert.strictEqual(id, `${String(stream_id)}.1`)
+      assert.deepStrictEqual(lasting, {
+        kind: "attempt",
+        request_id: "one",
+        token: null,
+        group: "default",
+        model: "m",
+        channel: "a",
+        channel_model: "m",
+        key: 0,
+        attempt: 1,
+        stream: true,
+        class: "rate",
+        code: "channel:rate_limited",
+        error_type: "openai_error",
+        status_code: 429,
+        upstream_status: 429,
+        upstream_code: "rate_limit_exceeded",
+        upstream_request_id: "req_up_1",
+        message: "Rate limit reached for gpt-x",
+        retry_after_ms: 7000,
+        first_content_ms: null,
+        input_tokens: null,
+        output_tokens: null,
+        credits: null
+      })
+      assert.lengthOf((await page(relay, "errors?kind=request")).data, 0)
+    }))
+
+  it("has a row for a request that failed too, with its trail; `GET requests/{id}` tells them in order", () =>
+    withRelay({ recovery: { mode: "off" } }, async ({ a, b, relay }) => {
+      a.enqueue(status(500), status(500))
+      b.enqueue(cut(1, "reset", { words: ["half", " of"] }))
+      await ask(relay, "two", {}, { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" })
+      await rowsOf(relay, "errors?request_id=two&kind=request", 1)
+      const { data } = await page(relay, "requests/two")
+      assert.deepStrictEqual(
+        data.map(({ attempt, channel, kind }) => `${String(kind)} ${String(attempt)} ${String(channel)}`),
+        ["attempt 1 a", "attempt 2 a", "attempt 3 b", "request 3 b"]
+      )
+      const last = data.at(-1)!
+      assert.strictEqual(last["kind"], "request")
+      assert.strictEqual(last["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736")
+      const trail = last["trail"] as ReadonlyArray<Shown>
+      assert.deepStrictEqual(
+        trail.map(({ channel, class: blame }) => `${String(channel)}=${String(blame)}`),
+        ["a=upstream", "a=upstream", "b=transport"]
+      )
+      assert.isAbove(Number(last["output_tokens"]), 0)
+    }))
+
+  it("has a request row and no attempt row for what was refused, with who asked for what", () =>
+    withRelay(
+      {
+        rateLimit: { requests: 1, per: "1 hour" },
+        tokens: [
+          { name: "team", key: "team-secret-token" },
+          { name: "ops", key: "ops-secret-token", admin: true, rateLimit: { requests: null } }
+        ]
+      },
+      async ({ a, relay }) => {
+        a.enqueue(answer())
+        await ask(relay, "r1", {}, bearer("team-secret-token"))
+        await ask(relay, "r2", {}, bearer("team-secret-token"))
+        await ask(relay, "r3", { model: "nobody-has-it" }, bearer("ops-secret-token"))
+        for (let n = 0; n < 5; n++) await ask(relay, `stranger-${n}`, {}, bearer("wrong-secret-token"))
+        let rows: ReadonlyArray<Shown> = []
+        await until(async () => {
+          const { text } = await get(relay, "errors", bearer("ops-secret-token"))
+          rows = (JSON.parse(text) as Page).data
+          return rows.length >= 3
+        })
+        const told = rows.map((row) => [row["request_id"], row["kind"], row["token"], row["model"], row["code"]])
+        assert.deepStrictEqual(told.slice(-2), [
+          ["r3", "request", "ops", "nobody-has-it", "model_not_found"],
+          ["r2", "request", "team", null, "rate_limited"]
+        ])
+        // Who guesses tokens makes no row each.
+        assert.lengthOf(
+          told.filter(([, , , , code]) => code === "unauthorized"),
+          1
+        )
+      }
+    ))
+
+  it("is searched by every field, page by page, from the newest on", () =>
+    withRelay({ retry: { times: 1 } }, async ({ a, b, relay }) => {
+      for (let n = 0; n < 6; n++) {
+        if (n === 3) a.enqueue(rateLimited)
+        a.enqueue(status(500))
+        b.enqueue(status(503, { body: { error: { message: `Busy ${n} Ünder load` } } }))
+        await ask(relay, `s${n}`)
+      }
+      await rowsOf(relay, "errors?request_id=s5&kind=request", 1)
+      const all = (await page(relay, "errors")).data
+      const count = async (query: string) => (await page(relay, `errors?limit=1000&${query}`)).data.length
+      const expected = (field: string, value: unknown) => all.filter((row) => row[field] === value).length
+      for (const field of ["kind", "channel", "model", "code", "class", "request_id", "stream_id"]) {
+        for (const value of new Set(all.map((row) => String(row[field])))) {
+          assert.strictEqual(await count(`${field}=${encodeURIComponent(value)}`), expected(field, value), field)
+        }
+        assert.strictEqual(await count(`${field}=${field === "kind" ? "request&channel=none" : "none"}`), 0, field)
+      }
+      assert.strictEqual(await count("status=429"), expected("status_code", 429))
+      assert.strictEqual(
+        await count("q=LIMIT%20reached"),
+        all.filter(({ message }) => /Limit/i.test(String(message))).length
+      )
+      assert.isAbove(await count("q=ünDER%20LOAD"), 0)
+      assert.isAbove(await count("q=ra"), 0)
+      assert.strictEqual(await count("q=%25"), 0)
+      assert.strictEqual(await count("q=limit%20reaches"), 0)
+      const middle = Number(all[5]!["at"])
+      assert.strictEqual(await count(`from=${middle}`), all.filter(({ at }) => Number(at) >= middle).length)
+      assert.strictEqual(await count(`to=${middle}`), all.filter(({ at }) => Number(at) < middle).length)
+      assert.strictEqual(
+        await count(`channel=a&code=${encodeURIComponent("channel:rate_limited")}&kind=attempt&q=rate`),
+        all.filter(
+          ({ channel, code, kind }) => channel === "a" && code === "channel:rate_limited" && kind === "attempt"
+        ).length
+      )
+      const pages: Array<unknown> = []
+      for (let next: string | null = ""; next !== null; ) {
+        const one: Page = await page(relay, `errors?limit=5${next === "" ? "" : `&cursor=${next}`}`)
+        assert.isAtMost(one.data.length, 5)
+        pages.push(...one.data.map(({ id }) => id))
+        next = one.next
+      }
+      const ids = all.map(({ id }) => id)
+      assert.deepStrictEqual(pages.slice(-ids.length), ids)
+      assert.strictEqual(new Set(pages).size, pages.length)
+    }))
+
+  it.each(["colour=red", "limit=0", "limit=1001", "status=ok", "kind=other", "from=soon", "cursor=nothing", "q="])(
+    "refuses %s with 422 and the field's name",
+    (query) =>
+      withRelay({}, async ({ relay }) => {
+        const { status: code, text } = await get(relay, `errors?${query}`)
+        const { error } = JSON.parse(text) as { readonly error: { readonly details: ReadonlyArray<{ field: string }> } }
+        assert.strictEqual(code, 422)
+        assert.strictEqual(error.details[0]?.field, query.split("=")[0])
+      })
+  )
+
+  it("says 404 of a request of which nothing failed", () =>
+    withRelay({}, async ({ relay }) => {
+      assert.strictEqual((await get(relay, "requests/nobody")).status, 404)
+    }))
+
+  it("never holds a prompt, an answer or a key, whoever quotes it", () =>
+    withRelay({ recovery: { mode: "off" } }, async ({ a, relay }) => {
+      const prompt = "the launch code of the northern silo is seven"
+      a.enqueue(
+        status(400, {
+          body: {
+            error: {
+              message: `bad words in "${prompt}" of key-of-a sk-proj-abcdefghijklmnop`,
+              type: "invalid_request_error"
+            }
+          }
+        })
+      )
+      await ask(relay, "p1", { messages: [{ role: "user", content: prompt }] })
+      a.enqueue(cut(2, "reset", { words: ["the secret answer", " is forty two", "."] }))
+      await ask(relay, "p2", { messages: [{ role: "user", content: prompt }] })
+      await ask(relay, "p3", { messages: prompt })
+      await read(`${relay.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-request-id": "p4" },
+        body: `{"messages": "${prompt}`
+      })
+      await rowsOf(relay, "errors?kind=request", 4)
+      const { text } = await get(relay, "errors?limit=1000")
+      for (const planted of ["launch code", "silo is seven", "key-of-a", "sk-proj", "forty two"]) {
+        assert.notInclude(text, planted)
+      }
+      assert.include(text, "bad words in")
+    }))
+
+  it("comes as CSV, whose cells no spreadsheet takes for formulas", () =>
+    withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
+      a.enqueue(status(500, { body: { error: { message: '=HYPERLINK("http://evil","x")', type: "server_error" } } }))
+      b.enqueue(answer())
+      await ask(relay, "c1")
+      await rowsOf(relay, "errors", 1)
+      const { headers, text } = await get(relay, "errors?format=csv")
+      assert.match(String(headers["content-type"]), /^text\/csv/)
+      const [names, row] = text.split("\r\n")
+      assert.strictEqual(names?.split(",")[0], "id")
+      assert.include(row, `"'=HYPERLINK(""http`)
+    }))
+
+  it("leaves no row when it is off, and one of what went well where that is asked for", async () => {
+    await withRelay({ errorLog: { enabled: false } }, async ({ a, b, relay }) => {
+      a.enqueue(status(500))
+      b.enqueue(answer())
+      await ask(relay, "off")
+      await new Promise((resolve) => setTimeout(resolve, 600))
+      assert.lengthOf((await page(relay, "errors")).data, 0)
+    })
+    await withRelay({ errorLog: { successes: true, ip: true } }, async ({ a, relay }) => {
+      a.enqueue(answer())
+      await ask(relay, "fine")
+      const [row] = await rowsOf(relay, "errors", 1)
+      assert.deepInclude(row, {
+        kind: "request",
+        class: null,
+        code: null,
+        status_code: 200,
+        channel: "a",
+        ip: "127.0.0.1"
+      })
+    })
+  })
+})
