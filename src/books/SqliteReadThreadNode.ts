@@ -47,5 +47,5 @@ parentPort?.on("message", ({ id, params, text }: ReadRequest) => {
       return { id, errcode, message: cause instanceof Error ? cause.message : String(cause) }
     }
   }
-  parentPort?.postMessage(reply())
+  parentPort?.postMessage(reply(), [])
 })
