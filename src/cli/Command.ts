@@ -8,9 +8,10 @@ import { nearest } from "../settings/index.ts"
 /** One thing to do. */
 export type Command =
   | { readonly _tag: "Relay"; readonly file: string }
-  | { readonly _tag: "Check"; readonly file: string }
   | { readonly _tag: "Init"; readonly file: string }
   | { readonly _tag: "Doctor"; readonly file: string; readonly requestId: string }
+  /** `live`: its channels are asked, too. */
+  | { readonly _tag: "Check"; readonly file: string; readonly live: boolean }
   | { readonly _tag: "Schema" }
   /** `config`: whose books; without one those of a relay that was told nothing of them. */
   | { readonly _tag: "BackUpBooks"; readonly file: string; readonly config: string | undefined }
@@ -21,7 +22,8 @@ export type Command =
 export const usage = `Usage:
   effect-resilience init [FILE]           ask, and write a first configuration (relay.yaml)
   effect-resilience relay --config FILE   start the relay
-  effect-resilience check FILE            check a configuration file
+  effect-resilience check FILE            check a configuration file; --live asks each channel for one token, too, and
+                                          says what it can do, or what is wrong
   effect-resilience doctor REQUEST_ID --config FILE
                                           tell a request's story from the books
   effect-resilience schema                print the JSON Schema of the configuration file
@@ -39,6 +41,7 @@ const names = ["init", "relay", "check", "doctor", "schema", "books"]
 const withConfig: ReadonlyArray<string | undefined> = ["relay", "doctor", "books"]
 const options = {
   config: { type: "string", multiple: true },
+  live: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" }
 } as const
@@ -71,12 +74,14 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
   }
   if (asked.has("help")) return Result.succeed({ _tag: "Help" })
   if (asked.has("version")) return Result.succeed({ _tag: "Version" })
+  const live = asked.has("live")
 
   const [name, ...rest] = positionals
   const tooMany = (): Result.Result<never, string> => Result.fail(`${name}: unexpected argument ${rest.at(-1)}`)
   if (!withConfig.includes(name) && files.length > 0) {
     return Result.fail("--config belongs to the commands relay, doctor and books")
   }
+  if (live && name !== "check") return Result.fail("--live belongs to the command check")
   if (files.length > 1) return Result.fail(`${name}: --config was given twice`)
   switch (name) {
     case undefined:
@@ -98,7 +103,7 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
       if (rest.length > 1) return tooMany()
       return file === undefined || file === ""
         ? Result.fail("check: FILE is needed")
-        : Result.succeed({ _tag: "Check", file })
+        : Result.succeed({ _tag: "Check", file, live })
     }
     case "books": {
       const [what, file, ...others] = rest

@@ -28,6 +28,15 @@ const init = (file: string): Effect.Effect<number> =>
     ({ init }) => init(file)
   )
 
+/** Only this one asks upstreams without a server: 1 where something is wrong with a channel. */
+const checkLive = (configuration: Configuration): Effect.Effect<number> =>
+  Effect.gen(function* () {
+    const { checkLive } = yield* Effect.promise(() => import("./CheckLive.ts"))
+    const found = yield* checkLive(configuration)
+    yield* printOut(found.flatMap(({ lines }) => lines).join("\n"))
+    return found.every(({ ok }) => ok) ? 0 : 1
+  })
+
 /** Only this one opens the books without a server. */
 const backUpBooks = (config: string | undefined, file: string): Effect.Effect<number> =>
   Effect.gen(function* () {
@@ -55,8 +64,11 @@ const run = (command: Command): Effect.Effect<number> => {
       return backUpBooks(command.config, command.file)
     case "Check":
       return loadConfiguration(command.file, process.env).pipe(
-        Effect.andThen(done(printOut(`${command.file}: ok`))),
-        Effect.catch((faults) => refused(printErr(faults.message)))
+        Effect.tap(printOut(`${command.file}: ok`)),
+        Effect.matchEffect({
+          onFailure: (faults) => refused(printErr(faults.message)),
+          onSuccess: (configuration) => (command.live ? checkLive(configuration) : done(Effect.void))
+        })
       )
     case "Doctor":
       return loadConfiguration(command.file, process.env).pipe(

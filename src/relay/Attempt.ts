@@ -68,6 +68,8 @@ export interface AttemptEnd {
   readonly upstreamRequestId?: string | undefined
   /** What the upstream said of its failure, without secrets and without what the request holds too: for logs. */
   readonly said?: string | undefined
+  /** It did not stream: its answer came as one body. */
+  readonly whole?: true | undefined
   /** What it said of its failure, as far as it is looked at for evidence; absent: the error has it all. */
   readonly words?: string | undefined
 }
@@ -344,7 +346,8 @@ class LiveAttempt implements UpstreamSink, Watched {
     const { options, resume } = life
     const end: AttemptEnd = {
       ...withoutSecrets(blamed(made, options.target, options.encoded), this.mask, options.encoded),
-      upstreamRequestId: this.requestId()
+      upstreamRequestId: this.requestId(),
+      ...(this.mode === "whole" ? { whole: true } : undefined)
     }
     const { verdict } = end
     const cancellation =

@@ -36,6 +36,8 @@ export interface Probed {
   readonly totalMillis: number
   /** It says what an answer has cost. */
   readonly usage: boolean
+  /** Its answer came as one body. */
+  readonly whole: boolean
 }
 
 /** Probes. Interrupting it closes the connection. */
@@ -146,7 +148,12 @@ export const makeProbe: Effect.Effect<Probe, never, Scope.Scope | Settings> = Ef
       const dialect = dialects.of(channel.dialect)
       const startedAt = now()
       const heard = new Heard(now)
-      const probed = ({ said, status, verdict }: Pick<AttemptEnd, "said" | "status" | "verdict">): Probed => {
+      const probed = ({
+        said,
+        status,
+        verdict,
+        whole
+      }: Pick<AttemptEnd, "said" | "status" | "verdict" | "whole">): Probed => {
         const error = verdict._tag === "Broken" ? verdict.error : undefined
         const { firstContentAt } = heard
         return {
@@ -155,7 +162,8 @@ export const makeProbe: Effect.Effect<Probe, never, Scope.Scope | Settings> = Ef
           message: error === undefined ? undefined : excerpt(said ?? error.message, mostSaid),
           firstContentMillis: firstContentAt === undefined ? undefined : firstContentAt - startedAt,
           totalMillis: now() - startedAt,
-          usage: heard.usage
+          usage: heard.usage,
+          whole: whole === true
         }
       }
       const failed = (error: ResilienceError): Effect.Effect<Probed> =>

@@ -31,12 +31,14 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import {
   Alerts,
   AlertSink,
+  AlertsSection,
   Audit,
   ChannelEdits,
   ErrorCounts,
   ErrorLog,
   KeptEdits,
   Prober,
+  QuotaAlerts,
   Reload,
   SettingsStore,
   Settling,
@@ -199,14 +201,25 @@ const accountLayer: Layer.Layer<
   Ledger | Quota | Settling,
   BooksNewer | BooksNotOpened,
   Books | Journal | RelayEvents | Settings | Tokens
-> = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
+> = orNotOpened(
+  Layer.unwrap(
+    Effect.map(Settings, (settings) => {
+      const alerts = settings.of(AlertsSection)
+      const quota = QuotaLive.layer({ lowAt: () => alerts.current.quotaLow })
+      return Layer.merge(Layer.provideMerge(Settling.layer, quota), Ledger.layer)
+    })
+  )
+)
 
 /** Who is told of what happens, by what the relay calls itself. */
 const alertsLayer = Layer.unwrap(
   Effect.map(Settings, (settings) => Alerts.layer({ relay: () => settings.of(ServerSection).current.name }))
 )
 
-/** What an operator does with the relay, and sees of it. What was off before a restart is so again, and told of no more. */
+/** What is switched off and on, and who is told. What was off before a restart is so again, and is told of no more. */
+const switchesLayer = AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+
+/** What an operator does with the relay, and sees of it. */
 const operateLayer: Layer.Layer<
   Alerts | Audit | ChannelEdits | ErrorCounts | ErrorLog | SettingsStore | Summary | Switches | WriteOnce,
   BooksNewer | BooksNotOpened,
@@ -222,7 +235,7 @@ const operateLayer: Layer.Layer<
     ErrorCounts.layer,
     Summary.layer,
     TrackerNode.layerSink,
-    AlertSink.layer.pipe(Layer.provideMerge(Switches.layer), Layer.provideMerge(alertsLayer))
+    switchesLayer
   )
 )
 
@@ -240,8 +253,8 @@ const keptEditsLayer = Layer.unwrap(
 export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
-  Layer.mergeAll(relayLayer, accountLayer, parts.reload).pipe(
-    // Before the relay, which tells at once of what it takes up.
+  Layer.mergeAll(relayLayer, Layer.provideMerge(QuotaAlerts.layer, accountLayer), parts.reload).pipe(
+    // Before the relay, which tells at once of what it takes up: also what is off is known by then.
     Layer.provideMerge(operateLayer),
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),
     Layer.provideMerge(Layer.merge(Layer.provideMerge(KnownSecrets.layerChannels, parts.registry), parts.tokens)),

@@ -166,7 +166,10 @@ describe("types", () => {
 describe("configurations", () => {
   const example = readFileSync(join(root, "examples/relay.yaml"), "utf8")
   const environment = (text: string) =>
-    Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name!, `the-value-of-${name}-as-it-is`]))
+    Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name!, valueOf(name!)]))
+  // One that has to be an address is one.
+  const valueOf = (name: string): string =>
+    name.endsWith("_DSN") ? "https://key@sentry.example/1" : `the-value-of-${name}-as-it-is`
 
   /** What is wrong with a file; a part of one stands in the place of that part of examples/relay.yaml. */
   const faultsOf = (place: string, text: string): ReadonlyArray<string> => {

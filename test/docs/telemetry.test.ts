@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { PolicyTelemetry } from "effect-resilience/policy"
+import { keyStates } from "#src/server/KeyStates"
 import { metricsSink } from "effect-resilience/relay"
 import { Metrics } from "effect-resilience/telemetry"
 import { readFileSync } from "node:fs"
@@ -44,6 +45,7 @@ describe("docs/telemetry.md", () => {
           return { add: () => {}, set: () => {}, observe: () => {} }
         }
       metricsSink({ ...(yield* Metrics), counter: note("counter"), gauge: note("gauge"), histogram: note("histogram") })
+      keyStates({ gauge: note("gauge") }, { details: () => [] })
       const rows = rowsOf("relay metrics")
       assert.isAbove(rows.length, 7)
       for (const [, name, kind, labels] of rows) {

@@ -18,6 +18,7 @@ import {
 } from "../support/relayProcess.ts"
 import { type Ended, runNode } from "../support/spawnNode.ts"
 import { read } from "../support/sse.ts"
+import { until } from "../server/kit.ts"
 import { adminOf } from "./admin.ts"
 
 // None of them looks like a key: only who knows what is secret can tell.
@@ -29,7 +30,13 @@ const secrets = {
   "the password of a proxy": "blue@lighthouse55",
   "a token's key": "gentle-breeze-over-hills",
   "an admin's token": "marble-staircase-up",
-  "a token that nobody has": "guessed-by-somebody-else"
+  "a token that nobody has": "guessed-by-somebody-else",
+  "a key that was added while it runs": "velvet-harbour-1905",
+  "a header that was added while it runs": "saffron-window-22",
+  "what the keys in the books are sealed with": "eleven-tall-candles-on-a-very-long-table",
+  "the query of the webhook": "lavender-postbox-3",
+  "what the webhook is signed with": "seven-wet-umbrellas-in-a-row",
+  "the key in the tracker's DSN": "twelve-paper-lanterns"
 } as const
 
 /** What is no secret of the relay's, and nobody's business either. */
@@ -91,6 +98,13 @@ const whole = stream(delta(privates["an answer"]), () => ({
 
 const replies: ReadonlyArray<readonly [how: string, reply: Reply]> = [
   ["a 400", status(400)],
+  [
+    "a refusal of what the channel adds",
+    (said, response) =>
+      void response
+        .writeHead(400, { "content-type": "application/json" })
+        .end(JSON.stringify({ error: { ...error(said).error, param: "temperature" } }))
+  ],
   ["a 401", status(401)],
   ["a 403 that is no JSON", (said, response) => void response.writeHead(403).end(`<b>${said}</b>`)],
   [
@@ -118,6 +132,8 @@ let relay: RelayProcess
 let ended: Ended
 /** What the upstream was sent, for the proof that each secret was there at all. */
 let sent = ""
+/** What the webhook was sent, and with which headers. */
+let hooked = ""
 /** Every answer of the relay, by what was asked. */
 const answers: Array<readonly [asked: string, text: string]> = []
 let places: { readonly [place: string]: string } = {}
@@ -215,7 +231,11 @@ const bytesOf = (pattern: RegExp): string =>
     .join("\n")
 
 const configuration = (url: string, closed: number) => ({
-  server: { port: 0, debug: true, shutdownGrace: "2 seconds" },
+  server: { port: 0, debug: true, shutdownGrace: "2 seconds", secret: "${SEAL}" },
+  alerts: { webhook: `${url}/hook?t=\${HOOK}`, secret: "${SIGN}" },
+  disable: { after: 1 },
+  errorLog: { successes: true, ip: true },
+  tracker: { type: "log", dsn: "https://${DSN}@sentry.test/1" },
   store: { type: "sqlite", path: join(folder.path, "relay.db") },
   journal: { retention: "1 hour" },
   timeouts: { headers: "2 seconds", firstContent: "2 seconds", idle: "2 seconds" },
@@ -232,6 +252,7 @@ const configuration = (url: string, closed: number) => ({
       channelOf(`c${at}`, `${url}/${at}/v1?code=\${QUERY}`, {
         keys: [`\${KEY}-${at}`, `${secrets["a channel's second key, in the file itself"]}-${at}`],
         headers: { "x-team": "${HEADER}" },
+        params: { temperature: 0.5 },
         models: [`m${at}`],
         priority: 1
       })
@@ -249,7 +270,11 @@ const environment = {
   KEY: secrets["a channel's key"],
   HEADER: secrets["a channel's header"],
   QUERY: encodeURIComponent(secrets["the query of a base URL"]),
-  TOKEN: secrets["a token's key"]
+  TOKEN: secrets["a token's key"],
+  SEAL: secrets["what the keys in the books are sealed with"],
+  HOOK: secrets["the query of the webhook"],
+  SIGN: secrets["what the webhook is signed with"],
+  DSN: secrets["the key in the tracker's DSN"]
 }
 
 beforeAll(async () => {
@@ -258,6 +283,10 @@ beforeAll(async () => {
       const said = [...Object.values(request.headers), decodeURIComponent(request.url!), request.url, body].join(
         " and "
       )
+      if (request.url!.startsWith("/hook")) {
+        hooked += `${JSON.stringify(request.headers)}\n${body}\n`
+        return void response.writeHead(204).end()
+      }
       sent += said
       const [, reply] = replies[Number(request.url!.split("/")[1])]!
       reply(said, response)
@@ -269,8 +298,10 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve))
   const closed = (probe.address() as AddressInfo).port
   await new Promise((resolve) => probe.close(resolve))
-  const written = configuration(`http://127.0.0.1:${port}`, closed)
-  relay = await startRelayProcess(writeConfiguration(folder.path, written), environment)
+  const base = `http://127.0.0.1:${port}`
+  const written = configuration(base, closed)
+  const file = writeConfiguration(folder.path, written)
+  relay = await startRelayProcess(file, environment)
 
   for (const [at, [how]] of replies.entries()) {
     for (const [path, init] of questions(`m${at}`)) await ask(how, path, init)
@@ -283,13 +314,71 @@ beforeAll(async () => {
   const { key } = made.body as { readonly key: string }
   await ask("with the token that was made", "/v1/models", { headers: { authorization: `Bearer ${key}` } })
   assert.strictEqual((await admin("PATCH", "tokens/made", { models: ["m"] })).status, 200)
-  const reads = ["openapi.json", "tokens", "audit", "streams"]
+  // Channels and settings that come while it runs; the model is asked, so that the key is used.
+  const added = {
+    id: "added",
+    dialect: "openai",
+    baseUrl: `${base}/1/v1`,
+    keys: [secrets["a key that was added while it runs"]],
+    headers: { "x-auth": secrets["a header that was added while it runs"] },
+    models: ["added"]
+  }
+  const writes: ReadonlyArray<readonly [method: string, path: string, body: unknown, status: number]> = [
+    ["POST", "channels", added, 201],
+    ["POST", "channels", added, 409],
+    ["POST", "channels", { ...added, id: "Bad", priority: secrets["a key that was added while it runs"] }, 422],
+    ["POST", "channels/added/keys", { key: `${secrets["a key that was added while it runs"]}-2` }, 201],
+    ["PATCH", "channels/added", { priority: 3 }, 200],
+    ["POST", "channels/added/test", undefined, 200],
+    ["POST", "channels/c0/test", undefined, 200],
+    ["PATCH", "settings", { "alerts.secret": secrets["what the webhook is signed with"] }, 200],
+    ["PATCH", "settings", { "alerts.secret": 5, "retry.times": secrets["what the webhook is signed with"] }, 422],
+    ["PATCH", "settings", { "retry.times": 2 }, 200],
+    ["POST", "quota/web", { set: 1_000_000_000, reason: "a gift" }, 200],
+    ["POST", "reload", undefined, 200]
+  ]
+  const wrote: Array<string> = []
+  for (const [method, path, body, status] of writes) {
+    const { status: was, text } = await admin(method, path, body)
+    assert.strictEqual(was, status, `${method} ${path}: ${text}`)
+    wrote.push(text)
+  }
+  for (const [path, init] of questions("added")) await ask("an added channel", path, init)
+  // What was asked has its rows a moment later.
+  const failedRequest = `${/"x-request-id","([^"]+)"/.exec(answers.find(([asked]) => asked.startsWith("a 400"))![1])?.[1]}`
+  await until(async () => (await admin("GET", `requests/${failedRequest}`)).status === 200)
+  const reads = [
+    "openapi.json",
+    "tokens",
+    "audit",
+    "streams",
+    "channels",
+    "channels/added",
+    "channels/c1",
+    "settings",
+    "quota/web",
+    "ledger",
+    "ledger/sum",
+    "usage?by=channel",
+    "summary",
+    "errors?limit=1000",
+    "errors?limit=1000&kind=request",
+    `requests/${failedRequest}`
+  ]
   const told = await Promise.all(reads.map((path) => admin("GET", path)))
   for (const [at, { status, text }] of told.entries()) assert.strictEqual(status, 200, `${reads[at]}: ${text}`)
+  const csv = await read(`${relay.url}/admin/errors?format=csv&limit=1000`, {
+    headers: { authorization: `Bearer ${secrets["an admin's token"]}` }
+  })
+  assert.strictEqual(csv.status, 200, csv.text)
   const metrics = await read(`${relay.url}/metrics`, {
     headers: { authorization: `Bearer ${secrets["an admin's token"]}` }
   })
   assert.strictEqual(metrics.status, 200)
+  const counts = await read(`${relay.url}/metrics/errors`, {
+    headers: { authorization: `Bearer ${secrets["an admin's token"]}` }
+  })
+  assert.strictEqual(counts.status, 200)
   const health = await read(`${relay.url}/health/ready`)
 
   // A configuration with the same secrets in places where none belongs.
@@ -313,14 +402,19 @@ beforeAll(async () => {
   const checked = await runNode(commandFile, ["check", wrong], environment)
   assert.strictEqual(checked.code, 2, checked.stderr)
 
+  await until(() => hooked !== "")
   relay.kill("SIGTERM")
   ended = await relay.ended
+  const story = await runNode(commandFile, ["doctor", failedRequest, "--config", file], environment)
+  assert.strictEqual(story.code, 0, story.stderr)
   places = {
     "the log": ended.stderr,
     "the banner": ended.stdout,
-    "the metrics": metrics.text,
+    "the metrics": metrics.text + counts.text,
     "the health": health.text,
-    "the answers of the admin API": told.map(({ text }) => text).join("\n"),
+    "the answers of the admin API": [...wrote, ...told.map(({ text }) => text), csv.text].join("\n"),
+    "what the webhook was sent": hooked,
+    "the story that doctor tells": story.stdout + story.stderr,
     "the bytes of the books": bytesOf(/^books\.db/),
     "the bytes of the store": bytesOf(/^relay\.db/),
     "the faults of a configuration": checked.stderr + checked.stdout
@@ -351,6 +445,8 @@ const where = [
   "the metrics",
   "the health",
   "the answers of the admin API",
+  "what the webhook was sent",
+  "the story that doctor tells",
   "the bytes of the books",
   "the bytes of the store",
   "the faults of a configuration"
@@ -363,6 +459,8 @@ describe("planted secrets", () => {
       "a channel's second key, in the file itself",
       "a channel's header",
       "the query of a base URL",
+      "a key that was added while it runs",
+      "a header that was added while it runs",
       "a prompt",
       "a system prompt"
     ]
@@ -371,6 +469,8 @@ describe("planted secrets", () => {
       assert.include(sent, JSON.stringify(planted[name]).slice(1, -1).replaceAll("\\", ""), name)
     for (const place of where) assert.isNotEmpty(places[place], place)
     assert.include(places["the log"], "proxied")
+    assert.include(places["the log"], "error_tracked")
+    assert.include(places["the answers of the admin API"], "channel:param_override_invalid")
     assert.include(places["the bytes of the store"], "stream")
     assert.isAbove(answers.filter(([, text]) => text.includes(privates["an answer"])).length, 3)
   })

@@ -3,13 +3,14 @@
  */
 import { Effect, SubscriptionRef } from "effect"
 import { Books } from "../../books/index.ts"
-import { type KeyStateName, Selection } from "../../channel/index.ts"
+import { Selection } from "../../channel/index.ts"
 import { clientDialects } from "../../dialect/index.ts"
 import { Journal } from "../../journal/index.ts"
 import { ErrorCounts } from "../../operate/index.ts"
 import { Relay } from "../../relay/index.ts"
 import { Metrics, prometheusContentType } from "../../telemetry/index.ts"
 import { respond, respondJson } from "../Exchange.ts"
+import { keyStates } from "../KeyStates.ts"
 import type { Route } from "../Route.ts"
 
 /** Why it takes no requests, for who reads the answer. Anybody may ask, so that no channel is named. */
@@ -18,9 +19,6 @@ const unready = {
   store: "The store cannot be written: what is shown is stored first, so that nothing can be shown.",
   channels: "No channel has a usable key: each is switched off, or rests after its upstream refused it."
 } as const
-
-/** How a key's state is told as a number. */
-const keyStates: { readonly [State in KeyStateName]: number } = { enabled: 1, cooling: 0, disabled: -1, off: -2 }
 
 /** Metrics and health. */
 export const operationRoutes: Effect.Effect<
@@ -35,26 +33,7 @@ export const operationRoutes: Effect.Effect<
   const { health } = yield* Books
   const errors = yield* ErrorCounts
   const envelope = clientDialects.chat.failure
-  const keyState = metrics.gauge("relay_key_state", {
-    description: "1 on, 0 cooling for some model at least, -1 switched off by evidence, -2 switched off by hand.",
-    labels: ["channel", "key"]
-  })
-  /** The keys that were told last. */
-  let told = new Map<string, { readonly channel: string; readonly key: string }>()
-  // A rest ends by itself: how keys do is looked at when somebody asks.
-  const tellKeys = Effect.sync(() => {
-    const before = told
-    told = new Map()
-    for (const { channel, keys } of selection.details()) {
-      for (const { effective, index } of keys) {
-        const labels = { channel: channel.id, key: String(index) }
-        told.set(`${channel.id}#${index}`, labels)
-        keyState.set(keyStates[effective], labels)
-      }
-    }
-    // A series cannot be taken back: what is not there any more is told as what is not asked.
-    for (const [id, labels] of before) if (!told.has(id)) keyState.set(keyStates.off, labels)
-  })
+  const tellKeys = Effect.sync(keyStates(metrics, selection))
   return [
     {
       method: "GET",
