@@ -14,6 +14,7 @@ const benches: { readonly [name: string]: Bench } = {
   dialects: { load: () => import("./dialects.ts") },
   relay: { load: () => import("./relay.ts") },
   policy: { load: () => import("./policy.ts") },
+  keywords: { load: () => import("./keywords.ts") },
   start: { load: () => import("./start.ts") },
   errorlog: { load: () => import("./errorlog.ts"), isLong: true },
   soak: { load: () => import("./soak.ts"), isLong: true },

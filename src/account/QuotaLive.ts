@@ -35,7 +35,7 @@ type Limits = typeof TokenQuota.Type
 
 /** How the quota is kept. */
 export interface QuotaLayerOptions {
-  /** Of which part of its last grant a token has little left; 0 is never. Default: 0.1. */
+  /** At which part of its last grant a token has little left: 0 is when nothing is. Default: 0.1. */
   readonly lowAt?: (() => number) | undefined
 }
 

@@ -10,7 +10,7 @@ const duration = Schema.NullOr(Millis).annotate({
   expected: 'a duration above zero such as "5 minutes" (at most 24 days), or null'
 })
 
-/** The automaton of the words is made whenever they are changed, in one turn of the event loop: of so many, some 50 ms. */
+/** The automaton of the words is made whenever they are changed, in one turn of the event loop: of so many, some 100 ms. */
 const mostKeywords = 10_000
 
 const schema = section({

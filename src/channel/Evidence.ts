@@ -56,7 +56,7 @@ export interface Witness {
 /** A request that has given none. */
 export const makeWitness = (): Witness => ({ heard: false })
 
-/** Made when the settings change: some milliseconds for 10,000 keywords. */
+/** Made when the settings change: some 100 ms for 10,000 keywords. */
 export const rulesOf = ({
   codes,
   keywords,

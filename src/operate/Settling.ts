@@ -13,7 +13,7 @@ import type { BooksError } from "../books/index.ts"
 import type { QueryDataError } from "../errors/index.ts"
 import { Journal } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
-import { decodeOutcome, RelayEvents, sinkOf, type TrailEntry } from "../relay/index.ts"
+import { decodeOutcome, type ReadOutcome, RelayEvents, sinkOf } from "../relay/index.ts"
 
 /** Ends that are settled together: some 5 ms of the books. */
 const batchSize = 100
@@ -41,15 +41,15 @@ export class Settling extends Context.Service<
   )
 }
 
-/** Who has given the answer: the last that went well, or else the last. */
-const channelOf = (trail: ReadonlyArray<TrailEntry>): string | null =>
-  (trail.findLast(({ code }) => code === undefined) ?? trail.at(-1))?.channel ?? null
+/** Who has given the answer: who did when it ended, or the last that went well, or else the last. */
+const channelOf = ({ channel, trail }: ReadOutcome): string | null =>
+  channel ?? (trail.findLast(({ code }) => code === undefined) ?? trail.at(-1))?.channel ?? null
 
 /** What an end is in the ledger. Whose it is stands in its reservation too, where it had one. */
 export const finalOf = (streamId: string, text: string): Final => {
   const outcome = decodeOutcome(text)
   if (outcome === undefined) return refundOf({ streamId, token: "", group: "" }, "its end is not known")
-  const { code, group, model, owner, settlement, trail, usage } = outcome
+  const { code, group, model, owner, settlement, usage } = outcome
   return {
     streamId,
     token: owner,
@@ -57,7 +57,7 @@ export const finalOf = (streamId: string, text: string): Final => {
     credits: settlement._tag === "Settle" ? settlement.credits : "refund",
     reason: code ?? null,
     model,
-    channel: channelOf(trail),
+    channel: channelOf(outcome),
     inputTokens: usage.inputTokens,
     outputTokens: usage.outputTokens,
     cachedTokens: usage.cacheReadTokens ?? 0

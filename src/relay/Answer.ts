@@ -443,6 +443,7 @@ export class Answer {
         error,
         usage,
         price,
+        channel: this.current?.target.channel.id,
         settlement,
         attempts: this.attempts,
         trail: this.trail,

@@ -24,6 +24,8 @@ export interface Outcome {
   readonly usage: Usage
   /** What its model cost when it began; `undefined` for a credit a token. */
   readonly price: Price | undefined
+  /** Who was giving it when it ended; `undefined` where nobody was asked any more: then the trail says who has. */
+  readonly channel: string | undefined
   /** What is paid for it, or nothing. */
   readonly settlement: Settlement
   readonly attempts: number

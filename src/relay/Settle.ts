@@ -66,6 +66,7 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
       error,
       usage,
       price: life.price,
+      channel: life.open?.channel,
       settlement,
       attempts: pursuit.attempts,
       trail,

@@ -28,10 +28,10 @@ export type WantedStream = Wanted & { readonly streamId: StreamId }
 
 /** Reserves for requests. */
 export interface QuotaGate {
-  /** What a model costs now; `undefined` for a credit a token. */
-  readonly priceOf: (model: string) => Price | undefined
+  /** What models cost now: a request goes by the prices that there were when it came. `undefined` for a credit a token. */
+  readonly prices: () => (model: string) => Price | undefined
   /** What is to be reserved for a request; `undefined` where nothing limits who asks. */
-  readonly wanted: (caller: Caller, request: AnswerRequest) => WantedStream | undefined
+  readonly wanted: (caller: Caller, request: AnswerRequest, price: Price | undefined) => WantedStream | undefined
   /** Reserves it, and begins what it is for. Where that does not come to begin it is refunded. */
   readonly reserving: <A, E>(
     wanted: Wanted | undefined,
@@ -45,11 +45,14 @@ export const makeQuotaGate: Effect.Effect<QuotaGate, never, Quota | Settings> = 
   const quota = yield* Quota
   const prices = (yield* Settings).of(PricesSection)
   return {
-    priceOf: (model) => {
-      const price = priceOf(prices.current, model)
-      return price === plainPrice ? undefined : price
+    prices: () => {
+      const now = prices.current
+      return (model) => {
+        const price = priceOf(now, model)
+        return price === plainPrice ? undefined : price
+      }
     },
-    wanted: (caller, request) => {
+    wanted: (caller, request, price = plainPrice) => {
       const token = ownerOf(caller)
       const group = groupOf(caller)
       // HOT: where nothing limits who asks, nothing of the request is looked at.
@@ -59,7 +62,7 @@ export const makeQuotaGate: Effect.Effect<QuotaGate, never, Quota | Settings> = 
         token,
         group,
         quota: caller?.quota,
-        credits: creditsToReserve(priceOf(prices.current, request.model), request)
+        credits: creditsToReserve(price, request)
       }
     },
     reserving: (wanted, begin, hasBegun = () => true) =>

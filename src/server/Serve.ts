@@ -31,6 +31,7 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import {
   Alerts,
   AlertSink,
+  AlertsSection,
   Audit,
   ChannelEdits,
   ErrorCounts,
@@ -44,6 +45,7 @@ import {
   Switches,
   WriteOnce
 } from "../operate/index.ts"
+import { AlertsSection } from "../operate/AlertsSection.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import * as TrackerNode from "../operate/TrackerNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
@@ -194,12 +196,21 @@ const relayLayer = Layer.unwrap(
   })
 )
 
+const quotaLayer = Layer.unwrap(
+  Effect.map(Settings, (settings) => {
+    const alerts = settings.of(AlertsSection)
+    return QuotaLive.layer({ lowAt: () => alerts.current.quotaLow })
+  })
+)
+
 /** What tokens may spend, and what they have spent. */
 const accountLayer: Layer.Layer<
   Ledger | Quota | Settling,
   BooksNewer | BooksNotOpened,
-  Books | Journal | RelayEvents | Settings | Tokens
-> = orNotOpened(Layer.merge(Layer.provideMerge(Settling.layer, QuotaLive.layer()), Ledger.layer))
+  Alerts | Books | Journal | RelayEvents | Settings | Tokens
+> = orNotOpened(
+  Layer.merge(Layer.merge(Settling.layer, AlertSink.layerQuota).pipe(Layer.provideMerge(quotaLayer)), Ledger.layer)
+)
 
 /** Who is told of what happens, by what the relay calls itself. */
 const alertsLayer = Layer.unwrap(

@@ -88,11 +88,14 @@ const logged = (relay: RelayProcess, event: string) =>
 const hangUp = async (relay: RelayProcess, event: string) => {
   const before = logged(relay, event).length
   relay.kill("SIGHUP")
-  await until(() => logged(relay, event).length > before)
+  await until(() => logged(relay, event).length > before, 20_000)
   return logged(relay, event).at(-1)!
 }
 
-describe("SIGHUP", () => {
+/** Each test starts processes, which take their time on a machine that has other things to do. */
+const patient = { timeout: 120_000 }
+
+describe("SIGHUP", patient, () => {
   it("R13: reads the file again: channels, tokens, values; an answer under way keeps its channel", () =>
     inFolder(async ({ a, b, start, write }) => {
       write({})
@@ -177,7 +180,7 @@ describe("SIGHUP", () => {
     }))
 })
 
-describe("what was changed by hand", () => {
+describe("what was changed by hand", patient, () => {
   it("is there after kill -9, wins over the file, and is taken back", () =>
     inFolder(async ({ b, folder, start, write }) => {
       write({ server: { port: 0, secret } })
@@ -268,7 +271,7 @@ describe("what was changed by hand", () => {
     }))
 })
 
-describe("books backup", () => {
+describe("books backup", patient, () => {
   it("copies the books of a relay that uses them, whole, and refuses to overwrite", () =>
     inFolder(async ({ folder, start, write }) => {
       const file = write({})

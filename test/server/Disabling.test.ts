@@ -411,6 +411,27 @@ describe("kill -9", { timeout: 60_000 }, () => {
   })
 })
 
+describe("a token that has little left", () => {
+  it("is told of once", () =>
+    withWebhook((hook) =>
+      withRelay(
+        {
+          tokens: [{ name: "team", key: "team-secret-token", quota: { balance: 2000 } }],
+          alerts: { webhook: hook.url, quotaLow: 0.2 }
+        },
+        async ({ a, relay }) => {
+          a.setDefault(answer({ usage: { prompt_tokens: 900, completion_tokens: 800 } }))
+          const headers = { authorization: "Bearer team-secret-token" }
+          const body = completion({ max_tokens: 5, stream_options: { include_usage: true } })
+          assert.strictEqual((await read(`${relay.url}/v1/chat/completions`, { headers, body })).status, 200)
+          await until(() => hook.got.length > 0)
+          const [{ event, reason, token }] = hook.got as [{ event: unknown; reason: unknown; token: unknown }]
+          assert.deepStrictEqual([event, token, reason], ["quota_low", "team", "300 left of 2000"])
+        }
+      )
+    ))
+})
+
 describe("a relay without anything to tell", () => {
   it("does not post", () =>
     withWebhook(async (hook) => {

@@ -3,8 +3,15 @@
  * whoever has the token and to admins.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { answer } from "../support/behaviour.ts"
-import { completion, withRelay, type World } from "./kit.ts"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { DatabaseSync } from "node:sqlite"
+import { answer, cut, status } from "../support/behaviour.ts"
+import { startFaultServer } from "../support/FaultServer.ts"
+import { channelOf } from "../support/relay.ts"
+import { startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
+import { open, read } from "../support/sse.ts"
+import { completion, streamIdOf, until, withRelay, type World } from "./kit.ts"
 
 const patient = { headers: "5 seconds", firstContent: "5 seconds", idle: "5 seconds", total: "10 seconds" }
 
@@ -108,4 +115,241 @@ describe("quota", () => {
       const { drift, open } = await sumOf(world)
       assert.deepStrictEqual([drift, open], [0, 0])
     }))
+
+  it("a bad end before anything was shown costs nothing; what was delivered of a broken or cancelled answer is paid", () =>
+    withRelay(
+      { tokens: tokens({ balance: 100_000 }), recovery: { mode: "off" }, retry: { times: 0 } },
+      async (world) => {
+        world.a.enqueue(status(500))
+        assert.strictEqual((await ask(world)).status, 502)
+        assert.deepInclude(await sumOf(world), { settled: 0, refunded: 1026, open: 0, drift: 0 })
+        // It breaks after two words, as a whole answer: nothing was given to the client.
+        world.a.enqueue(cut(2, "reset"))
+        assert.strictEqual((await ask(world)).status, 502)
+        assert.deepInclude(await sumOf(world), { settled: 0, refunded: 2052, open: 0, drift: 0 })
+        world.a.enqueue(cut(2, "reset"))
+        await ask(world, { stream: true })
+        const broken = (await sumOf(world)).settled
+        assert.isAbove(broken, 0)
+        world.a.enqueue(answer({ delay: 50 }))
+        const live = await open(`${world.relay.url}/chat?message=hello`, { headers: bearer("key-of-alice") })
+        await live.until(() => live.events.length >= 4)
+        const id = streamIdOf(live.events)
+        await read(`${world.relay.url}/streams/${id}`, { method: "DELETE", headers: bearer("key-of-alice") })
+        await live.done
+        const sum = await sumOf(world)
+        assert.isAbove(sum.settled, broken)
+        assert.deepInclude(sum, { refunded: 2052, open: 0, drift: 0 })
+        const { body } = await admin(world, "/ledger?limit=1")
+        assert.deepInclude(body.data[0], { kind: "settle", stream_id: id, reason: "stream_cancelled", channel: "a" })
+      }
+    ))
+
+  it("the caller pays one prompt and what was delivered, whoever went on with it", () =>
+    withRelay({ tokens: tokens({ balance: 100_000 }), channels: { b: { continuation: "message" } } }, async (world) => {
+      world.a.enqueue(cut(16, "reset", { usage: { prompt_tokens: 500, completion_tokens: 9 } }))
+      world.b.enqueue(answer({ message: "restart", usage: { prompt_tokens: 900, completion_tokens: 800 } }))
+      await ask(world, { stream: true })
+      const { body } = await admin(world, "/ledger?limit=1")
+      const [row] = body.data
+      // What the second was asked with is the operator's, and so is what it has said again.
+      assert.isBelow(row.input_tokens, 500)
+      assert.isBelow(row.output_tokens, 750)
+      assert.isAbove(row.output_tokens, 300)
+    }))
+
+  it("a replay under an idempotency key costs nothing, and reserves nothing", () =>
+    withRelay({ tokens: tokens({ balance: 1500 }) }, async (world) => {
+      const key = { "idempotency-key": "key-of-this-request" }
+      const first = await ask(world, {}, key)
+      assert.strictEqual(first.status, 200)
+      const { body: before } = await admin(world, "/ledger")
+      // It could not be paid for a second time.
+      await admin(world, "/quota/alice", { method: "POST", body: JSON.stringify({ set: 0, reason: "spent" }) })
+      const again = await ask(world, {}, key)
+      assert.deepStrictEqual([again.status, again.headers.get("x-idempotent-replay")], [200, "true"])
+      assert.strictEqual(again.text, first.text)
+      const { body: after } = await admin(world, "/ledger")
+      assert.lengthOf(after.data, before.data.length + 1)
+      assert.strictEqual((await ask(world, {}, { "idempotency-key": "another-key" })).status, 403)
+    }))
+
+  it("embeddings cost the prompt that their answer says, in credits and in rateLimit.tokens", () =>
+    withRelay(
+      {
+        tokens: tokens({ balance: 1000 }, { rateLimit: { requests: 60, tokens: 50, per: "1 hour" } }),
+        prices: { m: { input: 2.5, output: 9 } }
+      },
+      async (world) => {
+        const made = {
+          object: "list",
+          data: [{ object: "embedding", index: 0, embedding: [1] }],
+          usage: { prompt_tokens: 61, total_tokens: 61 }
+        }
+        world.a.setDefault(status(200, { body: made }))
+        const embed = () =>
+          fetch(`${world.relay.url}/v1/embeddings`, {
+            method: "POST",
+            headers: { ...json, ...bearer("key-of-alice") },
+            body: JSON.stringify({ model: "m", input: "hello" })
+          })
+        assert.strictEqual((await embed()).status, 200)
+        const { body } = await admin(world, "/ledger?token=alice")
+        assert.deepStrictEqual(
+          body.data.map(({ amount, kind }: { amount: number; kind: string }) => [kind, amount]),
+          [
+            ["settle", 153],
+            ["reserve", 5],
+            ["grant", 1000]
+          ]
+        )
+        assert.strictEqual((await embed()).status, 429)
+        assert.deepInclude(await sumOf(world), { settled: 153, open: 0, drift: 0 })
+      }
+    ))
+
+  it("a token without a limit reserves nothing, and is told in usage all the same", () =>
+    withRelay({ tokens: [...tokens({}), { name: "bob", key: "key-of-bob" }] }, async (world) => {
+      assert.strictEqual((await ask(world, {}, bearer("key-of-bob"))).status, 200)
+      const { body } = await admin(world, "/ledger")
+      assert.deepStrictEqual(
+        body.data.map(({ balance, kind }: { balance: null; kind: string }) => [kind, balance]),
+        [["settle", null]]
+      )
+      const csv = await admin(world, "/usage?by=channel&format=csv")
+      assert.match(csv.headers.get("content-type") ?? "", /^text\/csv/)
+      assert.match(csv.text, /^key,requests,input_tokens,cached_tokens,output_tokens,credits\r\na,1,/)
+      const rows = await admin(world, "/ledger?format=csv")
+      assert.match(rows.text, /^id,at,token,group,kind,amount,balance,/)
+    }))
+
+  it("an admin adds and sets; each leaves a row in the ledger and one in the audit", () =>
+    withRelay({ tokens: tokens({ balance: 5 }) }, async (world) => {
+      const post = (body: object, path = "/quota/alice") =>
+        admin(world, path, { method: "POST", body: JSON.stringify(body) })
+      assert.deepInclude((await post({ add: 100, reason: "a gift" })).body, { balance: 105, reserved: 0 })
+      assert.deepInclude((await post({ set: 7, reason: "less" })).body, { balance: 7 })
+      const { body } = await admin(world, "/ledger?token=alice")
+      assert.deepStrictEqual(
+        body.data.map(({ amount, balance, kind, reason }: { [field: string]: unknown }) => [
+          kind,
+          amount,
+          balance,
+          reason
+        ]),
+        [
+          ["grant", -98, 7, "less"],
+          ["grant", 100, 105, "a gift"],
+          ["grant", 5, 5, "first seen"]
+        ]
+      )
+      assert.deepInclude(await sumOf(world), { granted: 7, drift: 0 })
+      const { body: audit } = await admin(world, "/audit?limit=1")
+      assert.deepInclude(audit.data[0], {
+        who: "ops",
+        what: "quota.grant",
+        path: "tokens/alice",
+        before: { balance: 105 }
+      })
+      assert.strictEqual((await post({ add: 1, set: 1 })).status, 422)
+      assert.strictEqual((await post({ add: 1.5 })).status, 422)
+      assert.strictEqual((await post({ add: 1 }, "/quota/nobody")).status, 404)
+      assert.strictEqual((await post({ add: 1 }, "/quota/ops")).status, 409)
+      for (const query of ["limit=0", "colour=red", "from=yesterday"]) {
+        assert.strictEqual((await admin(world, `/ledger?${query}`)).status, 422, query)
+      }
+      assert.strictEqual((await admin(world, "/usage?by=colour")).status, 422)
+      const none = await admin(world, "/ledger?from=2020-01-01&to=2020-02-01T00:00:00Z")
+      assert.deepStrictEqual(none.body, { data: [], next: null })
+    }))
+})
+
+describe("quota_low", () => {
+  it("is told to the webhook once a token has a tenth of its last grant left, and once only", async () => {
+    const posted: Array<string> = []
+    const hook = createServer((request, response) => {
+      request.setEncoding("utf8").on("data", (chunk: string) => posted.push(chunk))
+      request.on("end", () => response.writeHead(204).end())
+    })
+    await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve))
+    const { port } = hook.address() as AddressInfo
+    try {
+      await withRelay(
+        { tokens: tokens({ balance: 1100 }), alerts: { webhook: `http://127.0.0.1:${port}/`, events: ["quota_low"] } },
+        async (world) => {
+          world.a.setDefault(answer({ usage: { prompt_tokens: 900, completion_tokens: 90 } }))
+          assert.strictEqual((await ask(world)).status, 200)
+          world.a.setDefault(answer({ usage: { prompt_tokens: 2, completion_tokens: 3 } }))
+          assert.strictEqual((await ask(world, { max_tokens: 10 })).status, 200)
+          await until(() => posted.length > 0)
+          await sumOf(world)
+          const [told, ...more] = posted.map((body) => JSON.parse(body) as { [field: string]: unknown })
+          assert.deepInclude(told, { event: "quota_low", token: "alice" })
+          assert.deepStrictEqual(more, [])
+        }
+      )
+    } finally {
+      hook.close()
+    }
+  })
+})
+
+describe("books that are away", { timeout: 60_000 }, () => {
+  it("a request that needs a reservation is 500 query_data_error; others are answered, and settled when they are back", async () => {
+    const folder = temporaryFolder()
+    const books = `${folder.path}/books.db`
+    try {
+      await withRelay(
+        { tokens: [...tokens({ balance: 10_000 }), { name: "bob", key: "key-of-bob" }], books: { path: books } },
+        async (world) => {
+          assert.strictEqual((await ask(world)).status, 200)
+          const other = new DatabaseSync(books)
+          other.exec("PRAGMA busy_timeout = 2000; BEGIN IMMEDIATE")
+          const refused = await ask(world)
+          assert.strictEqual(refused.status, 500)
+          assert.strictEqual(JSON.parse(refused.text).error.code, "query_data_error")
+          assert.strictEqual((await ask(world, {}, bearer("key-of-bob"))).status, 200)
+          other.exec("ROLLBACK")
+          other.close()
+          const { body } = await admin(world, "/usage?by=token")
+          assert.sameMembers(
+            body.data.map(({ key, requests }: { key: string; requests: number }) => `${key} ${requests}`),
+            ["alice 1", "bob 1"]
+          )
+          assert.deepInclude(await sumOf(world), { open: 0, drift: 0 })
+        }
+      )
+    } finally {
+      folder.remove()
+    }
+  })
+
+  it("what was reserved by a process that is gone is refunded when the next one starts, also with a store in memory", async () => {
+    const folder = temporaryFolder()
+    const upstream = await startFaultServer()
+    const file = writeConfiguration(folder.path, {
+      server: { port: 0 },
+      store: { type: "memory" },
+      books: { type: "sqlite", path: `${folder.path}/books.db` },
+      tokens: tokens({ balance: 10_000 }),
+      channels: [channelOf("a", upstream.url)]
+    })
+    try {
+      upstream.setDefault(answer({ headersAfter: 60_000 }))
+      const first = await startRelayProcess(file)
+      const headers = bearer("key-of-alice")
+      const lost = read(`${first.url}/v1/chat/completions`, { headers, body: completion() }).catch(() => undefined)
+      await upstream.received(1)
+      first.kill("SIGKILL")
+      await Promise.all([first.ended, lost])
+      const second = await startRelayProcess(file)
+      const { text } = await read(`${second.url}/admin/ledger/sum`, { headers: bearer("key-of-ops") })
+      assert.deepStrictEqual(JSON.parse(text), { granted: 10_000, settled: 0, refunded: 1026, open: 0, drift: 0 })
+      second.kill("SIGKILL")
+      await second.ended
+    } finally {
+      await upstream.close()
+      folder.remove()
+    }
+  })
 })

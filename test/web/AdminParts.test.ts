@@ -37,10 +37,11 @@ describe("what is wrong", () => {
             { index: 1, state: "disabled", reason: "invalid_api_key" }
           ]
         }),
-        channelOf({ id: "b", state: "open" })
+        channelOf({ id: "b", state: "open" }),
+        channelOf({ id: "c", state: "cooling", keys: [{ index: 0, state: "cooling" }] })
       ],
       health: { ready: true, degraded: ["books"] },
-      quotas: [quotaOf({ token: "poor", balance: 0 }), quotaOf({ token: "free", balance: null })],
+      quotas: [quotaOf("poor")({ balance: 0 }), quotaOf("free")({ balance: null })],
       drift: 3
     })
     assert.deepEqual(
@@ -52,6 +53,7 @@ describe("what is wrong", () => {
         "bad b: circuit open",
         "bad poor has spent its quota",
         "warn a: key 0 is cooling",
+        "warn c: key 0 is cooling",
         "note off is off"
       ]
     )
@@ -327,7 +329,7 @@ describe("figures", () => {
   it("of a relay that says less are unknown, and nothing breaks", () =>
     fc.assert(
       fc.property(fc.jsonValue(), (body) => {
-        for (const of of [summaryOf, errorRowOf, channelOf, tokenOf, quotaOf, settingOf]) of(body)
+        for (const of of [summaryOf, errorRowOf, channelOf, tokenOf, quotaOf("a"), settingOf]) of(body)
         summaryOf({ byChannel: body, series: body })
         issuesOf({
           ...known0,

@@ -417,9 +417,6 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
       const quota = state.quotas.get(id)
       return quota === undefined ? refuse(response, call, 404) : send(response, 200, quota)
     }
-    if (is("GET quota")) {
-      return send(response, 200, { data: [...state.quotas].map(([token, quota]) => ({ token, ...quota })), next: null })
-    }
     const channel = state.channels.find((one) => one["id"] === id)
     if (part === "channels" && method === "POST" && channel !== undefined) {
       const key = query.get("key")

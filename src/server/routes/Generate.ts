@@ -248,6 +248,7 @@ export const generateRoutes: Effect.Effect<
     // It goes by what there was when it came, however long its body takes.
     const admit = admission.now()
     const settings = relay.settings()
+    const priceOf = quotaGate.prices()
     const { total } = settings.timeouts
     const usual = dialect.head === "atOnce" ? chat.current.timeout : total
     const parsed = yield* telling(parse(exchange, dialect, rules(groupOf(caller)), parameter, pin))
@@ -271,9 +272,9 @@ export const generateRoutes: Effect.Effect<
       // Who sent a key can come again, also by a dialect whose clients cannot come back otherwise.
       leave:
         more.leave?.(request) ?? (dialect.leave === "cancel" && key === undefined ? "cancel" : journal.onDisconnect),
-      price: quotaGate.priceOf(request.model)
+      price: priceOf(request.model)
     }
-    const wanted = quotaGate.wanted(caller, request)
+    const wanted = quotaGate.wanted(caller, request, start.price)
     const reserved: AnswerStart = wanted === undefined ? start : { ...start, id: wanted.streamId }
     const attach = (begun: Answer): void => {
       entered.began(begun.id)
@@ -370,12 +371,13 @@ export const generateRoutes: Effect.Effect<
       entered.tell()
       if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
       const pin = yield* pinned(exchange, caller, selection)
+      const priceOf = quotaGate.prices()
       const request = yield* parse(exchange, clientDialects.openai, rules(groupOf(caller)), embeddings, pin)
       exchange.model = request.model
       yield* admission.admit(caller, request, pin?.group)
       const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
-      const wanted = quotaGate.wanted(caller, request)
-      const price = quotaGate.priceOf(request.model) ?? plainPrice
+      const price = priceOf(request.model) ?? plainPrice
+      const wanted = quotaGate.wanted(caller, request, price)
       const settle = (errand: Errand): Effect.Effect<void> => {
         if (errand._tag !== "Got") return wanted === undefined ? Effect.void : quota.release(wanted)
         const inputTokens = embeddingTokens(errand.body) ?? request.inputEstimate()

@@ -66,6 +66,8 @@ export const AdminPage = () => {
   const [token, setToken] = useToken()
   const [refusal, setRefusal] = useState<Refusal>()
   const [reach, setReach] = useState<Reach>("up")
+  // The page was told whether there are tokens when it was loaded; the first one may have been made since.
+  const [isAsked, setAsked] = useState(about.tokens)
   const asked = useRef(token)
   asked.current = token
   const onReach = useCallback(
@@ -74,6 +76,7 @@ export const AdminPage = () => {
       if (of !== asked.current) return
       setReach(next)
       if (next !== "unauthorized" && next !== "forbidden") return
+      setAsked(true)
       setRefusal(of === undefined ? undefined : next)
       setToken(undefined)
     },
@@ -83,7 +86,7 @@ export const AdminPage = () => {
   useEffect(() => {
     document.title = `${about.name} admin`
   }, [])
-  if (about.tokens && token === undefined) {
+  if (isAsked && token === undefined) {
     return (
       <Gate
         refusal={refusal}

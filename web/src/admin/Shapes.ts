@@ -291,18 +291,20 @@ export interface Quota {
   readonly settledMonth: number
 }
 
-/** A row of `GET /admin/quota`. */
-export const quotaOf = (value: unknown): Quota => {
-  const quota = fieldsOf(value)
-  return {
-    token: idOf(quota["token"] ?? quota["name"]),
-    balance: numberOf(quota["balance"]),
-    reserved: numberOf(quota["reserved"]) ?? 0,
-    budget: budgetOf(quota["budget"]),
-    settledToday: numberOf(quota["settledToday"]) ?? 0,
-    settledMonth: numberOf(quota["settledMonth"]) ?? 0
+/** The answer of `GET /admin/quota/{token}`. */
+export const quotaOf =
+  (token: string) =>
+  (value: unknown): Quota => {
+    const quota = fieldsOf(value)
+    return {
+      token,
+      balance: numberOf(quota["balance"]),
+      reserved: numberOf(quota["reserved"]) ?? 0,
+      budget: budgetOf(quota["budget"]),
+      settledToday: numberOf(quota["settledToday"]) ?? 0,
+      settledMonth: numberOf(quota["settledMonth"]) ?? 0
+    }
   }
-}
 
 /** A row of the ledger. */
 export interface LedgerRow {

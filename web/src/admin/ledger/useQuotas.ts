@@ -1,34 +1,30 @@
 /**
- * What every token may still spend.
+ * What every token may still spend. The relay tells it token by token.
  */
-import { type Result, ok, isAbsent } from "../Failure.ts"
 import type { Api } from "../Api.ts"
+import { isAbsent, ok, type Result } from "../Failure.ts"
 import { useLoad } from "../part/useLoad.ts"
 import type { Quota } from "../Shapes.ts"
 
-/** So many tokens at most are asked for one by one. */
-const mostTokens = 200
+/** So many tokens at most are asked for, and so many at once. */
+export const mostQuotas = 200
+const atOnce = 4
 
-/** Relays that tell only one at a time: they are asked for all of them once, and not again. */
-const oneByOne = new WeakSet<Api>()
-
-/** All of them at once; of a relay that tells only one at a time, one after the other. */
+/** Those of all tokens, in their order. One that was removed meanwhile is left out. */
 const quotasOf = async (api: Api, signal: AbortSignal): Promise<Result<ReadonlyArray<Quota>>> => {
-  if (!oneByOne.has(api)) {
-    const all = await api.quotas(signal)
-    if (all._tag === "Ok") return ok(all.value.data)
-    if (!isAbsent(all.failure)) return all
-    oneByOne.add(api)
-  }
   const tokens = await api.tokens(signal)
   if (tokens._tag === "Failed") return tokens
+  const names = tokens.value.data.slice(0, mostQuotas).map(({ name }) => name)
   const quotas: Array<Quota> = []
-  for (const { name } of tokens.value.data.slice(0, mostTokens)) {
-    const one = await api.quota(name, signal)
-    // One that was removed meanwhile is not there; if none is, the part is not.
-    if (one._tag === "Failed" && isAbsent(one.failure) && quotas.length > 0) continue
-    if (one._tag === "Failed") return one
-    quotas.push({ ...one.value, token: name })
+  for (let at = 0; at < names.length; at += atOnce) {
+    const some = await Promise.all(names.slice(at, at + atOnce).map((name) => api.quota(name, signal)))
+    for (const one of some) {
+      if (one._tag === "Ok") quotas.push(one.value)
+      else if (!isAbsent(one.failure)) return one
+    }
+    // None of the first is there: the part is not.
+    const [first] = some
+    if (quotas.length === 0 && first?._tag === "Failed") return first
   }
   return ok(quotas)
 }

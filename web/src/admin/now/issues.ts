@@ -173,6 +173,8 @@ const channelIssues = (channel: Channel): ReadonlyArray<Issue> => {
         ...keys
       ]
     case "cooling":
+      // Where a key rests the channel says it a second time.
+      if (keys.length > 0) return keys
       return [
         {
           ...shared,

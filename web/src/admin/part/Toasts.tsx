@@ -53,7 +53,13 @@ const Toast = ({
     >
       <span>{said.text}</span>
       {undo === undefined ? null : (
-        <button type="button" className="link" disabled={busy} onClick={() => void back(undo.run, undo.told)}>
+        <button
+          type="button"
+          className="link"
+          aria-label={`Undo: ${said.text}`}
+          disabled={busy}
+          onClick={() => void back(undo.run, undo.told)}
+        >
           Undo
         </button>
       )}

@@ -1,0 +1,137 @@
+/**
+ * The page at `/admin` with the relay itself: what is done on the page is done to the relay.
+ */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import type { Browser, Page } from "playwright-core"
+import { answer, status } from "../support/behaviour.ts"
+import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
+import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
+import { until } from "../server/kit.ts"
+import { browserPath, launch, violations, withWindow } from "./kit.ts"
+
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
+
+describe.skipIf(browserPath === undefined)("the admin page of a relay", () => {
+  let browser: Browser
+  let a: FaultServer
+  let b: FaultServer
+  let relay: RunningRelay
+  beforeAll(async () => {
+    browser = await launch()
+    a = await startFaultServer()
+    b = await startFaultServer()
+    a.setDefault(answer({}))
+    b.setDefault(answer({}))
+    relay = await startRelay({
+      channels: [channelOf("a", a.url), channelOf("b", b.url)],
+      tokens: [
+        { name: "root", key: "root-has-this-key", admin: true },
+        { name: "eyes", key: "eyes-have-this-key", viewer: true }
+      ]
+    })
+  })
+  afterAll(async () => {
+    await browser.close()
+    await relay.close()
+    await a.close()
+    await b.close()
+  })
+
+  const ask = async (key: string): Promise<number> => {
+    const asked = await fetch(`${relay.url}/chat?message=hello`, { headers: bearer(key) })
+    await asked.text()
+    return asked.status
+  }
+  const dialog = (page: Page) => page.getByRole("dialog")
+  const opened = (view: string, key: string, run: (page: Page) => Promise<void>): Promise<void> =>
+    withWindow(browser, `${relay.url}/admin#`, {}, async (page) => {
+      await page.evaluate((token) => sessionStorage.setItem("effect-resilience.token", token), key)
+      await page.goto(`${relay.url}/admin#/${view}`)
+      await page.reload()
+      await run(page)
+    })
+
+  it("makes a token that can ask, gives it credits, and switches it off", () =>
+    opened("tokens", "root-has-this-key", async (page) => {
+      await page.getByRole("button", { name: "New token" }).click()
+      await dialog(page).getByLabel("Name").fill("mobile")
+      await dialog(page).getByLabel("Credits").fill("5000")
+      await dialog(page).getByRole("button", { name: "Make it" }).click()
+      const key = await dialog(page).locator(".new-key code").innerText()
+      await dialog(page).getByLabel("I have put it where it is kept").check()
+      await dialog(page).getByRole("button", { name: "Done" }).click()
+      assert.strictEqual(await ask(key), 200)
+      await page.goto(`${relay.url}/admin#/ledger`)
+      await page.getByRole("button", { name: "Change the balance of mobile" }).click()
+      await dialog(page).getByLabel("Credits").fill("100")
+      await dialog(page).getByLabel("Reason").fill("a gift")
+      await dialog(page).getByRole("button", { name: "Change it" }).click()
+      await page.locator(".ledger-list").getByText("a gift").waitFor()
+      await page.getByText("it adds up").waitFor()
+      assert.deepEqual(await violations(page), [])
+      await page.goto(`${relay.url}/admin#/tokens`)
+      await page.getByRole("button", { name: "Switch off mobile" }).click()
+      await dialog(page).getByRole("button", { name: "Switch off" }).click()
+      await page.getByText("mobile is off").waitFor()
+      assert.strictEqual(await ask(key), 401)
+      await page.getByRole("button", { name: "Undo: mobile is off" }).click()
+      await page.getByText("mobile is on again").waitFor()
+      assert.strictEqual(await ask(key), 200)
+    }))
+
+  it("switches a channel off, which is then not asked, and on again by an undo", () =>
+    opened("channels", "root-has-this-key", async (page) => {
+      await page.getByRole("button", { name: "Disable a", exact: true }).click()
+      await dialog(page).getByRole("button", { name: "Disable" }).click()
+      await page.getByText("a is disabled").waitFor()
+      await page.getByRole("article", { name: "a", exact: true }).getByText("off by hand", { exact: true }).waitFor()
+      const before = a.requests.length
+      for (let count = 0; count < 4; count++) assert.strictEqual(await ask("root-has-this-key"), 200)
+      assert.strictEqual(a.requests.length, before)
+      await page.getByRole("button", { name: "Undo" }).click()
+      await page.getByText("a is enabled again").waitFor()
+      await page.getByRole("button", { name: "Test b", exact: true }).click()
+      await dialog(page).getByRole("button", { name: "Test", exact: true }).click()
+      await dialog(page).getByText("It answers").waitFor()
+    }))
+
+  it("changes a setting, and takes it back", () =>
+    opened("settings?q=retry.times", "root-has-this-key", async (page) => {
+      const times = page.getByLabel("retry.times", { exact: true })
+      const before = await times.inputValue()
+      await times.fill("7")
+      await page.getByRole("button", { name: "See and save" }).click()
+      await dialog(page).getByRole("button", { name: "Save" }).click()
+      await page.getByText("retry.times is changed").waitFor()
+      await page.getByText("set by an admin").waitFor()
+      await page.getByRole("button", { name: "Undo" }).click()
+      await page.getByText("The settings are as they were").waitFor()
+      await until(async () => (await times.inputValue()) === before)
+      await times.fill("-1")
+      await page.getByRole("button", { name: "See and save" }).click()
+      await dialog(page).getByRole("button", { name: "Save" }).click()
+      await dialog(page).getByText("422").waitFor()
+    }))
+
+  it("says what is wrong: a key that is refused rests", () =>
+    opened("now", "root-has-this-key", async (page) => {
+      a.setDefault(status(401))
+      await until(async () => {
+        await ask("root-has-this-key")
+        return /"state":"(cooling|disabled)"/.test(
+          await (await fetch(`${relay.url}/admin/channels/a`, { headers: bearer("root-has-this-key") })).text()
+        )
+      })
+      await page.getByText(/a: key 0 is (cooling|disabled)/).waitFor({ timeout: 20_000 })
+      assert.deepEqual(await violations(page), [])
+    }))
+
+  it("shows a viewer what was done, by whom, and lets it do nothing", () =>
+    opened("audit", "eyes-have-this-key", async (page) => {
+      await page.getByText("You are looking with a viewer’s token").waitFor()
+      await until(async () => (await page.locator(".list-rows .c-who").allInnerTexts()).includes("root"))
+      const done = await page.locator(".list-rows .c-path").allInnerTexts()
+      assert.include(done, "tokens/mobile")
+      assert.include(done, "channels/a")
+    }))
+})
