@@ -225,6 +225,12 @@ const relays = async (folder: string): Promise<void> => {
     stopAll()
   }
   const ratios = spent.all.map((all, at) => all / spent.none[at]!).sort((one, other) => one - other)
+  const middle = (values: ReadonlyArray<number>): string =>
+    quantile(
+      values.toSorted((one, other) => one - other),
+      0.5
+    ).toFixed(0)
+  console.log(`a relay's CPU us a request: ${middle(spent.none)} without rows, ${middle(spent.all)} with a row of each`)
   console.log(
     `a relay's CPU a request, a row of each beside none: ${((quantile(ratios, 0.5) - 1) * 100).toFixed(1)} % more ` +
       `(rounds: ${ratios.map((ratio) => `${((ratio - 1) * 100).toFixed(1)} %`).join(", ")})`

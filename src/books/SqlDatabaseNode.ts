@@ -5,7 +5,7 @@ import { Cause, Effect } from "effect"
 import { type SqlClient, SqlError } from "effect/sql"
 import { BooksAway, BooksBroken, type BooksError } from "./BooksErrors.ts"
 import type { Database } from "./Engine.ts"
-import { type Row, textOf } from "./Sql.ts"
+import { type Row, type Sql, textOf } from "./Sql.ts"
 
 /** What differs between the clients. */
 export interface SqlDatabaseOptions {
@@ -20,6 +20,9 @@ export interface SqlDatabaseOptions {
   /** How long a statement may take, in milliseconds. Absent: as long as it takes. */
   readonly limit?: number | undefined
 }
+
+/** From so many parts on the text of a statement is remembered with them. */
+const longStatement = 100
 
 /** `run` and `transaction` over a client. */
 export const overSqlClient = (options: SqlDatabaseOptions): Pick<Database, "run" | "transaction"> => {
@@ -46,9 +49,18 @@ export const overSqlClient = (options: SqlDatabaseOptions): Pick<Database, "run"
     return Effect.succeed(rows as ReadonlyArray<Row>)
   }
 
+  const long = new WeakMap<ReadonlyArray<string>, string>()
+  /** HOT: a statement of many rows has thousands of parts, which are the same ones each time. */
+  const textFor = (statement: Sql): string => {
+    if (statement.texts.length < longStatement) return textOf(statement, mark)
+    const known = long.get(statement.texts) ?? textOf(statement, mark)
+    long.set(statement.texts, known)
+    return known
+  }
+
   const run: Database["run"] = (statement) => {
     const asked = client
-      .unsafe<Record<string, unknown>>(textOf(statement, mark), statement.params)
+      .unsafe<Record<string, unknown>>(textFor(statement), statement.params)
       .pipe(Effect.mapError(meaning), Effect.flatMap(plain))
     return limit === undefined ? asked : Effect.timeoutOrElse(asked, { duration: limit, orElse: late })
   }

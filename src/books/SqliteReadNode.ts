@@ -71,14 +71,8 @@ export const makeSqliteRead = (options: {
       const id = asked++
       clearTimeout(one.idle)
       one.waiting.set(id, resume)
-      one.worker.postMessage(
-        {
-          id,
-          text: textOf(statement, () => "?"),
-          params: statement.params
-        } satisfies ReadRequest,
-        []
-      )
+      const request: ReadRequest = { id, text: textOf(statement, () => "?"), params: statement.params }
+      one.worker.postMessage(request, [])
       return Effect.sync(() => void one.waiting.delete(id))
     })
 

@@ -2,6 +2,7 @@
  * Which of the relay's events are alerts. (That a key was switched is told with the row of its switch: `Switches`.)
  */
 import { Effect, Layer, Queue } from "effect"
+import { Quota } from "../account/index.ts"
 import { type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import type { Happening } from "./Alert.ts"
 import { Alerts } from "./Alerts.ts"
@@ -40,5 +41,18 @@ export const layer: Layer.Layer<never, never, Alerts | RelayEvents> = Layer.effe
         )
       )
     )
+  })
+)
+
+/** Tells that a token has little left, for as long as the Layer lives. */
+export const layerQuota: Layer.Layer<never, never, Alerts | Quota> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const alerts = yield* Alerts
+    const quota = yield* Quota
+    const happenings = yield* Queue.unbounded<Happening>()
+    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(happenings), (one) => alerts.tell(one))))
+    yield* quota.onLow(({ balance, grant, token }) => {
+      Queue.offerUnsafe(happenings, { event: "quota_low", token, reason: `${balance} left of ${grant}` })
+    })
   })
 )

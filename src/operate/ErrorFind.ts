@@ -153,14 +153,25 @@ const trigramOf = (field: number, value: string | number | null): string | null 
 
 const quoted = (trigram: string): string => `"${trigram.replaceAll('"', '""')}"`
 
-/** The trigrams of a text, each once. */
+/** The trigrams of a text. */
 const trigramsOf = (text: string): ReadonlyArray<string> => {
   const points = Array.from(text)
-  return [...new Set(points.slice(2).map((point, at) => `${points[at]}${points[at + 1]}${point}`))]
+  return points.slice(2).map((point, at) => `${points[at]}${points[at + 1]}${point}`)
 }
 
-/** More trigrams of a text say hardly more of where it may be, and each is another list to go through. */
-const mostTrigrams = 24
+/** Up to so many trigrams of a text are all asked for. */
+const fewTrigrams = 6
+const mostTrigrams = 12
+
+/**
+ * Those of a text that are asked for, each once. Of a longer one those that stand side by side, and the last: what lies
+ * across two of them says hardly more of where the text may be, and each is another list to go through.
+ */
+const askedTrigrams = (text: string): ReadonlyArray<string> => {
+  const all = trigramsOf(text)
+  if (all.length <= fewTrigrams) return [...new Set(all)]
+  return [...new Set(all.filter((_, at) => at % 3 === 0 || at === all.length - 1))].slice(0, mostTrigrams)
+}
 
 /** What the full-text table is asked; `undefined` where it need not be. */
 const matchOf = (filter: ErrorFilter): string | undefined => {
@@ -168,7 +179,7 @@ const matchOf = (filter: ErrorFilter): string | undefined => {
     const trigram = trigramOf(at, filter[field] ?? null)
     return trigram === null ? [] : [trigram]
   })
-  if (filter.q !== undefined) terms.push(...trigramsOf(filter.q).slice(0, mostTrigrams))
+  if (filter.q !== undefined) terms.push(...askedTrigrams(filter.q))
   return terms.length === 0 ? undefined : terms.map(quoted).join(" AND ")
 }
 

@@ -40,6 +40,8 @@ const chunks = [64, 16, 4, 1]
 const mostAtOnce = 100
 /** Rows that may wait for the books. */
 const mostWaiting = 10_000
+/** The most rows that are read at once. */
+const mostOfPage = 1001
 /** The most rows of one request that are shown. */
 const mostOfRequest = 1000
 /** How often is looked for what may be forgotten, and how much of it goes in one step. */
@@ -105,8 +107,9 @@ const searching = (books: Books["Service"]) => {
   const search = Effect.fnUntraced(function* ({ cursor, limit, ...filter }: ErrorQuery) {
     let behind = cursor === undefined ? undefined : yield* Effect.fromResult(readCursor(cursor))
     const found: Array<PlacedRow> = []
-    for (;;) {
-      const wanted = limit + 1 - found.length
+    for (let pages = 0; ; pages++) {
+      // Where many only look as if they were meant, more of them are looked at together.
+      const wanted = Math.min(mostOfPage, (limit + 1 - found.length) * 2 ** pages)
       const rows = yield* page(filter, behind, wanted)
       for (const placed of rows) if (holds(placed.row.message, filter.q)) found.push(placed)
       const last = rows.at(-1)

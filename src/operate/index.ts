@@ -6,7 +6,6 @@ export { type AlertEvent, alertEvents, type AlertsOptions, AlertsSection } from 
 export { Audit, type AuditPage, type AuditRow, type Change, type ChangedBy } from "./Audit.ts"
 export { type AuditOptions, AuditSection } from "./AuditSection.ts"
 export { type AnsweredWrite, type NamedWrite, type WriteAnswer, WriteOnce } from "./WriteOnce.ts"
-export * as QuotaAlerts from "./QuotaAlerts.ts"
 export * as Prober from "./Prober.ts"
 export { Switches, type SwitchPlace } from "./Switches.ts"
 export { type BooksOptions, BooksSection } from "./BooksSection.ts"

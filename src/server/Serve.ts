@@ -31,14 +31,12 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import {
   Alerts,
   AlertSink,
-  AlertsSection,
   Audit,
   ChannelEdits,
   ErrorCounts,
   ErrorLog,
   KeptEdits,
   Prober,
-  QuotaAlerts,
   Reload,
   SettingsStore,
   Settling,
@@ -46,6 +44,7 @@ import {
   Switches,
   WriteOnce
 } from "../operate/index.ts"
+import { AlertsSection } from "../operate/AlertsSection.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
 import * as TrackerNode from "../operate/TrackerNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
@@ -196,19 +195,20 @@ const relayLayer = Layer.unwrap(
   })
 )
 
+const quotaLayer = Layer.unwrap(
+  Effect.map(Settings, (settings) => {
+    const alerts = settings.of(AlertsSection)
+    return QuotaLive.layer({ lowAt: () => alerts.current.quotaLow })
+  })
+)
+
 /** What tokens may spend, and what they have spent. */
 const accountLayer: Layer.Layer<
   Ledger | Quota | Settling,
   BooksNewer | BooksNotOpened,
-  Books | Journal | RelayEvents | Settings | Tokens
+  Alerts | Books | Journal | RelayEvents | Settings | Tokens
 > = orNotOpened(
-  Layer.unwrap(
-    Effect.map(Settings, (settings) => {
-      const alerts = settings.of(AlertsSection)
-      const quota = QuotaLive.layer({ lowAt: () => alerts.current.quotaLow })
-      return Layer.merge(Layer.provideMerge(Settling.layer, quota), Ledger.layer)
-    })
-  )
+  Layer.merge(Layer.merge(Settling.layer, AlertSink.layerQuota).pipe(Layer.provideMerge(quotaLayer)), Ledger.layer)
 )
 
 /** Who is told of what happens, by what the relay calls itself. */
@@ -253,7 +253,7 @@ const keptEditsLayer = Layer.unwrap(
 export const layerFrom = <E>(
   parts: RelayParts<E>
 ): Layer.Layer<Exclude<Served, Settings>, BooksNewer | BooksNotOpened | ConfigurationFaults | E, Settings> =>
-  Layer.mergeAll(relayLayer, Layer.provideMerge(QuotaAlerts.layer, accountLayer), parts.reload).pipe(
+  Layer.mergeAll(relayLayer, accountLayer, parts.reload).pipe(
     // Before the relay, which tells at once of what it takes up: also what is off is known by then.
     Layer.provideMerge(operateLayer),
     Layer.provideMerge(Layer.merge(parts.selection, parts.upstream)),

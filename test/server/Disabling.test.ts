@@ -426,10 +426,7 @@ describe("a token that has little left", () => {
           assert.strictEqual((await read(`${relay.url}/v1/chat/completions`, { headers, body })).status, 200)
           await until(() => hook.got.length > 0)
           const [{ event, reason, token }] = hook.got as [{ event: unknown; reason: unknown; token: unknown }]
-          assert.deepStrictEqual(
-            [event, token, reason],
-            ["quota_low", "team", "300 credits are left of the last grant of 2000"]
-          )
+          assert.deepStrictEqual([event, token, reason], ["quota_low", "team", "300 left of 2000"])
         }
       )
     ))

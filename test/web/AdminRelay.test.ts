@@ -7,7 +7,7 @@ import { answer, status } from "../support/behaviour.ts"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
 import { until } from "../server/kit.ts"
-import { browserPath, launch, violations, withWindow } from "./kit.ts"
+import { browserPath, keep, launch, violations, withWindow } from "./kit.ts"
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
 
@@ -125,6 +125,43 @@ describe.skipIf(browserPath === undefined)("the admin page of a relay", () => {
       await page.getByText(/a: key 0 is (cooling|disabled)/).waitFor({ timeout: 20_000 })
       assert.deepEqual(await violations(page), [])
     }))
+
+  it(
+    "tells of a request that failed: among the errors, and attempt by attempt; and counts it",
+    () =>
+      opened("errors", "root-has-this-key", async (page) => {
+        page.setDefaultTimeout(15_000)
+        a.setDefault(status(500))
+        b.setDefault(status(500))
+        const asked = await fetch(`${relay.url}/v1/chat/completions`, {
+          method: "POST",
+          headers: { ...bearer("root-has-this-key"), "content-type": "application/json" },
+          body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "hello?" }] })
+        })
+        await asked.text()
+        assert.isAtLeast(asked.status, 500)
+        const id = asked.headers.get("x-request-id") ?? ""
+        await until(async () => {
+          const found = await fetch(`${relay.url}/admin/requests/${id}`, { headers: bearer("root-has-this-key") })
+          return found.status === 200 && (await found.text()).includes('"kind":"request"')
+        }, 20_000)
+        await page.goto(`${relay.url}/admin#/errors?kind=request&request_id=${id}`)
+        await page.locator(".list-rows .list-row").first().click()
+        await page.getByRole("complementary", { name: "The chosen row" }).getByText("duration_ms").waitFor()
+        await page.goto(`${relay.url}/admin#/request/${id}`)
+        await page.getByRole("heading", { name: /attempts?$/i }).waitFor()
+        await page.locator(".step-row").first().click()
+        assert.isAtLeast(await page.locator(".step-row").count(), 1)
+        assert.deepEqual(await violations(page), [])
+        await page.goto(`${relay.url}/admin#/now`)
+        await page.locator(".figures").waitFor()
+        await page.getByRole("img", { name: /^Requests\. \d+ in all/ }).waitFor()
+        await page.getByRole("region", { name: "Channels, as a table" }).waitFor()
+        assert.strictEqual(await page.getByText("not available").count(), 0)
+        await keep(page, "admin-relay-now")
+      }),
+    60_000
+  )
 
   it("shows a viewer what was done, by whom, and lets it do nothing", () =>
     opened("audit", "eyes-have-this-key", async (page) => {

@@ -151,6 +151,7 @@ const begin = (now: number) => ({
       }
     ],
     ["research", { balance: 61_000, budget: null, reserved: 2100, settledToday: 92_000, settledMonth: 1_920_000 }],
+    ["old-integration", { balance: null, budget: null, reserved: 0, settledToday: 0, settledMonth: 0 }],
     ["support-bot", { balance: 1_204_000, budget: null, reserved: 0, settledToday: 41_000, settledMonth: 803_000 }]
   ]),
   ledger: Array.from({ length: 1200 }, (_, index) => ({

@@ -128,6 +128,11 @@ export const Errors = ({ channels, query }: { readonly query: Query; readonly ch
             New ones have come: show them
           </button>
         ) : null}
+        {isFiltered(query) ? (
+          <button type="button" className="button small" onClick={() => go(hashOf("errors"))}>
+            Clear all filters
+          </button>
+        ) : null}
         <Csv path="/admin/errors" filters={asked} name="errors" />
       </div>
       <search className="filters" aria-label="Filters" data-all={showsAll}>
@@ -148,11 +153,6 @@ export const Errors = ({ channels, query }: { readonly query: Query; readonly ch
         <FilterField label="Code" {...field("code")} />
         <FilterField label="Class" choices={classes} {...field("class")} />
         <FilterField label="Status" {...field("status")} />
-        {isFiltered(query) ? (
-          <button type="button" className="link" onClick={() => go(hashOf("errors"))}>
-            Clear all
-          </button>
-        ) : null}
       </search>
       <section className="split" data-open={row !== undefined} ref={list} aria-label="Errors">
         {pages.isAbsent ? (

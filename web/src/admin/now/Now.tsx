@@ -82,7 +82,7 @@ export const Now = ({
           <>
             <FiguresStrip figures={value} window={window} />
             <Course summary={value} />
-            <div className="columns lopsided">
+            <div className="columns lopsided tables">
               <ByName by="channel" rows={channelRows(value.byChannel, failures, isWhole)} note={note} />
               <ByName by="model" rows={modelRows(value.byModel)} note={undefined} />
             </div>
