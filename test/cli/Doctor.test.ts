@@ -33,7 +33,8 @@ const configuration = (name: string, channels: ReadonlyArray<object>, rest: obje
   return path
 }
 
-describe("doctor", () => {
+// Each starts several processes.
+describe("doctor", { timeout: 90_000 }, () => {
   it("tells a request's story while the relay runs, and 1 of what nobody knows", async () => {
     const [a, b] = await Promise.all([startFaultServer(), startFaultServer()])
     const file = configuration("relay.json", [
