@@ -31,7 +31,6 @@ import { StoreSection } from "../journal/StoreSection.ts"
 import {
   Alerts,
   AlertSink,
-  AlertsSection,
   Audit,
   ChannelEdits,
   ErrorCounts,
