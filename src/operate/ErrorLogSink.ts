@@ -189,7 +189,7 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
       duration_ms: Math.round(event.durationMillis),
       input_tokens: usage.inputTokens,
       output_tokens: usage.outputTokens,
-      credits: null,
+      credits: event.credits,
       ...(trouble?.seam === undefined ? {} : { seam: trouble.seam }),
       ...(trouble?.continuation === undefined ? {} : { continuation: trouble.continuation })
     }

@@ -19,6 +19,8 @@ export interface Figures {
   readonly cancelled: number
   /** Went well although a channel had failed. */
   readonly rescued: number
+  /** What callers pay for them. */
+  readonly credits: number
   /** From the request to the first content, in milliseconds, to 9 %; nothing where none was shown. */
   readonly p50: number | undefined
   readonly p99: number | undefined
@@ -58,6 +60,7 @@ class Counts {
   failed = 0
   cancelled = 0
   rescued = 0
+  credits = 0
   readonly content = new Map<number, number>()
 
   add(other: Counts): void {
@@ -66,6 +69,7 @@ class Counts {
     this.failed += other.failed
     this.cancelled += other.cancelled
     this.rescued += other.rescued
+    this.credits += other.credits
     for (const [step, count] of other.content) this.observe(step, count)
   }
 
@@ -85,8 +89,9 @@ class Counts {
   }
 
   figures(): Figures {
-    const { cancelled, failed, requests, rescued, success } = this
-    return { requests, success, failed, cancelled, rescued, p50: this.quantile(0.5), p99: this.quantile(0.99) }
+    const { cancelled, credits, failed, requests, rescued, success } = this
+    const [p50, p99] = [this.quantile(0.5), this.quantile(0.99)]
+    return { requests, success, failed, cancelled, rescued, credits, p50, p99 }
   }
 }
 
@@ -168,7 +173,7 @@ export class Summary extends Context.Service<
       const hours = new Ring(hour, longestWindow / hour)
 
       const ended = (event: Extract<RelayEvent, { readonly _tag: "StreamEnded" }>): void => {
-        const { answer, error, firstContentMillis, trail } = event
+        const { answer, credits, error, firstContentMillis, trail } = event
         // It goes on in another process.
         if (error?._tag === "LeaseLost") return
         const by = error === undefined ? endedBy(trail) : trail.findLast(({ attempt }) => attempt > 0)
@@ -184,6 +189,7 @@ export class Summary extends Context.Service<
           for (const counts of all) {
             counts.requests++
             counts[outcome]++
+            counts.credits += credits
             if (rescued) counts.rescued++
             if (step !== undefined) counts.observe(step, 1)
           }

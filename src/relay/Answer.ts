@@ -167,6 +167,8 @@ export class Answer {
   attemptShownAt: number | undefined
   private state: State = running
   private shown: Note["shown"]
+  /** What its caller pays, once it has ended. */
+  private credits = 0
 
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
@@ -432,7 +434,9 @@ export class Answer {
     const usage = this.machine.usage()
     const shown = request.delivery !== "whole" && this.machine.committed
     const settlement = settled(price, { error, usage, delivered: shown })
-    this.lease.note(() => encodeNote({ ...this.asNote(status, error), credits: creditsOf(settlement) }))
+    const credits = creditsOf(settlement)
+    this.credits = credits
+    this.lease.note(() => encodeNote({ ...this.asNote(status, error), credits }))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,
@@ -455,7 +459,7 @@ export class Answer {
   }
 
   private tellEnd(error: ResilienceError | undefined): void {
-    const { attempts, machine, pursuit, ref, shown, startedAt, trail } = this
+    const { attempts, credits, machine, pursuit, ref, shown, startedAt, trail } = this
     this.context.events.tell({
       _tag: "StreamEnded",
       answer: ref,
@@ -463,6 +467,7 @@ export class Answer {
       ended: error === undefined ? machine.ended : undefined,
       tokenCount: machine.tokenCount,
       usage: machine.usage(),
+      credits,
       attempts,
       continuations: pursuit.continuations,
       dropped: shown?.dropped ?? [],

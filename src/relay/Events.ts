@@ -96,6 +96,8 @@ export type RelayEvent =
       readonly tokenCount: number
       /** Over all attempts that showed something of the answer; estimated where no upstream said it. */
       readonly usage: Usage
+      /** What its caller pays for it; 0 where another process goes on with it. */
+      readonly credits: number
       readonly attempts: number
       readonly continuations: number
       readonly dropped: ReadonlyArray<string>

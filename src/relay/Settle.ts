@@ -52,10 +52,9 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
   const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)
   // Nothing is known of how it was asked for: what stands in its events may have been delivered.
   const settlement = settled(life.price, { error, usage, delivered: begun && life.keyed !== "whole" })
+  const credits = creditsOf(settlement)
   const durationMillis = Math.max(0, context.wall() - startedAt)
-  lease.note(() =>
-    encodeNote({ ...life, status, error, open: undefined, beside: undefined, credits: creditsOf(settlement) })
-  )
+  lease.note(() => encodeNote({ ...life, status, error, open: undefined, beside: undefined, credits }))
   lease.end({
     outcome: encodeOutcome({
       requestId,
@@ -93,6 +92,7 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
     ended: undefined,
     tokenCount,
     usage,
+    credits,
     attempts: pursuit.attempts,
     continuations: pursuit.continuations,
     dropped: life.shown?.dropped ?? [],

@@ -72,6 +72,7 @@ const streamEnded = (streamId: string, error: UpstreamOverloaded | LeaseLost | U
   tokenCount: 0,
   usage: { inputTokens: 1, outputTokens: 0, estimated: true },
   attempts: 1,
+  credits: 5,
   continuations: 0,
   dropped: [],
   trail: [entry()],

@@ -48,6 +48,7 @@ const ended = {
   tokenCount: 0,
   usage: { inputTokens: 1, outputTokens: 0, estimated: true },
   attempts: 1,
+  credits: 5,
   continuations: 0,
   dropped: [],
   trail: [entry],

@@ -114,6 +114,7 @@ describe("log and metrics", () => {
       const ended = {
         tokenCount: 30,
         attempts: 1,
+        credits: 5,
         continuations: 0,
         dropped: [],
         trail: [entry],

@@ -36,6 +36,7 @@ const play = (sink: Sink, answer: AnswerRef, channel: string, failed = false): v
     tokenCount: 4,
     usage,
     attempts: 1,
+    credits: 5,
     continuations: 0,
     dropped: [],
     trail: [at],

@@ -32,14 +32,25 @@ describe("GET /admin/summary", () => {
       b.enqueue(status(500))
       await ask(relay)
       const { body } = await get(relay, "admin/summary?window=15m")
-      assert.include(body, { window: 900_000, requests: 4, credits: null })
+      assert.include(body, { window: 900_000, requests: 4 })
       const { failed, rescued, requests, success, successRate } = body as { readonly [field: string]: number }
       assert.strictEqual(success! + failed!, requests)
       assert.strictEqual(successRate, success! / requests!)
       assert.isAtMost(rescued!, success!)
       const { p50, p99 } = body["firstContentMs"] as { readonly p50: number; readonly p99: number }
       assert.isAtMost(p50, p99)
-      const byModel = body["byModel"] as ReadonlyArray<{ readonly model: string; readonly requests: number }>
+      const byModel = body["byModel"] as ReadonlyArray<{
+        readonly model: string
+        readonly requests: number
+        readonly credits: number
+      }>
+      // Each answer costs its tokens, a credit each; who got none pays nothing.
+      const credits = body["credits"] as number
+      assert.isAbove(credits, 0)
+      assert.strictEqual(
+        byModel.reduce((sum, model) => sum + model.credits, 0),
+        credits
+      )
       assert.deepStrictEqual(
         byModel.map(({ model, requests }) => [model, requests]),
         [

@@ -38,8 +38,8 @@ const figures = {
   rescued: Schema.Int,
   /** From the request to the first content. */
   firstContentMs: Schema.Struct({ p50: Schema.NullOr(Schema.Int), p99: Schema.NullOr(Schema.Int) }),
-  /** Null where none are kept. */
-  credits: Schema.NullOr(Schema.Int)
+  /** What callers pay for them. */
+  credits: Schema.Int
 }
 
 /** The figures of a window. */

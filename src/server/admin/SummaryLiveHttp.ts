@@ -9,7 +9,7 @@ import { AdminApi } from "./AdminApiHttp.ts"
 /** One hour. */
 const defaultWindow = 3_600_000
 
-const shown = ({ cancelled, failed, p50, p99, requests, rescued, success }: Figures) => ({
+const shown = ({ cancelled, credits, failed, p50, p99, requests, rescued, success }: Figures) => ({
   requests,
   success,
   successRate: success + failed === 0 ? null : success / (success + failed),
@@ -17,8 +17,7 @@ const shown = ({ cancelled, failed, p50, p99, requests, rescued, success }: Figu
   cancelled,
   rescued,
   firstContentMs: { p50: p50 ?? null, p99: p99 ?? null },
-  // Credits are the ledger's.
-  credits: null
+  credits
 })
 
 /** Its handler. */
