@@ -361,9 +361,11 @@ describe("methods and paths", () => {
       "/v1/responses/",
       "/v1/embeddings/",
       "/v1beta/models/x:generateContent",
-      "/metrics/errors",
-      "/admin",
-      "/admin/channels"
+      "/metrics/nothing",
+      "/admin/",
+      "/admin/nothing",
+      "/admin/channels/a/b/c",
+      "/admin/%zz"
     ]
     for (const path of paths) {
       const raw = await sendRaw(relay.port, `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
