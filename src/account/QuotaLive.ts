@@ -112,6 +112,16 @@ const make = Effect.fnUntraced(function* ({
     limited = new Set(rows.map(({ account }) => String(account)))
   })
   yield* readLimited
+  /** By key: what was seeded by a transaction, and is not in `limited` for all that is known. */
+  const seeds = new Set<string>()
+  /** A transaction over these accounts. Those that it seeds are limited once it is done. */
+  const seeding = <A, E>(held: ReadonlyArray<Held>, effect: Effect.Effect<A, E>): Effect.Effect<A, E | BooksError> =>
+    Effect.tap(books.transaction(effect), () => {
+      const seeded = seeds.size === 0 ? [] : held.map(({ of }) => keyOf(of)).filter((key) => seeds.has(key))
+      if (seeded.length === 0) return Effect.void
+      const read = Effect.tap(readLimited, () => Effect.sync(() => seeded.forEach((key) => seeds.delete(key))))
+      return Effect.ignore(read)
+    })
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   yield* books.watch(limitsTopic, () => void fork(Effect.ignore(readLimited)))
 
@@ -139,6 +149,8 @@ const make = Effect.fnUntraced(function* ({
     if (held.of._tag === "Group" && grant === null) return { ...found, balance: null }
     if (found.seeded || grant === null) return found
     yield* setBalance(held.of, grant, grant, grant, "first seen", now)
+    seeds.add(key)
+    yield* books.touch(limitsTopic)
     return { ...found, balance: grant, seeded: true, lastGrant: grant }
   })
 
@@ -219,7 +231,7 @@ const make = Effect.fnUntraced(function* ({
       if (held.length === 0) return Effect.void
       inHand.set(streamId, true)
       return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.mapError(books.transaction(reserving(wanted, held, now)), (error) =>
+        Effect.mapError(seeding(held, reserving(wanted, held, now)), (error) =>
           error._tag === "InsufficientUserQuota" || error._tag === "PreConsumeTokenQuotaFailed" ? error : away(error)
         )
       ).pipe(Effect.tapError(() => Effect.sync(() => inHand.delete(streamId))))
@@ -382,7 +394,7 @@ const make = Effect.fnUntraced(function* ({
     for (const one of held) {
       const key = keyOf(one.of)
       if ((one.limits?.balance ?? null) === null || entered.has(key)) continue
-      yield* books.transaction(account(one, now))
+      yield* seeding([one], account(one, now))
       entered.add(key)
     }
   })
@@ -412,7 +424,7 @@ const make = Effect.fnUntraced(function* ({
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const held = heldOf(whose)
-        return stateOf(yield* books.transaction(account(held, now)), held.limits)
+        return stateOf(yield* seeding([held], account(held, now)), held.limits)
       }),
     grant: (whose, change, reason) =>
       Effect.gen(function* () {

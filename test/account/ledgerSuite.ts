@@ -78,6 +78,20 @@ export const ledgerSuite = ({ name, open }: LedgerSuite): void =>
       )
     )
 
+    it.live("who was granted something has that limit from then on, whatever the token is set to later", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { one } = yield* start({ tokens: [{ name: "alice", key: "key-of-alice", quota: limited }] })
+          assert.isTrue(one.quota.limits("alice", "default", undefined))
+          assert.isFalse(one.quota.limits("bob", "default", undefined))
+          yield* one.quota.of({ _tag: "Token", name: "bob", quota: { balance: 5 } })
+          assert.isTrue(one.quota.limits("bob", "default", undefined))
+          yield* one.quota.reserve(want(5, { token: "carol" }))
+          assert.isTrue(one.quota.limits("carol", "default", undefined))
+        })
+      )
+    )
+
     it.live("reserves, settles and refunds; doing it again does nothing", () =>
       Effect.scoped(
         Effect.gen(function* () {
