@@ -9,6 +9,9 @@ export type AccountOf =
   | { readonly _tag: "Token"; readonly name: string }
   | { readonly _tag: "Group"; readonly name: string }
 
+/** The most credits, either way, that a grant may leave and a limit may say: sums of thousands of them are still exact. */
+export const mostCredits = 1_000_000_000_000
+
 /** An account as it stands in the books. */
 export interface Account {
   /** What was granted and is not settled, with what is reserved; `null` is unlimited. It may be below nothing. */

@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { declare, Fields, unique } from "../settings/index.ts"
+import { mostCredits } from "./Allowance.ts"
 import type { TokenQuota } from "./Token.ts"
 
 const { choice, integer, list, optional, required, section, someName, withDefault } = Fields
@@ -10,13 +11,13 @@ const { choice, integer, list, optional, required, section, someName, withDefaul
 /** What a token or a group may spend, as it is written. */
 export const quotaField = section({
   balance: withDefault(
-    Schema.NullOr(integer(0)).annotate({ expected: "an integer of at least 0, or null" }),
+    Schema.NullOr(integer(0, mostCredits)).annotate({ expected: `an integer from 0 to ${mostCredits}, or null` }),
     null,
     "The credits that it is granted when the books see it for the first time; null is unlimited. Later only the admin API changes what is left."
   ),
   budget: optional(
     section({
-      amount: required(integer(0), "The most credits of a day or a month, with what is reserved."),
+      amount: required(integer(0, mostCredits), "The most credits of a day or a month, with what is reserved."),
       per: required(choice(["day", "month"]), "Which of them, by UTC.")
     }),
     "The most of a day or a month."

@@ -187,10 +187,14 @@ export const insertAccount = (key: string): Sql =>
         low_told, carried_granted, carried_settled)
       VALUES (${key}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (account) DO NOTHING`
 
-/** Sets a balance by a grant: from now on it counts, and is told of anew when it is low. */
-export const updateBalance = (key: string, balance: number | null, granted: number): Sql =>
-  sql`UPDATE relay_accounts SET balance = CAST(${balance} AS BIGINT), seeded = 1, last_grant = ${granted}, low_told = 0
-      WHERE account = ${key}`
+/**
+ * Sets a balance. `granted`: it is by a grant of so much, which is told of anew when little of it is left; `undefined` where
+ * it is none.
+ */
+export const updateBalance = (key: string, balance: number | null, granted: number | undefined): Sql => {
+  const asGrant = granted === undefined ? sql`` : sql`, last_grant = ${granted}, low_told = 0`
+  return sql`UPDATE relay_accounts SET balance = CAST(${balance} AS BIGINT), seeded = 1${asGrant} WHERE account = ${key}`
+}
 
 /** Reserves so much more of an account. */
 export const addReserved = (key: string, credits: number): Sql =>

@@ -7,10 +7,15 @@
  * done does it again. `operate/Settling.ts` does that from the journal's outbox; here nothing is known of journals but
  * their identity.
  */
-import { Context, type Effect, type Scope } from "effect"
+import { Context, Data, type Effect, type Scope } from "effect"
 import type { BooksError } from "../books/index.ts"
-import type { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError } from "../errors/index.ts"
-import type { Budget } from "./Allowance.ts"
+import {
+  Blame,
+  type InsufficientUserQuota,
+  type PreConsumeTokenQuotaFailed,
+  type QueryDataError
+} from "../errors/index.ts"
+import { type Budget, mostCredits } from "./Allowance.ts"
 import type { TokenQuota } from "./Token.ts"
 
 /** What is to be reserved, and for whom. */
@@ -77,6 +82,15 @@ export type Whose =
 /** A change of a balance. */
 export type BalanceChange = { readonly add: number } | { readonly set: number | null }
 
+/** A change would leave a balance of more than `mostCredits`, or of less than nothing by more than that. */
+export class BalanceTooLarge extends Data.TaggedError("BalanceTooLarge") {
+  readonly [Blame.of] = "caller"
+
+  override get message(): string {
+    return `it would leave a balance that is not from -${mostCredits} to ${mostCredits} credits`
+  }
+}
+
 /** A token has little left. */
 export interface QuotaLow {
   readonly token: string
@@ -137,13 +151,14 @@ export class Quota extends Context.Service<
     readonly of: (whose: Whose) => Effect.Effect<QuotaState, BooksError>
     /**
      * Changes a balance; gives what is there then. `undefined`: to what is unlimited nothing can be added. What is set to
-     * `null` is unlimited from then on; of a group the file says that.
+     * `null` is unlimited from then on; of a group the file says that. More than there was is a new grant, of which
+     * little may be left; a change that takes credits away leaves that as it is.
      */
     readonly grant: (
       whose: Whose,
       change: BalanceChange,
       reason: string
-    ) => Effect.Effect<QuotaState | undefined, BooksError>
+    ) => Effect.Effect<QuotaState | undefined, BalanceTooLarge | BooksError>
     /**
      * Is told when a settlement leaves a token with little of its last grant, once until it is granted more; until the
      * scope closes. It must not throw.

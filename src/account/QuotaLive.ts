@@ -7,7 +7,7 @@ import { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError, stac
 import { Journal } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
 import { Settings } from "../settings/index.ts"
-import { type AccountOf, allowanceOf } from "./Allowance.ts"
+import { type AccountOf, allowanceOf, mostCredits } from "./Allowance.ts"
 import { GroupsSection } from "./GroupsSection.ts"
 import { makeIds } from "./LedgerIds.ts"
 import {
@@ -26,7 +26,16 @@ import {
   takeReservations,
   updateBalance
 } from "./LedgerRows.ts"
-import { type Final, Quota, type QuotaLow, type QuotaState, refundOf, type Wanted, type Whose } from "./Quota.ts"
+import {
+  BalanceTooLarge,
+  type Final,
+  Quota,
+  type QuotaLow,
+  type QuotaState,
+  refundOf,
+  type Wanted,
+  type Whose
+} from "./Quota.ts"
 import { QuotaSection } from "./QuotaSection.ts"
 import type { TokenQuota } from "./Token.ts"
 import { Tokens } from "./Tokens.ts"
@@ -158,7 +167,7 @@ const make = Effect.fnUntraced(function* ({
     of: AccountOf,
     balance: number | null,
     amount: number,
-    granted: number,
+    granted: number | undefined,
     reason: string,
     now: number
   ) {
@@ -436,7 +445,10 @@ const make = Effect.fnUntraced(function* ({
           const balance = "add" in change ? (before.balance ?? 0) + change.add : change.set
           // What is unlimited has nothing in the ledger: what it had is taken back, and what it gets is all of it.
           const amount = (balance ?? 0) - (before.balance ?? 0)
-          const granted = Math.max(0, "add" in change ? change.add : (change.set ?? 0))
+          if (balance !== null && Math.abs(balance) > mostCredits) return yield* Effect.fail(new BalanceTooLarge())
+          // What takes credits away is no grant: how much is little goes by the one before.
+          const isGrant = balance !== null && (before.balance === null || balance > before.balance)
+          const granted = isGrant ? ("add" in change ? change.add : balance) : undefined
           yield* setBalance(held.of, balance, amount, granted, reason, now)
           if ((balance === null) !== (before.balance === null)) yield* books.touch(limitsTopic)
           return stateOf({ ...before, balance }, held.limits)

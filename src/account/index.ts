@@ -1,5 +1,5 @@
 // What other floors take. How tokens are compared, cached and written is inside.
-export { type Account, type AccountOf, type Allowance, allowanceOf, type Budget, leftOf } from "./Allowance.ts"
+export { type Account, type AccountOf, type Allowance, allowanceOf, type Budget, leftOf, mostCredits } from "./Allowance.ts"
 export { type Group, GroupsSection } from "./GroupsSection.ts"
 export {
   Ledger,
@@ -17,6 +17,7 @@ export { costOf, plainPrice, type Price, priceOf, type Prices } from "./Prices.t
 export { PricesSection } from "./PricesSection.ts"
 export {
   type BalanceChange,
+  BalanceTooLarge,
   type Final,
   Quota,
   type QuotaLow,

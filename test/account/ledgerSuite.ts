@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { type Final, type QuotaLow, refundOf } from "#src/account/index"
+import { type Final, mostCredits, type QuotaLow, refundOf } from "#src/account/index"
 import { type Books, sql } from "#src/books/index"
 import { makeStreamId } from "#src/journal/index"
 import { type Process, processOn } from "./ledgerKit.ts"
@@ -211,6 +211,49 @@ export const ledgerSuite = ({ name, open }: LedgerSuite): void =>
           yield* one.quota.grant({ _tag: "Token", name: "alice", quota: limited }, { add: 100 }, "")
           yield* spend(1089)
           assert.deepStrictEqual(told.slice(1), [{ token: "alice", balance: 10, grant: 100 }])
+        })
+      )
+    )
+
+    it.live("what takes credits away is no grant: little is told of the last one, and once", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { one } = yield* start()
+          const whose = { _tag: "Token", name: "alice", quota: limited } as const
+          const told: Array<QuotaLow> = []
+          yield* one.quota.onLow((low) => told.push(low))
+          const spend = Effect.fnUntraced(function* (credits: number) {
+            const wanted = want(1)
+            yield* one.quota.reserve(wanted)
+            yield* one.quota.settle([ended(wanted.streamId, credits)])
+          })
+          yield* one.quota.grant(whose, { add: -5 }, "")
+          yield* one.quota.grant(whose, { set: 1500 }, "")
+          yield* spend(600)
+          assert.deepStrictEqual(told, [{ token: "alice", balance: 900, grant: 10_000 }])
+          yield* one.quota.grant(whose, { add: -5 }, "")
+          yield* spend(1)
+          assert.lengthOf(told, 1)
+          yield* one.quota.grant(whose, { set: null }, "")
+          yield* one.quota.grant(whose, { set: 10 }, "")
+          yield* spend(9)
+          assert.deepStrictEqual(told.slice(1), [{ token: "alice", balance: 1, grant: 10 }])
+        })
+      )
+    )
+
+    it.live("a balance stays in bounds within which sums are exact", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { books, one } = yield* start()
+          const whose = { _tag: "Token", name: "alice", quota: limited } as const
+          yield* one.quota.grant(whose, { set: mostCredits }, "")
+          const error = yield* Effect.flip(one.quota.grant(whose, { add: 1 }, ""))
+          assert.strictEqual(error._tag, "BalanceTooLarge")
+          const below = yield* Effect.flip(one.quota.grant(whose, { set: -mostCredits - 1 }, ""))
+          assert.strictEqual(below._tag, "BalanceTooLarge")
+          assert.strictEqual((yield* stateOf(one)).balance, mostCredits)
+          yield* holds(books, one)
         })
       )
     )

@@ -223,6 +223,29 @@ describe("quota", () => {
       assert.match(rows.text, /^id,at,token,group,kind,amount,balance,/)
     }))
 
+  it("amounts are bounded, so that sums stay exact: 422 with the path, and 409 where the sum would be more", () =>
+    withRelay({ tokens: tokens({ balance: 5 }) }, async (world) => {
+      const post = (path: string, body: object) => admin(world, path, { method: "POST", body: JSON.stringify(body) })
+      const field = ({ body }: Awaited<ReturnType<typeof post>>) => body.error.details[0].field
+      for (const [key, value] of [
+        ["add", 1e12 + 1],
+        ["add", -1e12 - 1],
+        ["set", 1e12 + 1],
+        ["set", 9007199254740991]
+      ] as const) {
+        const refused = await post("/quota/alice", { [key]: value })
+        assert.deepStrictEqual([refused.status, field(refused)], [422, key], `${key} ${value}`)
+      }
+      const made = await post("/tokens", { name: "bob", quota: { balance: 1e12 + 1 } })
+      assert.deepStrictEqual([made.status, field(made)], [422, "quota.balance"])
+      const budget = await post("/tokens", { name: "bob", quota: { budget: { amount: 1e12 + 1, per: "day" } } })
+      assert.deepStrictEqual([budget.status, field(budget)], [422, "quota.budget.amount"])
+      assert.deepInclude((await post("/quota/alice", { set: 1e12 })).body, { balance: 1e12 })
+      assert.strictEqual((await post("/quota/alice", { add: 1 })).status, 409)
+      assert.deepInclude((await admin(world, "/quota/alice")).body, { balance: 1e12 })
+      assert.deepInclude(await sumOf(world), { granted: 1e12, drift: 0 })
+    }))
+
   it("an admin adds and sets; each leaves a row in the ledger and one in the audit", () =>
     withRelay({ tokens: tokens({ balance: 5 }) }, async (world) => {
       const post = (body: object, path = "/quota/alice") =>

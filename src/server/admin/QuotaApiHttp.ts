@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { kinds, usageBy } from "../../account/index.ts"
+import { kinds, mostCredits, usageBy } from "../../account/index.ts"
 import { cursor, limit, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
@@ -18,12 +18,14 @@ export const QuotaShown = Schema.Struct({
   settledMonth: Schema.Int
 })
 
+const Credits = Schema.Int.check(Schema.isBetween({ minimum: -mostCredits, maximum: mostCredits }))
+
 /** A change of a balance: one of the two. */
 export const QuotaChange = Schema.Struct({
   /** So many credits more; less where it is below nothing. */
-  add: Schema.optionalKey(Schema.Int),
+  add: Schema.optionalKey(Credits),
   /** So many from now on; null is unlimited. */
-  set: Schema.optionalKey(Schema.NullOr(Schema.Int)),
+  set: Schema.optionalKey(Schema.NullOr(Credits)),
   /** Why: it stands in the ledger. */
   reason: Schema.optionalKey(Schema.String)
 })

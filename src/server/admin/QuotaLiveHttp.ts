@@ -153,7 +153,9 @@ export const QuotaLive = HttpApiBuilder.group(
     ) {
       const change = yield* changeOf(body)
       const before = yield* stateOf(whose)
-      const after = yield* booksAway(quota.grant(whose, change, body.reason ?? ""))
+      const after = yield* booksAway(quota.grant(whose, change, body.reason ?? "")).pipe(
+        Effect.catchTag("BalanceTooLarge", ({ message }) => Effect.fail(stackless(() => new Conflict({ message }))))
+      )
       if (after === undefined) {
         const message = "it is unlimited: nothing can be added to it; set it first"
         return yield* Effect.fail(stackless(() => new Conflict({ message })))
