@@ -101,9 +101,11 @@ const make = Effect.gen(function* () {
         StreamTakenOver: begun,
         StreamAbandoned: over,
         StreamEnded: (event) => {
-          const { answer, usage } = event
+          const { answer, error, usage } = event
+          // Of a failed answer that showed nothing nobody has had anything.
+          const isFree = error !== undefined && usage.outputTokens === 0
           const name = charged.get(answer.streamId) ?? (answer.owner === "" ? undefined : tokenName(answer.owner))
-          if (name !== undefined) limits.charge(name, usage.inputTokens + usage.outputTokens, now())
+          if (name !== undefined && !isFree) limits.charge(name, usage.inputTokens + usage.outputTokens, now())
           over(event)
         }
       })

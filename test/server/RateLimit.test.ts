@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Result } from "effect"
 import { decodeConfiguration } from "#src/cli/index"
+import { status } from "../support/behaviour.ts"
 import { channelOf } from "../support/relay.ts"
 import { read } from "../support/sse.ts"
 import { completion, until, withRelay, type World } from "./kit.ts"
@@ -127,11 +128,24 @@ describe("rateLimit", () => {
       assert.strictEqual((await ask(world, chat())).header("x-ratelimit-remaining-tokens"), "0")
     }))
 
+  it("an answer that failed before it showed anything is charged no tokens", () =>
+    withRelay(
+      { rateLimit: { requests: null, tokens: 10, per: "1 hour" }, retry: { times: 0 }, recovery: { mode: "off" } },
+      async (world) => {
+        world.a.setDefault(status(500))
+        const long = chat({ messages: [{ role: "user", content: "hello ".repeat(100) }] })
+        assert.strictEqual((await ask(world, long)).status, 502)
+        assert.strictEqual((await ask(world, long)).header("x-ratelimit-remaining-tokens"), "10")
+      }
+    ))
+
   it("none is said where there is none", () =>
     withRelay({}, async (world) => {
       assert.isNull((await ask(world, chat())).header("x-ratelimit-limit-requests"))
     }))
 })
+
+const patient = { headers: "5 seconds", firstContent: "5 seconds", idle: "5 seconds" }
 
 describe("a token's own bounds", () => {
   it("concurrency: one answer more than it may have at once is 429, and one that has ended makes room", () =>
@@ -146,6 +160,44 @@ describe("a token's own bounds", () => {
         assert.deepStrictEqual(all.map(({ status }) => status).toSorted(), [200, 200, 429, 429])
         assert.isNotNull(all.find(({ status }) => status === 429)!.header("retry-after"))
         await until(async () => (await ask(world, chat({}, bearer("key-alice")))).status === 200)
+      }
+    ))
+
+  it("concurrency: embeddings count too, also beside answers", () =>
+    withRelay({ tokens: [{ name: "alice", key: "key-alice", concurrency: 1 }], timeouts: patient }, async (world) => {
+      const made = { object: "list", data: [{ object: "embedding", index: 0, embedding: [1] }], usage: {} }
+      world.a.setDefault(status(200, { body: made, delay: 500 }))
+      const embed = () => ask(world, post("/v1/embeddings", { model: "m", input: "hello" }, bearer("key-alice")))
+      const all = await Promise.all([embed(), embed(), embed()])
+      assert.deepStrictEqual(all.map(({ status }) => status).toSorted(), [200, 429, 429])
+      assert.lengthOf(world.a.requests, 1)
+      const first = embed()
+      await world.a.received(2)
+      assert.strictEqual((await ask(world, chat({}, bearer("key-alice")))).status, 429)
+      assert.strictEqual((await first).status, 200)
+      assert.strictEqual((await embed()).status, 200)
+    }))
+
+  it("concurrency: who is refused by it gives back its place in the rate limit", () =>
+    withRelay(
+      {
+        tokens: [
+          { name: "alice", key: "key-alice", concurrency: 1, rateLimit: { requests: 2, per: "1 hour" } }
+        ],
+        timeouts: patient
+      },
+      async (world) => {
+        world.a.setDefault({ kind: "answer", headersAfter: 500 })
+        const first = ask(world, chat({}, bearer("key-alice")))
+        await world.a.received(1)
+        const embedding = post("/v1/embeddings", { model: "m", input: "hello" }, bearer("key-alice"))
+        for (const refused of [chat({}, bearer("key-alice")), embedding, chat({}, bearer("key-alice"))]) {
+          const { header, status, text } = await ask(world, refused)
+          assert.deepStrictEqual([status, header("retry-after")], [429, "1"], text)
+        }
+        assert.strictEqual((await first).status, 200)
+        const last = await ask(world, chat({}, bearer("key-alice")))
+        assert.deepStrictEqual([last.status, last.header("x-ratelimit-remaining-requests")], [200, "0"])
       }
     ))
 

@@ -285,7 +285,10 @@ export const generateRoutes: Effect.Effect<
     let id: string
     if (key === undefined) {
       const full = gate.full(caller)
-      if (full !== undefined) return yield* Effect.fail(full)
+      if (full !== undefined) {
+        entered.giveBack()
+        return yield* Effect.fail(full)
+      }
       const answer = yield* gate.counting(caller, quotaGate.reserving(wanted, relay.start(reserved, attach)))
       if (!later) return
       yield* answer.lease.committed
@@ -396,7 +399,12 @@ export const generateRoutes: Effect.Effect<
         })
       }
       const asking = Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
-      const errand = yield* Effect.uninterruptibleMask((restore) =>
+      const full = gate.full(caller)
+      if (full !== undefined) {
+        entered.giveBack()
+        return yield* Effect.fail(full)
+      }
+      const paid = Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
           if (wanted !== undefined) yield* quota.reserve(wanted)
           const done = yield* Effect.tapCause(restore(asking), () =>
@@ -406,6 +414,7 @@ export const generateRoutes: Effect.Effect<
           return done
         })
       )
+      const errand = yield* gate.counting(caller, paid)
       const attempts = attemptsHeader(errand.trail)
       if (attempts !== "") exchange.setHeader("x-attempts", attempts)
       if (errand._tag !== "Got") return yield* Effect.fail(errand.error)
