@@ -223,6 +223,55 @@ describe("quota", () => {
       assert.match(rows.text, /^id,at,token,group,kind,amount,balance,/)
     }))
 
+  it("the balance of a token that is made or changed by the API is what it has", () =>
+    withRelay({ tokens: tokens({}) }, async (world) => {
+      const send = (method: string, path: string, body: object) =>
+        admin(world, path, { method, body: JSON.stringify(body) })
+      const balanceOf = async () => (await admin(world, "/quota/bob")).body.balance
+      const made = await send("POST", "/tokens", { name: "bob", quota: { balance: 5000 } })
+      assert.strictEqual(made.status, 201)
+      assert.strictEqual(await balanceOf(), 5000)
+      const statusOf = async (key: string) => (await ask(world, {}, bearer(key))).status
+      assert.strictEqual(await statusOf(made.body.key), 200)
+      // What is said anew is what is left; what is left out stays.
+      const spent = 5000 - (await balanceOf())
+      assert.isAbove(spent, 0)
+      assert.strictEqual((await send("PATCH", "/tokens/bob", { models: ["*"] })).status, 200)
+      assert.strictEqual(await balanceOf(), 5000 - spent)
+      assert.strictEqual((await send("PATCH", "/tokens/bob", { quota: { balance: 0 } })).status, 200)
+      assert.strictEqual(await balanceOf(), 0)
+      assert.strictEqual(await statusOf(made.body.key), 403)
+      assert.strictEqual((await send("PATCH", "/tokens/bob", { quota: { balance: 3000 } })).status, 200)
+      assert.strictEqual(await statusOf(made.body.key), 200)
+      assert.strictEqual((await send("PATCH", "/tokens/bob", { quota: null })).status, 200)
+      assert.isNull(await balanceOf())
+      assert.strictEqual((await send("PATCH", "/tokens/bob", { quota: { balance: 9 } })).status, 200)
+      await admin(world, "/tokens/bob", { method: "DELETE" })
+      const again = await send("POST", "/tokens", { name: "bob", quota: { balance: 4000 } })
+      assert.strictEqual(await balanceOf(), 4000)
+      await admin(world, "/tokens/bob", { method: "DELETE" })
+      assert.strictEqual(await statusOf(again.body.key), 401)
+      const unlimited = await send("POST", "/tokens", { name: "bob" })
+      assert.isNull(await balanceOf())
+      assert.strictEqual(await statusOf(unlimited.body.key), 200)
+      const { body } = await admin(world, "/ledger?token=bob")
+      assert.deepStrictEqual(
+        body.data
+          .filter(({ kind }: { kind: string }) => kind === "grant")
+          .map(({ balance, reason }: { [field: string]: unknown }) => [reason, balance]),
+        [
+          ["token.create", null],
+          ["token.create", 4000],
+          ["token.update", 9],
+          ["token.update", null],
+          ["token.update", 3000],
+          ["token.update", 0],
+          ["token.create", 5000]
+        ]
+      )
+      assert.deepInclude(await sumOf(world), { open: 0, drift: 0 })
+    }))
+
   it("amounts are bounded, so that sums stay exact: 422 with the path, and 409 where the sum would be more", () =>
     withRelay({ tokens: tokens({ balance: 5 }) }, async (world) => {
       const post = (path: string, body: object) => admin(world, path, { method: "POST", body: JSON.stringify(body) })
@@ -342,6 +391,26 @@ describe("books that are away", { timeout: 60_000 }, () => {
           assert.deepInclude(await sumOf(world), { open: 0, drift: 0 })
         }
       )
+    } finally {
+      folder.remove()
+    }
+  })
+
+  it("what a token has is 500 query_data_error while tokens cannot be looked up, and not 404", async () => {
+    const folder = temporaryFolder()
+    const books = `${folder.path}/books.db`
+    try {
+      await withRelay({ tokens: tokens({ balance: 10_000 }), books: { path: books } }, async (world) => {
+        const other = new DatabaseSync(books)
+        other.exec("PRAGMA busy_timeout = 2000; ALTER TABLE relay_tokens RENAME TO elsewhere")
+        for (const init of [{}, { method: "POST", body: JSON.stringify({ add: 1 }) }]) {
+          const away = await admin(world, "/quota/nobody", init)
+          assert.deepStrictEqual([away.status, away.body.error.reason], [500, "query_data_error"])
+        }
+        other.exec("ALTER TABLE elsewhere RENAME TO relay_tokens")
+        other.close()
+        assert.strictEqual((await admin(world, "/quota/nobody")).status, 404)
+      })
     } finally {
       folder.remove()
     }

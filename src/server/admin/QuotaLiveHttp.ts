@@ -16,7 +16,7 @@ import {
   type UsageOf,
   type Whose
 } from "../../account/index.ts"
-import { Conflict, NotFound, stackless, ValidationFailed } from "../../errors/index.ts"
+import { Conflict, NotFound, QueryDataError, stackless, ValidationFailed } from "../../errors/index.ts"
 import { Audit, Settling } from "../../operate/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
@@ -131,10 +131,12 @@ export const QuotaLive = HttpApiBuilder.group(
     const settled = booksAway((yield* Settling).flush)
     const current = Effect.andThen(settled, booksAway(quota.enter))
 
-    const ofToken = (name: string): Effect.Effect<Whose, NotFound> =>
+    const ofToken = (name: string): Effect.Effect<Whose, NotFound | QueryDataError> =>
       tokens.get(name).pipe(
         Effect.map((token): Whose => ({ _tag: "Token", name, quota: token.quota })),
-        Effect.mapError(({ message }) => stackless(() => new NotFound({ message })))
+        Effect.mapError(({ _tag, message }) =>
+          stackless(() => (_tag === "TokenNotFound" ? new NotFound({ message }) : new QueryDataError({ message })))
+        )
       )
     const ofGroup = (name: string): Effect.Effect<Whose, NotFound> =>
       groups.current.some((group) => group.name === name && group.quota !== undefined)

@@ -5,12 +5,15 @@ import { Effect, Redacted } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import {
   type LastAdmin,
+  Quota,
+  type Token,
   type TokenChangeError,
   type TokenNameTaken,
   type TokenNotFound,
   Tokens,
   type TokenWithKey
 } from "../../account/index.ts"
+import { isBooksError } from "../../books/index.ts"
 import {
   Conflict,
   NotFound,
@@ -20,6 +23,7 @@ import {
   UpdateDataError,
   ValidationFailed
 } from "../../errors/index.ts"
+import { Settling } from "../../operate/index.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
 import { audited } from "./Audited.ts"
 import { defaultLimit } from "./ListsHttp.ts"
@@ -63,6 +67,8 @@ export const TokensLive = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const tokens = yield* Tokens
     const secrets = yield* Secrets
+    const quota = yield* Quota
+    const settled = (yield* Settling).flush
     const get = (name: string) => orTold("read")(tokens.get(name))
 
     /** From here on nothing that leaves the process shows the key, but this one answer. */
@@ -70,6 +76,24 @@ export const TokensLive = HttpApiBuilder.group(
       secrets.know([Redacted.value(key)])
       return { ...shownToken(token), key: Redacted.value(key) }
     }
+
+    /**
+     * From now on a token has what its quota says. The books may know its name: one that was removed had it, or an admin has
+     * set it. It is compared with what is left, so that a change that was half done is done when it is asked for again.
+     */
+    const setBalance = ({ name, quota: own }: Token, reason: string): Effect.Effect<void, Conflict | UpdateDataError> =>
+      Effect.gen(function* () {
+        yield* settled
+        const whose = { _tag: "Token", name, quota: undefined } as const
+        const balance = own?.balance ?? null
+        const left = yield* quota.of(whose)
+        if (left.balance !== balance) yield* quota.grant(whose, { set: balance }, reason)
+      }).pipe(
+        Effect.mapError((error) => {
+          const { message } = error
+          return stackless(() => (isBooksError(error) ? new UpdateDataError({ message }) : new Conflict({ message })))
+        })
+      )
 
     return handlers
       .handle("list", ({ query: { cursor, limit = defaultLimit } }) =>
@@ -85,6 +109,7 @@ export const TokensLive = HttpApiBuilder.group(
           yield* checked(asked)
           const made = yield* orTold("change")(tokens.create(asked))
           const { name } = made.token
+          yield* setBalance(made.token, "token.create")
           yield* audited({ what: "token.create", path: pathOf(name), before: null, after: shownToken(made.token) })
           return withKey(made)
         })
@@ -96,6 +121,7 @@ export const TokensLive = HttpApiBuilder.group(
           const { admin = before.admin, models = before.models, viewer = before.viewer } = change
           yield* checked({ admin, models, viewer })
           const after = yield* orTold("change")(tokens.update(name, change))
+          if (change.quota !== undefined) yield* setBalance(after, "token.update")
           yield* audited({
             what: "token.update",
             path: pathOf(name),
