@@ -1,5 +1,13 @@
 // What other floors take. How tokens are compared, cached and written is inside.
-export { type Account, type AccountOf, type Allowance, allowanceOf, type Budget, leftOf, mostCredits } from "./Allowance.ts"
+export {
+  type Account,
+  type AccountOf,
+  type Allowance,
+  allowanceOf,
+  type Budget,
+  leftOf,
+  mostCredits
+} from "./Allowance.ts"
 export { type Group, GroupsSection } from "./GroupsSection.ts"
 export {
   Ledger,

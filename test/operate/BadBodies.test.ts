@@ -692,7 +692,7 @@ describe("a body, a query or a path of the admin API that is wrong is refused, w
       "tokens",
       { name: "n", quota: { balance: 0.5 } },
       422,
-      [["quota.balance", "invalid", "Expected an integer of at least 0"]]
+      [["quota.balance", "invalid", "Expected an integer from 0 to 1000000000000"]]
     ],
     [
       "a budget that is wrong",
@@ -701,7 +701,7 @@ describe("a body, a query or a path of the admin API that is wrong is refused, w
       { name: "n", quota: { budget: { amount: -1, per: "week" } } },
       422,
       [
-        ["quota.budget.amount", "invalid", "Expected an integer of at least 0"],
+        ["quota.budget.amount", "invalid", "Expected an integer from 0 to 1000000000000"],
         ["quota.budget.per", "type", 'Expected "day" or "month"']
       ]
     ],

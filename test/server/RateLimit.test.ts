@@ -181,9 +181,7 @@ describe("a token's own bounds", () => {
   it("concurrency: who is refused by it gives back its place in the rate limit", () =>
     withRelay(
       {
-        tokens: [
-          { name: "alice", key: "key-alice", concurrency: 1, rateLimit: { requests: 2, per: "1 hour" } }
-        ],
+        tokens: [{ name: "alice", key: "key-alice", concurrency: 1, rateLimit: { requests: 2, per: "1 hour" } }],
         timeouts: patient
       },
       async (world) => {
