@@ -135,6 +135,19 @@ describe("the error log", () => {
       assert.isAbove(Number(last["output_tokens"]), 0)
     }))
 
+  it("has the rows of an answer at once when it has ended", () =>
+    withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
+      for (let n = 0; n < 5; n++) {
+        for (const server of [a, b]) server.enqueue(status(400))
+        await ask(relay, `at-once-${n}`)
+        const { data } = await page(relay, n % 2 === 0 ? `requests/at-once-${n}` : `errors?request_id=at-once-${n}`)
+        assert.sameMembers(
+          data.map(({ kind }) => kind),
+          ["attempt", "request"]
+        )
+      }
+    }))
+
   it("has a request row and no attempt row for what was refused, with who asked for what", () =>
     withRelay(
       {
