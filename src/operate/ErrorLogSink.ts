@@ -204,7 +204,8 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
   }: Extract<RelayEvent, { readonly _tag: "RequestRefused" }>) => {
     if (!generates || !settings.current.enabled || error.record === false) return
     const at = now()
-    if (error._tag === "Unauthorized") {
+    // Who shows wrong tokens too often is told so, and makes no more rows by it.
+    if (error._tag === "Unauthorized" || (error._tag === "RateLimited" && asked?.isStranger === true)) {
       const passed = at - strangerAt
       if (passed >= 0 && passed < strangersEvery) return
       strangerAt = at
