@@ -1,6 +1,8 @@
 /**
  * What an upstream's words quote of the request: a prompt, or an answer that was to go on, which no log may hold.
  */
+import { isKnownName } from "../dialect/index.ts"
+import { type ResilienceError, stackless } from "../errors/index.ts"
 
 /** What is that long and stands in both is a quotation; what is shorter is chance. */
 const run = 16
@@ -199,4 +201,24 @@ export const withoutQuotations = (text: string, body: string): string => {
     else if (at === 0 || quoted[at - 1] === 0) out += "***"
   }
   return out
+}
+
+/**
+ * An error without the upstream's code and type where a request holds these too: what looks like a name may be a word of a
+ * prompt. A vendor's own are none, whoever has asked about them.
+ */
+export const withoutQuotedNames = <E extends ResilienceError>(error: E, body: string): E => {
+  const { code, type, ...said } = error.upstream ?? {}
+  const isQuoted = (name: string | undefined): boolean =>
+    name !== undefined && !isKnownName(name) && withoutQuotations(name, body) !== name
+  const [noCode, noType] = [isQuoted(code), isQuoted(type)]
+  if (!noCode && !noType) return error
+  const Class = error.constructor as new (fields: object) => E
+  const upstream = {
+    ...said,
+    ...(code === undefined || noCode ? {} : { code }),
+    ...(type === undefined || noType ? {} : { type })
+  }
+  const fields: object = { ...error }
+  return stackless(() => new Class({ ...fields, message: error.message, upstream }))
 }

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { answer, cut, status } from "../support/behaviour.ts"
+import { logLines } from "../support/log.ts"
 import type { RunningRelay } from "../support/relay.ts"
 import { read } from "../support/sse.ts"
 import { completion, until, withRelay } from "./kit.ts"
@@ -271,6 +272,37 @@ describe("the error log", () => {
         assert.notInclude(text, planted)
       }
       assert.include(text, "bad words in")
+    }))
+
+  it("has no code and no type of an upstream that is a part of the request, and has a vendor's own", () =>
+    withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
+      const prompt = "my password is hunter2_of_the_north, said invalid_request_error"
+      for (const server of [a, b]) {
+        server.setDefault(
+          status(400, {
+            body: { error: { message: "no", code: "hunter2_of_the_north", type: "invalid_request_error" } }
+          })
+        )
+      }
+      const asked = { "content-type": "application/json", "x-request-id": "named" }
+      await ask(relay, "named", { messages: [{ role: "user", content: prompt }] })
+      await read(`${relay.url}/v1/embeddings`, {
+        method: "POST",
+        headers: { ...asked, "x-request-id": "named-2" },
+        body: JSON.stringify({ model: "m", input: prompt })
+      })
+      const { data } = await page(relay, "errors")
+      assert.sameMembers(
+        data.map((row) => `${String(row["request_id"])} ${String(row["kind"])} ${String(row["upstream_code"])}`),
+        [
+          "named attempt invalid_request_error",
+          "named request invalid_request_error",
+          "named-2 attempt invalid_request_error",
+          "named-2 request invalid_request_error"
+        ]
+      )
+      assert.notInclude(JSON.stringify(logLines()), "hunter2")
+      for (const server of [a, b]) server.reset()
     }))
 
   it("comes as CSV, whose cells no spreadsheet takes for formulas", () =>

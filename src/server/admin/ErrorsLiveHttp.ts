@@ -33,13 +33,15 @@ export const ErrorsLive = HttpApiBuilder.group(
     const settled = Effect.timeoutOption(log.flush, settledWithin)
     return handlers
       .handle("search", ({ query: { format, limit = defaultLimit, status, ...filter } }) =>
-        Effect.map(Effect.andThen(settled, booksAway(log.search({ ...filter, status_code: status, limit }))), ({ next, rows }) =>
-          format === "csv"
-            ? HttpServerResponse.text(csvOf(errorFields, rows.map(cells)), {
-                contentType: "text/csv; charset=utf-8",
-                headers: { "content-disposition": 'attachment; filename="errors.csv"' }
-              })
-            : { data: rows, next: next ?? null }
+        Effect.map(
+          Effect.andThen(settled, booksAway(log.search({ ...filter, status_code: status, limit }))),
+          ({ next, rows }) =>
+            format === "csv"
+              ? HttpServerResponse.text(csvOf(errorFields, rows.map(cells)), {
+                  contentType: "text/csv; charset=utf-8",
+                  headers: { "content-disposition": 'attachment; filename="errors.csv"' }
+                })
+              : { data: rows, next: next ?? null }
         )
       )
       .handle("request", ({ params }) =>
