@@ -305,6 +305,35 @@ describe("the error log", () => {
       for (const server of [a, b]) server.reset()
     }))
 
+  it("goes on behind a page: as CSV, and of one request", () =>
+    withRelay({ retry: { times: 2 } }, async ({ a, b, relay }) => {
+      for (const server of [a, b]) server.setDefault(status(500))
+      await ask(relay, "paged")
+      const { data } = await page(relay, "requests/paged")
+      assert.isAtLeast(data.length, 3)
+      const seen: Array<unknown> = []
+      for (let next: string | null = ""; next !== null; ) {
+        const one: Page = await page(relay, `requests/paged?limit=2${next === "" ? "" : `&cursor=${next}`}`)
+        assert.isAtMost(one.data.length, 2)
+        seen.push(...one.data)
+        next = one.next
+      }
+      assert.deepStrictEqual(seen, data)
+      const { next } = await page(relay, "errors?limit=2")
+      const csv = await get(relay, "errors?limit=2&format=csv")
+      assert.strictEqual(csv.headers["x-next-cursor"], next)
+      assert.isUndefined((await get(relay, "errors?format=csv")).headers["x-next-cursor"])
+      for (const query of ["limit=0", "cursor=soon", "cursor=-1"]) {
+        const { status: code, text } = await get(relay, `requests/paged?${query}`)
+        assert.strictEqual(code, 422, query)
+        assert.strictEqual(
+          (JSON.parse(text) as { error: { details: [Shown] } }).error.details[0]["field"],
+          query.split("=")[0]
+        )
+      }
+      for (const server of [a, b]) server.reset()
+    }))
+
   it("comes as CSV, whose cells no spreadsheet takes for formulas", () =>
     withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
       a.enqueue(status(500, { body: { error: { message: '=HYPERLINK("http://evil","x")', type: "server_error" } } }))

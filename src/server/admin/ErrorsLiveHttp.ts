@@ -9,7 +9,7 @@ import { errorFields, ErrorLog, type ErrorRow } from "../../operate/index.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
 import { booksAway } from "./BooksAway.ts"
 import { type Cell, csvOf } from "./Csv.ts"
-import { defaultLimit } from "./ListsHttp.ts"
+import { defaultLimit, pageIn } from "./ListsHttp.ts"
 
 /** A row as a line of a table: what is no single value is JSON. */
 const cells = (row: ErrorRow): { readonly [F in keyof ErrorRow]-?: Cell } =>
@@ -39,16 +39,19 @@ export const ErrorsLive = HttpApiBuilder.group(
             format === "csv"
               ? HttpServerResponse.text(csvOf(errorFields, rows.map(cells)), {
                   contentType: "text/csv; charset=utf-8",
-                  headers: { "content-disposition": 'attachment; filename="errors.csv"' }
+                  headers: {
+                    "content-disposition": 'attachment; filename="errors.csv"',
+                    ...(next === undefined ? {} : { "x-next-cursor": next })
+                  }
                 })
               : { data: rows, next: next ?? null }
         )
       )
-      .handle("request", ({ params }) =>
+      .handle("request", ({ params, query }) =>
         Effect.flatMap(Effect.andThen(settled, booksAway(log.ofRequest(params.request_id))), (rows) =>
           rows.length === 0
             ? Effect.fail(stackless(() => new NotFound({ message: "nothing failed for such a request" })))
-            : Effect.succeed({ data: rows, next: null })
+            : Effect.succeed(pageIn(rows, query))
         )
       )
   })
