@@ -39,6 +39,8 @@ export type RefusedAsker = {
 } & {
   /** It was not let in: nobody is known to have asked. */
   readonly isStranger?: boolean | undefined
+  /** What was tried for it all the same: of embeddings and counts, of whose end no other event tells. */
+  readonly trail?: ReadonlyArray<TrailEntry> | undefined
 }
 
 /** Everything that is told. Durations are milliseconds. */

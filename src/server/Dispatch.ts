@@ -192,6 +192,7 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
       owner: caller?.name,
       group: caller?.group,
       model: exchange.model,
+      trail: exchange.trail,
       ...originOf(exchange, errorLog.current.ip ? access.trusted() : undefined)
     })
     return {

@@ -318,7 +318,7 @@ describe("the error log", () => {
         seen.push(...one.data)
         next = one.next
       }
-      assert.deepStrictEqual(seen, data)
+      assert.deepStrictEqual(seen, [...data])
       const { next } = await page(relay, "errors?limit=2")
       const csv = await get(relay, "errors?limit=2&format=csv")
       assert.strictEqual(csv.headers["x-next-cursor"], next)
@@ -331,6 +331,37 @@ describe("the error log", () => {
           query.split("=")[0]
         )
       }
+      for (const server of [a, b]) server.reset()
+    }))
+
+  it("has what was tried for embeddings and counts in their request's row", () =>
+    withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
+      const said = { error: { message: "no such input", type: "invalid_request_error", code: "bad_input" } }
+      for (const server of [a, b]) server.setDefault(status(400, { headers: { "x-request-id": "up" }, body: said }))
+      await read(`${relay.url}/v1/embeddings`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-request-id": "vectors" },
+        body: JSON.stringify({ model: "m", input: "hello" })
+      })
+      const { data } = await page(relay, "requests/vectors")
+      assert.deepStrictEqual(
+        data.map(({ kind }) => kind),
+        ["attempt", "request"]
+      )
+      const [attempt, request] = data
+      assert.deepInclude(request, {
+        model: "m",
+        channel: "a",
+        channel_model: "m",
+        key: 0,
+        attempt: 1,
+        error_type: "openai_error",
+        upstream_status: 400,
+        upstream_code: "bad_input",
+        upstream_request_id: "up"
+      })
+      assert.strictEqual(request!["code"], attempt!["code"])
+      assert.deepInclude((request!["trail"] as ReadonlyArray<Shown>)[0], { attempt: 1, channel: "a" })
       for (const server of [a, b]) server.reset()
     }))
 
