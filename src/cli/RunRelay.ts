@@ -98,7 +98,7 @@ export const runRelay = (configuration: Configuration, notes: ReadonlyArray<stri
       )
       const thrown = yield* Deferred.make<void>()
       yield* takeUncaught(({ _tag, error }) => {
-        server.track(error)
+        server.track(error, { uncaught: true })
         if (_tag === "Exception") Deferred.doneUnsafe(thrown, Effect.void)
       })
       const stopped = yield* Effect.raceAllFirst([

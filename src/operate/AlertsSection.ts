@@ -35,10 +35,10 @@ const Webhook = redacted(
   )
 )
 
-const secretExpected = "a text of at least 16 characters, or null"
+const secretExpected = "a text of at least one character, or null"
 const Secret = redacted(
   secret(
-    Schema.NullOr(secretText(secretExpected, (value) => value.length >= 16, { minLength: 16 })).annotate({
+    Schema.NullOr(secretText(secretExpected, (value) => value.length >= 1, { minLength: 1 })).annotate({
       expected: secretExpected,
       secret: true
     })

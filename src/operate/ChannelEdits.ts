@@ -150,7 +150,7 @@ const changed = (adopted: Adopted, id: string, fields: Fields): Result.Result<Ed
       const replaced = Edits.replace(edited, {
         list,
         name: id,
-        entry: { ...before, ...fields },
+        entry: withFields(before, fields),
         fields: Object.keys(fields)
       })
       return Result.map(within(replaced, id), ({ edits }) => [...edits, ...adopted.leftOut.map(({ edit }) => edit)])
@@ -159,7 +159,7 @@ const changed = (adopted: Adopted, id: string, fields: Fields): Result.Result<Ed
       const before = adopted.leftOut.find(
         ({ edit }) => edit._tag === "Addition" && Edits.nameOf(edited.file, edit) === id
       )?.edit as Edits.Addition
-      const entry = { ...(before.entry as Fields), ...fields }
+      const entry = withFields(before.entry as Fields, fields)
       return Result.map(within(Edits.add(edited, list, entry), id), ({ edits }) => [
         ...edits,
         ...besides(adopted, edited, id)
@@ -173,14 +173,21 @@ const isSame = (one: Edits.Edit, other: Edits.Edit): boolean =>
 
 /** Fields of a channel as changes of settings: an object with known keys has one for each. */
 const overrides = (id: string, fields: Fields): Fields =>
-  Object.fromEntries(
-    Object.entries(fields).flatMap(([field, value]) => {
-      const path = `${list}.${id}.${field}`
-      return field === "timeouts" && typeof value === "object" && value !== null && !Array.isArray(value)
-        ? Object.entries(value).map(([clock, millis]) => [`${path}.${clock}`, millis] as const)
-        : [[path, value] as const]
-    })
-  )
+  Object.fromEntries(Object.entries(fields).map(([field, value]) => [`${list}.${id}.${field}`, value]))
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** An entry with other fields: of its clocks those that are not named stay, as they do for a channel of the file. */
+const withFields = (before: Fields, fields: Fields): Fields => {
+  const { timeouts } = fields
+  const clocks = before["timeouts"]
+  return {
+    ...before,
+    ...fields,
+    ...(isObject(timeouts) && isObject(clocks) ? { timeouts: { ...clocks, ...timeouts } } : {})
+  }
+}
 
 const removed = (adopted: Adopted, id: string): Result.Result<Edits.Edits, ChannelRefusal> => {
   switch (standing(adopted, id)) {

@@ -140,22 +140,24 @@ const make: Effect.Effect<
       events.tell(event)
     })
 
-  const found = yield* Queue.unbounded<Switched>()
+  const clock = yield* Clock.Clock
+  const found = yield* Queue.unbounded<{ readonly fact: Switched; readonly at: number }>()
   yield* Effect.acquireRelease(
     Effect.sync(() =>
       events.add(
         "switches",
         sinkOf((event) => {
           if (event._tag !== "FactFound" || event.fact._tag === "Hinted") return
-          Queue.offerUnsafe(found, event.fact)
+          // When it was found: what a person says meanwhile is later, whenever this is written down.
+          Queue.offerUnsafe(found, { fact: event.fact, at: clock.currentTimeMillisUnsafe() })
         })
       )
     ),
     (remove) => Effect.sync(remove)
   )
   const work = Effect.gen(function* () {
-    const fact = yield* Queue.take(found)
-    const row = rowOf(fact, yield* Clock.currentTimeMillis)
+    const { at, fact } = yield* Queue.take(found)
+    const row = rowOf(fact, at)
     if (row === undefined) return
     note(row)
     yield* keep([row], eventOf(fact))
@@ -172,8 +174,14 @@ const make: Effect.Effect<
         : Effect.succeed(detail)
     })
 
+  /** Whether a key is as it is to be: then nothing has happened that anybody should be told of. */
+  const isSo = ({ _tag, key }: Switched, { keys }: ChannelDetail): boolean => {
+    const state = keys.find(({ index }) => index === key)?.state
+    return _tag === "Disabled" ? state === "off" : state === "enabled" || state === "cooling"
+  }
+
   /** Does what a person has said: it holds at once, and is answered when it is written down. */
-  const byHand = (facts: ReadonlyArray<Switched>): Effect.Effect<void> =>
+  const byHand = (facts: ReadonlyArray<Switched>, before: ChannelDetail): Effect.Effect<void> =>
     Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
       for (const fact of facts) {
@@ -183,23 +191,25 @@ const make: Effect.Effect<
         // Who switches on by hand does so whatever it was that switched off.
         const rows = fact._tag === "Disabled" ? [row] : [row, { ...row, by: "evidence" as const }]
         for (const one of rows) note(one)
-        yield* keep(rows, eventOf(fact))
+        yield* keep(rows, isSo(fact, before) ? undefined : eventOf(fact))
       }
     })
 
   return {
     disable: (place) =>
-      Effect.tap(standing(place), () =>
-        byHand([{ _tag: "Disabled", channel: place.channel, key: place.key, disabler: { by: "hand" } }])
+      Effect.tap(standing(place), (before) =>
+        byHand([{ _tag: "Disabled", channel: place.channel, key: place.key, disabler: { by: "hand" } }], before)
       ),
     enable: (place) =>
-      Effect.tap(standing(place), ({ keys }) => {
+      Effect.tap(standing(place), (before) => {
         const { channel, key } = place
+        const { keys } = before
         const withIt =
           key === undefined ? keys.flatMap(({ index, state }) => (state === "disabled" ? [index] : [])) : []
         const own = channelOf(channel)?.keys.length === 0 && key === undefined ? [0] : []
         return byHand(
-          [key, ...withIt, ...own].map((at) => ({ _tag: "Enabled" as const, channel, key: at, by: "hand" as const }))
+          [key, ...withIt, ...own].map((at) => ({ _tag: "Enabled" as const, channel, key: at, by: "hand" as const })),
+          before
         )
       })
   }

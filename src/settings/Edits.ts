@@ -9,6 +9,7 @@ import { Result } from "effect"
 import { type ConfigurationTree, fillIn } from "./Environment.ts"
 import { type Fault, isWithin, type Path, valueAt } from "./FaultReport.ts"
 import { entryAt, type SettingsFile } from "./SettingsFile.ts"
+import { fieldsOf, schemaAt } from "./SchemaPlace.ts"
 import { changeFault, locate, type Place } from "./SettingsPath.ts"
 
 /** A value, by the path of its setting, as it would be written in the file. */
@@ -197,7 +198,9 @@ export const asFarAsTheyGo = (
 
 const again = ({ base, file }: Edited, edits: Edits) => edited(file, base, edits)
 
-const isOf = (paths: ReadonlyArray<string>) => (edit: Edit) => edit._tag === "Change" && paths.includes(edit.path)
+/** Whether an edit is of one of these settings, or of a value within. */
+const isOf = (paths: ReadonlyArray<string>) => (edit: Edit) =>
+  edit._tag === "Change" && paths.some((path) => edit.path === path || edit.path.startsWith(`${path}.`))
 
 /** What was said by hand is what it says: of the environment only the file speaks. */
 const literally = (said: Path, value: unknown): Result.Result<unknown, ReadonlyArray<Fault>> => {
@@ -213,12 +216,27 @@ const literally = (said: Path, value: unknown): Result.Result<unknown, ReadonlyA
   )
 }
 
+/** An object with known fields is said value by value: each of them is a setting of its own. */
+const byValue = (
+  current: Edited,
+  path: string,
+  value: unknown
+): ReadonlyArray<readonly [path: string, value: unknown]> => {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Map)
+    return [[path, value]]
+  const place = locate(current.file, current.tree.value, path)
+  return place._tag === "Nowhere" || fieldsOf(schemaAt(current.file.schema.ast, place.at).ast).length === 0
+    ? [[path, value]]
+    : Object.entries(value).flatMap(([field, one]) => byValue(current, `${path}.${field}`, one))
+}
+
 /** Changes values by path: all or none. */
 export const change = (
   current: Edited,
-  values: { readonly [path: string]: unknown }
+  said: { readonly [path: string]: unknown }
 ): Result.Result<Edited, ReadonlyArray<Fault>> => {
   const { edits, file, tree } = current
+  const values = Object.fromEntries(Object.entries(said).flatMap(([path, value]) => byValue(current, path, value)))
   const faults: Array<Fault> = []
   const changes = Object.entries(values).flatMap(([path, value]): ReadonlyArray<Change> => {
     const refused = changeFault(file, tree.value, path)

@@ -20,6 +20,8 @@ export interface ErrorTags {
   readonly model?: string | undefined
   /** The HTTP status of the answer. Default: the error's own. */
   readonly status?: number | undefined
+  /** Nobody caught it: it is taken whatever it is. Default: false. */
+  readonly uncaught?: boolean | undefined
 }
 
 /** An error as it is told. */
@@ -153,7 +155,7 @@ export class ErrorTracker extends Context.Service<
         const clock = yield* Clock.Clock
         return {
           track: (error, tags = {}) => {
-            if (!isTracked(error)) return
+            if (tags.uncaught !== true && !isTracked(error)) return
             quietly(() => send(tracked(error, tags, clock.currentTimeMillisUnsafe(), clean)))
           }
         }

@@ -7,12 +7,17 @@ import type { FaultServer } from "../support/FaultServer.ts"
 import { askOf, words } from "../support/upstreamText.ts"
 import { type Case, type Clean, type SeamSeen, type Whole, firstWords, play, whole } from "./matrix.ts"
 
-import { estimateTokens } from "#src/dialect/index"
+import { estimateTokens, tokenQuarters } from "#src/dialect/index"
 const shown = firstWords(7)
 const offset = Array.from(shown).length
 
 // The upstream that was cut said no usage: four characters a token. The other one counts what it went on with.
 const outputTokens = estimateTokens(shown) + words.length - 7
+
+// One that says all of it again is paid for what was shown of that: its share of what it counted.
+const rest = words.slice(7).join("")
+const afterRepetition =
+  estimateTokens(shown) + Math.ceil((words.length * tokenQuarters(rest)) / (tokenQuarters(rest) + tokenQuarters(shown)))
 
 const joined = (reason: string, more: Partial<SeamSeen> = {}, output = outputTokens): Whole => ({
   model: "model-a",
@@ -195,7 +200,7 @@ const modes: ReadonlyArray<Case> = [
     upstreams: { a: [cut(7, "reset")], b: [answer({ message: "restart" })] },
     channels: { b: { continuation: "message" } },
     attempts: ["a=200", "b=200"],
-    ends: joined("do_request_failed", { dropped: offset, seam: "restart" }, outputTokens + 7)
+    ends: joined("do_request_failed", { dropped: offset, seam: "restart" }, afterRepetition)
   },
   {
     name: "a target that takes no continuation at all is left for another",

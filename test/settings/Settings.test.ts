@@ -131,6 +131,20 @@ describe("a change", () => {
     assert.deepStrictEqual(refusal(settings.reset([path])).length, 1)
   })
 
+  it("takes an object value by value, and takes all of it back by its own path", () => {
+    const settings = settingsOf(file())
+    const clocks = () => settings.of(ChannelSection).current[0]!.timeouts
+    const before = clocks()
+    Effect.runSync(settings.change({ "channels.primary.timeouts": { idle: "7 seconds", headers: "3 seconds" } }))
+    assert.deepInclude(clocks(), { idle: 7000, headers: 3000 })
+    assert.deepStrictEqual(
+      refusal(settings.change({ "channels.primary.timeouts": { idle: "soon", idel: "1 second" } })).length,
+      2
+    )
+    Effect.runSync(settings.reset(["channels.primary.timeouts"]))
+    assert.deepStrictEqual(clocks(), before)
+  })
+
   it("never tells a secret", () => {
     const settings = settingsOf(file({ tokens: [{ name: "alice", key: "er-secret" }] }))
     const lines = [

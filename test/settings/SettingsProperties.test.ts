@@ -90,7 +90,9 @@ const merged = (base: { readonly [section: string]: unknown }, changes: Readonly
 }
 
 describe("settings that change", () => {
-  it("are always those of one file that is right, and a step that is refused changes nothing", () => {
+  it("are always those of one file that is right, and a step that is refused changes nothing", {
+    timeout: 120_000
+  }, () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         let base: { readonly [section: string]: unknown } = { channels: channelsOf(["a", "b"]) }

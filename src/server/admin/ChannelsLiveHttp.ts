@@ -124,7 +124,11 @@ export const ChannelsLive = HttpApiBuilder.group(
           const { channel } = yield* find(params.id)
           const target = targetToTest(channel, query.key ?? 0, query.model)
           if (typeof target === "string") return yield* stackless(() => new InvalidRequest({ message: target }))
-          return testedOf(yield* probe(target, "answer").pipe(Effect.provideService(Upstream, upstream)))
+          const tested = testedOf(yield* probe(target, "answer").pipe(Effect.provideService(Upstream, upstream)))
+          // It has cost a token at the vendor.
+          const key = query.key === undefined ? "" : `/keys/${query.key}`
+          yield* audited({ what: "channel.test", path: `channels/${params.id}${key}`, before: null, after: tested })
+          return tested
         })
       )
   })

@@ -16,8 +16,7 @@ import type { Route } from "../Route.ts"
 /** Why it takes no requests, for who reads the answer. Anybody may ask, so that no channel is named. */
 const unready = {
   "shutting down": "The relay is shutting down: what is under way ends, and nothing is begun.",
-  store: "The store cannot be written: what is shown is stored first, so that nothing can be shown.",
-  channels: "No channel has a usable key: each is switched off, or rests after its upstream refused it."
+  store: "The store cannot be written: what is shown is stored first, so that nothing can be shown."
 } as const
 
 /** Metrics and health. */
@@ -80,19 +79,17 @@ export const operationRoutes: Effect.Effect<
       unguarded: true,
       handle: (exchange) =>
         Effect.sync(() => {
-          const reason = relay.stopping()
-            ? "shutting down"
-            : !journal.usable()
-              ? "store"
-              : selection.canAsk()
-                ? undefined
-                : "channels"
+          const reason = relay.stopping() ? "shutting down" : journal.usable() ? undefined : "store"
           if (reason !== undefined) {
             return respondJson(exchange, 503, { status: "not ready", ready: false, reason, message: unready[reason] })
           }
-          // Answers go on without the books: a balancer that sent them elsewhere would help nobody.
-          const away = SubscriptionRef.getUnsafe(health)._tag === "Away"
-          respondJson(exchange, 200, { status: "ready", ready: true, ...(away ? { degraded: ["books"] } : {}) })
+          // Answers go on without the books; and where no key is usable, a request is what finds one well again: a balancer
+          // that sent them elsewhere would help nobody.
+          const degraded = [
+            ...(SubscriptionRef.getUnsafe(health)._tag === "Away" ? ["books"] : []),
+            ...(selection.canAsk() ? [] : ["channels"])
+          ]
+          respondJson(exchange, 200, { status: "ready", ready: true, ...(degraded.length > 0 ? { degraded } : {}) })
         })
     }
   ]

@@ -39,6 +39,26 @@ export interface Known {
 
 const plain = { evidence: undefined, until: undefined, channel: undefined, key: undefined, isOff: false }
 
+/** What lacks, in words, and where more of it is. */
+const degradedOf = (part: string): Pick<Issue, "hash" | "says" | "title"> => {
+  switch (part) {
+    case "books":
+      return {
+        title: "The books are away",
+        says: "Answers go on; tokens and settings are served from memory, up to 10,000 rows wait to be written. A token not seen before, and a request that needs a reservation, are refused.",
+        hash: hashOf("errors", undefined, { class: "storage" })
+      }
+    case "channels":
+      return {
+        title: "No channel has a usable key",
+        says: "Each is switched off, or rests after its upstream refused it. One request at a time tries the one that is due first.",
+        hash: hashOf("channels")
+      }
+    default:
+      return { title: `Degraded: ${part}`, says: "The relay goes on without it.", hash: hashOf("errors") }
+  }
+}
+
 const healthIssues = (health: unknown): ReadonlyArray<Issue> => {
   const { degraded, message, ready } = fieldsOf(health)
   const issues: Array<Issue> = []
@@ -57,12 +77,7 @@ const healthIssues = (health: unknown): ReadonlyArray<Issue> => {
       ...plain,
       id: `degraded-${part}`,
       level: "bad",
-      title: part === "books" ? "The books are away" : `Degraded: ${part}`,
-      says:
-        part === "books"
-          ? "Answers go on; tokens and settings are served from memory, up to 10,000 rows wait to be written. A token not seen before, and a request that needs a reservation, are refused."
-          : "The relay goes on without it.",
-      hash: hashOf("errors", undefined, { class: "storage" })
+      ...degradedOf(part)
     })
   }
   return issues
