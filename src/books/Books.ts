@@ -73,9 +73,10 @@ export class Books extends Context.Service<
      * Writes soon, in the order given, several writes in one transaction. While the books are away up to 10,000 writes
      * wait for them; beyond that a new one is dropped, counted and told in the log, as is one that the database refuses.
      * Never fails and never waits. A write may be done twice when a connection breaks at the wrong moment: give each row
-     * an id of its own, and say `ON CONFLICT DO NOTHING`.
+     * an id of its own, and say `ON CONFLICT DO NOTHING`. `onSettled` is called once, when it is committed or dropped; it
+     * must not throw.
      */
-    readonly later: (write: Effect.Effect<void, BooksError>) => void
+    readonly later: (write: Effect.Effect<void, BooksError>, onSettled?: () => void) => void
     /** What waits, and what was dropped. */
     readonly pending: () => Pending
     /** How the books are, and how that changes. `SubscriptionRef.getUnsafe` reads it without an effect. */

@@ -16,11 +16,15 @@ export interface WriteQueueOptions {
 
 /** The queue. */
 export interface WriteQueue {
-  readonly add: (write: Effect.Effect<void, BooksError>) => void
+  /** `onSettled` is called once, when the write is committed or given up. */
+  readonly add: (write: Effect.Effect<void, BooksError>, onSettled?: () => void) => void
   readonly pending: () => Pending
 }
 
-type Write = Effect.Effect<void, BooksError>
+interface Write {
+  readonly run: Effect.Effect<void, BooksError>
+  readonly onSettled: (() => void) | undefined
+}
 
 /** Writes in one transaction. The event loop is SQLite's own: this many rows hold it for some 2 ms. */
 const batchSize = 100
@@ -50,7 +54,7 @@ export const makeWriteQueue = Effect.fnUntraced(function* (
   let overflowed = 0
 
   const attempt = (writes: ReadonlyArray<Write>): Effect.Effect<Fate> =>
-    options.transaction(Effect.forEach(writes, (write) => write, { discard: true })).pipe(
+    options.transaction(Effect.forEach(writes, ({ run }) => run, { discard: true })).pipe(
       Effect.as(written),
       Effect.catchCause((cause) => {
         if (Cause.hasInterrupts(cause)) return Effect.succeed(wait)
@@ -67,6 +71,7 @@ export const makeWriteQueue = Effect.fnUntraced(function* (
     switch (fate._tag) {
       case "Written": {
         waiting.splice(0, batch.length)
+        for (const write of batch) write.onSettled?.()
         return "on"
       }
       case "Wait":
@@ -80,6 +85,7 @@ export const makeWriteQueue = Effect.fnUntraced(function* (
             dropped++
             yield* Effect.logError(`the books refused a write, which is dropped: ${own.why}`)
           }
+          write.onSettled?.()
         }
         return "on"
       }
@@ -120,13 +126,14 @@ export const makeWriteQueue = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(Effect.forever(work))
 
   return {
-    add: (write) => {
+    add: (run, onSettled) => {
       if (waiting.length < options.capacity) {
-        waiting.push(write)
+        waiting.push({ run, onSettled })
         filled.openUnsafe()
         return
       }
       dropped++
+      onSettled?.()
       if (overflowed++ === 0) {
         fork(Effect.logWarning(`${options.capacity} writes wait for the books: more are dropped until they are back`))
       }

@@ -5,7 +5,7 @@
  * process that dies takes the rows of its last quarter of a second with it; while the books are away up to 10,000 wait.
  * What is older than the retention, or too much, is forgotten in small steps.
  */
-import { Clock, Context, Effect, Latch, Layer, Random, Result, type Scope } from "effect"
+import { Clock, Context, Deferred, Effect, Latch, Layer, Random, Result, type Scope, SubscriptionRef } from "effect"
 import { Books, type BooksError, type BooksNewer, type Row, sql } from "../books/index.ts"
 import { Registry } from "../channel/index.ts"
 import { excerpt, redactText, Secrets, stackless, ValidationFailed } from "../errors/index.ts"
@@ -73,7 +73,10 @@ export class ErrorLog extends Context.Service<
     readonly search: (query: ErrorQuery) => Effect.Effect<ErrorPage, BooksError | ValidationFailed>
     /** All rows of a request, the oldest first. */
     readonly ofRequest: (requestId: string) => Effect.Effect<ReadonlyArray<ErrorRow>, BooksError>
-    /** Writes what has gathered, now. */
+    /**
+     * Writes what has gathered, now, and is done when all that was told before is in the books or was given up. While the
+     * books are away it waits for nothing.
+     */
     readonly flush: Effect.Effect<void>
     /** Rows that were lost, as too many waited for the books. */
     readonly dropped: () => number
@@ -152,6 +155,8 @@ const make: Effect.Effect<
   let gathered: Array<DraftRow> = []
   /** Rows that wait for the books, beside those that still gather. */
   let waiting = 0
+  /** Batches that wait for the books. */
+  const unsettled = new Set<Deferred.Deferred<void>>()
   let dropped = 0
   let overflowing = false
   /** Rows that there are, as far as is known. */
@@ -211,24 +216,30 @@ const make: Effect.Effect<
     yield* insert([{ ...placed, seq: slot(placed.row.at) }])
   })
 
-  const flush = Effect.sync(() => {
+  const handOver = Effect.sync(() => {
     const rows = gathered
     gathered = []
     waiting += rows.length
     for (let from = 0; from < rows.length; from += mostAtOnce) {
       const batch = rows.slice(from, from + mostAtOnce)
-      let isWritten = false
-      books.later(
-        Effect.tap(write(batch), () =>
-          Effect.sync(() => {
-            // A batch may be written twice, and counts once.
-            if (!isWritten) waiting -= batch.length
-            isWritten = true
-          })
-        )
-      )
+      const settled = Deferred.makeUnsafe<void>()
+      unsettled.add(settled)
+      books.later(write(batch), () => {
+        waiting -= batch.length
+        unsettled.delete(settled)
+        Deferred.doneUnsafe(settled, Effect.void)
+      })
     }
   })
+
+  const flush = Effect.andThen(
+    handOver,
+    Effect.suspend(() =>
+      SubscriptionRef.getUnsafe(books.health)._tag === "Away"
+        ? Effect.void
+        : Effect.forEach([...unsettled], (settled) => Deferred.await(settled), { discard: true })
+    )
+  )
 
   const count = Effect.map(books.read(sql`SELECT count(*) AS n FROM relay_errors`), ([row]) => Number(row?.["n"] ?? 0))
 
@@ -267,7 +278,8 @@ const make: Effect.Effect<
         })
       )
     ),
-    (remove) => Effect.andThen(Effect.sync(remove), flush)
+    // The books, which close later, write it.
+    (remove) => Effect.andThen(Effect.sync(remove), handOver)
   )
   yield* Effect.forkScoped(
     Effect.forever(
@@ -275,7 +287,7 @@ const make: Effect.Effect<
         yield* filled.await
         yield* Effect.sleep(gatherFor)
         filled.closeUnsafe()
-        yield* flush
+        yield* handOver
       })
     )
   )

@@ -204,12 +204,15 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
   }: Extract<RelayEvent, { readonly _tag: "RequestRefused" }>) => {
     if (!generates || !settings.current.enabled || error.record === false) return
     const at = now()
-    if (error._tag === "Unauthorized") {
+    // Who shows wrong tokens too often is told so, and makes no more rows by it.
+    if (error._tag === "Unauthorized" || (error._tag === "RateLimited" && asked?.isStranger === true)) {
       const passed = at - strangerAt
       if (passed >= 0 && passed < strangersEvery) return
       strangerAt = at
     }
-    const { address, group, model, owner, traceId } = asked ?? {}
+    const { address, group, model, owner, traceId, trail = [] } = asked ?? {}
+    const last = trail.findLast(({ attempt }) => attempt > 0)
+    const failed = trail.findLast(({ code }) => code === codeOf(error))
     const row: ErrorRow = {
       id: crypto.randomUUID(),
       at,
@@ -222,20 +225,20 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
       group: orNull(group),
       model: orNull(model),
       stream: null,
-      ...faultOf(error, undefined, undefined),
-      channel: null,
-      channel_model: null,
-      key: null,
-      attempt: 0,
-      upstream_status: orNull(error.upstream?.status),
-      upstream_request_id: null,
+      ...faultOf(error, failed?.channel, undefined),
+      channel: orNull(last?.channel),
+      channel_model: orNull(last?.model),
+      key: last === undefined ? null : keyOf(last.key),
+      attempt: last?.attempt ?? 0,
+      upstream_status: orNull(error.upstream?.status ?? last?.status),
+      upstream_request_id: orNull(last?.upstreamRequestId),
       first_content_ms: null,
       duration_ms: null,
       input_tokens: null,
       output_tokens: null,
       credits: null
     }
-    add({ seq: slot(at), row, attempts: [], taken: false })
+    add({ seq: slot(at), row, attempts: trail, taken: false })
   }
 
   return {

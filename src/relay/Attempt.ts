@@ -44,7 +44,7 @@ import { bodyKind } from "./BodyKind.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine } from "./Machine.ts"
 import { overrideOf } from "./Override.ts"
-import { withoutQuotations } from "./Quotation.ts"
+import { withoutQuotations, withoutQuotedNames } from "./Quotation.ts"
 import type { Verdict } from "./Verdict.ts"
 import {
   type AttemptLimits,
@@ -139,7 +139,7 @@ const blamed = (end: AttemptEnd, { channel }: Target, { body }: Encoded): Attemp
 /** What goes on from here is told to clients, logs and the store: here the errors of upstreams begin. */
 const withoutSecrets = (end: AttemptEnd, mask: (text: string) => string, { body }: Encoded): AttemptEnd => {
   if (end.verdict._tag !== "Broken") return end
-  const error = maskError(end.verdict.error, mask)
+  const error = withoutQuotedNames(maskError(end.verdict.error, mask), body)
   const words = error.upstream?.message
   const said = words === undefined ? undefined : withoutQuotations(words, body)
   return { ...end, verdict: { _tag: "Broken", error }, said }

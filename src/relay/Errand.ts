@@ -27,7 +27,7 @@ import type { AnswerRef } from "./Events.ts"
 import { overrideOf } from "./Override.ts"
 import { pinOf } from "./Pinned.ts"
 import * as Pursuit from "./Pursuit.ts"
-import { withoutQuotations } from "./Quotation.ts"
+import { withoutQuotations, withoutQuotedNames } from "./Quotation.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
 
@@ -307,7 +307,9 @@ const post = (
           Effect.succeed({
             ...asked,
             upstreamRequestId: id === undefined ? undefined : mask(id),
-            ...(asked._tag === "Failed" ? { sent: encoded.body } : {}),
+            ...(asked._tag === "Failed"
+              ? { error: withoutQuotedNames(asked.error, encoded.body), sent: encoded.body }
+              : {}),
             ...(words === undefined ? {} : { said: withoutQuotations(words, encoded.body) })
           })
         )

@@ -36,6 +36,11 @@ export interface AnswerRef {
 /** Who asked for what, as far as that was known when a request was refused. */
 export type RefusedAsker = {
   readonly [Field in "address" | "group" | "model" | "owner" | "traceId"]?: AnswerRef[Field] | undefined
+} & {
+  /** It was not let in: nobody is known to have asked. */
+  readonly isStranger?: boolean | undefined
+  /** What was tried for it all the same: of embeddings and counts, of whose end no other event tells. */
+  readonly trail?: ReadonlyArray<TrailEntry> | undefined
 }
 
 /** Everything that is told. Durations are milliseconds. */

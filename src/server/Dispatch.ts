@@ -187,10 +187,12 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
       const generates = matched._tag === "Found" && matched.route.generates === true
       tell({ _tag: "RequestRefused", ...refused, generates, asked })
     }
-    const askerOf = (exchange: Exchange, caller: Caller): RefusedAsker => ({
+    const askerOf = (exchange: Exchange, caller: Caller, isStranger: boolean): RefusedAsker => ({
+      isStranger,
       owner: caller?.name,
       group: caller?.group,
       model: exchange.model,
+      trail: exchange.trail,
       ...originOf(exchange, errorLog.current.ip ? access.trusted() : undefined)
     })
     return {
@@ -202,13 +204,15 @@ export const makeDispatcher = (port: () => number): Effect.Effect<Dispatcher, ne
         const matched = table.match(method, path)
         const envelope = matched._tag === "NotFound" ? envelopeAt(path, exchange) : envelopeOf(matched.route, exchange)
         let asks: Caller
+        let isStranger = true
         const told = (error: ResilienceError): void => {
           // A body that could not be read has no client left, or one that was told on its connection what is wrong.
           if (error._tag === "ReadRequestBodyFailed") return
-          tellRefused({ requestId, method, path, error }, matched, askerOf(exchange, asks))
+          tellRefused({ requestId, method, path, error }, matched, askerOf(exchange, asks, isStranger))
         }
         const admitted = (caller: Caller): void => {
           asks = caller
+          isStranger = false
         }
         const refuse = (error: ResilienceError): void => {
           told(error)

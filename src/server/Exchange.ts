@@ -4,6 +4,7 @@
  */
 import type { Effect } from "effect"
 import type { BadRequestBody, PayloadTooLarge, ReadRequestBodyFailed } from "../errors/index.ts"
+import type { TrailEntry } from "../relay/index.ts"
 
 /** One request and its answer. */
 export interface Exchange {
@@ -16,6 +17,8 @@ export interface Exchange {
   readonly requestId: string
   /** The model that is asked for, once that is known: for who tells that it was refused. */
   model?: string | undefined
+  /** What was tried for it, where no event tells of its end: likewise. */
+  trail?: ReadonlyArray<TrailEntry> | undefined
   /** The address at the other end of the connection; `undefined` where it has none. */
   readonly peer: string | undefined
   /** Reads the body as UTF-8, unpacked where it came packed. `maxBytes` bounds it before and after. */

@@ -45,10 +45,38 @@ describe("R15: what an upstream says of a request", () => {
       "(***), then (***)"
     )
   })
-  it("of ten million characters the first and the last million are looked at", () => {
+  it("of ten million characters all are looked at", () => {
     const middle = "a".repeat(5_000_000)
     const long = body(`first words of it all ${middle} the middle of it all ${middle} last words of it all`)
-    const said = "first words of it all | the middle of it all | last words of it all"
-    assert.strictEqual(withoutQuotations(said, long), "***| the middle of it all |***")
+    const said = "first words of it all | no words of them | the middle of it all | last words of it all"
+    assert.strictEqual(withoutQuotations(said, long), "***| no words of them |***|***")
+  })
+  it("of a body with more escapes than are read in one turn no word is left", () => {
+    const long = body(`${'"a"\n'.repeat(1_000_000)}the middle of it all`)
+    assert.strictEqual(withoutQuotations("not the words of it", long), "***")
+  })
+  it("S17: of what looks like a quotation everywhere no word is left", () => {
+    const said = Array.from({ length: 400 }, (_, at) => `aaaaaaaa${String.fromCharCode(0x4e00 + at)}`).join("")
+    const parts = Array.from({ length: 100_000 }, (_, at) => `aaaaaaaa${String(at).padStart(8, "0")}`)
+    assert.strictEqual(withoutQuotations(said, `"1234567${parts.join("")}"`), "***")
+  })
+  it("a body that is quoted as it is written is masked, with its escapes", () => {
+    const written = body('tell\nme\n"a"\nlong\tstory\u2028of cats')
+    assert.strictEqual(withoutQuotations(`cannot read ${written}, sorry`, written), "cannot read ***, sorry")
+    const part = written.slice(written.indexOf("me"), written.indexOf("story"))
+    assert.strictEqual(withoutQuotations(`cannot read «${part}»`, written), "cannot read «***»")
+  })
+  it("no quotation of 16 or more is left, as it is meant or as it is written", () => {
+    const unit = fc.constantFrom("a", "b", "\n", '"', "\\", "ä", "\u0001")
+    const text = fc.string({ unit, maxLength: 60 })
+    fc.assert(
+      fc.property(text, text, fc.nat(60), fc.boolean(), (before, prompt, from, isMeant) => {
+        const written = body(prompt)
+        const quoted = (isMeant ? prompt : written).slice(from)
+        fc.pre(quoted.length >= 16)
+        const left = withoutQuotations(`${before}${quoted}`, written)
+        for (let at = 0; at + 16 <= quoted.length; at++) assert.notInclude(left, quoted.slice(at, at + 16))
+      })
+    )
   })
 })

@@ -216,9 +216,18 @@ describe("quota", () => {
         body.data.map(({ balance, kind }: { balance: null; kind: string }) => [kind, balance]),
         [["settle", null]]
       )
+      assert.strictEqual((await ask(world)).status, 200)
+      const whole = (await admin(world, "/usage?by=token")).body
+      const first = (await admin(world, "/usage?by=token&limit=1")).body
+      const last = (await admin(world, `/usage?by=token&limit=1&cursor=${first.next}`)).body
+      assert.lengthOf(whole.data, 2)
+      assert.deepStrictEqual([whole.next, last.next], [null, null])
+      assert.deepStrictEqual([...first.data, ...last.data], whole.data)
+      const part = await admin(world, "/usage?by=token&limit=1&format=csv")
+      assert.strictEqual(part.headers.get("x-next-cursor"), first.next)
       const csv = await admin(world, "/usage?by=channel&format=csv")
       assert.match(csv.headers.get("content-type") ?? "", /^text\/csv/)
-      assert.match(csv.text, /^key,requests,input_tokens,cached_tokens,output_tokens,credits\r\na,1,/)
+      assert.match(csv.text, /^key,requests,input_tokens,cached_tokens,output_tokens,credits\r\na,2,/)
       const rows = await admin(world, "/ledger?format=csv")
       assert.match(rows.text, /^id,at,token,group,kind,amount,balance,/)
     }))
@@ -331,6 +340,9 @@ describe("quota", () => {
         assert.strictEqual((await admin(world, `/ledger?${query}`)).status, 422, query)
       }
       assert.strictEqual((await admin(world, "/usage?by=colour")).status, 422)
+      for (const query of ["limit=0", "cursor=soon"]) {
+        assert.strictEqual((await admin(world, `/usage?by=token&${query}`)).status, 422)
+      }
       const none = await admin(world, "/ledger?from=2020-01-01&to=2020-02-01T00:00:00Z")
       assert.deepStrictEqual(none.body, { data: [], next: null })
     }))

@@ -26,7 +26,7 @@ import type { Classified, HttpAnswer } from "../Dialect.ts"
 import { parseJson } from "../Json.ts"
 import { hintOf } from "./Hint.ts"
 import { type BodySaid, isErrorBody, readBody, readSaid, saidOf } from "./Body.ts"
-import { type Name, nameOf } from "./Names.ts"
+import { isNamed, type Name, nameOf } from "./Names.ts"
 
 interface Fields {
   readonly message: string
@@ -126,6 +126,12 @@ const statusByWord: ReadonlyMap<string, number> = new Map([
   ["unavailable", 503],
   ["deadline_exceeded", 504]
 ])
+
+/** Whether a code or a type is one of a vendor's own, by which errors are told apart. */
+export const isKnownName = (name: string): boolean => {
+  const word = name.toLowerCase()
+  return statusByWord.has(word) || isNamed(word)
+}
 
 const give = (
   make: Make,

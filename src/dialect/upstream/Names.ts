@@ -159,6 +159,9 @@ const names = ["context", "policy", "quota", "key", "model"] as const satisfies 
 const nameByCode = new Map<string, Name>(names.flatMap((name) => codes[name].map((code) => [code, name] as const)))
 
 // Gemini sends one message for a spent quota and for its limit per minute; only the quota's id tells them apart.
+/** Whether a code is one of these. */
+export const isNamed = (code: string): boolean => nameByCode.has(code)
+
 const isPerMinute = (said: BodySaid): boolean => said.words.some((word) => /PerMinute/i.test(word))
 
 /**

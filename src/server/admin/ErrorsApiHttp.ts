@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { ErrorRow } from "../../operate/index.ts"
-import { cursor, limit, pageOf } from "./ListsHttp.ts"
+import { cursor, limit, offset, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
 const word = Schema.optionalKey(Schema.NonEmptyString)
@@ -42,7 +42,7 @@ export const ErrorsGroup = HttpApiGroup.make("errors")
     ),
     HttpApiEndpoint.get("request", "/requests/:request_id", {
       params: { request_id: Schema.String },
-      query: Schema.Struct({}),
+      query: Schema.Struct({ limit, cursor: offset }),
       success: pageOf(ErrorRow)
     }).annotate(OpenApi.Summary, "All that failed for one request, the oldest first.")
   )

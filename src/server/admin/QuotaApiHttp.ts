@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { kinds, mostCredits, usageBy } from "../../account/index.ts"
-import { cursor, limit, pageOf } from "./ListsHttp.ts"
+import { cursor, limit, offset, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
 /** What a token or a group has. */
@@ -112,7 +112,7 @@ export const QuotaGroup = HttpApiGroup.make("quota")
       "What the ledger amounts to. A drift other than 0 is a bug."
     ),
     HttpApiEndpoint.get("usage", "/usage", {
-      query: Schema.Struct({ by: Schema.Literals(usageBy), from: moment, to: moment, format }),
+      query: Schema.Struct({ by: Schema.Literals(usageBy), from: moment, to: moment, limit, cursor: offset, format }),
       success: pageOf(UsageShown)
     }).annotate(OpenApi.Summary, "What was used, by token, group, model, channel or day; also as CSV.")
   )

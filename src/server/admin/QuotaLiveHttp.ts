@@ -23,7 +23,7 @@ import { AdminApi } from "./AdminApiHttp.ts"
 import { audited } from "./Audited.ts"
 import { booksAway } from "./BooksAway.ts"
 import { csvOf } from "./Csv.ts"
-import { defaultLimit } from "./ListsHttp.ts"
+import { defaultLimit, pageIn } from "./ListsHttp.ts"
 
 const ledgerColumns = [
   "id",
@@ -188,10 +188,10 @@ export const QuotaLive = HttpApiBuilder.group(
         )
       )
       .handle("sum", () => Effect.andThen(current, booksAway(ledger.sum)))
-      .handle("usage", ({ query: { by, format, from, to } }) =>
+      .handle("usage", ({ query: { by, format, from, to, ...wanted } }) =>
         Effect.map(Effect.andThen(current, booksAway(ledger.usage(by, from, to))), (found) => {
-          const data = found.map(usageRow)
-          return format === "csv" ? csv(csvOf(usageColumns, data), undefined) : { data, next: null }
+          const { data, next } = pageIn(found.map(usageRow), wanted)
+          return format === "csv" ? csv(csvOf(usageColumns, data), next ?? undefined) : { data, next }
         })
       )
   })

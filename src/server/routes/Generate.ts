@@ -355,9 +355,11 @@ export const generateRoutes: Effect.Effect<
         tellId(exchange, dialect)
         const pin = yield* pinned(exchange, caller, selection)
         const request = yield* parse(exchange, dialect, rules(groupOf(caller)), parameter, pin)
+        exchange.model = request.model
         yield* admission.admit(caller, request, pin?.group)
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
+        exchange.trail = counted.trail
         const attempts = attemptsHeader(counted.trail)
         if (attempts !== "") exchange.setHeader("x-attempts", attempts)
         // Events tell of its attempts, and none of how a count ends: its failure is told like a refusal.
@@ -415,6 +417,7 @@ export const generateRoutes: Effect.Effect<
         })
       )
       const errand = yield* gate.counting(caller, paid)
+      exchange.trail = errand.trail
       const attempts = attemptsHeader(errand.trail)
       if (attempts !== "") exchange.setHeader("x-attempts", attempts)
       if (errand._tag !== "Got") return yield* Effect.fail(errand.error)

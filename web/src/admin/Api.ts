@@ -156,11 +156,11 @@ export const makeApi = ({ onReach, token }: ApiOptions) => {
     settings: (signal?: AbortSignal) => read("/admin/settings", { limit: 1000 }, pagedOf(settingOf), signal),
     errors: (filters: Filters, signal?: AbortSignal) => read("/admin/errors", filters, pagedOf(errorRowOf), signal),
     request: (id: string, signal?: AbortSignal) =>
-      read(`/admin/requests/${named(id)}`, {}, pagedOf(errorRowOf), signal),
+      read(`/admin/requests/${named(id)}`, { limit: 1000 }, pagedOf(errorRowOf), signal),
     ledger: (filters: Filters, signal?: AbortSignal) => read("/admin/ledger", filters, pagedOf(ledgerRowOf), signal),
     ledgerSum: (signal?: AbortSignal) => read("/admin/ledger/sum", {}, ledgerSumOf, signal),
     usage: (by: string, filters: Filters, signal?: AbortSignal) =>
-      read("/admin/usage", { by, ...filters }, pagedOf(usageOf), signal),
+      read("/admin/usage", { by, ...filters, limit: 1000 }, pagedOf(usageOf), signal),
     audit: (filters: Filters, signal?: AbortSignal) => read("/admin/audit", filters, pagedOf(auditRowOf), signal),
 
     switchChannel: (id: string, on: boolean, key: string, channelKey?: number) =>

@@ -102,7 +102,7 @@ const UsagePanel = ({ from, to }: { readonly from: string | undefined; readonly 
             </label>
           ))}
         </fieldset>
-        <Csv path="/admin/usage" filters={{ by, from, to }} name={`usage-by-${by}`} />
+        <Csv path="/admin/usage" filters={{ by, from, to, limit: 1000 }} name={`usage-by-${by}`} />
       </div>
       <Show load={load} reload={reload} what="Usage">
         {({ data }) => <UsageBars by={by} rows={data} />}
