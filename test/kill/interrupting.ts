@@ -100,7 +100,7 @@ const tokens = [
   { name: "ops", key: "key-of-ops", admin: true },
   { name: "alice", key: "key-of-alice", quota: { balance: 1_000_000_000 } },
   { name: "poor", key: "key-of-poor", quota: { balance: 60_000, budget: { amount: 6000, per: "day" } } },
-  { name: "trusted", key: "key-of-trusted", quota: { balance: 2_000_000_000_000 } },
+  { name: "trusted", key: "key-of-trusted", quota: { balance: 1_000_000_000_000 } },
   { name: "free", key: "key-of-free" }
 ]
 const askers = ["alice", "alice", "alice", "poor", "trusted", "free"]
@@ -134,7 +134,7 @@ class World {
       store: { type: "sqlite", path: `${this.folder.path}/relay.db` },
       tokens,
       groups: [{ name: "default", quota: { balance: 3_000_000_000 } }],
-      quota: { trustAbove: 1_000_000_000_000 },
+      quota: { trustAbove: 500_000_000_000 },
       prices: { "gpt-*": { input: 2.5, output: 10.25 } },
       timeouts: { headers: "300 millis", firstContent: "300 millis", idle: "300 millis", total: "3 seconds" },
       retry: { base: "10 millis", cap: "50 millis" },
