@@ -6,8 +6,8 @@ import { runInterrupts } from "./interrupting.ts"
 
 const seed = Number(process.env["LEDGER_SEED"] ?? Date.now() % 1_000_000)
 
-/** What a change is looked at by; and more where there is time. */
-const requests = process.env["CI"] === undefined ? 200 : 400
+/** What a change is looked at by; more where there is time. */
+const requests = Number(process.env["LEDGER_REQUESTS"] ?? 200)
 
 describe("requests interrupted by kills, cuts, cancels, timeouts, replays and books that are away", () => {
   it(`${requests} of them: each reservation has one end, the drift is 0 (seed ${seed})`, async () => {
