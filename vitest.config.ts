@@ -3,19 +3,31 @@ import { defineConfig } from "vitest/config"
 
 const report = process.env.VITEST_REPORT
 
+/** What these promise is measured by the clock, in fractions of a second: they run behind the others, one at a time. */
+const timed = ["test/server/Released.test.ts"]
+
 export default defineConfig({
   // The package is tested as its users import it, but from the sources: no build comes first.
   resolve: { conditions: ["effect-resilience-source"] },
   ssr: { resolve: { conditions: ["effect-resilience-source"], externalConditions: ["effect-resilience-source"] } },
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "all", include: ["test/**/*.test.ts"], exclude: timed, sequence: { groupOrder: 0 } }
+      },
+      {
+        extends: true,
+        test: { name: "timed", include: timed, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } }
+      }
+    ],
     // The page that a relay serves at `/` is built if its sources have changed since: in a moment or two, else in none.
     globalSetup: ["scripts/buildPage.ts"],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // Real sockets and processes share two cores in CI: a test may be late there once, and the report says so.
     retry: process.env.CI === "true" ? 1 : 0,
-    // Many tests wait for a clock or a process: on two cores two files at a time take little more processor than one.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Many tests wait for a clock or a process: on two cores three files at a time rest for little.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     execArgv: ["--disable-warning=ExperimentalWarning"]
