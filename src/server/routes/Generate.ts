@@ -3,20 +3,16 @@
  * answer and puts a reader on it; from there on the journal writes to the connection and no fiber waits.
  */
 import { Effect } from "effect"
-import { type Caller, costOf, groupOf, plainPrice, Quota } from "../../account/index.ts"
-import { AffinitySection, pinHeader, Selection, TimeoutsSection } from "../../channel/index.ts"
+import { type Caller, groupOf, type Quota } from "../../account/index.ts"
+import { AffinitySection, Selection } from "../../channel/index.ts"
 import {
   type AnswerRequest,
-  type Asking,
   type BareEvents,
   type ClientDialect,
   clientDialects,
   countTokens,
-  embeddings,
-  embeddingTokens,
   geminiMethods,
-  readMethod,
-  type ParseRules
+  readMethod
 } from "../../dialect/index.ts"
 import {
   Conflict,
@@ -26,18 +22,9 @@ import {
   type ResilienceError,
   stackless
 } from "../../errors/index.ts"
-import { type Journal, makeStreamId } from "../../journal/index.ts"
+import type { Journal } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
-import {
-  type Answer,
-  type AnswerStart,
-  attemptsHeader,
-  type Errand,
-  headOfNote,
-  type Leave,
-  type NoteHead,
-  Relay
-} from "../../relay/index.ts"
+import { type Answer, type AnswerStart, headOfNote, type Leave, type NoteHead, Relay } from "../../relay/index.ts"
 import { ErrorLogSection } from "../../operate/ErrorLogSection.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
@@ -46,38 +33,20 @@ import { type Exchange, respond } from "../Exchange.ts"
 import { answerFailure } from "../Failures.ts"
 import { attemptHeaders } from "../AttemptHeaders.ts"
 import { checkKey, keyOf, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
-import { checkMediaType } from "../MediaType.ts"
-import { pinned, type Pinned } from "../PinGate.ts"
+import { pinned } from "../PinGate.ts"
 import { makeQuotaGate } from "../QuotaGate.ts"
 import { RateGate } from "../RateGate.ts"
 import { parseRules } from "../ParseRules.ts"
 import { type First, Readers } from "../Readers.ts"
+import { largeBody, readRequest, tellId } from "../ReadRequest.ts"
 import { originOf } from "../RequestOrigin.ts"
 import { ServerSection } from "../ServerSection.ts"
 import { sessionOf } from "../Session.ts"
 import { trustedProxies } from "../TrustedProxies.ts"
 import type { Route } from "../Route.ts"
+import { makeErrands } from "./Errands.ts"
 import { keptResponses } from "./Responses.ts"
 import { cursorOf, ownerOf, readCursor, streamHeaders, Streams } from "./Streams.ts"
-
-/** Parameters of a query that are not the request's own: a credential, and the cursor. */
-const notAsked = ["token", "key", "last_event_id"]
-
-const queryOf = (query: URLSearchParams): string => {
-  if (query.size === 0) return ""
-  const own = new URLSearchParams(query)
-  for (const name of notAsked) own.delete(name)
-  return own.toString()
-}
-
-const headersOf = (exchange: Exchange, names: ReadonlyArray<string>): Asking["headers"] => {
-  const headers: { [name: string]: string } = {}
-  for (const name of names) {
-    const value = exchange.header(name)
-    if (value !== undefined) headers[name] = value
-  }
-  return headers
-}
 
 const bareFor = (exchange: Exchange, { bare }: ClientDialect): BareEvents | undefined =>
   bare?.isFor(exchange.header(bare.looksAt)) === true ? bare : undefined
@@ -85,9 +54,6 @@ const bareFor = (exchange: Exchange, { bare }: ClientDialect): BareEvents | unde
 type Text = string | undefined
 
 const headOf = (text: Text): NoteHead | undefined => (text === undefined ? undefined : headOfNote(text))
-
-/** From here on, in characters, a body is read in a turn of its own: what comes before and behind it is work too. */
-const largeBody = 65_536
 
 /** What a route does beside beginning an answer. */
 interface More {
@@ -114,12 +80,13 @@ export const generateRoutes: Effect.Effect<
   Journal | Quota | RateGate | Readers | Relay | Selection | Settings | Streams
 > = Effect.gen(function* () {
   const kept = yield* keptResponses
+  const { counting, embedding } = yield* makeErrands
   const settings = yield* Settings
   const server = settings.of(ServerSection).current
+  const { maxBodyBytes } = server
   const journal = settings.of(JournalSection).current
   const chat = settings.of(ChatSection)
   const affinity = settings.of(AffinitySection)
-  const timeouts = settings.of(TimeoutsSection)
   const relay = yield* Relay
   const readers = yield* Readers
   const selection = yield* Selection
@@ -127,38 +94,11 @@ export const generateRoutes: Effect.Effect<
   const clock = yield* Effect.clockWith(Effect.succeed)
   const admission = makeAdmission(selection, settings)
   const gate = yield* RateGate
-  const quota = yield* Quota
   const quotaGate = yield* makeQuotaGate
   const errorLog = settings.of(ErrorLogSection)
   const trusted = trustedProxies(settings)
   const rules = parseRules(settings, selection)
   const now = (): number => clock.currentTimeMillisUnsafe()
-
-  const tellId = (exchange: Exchange, { idHeader }: ClientDialect): void => {
-    if (idHeader !== undefined) exchange.setHeader(idHeader, exchange.requestId)
-  }
-
-  const parse = Effect.fnUntraced(function* (
-    exchange: Exchange,
-    dialect: ClientDialect,
-    read: ParseRules,
-    parameter: string,
-    pin: Pinned | undefined
-  ) {
-    let body: string | undefined
-    if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
-      yield* checkMediaType(exchange, ["application/json"])
-      body = yield* exchange.body(server.maxBodyBytes)
-    }
-    const looked = headersOf(exchange, dialect.looksAt)
-    const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
-    const asking = { parameter, query: queryOf(exchange.query), headers, body }
-    if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, read))
-    yield* Effect.yieldNow
-    const request = yield* Effect.fromResult(dialect.parse(asking, read))
-    yield* Effect.yieldNow
-    return request
-  })
 
   /** What is sent before the frames, and how they are shown, once there is a first one. */
   const first = (exchange: Exchange, dialect: ClientDialect, request: AnswerRequest, id: string, text: Text): First => {
@@ -251,7 +191,9 @@ export const generateRoutes: Effect.Effect<
     const priceOf = quotaGate.prices()
     const { total } = settings.timeouts
     const usual = dialect.head === "atOnce" ? chat.current.timeout : total
-    const parsed = yield* telling(parse(exchange, dialect, rules(groupOf(caller)), parameter, pin))
+    const parsed = yield* telling(
+      readRequest(exchange, { dialect, rules: rules(groupOf(caller)), parameter, pin, maxBodyBytes })
+    )
     exchange.model = parsed.model
     const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
     yield* telling(admit(caller, request, pin?.group))
@@ -344,85 +286,6 @@ export const generateRoutes: Effect.Effect<
     (dialect: ClientDialect, more: More = nothingMore): Route["handle"] =>
     (exchange: Exchange, caller: Caller, parameter: string) =>
       ask(dialect, more, exchange, caller, parameter)
-
-  const gone = (exchange: Exchange): Effect.Effect<never> =>
-    Effect.callback((resume) => exchange.onClose(() => resume(Effect.interrupt)))
-
-  const counting =
-    (dialect: ClientDialect, parameter: string): Route["handle"] =>
-    (exchange: Exchange, caller: Caller) =>
-      Effect.gen(function* () {
-        tellId(exchange, dialect)
-        const pin = yield* pinned(exchange, caller, selection)
-        const request = yield* parse(exchange, dialect, rules(groupOf(caller)), parameter, pin)
-        exchange.model = request.model
-        yield* admission.admit(caller, request, pin?.group)
-        const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
-        const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
-        exchange.trail = counted.trail
-        const attempts = attemptsHeader(counted.trail)
-        if (attempts !== "") exchange.setHeader("x-attempts", attempts)
-        // Events tell of its attempts, and none of how a count ends: its failure is told like a refusal.
-        if (counted._tag === "Failed") return yield* Effect.fail(counted.error)
-        const headers = { "content-type": "application/json" }
-        if (counted._tag === "Counted") return respond(exchange, 200, headers, counted.body)
-        const body = JSON.stringify(dialect.count?.(counted.inputTokens))
-        respond(exchange, 200, { ...headers, "x-estimated": "true" }, body)
-      })
-
-  const embedding = (exchange: Exchange, caller: Caller) =>
-    Effect.gen(function* () {
-      const entered = gate.enter(exchange, caller)
-      entered.tell()
-      if (entered.refusal !== undefined) return yield* Effect.fail(entered.refusal)
-      const pin = yield* pinned(exchange, caller, selection)
-      const priceOf = quotaGate.prices()
-      const request = yield* parse(exchange, clientDialects.openai, rules(groupOf(caller)), embeddings, pin)
-      exchange.model = request.model
-      yield* admission.admit(caller, request, pin?.group)
-      const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
-      const price = priceOf(request.model) ?? plainPrice
-      const wanted = quotaGate.wanted(caller, request, price)
-      const settle = (errand: Errand): Effect.Effect<void> => {
-        if (errand._tag !== "Got") return wanted === undefined ? Effect.void : quota.release(wanted)
-        const inputTokens = embeddingTokens(errand.body) ?? request.inputEstimate()
-        entered.charge(inputTokens)
-        return quota.settleSoon({
-          streamId: wanted?.streamId ?? makeStreamId(),
-          token: asker.owner,
-          group: asker.group,
-          credits: costOf(price, { inputTokens, outputTokens: 0 }),
-          reason: null,
-          model: request.model,
-          channel: errand.trail.at(-1)?.channel ?? null,
-          inputTokens,
-          outputTokens: 0,
-          cachedTokens: 0
-        })
-      }
-      const asking = Effect.raceFirst(relay.embed(request, timeouts.current.total, asker), gone(exchange))
-      const full = gate.full(caller)
-      if (full !== undefined) {
-        entered.giveBack()
-        return yield* Effect.fail(full)
-      }
-      const paid = Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          if (wanted !== undefined) yield* quota.reserve(wanted)
-          const done = yield* Effect.tapCause(restore(asking), () =>
-            wanted === undefined ? Effect.void : quota.release(wanted)
-          )
-          yield* settle(done)
-          return done
-        })
-      )
-      const errand = yield* gate.counting(caller, paid)
-      exchange.trail = errand.trail
-      const attempts = attemptsHeader(errand.trail)
-      if (attempts !== "") exchange.setHeader("x-attempts", attempts)
-      if (errand._tag !== "Got") return yield* Effect.fail(errand.error)
-      respond(exchange, 200, { "content-type": "application/json" }, errand.body)
-    })
 
   // One path for all that may be asked of a model: what it is stands behind the model's name.
   const ofModel: Route["handle"] = (exchange, caller, parameter) => {
