@@ -1,9 +1,10 @@
 /**
  * The page at `/admin`: asks for a token where the relay asks for one, and then shows the relay to who may see it.
  */
-import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from "react"
+import { useCallback, useEffect, useMemo, useRef, useState } from "react"
 import { about } from "../relay/about.ts"
 import { useToken } from "../relay/token.ts"
+import { TokenField, useTokenForm } from "../TokenField.tsx"
 import { makeApi, type Reach } from "./Api.ts"
 import { Shell } from "./Shell.tsx"
 
@@ -22,11 +23,7 @@ const Gate = ({
   readonly refusal: Refusal | undefined
   readonly setToken: (token: string) => void
 }) => {
-  const [text, setText] = useState("")
-  const submit = (event: FormEvent): void => {
-    event.preventDefault()
-    if (text.trim() !== "") setToken(text.trim())
-  }
+  const { setText, submit, text } = useTokenForm(setToken)
   return (
     <main className="gate-page">
       <form className="card gate" onSubmit={submit}>
@@ -39,23 +36,7 @@ const Gate = ({
             {refusals[refusal]}
           </p>
         )}
-        <div className="gate-fields">
-          <label className="hidden" htmlFor="gate-token">
-            Token
-          </label>
-          <input
-            id="gate-token"
-            type="password"
-            autoComplete="off"
-            placeholder="Token"
-            autoFocus
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-          />
-          <button type="submit" className="button primary">
-            Go on
-          </button>
-        </div>
+        <TokenField text={text} setText={setText} focused />
       </form>
     </main>
   )

@@ -325,7 +325,8 @@ export const ledgerRowOf = (value: unknown): LedgerRow => {
   return {
     id: idOf(row["id"]),
     at: momentOf(row["at"]),
-    owner: textOf(row["token"]) ?? `group ${idOf(row["group"])}`,
+    // What is asked on a relay without tokens is nobody's; what has no token at all is a group's.
+    owner: row["token"] === "" ? "no token" : (textOf(row["token"]) ?? `group ${idOf(row["group"])}`),
     kind: textOf(row["kind"]) ?? "",
     amount: numberOf(row["amount"]),
     streamId: textOf(row["stream_id"]),
