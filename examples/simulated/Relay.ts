@@ -61,7 +61,7 @@ const program = Effect.gen(function* () {
   return yield* runRelay(configuration.success, [
     "The channels are simulated. shaky is asked first, and goes wrong every other time: the answer goes on from",
     "solid. The page has buttons that break them, drop its connection, and kill the relay; it is started again.",
-    "Stop with Ctrl-C.",
+    "/admin shows who runs it what is wrong now: errors, channels, tokens, settings. Stop with Ctrl-C.",
     ""
   ]).pipe(
     Effect.provideService(OwnRoutes, [
