@@ -3,13 +3,12 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { type FileToken, Tokens, TokensNode } from "#src/account/index"
-import { BooksAway, sql } from "#src/books/index"
-import { makeBooks } from "#src/books/BooksLive"
+import { sql } from "#src/books/index"
 import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
 import * as BooksPostgresNode from "#src/books/BooksPostgresNode"
 import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
-import { openSqlite } from "#src/books/SqliteFileNode"
 import { folder, openBooks } from "../books/kit.ts"
+import { leavingBooks } from "../books/leaving.ts"
 import { findPostgres, type PostgresServer, startPostgres } from "../support/postgres.ts"
 import { tokensOn, tokensSuite } from "./suite.ts"
 
@@ -41,26 +40,12 @@ describe.skipIf(binaries === undefined)("with a server", () => {
 
 describe("tokens whose books are away", () => {
   const make = Effect.gen(function* () {
-    const database = yield* openSqlite({ _tag: "Memory" })
-    let away = false
-    let asked = 0
-    const there = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | BooksAway, R> =>
-      Effect.suspend((): Effect.Effect<A, E | BooksAway, R> => {
-        asked++
-        return away ? Effect.fail(new BooksAway({ message: "the books are gone" })) : effect
-      })
-    const books = yield* makeBooks({
-      ...database,
-      run: (statement) => there(database.run(statement)),
-      transaction: (body) => there(database.transaction(body))
-    })
+    const { asked, books, setAway } = yield* leavingBooks()
     return {
       books,
       tokens: yield* tokensOn(books),
-      asked: () => asked,
-      setAway: (to: boolean) => {
-        away = to
-      }
+      asked,
+      setAway
     }
   })
 

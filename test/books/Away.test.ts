@@ -1,33 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, SubscriptionRef } from "effect"
 import { TestClock } from "effect/testing"
-import { BooksAway, sql } from "#src/books/index"
-import { makeBooks } from "#src/books/BooksLive"
-import { openSqlite } from "#src/books/SqliteFileNode"
+import { sql } from "#src/books/index"
+import { leavingBooks } from "./leaving.ts"
 
-/** Books in memory whose database can be taken away and given back. */
+/** Books that leave, with a table of what was said to them. */
 const make = Effect.gen(function* () {
-  const database = yield* openSqlite({ _tag: "Memory" })
-  let away = false
-  const there = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | BooksAway, R> =>
-    Effect.suspend(
-      (): Effect.Effect<A, E | BooksAway, R> =>
-        away ? Effect.fail(new BooksAway({ message: "the books are gone" })) : effect
-    )
-  const books = yield* makeBooks({
-    ...database,
-    run: (statement) => there(database.run(statement)),
-    transaction: (body) => there(database.transaction(body))
-  })
+  const { books, setAway } = yield* leavingBooks()
   yield* books.migrate({ name: "said", scripts: [["CREATE TABLE said (id BIGINT PRIMARY KEY)"]] })
   return {
     books,
-    leave: () => {
-      away = true
-    },
-    comeBack: () => {
-      away = false
-    },
+    leave: () => setAway(true),
+    comeBack: () => setAway(false),
     say: (id: number) => books.later(Effect.asVoid(books.run(sql`INSERT INTO said (id) VALUES (${id})`))),
     said: Effect.map(books.run(sql`SELECT id FROM said ORDER BY id`), (rows) => rows.map(({ id }) => id))
   }

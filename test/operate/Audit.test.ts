@@ -5,16 +5,15 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
-import { Books, BooksAway } from "#src/books/index"
-import { makeBooks } from "#src/books/BooksLive"
+import { Books } from "#src/books/index"
 import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
 import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
-import { openSqlite } from "#src/books/SqliteFileNode"
 import { makeSecrets, Secrets } from "#src/errors/index"
 import { Audit, type Change } from "#src/operate/index"
 import { AuditSection } from "#src/operate/AuditSection"
 import { Settings, settingsFile } from "#src/settings/index"
 import { folder, openBooks } from "../books/kit.ts"
+import { leavingBooks } from "../books/leaving.ts"
 
 /** Books that look after themselves by the machine's own clock: hours of the test's go by at once. */
 const memory = TestClock.withLive(openBooks(BooksMemoryNode.layer))
@@ -159,25 +158,14 @@ describe("the audit", () => {
 
   it.effect("waits for books that are away, and loses nothing", () =>
     Effect.gen(function* () {
-      const database = yield* openSqlite({ _tag: "Memory" })
-      let away = false
-      const there = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | BooksAway, R> =>
-        Effect.suspend(
-          (): Effect.Effect<A, E | BooksAway, R> =>
-            away ? Effect.fail(new BooksAway({ message: "the books are gone" })) : effect
-        )
-      const books = yield* makeBooks({
-        ...database,
-        run: (statement) => there(database.run(statement)),
-        transaction: (body) => there(database.transaction(body))
-      })
+      const { books, setAway } = yield* leavingBooks()
       const audit = yield* auditOn(books)
       yield* audit.write(change({ what: "before" }), by)
-      away = true
+      setAway(true)
       yield* audit.write(change({ what: "during" }), by)
       assert.strictEqual(books.pending().waiting, 1)
       assert.strictEqual((yield* Effect.flip(audit.list({ limit: 1 })))._tag, "BooksAway")
-      away = false
+      setAway(false)
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(books.pending().waiting, 0)
       assert.deepStrictEqual(yield* whats(audit), ["during", "before"])

@@ -2,9 +2,8 @@
  * Asking the admin API of a relay, as an operator does.
  */
 import { Effect, Layer } from "effect"
-import { Books, BooksAway } from "#src/books/index"
-import { makeBooks } from "#src/books/BooksLive"
-import { openSqlite } from "#src/books/SqliteFileNode"
+import { Books } from "#src/books/index"
+import { leavingBooks } from "../books/leaving.ts"
 import { read } from "../support/sse.ts"
 
 /** An answer of the admin API. */
@@ -48,23 +47,13 @@ export const faultsIn = ({
 
 /** Books in memory that can be away, as a part of a relay. */
 export const booksThatLeave = (): { readonly layer: Layer.Layer<Books>; readonly leave: (away: boolean) => void } => {
-  let away = false
-  const there = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | BooksAway, R> =>
-    Effect.suspend(
-      (): Effect.Effect<A, E | BooksAway, R> =>
-        away ? Effect.fail(new BooksAway({ message: "the books are gone" })) : effect
-    )
+  let setAway: (away: boolean) => void = () => {}
   const layer = Layer.effect(
     Books,
-    Effect.gen(function* () {
-      const database = yield* openSqlite({ _tag: "Memory" })
-      return yield* makeBooks({
-        ...database,
-        look: there(database.look),
-        run: (statement) => there(database.run(statement)),
-        transaction: (body) => there(database.transaction(body))
-      })
+    Effect.map(leavingBooks({ looksAway: true }), (leaving) => {
+      setAway = leaving.setAway
+      return leaving.books
     })
   )
-  return { layer: Layer.orDie(layer), leave: (now) => void (away = now) }
+  return { layer: Layer.orDie(layer), leave: (away) => setAway(away) }
 }
