@@ -82,6 +82,7 @@ const table = literally(errorsTable)
 
 // PostgreSQL
 
+/** The fields of its script, which stays as it is whatever is asked for later. */
 const indexed = [
   "kind",
   "request_id",
