@@ -69,8 +69,20 @@ interface Due {
   readonly patience: Patience
 }
 
-// What others may read has moments of the wall clock; what rests here, rests as long as it is to, whoever sets that.
-const wallAhead = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - MonotonicClock.wholeMillis(clock)
+/**
+ * By how much the wall clock is ahead. What others may read has moments of the wall clock; what rests here, rests as long as
+ * it is to, whoever sets that. Both clocks are read in whole milliseconds: what that alone makes of the difference is no
+ * reason for a moment to be told as another one.
+ */
+const makeWallAhead = (clock: Clock.Clock): (() => number) => {
+  const read = (): number => clock.currentTimeMillisUnsafe() - MonotonicClock.wholeMillis(clock)
+  let known = read()
+  return () => {
+    const now = read()
+    if (Math.abs(now - known) > 1) known = now
+    return known
+  }
+}
 
 /** For who only asks whether there is one. */
 const noChance: Choice.Draw = { next: () => 0, turn: () => 0 }
@@ -85,6 +97,7 @@ export const make = ({
     const breaker = settings.of(BreakerSection)
     const disable = settings.of(DisableSection)
     const clock = yield* Clock.Clock
+    const wallAhead = makeWallAhead(clock)
     const health = Health.make(breaker.current, disable.current)
     let rules = rulesOf(disable.current)
     health.leftToProber = (id) => leftToProber(disable.current, known.get(id)?.channel)
@@ -111,7 +124,7 @@ export const make = ({
       const to = stateOf(seen.channel, now)
       if (to === from) return
       seen.state = to
-      const why = to === "disabled" ? whyOff(health, seen.channel, wallAhead(clock)) : undefined
+      const why = to === "disabled" ? whyOff(health, seen.channel, wallAhead()) : undefined
       tell({ _tag: "ChannelChanged", channel: id, from, to, blame: to === "enabled" ? undefined : blame, ...why })
     }
 
@@ -119,7 +132,7 @@ export const make = ({
     const tellFound = (found: ReadonlyArray<Health.Found>): void => {
       for (const one of found) {
         if (one._tag === "Circuit") tell({ ...one, _tag: "CircuitChanged" })
-        else tell({ _tag: "FactFound", fact: atMoments(one, wallAhead(clock)) })
+        else tell({ _tag: "FactFound", fact: atMoments(one, wallAhead()) })
       }
     }
 
@@ -428,7 +441,7 @@ export const make = ({
         const now = MonotonicClock.wholeMillis(clock)
         return registry.channels().map((channel): ChannelDetail => {
           refresh(channel.id, undefined, now)
-          return detailOf(health, channel, known.get(channel.id)?.state ?? "enabled", now, wallAhead(clock))
+          return detailOf(health, channel, known.get(channel.id)?.state ?? "enabled", now, wallAhead())
         })
       },
       probe: (id, key, model) => {
@@ -452,7 +465,7 @@ export const make = ({
         const channel = known.get(fact.channel)?.channel
         if (channel === undefined || (fact.key ?? 0) >= Math.max(channel.keys.length, 1)) return
         const now = MonotonicClock.wholeMillis(clock)
-        Health.learn(health, atMoments(fact, -wallAhead(clock)), now)
+        Health.learn(health, atMoments(fact, -wallAhead()), now)
         refresh(fact.channel, undefined, now, true)
         waiting.look()
       },

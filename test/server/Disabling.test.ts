@@ -242,6 +242,21 @@ describe("false positives", () => {
     }))
 })
 
+describe("a channel without keys", () => {
+  it("is its own key in relay_key_state", () =>
+    withRelay({ channels: { a: { keys: [] } } }, async ({ relay }) => {
+      const states = () => metric(relay.url)
+      assert.deepStrictEqual(await states(), [
+        'relay_key_state{channel="a",key="0"} 1',
+        'relay_key_state{channel="b",key="0"} 1'
+      ])
+      await send(relay.url, "channels/a/disable")
+      assert.include(await states(), 'relay_key_state{channel="a",key="0"} -2')
+      await send(relay.url, "channels/a/enable")
+      assert.include(await states(), 'relay_key_state{channel="a",key="0"} 1')
+    }))
+})
+
 describe("by hand", () => {
   it("a channel is off until it is switched on, and the audit tells who did it", () =>
     withRelay({}, async ({ a, b, relay }) => {
