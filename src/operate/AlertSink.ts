@@ -44,15 +44,16 @@ export const layer: Layer.Layer<never, never, Alerts | RelayEvents> = Layer.effe
   })
 )
 
-/** Tells that a token has little left, for as long as the Layer lives. */
+/**
+ * Tells that a token has little left, for as long as the Layer lives. The alert is written by the transaction that finds it:
+ * who is killed in between has told nobody, and finds it again.
+ */
 export const layerQuota: Layer.Layer<never, never, Alerts | Quota> = Layer.effectDiscard(
   Effect.gen(function* () {
     const alerts = yield* Alerts
     const quota = yield* Quota
-    const happenings = yield* Queue.unbounded<Happening>()
-    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(happenings), (one) => alerts.tell(one))))
-    yield* quota.onLow(({ balance, grant, token }) => {
-      Queue.offerUnsafe(happenings, { event: "quota_low", token, reason: `${balance} left of ${grant}` })
-    })
+    yield* quota.onLow(({ balance, grant, token }) =>
+      alerts.within({ event: "quota_low", token, reason: `${balance} left of ${grant}` })
+    )
   })
 )
