@@ -3,7 +3,7 @@
  * of its own, started from a file.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { answer } from "../support/behaviour.ts"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
@@ -177,6 +177,32 @@ describe("SIGHUP", patient, () => {
       await hangUp(relay, "reloaded")
       assert.strictEqual((await said("a bluebird")).status, 200)
       assert.strictEqual((await said("a goldfinch")).status, 400)
+    }))
+
+  it("reads them once, by their paths from the file: one that is gone makes a reload fail, and no change of a setting", () =>
+    inFolder(async ({ folder, start, write }) => {
+      const words = join(folder, "words.txt")
+      writeFileSync(words, "bluebird\n")
+      write({ sensitiveWords: { words: ["wren"], file: "./words.txt" } })
+      const relay = await start()
+      const said = async (content: string) => (await ask(relay, { messages: [{ role: "user", content }] })).status
+      assert.deepStrictEqual([await said("a bluebird"), await said("a wren")], [400, 400])
+      assert.deepInclude(await settingOf(relay, "sensitiveWords.words"), { value: ["wren"] })
+      writeFileSync(words, "goldfinch\n")
+      assert.strictEqual((await admin(relay, "PATCH", "settings", { "retry.times": 7 })).status, 200)
+      assert.deepStrictEqual([await said("a bluebird"), await said("a goldfinch")], [400, 200])
+      rmSync(words)
+      assert.strictEqual((await admin(relay, "PATCH", "settings", { "sensitiveWords.words": ["robin"] })).status, 200)
+      assert.deepStrictEqual([await said("a bluebird"), await said("a robin"), await said("a wren")], [400, 400, 200])
+      write({ retry: { cap: "1 second" }, sensitiveWords: { file: "./words.txt" } })
+      const refused = await admin(relay, "POST", "reload")
+      assert.strictEqual(refused.status, 422)
+      assert.deepStrictEqual(
+        refused.json.error.details.map(({ field, message }: Record<string, string>) => `${field}: ${message}`),
+        ['sensitiveWords.file: expected a file of words that can be read (ENOENT), got "./words.txt"']
+      )
+      assert.strictEqual((await settingOf(relay, "retry.cap")).source, "default")
+      assert.strictEqual(await said("a bluebird"), 400)
     }))
 })
 
