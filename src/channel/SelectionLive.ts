@@ -114,18 +114,31 @@ export const make = ({
       enabled ? Health.stateOf(health, id, keys.length, now) : "disabled"
 
     /** Tells a channel's state, if it is another. `switched`: somebody did it, and not a failure. */
-    const refresh = (id: string, blame: Blame | undefined, now: number, switched = false): void => {
+    const refresh = (
+      id: string,
+      blame: Blame | undefined,
+      now: number,
+      switched?: "elsewhere" | "here" | undefined
+    ): void => {
       const seen = known.get(id)
       // An attempt may end after its channel was removed.
       if (seen === undefined) return
       const from = seen.state
       // Of itself a channel only recovers.
-      if (from === "enabled" && blame === undefined && !switched) return
+      if (from === "enabled" && blame === undefined && switched === undefined) return
       const to = stateOf(seen.channel, now)
       if (to === from) return
       seen.state = to
       const why = to === "disabled" ? whyOff(health, seen.channel, wallAhead()) : undefined
-      tell({ _tag: "ChannelChanged", channel: id, from, to, blame: to === "enabled" ? undefined : blame, ...why })
+      tell({
+        _tag: "ChannelChanged",
+        channel: id,
+        from,
+        to,
+        blame: to === "enabled" ? undefined : blame,
+        ...why,
+        ...(switched === "elsewhere" ? { elsewhere: true } : {})
+      })
     }
 
     /** Tells what an attempt has brought. */
@@ -158,12 +171,7 @@ export const make = ({
       const found = Health.settle(health, visit, verdict, now, testimonyOf(channel, outcome))
       tellFound(found)
       const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
-      refresh(
-        channel.id,
-        blame,
-        now,
-        found.some(({ _tag }) => _tag === "Disabled")
-      )
+      refresh(channel.id, blame, now, found.some(({ _tag }) => _tag === "Disabled") ? "here" : undefined)
     }
 
     /** Takes the registry's channels as they are now. */
@@ -194,7 +202,7 @@ export const make = ({
           if (place !== "same") refusals.forget(id)
           seen.channel = channel
         }
-        refresh(id, undefined, now, true)
+        refresh(id, undefined, now, "here")
       }
       waiting.look()
     }
@@ -461,12 +469,12 @@ export const make = ({
           }
         }
       },
-      learn: (fact) => {
+      learn: (fact, where = "here") => {
         const channel = known.get(fact.channel)?.channel
         if (channel === undefined || (fact.key ?? 0) >= Math.max(channel.keys.length, 1)) return
         const now = MonotonicClock.wholeMillis(clock)
         Health.learn(health, atMoments(fact, -wallAhead()), now)
-        refresh(fact.channel, undefined, now, true)
+        refresh(fact.channel, undefined, now, where)
         waiting.look()
       },
       refused: (target) => refusals.of(target, MonotonicClock.wholeMillis(clock)),

@@ -11,7 +11,8 @@ import { Alerts } from "./Alerts.ts"
 export const happeningOf = (event: RelayEvent): Happening | undefined => {
   switch (event._tag) {
     case "ChannelChanged": {
-      const { channel, evidence, from, reason, to, until } = event
+      const { channel, elsewhere, evidence, from, reason, to, until } = event
+      if (elsewhere === true) return undefined
       if (to === "disabled") return { event: "channel_disabled", channel, reason, evidence, until }
       return from === "disabled" ? { event: "channel_enabled", channel } : undefined
     }
