@@ -123,8 +123,9 @@ const parted = (entry: unknown): readonly [secrets: object, rest: object] => {
   return [Object.fromEntries(fields.filter(isSecret)), Object.fromEntries(fields.filter((one) => !isSecret(one)))]
 }
 
-/** Whether an edit is not kept without a seal: a channel with secrets. */
-export const needsSeal = (edit: Edit): boolean => edit._tag === "Addition" && !isEmpty(parted(edit.entry)[0])
+/** Whether an edit is not kept without a seal: a channel with secrets, or a setting that `holds` one. */
+export const needsSeal = (edit: Edit, holds: (change: Change) => boolean): boolean =>
+  edit._tag === "Addition" ? !isEmpty(parted(edit.entry)[0]) : holds(edit)
 
 /**
  * Keeps an edit, in the place of the one before it. The secrets of a channel are sealed; what a setting holds is sealed where

@@ -11,6 +11,7 @@ import { Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened
 import { Conflict, stackless } from "../errors/index.ts"
 import {
   type Adopted,
+  type Change,
   ConfigurationFaults,
   Edits,
   formatPath,
@@ -35,13 +36,13 @@ import {
 } from "./EditRows.ts"
 import type { Seal } from "./SealNode.ts"
 
-/** Why a channel's secrets are not kept. */
+/** Why secrets are not kept. */
 const withoutSecret = (): Conflict =>
   stackless(
     () =>
       new Conflict({
         message:
-          "keys are kept encrypted, and there is nothing to encrypt them with: set server.secret to 32 bytes or more, and restart"
+          "keys and other secrets are kept encrypted, and there is nothing to encrypt them with: set server.secret to 32 bytes or more, and restart"
       })
   )
 
@@ -157,11 +158,13 @@ const make = Effect.fnUntraced(function* (seal: Seal | undefined) {
           const now = yield* Clock.currentTimeMillis
           const secrets = new Set(settings.list().flatMap(({ path, secret }) => (secret ? [path] : [])))
           const keeping = { seal, now, turn: Number(row?.["turn"]), isSecret: (path: string) => secrets.has(path) }
+          // What is gone with the process nobody else reads.
+          const holds = (change: Change): boolean => books.engine.lasts && Edits.holdsSecret(kept.edited, change)
           const stays = new Set(edits.map(keptUnder))
           for (const edit of before.edits) if (!stays.has(keptUnder(edit))) yield* books.run(forget(edit))
           for (const edit of edits) {
             if (before.edits.includes(edit)) continue
-            if (seal === undefined && needsSeal(edit)) return yield* Effect.fail(withoutSecret())
+            if (seal === undefined && needsSeal(edit, holds)) return yield* Effect.fail(withoutSecret())
             yield* books.run(keep(edit, keeping))
           }
           yield* books.touch(editsTopic)
