@@ -46,6 +46,16 @@ const withoutSecret = (): Conflict =>
       })
   )
 
+/** Why nothing is changed while the books are for relays with another secret. */
+const withAnotherSecret = (): Conflict =>
+  stackless(
+    () =>
+      new Conflict({
+        message:
+          "the books were encrypted with another server.secret since this relay has started: restart it with that one"
+      })
+  )
+
 /** What was said by hand. */
 export class KeptEdits extends Context.Service<
   KeptEdits,
@@ -92,7 +102,7 @@ const read = (changes: ReadonlyArray<Row>, channels: ReadonlyArray<Row>, seal: S
 
 /** Why the books cannot be read with this secret, if they cannot. */
 const secretFault = (unread: ReadonlyArray<UnreadRow>): ConfigurationFaults | undefined => {
-  const sealed = unread.filter(({ why }) => why !== "garbled")
+  const sealed = unread.filter(isForeign)
   const [first] = sealed
   if (first === undefined) return undefined
   const what = `${sealed.map(({ about }) => about).join(", ")} in the books`
@@ -102,6 +112,9 @@ const secretFault = (unread: ReadonlyArray<UnreadRow>): ConfigurationFaults | un
       : `is not the one that secrets of ${what} were encrypted with`
   return new ConfigurationFaults({ file: "books", faults: [{ path: ["server", "secret"], message }] })
 }
+
+/** Whether a row was sealed with another secret. */
+const isForeign = ({ why }: UnreadRow): boolean => why !== "garbled"
 
 const nameOf = (edit: Edits.Edit, settings: SettingsService): string =>
   edit._tag === "Change" ? edit.path : formatPath([edit.list, Edits.nameOf(settings.edits().edited.file, edit) ?? ""])
@@ -124,6 +137,8 @@ const make = Effect.fnUntraced(function* (seal: Seal | undefined) {
     told = new Set(lines)
   }
   const take = ({ edits, unread }: Stored): void => {
+    // They were encrypted anew (`books rekey`) under this relay: it goes on with what it knows until it is restarted.
+    if (unread.some(isForeign)) return tell([withAnotherSecret().message])
     const leftOut = settings.adopt(edits)
     tell([
       ...unread.map(({ about, why }) => `${about} in the books: ${why}`),
@@ -153,6 +168,7 @@ const make = Effect.fnUntraced(function* (seal: Seal | undefined) {
         Effect.gen(function* () {
           const [row] = yield* books.run(takeTurn)
           const before = yield* stored
+          if (before.unread.some(isForeign)) return yield* Effect.fail(withAnotherSecret())
           const kept = settings.over(before.edits)
           const edits = yield* Effect.fromResult(next(kept))
           const now = yield* Clock.currentTimeMillis

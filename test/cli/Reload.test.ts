@@ -336,3 +336,49 @@ describe("books backup", patient, () => {
       assert.deepStrictEqual(readdirSync(folder), ["relay.yaml"])
     }))
 })
+
+describe("books rekey", patient, () => {
+  const next = "planted: another secret of the relay, with enough bytes"
+
+  it("encrypts the keys of channels anew: a relay with the new secret has them", () =>
+    inFolder(async ({ b, folder, start, write }) => {
+      const file = write({ server: { port: 0, secret } })
+      const relay = await start()
+      const channel = { ...channelOf("new", b.url), keys: ["planted-key"], models: ["n"] }
+      assert.strictEqual((await admin(relay, "POST", "channels", channel)).status, 201)
+      relay.kill("SIGTERM")
+      await relay.ended
+      write({ server: { port: 0, secret: "${NEXT}" } })
+      const rekey = (args: ReadonlyArray<string>, environment: { readonly [name: string]: string } = {}) =>
+        runNode(commandFile, ["books", "rekey", "--config", file, ...args], { NEXT: next, ...environment })
+      const unset = await rekey(["--from", "OLD"])
+      assert.deepStrictEqual([unset.code, unset.stderr], [2, "books rekey: the environment variable OLD is not set\n"])
+      const wrong = await rekey([])
+      assert.strictEqual(wrong.code, 1)
+      assert.include(wrong.stderr, "neither the old secret nor the new one: channels.new; nothing was changed")
+      const place = join(folder, "books.db")
+      const done = await rekey(["--from", "OLD"], { OLD: secret })
+      assert.deepStrictEqual(
+        [done.code, done.stdout, done.stderr],
+        [0, `${place}: encrypted with this server.secret now: 1\n`, ""]
+      )
+      const again = await rekey(["--from", "OLD"], { OLD: secret })
+      assert.include(again.stdout, "encrypted with this server.secret already")
+      const renewed = await start({ NEXT: next })
+      assert.strictEqual((await ask(renewed, { model: "n" })).status, 200)
+      assert.strictEqual(b.requests[0]?.headers["authorization"], "Bearer planted-key")
+    }))
+
+  it("needs a server.secret in the configuration, and books", () =>
+    inFolder(async ({ folder, write }) => {
+      const file = write({})
+      const none = await runNode(commandFile, ["books", "rekey", "--config", file])
+      assert.deepStrictEqual(
+        [none.code, none.stderr],
+        [2, `${file}: server.secret: is needed: what is secret is encrypted with it\n`]
+      )
+      write({ server: { port: 0, secret } })
+      const away = await runNode(commandFile, ["books", "rekey", "--config", file])
+      assert.deepStrictEqual([away.code, away.stderr], [1, `there are no books at ${join(folder, "books.db")}\n`])
+    }))
+})
