@@ -1,7 +1,7 @@
 /**
  * The books over any driver: migrations, health, the queue of what is written later, and the news of changes.
  */
-import { Clock, Effect, type Scope, Stream, SubscriptionRef } from "effect"
+import { Clock, Effect, Option, type Scope, Stream, SubscriptionRef } from "effect"
 import type { Books, BooksHealth, BooksModule } from "./Books.ts"
 import { BooksAway, type BooksError, type BooksNewer } from "./BooksErrors.ts"
 import type { Database } from "./Engine.ts"
@@ -37,9 +37,11 @@ export const makeBooks = Effect.fnUntraced(function* (
   const markAway = ({ message }: BooksError): Effect.Effect<void> =>
     Effect.gen(function* () {
       const since = yield* Clock.currentTimeMillis
-      const before = yield* SubscriptionRef.getAndUpdate(
+      // Once: who is told of it may write, which fails, and brings us here again.
+      const before = yield* SubscriptionRef.getAndUpdateSome(
         health,
-        (now): BooksHealth => (now._tag === "Away" ? now : { _tag: "Away", since, message })
+        (now): Option.Option<BooksHealth> =>
+          now._tag === "Away" ? Option.none() : Option.some({ _tag: "Away", since, message })
       )
       if (before._tag === "Usable") yield* Effect.logError(message)
     })

@@ -26,7 +26,8 @@ const redacted = <S extends Schema.Top & { readonly Type: string | null }>(schem
     value === null ? null : Redacted.make(value)
   )
 
-const urlExpected = 'a URL such as "https://hooks.example.com/relay", or null'
+// Without an example: in an answer its host would be masked.
+const urlExpected = "an http or https URL, or null"
 const isUrl = (value: string): boolean => /^https?:\/\/[^\s/?#]/i.test(value) && URL.canParse(value)
 
 const Webhook = redacted(

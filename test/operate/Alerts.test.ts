@@ -2,15 +2,19 @@
  * Alerts on virtual time: what waits, what is tried when, and that nothing is lost.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Redacted, Result, Scope } from "effect"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import { Context, Effect, Exit, Layer, Redacted, Result, Scope, Stream, SubscriptionRef } from "effect"
 import { TestClock } from "effect/testing"
 import { Books, BooksAway, type BooksError, sql } from "#src/books/index"
 import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
+import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
 import { makeSecrets, Secrets } from "effect-resilience/errors"
 import { Alerts, AlertsSection } from "#src/operate/index"
 import { mostWaiting } from "#src/operate/Alerts"
 import { Settings, settingsFile } from "#src/settings/index"
 import { EventLog } from "#src/telemetry/index"
+import { folder, healthOf, openBooks, until } from "../books/kit.ts"
 
 const webhook = "https://hooks.example.com/x"
 const settingsOf = (alerts: object) =>
@@ -253,7 +257,7 @@ describe("the section", () => {
         ({ message }) => message
       )
     for (const [alerts, expected] of [
-      [{ webhook: "ftp://x" }, /^expected a URL such as/],
+      [{ webhook: "ftp://x" }, /^expected an http or https URL/],
       [{ webhook, secret: "" }, /^expected a text of at least one character, or null, got <redacted>$/],
       [{ secret: "sixteen-or-more-letters" }, /^expected nothing, as alerts.webhook is null/],
       [{ webhook, events: ["key_lost"] }, /^expected "key_disabled" or/]
@@ -261,4 +265,26 @@ describe("the section", () => {
       assert.match(faults(alerts)[0] ?? "none", expected)
     }
   })
+})
+
+describe("books that are away", () => {
+  it.live("are told of once, also while nothing can be written of it", () =>
+    Effect.gen(function* () {
+      const at = yield* folder
+      const books = yield* openBooks(BooksSqliteNode.layer({ path: join(at, "books.db") }))
+      const hook = hookOf(() => false)
+      const alerts = yield* Effect.map(
+        Layer.build(layerOf(hook.post).pipe(Layer.provide(Layer.succeed(Books, books)))),
+        (context) => Context.get(context, Alerts)
+      )
+      const told: Array<string> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(SubscriptionRef.changes(books.health), ({ _tag }) => Effect.sync(() => told.push(_tag)))
+      )
+      rmSync(at, { recursive: true })
+      yield* until(() => healthOf(books) === "Away")
+      yield* Effect.sleep(1200)
+      assert.deepStrictEqual([told, alerts.waiting()], [["Usable", "Away"], 1])
+    }).pipe(Effect.scoped)
+  )
 })
