@@ -13,7 +13,7 @@
  *
  * Ids sort as they were given: the millisecond, a count, chance.
  */
-import { type BooksModule, join, literally, type Row, type Sql, sql } from "../books/index.ts"
+import { type BooksModule, insertInto, type Row, type Sql, sql, withList } from "../books/index.ts"
 import { type Account, type AccountOf, daysOf } from "./Allowance.ts"
 
 /** The tables. */
@@ -135,22 +135,47 @@ export const plainRow = {
 /** The key of an account. */
 export const keyOf = ({ _tag, name }: AccountOf): string => `${_tag === "Token" ? "token" : "group"}:${name}`
 
-const columns = literally(
-  `id, at, kind, token, token_group, amount, balance, token_charged, group_charged, stream_id, reason, model, channel,
-   input_tokens, output_tokens, cached_tokens`
-)
+const insert = insertInto("relay_ledger", [
+  "id",
+  "at",
+  "kind",
+  "token",
+  "token_group",
+  "amount",
+  "balance",
+  "token_charged",
+  "group_charged",
+  "stream_id",
+  "reason",
+  "model",
+  "channel",
+  "input_tokens",
+  "output_tokens",
+  "cached_tokens"
+])
 
-/** Adds rows. A stream that has such a row already makes all of it fail. */
+/** Adds some rows (`inPieces`). A stream that has such a row already makes all of it fail. */
 export const insertRows = (rows: ReadonlyArray<LedgerRow>): Sql =>
-  sql`INSERT INTO relay_ledger (${columns}) VALUES ${join(
-    rows.map(
-      (row) =>
-        sql`(${row.id}, ${row.at}, ${row.kind}, ${row.token}, ${row.group}, ${row.amount}, ${row.balance},
-             ${row.tokenCharged ? 1 : 0}, ${row.groupCharged ? 1 : 0}, ${row.streamId}, ${row.reason}, ${row.model},
-             ${row.channel}, ${row.inputTokens}, ${row.outputTokens}, ${row.cachedTokens})`
-    ),
-    ", "
-  )}`
+  insert(
+    rows.map((row) => [
+      row.id,
+      row.at,
+      row.kind,
+      row.token,
+      row.group,
+      row.amount,
+      row.balance,
+      row.tokenCharged ? 1 : 0,
+      row.groupCharged ? 1 : 0,
+      row.streamId,
+      row.reason,
+      row.model,
+      row.channel,
+      row.inputTokens,
+      row.outputTokens,
+      row.cachedTokens
+    ])
+  )
 
 /** Reads a row that `insertRows` has written. */
 export const readRow = (row: Row): LedgerRow => ({
@@ -214,32 +239,58 @@ export const updateBalance = (key: string, balance: number | null, granted: numb
 export const addReserved = (key: string, credits: number): Sql =>
   sql`UPDATE relay_accounts SET reserved = reserved + ${credits} WHERE account = ${key}`
 
-/** Takes what was settled from an account, and gives back what was reserved. Gives what it is then. */
-export const charge = (key: string, settled: number, released: number, now: number): Sql => {
-  const { day, month } = daysOf(now)
-  return sql`INSERT INTO relay_accounts AS a (account, reserved, day, day_settled, month, month_settled, seeded, last_grant,
-               low_told, carried_granted, carried_settled)
-             VALUES (${key}, 0, ${day}, ${settled}, ${month}, ${settled}, 0, 0, 0, 0, 0)
-             ON CONFLICT (account) DO UPDATE SET
-               balance = a.balance - ${settled},
-               reserved = a.reserved - ${released},
-               day_settled = CASE WHEN a.day = ${day} THEN a.day_settled + ${settled} ELSE ${settled} END,
-               day = ${day},
-               month_settled = CASE WHEN a.month = ${month} THEN a.month_settled + ${settled} ELSE ${settled} END,
-               month = ${month}
-             RETURNING balance, last_grant, low_told`
+/** What becomes of an account: so much was settled, and so much of what was reserved is free again. */
+export interface AccountChange {
+  readonly key: string
+  readonly settled: number
+  readonly released: number
 }
 
-const listed = (ids: ReadonlyArray<string>): Sql =>
-  join(
-    ids.map((id) => sql`${id}`),
-    ", "
+// What is reserved of an account that is not there is nothing. Its new row holds what changes it, also where it is there.
+const chargeAll = insertInto(
+  "relay_accounts AS a",
+  [
+    "account",
+    "reserved",
+    "day",
+    "day_settled",
+    "month",
+    "month_settled",
+    "seeded",
+    "last_grant",
+    "low_told",
+    "carried_granted",
+    "carried_settled"
+  ],
+  ` ON CONFLICT (account) DO UPDATE SET
+      balance = a.balance - excluded.day_settled,
+      reserved = a.reserved + excluded.reserved,
+      day_settled = CASE WHEN a.day = excluded.day THEN a.day_settled ELSE 0 END + excluded.day_settled,
+      day = excluded.day,
+      month_settled = CASE WHEN a.month = excluded.month THEN a.month_settled ELSE 0 END + excluded.month_settled,
+      month = excluded.month
+    RETURNING account, balance, last_grant, low_told`
+)
+
+/**
+ * Takes what was settled from accounts (`inPieces`), and gives back what was reserved, in this order. Gives what they are
+ * then.
+ */
+export const charge = (changes: ReadonlyArray<AccountChange>, now: number): Sql => {
+  const { day, month } = daysOf(now)
+  return chargeAll(
+    changes.map(({ key, released, settled }) => [key, 0 - released, day, settled, month, settled, 0, 0, 0, 0, 0])
   )
+}
 
 /** Of these streams those that have their final row. */
-export const selectFinal = (ids: ReadonlyArray<string>): Sql =>
-  sql`SELECT stream_id FROM relay_ledger WHERE kind IN ('settle', 'refund') AND stream_id IN (${listed(ids)})`
+export const selectFinal: (ids: ReadonlyArray<string>) => Sql = withList(
+  "SELECT stream_id FROM relay_ledger WHERE kind IN ('settle', 'refund') AND stream_id IN (",
+  ")"
+)
 
 /** Takes away what is reserved for these streams; gives it. */
-export const takeReservations = (ids: ReadonlyArray<string>): Sql =>
-  sql`DELETE FROM relay_reservations WHERE stream_id IN (${listed(ids)}) RETURNING *`
+export const takeReservations: (ids: ReadonlyArray<string>) => Sql = withList(
+  "DELETE FROM relay_reservations WHERE stream_id IN (",
+  ") RETURNING *"
+)

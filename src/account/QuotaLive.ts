@@ -2,7 +2,7 @@
  * The quota in the books: reservations, settlements, balances.
  */
 import { Clock, Effect, Layer, Random, type Scope } from "effect"
-import { Books, type BooksError, type BooksNewer, type Row, sql } from "../books/index.ts"
+import { Books, type BooksError, type BooksNewer, inPieces, type Row, sql } from "../books/index.ts"
 import { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError, stackless } from "../errors/index.ts"
 import { Journal } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
@@ -76,6 +76,9 @@ const refusal = (tag: "TooLittle" | "OverBudget", whose: AccountOf["_tag"], cred
 
 const away = (error: BooksError): QueryDataError =>
   stackless(() => new QueryDataError({ message: `what is left cannot be looked up: ${error.message}` }))
+
+const byKeyDown = (one: { readonly key: string }, other: { readonly key: string }): number =>
+  one.key < other.key ? 1 : one.key > other.key ? -1 : 0
 
 /** One account that a request is held to. */
 interface Held {
@@ -184,7 +187,7 @@ const make = Effect.fnUntraced(function* ({
       balance,
       tokenCharged: of._tag === "Token",
       groupCharged: of._tag === "Group",
-      reason
+      reason: reason === "" ? null : reason
     }
     yield* run(insertRows([row]))
   })
@@ -281,10 +284,12 @@ const make = Effect.fnUntraced(function* ({
     const after = new Map<string, Row>()
     const low: Array<QuotaLow> = []
     // In one order, whoever does it: see `reserving`.
-    for (const key of [...changes.keys()].sort().reverse()) {
-      const { released, settled } = changes.get(key)!
-      const [row] = yield* run(charge(key, settled, released, now))
-      if (row === undefined) continue
+    const ordered = [...changes].map(([key, change]) => ({ key, ...change })).sort(byKeyDown)
+    const charged: Array<Row> = []
+    for (const piece of inPieces(ordered)) charged.push(...(yield* run(charge(piece, now))))
+    for (const row of charged) {
+      const key = String(row["account"])
+      const { settled } = changes.get(key) ?? { settled: 0 }
       const { balance, last_grant: grant } = row
       // As it was before all of them: it goes down row by row below.
       if (typeof balance === "number") after.set(key, { ...row, balance: balance + settled })
@@ -326,7 +331,7 @@ const make = Effect.fnUntraced(function* ({
         cachedTokens: refunded ? null : final.cachedTokens
       }
     })
-    if (rows.length > 0) yield* run(insertRows(rows))
+    for (const piece of inPieces(rows)) yield* run(insertRows(piece))
     return low
   })
 

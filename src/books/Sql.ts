@@ -61,11 +61,16 @@ export const sql = (strings: TemplateStringsArray, ...parts: ReadonlyArray<SqlVa
 export const literally = (text: string): Sql => ({ _tag: "Sql", texts: [text], params: [] })
 
 /** Parts one after the other, with a text between them. */
-export const join = (parts: ReadonlyArray<Sql>, between: string): Sql =>
-  parts.reduce(
-    (joined, part, index) => (index === 0 ? part : sql`${joined}${literally(between)}${part}`),
-    literally("")
-  )
+export const join = (parts: ReadonlyArray<Sql>, between: string): Sql => {
+  const texts: Array<string> = [""]
+  const params: Array<SqlValue> = []
+  parts.forEach((part, index) => {
+    texts[texts.length - 1] += (index === 0 ? "" : between) + (part.texts[0] ?? "")
+    for (let at = 1; at < part.texts.length; at++) texts.push(part.texts[at] ?? "")
+    for (const param of part.params) params.push(param)
+  })
+  return { _tag: "Sql", texts, params }
+}
 
 /** The text of a statement, with a database's own mark for each parameter, which are counted from 1. */
 export const textOf = (statement: Sql, mark: (parameter: number) => string): string =>

@@ -1,4 +1,5 @@
 export * from "./Books.ts"
 export * from "./BooksErrors.ts"
 export * from "./Engine.ts"
+export * from "./ManyRows.ts"
 export * from "./Sql.ts"

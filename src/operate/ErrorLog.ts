@@ -6,7 +6,7 @@
  * What is older than the retention, or too much, is forgotten in small steps.
  */
 import { Clock, Context, Deferred, Effect, Latch, Layer, Random, Result, type Scope, SubscriptionRef } from "effect"
-import { Books, type BooksError, type BooksNewer, type Row, sql } from "../books/index.ts"
+import { Books, type BooksError, type BooksNewer, inPieces, type Row, sql } from "../books/index.ts"
 import { Registry } from "../channel/index.ts"
 import { excerpt, redactText, Secrets, stackless, ValidationFailed } from "../errors/index.ts"
 import { RelayEvents } from "../relay/index.ts"
@@ -35,8 +35,7 @@ export interface ErrorPage {
 
 /** How long rows gather, in milliseconds. */
 const gatherFor = 250
-/** The sizes of a statement: few texts, so that each is prepared once. A batch of a hundred holds the loop some 2 ms. */
-const chunks = [64, 16, 4, 1]
+/** A batch of a hundred holds the loop some 2 ms. */
 const mostAtOnce = 100
 /** Rows that may wait for the books. */
 const mostWaiting = 10_000
@@ -202,11 +201,7 @@ const make: Effect.Effect<
       const placed = finished(draft)
       if (!draft.taken || !(yield* isThere(placed))) rows.push(placed)
     }
-    for (let from = 0; from < rows.length; ) {
-      const size = chunks.find((chunk) => chunk <= rows.length - from) ?? 1
-      for (const placed of yield* insert(rows.slice(from, from + size))) yield* again(placed)
-      from += size
-    }
+    for (const piece of inPieces(rows)) for (const placed of yield* insert(piece)) yield* again(placed)
   })
 
   /** Its place is taken: by itself, when it is written again, or by another process' row of the same millisecond. */
