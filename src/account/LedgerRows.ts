@@ -11,7 +11,7 @@
  *
  * Ids sort as they were given: the millisecond, a count, chance.
  */
-import { type BooksModule, join, literally, type Row, type Sql, sql } from "../books/index.ts"
+import { type BooksModule, makeInsert, makeRepeated, type Row, type Sql, sql, type SqlValue } from "../books/index.ts"
 import { type Account, type AccountOf, daysOf } from "./Allowance.ts"
 
 /** The tables. */
@@ -121,22 +121,36 @@ export const plainRow = {
 /** The key of an account. */
 export const keyOf = ({ _tag, name }: AccountOf): string => `${_tag === "Token" ? "token" : "group"}:${name}`
 
-const columns = literally(
-  `id, at, kind, token, token_group, amount, balance, token_charged, group_charged, stream_id, reason, model, channel,
-   input_tokens, output_tokens, cached_tokens`
-)
+const columns = [
+  "id",
+  "at",
+  "kind",
+  "token",
+  "token_group",
+  "amount",
+  "balance",
+  "token_charged",
+  "group_charged",
+  "stream_id",
+  "reason",
+  "model",
+  "channel",
+  "input_tokens",
+  "output_tokens",
+  "cached_tokens"
+]
+const insert = makeInsert(`INSERT INTO relay_ledger (${columns.join(", ")}) VALUES`, columns.length)
 
 /** Adds rows. A stream that has such a row already makes all of it fail. */
-export const insertRows = (rows: ReadonlyArray<LedgerRow>): Sql =>
-  sql`INSERT INTO relay_ledger (${columns}) VALUES ${join(
-    rows.map(
-      (row) =>
-        sql`(${row.id}, ${row.at}, ${row.kind}, ${row.token}, ${row.group}, ${row.amount}, ${row.balance},
-             ${row.tokenCharged ? 1 : 0}, ${row.groupCharged ? 1 : 0}, ${row.streamId}, ${row.reason}, ${row.model},
-             ${row.channel}, ${row.inputTokens}, ${row.outputTokens}, ${row.cachedTokens})`
-    ),
-    ", "
-  )}`
+export const insertRows = (rows: ReadonlyArray<LedgerRow>): Sql => {
+  const params: Array<SqlValue> = []
+  for (const row of rows) {
+    params.push(row.id, row.at, row.kind, row.token, row.group, row.amount, row.balance)
+    params.push(row.tokenCharged ? 1 : 0, row.groupCharged ? 1 : 0, row.streamId, row.reason, row.model, row.channel)
+    params.push(row.inputTokens, row.outputTokens, row.cachedTokens)
+  }
+  return insert(params)
+}
 
 /** Reads a row that `insertRows` has written. */
 export const readRow = (row: Row): LedgerRow => ({
@@ -216,16 +230,25 @@ export const charge = (key: string, settled: number, released: number, now: numb
              RETURNING balance, last_grant, low_told`
 }
 
-const listed = (ids: ReadonlyArray<string>): Sql =>
-  join(
-    ids.map((id) => sql`${id}`),
-    ", "
-  )
+const comma = (): string => ", "
+const finalOf = makeRepeated(
+  "SELECT stream_id FROM relay_ledger WHERE kind IN ('settle', 'refund') AND stream_id IN (",
+  comma,
+  ")"
+)
+const takeOf = makeRepeated("DELETE FROM relay_reservations WHERE stream_id IN (", comma, ") RETURNING *")
+
+/** A list of ids with its last one once more, up to a power of two: so that there are few such statements. */
+const filledUp = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const last = ids.at(-1)
+  if (last === undefined) return ids
+  const filled = [...ids]
+  while ((filled.length & (filled.length - 1)) !== 0) filled.push(last)
+  return filled
+}
 
 /** Of these streams those that have their final row. */
-export const selectFinal = (ids: ReadonlyArray<string>): Sql =>
-  sql`SELECT stream_id FROM relay_ledger WHERE kind IN ('settle', 'refund') AND stream_id IN (${listed(ids)})`
+export const selectFinal = (ids: ReadonlyArray<string>): Sql => finalOf(filledUp(ids))
 
 /** Takes away what is reserved for these streams; gives it. */
-export const takeReservations = (ids: ReadonlyArray<string>): Sql =>
-  sql`DELETE FROM relay_reservations WHERE stream_id IN (${listed(ids)}) RETURNING *`
+export const takeReservations = (ids: ReadonlyArray<string>): Sql => takeOf(filledUp(ids))

@@ -2,7 +2,7 @@
  * The quota in the books: reservations, settlements, balances.
  */
 import { Clock, Effect, Layer, Random, type Scope } from "effect"
-import { Books, type BooksError, type BooksNewer, type Row, sql } from "../books/index.ts"
+import { Books, type BooksError, type BooksNewer, piecesOf, type Row, sql } from "../books/index.ts"
 import { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError, stackless } from "../errors/index.ts"
 import { Journal } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
@@ -56,6 +56,9 @@ export const layer = (
 
 /** Other processes on the same books are held for gone when they have said nothing for so long, in milliseconds. */
 const silentFor = { memory: 180_000, durable: 7 * 86_400_000 }
+
+/** Rows of the ledger that one statement adds. */
+const mostAtOnce = 64
 
 type Refusal = InsufficientUserQuota | PreConsumeTokenQuotaFailed
 
@@ -325,7 +328,7 @@ const make = Effect.fnUntraced(function* ({
         cachedTokens: refunded ? null : final.cachedTokens
       }
     })
-    if (rows.length > 0) yield* run(insertRows(rows))
+    for (const piece of piecesOf(rows, mostAtOnce)) yield* run(insertRows(piece))
     return low
   })
 
