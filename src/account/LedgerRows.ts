@@ -2,11 +2,13 @@
  * How accounts, reservations and the ledger stand in the books.
  *
  * - `relay_accounts`: what each token, and each group with a quota, has left: one row is all that a reservation reads.
- *   `carried_…`: what the rows of the ledger amounted to that were forgotten. `seeded`: its first grant was given, or an
+ *   `carried_…`: what the rows of the ledger that were forgotten have moved its balance by. `seeded`: its first grant was given, or an
  *   admin has set it.
  * - `relay_reservations`: what is reserved now. A row is deleted by the same transaction that writes its final row.
  * - `relay_ledger`: what was granted, reserved, settled and refunded. A stream has one row `reserve` at most, and one
  *   final row at most: two unique indexes say so. `…_charged`: the row moved the balance of its token, of its group.
+ * - `relay_ledger_carried`: one row, what the rows of the ledger that were forgotten come to in its sums, of whomever they
+ *   were.
  * - `relay_ledger_journals`: up to where each journal's ends are in the ledger, written with the rows of those ends.
  *
  * Ids sort as they were given: the millisecond, a count, chance.
@@ -71,6 +73,18 @@ export const ledgerModule: BooksModule = {
          durable BIGINT NOT NULL,
          seen_at BIGINT NOT NULL
        )`
+    ],
+    // Of whom nothing limits no account has carried anything: what was forgotten of them before is not known any more.
+    [
+      `CREATE TABLE relay_ledger_carried (
+         id BIGINT PRIMARY KEY,
+         granted BIGINT NOT NULL,
+         settled BIGINT NOT NULL,
+         refunded BIGINT NOT NULL
+       )`,
+      `INSERT INTO relay_ledger_carried (id, granted, settled, refunded)
+         SELECT 1, CAST(coalesce(sum(carried_granted), 0) AS BIGINT), CAST(coalesce(sum(carried_settled), 0) AS BIGINT), 0
+         FROM relay_accounts WHERE account LIKE 'token:%'`
     ]
   ]
 }

@@ -29,6 +29,7 @@ import {
 import {
   BalanceTooLarge,
   type Final,
+  type LowListener,
   Quota,
   type QuotaLow,
   type QuotaState,
@@ -104,7 +105,7 @@ const make = Effect.fnUntraced(function* ({
 
   /** What is reserved and has not begun yet. */
   const inHand = new HeldMap<string, true>()
-  const listeners = new Set<(low: QuotaLow) => void>()
+  const listeners = new Set<LowListener>()
 
   let listed = groups.current
   let quotas = new Map<string, Limits>()
@@ -337,9 +338,18 @@ const make = Effect.fnUntraced(function* ({
       ? also
       : Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
-          const low = yield* books.transaction(Effect.tap(settling(finals, now), () => also))
+          const told = yield* books.transaction(
+            Effect.gen(function* () {
+              const told: Array<() => void> = []
+              for (const low of yield* settling(finals, now)) {
+                for (const listener of listeners) told.push(yield* listener(low))
+              }
+              yield* also
+              return told
+            })
+          )
           for (const { streamId } of finals) inHand.delete(streamId)
-          for (const one of low) for (const listener of listeners) listener(one)
+          for (const committed of told) committed()
         })
 
   const stateOf = (found: ReturnType<typeof readAccount>, limits: Limits | undefined): QuotaState => ({

@@ -14,7 +14,7 @@ import type { TrailEntry } from "./Trail.ts"
 /** Which answer an event is about: one object for all the events of an answer. */
 export interface AnswerRef {
   readonly requestId: string
-  /** `""` of a count of tokens, which asks upstreams and is no stream: of it only failed attempts are told. */
+  /** `""` of a count of tokens and of embeddings, which ask upstreams and are no stream. */
   readonly streamId: string
   /** The name of the token that asked, or `""`. */
   readonly owner: string
@@ -110,6 +110,19 @@ export type RelayEvent =
       readonly firstContentMillis: number | undefined
       readonly durationMillis: number
     }
+  /**
+   * Embeddings were asked for, and came, or did not: then `error` is why, and `RequestRefused` tells of it too. They are no
+   * stream: nothing told of their begin.
+   */
+  | {
+      readonly _tag: "EmbeddingEnded"
+      readonly answer: AnswerRef
+      readonly error: ResilienceError | undefined
+      readonly inputTokens: number
+      readonly credits: number
+      readonly trail: ReadonlyArray<TrailEntry>
+      readonly durationMillis: number
+    }
   /** An answer is given up without an end: this relay stops, and another process may go on with it. */
   | { readonly _tag: "StreamAbandoned"; readonly answer: AnswerRef; readonly durationMillis: number }
   /**
@@ -179,6 +192,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   Continued: handler,
   Committed: handler,
   StreamEnded: handler,
+  EmbeddingEnded: handler,
   StreamAbandoned: handler,
   RequestRefused: handler,
   ReaderClosed: handler,

@@ -255,6 +255,7 @@ export const logSink = (log: EventLog["Service"]): Sink => {
       if (fault === undefined) log.emit("info", "stream_completed", fields)
       else log.emit(fault.level, "stream_error", fields)
     },
+    EmbeddingEnded: ignore,
     StreamAbandoned: ({ answer }) => stories.forget(answer),
     RequestRefused: refusalLog(log),
     ReaderClosed: (reader) => {
