@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { kinds, mostCredits, usageBy } from "../../account/index.ts"
-import { cursor, limit, offset, pageOf } from "./ListsHttp.ts"
+import { afterId, limit, offset, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
 /** What a token or a group has. */
@@ -102,7 +102,7 @@ export const QuotaGroup = HttpApiGroup.make("quota")
         from: moment,
         to: moment,
         limit,
-        cursor,
+        cursor: afterId,
         format
       }),
       success: pageOf(LedgerRowShown)
