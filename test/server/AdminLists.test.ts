@@ -21,6 +21,7 @@ const lists: ReadonlyArray<readonly [path: string, ...garbled: ReadonlyArray<str
   ["audit", "nothing", "0", "zz", "1.a"],
   ["channels", "a", "nothing", "-1.a", "1."],
   ["errors", "nothing", "1", "a.b"],
+  ["groups", "lab", "nothing"],
   ["ledger", "nothing", "0", "g".repeat(26)],
   ["requests/failed", "soon", "-1", "1.5", "1e3"],
   ["settings", "timeouts.idle", "nothing", "-1.x"],
@@ -44,6 +45,11 @@ describe("the lists of the admin API", () => {
       tokens: [
         { name: "ops", key: "key-of-ops", admin: true },
         { name: "alice", key: "key-of-alice", quota: { balance: 100_000 } }
+      ],
+      groups: [
+        { name: "lab", quota: { balance: 5 } },
+        { name: "shop" },
+        { name: "sales", quota: { budget: { amount: 7, per: "day" } } }
       ]
     })
     const ask = (model: string, id: string): Promise<unknown> =>

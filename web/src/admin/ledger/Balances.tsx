@@ -5,16 +5,17 @@ import { brief, nothing, whole } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
 import { Empty, Show } from "../part/Show.tsx"
+import { buttons, figures, Table } from "../part/Table.tsx"
 import { failed } from "../Failure.ts"
 import { hashOf } from "../Place.ts"
-import type { Quota } from "../Shapes.ts"
+import { type Quota, whoOf } from "./Quota.ts"
 import { type ChangeOfBalance, changeOf, takenBack, type Typed } from "./balance.ts"
 import { useQuotas } from "./useQuotas.ts"
 
 const Form = ({ quota, typed }: { readonly quota: Quota; readonly typed: Typed }) => (
   <>
     <p>
-      {quota.token} has {quota.balance === undefined ? "no limit" : `${whole(quota.balance)} credits`}
+      {whoOf(quota)} has {quota.balance === undefined ? "no limit" : `${whole(quota.balance)} credits`}
       {quota.reserved === 0 ? "" : `, and ${whole(quota.reserved)} are reserved by answers under way`}. It can be undone
       for a few seconds; both stand in the ledger.
     </p>
@@ -68,10 +69,10 @@ export const Balances = ({ changed }: { readonly changed: () => void }) => {
   const [load, reload] = useQuotas(api, 30_000)
   const change = (quota: Quota): void => {
     const typed: Typed = { how: quota.balance === undefined ? "set" : "add", amount: "", reason: "" }
-    const send = (how: ChangeOfBalance, reason: string, key: string) =>
-      api.changeQuota(quota.token, { ...how, reason }, key)
+    const send = (how: ChangeOfBalance, reason: string, key: string) => api.changeQuota(quota, { ...how, reason }, key)
+    const who = whoOf(quota)
     ask({
-      title: `Change the balance of ${quota.token}`,
+      title: `Change the balance of ${who}`,
       says: <Form quota={quota} typed={typed} />,
       verb: "Change it",
       run: (key) => {
@@ -85,9 +86,9 @@ export const Balances = ({ changed }: { readonly changed: () => void }) => {
         reload()
         changed()
       },
-      told: `The balance of ${quota.token} is changed`,
+      told: `The balance of ${who} is changed`,
       undo: {
-        told: `The balance of ${quota.token} is as it was`,
+        told: `The balance of ${who} is as it was`,
         run: (key) => send(takenBack(changeOf(typed), quota.balance), `taken back: ${typed.reason.trim()}`, key)
       }
     })
@@ -100,66 +101,63 @@ export const Balances = ({ changed }: { readonly changed: () => void }) => {
       <Show load={load} reload={reload} what="Quotas">
         {(quotas) =>
           quotas.length === 0 ? (
-            <Empty title="No token has a quota" />
+            <Empty title="Nobody is limited">
+              This relay has no tokens: whoever reaches it may ask, and is nobody to it. What that costs is counted all
+              the same, and stands beside this and below.
+            </Empty>
           ) : (
-            <div className="scrolls tall" tabIndex={0} role="region" aria-label="Balances, as a table">
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th scope="col">Token</th>
-                    <th scope="col" className="number">
-                      Balance
+            <Table
+              label="Balances"
+              className="tall"
+              heads={[
+                "Of",
+                figures("Balance"),
+                figures("Reserved"),
+                figures("Today"),
+                figures("Month"),
+                "Budget",
+                buttons
+              ]}
+            >
+              {[...quotas]
+                .sort(
+                  (a, b) =>
+                    (a.balance ?? Number.POSITIVE_INFINITY) - (b.balance ?? Number.POSITIVE_INFINITY) ||
+                    (whoOf(a) < whoOf(b) ? -1 : 1)
+                )
+                .map((quota) => (
+                  <tr key={whoOf(quota)}>
+                    <th scope="row">
+                      {quota.whose === "group" ? (
+                        <>
+                          {quota.name}
+                          <span className="tag">group</span>
+                        </>
+                      ) : (
+                        <a href={hashOf("ledger", undefined, { token: quota.name })}>{quota.name}</a>
+                      )}
                     </th>
-                    <th scope="col" className="number">
-                      Reserved
-                    </th>
-                    <th scope="col" className="number">
-                      Today
-                    </th>
-                    <th scope="col" className="number">
-                      Month
-                    </th>
-                    <th scope="col">Budget</th>
-                    <th scope="col">
-                      <span className="hidden">What can be done</span>
-                    </th>
+                    <td
+                      className="number"
+                      data-level={(quota.balance ?? 1) <= 0 ? "bad" : ""}
+                      title={whole(quota.balance)}
+                    >
+                      {quota.balance === undefined ? "unlimited" : brief(quota.balance)}
+                    </td>
+                    <td className="number">{brief(quota.reserved)}</td>
+                    <td className="number">{brief(quota.settledToday)}</td>
+                    <td className="number">{brief(quota.settledMonth)}</td>
+                    <td>
+                      <Used quota={quota} />
+                    </td>
+                    <td className="row-acts">
+                      <ChangeButton label={`Change the balance of ${whoOf(quota)}`} onClick={() => change(quota)}>
+                        Change
+                      </ChangeButton>
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  {[...quotas]
-                    .sort(
-                      (a, b) =>
-                        (a.balance ?? Number.POSITIVE_INFINITY) - (b.balance ?? Number.POSITIVE_INFINITY) ||
-                        (a.token < b.token ? -1 : 1)
-                    )
-                    .map((quota) => (
-                      <tr key={quota.token}>
-                        <th scope="row">
-                          <a href={hashOf("ledger", undefined, { token: quota.token })}>{quota.token}</a>
-                        </th>
-                        <td
-                          className="number"
-                          data-level={(quota.balance ?? 1) <= 0 ? "bad" : ""}
-                          title={whole(quota.balance)}
-                        >
-                          {quota.balance === undefined ? "unlimited" : brief(quota.balance)}
-                        </td>
-                        <td className="number">{brief(quota.reserved)}</td>
-                        <td className="number">{brief(quota.settledToday)}</td>
-                        <td className="number">{brief(quota.settledMonth)}</td>
-                        <td>
-                          <Used quota={quota} />
-                        </td>
-                        <td className="row-acts">
-                          <ChangeButton label={`Change the balance of ${quota.token}`} onClick={() => change(quota)}>
-                            Change
-                          </ChangeButton>
-                        </td>
-                      </tr>
-                    ))}
-                </tbody>
-              </table>
-            </div>
+                ))}
+            </Table>
           )
         }
       </Show>

@@ -13,7 +13,7 @@ import { useLoad } from "../part/useLoad.ts"
 import { usePages } from "../part/usePages.ts"
 import { type Column, VirtualList } from "../part/VirtualList.tsx"
 import { go, hashOf, type Query } from "../Place.ts"
-import type { LedgerRow, LedgerSum, Usage } from "../Shapes.ts"
+import type { LedgerRow, LedgerSum, Usage } from "./LedgerRow.ts"
 import { Balances } from "./Balances.tsx"
 
 const Sums = ({ sum }: { readonly sum: LedgerSum }) => (

@@ -7,9 +7,11 @@ import { useQuotas } from "../ledger/useQuotas.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
 import { Empty, Show } from "../part/Show.tsx"
+import { buttons, figures, Table } from "../part/Table.tsx"
 import { useLoad, useNow, valueOf } from "../part/useLoad.ts"
 import { hashOf } from "../Place.ts"
-import type { Quota, Token } from "../Shapes.ts"
+import type { Quota } from "../ledger/Quota.ts"
+import type { Token } from "./Token.ts"
 import { NewKey } from "./NewKey.tsx"
 import { TokenDialog } from "./TokenDialog.tsx"
 
@@ -183,7 +185,9 @@ export const Tokens = ({ own }: { readonly own: string | undefined }) => {
   const [wanted, setWanted] = useState("")
   const [editing, setEditing] = useState<Token | "new">()
   const [key, setKey] = useState<{ readonly name: string; readonly key: string }>()
-  const balances = new Map((valueOf(quotas) ?? []).map((quota) => [quota.token, quota]))
+  const balances = new Map(
+    (valueOf(quotas) ?? []).flatMap((quota) => (quota.whose === "token" ? [[quota.name, quota]] : []))
+  )
   return (
     <>
       <div className="view-head">
@@ -217,42 +221,25 @@ export const Tokens = ({ own }: { readonly own: string | undefined }) => {
             <Empty title={`No token is called ${wanted}`} />
           ) : (
             <>
-              <div className="scrolls panel" tabIndex={0} role="region" aria-label="Tokens, as a table">
-                <table className="table tokens">
-                  <thead>
-                    <tr>
-                      <th scope="col">Token</th>
-                      <th scope="col">State</th>
-                      <th scope="col">Models</th>
-                      <th scope="col">Group</th>
-                      <th scope="col" className="number">
-                        Balance
-                      </th>
-                      <th scope="col" className="number">
-                        Rate
-                      </th>
-                      <th scope="col">Expires</th>
-                      <th scope="col">
-                        <span className="hidden">What can be done</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {shown.map((token) => (
-                      <Row
-                        key={token.name}
-                        token={token}
-                        quota={balances.get(token.name)}
-                        now={now}
-                        isOwn={token.name === own}
-                        edit={() => setEditing(token)}
-                        reload={reload}
-                        showKey={(name, secret) => setKey({ name, key: secret })}
-                      />
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                label="Tokens"
+                className="panel"
+                name="tokens"
+                heads={["Token", "State", "Models", "Group", figures("Balance"), figures("Rate"), "Expires", buttons]}
+              >
+                {shown.map((token) => (
+                  <Row
+                    key={token.name}
+                    token={token}
+                    quota={balances.get(token.name)}
+                    now={now}
+                    isOwn={token.name === own}
+                    edit={() => setEditing(token)}
+                    reload={reload}
+                    showKey={(name, secret) => setKey({ name, key: secret })}
+                  />
+                ))}
+              </Table>
               {next === undefined ? null : <p className="quiet">The first 1,000 are shown.</p>}
             </>
           )
