@@ -203,6 +203,7 @@ const begin = (now: number) => ({
     setting("disable.enabled", true, true, "default", "Whether keys are disabled by evidence."),
     setting("disable.after", 2, 3, "file", "Pieces of evidence within the time that disable a key."),
     setting("alerts.webhook", null, null, "file", "Where events are posted to. It is not shown."),
+    setting("quota.unit", null, null, "default", "What credits are shown as."),
     setting("server.port", 8080, 8080, "default", "The port. It takes a restart."),
     setting("channels.azure-eu.priority", 0, 0, "file", "Its tier; higher first.")
   ] as Array<Json>,

@@ -1,7 +1,9 @@
 /**
  * How it went by channel, or by model: those that fail most stand first.
  */
+import { amountOf, exactOf, headOf } from "../Credits.ts"
 import { brief, percent, took } from "../Format.ts"
+import { useAdmin } from "../part/Admin.ts"
 import { Spark } from "../part/Charts.tsx"
 import { figures, Table } from "../part/Table.tsx"
 import { hashOf } from "../Place.ts"
@@ -21,6 +23,7 @@ export const ByName = ({
   /** What is to be known of the figures. */
   readonly note: string | undefined
 }) => {
+  const { unit } = useAdmin()
   const sorted = [...rows].sort(
     (a, b) =>
       (b.rate ?? 0) - (a.rate ?? 0) || b.failed - a.failed || (b.figures?.requests ?? 0) - (a.figures?.requests ?? 0)
@@ -41,7 +44,7 @@ export const ByName = ({
             figures(by === "channel" ? "Failed attempts" : "Failed"),
             figures("p50"),
             figures("p99"),
-            figures("Credits")
+            figures(headOf(unit))
           ]}
         >
           {sorted.map(({ failed, figures: of, name, rate, series }) => (
@@ -65,7 +68,9 @@ export const ByName = ({
               </td>
               <td className="number">{took(of?.p50)}</td>
               <td className="number">{took(of?.p99)}</td>
-              <td className="number">{brief(of?.credits)}</td>
+              <td className="number" title={exactOf(of?.credits)}>
+                {amountOf(of?.credits, unit)}
+              </td>
             </tr>
           ))}
         </Table>

@@ -2,6 +2,7 @@
  * The tokens: who may ask, for what, how much; and what makes, changes, renews and removes one.
  */
 import { useRef, useState } from "react"
+import { amountOf, exactOf, plain } from "../Credits.ts"
 import { ago, brief, moment, nothing } from "../Format.ts"
 import { useQuotas } from "../ledger/useQuotas.ts"
 import { useAdmin } from "../part/Admin.ts"
@@ -52,7 +53,7 @@ const Row = ({
   readonly reload: () => void
   readonly showKey: (name: string, key: string) => void
 }) => {
-  const { api, ask } = useAdmin()
+  const { api, ask, unit } = useAdmin()
   const grace = useRef("1 hour")
   const { name } = token
   const locked = token.source === "file" ? "It stands in the configuration file, and is changed there." : undefined
@@ -141,8 +142,8 @@ const Row = ({
       </td>
       <td>{token.group}</td>
       <td className="number">
-        <a href={hashOf("ledger", undefined, { token: name })}>
-          {quota === undefined ? nothing : quota.balance === undefined ? "unlimited" : brief(quota.balance)}
+        <a href={hashOf("ledger", undefined, { token: name })} title={exactOf(quota?.balance)}>
+          {quota === undefined ? nothing : quota.balance === undefined ? "unlimited" : amountOf(quota.balance, unit)}
           <span className="hidden">, the ledger of {name}</span>
         </a>
       </td>
@@ -178,7 +179,7 @@ const Row = ({
 
 /** The view. */
 export const Tokens = ({ own }: { readonly own: string | undefined }) => {
-  const { api, tell } = useAdmin()
+  const { api, tell, unit } = useAdmin()
   const now = useNow()
   const [load, reload] = useLoad("tokens", api.tokens, 30_000)
   const [quotas] = useQuotas(api, 30_000)
@@ -225,7 +226,16 @@ export const Tokens = ({ own }: { readonly own: string | undefined }) => {
                 label="Tokens"
                 className="panel"
                 name="tokens"
-                heads={["Token", "State", "Models", "Group", figures("Balance"), figures("Rate"), "Expires", buttons]}
+                heads={[
+                  "Token",
+                  "State",
+                  "Models",
+                  "Group",
+                  figures(unit === plain ? "Balance" : `Balance, ${unit.name}`),
+                  figures("Rate"),
+                  "Expires",
+                  buttons
+                ]}
               >
                 {shown.map((token) => (
                   <Row
