@@ -277,7 +277,8 @@ const make = Effect.fnUntraced(function* ({
     for (const { credits, group, streamId, token } of fresh) {
       const row = taken.get(streamId)
       const settled = credits === "refund" ? 0 : credits
-      if (token !== "") change({ _tag: "Token", name: token }, settled, Number(row?.["of_token"] ?? 0))
+      // Also of nobody, on a relay without tokens: it is asked what was spent.
+      change({ _tag: "Token", name: token }, settled, Number(row?.["of_token"] ?? 0))
       const ofGroup = Number(row?.["of_group"] ?? 0)
       if (ofGroup > 0 || isLimited(groupHeld(group))) change({ _tag: "Group", name: group }, settled, ofGroup)
     }
