@@ -174,8 +174,6 @@ export class Summary extends Context.Service<
 
       const ended = (event: Extract<RelayEvent, { readonly _tag: "StreamEnded" }>): void => {
         const { answer, credits, error, firstContentMillis, trail } = event
-        // It goes on in another process.
-        if (error?._tag === "LeaseLost") return
         const by = error === undefined ? endedBy(trail) : trail.findLast(({ attempt }) => attempt > 0)
         const outcome =
           error === undefined ? "success" : blameOf(error) === "cancelled" ? "cancelled" : ("failed" as const)
