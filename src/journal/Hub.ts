@@ -21,6 +21,8 @@ export interface HubWriter {
   readonly fresh: NewRecord | undefined
   /** The store knows the stream: it is found there from now on. */
   readonly stored: () => void
+  /** Its end is committed. */
+  readonly endStored: () => void
   readonly fault: (fault: JournalFault) => void
   readonly readersChanged: (readers: number) => void
   readonly cancelled: (fault: string) => void

@@ -219,7 +219,11 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       hub.committed = (hub.committed ?? 0) + (frames?.lengths.length ?? 0)
       hub.ended = end !== undefined
       if (end === undefined) hub.writer?.stored()
-      else hub.writer = undefined
+      else {
+        const { writer } = hub
+        hub.writer = undefined
+        writer?.endStored()
+      }
     }
     for (let n = 0; n < shares.length; n++) settleShare(shares[n]!, fates[n] ?? { _tag: "Stale" })
   }

@@ -39,6 +39,8 @@ export interface LeaseEnd {
   readonly outcome: string
   /** Whether the stream's key, if it has one, may be used anew at once. */
   readonly freesKey: boolean
+  /** Called once when the end is committed, before readers are given it; after a fault never. */
+  readonly onCommitted?: (() => void) | undefined
 }
 
 /**

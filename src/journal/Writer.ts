@@ -42,6 +42,7 @@ export class Writer implements HubWriter, Lease {
   private readersListener: ((readers: number) => void) | undefined
   private cancelListener: ((fault: string) => void) | undefined
   private pressureListener: ((full: boolean) => void) | undefined
+  private endListener: (() => void) | undefined
 
   constructor(options: WriterOptions) {
     this.hub = options.hub
@@ -71,7 +72,8 @@ export class Writer implements HubWriter, Lease {
     if (this.state === "open") this.group.note(this.hub, note)
   }
 
-  end({ freesKey, outcome }: LeaseEnd): void {
+  end({ freesKey, onCommitted, outcome }: LeaseEnd): void {
+    if (this.state === "open") this.endListener = onCommitted
     this.finish({ at: this.options.now(), outcome, freesKey })
   }
 
@@ -121,6 +123,10 @@ export class Writer implements HubWriter, Lease {
 
   stored(): void {
     this.fresh = undefined
+  }
+
+  endStored(): void {
+    this.tell("ends", this.endListener, undefined)
   }
 
   fault(fault: JournalFault): void {
