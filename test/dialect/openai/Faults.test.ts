@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  anthropic,
   assembleOpenAI,
   type Delta,
+  gemini,
   isContent,
+  openai,
   type Payload,
   type Piece,
+  responses,
   seals,
   type UpstreamEvent
 } from "#src/dialect/index"
@@ -626,5 +630,44 @@ describe("R12: numbers to the digit", () => {
     const [data] = begun().encoder.delta(first)
     assert.include(data!.data, `"x_top":${seed}`)
     assert.include(data!.data, `"x":{"y":${seed}}`)
+  })
+})
+
+describe("R7: what says nothing is no error", () => {
+  const answer = { choices: [{ index: 0, message: { content: "x" }, finish_reason: "stop" }] }
+  it.each([
+    [{ message: "", type: "", param: "", code: null }],
+    [{ code: 0, message: "success" }],
+    [{ code: "200", message: "ok" }],
+    [{}],
+    [[]]
+  ])("R7: beside an answer, streamed and whole: %j", (error) => {
+    assert.strictEqual(faultOf(decodeAll([{ ...chunk({ content: "a" }), error }])[0]), undefined)
+    assert.isTrue(decodeWhole({ ...answer, error }).every((event) => faultOf(event) === undefined))
+  })
+
+  it("R7: one that says anything is", () => {
+    for (const error of [{ code: 500 }, { message: "went wrong", code: 0 }, "went wrong", ["went wrong"]]) {
+      assert.isDefined(faultOf(decodeAll([{ ...chunk({ content: "a" }), error }])[0]), JSON.stringify(error))
+    }
+  })
+
+  it.each([
+    ["text under the name of a ping", "ping", "ping"],
+    ["text under the name of a heartbeat", "Heartbeat", "1795781690"],
+    ["nothing under the name of a keep-alive", "keep-alive", ""]
+  ])("nor does what keeps a connection open break an answer: %s", (_, name, data) => {
+    for (const { decoder } of [openai, responses, anthropic, gemini]) {
+      const step = decoder({ body: "", dropped: [] }).step(name, data)
+      assert.isTrue(step._tag === "Delta" && !isContent(step) && step.raw === undefined)
+    }
+  })
+
+  it("R8: a byte order mark before a whole answer is overlooked", () => {
+    assert.deepStrictEqual(
+      decodeWhole(`\ufeff${JSON.stringify(answer)}`).filter((event) => event._tag === "Fault"),
+      []
+    )
+    assert.deepStrictEqual(decodeWhole(`\ufeff\ufeff${JSON.stringify(answer)}`).map(faultOf), ["bad_response_body"])
   })
 })
