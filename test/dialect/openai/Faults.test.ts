@@ -534,6 +534,34 @@ describe("R10: tool calls that trust other things than the index", () => {
     ])
   })
 
+  it("R10: an input that is no text is one, whole and streamed", () => {
+    const inputs: ReadonlyArray<readonly [said: object, text: string]> = [
+      [{ arguments: { x: 1 } }, '{"x":1}'],
+      [{ arguments: [] }, "[]"],
+      [{ arguments: null }, ""],
+      [{}, ""]
+    ]
+    for (const [said, input] of inputs) {
+      const call = { index: 0, id: "a", type: "function", function: { name: "f", ...said } }
+      const { deltas, message } = relayed([chunk({ tool_calls: [call] }), chunk({}, "tool_calls")])
+      const mended = { ...call, function: { name: "f", arguments: input } }
+      assert.deepStrictEqual(deltas[0], { tool_calls: [mended] })
+      const { index: _, ...whole } = mended
+      assert.deepStrictEqual(message["tool_calls"], [whole])
+      const [first] = decodeWhole({ choices: [{ index: 0, message: { tool_calls: [call] } }] }) as [Delta]
+      assert.deepStrictEqual(
+        first.pieces?.filter(({ _tag }) => _tag === "ToolInput"),
+        input === "" ? [] : [{ _tag: "ToolInput", index: 0, text: input }]
+      )
+    }
+  })
+
+  it("R10: numbers in such an input are to the digit", () => {
+    const event = `{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":{"x":12345678901234567890}}}]}}]}`
+    const [step] = decodeAll([event]) as [Delta]
+    assert.deepStrictEqual(step.pieces?.at(-1), { _tag: "ToolInput", index: 0, text: '{"x":12345678901234567890}' })
+  })
+
   it("R10: an empty text is null, and what is missing is there", () => {
     const raw = {
       choices: [
