@@ -13,7 +13,7 @@
  *
  * Ids sort as they were given: the millisecond, a count, chance.
  */
-import { type BooksModule, insertInto, type Row, type Sql, sql, withList } from "../books/index.ts"
+import { type BooksModule, makeInsert, makeRepeated, type Row, type Sql, sql, type SqlValue } from "../books/index.ts"
 import { type Account, type AccountOf, daysOf } from "./Allowance.ts"
 
 /** The tables. */
@@ -135,7 +135,7 @@ export const plainRow = {
 /** The key of an account. */
 export const keyOf = ({ _tag, name }: AccountOf): string => `${_tag === "Token" ? "token" : "group"}:${name}`
 
-const insert = insertInto("relay_ledger", [
+const columns = [
   "id",
   "at",
   "kind",
@@ -152,30 +152,19 @@ const insert = insertInto("relay_ledger", [
   "input_tokens",
   "output_tokens",
   "cached_tokens"
-])
+]
+const insert = makeInsert(`INSERT INTO relay_ledger (${columns.join(", ")}) VALUES`, columns.length)
 
-/** Adds some rows (`inPieces`). A stream that has such a row already makes all of it fail. */
-export const insertRows = (rows: ReadonlyArray<LedgerRow>): Sql =>
-  insert(
-    rows.map((row) => [
-      row.id,
-      row.at,
-      row.kind,
-      row.token,
-      row.group,
-      row.amount,
-      row.balance,
-      row.tokenCharged ? 1 : 0,
-      row.groupCharged ? 1 : 0,
-      row.streamId,
-      row.reason,
-      row.model,
-      row.channel,
-      row.inputTokens,
-      row.outputTokens,
-      row.cachedTokens
-    ])
-  )
+/** Adds rows. A stream that has such a row already makes all of it fail. */
+export const insertRows = (rows: ReadonlyArray<LedgerRow>): Sql => {
+  const params: Array<SqlValue> = []
+  for (const row of rows) {
+    params.push(row.id, row.at, row.kind, row.token, row.group, row.amount, row.balance)
+    params.push(row.tokenCharged ? 1 : 0, row.groupCharged ? 1 : 0, row.streamId, row.reason, row.model, row.channel)
+    params.push(row.inputTokens, row.outputTokens, row.cachedTokens)
+  }
+  return insert(params)
+}
 
 /** Reads a row that `insertRows` has written. */
 export const readRow = (row: Row): LedgerRow => ({
@@ -246,22 +235,11 @@ export interface AccountChange {
   readonly released: number
 }
 
-// What is reserved of an account that is not there is nothing. Its new row holds what changes it, also where it is there.
-const chargeAll = insertInto(
-  "relay_accounts AS a",
-  [
-    "account",
-    "reserved",
-    "day",
-    "day_settled",
-    "month",
-    "month_settled",
-    "seeded",
-    "last_grant",
-    "low_told",
-    "carried_granted",
-    "carried_settled"
-  ],
+// Its new row holds what changes an account, also where it is there. Of one that is not there nothing is reserved.
+const chargeAll = makeInsert(
+  `INSERT INTO relay_accounts AS a (account, reserved, day, day_settled, month, month_settled, seeded, last_grant, low_told,
+     carried_granted, carried_settled) VALUES`,
+  11,
   ` ON CONFLICT (account) DO UPDATE SET
       balance = a.balance - excluded.day_settled,
       reserved = a.reserved + excluded.reserved,
@@ -272,25 +250,33 @@ const chargeAll = insertInto(
     RETURNING account, balance, last_grant, low_told`
 )
 
-/**
- * Takes what was settled from accounts (`inPieces`), and gives back what was reserved, in this order. Gives what they are
- * then.
- */
+/** Takes what was settled from accounts, and gives back what was reserved, in this order. Gives what they are then. */
 export const charge = (changes: ReadonlyArray<AccountChange>, now: number): Sql => {
   const { day, month } = daysOf(now)
   return chargeAll(
-    changes.map(({ key, released, settled }) => [key, 0 - released, day, settled, month, settled, 0, 0, 0, 0, 0])
+    changes.flatMap(({ key, released, settled }) => [key, 0 - released, day, settled, month, settled, 0, 0, 0, 0, 0])
   )
 }
 
-/** Of these streams those that have their final row. */
-export const selectFinal: (ids: ReadonlyArray<string>) => Sql = withList(
+const comma = (): string => ", "
+const finalOf = makeRepeated(
   "SELECT stream_id FROM relay_ledger WHERE kind IN ('settle', 'refund') AND stream_id IN (",
+  comma,
   ")"
 )
+const takeOf = makeRepeated("DELETE FROM relay_reservations WHERE stream_id IN (", comma, ") RETURNING *")
+
+/** A list of ids with its last one once more, up to a power of two: so that there are few such statements. */
+const filledUp = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const last = ids.at(-1)
+  if (last === undefined) return ids
+  const filled = [...ids]
+  while ((filled.length & (filled.length - 1)) !== 0) filled.push(last)
+  return filled
+}
+
+/** Of these streams those that have their final row. */
+export const selectFinal = (ids: ReadonlyArray<string>): Sql => finalOf(filledUp(ids))
 
 /** Takes away what is reserved for these streams; gives it. */
-export const takeReservations: (ids: ReadonlyArray<string>) => Sql = withList(
-  "DELETE FROM relay_reservations WHERE stream_id IN (",
-  ") RETURNING *"
-)
+export const takeReservations = (ids: ReadonlyArray<string>): Sql => takeOf(filledUp(ids))

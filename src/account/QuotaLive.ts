@@ -2,7 +2,7 @@
  * The quota in the books: reservations, settlements, balances.
  */
 import { Clock, Effect, Layer, Random, type Scope } from "effect"
-import { Books, type BooksError, type BooksNewer, inPieces, type Row, sql } from "../books/index.ts"
+import { Books, type BooksError, type BooksNewer, piecesOf, type Row, sql } from "../books/index.ts"
 import { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError, stackless } from "../errors/index.ts"
 import { Journal } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
@@ -57,6 +57,9 @@ export const layer = (
 
 /** Other processes on the same books are held for gone when they have said nothing for so long, in milliseconds. */
 const silentFor = { memory: 180_000, durable: 7 * 86_400_000 }
+
+/** Rows of the ledger that one statement adds, and accounts that it charges. */
+const mostAtOnce = 64
 
 type Refusal = InsufficientUserQuota | PreConsumeTokenQuotaFailed
 
@@ -277,7 +280,8 @@ const make = Effect.fnUntraced(function* ({
     for (const { credits, group, streamId, token } of fresh) {
       const row = taken.get(streamId)
       const settled = credits === "refund" ? 0 : credits
-      if (token !== "") change({ _tag: "Token", name: token }, settled, Number(row?.["of_token"] ?? 0))
+      // Also of nobody, on a relay without tokens: it is asked what was spent.
+      change({ _tag: "Token", name: token }, settled, Number(row?.["of_token"] ?? 0))
       const ofGroup = Number(row?.["of_group"] ?? 0)
       if (ofGroup > 0 || isLimited(groupHeld(group))) change({ _tag: "Group", name: group }, settled, ofGroup)
     }
@@ -286,7 +290,7 @@ const make = Effect.fnUntraced(function* ({
     // In one order, whoever does it: see `reserving`.
     const ordered = [...changes].map(([key, change]) => ({ key, ...change })).sort(byKeyDown)
     const charged: Array<Row> = []
-    for (const piece of inPieces(ordered)) charged.push(...(yield* run(charge(piece, now))))
+    for (const piece of piecesOf(ordered, mostAtOnce)) charged.push(...(yield* run(charge(piece, now))))
     for (const row of charged) {
       const key = String(row["account"])
       const { settled } = changes.get(key) ?? { settled: 0 }
@@ -331,7 +335,7 @@ const make = Effect.fnUntraced(function* ({
         cachedTokens: refunded ? null : final.cachedTokens
       }
     })
-    for (const piece of inPieces(rows)) yield* run(insertRows(piece))
+    for (const piece of piecesOf(rows, mostAtOnce)) yield* run(insertRows(piece))
     return low
   })
 

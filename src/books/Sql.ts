@@ -61,15 +61,55 @@ export const sql = (strings: TemplateStringsArray, ...parts: ReadonlyArray<SqlVa
 export const literally = (text: string): Sql => ({ _tag: "Sql", texts: [text], params: [] })
 
 /** Parts one after the other, with a text between them. */
-export const join = (parts: ReadonlyArray<Sql>, between: string): Sql => {
-  const texts: Array<string> = [""]
-  const params: Array<SqlValue> = []
-  parts.forEach((part, index) => {
-    texts[texts.length - 1] += (index === 0 ? "" : between) + (part.texts[0] ?? "")
-    for (let at = 1; at < part.texts.length; at++) texts.push(part.texts[at] ?? "")
-    for (const param of part.params) params.push(param)
-  })
-  return { _tag: "Sql", texts, params }
+export const join = (parts: ReadonlyArray<Sql>, between: string): Sql =>
+  parts.reduce(
+    (joined, part, index) => (index === 0 ? part : sql`${joined}${literally(between)}${part}`),
+    literally("")
+  )
+
+/**
+ * A statement of so many parameters, with the same text between any two: HOT, its texts are made once for each number. Put
+ * together of parts by `join`, a statement of 64 rows would copy its parameters for each of them.
+ *
+ * @param before - The text before the first parameter.
+ * @param between - What stands before a parameter; it is given how many stand before that.
+ * @param after - The text behind the last one.
+ */
+export const makeRepeated = (
+  before: string,
+  between: (parameter: number) => string,
+  after: string
+): ((params: ReadonlyArray<SqlValue>) => Sql) => {
+  const known = new Map<number, ReadonlyArray<string>>()
+  const textsFor = (count: number): ReadonlyArray<string> => {
+    const made = known.get(count) ?? [
+      before,
+      ...Array.from({ length: count - 1 }, (_, index) => between(index + 1)),
+      after
+    ]
+    known.set(count, made)
+    return made
+  }
+  return (params) => ({ _tag: "Sql", texts: textsFor(params.length), params })
+}
+
+/** Adds rows of so many columns: `before` ends with `VALUES`, `after` begins behind the last row. */
+export const makeInsert = (before: string, columns: number, after = ""): ((params: ReadonlyArray<SqlValue>) => Sql) =>
+  makeRepeated(`${before} (`, (at) => (at % columns === 0 ? "), (" : ", "), `)${after}`)
+
+/**
+ * A list as pieces of 1, 2, 4, 8, … members, the longest first: so that what is prepared for a number of rows is found
+ * again, and not made anew for each number that there may be. None is longer than `most`, a power of two.
+ */
+export const piecesOf = <A>(list: ReadonlyArray<A>, most: number): ReadonlyArray<ReadonlyArray<A>> => {
+  const pieces: Array<ReadonlyArray<A>> = []
+  for (let from = 0, length = most; from < list.length; ) {
+    if (length <= list.length - from) {
+      pieces.push(list.slice(from, from + length))
+      from += length
+    } else length /= 2
+  }
+  return pieces
 }
 
 /** The text of a statement, with a database's own mark for each parameter, which are counted from 1. */

@@ -1,5 +1,4 @@
 export * from "./Books.ts"
 export * from "./BooksErrors.ts"
 export * from "./Engine.ts"
-export * from "./ManyRows.ts"
 export * from "./Sql.ts"

@@ -6,7 +6,7 @@
  * What is older than the retention, or too much, is forgotten in small steps.
  */
 import { Clock, Context, Deferred, Effect, Latch, Layer, Random, Result, type Scope, SubscriptionRef } from "effect"
-import { Books, type BooksError, type BooksNewer, inPieces, type Row, sql } from "../books/index.ts"
+import { Books, type BooksError, type BooksNewer, piecesOf, type Row, sql } from "../books/index.ts"
 import { Registry } from "../channel/index.ts"
 import { excerpt, redactText, Secrets, stackless, ValidationFailed } from "../errors/index.ts"
 import { RelayEvents } from "../relay/index.ts"
@@ -201,7 +201,7 @@ const make: Effect.Effect<
       const placed = finished(draft)
       if (!draft.taken || !(yield* isThere(placed))) rows.push(placed)
     }
-    for (const piece of inPieces(rows)) for (const placed of yield* insert(piece)) yield* again(placed)
+    for (const piece of piecesOf(rows, 64)) for (const placed of yield* insert(piece)) yield* again(placed)
   })
 
   /** Its place is taken: by itself, when it is written again, or by another process' row of the same millisecond. */

@@ -6,6 +6,7 @@
  */
 import { blameOf, codeOf, describe, excerpt, type ResilienceError } from "../errors/index.ts"
 import {
+  type AnswerOver,
   type AnswerRef,
   endedBy,
   loggedText,
@@ -162,7 +163,7 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
     add({ seq: slot(at), row, attempts: undefined, taken: taken.has(answer.streamId) })
   }
 
-  const streamEnded = (event: Extract<RelayEvent, { readonly _tag: "StreamEnded" }>): void => {
+  const over = (event: AnswerOver): void => {
     const { answer, error, trail, usage } = event
     const trouble = troubles.get(answer.streamId)
     const isTaken = taken.has(answer.streamId)
@@ -279,9 +280,10 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
       trouble.seam = seam.seam
       trouble.continuation = mode
     },
-    StreamEnded: streamEnded,
+    StreamEnded: over,
     EmbeddingEnded: embedded,
-    StreamAbandoned: ({ answer }) => forget(answer),
+    // To its readers it has failed, where its store did.
+    StreamAbandoned: (event) => (event.error === undefined ? forget(event.answer) : over(event)),
     RequestRefused: refused
   }
 }

@@ -3,7 +3,7 @@
  * How they are found is another matter, in which the databases differ: `ErrorFind.ts`.
  */
 import { Effect, Schema } from "effect"
-import { BooksBroken, insertInto, literally, type Row, type Sql, type SqlValue } from "../books/index.ts"
+import { BooksBroken, literally, makeInsert, type Row, type Sql, type SqlValue } from "../books/index.ts"
 import { ErrorRow } from "./ErrorRow.ts"
 
 /** The table of the rows. */
@@ -71,15 +71,23 @@ const written = (value: ErrorRow[Field]): SqlValue =>
         ? JSON.stringify(value)
         : value
 
-const insert = insertInto(
-  errorsTable,
-  ["seq", ...errorFields.map((field) => columns[field][0])],
+const names = ["seq", ...errorFields.map((field) => columns[field][0])].join(", ")
+
+const insert = makeInsert(
+  `INSERT INTO ${errorsTable} (${names}) VALUES`,
+  errorFields.length + 1,
   " ON CONFLICT DO NOTHING RETURNING id"
 )
 
-/** Adds rows (`inPieces`); gives the ids of those that were not there. */
-export const insertRows = (rows: ReadonlyArray<PlacedRow>): Sql =>
-  insert(rows.map(({ row, seq }) => [seq, ...errorFields.map((field) => written(row[field]))]))
+/** Adds rows; gives the ids of those that were not there. */
+export const insertRows = (rows: ReadonlyArray<PlacedRow>): Sql => {
+  const params: Array<SqlValue> = []
+  for (const { row, seq } of rows) {
+    params.push(seq)
+    for (const field of errorFields) params.push(written(row[field]))
+  }
+  return insert(params)
+}
 
 const Columns = Schema.Struct({
   ...ErrorRow.fields,

@@ -176,8 +176,6 @@ export class Summary extends Context.Service<
         const { answer, credits, error, trail } = event
         // Embeddings come whole: they have no first content.
         const firstContentMillis = event._tag === "StreamEnded" ? event.firstContentMillis : undefined
-        // It goes on in another process.
-        if (error?._tag === "LeaseLost") return
         const by = error === undefined ? endedBy(trail) : trail.findLast(({ attempt }) => attempt > 0)
         const outcome =
           error === undefined ? "success" : blameOf(error) === "cancelled" ? "cancelled" : ("failed" as const)

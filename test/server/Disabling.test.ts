@@ -372,7 +372,7 @@ describe("by hand", () => {
   it("lists channels in pages", () =>
     withRelay({}, async ({ relay }) => {
       const first = await get<{ data: ReadonlyArray<Shown>; next: string | null }>(relay.url, "channels?limit=1")
-      assert.deepStrictEqual([first.data.map(({ id }) => id), first.next], [["a"], "a"])
+      assert.deepStrictEqual([first.data.map(({ id }) => id), typeof first.next], [["a"], "string"])
       const second = await get<typeof first>(relay.url, `channels?limit=1&cursor=${first.next}`)
       assert.deepStrictEqual([second.data.map(({ id }) => id), second.next], [["b"], null])
     }))
