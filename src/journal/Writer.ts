@@ -7,7 +7,7 @@ import type { QueryDataError } from "../errors/index.ts"
 import type { StreamId } from "./Cursor.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { calling, type Hub, type HubWriter } from "./Hub.ts"
-import type { End, StreamRecord } from "./JournalStore.ts"
+import type { End, NewRecord } from "./JournalStore.ts"
 import type { JournalFault, Lease, LeaseEnd } from "./Lease.ts"
 
 /** What a writer needs. */
@@ -17,8 +17,8 @@ export interface WriterOptions {
   readonly epoch: number
   /** The seq of its first frame. */
   readonly next: number
-  /** The record of a stream that the store does not know yet. */
-  readonly fresh: StreamRecord | undefined
+  /** What a stream begins with that the store does not know yet. */
+  readonly fresh: NewRecord | undefined
   readonly now: () => number
   /** Gives the stream up: its writer and its readers are told. */
   readonly letGo: (hub: Hub) => void
@@ -30,7 +30,7 @@ export class Writer implements HubWriter, Lease {
   readonly id: StreamId
   readonly epoch: number
   next: number
-  fresh: StreamRecord | undefined
+  fresh: NewRecord | undefined
   private readonly hub: Hub
   private readonly group: GroupCommit
   private readonly options: WriterOptions

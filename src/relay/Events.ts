@@ -14,7 +14,7 @@ import type { TrailEntry } from "./Trail.ts"
 /** Which answer an event is about: one object for all the events of an answer. */
 export interface AnswerRef {
   readonly requestId: string
-  /** `""` of a count of tokens, which asks upstreams and is no stream: of it only failed attempts are told. */
+  /** `""` of a count of tokens and of embeddings, which ask upstreams and are no stream. */
   readonly streamId: string
   /** The name of the token that asked, or `""`. */
   readonly owner: string
@@ -116,6 +116,19 @@ export type RelayEvent =
    */
   | ({ readonly _tag: "StreamEnded" } & AnswerOver)
   /**
+   * Embeddings were asked for, and came, or did not: then `error` is why, and `RequestRefused` tells of it too. They are no
+   * stream: nothing told of their begin.
+   */
+  | {
+      readonly _tag: "EmbeddingEnded"
+      readonly answer: AnswerRef
+      readonly error: ResilienceError | undefined
+      readonly inputTokens: number
+      readonly credits: number
+      readonly trail: ReadonlyArray<TrailEntry>
+      readonly durationMillis: number
+    }
+  /**
    * An answer is given up here, and has no end yet. With an `error` its store failed, which has cut its readers off: it goes
    * on, here or elsewhere, or another process has it already (`LeaseLost`). Without one this relay stops.
    */
@@ -187,6 +200,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   Continued: handler,
   Committed: handler,
   StreamEnded: handler,
+  EmbeddingEnded: handler,
   StreamAbandoned: handler,
   RequestRefused: handler,
   ReaderClosed: handler,

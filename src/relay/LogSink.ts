@@ -256,6 +256,7 @@ export const logSink = (log: EventLog["Service"]): Sink => {
       }),
     Committed: ignore,
     StreamEnded: over,
+    EmbeddingEnded: ignore,
     // To its readers it has failed.
     StreamAbandoned: (told) => (told.error === undefined ? stories.forget(told.answer) : over(told)),
     RequestRefused: refusalLog(log),

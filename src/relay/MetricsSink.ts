@@ -151,6 +151,7 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       tokens.add(usage.inputTokens, { channel, model, token, direction: "input" })
       tokens.add(usage.outputTokens, { channel, model, token, direction: "output" })
     },
+    EmbeddingEnded: ignore,
     StreamAbandoned: ({ answer, error }) => {
       active.add(-1)
       asked.delete(answer.streamId)

@@ -295,24 +295,29 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     request,
     requestId,
     timeoutMillis
-  }: AnswerStart): NewStream => ({
-    id,
-    dialect: dialect.name,
-    owner,
-    request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
-    note: encodeNote(
-      firstNote({
-        requestId,
-        group,
-        model: request.model,
-        startedAt: context.wall(),
-        timeoutMillis,
-        leave,
-        keyed: keyed && request.delivery,
-        price
-      })
-    )
-  })
+  }: AnswerStart): NewStream => {
+    const { delivery, model } = request
+    const startedAt = context.wall()
+    return {
+      id,
+      dialect: dialect.name,
+      owner,
+      request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
+      note: () =>
+        encodeNote(
+          firstNote({
+            requestId,
+            group,
+            model,
+            startedAt,
+            timeoutMillis,
+            leave,
+            keyed: keyed && delivery,
+            price
+          })
+        )
+    }
+  }
 
   /** Whose lease is given to an answer that begins. */
   const begun = (begin: AnswerStart, lease: Lease, attach: (answer: Answer) => void): Answer => {

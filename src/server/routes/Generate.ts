@@ -24,7 +24,15 @@ import {
 } from "../../errors/index.ts"
 import type { Journal } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
-import { type Answer, type AnswerStart, headOfNote, type Leave, type NoteHead, Relay } from "../../relay/index.ts"
+import {
+  type Answer,
+  type AnswerStart,
+  headOfNote,
+  type Leave,
+  type NoteHead,
+  Relay,
+  type RelayEvents
+} from "../../relay/index.ts"
 import { ErrorLogSection } from "../../operate/ErrorLogSection.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
@@ -77,7 +85,7 @@ const otherRequest = stackless(
 export const generateRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Quota | RateGate | Readers | Relay | Selection | Settings | Streams
+  Journal | Quota | RateGate | Readers | Relay | RelayEvents | Selection | Settings | Streams
 > = Effect.gen(function* () {
   const kept = yield* keptResponses
   const { counting, embedding } = yield* makeErrands
