@@ -71,6 +71,17 @@ describe("what is wrong", () => {
     )
   })
 
+  it.each([
+    [{ requests: 1000, failed: 200, success: 0.8 }, "bad 20.0% of the requests fail"],
+    [{ requests: 1000, failed: 80, success: 0.92 }, "warn 8.0% of the requests fail"],
+    [{ requests: 1000, failed: 5, success: 0.995 }, undefined],
+    [{ requests: 4, failed: 4, success: 0 }, undefined],
+    [{ requests: 0, failed: 0, success: undefined }, undefined]
+  ])("is that requests fail, whatever the channels say of themselves: %j", (late, said) => {
+    const [issue] = issuesOf({ ...known0, late })
+    assert.strictEqual(issue === undefined ? undefined : `${issue.level} ${issue.title}`, said)
+  })
+
   it("counts a failure that another channel rescued as the failing channel's", () => {
     const rows = [1, 2, 3].map((at) => errorRowOf({ id: `${at}`, at: at * 100, channel: "bad", kind: "attempt" }))
     const failures = failuresOf(rows, 0, 300)

@@ -116,6 +116,7 @@ export const Balances = ({ changed }: { readonly changed: () => void }) => {
             <Table
               label="Balances"
               className="tall"
+              name="stacks"
               heads={[
                 "Of",
                 figures("Balance"),
@@ -146,21 +147,22 @@ export const Balances = ({ changed }: { readonly changed: () => void }) => {
                     </th>
                     <td
                       className="number"
+                      data-head="Balance"
                       data-level={(quota.balance ?? 1) <= 0 ? "bad" : ""}
                       title={exactOf(quota.balance)}
                     >
                       {quota.balance === undefined ? "unlimited" : amountOf(quota.balance, unit)}
                     </td>
-                    <td className="number" title={exactOf(quota.reserved)}>
+                    <td className="number" data-head="Reserved" title={exactOf(quota.reserved)}>
                       {amountOf(quota.reserved, unit)}
                     </td>
-                    <td className="number" title={exactOf(quota.settledToday)}>
+                    <td className="number" data-head="Today" title={exactOf(quota.settledToday)}>
                       {amountOf(quota.settledToday, unit)}
                     </td>
-                    <td className="number" title={exactOf(quota.settledMonth)}>
+                    <td className="number" data-head="Month" title={exactOf(quota.settledMonth)}>
                       {amountOf(quota.settledMonth, unit)}
                     </td>
-                    <td>
+                    <td data-head="Budget">
                       <Used quota={quota} />
                     </td>
                     <td className="row-acts">
