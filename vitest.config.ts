@@ -6,6 +6,13 @@ const report = process.env.VITEST_REPORT
 /** What these promise is measured by the clock, in fractions of a second: they run behind the others, one at a time. */
 const timed = ["test/server/Released.test.ts"]
 
+/** What these do stays with the worker: they import other tests' files, or make a browser's globals. */
+const alone = [
+  "test/policy/TodaysClock.test.ts",
+  "test/client/useRetryStreaming.test.ts",
+  "test/client/useRetryStreaming18.test.ts"
+]
+
 export default defineConfig({
   // The package is tested as its users import it, but from the sources: no build comes first.
   resolve: { conditions: ["effect-resilience-source"] },
@@ -14,8 +21,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "all", include: ["test/**/*.test.ts"], exclude: timed, sequence: { groupOrder: 0 } }
+        // A worker loads Effect and our sources once, and not for each file: half of all the time went there.
+        test: {
+          name: "all",
+          include: ["test/**/*.test.ts"],
+          exclude: [...timed, ...alone],
+          isolate: false,
+          sequence: { groupOrder: 0 }
+        }
       },
+      { extends: true, test: { name: "alone", include: alone, sequence: { groupOrder: 0 } } },
       {
         extends: true,
         test: { name: "timed", include: timed, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } }

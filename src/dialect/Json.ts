@@ -8,12 +8,23 @@ export interface JsonObject {
   [field: string]: unknown
 }
 
+const byteOrderMark = "\ufeff"
+
+/** RFC 8259, 8.1: who reads JSON may overlook a mark before it. Few texts have one, so that it is looked for last. */
+const parseMarked = (text: string): unknown => {
+  try {
+    return parseExactly(text.slice(byteOrderMark.length))
+  } catch {
+    return undefined
+  }
+}
+
 /** Reads JSON, numbers to the digit (`printJson`). `undefined` is no JSON value, so it says that the text is none. */
 export const parseJson = (text: string): unknown => {
   try {
     return parseExactly(text)
   } catch {
-    return undefined
+    return text.startsWith(byteOrderMark) ? parseMarked(text) : undefined
   }
 }
 

@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import {
+  beyondStatuses,
   declare,
   Fields,
   following,
@@ -72,6 +73,8 @@ export const RetrySection = declare({
   rules: [notAbove("retry", "base", "cap", section({ base: schema.fields.base, cap: schema.fields.cap }))],
   finish: (decoded, written): RetryOptions => {
     const [base, cap] = following(decoded.base, decoded.cap, valueAt(written, ["cap"]) !== undefined)
-    return { ...decoded, base, cap, statuses: statusMatcher(decoded.statuses) }
+    const listed = statusMatcher(decoded.statuses)
+    // What no range can name, none can leave out.
+    return { ...decoded, base, cap, statuses: (status) => listed(status) || beyondStatuses(status) }
   }
 })

@@ -42,6 +42,9 @@ export const statusMatcher =
   (status: number): boolean =>
     ranges.some(({ from, to }) => status >= from && status <= to)
 
+/** Whether a status is one that no range can name: servers give such ones too, 999 for instance. */
+export const beyondStatuses = (status: number): boolean => status < 100 || status > 599
+
 const Range = Schema.Struct({ from: Schema.Finite, to: Schema.Finite })
 
 /** Status ranges in the configuration file. */

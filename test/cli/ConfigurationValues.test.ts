@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { accepted, faultLines, withChannel } from "./kit.ts"
+import { accepted, faultLines, keepFolder, withChannel } from "./kit.ts"
+
+keepFolder()
 
 /** The path of a value in a configuration that is else right, and values that are refused or accepted there. */
 const placed = (path: string, value: unknown): string => {
@@ -157,6 +159,8 @@ describe("values", () => {
   it("of status ranges are merged", async () => {
     const { retry } = await accepted(withChannel({}, { retry: { statuses: "500-503, 502-510 ,401" } }))
     assert.deepStrictEqual([400, 401, 402, 499, 500, 505, 510, 511].filter(retry.statuses), [401, 500, 505, 510])
+    // A status that no range can name is left out by none.
+    assert.deepStrictEqual([0, 99, 600, 999].filter(retry.statuses), [0, 99, 600, 999])
   })
 
   it("of modelMapping keep the order of the file, also for keys that look like integers", async () => {

@@ -5,7 +5,9 @@ import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from 
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
+import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
+import { isIdle } from "../upstream/Idle.ts"
 import type { Usage } from "../Usage.ts"
 import { inputText, messageEvents } from "./MessageEvents.ts"
 import { mergeMessageUsage, readMessageUsage } from "./MessageUsage.ts"
@@ -71,6 +73,7 @@ class MessageDecoder implements EventDecoder {
     if (!isObject(raw)) {
       // Other vendors' terminator says nothing here, where `message_stop` is one.
       if (data.trim() === "" || data.trim() === "[DONE]") return nothing
+      if (isIdle(event)) return nothing
       return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
     }
     if (isTooDeep(data, raw)) {
@@ -258,7 +261,7 @@ export const decodeWholeAnthropic = (answer: HttpAnswer, encoded: Encoded): Read
   if (answer.body.trim() === "") return [failed(stackless(() => new EmptyResponse({})))]
   const body = parseJson(answer.body)
   // The label is a hint: what it is, its bytes say.
-  if (!isObject(body) || isObject(body["error"])) return [failed(classify(answer).error)]
+  if (!isObject(body) || (isObject(body["error"]) && isErrorBody(body, true))) return [failed(classify(answer).error)]
   if (isError(body)) return [failed(classifyInBand(body))]
   if (isTooDeep(answer.body, body)) {
     return [misshapen(`the upstream's answer is nested deeper than ${deepest} levels`)]

@@ -17,6 +17,7 @@ import { printJson } from "../ExactNumbers.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
+import { isIdle } from "../upstream/Idle.ts"
 import type { Usage } from "../Usage.ts"
 import { isContinuation, isFailure, isUnspecified, readFinishReason } from "./FinishReason.ts"
 import { type Calls, makeCalls } from "./PartialCalls.ts"
@@ -80,6 +81,7 @@ class ContentDecoder implements EventDecoder {
       // Other vendors' terminator says nothing here, where there is none.
       if (data.trim() === "" || data.trim() === "[DONE]") return nothing
       if (Array.isArray(raw) && isErrorBody(raw, false)) return failed(classifyInBand(raw))
+      if (isIdle(event)) return nothing
       return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
     }
     if (isTooDeep(data, raw)) return misshapen(`the upstream's event is nested deeper than ${deepest} levels`)

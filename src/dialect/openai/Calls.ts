@@ -4,6 +4,7 @@
  * new id for each part. What tells calls apart is taken together here: index, id, name, and whether the input so far is
  * whole. Calls are numbered from 0 in the order in which they begin.
  */
+import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import { type JsonScan, nothingScanned, scanJson } from "../JsonScan.ts"
 
@@ -122,6 +123,18 @@ export const makeCalls = (whole = false): Calls => {
 }
 
 /**
+ * Writes the input of a part as OpenAI would have: a text. Others give an object, or `null` where there is none, which a
+ * client would parse or append.
+ */
+export const mendInput = (part: JsonObject): void => {
+  const { function: said } = part
+  if (!isObject(said)) return
+  const input = said["arguments"]
+  if (input === null) said["arguments"] = ""
+  else if (typeof input === "object") said["arguments"] = printJson(input)
+}
+
+/**
  * Writes a part as OpenAI would have: the call's own index, and id, type and name with the part that names it and with no
  * other. Id and name that are empty are left out.
  */
@@ -132,6 +145,7 @@ export const mendPart = (part: JsonObject, call: Call): void => {
     if (call.id !== "") part["id"] = call.id
     else delete part["id"]
     if (text(part["type"]) === "") part["type"] = isObject(part["custom"]) ? "custom" : "function"
+    if (own === part["function"] && isObject(own)) own["arguments"] ??= ""
     return
   }
   if ("id" in part) delete part["id"]

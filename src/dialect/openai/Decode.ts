@@ -6,6 +6,7 @@ import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Delta, type Finish, isContent, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
 import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
+import { isIdle } from "../upstream/Idle.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { isCount, type Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
@@ -185,7 +186,7 @@ const readEvent = (event: string, data: string, encoded: Encoded, reading: Readi
   const raw = parseJson(data)
   if (event === "error") return failed(classifyInBand(raw === undefined ? data : raw))
   if (!isObject(raw)) {
-    if (raw === undefined && isBlank(data)) return nothing
+    if ((raw === undefined && isBlank(data)) || isIdle(event)) return nothing
     if (data.trim() === "[DONE]") return done
     return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
   }

@@ -5,7 +5,7 @@
 import { readDataUrl } from "../DataUrl.ts"
 import type { Piece } from "../Event.ts"
 import { isObject, type JsonObject } from "../Json.ts"
-import { type Calls, mendPart, readCallPart } from "./Calls.ts"
+import { type Calls, mendInput, mendPart, readCallPart } from "./Calls.ts"
 import { filled } from "./Chunk.ts"
 
 type Items = ReadonlyArray<unknown>
@@ -19,6 +19,7 @@ export const sealOf = (native: JsonObject): string => {
 }
 
 const pushCall = (pieces: Array<Piece>, calls: Calls, part: unknown, { held, names }: PieceReading) => {
+  if (isObject(part)) mendInput(part)
   const said = isObject(part) ? readCallPart(part) : undefined
   const call = said === undefined ? undefined : calls.place(said)
   if (call?.place !== held.of?.call) releaseSignature(pieces, held)

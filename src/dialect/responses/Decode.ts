@@ -8,8 +8,10 @@ import { keepExact } from "../ExactNumbers.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
+import { isIdle } from "../upstream/Idle.ts"
 import type { Usage } from "../Usage.ts"
 import { readResponseUsage } from "./ResponseUsage.ts"
+import { failureOf } from "../openai/Finish.ts"
 import { readStatus, statusOf } from "./Status.ts"
 import { responseEvents } from "./WholeEvents.ts"
 
@@ -71,6 +73,7 @@ class ResponseDecoder implements EventDecoder {
       // Other vendors' terminator says nothing here that the end of the response has not said.
       if (data.trim() === "[DONE]") return this.over ? done : nothing
       if (data.trim() === "") return nothing
+      if (isIdle(event)) return nothing
       return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
     }
     if (isTooDeep(data, raw)) return misshapen(`the upstream's event is nested deeper than ${deepest} levels`)
@@ -268,8 +271,13 @@ class ResponseDecoder implements EventDecoder {
     if (this.heard.size === 0 && Array.isArray(response["output"]) && response["output"].length > 0) {
       return this.wholeResponse(response)
     }
+    const said = status === "incomplete" ? status : raw.type.slice("response.".length)
+    const finish = readStatus({ ...response, status: said }, this.calls > 0)
+    const code = failureOf(finish.native)
+    if (code !== undefined) {
+      return failed(classifyInBand({ code, message: `the upstream's answer is incomplete: ${finish.native}` }))
+    }
     this.over = true
-    const finish = readStatus({ ...response, status: raw.type.slice("response.".length) }, this.calls > 0)
     return step(raw, "", "", undefined, finish, readResponseUsage(response["usage"]))
   }
 

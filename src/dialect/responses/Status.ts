@@ -21,7 +21,7 @@ export const statusOf = (response: JsonObject): string => textIn(response, "stat
 
 /**
  * The end of a response that is `completed` or `incomplete`. `called`: it has called a tool; OpenAI has no word for that. A
- * reason that nobody knows passes as it is.
+ * reason that nobody knows passes as it is; to clients of other dialects what says that it is incomplete is never whole.
  */
 export const readStatus = (response: JsonObject, called: boolean): Finish => {
   if (statusOf(response) !== "incomplete") {
@@ -29,7 +29,7 @@ export const readStatus = (response: JsonObject, called: boolean): Finish => {
   }
   const native = textIn(response["incomplete_details"], "reason")
   return {
-    reason: incomplete.get(native) ?? "unknown",
+    reason: incomplete.get(native) ?? "length",
     native: native === "" ? "incomplete" : native,
     from: "responses"
   }
@@ -57,6 +57,6 @@ const endings: { readonly [R in FinishReason]: Ending } = {
 
 /** How a client is told that its answer ended. */
 export const writeStatus = ({ from, native, reason }: Finish): Ending => {
-  if (from !== "responses" || reason !== "unknown") return endings[reason]
-  return native === "completed" ? whole : cut(native)
+  if (from !== "responses" || native === "completed" || incomplete.has(native)) return endings[reason]
+  return cut(native)
 }

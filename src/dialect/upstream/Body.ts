@@ -126,6 +126,15 @@ const isSaid = (value: unknown): boolean =>
 
 const resultOf = (body: JsonObject): unknown => at(body, "base_resp", "status_code")
 
+/** What others write in the place of an error where there is none. */
+const good: ReadonlySet<unknown> = new Set([0, "0", 200, "200", "ok", "OK", "success", "Success"])
+
+/** Whether what stands in the place of an error says that there is one. one-api gives every answer an empty one. */
+const saysError = (value: unknown): boolean => {
+  if (Array.isArray(value)) return value.length > 0
+  return isObject(value) ? Object.values(value).some((said) => isSaid(said) && !good.has(said)) : isSaid(value)
+}
+
 /**
  * Whether a body, or an event, that came with a good status is an error, in any vendor's shape. What holds an answer is
  * one whatever else it says; `isAnswer` is asked where an error is not named as one.
@@ -133,7 +142,7 @@ const resultOf = (body: JsonObject): unknown => at(body, "base_resp", "status_co
 export const isErrorBody = (json: unknown, isAnswer: boolean): boolean => {
   const body = first(json)
   if (!isObject(body)) return false
-  if (isSaid(body["error"]) || body["object"] === "error" || body["type"] === "error") return true
+  if (saysError(body["error"]) || body["object"] === "error" || body["type"] === "error") return true
   if (isSaid(resultOf(body)) || isSaid(at(body, "response", "error"))) return true
   return !isAnswer && messageOf(body) !== undefined
 }

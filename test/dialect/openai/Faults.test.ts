@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  anthropic,
   assembleOpenAI,
   type Delta,
+  gemini,
   isContent,
+  openai,
   type Payload,
   type Piece,
+  responses,
   seals,
   type UpstreamEvent
 } from "#src/dialect/index"
@@ -530,6 +534,34 @@ describe("R10: tool calls that trust other things than the index", () => {
     ])
   })
 
+  it("R10: an input that is no text is one, whole and streamed", () => {
+    const inputs: ReadonlyArray<readonly [said: object, text: string]> = [
+      [{ arguments: { x: 1 } }, '{"x":1}'],
+      [{ arguments: [] }, "[]"],
+      [{ arguments: null }, ""],
+      [{}, ""]
+    ]
+    for (const [said, input] of inputs) {
+      const call = { index: 0, id: "a", type: "function", function: { name: "f", ...said } }
+      const { deltas, message } = relayed([chunk({ tool_calls: [call] }), chunk({}, "tool_calls")])
+      const mended = { ...call, function: { name: "f", arguments: input } }
+      assert.deepStrictEqual(deltas[0], { tool_calls: [mended] })
+      const { index: _, ...whole } = mended
+      assert.deepStrictEqual(message["tool_calls"], [whole])
+      const [first] = decodeWhole({ choices: [{ index: 0, message: { tool_calls: [call] } }] }) as [Delta]
+      assert.deepStrictEqual(
+        first.pieces?.filter(({ _tag }) => _tag === "ToolInput"),
+        input === "" ? [] : [{ _tag: "ToolInput", index: 0, text: input }]
+      )
+    }
+  })
+
+  it("R10: numbers in such an input are to the digit", () => {
+    const event = `{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":{"x":12345678901234567890}}}]}}]}`
+    const [step] = decodeAll([event]) as [Delta]
+    assert.deepStrictEqual(step.pieces?.at(-1), { _tag: "ToolInput", index: 0, text: '{"x":12345678901234567890}' })
+  })
+
   it("R10: an empty text is null, and what is missing is there", () => {
     const raw = {
       choices: [
@@ -626,5 +658,44 @@ describe("R12: numbers to the digit", () => {
     const [data] = begun().encoder.delta(first)
     assert.include(data!.data, `"x_top":${seed}`)
     assert.include(data!.data, `"x":{"y":${seed}}`)
+  })
+})
+
+describe("R7: what says nothing is no error", () => {
+  const answer = { choices: [{ index: 0, message: { content: "x" }, finish_reason: "stop" }] }
+  it.each([
+    [{ message: "", type: "", param: "", code: null }],
+    [{ code: 0, message: "success" }],
+    [{ code: "200", message: "ok" }],
+    [{}],
+    [[]]
+  ])("R7: beside an answer, streamed and whole: %j", (error) => {
+    assert.strictEqual(faultOf(decodeAll([{ ...chunk({ content: "a" }), error }])[0]), undefined)
+    assert.isTrue(decodeWhole({ ...answer, error }).every((event) => faultOf(event) === undefined))
+  })
+
+  it("R7: one that says anything is", () => {
+    for (const error of [{ code: 500 }, { message: "went wrong", code: 0 }, "went wrong", ["went wrong"]]) {
+      assert.isDefined(faultOf(decodeAll([{ ...chunk({ content: "a" }), error }])[0]), JSON.stringify(error))
+    }
+  })
+
+  it.each([
+    ["text under the name of a ping", "ping", "ping"],
+    ["text under the name of a heartbeat", "Heartbeat", "1795781690"],
+    ["nothing under the name of a keep-alive", "keep-alive", ""]
+  ])("nor does what keeps a connection open break an answer: %s", (_, name, data) => {
+    for (const { decoder } of [openai, responses, anthropic, gemini]) {
+      const step = decoder({ body: "", dropped: [] }).step(name, data)
+      assert.isTrue(step._tag === "Delta" && !isContent(step) && step.raw === undefined)
+    }
+  })
+
+  it("R8: a byte order mark before a whole answer is overlooked", () => {
+    assert.deepStrictEqual(
+      decodeWhole(`\ufeff${JSON.stringify(answer)}`).filter((event) => event._tag === "Fault"),
+      []
+    )
+    assert.deepStrictEqual(decodeWhole(`\ufeff\ufeff${JSON.stringify(answer)}`).map(faultOf), ["bad_response_body"])
   })
 })

@@ -282,6 +282,31 @@ describe("what an upstream may say otherwise", () => {
     const { payloads, verdict } = play(steps)
     assert.strictEqual(verdict._tag, "Complete")
     assert.deepInclude(lastOf(payloads), { status: "incomplete", incomplete_details: { reason: "strange" } })
+    // To clients of other dialects, what says that it is incomplete is not whole.
+    assert.include(
+      play(steps, anthropicClient)
+        .payloads.map(({ data }) => data)
+        .join("\n"),
+      '"stop_reason":"max_tokens"'
+    )
+  })
+
+  it("R2: one that says incomplete and not why is cut; inside of response.completed too", () => {
+    for (const type of ["response.incomplete", "response.completed"]) {
+      const response = { ...whole, status: "incomplete", incomplete_details: null, output: [] }
+      const step = decodeAll([{ type, response }])[0]!
+      assert.strictEqual(step._tag === "Delta" ? step.finish?.reason : step._tag, "length")
+    }
+  })
+
+  it("R2: incomplete by a word that means a failure is a fault, streamed and whole", () => {
+    const response = { ...whole, status: "incomplete", incomplete_details: { reason: "server_overloaded" } }
+    for (const [step] of [
+      decodeAll([{ type: "response.incomplete", response: { ...response, output: [] } }]),
+      decodeWhole(response)
+    ]) {
+      assert.strictEqual(step?._tag === "Fault" ? step.error._tag : step?._tag, "UpstreamOverloaded")
+    }
   })
 })
 
