@@ -202,4 +202,32 @@ describe.skipIf(browserPath === undefined)("channels on the admin page", () => {
         assert.deepEqual(await violations(page), [])
       }
     ))
+
+  it("and on a phone each thing that can be done is within its width, and the token can be forgotten", () =>
+    withAdmin(browser, "#/tokens", phone, async (page) => {
+      const inside = async (name: string): Promise<void> => {
+        const box = await button(page, name).boundingBox()
+        assert.isAtMost(box!.x + box!.width, phone.viewport.width, name)
+      }
+      await button(page, "Remove checkout").waitFor()
+      await inside("Remove checkout")
+      await fits(page)
+      assert.deepEqual(await violations(page), [])
+      const open = page.getByRole("navigation").getByRole("link", { name: "Tokens" })
+      const tab = await open.boundingBox()
+      assert.isAtMost(tab!.x + tab!.width, phone.viewport.width)
+      await page.goto(page.url().replace("tokens", "ledger"))
+      await button(page, "Change the balance of checkout").waitFor()
+      await inside("Change the balance of checkout")
+      await page.goto(page.url().replace("ledger", "streams"))
+      await button(page, "Cancel st_b81ns0aa").waitFor()
+      await inside("Cancel st_b81ns0aa")
+      await page.getByText("no content yet").waitFor()
+      await page.getByRole("link", { name: "attempt 2" }).waitFor()
+      assert.deepEqual(await violations(page), [])
+      await page.getByRole("button", { name: /^Find/ }).click()
+      assert.deepEqual(await violations(page), [])
+      await dialog(page).getByRole("button", { name: "Forget the token" }).click()
+      await page.getByText("An admin’s token, or a viewer’s").waitFor()
+    }))
 })

@@ -27,7 +27,7 @@ import { storyOf } from "../../web/src/admin/request/story.ts"
 import { changesOf, valueOfTyped } from "../../web/src/admin/settings/edit.ts"
 import { channelOf } from "../../web/src/admin/channels/Channel.ts"
 import { errorRowOf } from "../../web/src/admin/errors/ErrorRow.ts"
-import { quotaOf } from "../../web/src/admin/ledger/Quota.ts"
+import { tokenQuotaOf } from "../../web/src/admin/ledger/Quota.ts"
 import { settingOf } from "../../web/src/admin/settings/Setting.ts"
 import { tokenOf } from "../../web/src/admin/tokens/Token.ts"
 import { summaryOf } from "../../web/src/admin/Summary.ts"
@@ -53,7 +53,7 @@ describe("what is wrong", () => {
         channelOf({ id: "c", state: "cooling", keys: [{ index: 0, state: "cooling" }] })
       ],
       health: { ready: true, degraded: ["books"] },
-      quotas: [quotaOf("poor")({ balance: 0 }), quotaOf("free")({ balance: null })],
+      quotas: [tokenQuotaOf({ token: "poor", balance: 0 }), tokenQuotaOf({ token: "free", balance: null })],
       drift: 3
     })
     assert.deepEqual(
@@ -352,7 +352,7 @@ describe("figures", () => {
   it("of a relay that says less are unknown, and nothing breaks", () =>
     fc.assert(
       fc.property(fc.jsonValue(), (body) => {
-        for (const of of [summaryOf, errorRowOf, channelOf, tokenOf, quotaOf("a"), settingOf]) of(body)
+        for (const of of [summaryOf, errorRowOf, channelOf, tokenOf, tokenQuotaOf, settingOf]) of(body)
         summaryOf({ byChannel: body, series: body })
         issuesOf({
           ...known0,

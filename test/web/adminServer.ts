@@ -400,6 +400,19 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
       `${method} ${part}${rawId === "" ? "" : "/{id}"}${act === undefined ? "" : `/${act}`}` === wanted
     if (is("GET summary")) return send(response, 200, summary(now, query.get("window") ?? ""))
     if (is("GET channels")) return send(response, 200, page(state.channels, query))
+    if (is("GET quota")) {
+      const rows = state.tokens.map(({ name }) => ({
+        token: name,
+        ...(state.quotas.get(String(name)) ?? {
+          balance: null,
+          budget: null,
+          reserved: 0,
+          settledToday: 0,
+          settledMonth: 0
+        })
+      }))
+      return send(response, 200, page(rows, query))
+    }
     if (is("GET groups")) return send(response, 200, page(state.groups, query))
     if (is("GET tokens")) return send(response, 200, page(state.tokens, query))
     if (is("GET streams")) return send(response, 200, page(state.streams, query))

@@ -209,7 +209,11 @@ export const Shell = ({
       </div>
       {act === undefined ? null : <Ask key={act.title} act={act} close={closeAct} />}
       {open === "palette" ? (
-        <Palette channels={valueOf(channels[0])?.data ?? []} close={() => setOpen(undefined)} />
+        <Palette
+          channels={valueOf(channels[0])?.data ?? []}
+          close={() => setOpen(undefined)}
+          leave={token === undefined ? undefined : leave}
+        />
       ) : null}
       {open === "shortcuts" ? <Shortcuts {...shortcuts} close={() => setOpen(undefined)} /> : null}
       <Toasts all={said} tell={tell} close={(id) => setSaid((all) => all.filter((one) => one.id !== id))} />

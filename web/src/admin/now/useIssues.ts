@@ -25,7 +25,7 @@ export const useIssues = (
     issues: issuesOf({
       channels: valueOf(channels[0])?.data ?? [],
       health: valueOf(health),
-      quotas: valueOf(quotas) ?? [],
+      quotas: valueOf(quotas)?.data ?? [],
       drift: valueOf(sum)?.drift,
       late: valueOf(late)
     })

@@ -187,7 +187,7 @@ export const Tokens = ({ own }: { readonly own: string | undefined }) => {
   const [editing, setEditing] = useState<Token | "new">()
   const [key, setKey] = useState<{ readonly name: string; readonly key: string }>()
   const balances = new Map(
-    (valueOf(quotas) ?? []).flatMap((quota) => (quota.whose === "token" ? [[quota.name, quota]] : []))
+    (valueOf(quotas)?.data ?? []).flatMap((quota) => (quota.whose === "token" ? [[quota.name, quota]] : []))
   )
   return (
     <>
