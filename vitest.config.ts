@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const report = process.env.VITEST_REPORT
 
@@ -12,6 +13,28 @@ const alone = [
   "test/client/useRetryStreaming.test.ts",
   "test/client/useRetryStreaming18.test.ts"
 ]
+
+/** What takes a minute or more, mostly waiting: it begins first, so that nobody waits for it at the end. */
+const slow = [
+  "sdk/Cuts",
+  "web/Tour",
+  "web/Admin",
+  "kill/Kill",
+  "sdk/Matrix",
+  "sdk/Errors",
+  "sdk/Recorded",
+  "server/FaultSuite"
+]
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const at = slow.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
+      return at < 0 ? slow.length : at
+    }
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other))
+  }
+}
 
 export default defineConfig({
   // The package is tested as its users import it, but from the sources: no build comes first.
@@ -38,11 +61,12 @@ export default defineConfig({
     ],
     // The page that a relay serves at `/` is built if its sources have changed since: in a moment or two, else in none.
     globalSetup: ["scripts/buildPage.ts"],
+    sequence: { sequencer: SlowFirst },
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // Real sockets and processes share two cores in CI: a test may be late there once, and the report says so.
     retry: process.env.CI === "true" ? 1 : 0,
-    // Many tests wait for a clock or a process: on two cores three files at a time rest for little.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Many tests wait for a clock or a process: on two cores four files at a time rest for little.
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     execArgv: ["--disable-warning=ExperimentalWarning"]
