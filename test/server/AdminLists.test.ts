@@ -23,6 +23,7 @@ const lists: ReadonlyArray<readonly [path: string, ...garbled: ReadonlyArray<str
   ["errors", "nothing", "1", "a.b"],
   ["groups", "lab", "nothing"],
   ["ledger", "nothing", "0", "g".repeat(26)],
+  ["quota", "alice", "nothing", "books:"],
   ["requests/failed", "soon", "-1", "1.5", "1e3"],
   ["settings", "timeouts.idle", "nothing", "-1.x"],
   ["streams", "nothing", "1", "x.y"],

@@ -71,6 +71,13 @@ describe("quota", () => {
       }
       assert.deepStrictEqual(own, expected)
       assert.deepStrictEqual((await admin(world, "/quota/alice")).body, expected)
+      assert.deepStrictEqual((await admin(world, "/quota")).body, {
+        data: [
+          { token: "ops", balance: null, budget: null, reserved: 0, settledToday: 0, settledMonth: 0 },
+          { token: "alice", ...expected }
+        ],
+        next: null
+      })
       const sum = await sumOf(world)
       assert.deepStrictEqual(sum, { granted: 100_000, settled: settle.amount, refunded: 0, open: 0, drift: 0 })
       const usage = (await admin(world, "/usage?by=token")).body

@@ -73,8 +73,8 @@ describe.skipIf(browserPath === undefined)("channels on the admin page", () => {
       assert.strictEqual(await button(page, "Add a key to azure-eu").count(), 0)
       await button(page, "Edit azure-eu").click()
       await dialog(page).getByText("counts over the file").waitFor()
-      assert.isFalse(await dialog(page).getByLabel("Base URL").isEditable())
-      assert.isFalse(await dialog(page).getByLabel("Group").isEditable())
+      assert.strictEqual(await dialog(page).getByLabel("Base URL").count(), 0)
+      assert.strictEqual(await dialog(page).getByLabel("Group").count(), 0)
       // Its priority is an admin's already in the settings of this relay; its weight is the file's.
       for (const setting of server.state.settings) {
         if (setting["path"] === "channels.azure-eu.priority") setting["source"] = "admin"
@@ -202,4 +202,32 @@ describe.skipIf(browserPath === undefined)("channels on the admin page", () => {
         assert.deepEqual(await violations(page), [])
       }
     ))
+
+  it("and on a phone each thing that can be done is within its width, and the token can be forgotten", () =>
+    withAdmin(browser, "#/tokens", phone, async (page) => {
+      const inside = async (name: string): Promise<void> => {
+        const box = await button(page, name).boundingBox()
+        assert.isAtMost(box!.x + box!.width, phone.viewport.width, name)
+      }
+      await button(page, "Remove checkout").waitFor()
+      await inside("Remove checkout")
+      await fits(page)
+      assert.deepEqual(await violations(page), [])
+      const open = page.getByRole("navigation").getByRole("link", { name: "Tokens" })
+      const tab = await open.boundingBox()
+      assert.isAtMost(tab!.x + tab!.width, phone.viewport.width)
+      await page.goto(page.url().replace("tokens", "ledger"))
+      await button(page, "Change the balance of checkout").waitFor()
+      await inside("Change the balance of checkout")
+      await page.goto(page.url().replace("ledger", "streams"))
+      await button(page, "Cancel st_b81ns0aa").waitFor()
+      await inside("Cancel st_b81ns0aa")
+      await page.getByText("no content yet").waitFor()
+      await page.getByRole("link", { name: "attempt 2" }).waitFor()
+      assert.deepEqual(await violations(page), [])
+      await page.getByRole("button", { name: /^Find/ }).click()
+      assert.deepEqual(await violations(page), [])
+      await dialog(page).getByRole("button", { name: "Forget the token" }).click()
+      await page.getByText("An admin’s token, or a viewer’s").waitFor()
+    }))
 })

@@ -27,7 +27,7 @@ import { storyOf } from "../../web/src/admin/request/story.ts"
 import { changesOf, valueOfTyped } from "../../web/src/admin/settings/edit.ts"
 import { channelOf } from "../../web/src/admin/channels/Channel.ts"
 import { errorRowOf } from "../../web/src/admin/errors/ErrorRow.ts"
-import { quotaOf } from "../../web/src/admin/ledger/Quota.ts"
+import { tokenQuotaOf } from "../../web/src/admin/ledger/Quota.ts"
 import { settingOf } from "../../web/src/admin/settings/Setting.ts"
 import { tokenOf } from "../../web/src/admin/tokens/Token.ts"
 import { summaryOf } from "../../web/src/admin/Summary.ts"
@@ -53,7 +53,7 @@ describe("what is wrong", () => {
         channelOf({ id: "c", state: "cooling", keys: [{ index: 0, state: "cooling" }] })
       ],
       health: { ready: true, degraded: ["books"] },
-      quotas: [quotaOf("poor")({ balance: 0 }), quotaOf("free")({ balance: null })],
+      quotas: [tokenQuotaOf({ token: "poor", balance: 0 }), tokenQuotaOf({ token: "free", balance: null })],
       drift: 3
     })
     assert.deepEqual(
@@ -69,6 +69,17 @@ describe("what is wrong", () => {
         "note off is off"
       ]
     )
+  })
+
+  it.each([
+    [{ requests: 1000, failed: 200, success: 0.8 }, "bad 20.0% of the requests fail"],
+    [{ requests: 1000, failed: 80, success: 0.92 }, "warn 8.0% of the requests fail"],
+    [{ requests: 1000, failed: 5, success: 0.995 }, undefined],
+    [{ requests: 4, failed: 4, success: 0 }, undefined],
+    [{ requests: 0, failed: 0, success: undefined }, undefined]
+  ])("is that requests fail, whatever the channels say of themselves: %j", (late, said) => {
+    const [issue] = issuesOf({ ...known0, late })
+    assert.strictEqual(issue === undefined ? undefined : `${issue.level} ${issue.title}`, said)
   })
 
   it("counts a failure that another channel rescued as the failing channel's", () => {
@@ -341,7 +352,7 @@ describe("figures", () => {
   it("of a relay that says less are unknown, and nothing breaks", () =>
     fc.assert(
       fc.property(fc.jsonValue(), (body) => {
-        for (const of of [summaryOf, errorRowOf, channelOf, tokenOf, quotaOf("a"), settingOf]) of(body)
+        for (const of of [summaryOf, errorRowOf, channelOf, tokenOf, tokenQuotaOf, settingOf]) of(body)
         summaryOf({ byChannel: body, series: body })
         issuesOf({
           ...known0,

@@ -56,6 +56,31 @@ const tokenRow = (name: string, key: string, more: Json = {}): Json => ({
   ...more
 })
 
+const live = (
+  stream_id: string,
+  token: string,
+  model: string,
+  channel: string,
+  attempts: number,
+  created_at: number,
+  events: number,
+  writer: string
+): Json => ({
+  stream_id,
+  request_id: `req_${stream_id}`,
+  token,
+  group: "default",
+  model,
+  state: events === 0 ? "started" : "streaming",
+  channel,
+  attempts,
+  created_at,
+  age_ms: 0,
+  events,
+  readers: writer === "me" ? 1 : null,
+  writer
+})
+
 /** The state that a fresh one begins with: something is wrong, much is well. */
 const begin = (now: number) => ({
   health: { status: "ready", ready: true } as Json,
@@ -208,9 +233,9 @@ const begin = (now: number) => ({
     setting("channels.azure-eu.priority", 0, 0, "file", "Its tier; higher first.")
   ] as Array<Json>,
   streams: [
-    { stream_id: "st_7qk2m9x4", token: "checkout", created_at: now - 8200, events: 214, writer: "me" },
-    { stream_id: "st_b81ns0aa", token: "support-bot", created_at: now - 1400, events: 12, writer: "me" },
-    { stream_id: "st_zz9d00c1", token: "research", created_at: now - 64_000, events: 1904, writer: "another" }
+    live("st_7qk2m9x4", "checkout", "gpt-5", "openai-main", 1, now - 8200, 214, "me"),
+    live("st_b81ns0aa", "support-bot", "claude-haiku-4-5", "anthropic", 2, now - 1400, 0, "me"),
+    live("st_zz9d00c1", "research", "qwen3-32b", "vllm-lab", 1, now - 64_000, 1904, "another")
   ] as Array<Json>,
   audit: [
     {
@@ -375,6 +400,19 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
       `${method} ${part}${rawId === "" ? "" : "/{id}"}${act === undefined ? "" : `/${act}`}` === wanted
     if (is("GET summary")) return send(response, 200, summary(now, query.get("window") ?? ""))
     if (is("GET channels")) return send(response, 200, page(state.channels, query))
+    if (is("GET quota")) {
+      const rows = state.tokens.map(({ name }) => ({
+        token: name,
+        ...(state.quotas.get(String(name)) ?? {
+          balance: null,
+          budget: null,
+          reserved: 0,
+          settledToday: 0,
+          settledMonth: 0
+        })
+      }))
+      return send(response, 200, page(rows, query))
+    }
     if (is("GET groups")) return send(response, 200, page(state.groups, query))
     if (is("GET tokens")) return send(response, 200, page(state.tokens, query))
     if (is("GET streams")) return send(response, 200, page(state.streams, query))

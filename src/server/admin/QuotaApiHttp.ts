@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { kinds, mostCredits, usageBy } from "../../account/index.ts"
-import { afterId, afterName, limit, offset, pageOf } from "./ListsHttp.ts"
+import { afterId, afterName, afterToken, limit, offset, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
 const state = {
@@ -19,6 +19,9 @@ const state = {
 
 /** What a token or a group has. */
 export const QuotaShown = Schema.Struct(state)
+
+/** A token, and what it has. */
+export const TokenQuotaShown = Schema.Struct({ token: Schema.String, ...state })
 
 /** A group, and what its tokens have together. */
 export const GroupShown = Schema.Struct({ group: Schema.String, ...state })
@@ -83,6 +86,10 @@ const group = { group: Schema.String }
 /** Its routes. */
 export const QuotaGroup = HttpApiGroup.make("quota")
   .add(
+    HttpApiEndpoint.get("tokens", "/quota", {
+      query: Schema.Struct({ limit, cursor: afterToken }),
+      success: pageOf(TokenQuotaShown)
+    }).annotate(OpenApi.Summary, "All tokens, in the order of their list, and what each has."),
     HttpApiEndpoint.get("token", "/quota/:token", { params: token, success: QuotaShown }).annotate(
       OpenApi.Summary,
       "What a token has."

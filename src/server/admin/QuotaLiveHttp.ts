@@ -172,6 +172,21 @@ export const QuotaLive = HttpApiBuilder.group(
     })
 
     return handlers
+      .handle("tokens", ({ query: { cursor, limit = defaultLimit } }) =>
+        Effect.gen(function* () {
+          yield* settled
+          const page = yield* Effect.mapError(tokens.page({ limit, cursor }), ({ message }) =>
+            stackless(() => new QueryDataError({ message }))
+          )
+          const data = yield* Effect.forEach(page.tokens, ({ name, quota: own }) =>
+            Effect.map(booksAway(quota.of({ _tag: "Token", name, quota: own })), (state) => ({
+              token: name,
+              ...stateOnly(state)
+            }))
+          )
+          return { data, next: page.next ?? null }
+        })
+      )
       .handle("token", ({ params }) => Effect.flatMap(ofToken(params.token), stateOf))
       .handle("grantToken", ({ params, payload }) =>
         Effect.flatMap(ofToken(params.token), (whose) => grant(whose, payload))

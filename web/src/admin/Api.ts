@@ -12,7 +12,7 @@ import { channelOf } from "./channels/Channel.ts"
 import { testResultOf } from "./channels/TestResult.ts"
 import { errorRowOf } from "./errors/ErrorRow.ts"
 import { ledgerRowOf, ledgerSumOf, usageOf } from "./ledger/LedgerRow.ts"
-import { groupQuotaOf, type Quota, quotaOf } from "./ledger/Quota.ts"
+import { groupQuotaOf, type Quota, tokenQuotaOf } from "./ledger/Quota.ts"
 import { settingOf } from "./settings/Setting.ts"
 import { streamOf } from "./streams/LiveStream.ts"
 import { newKeyOf, tokenOf } from "./tokens/Token.ts"
@@ -146,7 +146,7 @@ export const makeApi = ({ onReach, token }: ApiOptions) => {
     summary: (window: string, signal?: AbortSignal) => read("/admin/summary", { window }, summaryOf, signal),
     channels: (signal?: AbortSignal) => read("/admin/channels", { limit: 1000 }, pagedOf(channelOf), signal),
     tokens: (signal?: AbortSignal) => read("/admin/tokens", { limit: 1000 }, pagedOf(tokenOf), signal),
-    quota: (token: string, signal?: AbortSignal) => read(`/admin/quota/${named(token)}`, {}, quotaOf(token), signal),
+    quotas: (signal?: AbortSignal) => read("/admin/quota", { limit: 1000 }, pagedOf(tokenQuotaOf), signal),
     groups: (signal?: AbortSignal) => read("/admin/groups", { limit: 1000 }, pagedOf(groupQuotaOf), signal),
     streams: (signal?: AbortSignal) => read("/admin/streams", { limit: 1000 }, pagedOf(streamOf), signal),
     settings: (signal?: AbortSignal) => read("/admin/settings", { limit: 1000 }, pagedOf(settingOf), signal),

@@ -10,10 +10,13 @@ import { type Target, targetsOf } from "./targets.ts"
 /** The window with its one line. */
 export const Palette = ({
   channels,
-  close
+  close,
+  leave
 }: {
   readonly channels: ReadonlyArray<Channel>
   readonly close: () => void
+  /** Forgets the token, where there is one: in a phone's width there is no other place for it. */
+  readonly leave: (() => void) | undefined
 }) => {
   const [text, setText] = useState("")
   const [at, setAt] = useState(0)
@@ -72,6 +75,13 @@ export const Palette = ({
           </li>
         ))}
       </ul>
+      {leave === undefined ? null : (
+        <p className="palette-foot">
+          <button type="button" className="link" onClick={leave}>
+            Forget the token
+          </button>
+        </p>
+      )}
     </Dialog>
   )
 }

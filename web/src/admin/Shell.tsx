@@ -88,7 +88,10 @@ export const Shell = ({
 
   const main = useRef<HTMLElement>(null)
   const before = useRef(place.view)
+  const nav = useRef<HTMLElement>(null)
   useEffect(() => {
+    // In a phone's width the views stand in one line: the one that is open is seen.
+    nav.current?.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" })
     document.title = `${titles[place.view]} – ${about.name} admin`
     if (before.current === place.view) return
     before.current = place.view
@@ -148,7 +151,7 @@ export const Shell = ({
             </span>
             <kbd>Ctrl K</kbd>
           </button>
-          <nav className="side-nav" aria-label="Views">
+          <nav ref={nav} className="side-nav" aria-label="Views">
             <ul>
               {views.map((view) => (
                 <li key={view}>
@@ -206,7 +209,11 @@ export const Shell = ({
       </div>
       {act === undefined ? null : <Ask key={act.title} act={act} close={closeAct} />}
       {open === "palette" ? (
-        <Palette channels={valueOf(channels[0])?.data ?? []} close={() => setOpen(undefined)} />
+        <Palette
+          channels={valueOf(channels[0])?.data ?? []}
+          close={() => setOpen(undefined)}
+          leave={token === undefined ? undefined : leave}
+        />
       ) : null}
       {open === "shortcuts" ? <Shortcuts {...shortcuts} close={() => setOpen(undefined)} /> : null}
       <Toasts all={said} tell={tell} close={(id) => setSaid((all) => all.filter((one) => one.id !== id))} />

@@ -56,10 +56,10 @@ export const ChannelDialog = ({
     value: form[name],
     autoComplete: "off",
     spellCheck: false,
-    readOnly: channel !== undefined && !isChangeable(name, channel.source),
     onChange: (event: { readonly target: { readonly value: string } }) =>
       setForm({ ...form, [name]: event.target.value })
   })
+  const may = (name: string): boolean => channel === undefined || isChangeable(name, channel.source)
   const isFiles = channel !== undefined && channel.source !== "admin"
 
   const add = async (key: string): Promise<Result<undefined>> => {
@@ -90,7 +90,7 @@ export const ChannelDialog = ({
         isFiles ? (
           <p>
             It stands in the configuration file. What is changed here counts over the file until it is reset in the
-            settings; the rest is changed there.
+            settings; the rest of it is changed there.
           </p>
         ) : channel === undefined ? (
           <p>It is kept in the books, beside those of the file, and serves from the next request on.</p>
@@ -114,26 +114,30 @@ export const ChannelDialog = ({
               {(ids) => <input {...ids} {...field("id")} required />}
             </Field>
           ) : null}
-          <Field label="Dialect" hint="The wire format that it speaks." wrong={wrong("dialect")}>
-            {(ids) => (
-              <>
-                <input {...ids} {...field("dialect")} list={`${lists}-dialects`} />
-                <datalist id={`${lists}-dialects`}>
-                  {dialects.map((name) => (
-                    <option key={name} value={name} />
-                  ))}
-                </datalist>
-              </>
-            )}
-          </Field>
-          <Field
-            label="Base URL"
-            wide
-            hint="The dialect’s own path is put behind it: https://api.openai.com/v1"
-            wrong={wrong("baseUrl")}
-          >
-            {(ids) => <input inputMode="url" {...ids} {...field("baseUrl")} required />}
-          </Field>
+          {may("dialect") ? (
+            <Field label="Dialect" hint="The wire format that it speaks." wrong={wrong("dialect")}>
+              {(ids) => (
+                <>
+                  <input {...ids} {...field("dialect")} list={`${lists}-dialects`} />
+                  <datalist id={`${lists}-dialects`}>
+                    {dialects.map((name) => (
+                      <option key={name} value={name} />
+                    ))}
+                  </datalist>
+                </>
+              )}
+            </Field>
+          ) : null}
+          {may("baseUrl") ? (
+            <Field
+              label="Base URL"
+              wide
+              hint="The dialect’s own path is put behind it: https://api.openai.com/v1"
+              wrong={wrong("baseUrl")}
+            >
+              {(ids) => <input inputMode="url" {...ids} {...field("baseUrl")} required />}
+            </Field>
+          ) : null}
           {channel === undefined ? (
             <Field
               label="Keys"
@@ -168,18 +172,20 @@ export const ChannelDialog = ({
           <Field label="Weight" hint="Its share within the tier." wrong={wrong("weight")}>
             {(ids) => <input inputMode="decimal" {...ids} {...field("weight")} />}
           </Field>
-          <Field label="Group" hint="It serves the tokens of this group, and no other." wrong={wrong("group")}>
-            {(ids) => (
-              <>
-                <input {...ids} {...field("group")} list={`${lists}-groups`} />
-                <datalist id={`${lists}-groups`}>
-                  {groups.map((name) => (
-                    <option key={name} value={name} />
-                  ))}
-                </datalist>
-              </>
-            )}
-          </Field>
+          {may("group") ? (
+            <Field label="Group" hint="It serves the tokens of this group, and no other." wrong={wrong("group")}>
+              {(ids) => (
+                <>
+                  <input {...ids} {...field("group")} list={`${lists}-groups`} />
+                  <datalist id={`${lists}-groups`}>
+                    {groups.map((name) => (
+                      <option key={name} value={name} />
+                    ))}
+                  </datalist>
+                </>
+              )}
+            </Field>
+          ) : null}
           <Field label="Serves" hint="No: it is never asked, whatever else says." wrong={wrong("enabled")}>
             {(ids) => (
               <select

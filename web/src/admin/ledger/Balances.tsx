@@ -106,71 +106,78 @@ export const Balances = ({ changed }: { readonly changed: () => void }) => {
         </h2>
       </div>
       <Show load={load} reload={reload} what="Quotas">
-        {(quotas) =>
+        {({ data: quotas, next }) =>
           quotas.length === 0 ? (
             <Empty title="Nobody is limited">
               This relay has no tokens: whoever reaches it may ask, and is nobody to it. What that costs is counted all
               the same, and stands beside this and below.
             </Empty>
           ) : (
-            <Table
-              label="Balances"
-              className="tall"
-              heads={[
-                "Of",
-                figures("Balance"),
-                figures("Reserved"),
-                figures("Today"),
-                figures("Month"),
-                "Budget",
-                buttons
-              ]}
-            >
-              {[...quotas]
-                .sort(
-                  (a, b) =>
-                    (a.balance ?? Number.POSITIVE_INFINITY) - (b.balance ?? Number.POSITIVE_INFINITY) ||
-                    (whoOf(a) < whoOf(b) ? -1 : 1)
-                )
-                .map((quota) => (
-                  <tr key={whoOf(quota)}>
-                    <th scope="row">
-                      {quota.whose === "group" ? (
-                        <>
-                          {quota.name}
-                          <span className="tag">group</span>
-                        </>
-                      ) : (
-                        <a href={hashOf("ledger", undefined, { token: quota.name })}>{quota.name}</a>
-                      )}
-                    </th>
-                    <td
-                      className="number"
-                      data-level={(quota.balance ?? 1) <= 0 ? "bad" : ""}
-                      title={exactOf(quota.balance)}
-                    >
-                      {quota.balance === undefined ? "unlimited" : amountOf(quota.balance, unit)}
-                    </td>
-                    <td className="number" title={exactOf(quota.reserved)}>
-                      {amountOf(quota.reserved, unit)}
-                    </td>
-                    <td className="number" title={exactOf(quota.settledToday)}>
-                      {amountOf(quota.settledToday, unit)}
-                    </td>
-                    <td className="number" title={exactOf(quota.settledMonth)}>
-                      {amountOf(quota.settledMonth, unit)}
-                    </td>
-                    <td>
-                      <Used quota={quota} />
-                    </td>
-                    <td className="row-acts">
-                      <ChangeButton label={`Change the balance of ${whoOf(quota)}`} onClick={() => change(quota)}>
-                        Change
-                      </ChangeButton>
-                    </td>
-                  </tr>
-                ))}
-            </Table>
+            <>
+              <Table
+                label="Balances"
+                className="tall"
+                name="stacks"
+                heads={[
+                  "Of",
+                  figures("Balance"),
+                  figures("Reserved"),
+                  figures("Today"),
+                  figures("Month"),
+                  "Budget",
+                  buttons
+                ]}
+              >
+                {[...quotas]
+                  .sort(
+                    (a, b) =>
+                      (a.balance ?? Number.POSITIVE_INFINITY) - (b.balance ?? Number.POSITIVE_INFINITY) ||
+                      (whoOf(a) < whoOf(b) ? -1 : 1)
+                  )
+                  .map((quota) => (
+                    <tr key={whoOf(quota)}>
+                      <th scope="row">
+                        {quota.whose === "group" ? (
+                          <>
+                            {quota.name}
+                            <span className="tag">group</span>
+                          </>
+                        ) : (
+                          <a href={hashOf("ledger", undefined, { token: quota.name })}>{quota.name}</a>
+                        )}
+                      </th>
+                      <td
+                        className="number"
+                        data-head="Balance"
+                        data-level={(quota.balance ?? 1) <= 0 ? "bad" : ""}
+                        title={exactOf(quota.balance)}
+                      >
+                        {quota.balance === undefined ? "unlimited" : amountOf(quota.balance, unit)}
+                      </td>
+                      <td className="number" data-head="Reserved" title={exactOf(quota.reserved)}>
+                        {amountOf(quota.reserved, unit)}
+                      </td>
+                      <td className="number" data-head="Today" title={exactOf(quota.settledToday)}>
+                        {amountOf(quota.settledToday, unit)}
+                      </td>
+                      <td className="number" data-head="Month" title={exactOf(quota.settledMonth)}>
+                        {amountOf(quota.settledMonth, unit)}
+                      </td>
+                      <td data-head="Budget">
+                        <Used quota={quota} />
+                      </td>
+                      <td className="row-acts">
+                        <ChangeButton label={`Change the balance of ${whoOf(quota)}`} onClick={() => change(quota)}>
+                          Change
+                        </ChangeButton>
+                      </td>
+                    </tr>
+                  ))}
+              </Table>
+              {next === undefined ? null : (
+                <p className="quiet panel-note">Of the first 1,000 tokens; any other is told by GET /admin/quota.</p>
+              )}
+            </>
           )
         }
       </Show>

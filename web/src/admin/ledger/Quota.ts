@@ -37,11 +37,11 @@ const stateOf = (whose: Quota["whose"], name: string, quota: Fields): Quota => (
   settledMonth: numberOf(quota["settledMonth"]) ?? 0
 })
 
-/** The answer of `GET /admin/quota/{token}`. */
-export const quotaOf =
-  (token: string) =>
-  (value: unknown): Quota =>
-    stateOf("token", token, fieldsOf(value))
+/** A row of `GET /admin/quota`. */
+export const tokenQuotaOf = (value: unknown): Quota => {
+  const row = fieldsOf(value)
+  return stateOf("token", idOf(row["token"]), row)
+}
 
 /** A row of `GET /admin/groups`. */
 export const groupQuotaOf = (value: unknown): Quota => {

@@ -2,9 +2,10 @@
  * What is wrong now, the worst first: from what the channels, the books and the quotas say. Pure.
  */
 import { fieldsOf, textOf, textsOf } from "../Decode.ts"
-import { whole } from "../Format.ts"
+import { percent, whole } from "../Format.ts"
 import { hashOf } from "../Place.ts"
 import type { Channel, ChannelKey } from "../channels/Channel.ts"
+import type { Figures } from "../Summary.ts"
 import { type Quota, whoOf } from "../ledger/Quota.ts"
 
 /** How bad it is: answers fail; they may soon; somebody wanted it so. */
@@ -36,6 +37,8 @@ export interface Known {
   readonly health: unknown
   readonly quotas: ReadonlyArray<Quota>
   readonly drift: number | undefined
+  /** How it went of late: in the last 15 minutes. */
+  readonly late?: Pick<Figures, "failed" | "requests" | "success"> | undefined
 }
 
 const plain = { evidence: undefined, until: undefined, channel: undefined, key: undefined, isOff: false }
@@ -249,10 +252,28 @@ const quotaIssues = (quota: Quota): ReadonlyArray<Issue> => {
     : []
 }
 
+/** So few requests say nothing of a rate. */
+const enough = 20
+
+/** Requests that failed, whatever the channels say of themselves. */
+const lateIssues = ({ failed = 0, requests = 0, success = 1 }: NonNullable<Known["late"]>): ReadonlyArray<Issue> =>
+  requests < enough || success >= 0.99
+    ? []
+    : [
+        {
+          ...plain,
+          id: "late",
+          level: success < 0.9 ? "bad" : "warn",
+          title: `${percent(1 - success)} of the requests fail`,
+          says: `${whole(failed)} of ${whole(requests)} in the last 15 minutes, whatever else was tried: the errors tell by which code`,
+          hash: hashOf("errors", undefined, { kind: "request" })
+        }
+      ]
+
 const levels: ReadonlyArray<Level> = ["bad", "warn", "note"]
 
 /** All of it, the worst first. */
-export const issuesOf = ({ channels, drift, health, quotas }: Known): ReadonlyArray<Issue> => {
+export const issuesOf = ({ channels, drift, health, late, quotas }: Known): ReadonlyArray<Issue> => {
   const all: ReadonlyArray<Issue> = [
     ...healthIssues(health),
     ...(drift === undefined || drift === 0
@@ -268,7 +289,8 @@ export const issuesOf = ({ channels, drift, health, quotas }: Known): ReadonlyAr
           }
         ]),
     ...channels.flatMap(channelIssues),
-    ...quotas.flatMap(quotaIssues)
+    ...quotas.flatMap(quotaIssues),
+    ...(late === undefined ? [] : lateIssues(late))
   ]
   return levels.flatMap((level) => all.filter((issue) => issue.level === level))
 }

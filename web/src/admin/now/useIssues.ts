@@ -19,13 +19,15 @@ export const useIssues = (
   const [health] = useLoad("health", api.health, 10_000)
   const [quotas] = useQuotas(api, 60_000)
   const [sum] = useLoad("sum", api.ledgerSum, 60_000)
+  const [late] = useLoad("late", (signal) => api.summary("15 minutes", signal), 30_000)
   return {
     channels,
     issues: issuesOf({
       channels: valueOf(channels[0])?.data ?? [],
       health: valueOf(health),
-      quotas: valueOf(quotas) ?? [],
-      drift: valueOf(sum)?.drift
+      quotas: valueOf(quotas)?.data ?? [],
+      drift: valueOf(sum)?.drift,
+      late: valueOf(late)
     })
   }
 }

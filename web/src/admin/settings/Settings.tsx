@@ -65,8 +65,8 @@ export const Settings = ({ query }: { readonly query: Query }) => {
       says: (
         <>
           <p>
-            They hold from the next request on; answers that are under way end as they began. All of them are taken, or
-            none.
+            {changes.length === 1 ? "It holds" : "They hold"} from the next request on; answers that are under way end
+            as they began.{changes.length === 1 ? "" : " All of them are taken, or none."}
           </p>
           <ul className="diff">
             {changes.map(({ after, before, path }) => (
@@ -156,7 +156,7 @@ export const Settings = ({ query }: { readonly query: Query }) => {
           label="Name"
           search
           type="search"
-          placeholder="retry, timeouts, prices …"
+          placeholder="retry, prices, …"
           value={query["q"] ?? ""}
           onChange={set("q")}
         />

@@ -5,6 +5,7 @@ import { iso, moment, nothing, span, whole } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
 import { Empty, Show } from "../part/Show.tsx"
+import { hashOf } from "../Place.ts"
 import { buttons, figures, Table } from "../part/Table.tsx"
 import { useLoad, useNow } from "../part/useLoad.ts"
 import type { LiveStream, Writer } from "./LiveStream.ts"
@@ -14,6 +15,28 @@ const writers: { readonly [writer in Writer]: string } = {
   another: "another relay",
   gone: "nobody: its relay is gone"
 }
+
+const State = ({ stream: { state } }: { readonly stream: LiveStream }) =>
+  state === undefined ? (
+    nothing
+  ) : (
+    <span className="level" data-level={state === "streaming" ? "good" : "note"}>
+      {state === "streaming" ? "streaming" : "no content yet"}
+    </span>
+  )
+
+/** Of an answer that took more than one: what became of those before it. */
+const Attempts = ({ stream: { attempts = 1, requestId } }: { readonly stream: LiveStream }) =>
+  attempts < 2 ? null : (
+    <>
+      {" "}
+      {requestId === undefined ? (
+        <span className="quiet">attempt {attempts}</span>
+      ) : (
+        <a href={hashOf("request", requestId)}>attempt {attempts}</a>
+      )}
+    </>
+  )
 
 const Row = ({
   now,
@@ -30,15 +53,26 @@ const Row = ({
       <th scope="row">
         <code>{stream.id}</code>
       </th>
-      <td>{stream.token ?? nothing}</td>
-      {stream.model === undefined ? null : <td>{stream.model}</td>}
-      <td>
+      <td data-head="State">
+        <State stream={stream} />
+      </td>
+      <td data-head="Token">{stream.token ?? nothing}</td>
+      <td data-head="Model">{stream.model ?? nothing}</td>
+      <td data-head="Channel">
+        {stream.channel === undefined ? nothing : <a href={hashOf("channels", stream.channel)}>{stream.channel}</a>}
+        <Attempts stream={stream} />
+      </td>
+      <td data-head="For">
         <time dateTime={iso(stream.startedAt)} title={moment(stream.startedAt)}>
           {stream.startedAt === undefined ? nothing : span(Math.max(0, now - stream.startedAt))}
         </time>
       </td>
-      <td className="number">{whole(stream.events)}</td>
-      <td data-level={stream.writer === "gone" ? "warn" : ""}>{writers[stream.writer]}</td>
+      <td className="number" data-head="Events">
+        {whole(stream.events)}
+      </td>
+      <td data-head="Written by" data-level={stream.writer === "gone" ? "warn" : ""}>
+        {writers[stream.writer]}
+      </td>
       <td className="row-acts">
         <ChangeButton
           danger
@@ -87,10 +121,13 @@ export const Streams = () => {
               <Table
                 label="Streams"
                 className="panel"
+                name="stacks"
                 heads={[
                   "Stream",
+                  "State",
                   "Token",
-                  ...(data.some(({ model }) => model !== undefined) ? ["Model"] : []),
+                  "Model",
+                  "Channel",
                   "For",
                   figures("Events"),
                   "Written by",

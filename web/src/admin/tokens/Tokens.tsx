@@ -132,27 +132,27 @@ const Row = ({
         {isOwn ? <span className="tag">you</span> : null}
         <code className="fingerprint">{token.fingerprint}</code>
       </th>
-      <td>
+      <td data-head="State">
         <span className="level" data-level={level}>
           {words}
         </span>
       </td>
-      <td className="cell-wrap">
+      <td className="cell-wrap" data-head="Models">
         {token.models.length === 0 || token.models.includes("*") ? "all" : token.models.join(", ")}
       </td>
-      <td>{token.group}</td>
-      <td className="number">
+      <td data-head="Group">{token.group}</td>
+      <td className="number" data-head="Balance">
         <a href={hashOf("ledger", undefined, { token: name })} title={exactOf(quota?.balance)}>
           {quota === undefined ? nothing : quota.balance === undefined ? "unlimited" : amountOf(quota.balance, unit)}
           <span className="hidden">, the ledger of {name}</span>
         </a>
       </td>
-      <td className="number">
+      <td className="number" data-head="Rate">
         {token.rateLimit?.requests === undefined
           ? nothing
           : `${brief(token.rateLimit.requests)} / ${token.rateLimit.per}`}
       </td>
-      <td title={token.expiresAt === undefined ? undefined : moment(token.expiresAt)}>
+      <td data-head="Expires" title={token.expiresAt === undefined ? undefined : moment(token.expiresAt)}>
         {token.expiresAt === undefined ? "never" : ago(token.expiresAt, now)}
       </td>
       <td className="row-acts">
@@ -187,7 +187,7 @@ export const Tokens = ({ own }: { readonly own: string | undefined }) => {
   const [editing, setEditing] = useState<Token | "new">()
   const [key, setKey] = useState<{ readonly name: string; readonly key: string }>()
   const balances = new Map(
-    (valueOf(quotas) ?? []).flatMap((quota) => (quota.whose === "token" ? [[quota.name, quota]] : []))
+    (valueOf(quotas)?.data ?? []).flatMap((quota) => (quota.whose === "token" ? [[quota.name, quota]] : []))
   )
   return (
     <>
@@ -225,7 +225,7 @@ export const Tokens = ({ own }: { readonly own: string | undefined }) => {
               <Table
                 label="Tokens"
                 className="panel"
-                name="tokens"
+                name="tokens stacks"
                 heads={[
                   "Token",
                   "State",
