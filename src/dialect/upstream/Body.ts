@@ -147,6 +147,18 @@ export const isErrorBody = (json: unknown, isAnswer: boolean): boolean => {
   return !isAnswer && messageOf(body) !== undefined
 }
 
+/**
+ * The path of the first field that a validator of Python's has refused (`{"detail": [{"loc": ["body", "seed"], …}]}`), as
+ * FastAPI gives it, and Mistral in its message.
+ */
+const detailPath = (error: JsonObject): string | undefined => {
+  const [detail] = [error["detail"], at(error, "message", "detail")].filter(Array.isArray)
+  const place = at((detail as ReadonlyArray<unknown> | undefined)?.[0], "loc")
+  if (!Array.isArray(place)) return undefined
+  const [root, ...path] = (place as ReadonlyArray<unknown>).map(String)
+  return root === "body" && path.length > 0 ? path.join(".") : undefined
+}
+
 /** What a parsed body says. A list is read by its first element, as Gemini's errors come. */
 export const readSaid = (json: unknown): BodySaid => {
   if (typeof json === "string") return { ...silent, message: textOf(json), json }
@@ -154,7 +166,7 @@ export const readSaid = (json: unknown): BodySaid => {
   if (!isObject(body)) return { ...silent, json: body }
   const nested = at(body, "response", "error")
   const error = isObject(body["error"]) ? body["error"] : isObject(nested) ? nested : body
-  const param = isText(error["param"]) ? error["param"] : (googlePath(error) ?? error["param"])
+  const param = isText(error["param"]) ? error["param"] : (googlePath(error) ?? detailPath(error) ?? error["param"])
   return {
     message: messageOf(body),
     code: codeOf(error["code"]) ?? codeOf(body["code"]) ?? codeOf(resultOf(body)),

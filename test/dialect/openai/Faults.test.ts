@@ -686,7 +686,7 @@ describe("R7: what says nothing is no error", () => {
     ["nothing under the name of a keep-alive", "keep-alive", ""]
   ])("nor does what keeps a connection open break an answer: %s", (_, name, data) => {
     for (const { decoder } of [openai, responses, anthropic, gemini]) {
-      const step = decoder({ body: "", dropped: [] }).step(name, data)
+      const step = decoder({ body: "", dropped: [], names: undefined }).step(name, data)
       assert.isTrue(step._tag === "Delta" && !isContent(step) && step.raw === undefined)
     }
   })
