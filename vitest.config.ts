@@ -1,10 +1,40 @@
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const report = process.env.VITEST_REPORT
 
 /** What these promise is measured by the clock, in fractions of a second: they run behind the others, one at a time. */
 const timed = ["test/server/Released.test.ts"]
+
+/** What these do stays with the worker: they import other tests' files, or make a browser's globals. */
+const alone = [
+  "test/policy/TodaysClock.test.ts",
+  "test/client/useRetryStreaming.test.ts",
+  "test/client/useRetryStreaming18.test.ts"
+]
+
+/** What takes a minute or more, mostly waiting: it begins first, so that nobody waits for it at the end. */
+const slow = [
+  "sdk/Cuts",
+  "web/Tour",
+  "web/Admin",
+  "kill/Kill",
+  "sdk/Matrix",
+  "sdk/Errors",
+  "sdk/Recorded",
+  "server/FaultSuite"
+]
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const at = slow.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
+      return at < 0 ? slow.length : at
+    }
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other))
+  }
+}
 
 export default defineConfig({
   // The package is tested as its users import it, but from the sources: no build comes first.
@@ -14,8 +44,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "all", include: ["test/**/*.test.ts"], exclude: timed, sequence: { groupOrder: 0 } }
+        // A worker loads Effect and our sources once, and not for each file: half of all the time went there.
+        test: {
+          name: "all",
+          include: ["test/**/*.test.ts"],
+          exclude: [...timed, ...alone],
+          isolate: false,
+          sequence: { groupOrder: 0 }
+        }
       },
+      { extends: true, test: { name: "alone", include: alone, sequence: { groupOrder: 0 } } },
       {
         extends: true,
         test: { name: "timed", include: timed, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } }
@@ -23,11 +61,12 @@ export default defineConfig({
     ],
     // The page that a relay serves at `/` is built if its sources have changed since: in a moment or two, else in none.
     globalSetup: ["scripts/buildPage.ts"],
+    sequence: { sequencer: SlowFirst },
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // Real sockets and processes share two cores in CI: a test may be late there once, and the report says so.
     retry: process.env.CI === "true" ? 1 : 0,
-    // Many tests wait for a clock or a process: on two cores three files at a time rest for little.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Many tests wait for a clock or a process: on two cores four files at a time rest for little.
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     execArgv: ["--disable-warning=ExperimentalWarning"]

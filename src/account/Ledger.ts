@@ -134,7 +134,10 @@ const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Sc
 
     const oneAtATime = yield* Semaphore.make(1)
 
-    /** Forgets the oldest rows; what they moved is carried by their accounts. Gives how many there were. */
+    /**
+     * Forgets the oldest rows; what they moved is carried by their accounts, and what they come to by the sums. Gives how
+     * many there were.
+     */
     const forget = Effect.gen(function* () {
       const oldest = firstIdAt((yield* Clock.currentTimeMillis) - section.current.retention)
       const rows = (yield* run(
@@ -149,7 +152,11 @@ const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Sc
           settled: before.settled + (kind === "settle" ? amount : 0)
         })
       }
+      const gone = { granted: 0, settled: 0, refunded: 0 }
       for (const row of rows) {
+        if (row.kind === "grant" && row.token !== "") gone.granted += row.amount
+        if (row.kind === "settle") gone.settled += row.amount
+        if (row.kind === "refund") gone.refunded += row.amount
         if (row.tokenCharged) carry(keyOf({ _tag: "Token", name: row.token }), row)
         if (row.groupCharged) carry(keyOf({ _tag: "Group", name: row.group }), row)
       }
@@ -158,6 +165,12 @@ const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Sc
         yield* run(
           sql`UPDATE relay_accounts SET carried_granted = carried_granted + ${granted},
                 carried_settled = carried_settled + ${settled} WHERE account = ${key}`
+        )
+      }
+      if (rows.length > 0) {
+        yield* run(
+          sql`UPDATE relay_ledger_carried SET granted = granted + ${gone.granted}, settled = settled + ${gone.settled},
+                refunded = refunded + ${gone.refunded} WHERE id = 1`
         )
       }
       return rows.length
@@ -203,10 +216,9 @@ const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Sc
         sql`SELECT ${sums},
               (SELECT CAST(coalesce(sum(balance), 0) AS BIGINT) FROM relay_accounts) AS balances,
               (SELECT CAST(coalesce(sum(carried_granted - carried_settled), 0) AS BIGINT) FROM relay_accounts) AS carried,
-              (SELECT CAST(coalesce(sum(carried_granted), 0) AS BIGINT) FROM relay_accounts
-                WHERE account LIKE 'token:%') AS carried_granted,
-              (SELECT CAST(coalesce(sum(carried_settled), 0) AS BIGINT) FROM relay_accounts
-                WHERE account LIKE 'token:%') AS carried_settled,
+              (SELECT granted FROM relay_ledger_carried WHERE id = 1) AS carried_granted,
+              (SELECT settled FROM relay_ledger_carried WHERE id = 1) AS carried_settled,
+              (SELECT refunded FROM relay_ledger_carried WHERE id = 1) AS carried_refunded,
               (SELECT CAST(coalesce(sum(credits), 0) AS BIGINT) FROM relay_reservations) AS open
             FROM relay_ledger WHERE id >= ${settledBy}`
       )
@@ -215,7 +227,7 @@ const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Sc
       return {
         granted: all.granted + of("carried_granted"),
         settled: all.settled + of("carried_settled"),
-        refunded: all.refunded,
+        refunded: all.refunded + of("carried_refunded"),
         open: of("open"),
         drift: all.charged + of("carried") - of("balances") + all.unfinished
       }

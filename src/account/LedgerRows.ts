@@ -2,16 +2,18 @@
  * How accounts, reservations and the ledger stand in the books.
  *
  * - `relay_accounts`: what each token, and each group with a quota, has left: one row is all that a reservation reads.
- *   `carried_…`: what the rows of the ledger amounted to that were forgotten. `seeded`: its first grant was given, or an
+ *   `carried_…`: what the rows of the ledger that were forgotten have moved its balance by. `seeded`: its first grant was given, or an
  *   admin has set it.
  * - `relay_reservations`: what is reserved now. A row is deleted by the same transaction that writes its final row.
  * - `relay_ledger`: what was granted, reserved, settled and refunded. A stream has one row `reserve` at most, and one
  *   final row at most: two unique indexes say so. `…_charged`: the row moved the balance of its token, of its group.
+ * - `relay_ledger_carried`: one row, what the rows of the ledger that were forgotten come to in its sums, of whomever they
+ *   were.
  * - `relay_ledger_journals`: up to where each journal's ends are in the ledger, written with the rows of those ends.
  *
  * Ids sort as they were given: the millisecond, a count, chance.
  */
-import { type BooksModule, join, literally, type Row, type Sql, sql } from "../books/index.ts"
+import { type BooksModule, makeInsert, makeRepeated, type Row, type Sql, sql, type SqlValue } from "../books/index.ts"
 import { type Account, type AccountOf, daysOf } from "./Allowance.ts"
 
 /** The tables. */
@@ -71,6 +73,18 @@ export const ledgerModule: BooksModule = {
          durable BIGINT NOT NULL,
          seen_at BIGINT NOT NULL
        )`
+    ],
+    // Of whom nothing limits no account has carried anything: what was forgotten of them before is not known any more.
+    [
+      `CREATE TABLE relay_ledger_carried (
+         id BIGINT PRIMARY KEY,
+         granted BIGINT NOT NULL,
+         settled BIGINT NOT NULL,
+         refunded BIGINT NOT NULL
+       )`,
+      `INSERT INTO relay_ledger_carried (id, granted, settled, refunded)
+         SELECT 1, CAST(coalesce(sum(carried_granted), 0) AS BIGINT), CAST(coalesce(sum(carried_settled), 0) AS BIGINT), 0
+         FROM relay_accounts WHERE account LIKE 'token:%'`
     ]
   ]
 }
@@ -121,22 +135,36 @@ export const plainRow = {
 /** The key of an account. */
 export const keyOf = ({ _tag, name }: AccountOf): string => `${_tag === "Token" ? "token" : "group"}:${name}`
 
-const columns = literally(
-  `id, at, kind, token, token_group, amount, balance, token_charged, group_charged, stream_id, reason, model, channel,
-   input_tokens, output_tokens, cached_tokens`
-)
+const columns = [
+  "id",
+  "at",
+  "kind",
+  "token",
+  "token_group",
+  "amount",
+  "balance",
+  "token_charged",
+  "group_charged",
+  "stream_id",
+  "reason",
+  "model",
+  "channel",
+  "input_tokens",
+  "output_tokens",
+  "cached_tokens"
+]
+const insert = makeInsert(`INSERT INTO relay_ledger (${columns.join(", ")}) VALUES`, columns.length)
 
 /** Adds rows. A stream that has such a row already makes all of it fail. */
-export const insertRows = (rows: ReadonlyArray<LedgerRow>): Sql =>
-  sql`INSERT INTO relay_ledger (${columns}) VALUES ${join(
-    rows.map(
-      (row) =>
-        sql`(${row.id}, ${row.at}, ${row.kind}, ${row.token}, ${row.group}, ${row.amount}, ${row.balance},
-             ${row.tokenCharged ? 1 : 0}, ${row.groupCharged ? 1 : 0}, ${row.streamId}, ${row.reason}, ${row.model},
-             ${row.channel}, ${row.inputTokens}, ${row.outputTokens}, ${row.cachedTokens})`
-    ),
-    ", "
-  )}`
+export const insertRows = (rows: ReadonlyArray<LedgerRow>): Sql => {
+  const params: Array<SqlValue> = []
+  for (const row of rows) {
+    params.push(row.id, row.at, row.kind, row.token, row.group, row.amount, row.balance)
+    params.push(row.tokenCharged ? 1 : 0, row.groupCharged ? 1 : 0, row.streamId, row.reason, row.model, row.channel)
+    params.push(row.inputTokens, row.outputTokens, row.cachedTokens)
+  }
+  return insert(params)
+}
 
 /** Reads a row that `insertRows` has written. */
 export const readRow = (row: Row): LedgerRow => ({
@@ -216,16 +244,25 @@ export const charge = (key: string, settled: number, released: number, now: numb
              RETURNING balance, last_grant, low_told`
 }
 
-const listed = (ids: ReadonlyArray<string>): Sql =>
-  join(
-    ids.map((id) => sql`${id}`),
-    ", "
-  )
+const comma = (): string => ", "
+const finalOf = makeRepeated(
+  "SELECT stream_id FROM relay_ledger WHERE kind IN ('settle', 'refund') AND stream_id IN (",
+  comma,
+  ")"
+)
+const takeOf = makeRepeated("DELETE FROM relay_reservations WHERE stream_id IN (", comma, ") RETURNING *")
+
+/** A list of ids with its last one once more, up to a power of two: so that there are few such statements. */
+const filledUp = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const last = ids.at(-1)
+  if (last === undefined) return ids
+  const filled = [...ids]
+  while ((filled.length & (filled.length - 1)) !== 0) filled.push(last)
+  return filled
+}
 
 /** Of these streams those that have their final row. */
-export const selectFinal = (ids: ReadonlyArray<string>): Sql =>
-  sql`SELECT stream_id FROM relay_ledger WHERE kind IN ('settle', 'refund') AND stream_id IN (${listed(ids)})`
+export const selectFinal = (ids: ReadonlyArray<string>): Sql => finalOf(filledUp(ids))
 
 /** Takes away what is reserved for these streams; gives it. */
-export const takeReservations = (ids: ReadonlyArray<string>): Sql =>
-  sql`DELETE FROM relay_reservations WHERE stream_id IN (${listed(ids)}) RETURNING *`
+export const takeReservations = (ids: ReadonlyArray<string>): Sql => takeOf(filledUp(ids))

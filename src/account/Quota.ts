@@ -99,6 +99,9 @@ export interface QuotaLow {
   readonly grant: number
 }
 
+/** Who is told of it, in the transaction that makes it so. Gives what is to be done once that is committed. */
+export type LowListener = (low: QuotaLow) => Effect.Effect<() => void, BooksError>
+
 /** What is reserved now. */
 export interface Reserved {
   readonly streamId: string
@@ -161,8 +164,9 @@ export class Quota extends Context.Service<
     ) => Effect.Effect<QuotaState | undefined, BalanceTooLarge | BooksError>
     /**
      * Is told when a settlement leaves a token with little of its last grant, once until it is granted more; until the
-     * scope closes. It must not throw.
+     * scope closes. It is told within the transaction of the settlement, so that what it writes of it is kept with that or
+     * not at all; what it gives is called once that is committed, and must not throw.
      */
-    readonly onLow: (listener: (low: QuotaLow) => void) => Effect.Effect<void, never, Scope.Scope>
+    readonly onLow: (listener: LowListener) => Effect.Effect<void, never, Scope.Scope>
   }
 >()("effect-resilience/account/Quota") {}

@@ -2,7 +2,7 @@
  * The quota in the books: reservations, settlements, balances.
  */
 import { Clock, Effect, Layer, Random, type Scope } from "effect"
-import { Books, type BooksError, type BooksNewer, type Row, sql } from "../books/index.ts"
+import { Books, type BooksError, type BooksNewer, piecesOf, type Row, sql } from "../books/index.ts"
 import { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError, stackless } from "../errors/index.ts"
 import { Journal } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
@@ -29,6 +29,7 @@ import {
 import {
   BalanceTooLarge,
   type Final,
+  type LowListener,
   Quota,
   type QuotaLow,
   type QuotaState,
@@ -56,6 +57,9 @@ export const layer = (
 
 /** Other processes on the same books are held for gone when they have said nothing for so long, in milliseconds. */
 const silentFor = { memory: 180_000, durable: 7 * 86_400_000 }
+
+/** Rows of the ledger that one statement adds. */
+const mostAtOnce = 64
 
 type Refusal = InsufficientUserQuota | PreConsumeTokenQuotaFailed
 
@@ -101,7 +105,7 @@ const make = Effect.fnUntraced(function* ({
 
   /** What is reserved and has not begun yet. */
   const inHand = new HeldMap<string, true>()
-  const listeners = new Set<(low: QuotaLow) => void>()
+  const listeners = new Set<LowListener>()
 
   let listed = groups.current
   let quotas = new Map<string, Limits>()
@@ -273,7 +277,8 @@ const make = Effect.fnUntraced(function* ({
     for (const { credits, group, streamId, token } of fresh) {
       const row = taken.get(streamId)
       const settled = credits === "refund" ? 0 : credits
-      if (token !== "") change({ _tag: "Token", name: token }, settled, Number(row?.["of_token"] ?? 0))
+      // Also of nobody, on a relay without tokens: it is asked what was spent.
+      change({ _tag: "Token", name: token }, settled, Number(row?.["of_token"] ?? 0))
       const ofGroup = Number(row?.["of_group"] ?? 0)
       if (ofGroup > 0 || isLimited(groupHeld(group))) change({ _tag: "Group", name: group }, settled, ofGroup)
     }
@@ -325,7 +330,7 @@ const make = Effect.fnUntraced(function* ({
         cachedTokens: refunded ? null : final.cachedTokens
       }
     })
-    if (rows.length > 0) yield* run(insertRows(rows))
+    for (const piece of piecesOf(rows, mostAtOnce)) yield* run(insertRows(piece))
     return low
   })
 
@@ -334,9 +339,18 @@ const make = Effect.fnUntraced(function* ({
       ? also
       : Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
-          const low = yield* books.transaction(Effect.tap(settling(finals, now), () => also))
+          const told = yield* books.transaction(
+            Effect.gen(function* () {
+              const told: Array<() => void> = []
+              for (const low of yield* settling(finals, now)) {
+                for (const listener of listeners) told.push(yield* listener(low))
+              }
+              yield* also
+              return told
+            })
+          )
           for (const { streamId } of finals) inHand.delete(streamId)
-          for (const one of low) for (const listener of listeners) listener(one)
+          for (const committed of told) committed()
         })
 
   const stateOf = (found: ReturnType<typeof readAccount>, limits: Limits | undefined): QuotaState => ({

@@ -13,13 +13,18 @@ export interface Engine {
    * there it is nothing.
    */
   readonly forUpdate: Sql
+  /** Whether what is written is still there when the process is gone, and so for others to read. */
+  readonly lasts: boolean
 }
 
-/** SQLite, in a file or in memory. */
-export const sqlite: Engine = { name: "sqlite", forUpdate: literally("") }
+/** SQLite in a file. */
+export const sqlite: Engine = { name: "sqlite", forUpdate: literally(""), lasts: true }
+
+/** SQLite in memory. */
+export const sqliteInMemory: Engine = { ...sqlite, lasts: false }
 
 /** PostgreSQL. */
-export const postgres: Engine = { name: "postgres", forUpdate: literally(" FOR UPDATE") }
+export const postgres: Engine = { name: "postgres", forUpdate: literally(" FOR UPDATE"), lasts: true }
 
 /** What a driver gives: primitive operations and no logic. `BooksLive.ts` has all of that. */
 export interface Database {

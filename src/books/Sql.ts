@@ -67,6 +67,51 @@ export const join = (parts: ReadonlyArray<Sql>, between: string): Sql =>
     literally("")
   )
 
+/**
+ * A statement of so many parameters, with the same text between any two: HOT, its texts are made once for each number. Put
+ * together of parts by `join`, a statement of 64 rows would copy its parameters for each of them.
+ *
+ * @param before - The text before the first parameter.
+ * @param between - What stands before a parameter; it is given how many stand before that.
+ * @param after - The text behind the last one.
+ */
+export const makeRepeated = (
+  before: string,
+  between: (parameter: number) => string,
+  after: string
+): ((params: ReadonlyArray<SqlValue>) => Sql) => {
+  const known = new Map<number, ReadonlyArray<string>>()
+  const textsFor = (count: number): ReadonlyArray<string> => {
+    const made = known.get(count) ?? [
+      before,
+      ...Array.from({ length: count - 1 }, (_, index) => between(index + 1)),
+      after
+    ]
+    known.set(count, made)
+    return made
+  }
+  return (params) => ({ _tag: "Sql", texts: textsFor(params.length), params })
+}
+
+/** Adds rows of so many columns: `before` ends with `VALUES`, `after` begins behind the last row. */
+export const makeInsert = (before: string, columns: number, after = ""): ((params: ReadonlyArray<SqlValue>) => Sql) =>
+  makeRepeated(`${before} (`, (at) => (at % columns === 0 ? "), (" : ", "), `)${after}`)
+
+/**
+ * A list as pieces of 1, 2, 4, 8, … members, the longest first: so that what is prepared for a number of rows is found
+ * again, and not made anew for each number that there may be. None is longer than `most`, a power of two.
+ */
+export const piecesOf = <A>(list: ReadonlyArray<A>, most: number): ReadonlyArray<ReadonlyArray<A>> => {
+  const pieces: Array<ReadonlyArray<A>> = []
+  for (let from = 0, length = most; from < list.length; ) {
+    if (length <= list.length - from) {
+      pieces.push(list.slice(from, from + length))
+      from += length
+    } else length /= 2
+  }
+  return pieces
+}
+
 /** The text of a statement, with a database's own mark for each parameter, which are counted from 1. */
 export const textOf = (statement: Sql, mark: (parameter: number) => string): string =>
   statement.texts.reduce((text, next, index) => text + mark(index) + next)

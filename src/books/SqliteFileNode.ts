@@ -7,7 +7,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { Effect, type Scope } from "effect"
 import { stackless } from "../errors/index.ts"
 import { BooksAway, BooksNotOpened } from "./BooksErrors.ts"
-import { type Database, sqlite } from "./Engine.ts"
+import { type Database, sqlite, sqliteInMemory } from "./Engine.ts"
 import { backUp } from "./SqliteBackupNode.ts"
 import { makeSqliteClient } from "./SqliteClientNode.ts"
 import { makeSqliteRead } from "./SqliteReadNode.ts"
@@ -66,7 +66,7 @@ export const openSqlite = Effect.fnUntraced(function* (
   })
   const read = place._tag === "Memory" ? over.run : yield* makeSqliteRead({ path: place.path, name })
   return {
-    engine: sqlite,
+    engine: place._tag === "Memory" ? sqliteInMemory : sqlite,
     place: name,
     run: (statement) => present(over.run(statement)),
     read: (statement) => present(read(statement)),

@@ -19,7 +19,7 @@ export type ChannelEvent =
   /**
    * Its state has changed. `blame` is of the failure that did it; absent when it recovered, or somebody switched it. Of one
    * that is `disabled`: `reason` is our code of the failure, `by_hand`, or `no_key_left`; `evidence` what was seen, and
-   * `until` when its trial is due (epoch milliseconds; absent by hand).
+   * `until` when its trial is due (epoch milliseconds; absent by hand). `elsewhere`: another relay has done it, and has told.
    */
   | {
       readonly _tag: "ChannelChanged"
@@ -30,6 +30,7 @@ export type ChannelEvent =
       readonly reason?: DisabledReason | undefined
       readonly evidence?: string | undefined
       readonly until?: number | undefined
+      readonly elsewhere?: boolean | undefined
     }
   /** The circuit of a key for a model has opened, or has closed again. `key` is an index; `model` its name there. */
   | {

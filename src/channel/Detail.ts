@@ -43,6 +43,8 @@ export interface ChannelDetail extends Off {
   readonly channel: Channel
   readonly state: ChannelStateName
   readonly keys: ReadonlyArray<KeyDetail>
+  /** Of a channel without keys, which is its own: how it would stand in that list, as the first. */
+  readonly ownKey: KeyDetail | undefined
 }
 
 const byHand: Off = { reason: "by_hand" }
@@ -125,17 +127,18 @@ export const detailOf = (
 ): ChannelDetail => {
   const known = health.channels.get(channel.id)
   const alone = channelAlone(channel, known)
-  const keys = channel.keys.map((_, index) => {
+  const detailAt = (index: number): KeyDetail => {
     const key = keyOf(known, index, now, wallAhead)
     return { ...key, effective: worse[alone] > worse[key.state] ? alone : key.state }
-  })
+  }
+  const keys = channel.keys.map((_, index) => detailAt(index))
   const rest =
     state === "disabled"
       ? whyOff(health, channel, wallAhead)
       : alone === "cooling"
         ? untilOf(known, now, wallAhead)
         : {}
-  return { channel, state, ...rest, keys }
+  return { channel, state, ...rest, keys, ownKey: keys.length === 0 ? detailAt(0) : undefined }
 }
 
 const untilOf = (known: ChannelHealth | undefined, now: number, wallAhead: number): Off => ({

@@ -148,8 +148,11 @@ export interface SelectionService {
    * or somebody has switched it off by hand.
    */
   readonly probe: (channel: string, key: number, model: string) => Pick<Picked, "release" | "target"> | undefined
-  /** Takes a fact that was found elsewhere, or before a restart, or by a person. One of a channel unknown is nothing. */
-  readonly learn: (fact: Fact) => void
+  /**
+   * Takes a fact that was found elsewhere, or before a restart, or by a person. One of a channel unknown is nothing. What
+   * becomes of its channel is told; `where`: and whether another relay has told of it. Default: here.
+   */
+  readonly learn: (fact: Fact, where?: "elsewhere" | "here") => void
   /** What a target has refused within the last hour, remembered per channel and model. */
   readonly refused: (target: Target) => Refused
   readonly rememberRefusal: (target: Target, refusal: Refusal) => void

@@ -69,8 +69,20 @@ interface Due {
   readonly patience: Patience
 }
 
-// What others may read has moments of the wall clock; what rests here, rests as long as it is to, whoever sets that.
-const wallAhead = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - MonotonicClock.wholeMillis(clock)
+/**
+ * By how much the wall clock is ahead. What others may read has moments of the wall clock; what rests here, rests as long as
+ * it is to, whoever sets that. Both clocks are read in whole milliseconds: what that alone makes of the difference is no
+ * reason for a moment to be told as another one.
+ */
+const makeWallAhead = (clock: Clock.Clock): (() => number) => {
+  const read = (): number => clock.currentTimeMillisUnsafe() - MonotonicClock.wholeMillis(clock)
+  let known = read()
+  return () => {
+    const now = read()
+    if (Math.abs(now - known) > 1) known = now
+    return known
+  }
+}
 
 /** For who only asks whether there is one. */
 const noChance: Choice.Draw = { next: () => 0, turn: () => 0 }
@@ -85,6 +97,7 @@ export const make = ({
     const breaker = settings.of(BreakerSection)
     const disable = settings.of(DisableSection)
     const clock = yield* Clock.Clock
+    const wallAhead = makeWallAhead(clock)
     const health = Health.make(breaker.current, disable.current)
     let rules = rulesOf(disable.current)
     health.leftToProber = (id) => leftToProber(disable.current, known.get(id)?.channel)
@@ -101,25 +114,38 @@ export const make = ({
       enabled ? Health.stateOf(health, id, keys.length, now) : "disabled"
 
     /** Tells a channel's state, if it is another. `switched`: somebody did it, and not a failure. */
-    const refresh = (id: string, blame: Blame | undefined, now: number, switched = false): void => {
+    const refresh = (
+      id: string,
+      blame: Blame | undefined,
+      now: number,
+      switched?: "elsewhere" | "here" | undefined
+    ): void => {
       const seen = known.get(id)
       // An attempt may end after its channel was removed.
       if (seen === undefined) return
       const from = seen.state
       // Of itself a channel only recovers.
-      if (from === "enabled" && blame === undefined && !switched) return
+      if (from === "enabled" && blame === undefined && switched === undefined) return
       const to = stateOf(seen.channel, now)
       if (to === from) return
       seen.state = to
-      const why = to === "disabled" ? whyOff(health, seen.channel, wallAhead(clock)) : undefined
-      tell({ _tag: "ChannelChanged", channel: id, from, to, blame: to === "enabled" ? undefined : blame, ...why })
+      const why = to === "disabled" ? whyOff(health, seen.channel, wallAhead()) : undefined
+      tell({
+        _tag: "ChannelChanged",
+        channel: id,
+        from,
+        to,
+        blame: to === "enabled" ? undefined : blame,
+        ...why,
+        ...(switched === "elsewhere" ? { elsewhere: true } : {})
+      })
     }
 
     /** Tells what an attempt has brought. */
     const tellFound = (found: ReadonlyArray<Health.Found>): void => {
       for (const one of found) {
         if (one._tag === "Circuit") tell({ ...one, _tag: "CircuitChanged" })
-        else tell({ _tag: "FactFound", fact: atMoments(one, wallAhead(clock)) })
+        else tell({ _tag: "FactFound", fact: atMoments(one, wallAhead()) })
       }
     }
 
@@ -145,12 +171,7 @@ export const make = ({
       const found = Health.settle(health, visit, verdict, now, testimonyOf(channel, outcome))
       tellFound(found)
       const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
-      refresh(
-        channel.id,
-        blame,
-        now,
-        found.some(({ _tag }) => _tag === "Disabled")
-      )
+      refresh(channel.id, blame, now, found.some(({ _tag }) => _tag === "Disabled") ? "here" : undefined)
     }
 
     /** Takes the registry's channels as they are now. */
@@ -181,7 +202,7 @@ export const make = ({
           if (place !== "same") refusals.forget(id)
           seen.channel = channel
         }
-        refresh(id, undefined, now, true)
+        refresh(id, undefined, now, "here")
       }
       waiting.look()
     }
@@ -428,7 +449,7 @@ export const make = ({
         const now = MonotonicClock.wholeMillis(clock)
         return registry.channels().map((channel): ChannelDetail => {
           refresh(channel.id, undefined, now)
-          return detailOf(health, channel, known.get(channel.id)?.state ?? "enabled", now, wallAhead(clock))
+          return detailOf(health, channel, known.get(channel.id)?.state ?? "enabled", now, wallAhead())
         })
       },
       probe: (id, key, model) => {
@@ -448,12 +469,12 @@ export const make = ({
           }
         }
       },
-      learn: (fact) => {
+      learn: (fact, where = "here") => {
         const channel = known.get(fact.channel)?.channel
         if (channel === undefined || (fact.key ?? 0) >= Math.max(channel.keys.length, 1)) return
         const now = MonotonicClock.wholeMillis(clock)
-        Health.learn(health, atMoments(fact, -wallAhead(clock)), now)
-        refresh(fact.channel, undefined, now, true)
+        Health.learn(health, atMoments(fact, -wallAhead()), now)
+        refresh(fact.channel, undefined, now, where)
         waiting.look()
       },
       refused: (target) => refusals.of(target, MonotonicClock.wholeMillis(clock)),

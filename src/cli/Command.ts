@@ -15,6 +15,8 @@ export type Command =
   | { readonly _tag: "Schema" }
   /** `config`: whose books; without one those of a relay that was told nothing of them. */
   | { readonly _tag: "BackUpBooks"; readonly file: string; readonly config: string | undefined }
+  /** `from`: the variable that has the secret before; without one nothing was encrypted, or it was with this one. */
+  | { readonly _tag: "RekeyBooks"; readonly config: string; readonly from: string | undefined }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Version" }
 
@@ -29,6 +31,9 @@ export const usage = `Usage:
   effect-resilience schema                print the JSON Schema of the configuration file
   effect-resilience books backup FILE     copy the books into a new file, also while they are in use; --config CONFIG
                                           says whose (without it those in .relay/books.db)
+  effect-resilience books rekey --config FILE --from NAME
+                                          encrypt what is secret in the books with the server.secret of FILE; the
+                                          environment variable NAME has the one before. Stop the relay first
   effect-resilience --help | --version
 
 FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT overrides server.port.
@@ -41,6 +46,7 @@ const names = ["init", "relay", "check", "doctor", "schema", "books"]
 const withConfig: ReadonlyArray<string | undefined> = ["relay", "doctor", "books"]
 const options = {
   config: { type: "string", multiple: true },
+  from: { type: "string", multiple: true },
   live: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" }
@@ -62,15 +68,24 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
     tokens: true
   })
   const files: Array<string> = []
+  const froms: Array<string> = []
   const asked = new Set<string>()
   for (const token of tokens) {
     if (token.kind !== "option") continue
     if (!Object.hasOwn(options, token.name)) return Result.fail(unknownOption(token.rawName))
-    if (token.name !== "config") {
-      if (token.value !== undefined) return Result.fail(`${token.rawName} takes no value`)
-      asked.add(token.name)
-    } else if (token.value === undefined || token.value === "") return Result.fail("--config needs a FILE")
-    else files.push(token.value)
+    switch (token.name) {
+      case "config":
+        if (token.value === undefined || token.value === "") return Result.fail("--config needs a FILE")
+        files.push(token.value)
+        break
+      case "from":
+        if (token.value === undefined || token.value === "") return Result.fail("--from needs the NAME of a variable")
+        froms.push(token.value)
+        break
+      default:
+        if (token.value !== undefined) return Result.fail(`${token.rawName} takes no value`)
+        asked.add(token.name)
+    }
   }
   if (asked.has("help")) return Result.succeed({ _tag: "Help" })
   if (asked.has("version")) return Result.succeed({ _tag: "Version" })
@@ -82,6 +97,10 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
     return Result.fail("--config belongs to the commands relay, doctor and books")
   }
   if (live && name !== "check") return Result.fail("--live belongs to the command check")
+  if (froms.length > 0 && (name !== "books" || rest[0] !== "rekey")) {
+    return Result.fail("--from belongs to the command books rekey")
+  }
+  if (froms.length > 1) return Result.fail(`${name}: --from was given twice`)
   if (files.length > 1) return Result.fail(`${name}: --config was given twice`)
   switch (name) {
     case undefined:
@@ -107,8 +126,17 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
     }
     case "books": {
       const [what, file, ...others] = rest
+      if (what === "rekey") {
+        const [config] = files
+        if (file !== undefined) return tooMany()
+        return config === undefined
+          ? Result.fail("books rekey: --config FILE is needed")
+          : Result.succeed({ _tag: "RekeyBooks", config, from: froms[0] })
+      }
       if (what !== "backup") {
-        return Result.fail(what === undefined ? "books: backup is what it can do" : `books: unknown command ${what}`)
+        return Result.fail(
+          what === undefined ? "books: backup and rekey are what it can do" : `books: unknown command ${what}`
+        )
       }
       if (file === undefined || file === "") return Result.fail("books backup: FILE is needed")
       return others.length > 0 ? tooMany() : Result.succeed({ _tag: "BackUpBooks", file, config: files[0] })

@@ -14,6 +14,7 @@ import {
   type Fault,
   fillIn,
   type Path,
+  type NamedFiles,
   Settings,
   type SettingsFile,
   type SettingsService,
@@ -23,6 +24,7 @@ import {
 import { readConfigurationFile } from "./ConfigurationFile.ts"
 import { sentryPackage, TrackerSection } from "../operate/TrackerSection.ts"
 import { proxyOfEnvironment } from "./ProxyEnvironment.ts"
+import { makeNamedFiles, wordsIn } from "./NamedFiles.ts"
 import { relayFileOf } from "./RelayFile.ts"
 import { readPem, tlsFaults, type TlsTexts } from "./TlsFiles.ts"
 
@@ -68,7 +70,7 @@ const withProxies = (tree: ConfigurationTree, environment: Environment): Configu
 const tlsParts = ["ca", "cert", "key"] as const
 
 /** The tree with the texts of the files that are named under `tls`. */
-const withTlsFiles = (tree: ConfigurationTree, folder: string): ConfigurationTree =>
+const withTlsFiles = (tree: ConfigurationTree, folder: string, files: NamedFiles): ConfigurationTree =>
   channelsOf(tree).reduce((tree, channel) => {
     let texts: TlsTexts = {}
     const faults: Array<Fault> = []
@@ -77,7 +79,7 @@ const withTlsFiles = (tree: ConfigurationTree, folder: string): ConfigurationTre
       const path = [...channel, "tls", part]
       const written = valueAt(tree.value, path)
       if (typeof written !== "string" || written === "") continue
-      const pem = readPem(written, folder)
+      const pem = readPem(written, folder, files)
       if (Result.isFailure(pem)) faults.push({ path, message: pem.failure })
       else {
         texts = { ...texts, [part]: pem.success }
@@ -87,6 +89,25 @@ const withTlsFiles = (tree: ConfigurationTree, folder: string): ConfigurationTre
     faults.push(...tlsFaults(texts).map(([part, message]) => ({ path: [...channel, "tls", part], message })))
     return withFaults(read, faults)
   }, tree)
+
+const words: Path = ["sensitiveWords", "words"]
+const wordFile: Path = ["sensitiveWords", "file"]
+
+/** The tree with the words of the file that is named under `sensitiveWords`, behind those that were written. */
+const withWordFile = (tree: ConfigurationTree, files: NamedFiles, got: (path: Path) => string): ConfigurationTree => {
+  const written = valueAt(tree.value, words) ?? []
+  const path = valueAt(tree.value, wordFile)
+  // What is neither a list nor a path is told as it was written.
+  if (!Array.isArray(written) || typeof path !== "string" || path.trim() === "") return tree
+  return Result.match(files.read(path), {
+    onFailure: (error) => {
+      const why = error instanceof Error && "code" in error ? String(error.code) : "unreadable"
+      const message = `expected a file of words that can be read (${why}), ${got(wordFile)}`
+      return withFaults(tree, [{ path: wordFile, message }])
+    },
+    onSuccess: (text) => ({ ...tree, value: withValue(tree.value, words, [...written, ...wordsIn(text)]) })
+  })
+}
 
 /** A configuration that was accepted. */
 export interface Configuration {
@@ -114,11 +135,20 @@ export interface DecodeOptions {
   readonly dialects?: Pick<DialectsService, "names">
 }
 
-/** The file of a relay, with what stands beside it: the texts of files that it names, the proxies of the environment. */
-const fileOf = (environment: Environment, { dialects, folder = "." }: DecodeOptions): SettingsFile => ({
-  ...relayFileOf(dialects?.names ?? upstreamDialectNames),
-  complete: (tree) => withProxies(withTlsFiles(tree, folder), environment)
-})
+/**
+ * The file of a relay, with what stands beside it: what is in the files that it names, and the proxies of the environment.
+ */
+const fileOf = (environment: Environment, { dialects, folder = "." }: DecodeOptions): SettingsFile => {
+  const file = relayFileOf(dialects?.names ?? upstreamDialectNames)
+  return {
+    ...file,
+    complete: (tree) => {
+      const { files = makeNamedFiles(folder) } = tree
+      const withFiles = withWordFile(withTlsFiles(tree, folder, files), files, (path) => file.written(tree).got(path))
+      return withProxies(withFiles, environment)
+    }
+  }
+}
 
 /** What was written, if all of it is right. */
 const treeOf = (
@@ -126,13 +156,13 @@ const treeOf = (
   input: unknown,
   environment: Environment,
   name: string,
-  parseFaults: ReadonlyArray<Fault>
+  { folder = ".", parseFaults = [] }: DecodeOptions
 ): Result.Result<ConfigurationTree, ConfigurationFaults> => {
   const refuse = (faults: ReadonlyArray<Fault>) => Result.fail(ConfigurationFaults.of(name, faults))
   if (input === null || input === undefined) {
     return refuse([...parseFaults, { path: [], message: "expected an object, got nothing: it is empty" }])
   }
-  const tree = fillIn(input, environment)
+  const tree = { ...fillIn(input, environment), files: makeNamedFiles(folder) }
   const port = portOf(environment)
   const checked = file.decode(file.complete(tree))
   const faults = [
@@ -145,7 +175,7 @@ const treeOf = (
 
 /**
  * Decodes a configuration that was parsed already. `name` is what its faults call it. Objects may be `Map`s, which keep
- * the order of keys such as `"4"`. The files that `tls` of a channel names are read.
+ * the order of keys such as `"4"`. The files that it names are read.
  */
 export const decodeConfiguration = (
   input: unknown,
@@ -154,7 +184,7 @@ export const decodeConfiguration = (
   options: DecodeOptions = {}
 ): Result.Result<Configuration, ConfigurationFaults> => {
   const file = fileOf(environment, options)
-  return Result.flatMap(treeOf(file, input, environment, name, options.parseFaults ?? []), (tree) =>
+  return Result.flatMap(treeOf(file, input, environment, name, options), (tree) =>
     Result.mapBoth(Settings.make(file, tree), {
       onFailure: (faults) => ConfigurationFaults.of(name, faults),
       onSuccess: (settings) => ({ settings, secrets: tree.secrets })
@@ -197,7 +227,9 @@ export const loadConfiguration = (
     const missing = peerFaults(decoded.settings)
     if (missing.length > 0) return yield* Effect.fail(ConfigurationFaults.of(file, missing))
     const read = Effect.flatMap(readConfigurationFile(file), ({ faults, value }) =>
-      Effect.fromResult(treeOf(fileOf(environment, options), value, environment, file, faults))
+      Effect.fromResult(
+        treeOf(fileOf(environment, options), value, environment, file, { ...options, parseFaults: faults })
+      )
     )
     return { ...decoded, source: { file, read } }
   })

@@ -50,6 +50,19 @@ const backUpBooks = (config: string | undefined, file: string): Effect.Effect<nu
     )
   })
 
+/** Neither does this one. */
+const rekeyBooks = (config: string, from: string | undefined): Effect.Effect<number> =>
+  loadConfiguration(config, process.env).pipe(
+    Effect.matchEffect({
+      onFailure: (faults) => refused(printErr(faults.message)),
+      onSuccess: (configuration) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./RekeyBooks.ts")),
+          ({ rekeyBooks }) => rekeyBooks(configuration, config, from, process.env)
+        )
+    })
+  )
+
 const run = (command: Command): Effect.Effect<number> => {
   switch (command._tag) {
     case "Help":
@@ -62,6 +75,8 @@ const run = (command: Command): Effect.Effect<number> => {
       return done(printOut(JSON.stringify(configurationJsonSchema(), null, 2)))
     case "BackUpBooks":
       return backUpBooks(command.config, command.file)
+    case "RekeyBooks":
+      return rekeyBooks(command.config, command.from)
     case "Check":
       return loadConfiguration(command.file, process.env).pipe(
         Effect.tap(printOut(`${command.file}: ok`)),

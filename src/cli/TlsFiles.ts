@@ -3,21 +3,21 @@
  * certificate is a fault by its path, and nobody finds it out by an answer that fails.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { Result } from "effect"
+import type { NamedFiles } from "../settings/index.ts"
 import { readFault } from "./ConfigurationFile.ts"
 
 /** The text of PEM that was written, or that is in the file that was. `folder`: where paths begin. */
-export const readPem = (written: string, folder: string): Result.Result<string, string> =>
+export const readPem = (written: string, folder: string, files: NamedFiles): Result.Result<string, string> =>
   written.includes("-----BEGIN ")
     ? Result.succeed(written)
-    : Result.try({
-        try: () => readFileSync(resolve(folder, written), "utf8"),
+    : Result.mapError(
+        files.read(written),
         // What was written is not told: it may be a key that has lost its first line.
-        catch: (error) =>
+        (error) =>
           `expected the path of a PEM file, or its text: ${readFault(error)} (paths begin in ${resolve(folder)})`
-      })
+      )
 
 const certificates =
   /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g

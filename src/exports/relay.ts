@@ -86,6 +86,7 @@ export type {
 
 // What it tells, and who listens
 export {
+  type AnswerOver,
   type AnswerRef,
   type Listeners,
   logSink,

@@ -48,6 +48,7 @@ export { following, notAbove, readSection, type Rule, ruleFault, unique } from "
 export {
   ConfigurationFaults,
   type ConfigurationTree,
+  type NamedFiles,
   describeValue,
   type Environment,
   type Fault,

@@ -8,15 +8,16 @@
  */
 import type { UpdateDataError } from "../errors/index.ts"
 import type { StreamId } from "./Cursor.ts"
+import type { FirstRecord } from "./FirstRecord.ts"
 import type { Hub } from "./Hub.ts"
-import type { Done, End, Fate, NewRecord, Share } from "./JournalStore.ts"
+import type { Done, End, Fate, Share } from "./JournalStore.ts"
 import type { JournalFault } from "./Lease.ts"
 import type { Pressure } from "./Pressure.ts"
 
 /** What the group commit of a journal does. */
 export interface GroupCommit {
   /** Each of these puts a change of a stream into the next commit. */
-  readonly begin: (hub: Hub, record: NewRecord) => void
+  readonly begin: (hub: Hub, record: FirstRecord) => void
   readonly append: (hub: Hub, frame: string) => void
   readonly note: (hub: Hub, note: () => string) => void
   readonly end: (hub: Hub, end: End) => void
@@ -56,7 +57,7 @@ export class Gathered implements Share {
   readonly id: StreamId
   epoch = 0
   from = 0
-  begins: NewRecord | undefined
+  begins: FirstRecord | undefined
   frames: GatheredFrames | undefined
   note: string | undefined
   /** Gives the note. It is asked when the commit is made, with all that the share holds. */
@@ -151,6 +152,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
       share.hub.underWay = share
       share.hub.gathered = undefined
       share.note = share.noted?.()
+      if (share.note !== undefined) share.begins?.noted(share.note)
     }
     commit(batch, (reply) => {
       for (const share of batch) share.hub.underWay = undefined

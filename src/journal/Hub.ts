@@ -6,7 +6,7 @@ import { QueryDataError, stackless } from "../errors/index.ts"
 import type { StreamId } from "./Cursor.ts"
 import type { Frames } from "./Frames.ts"
 import type { Gathered } from "./GroupCommit.ts"
-import type { StreamRecord } from "./JournalStore.ts"
+import type { NewRecord } from "./JournalStore.ts"
 import type { JournalFault, Lease } from "./Lease.ts"
 import { Slots, type Slotted } from "../memory/index.ts"
 
@@ -17,10 +17,12 @@ export interface HubWriter {
   readonly epoch: number
   /** The seq of its next frame. */
   readonly next: number
-  /** The stream's record, while nothing of it is committed. */
-  readonly fresh: StreamRecord | undefined
+  /** What the stream begins with, while nothing of it is committed. */
+  readonly fresh: NewRecord | undefined
   /** The store knows the stream: it is found there from now on. */
   readonly stored: () => void
+  /** Its end is committed. */
+  readonly endStored: () => void
   readonly fault: (fault: JournalFault) => void
   readonly readersChanged: (readers: number) => void
   readonly cancelled: (fault: string) => void

@@ -10,8 +10,9 @@
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { LeaseLost, type QueryDataError, stackless, StreamExpired, UpdateDataError } from "../errors/index.ts"
 import { HeldMap } from "../memory/index.ts"
-import { isStreamId, makeStreamId, type StreamId } from "./Cursor.ts"
+import { isStreamId, type StreamId } from "./Cursor.ts"
 import { learn, makeElsewhere, notThere } from "./Elsewhere.ts"
+import { FirstRecord } from "./FirstRecord.ts"
 import { Follower } from "./Follower.ts"
 import { splitFrames } from "./Frames.ts"
 import { type Gathered, makeGroupCommit } from "./GroupCommit.ts"
@@ -213,12 +214,16 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     // First all lengths, then the readers: one of them may look at another stream of the same commit.
     for (let n = 0; n < shares.length; n++) {
       if (fates[n]?._tag !== "Committed") continue
-      const { end, frames, hub, note } = shares[n]!
-      if (note !== undefined) hub.note = note
+      const { begins, end, frames, hub, note } = shares[n]!
+      hub.note = note ?? begins?.note ?? hub.note
       hub.committed = (hub.committed ?? 0) + (frames?.lengths.length ?? 0)
       hub.ended = end !== undefined
       if (end === undefined) hub.writer?.stored()
-      else hub.writer = undefined
+      else {
+        const { writer } = hub
+        hub.writer = undefined
+        writer?.endStored()
+      }
     }
     for (let n = 0; n < shares.length; n++) settleShare(shares[n]!, fates[n] ?? { _tag: "Stale" })
   }
@@ -265,18 +270,17 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
 
   const letGo = (hub: Hub): void => faultHub(hub, leaseLost(hub.id, "was let go"))
 
-  const lead = (hub: Hub, fresh: StreamRecord | undefined, epoch: number, next: number): Writer => {
+  const lead = (hub: Hub, fresh: NewRecord | undefined, epoch: number, next: number): Writer => {
     const writer = new Writer({ hub, group, epoch, next, fresh, now, letGo, report })
     hub.writer = writer
-    if (fresh !== undefined) hub.note = fresh.note
     pressure.tell(hub)
     return writer
   }
 
   const create = (stream: NewStream): Lease => {
-    const record = newRecord(stream, now())
+    const record = new FirstRecord(stream, now())
     const hub = open(record.id, 0)
-    const writer = lead(hub, freshRecord(record), 1, 0)
+    const writer = lead(hub, record, 1, 0)
     group.begin(hub, record)
     if (closed !== undefined) faultHub(hub, closed)
     return writer
@@ -290,14 +294,16 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
   }: KeyedStream): Effect.Effect<Begun, StreamExpired | UpdateDataError | QueryDataError> =>
     Effect.suspend(() => {
       if (closed !== undefined) return Effect.fail(closed)
-      const record = newRecord(stream, now())
+      const record = new FirstRecord(stream, now())
       // It is live from now on, in case somebody is told of it before this is.
       const hub = open(record.id, 0)
-      const writer = lead(hub, freshRecord(record), 1, 0)
+      const writer = lead(hub, record, 1, 0)
       const asked = replied<Beginning, UpdateDataError>((done) =>
         store.begin(record, { key, bodyHash, onlyFinds, freeBefore: now() - keyRetention }, (reply) => {
-          if (reply.ok && reply.value._tag === "Begun") writer.stored()
-          else if (reply.ok) {
+          if (reply.ok && reply.value._tag === "Begun") {
+            hub.note = record.note
+            writer.stored()
+          } else if (reply.ok) {
             hub.writer = undefined
             release(hub)
           } else faultHub(hub, reply.error)
@@ -435,23 +441,6 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
     lost: store.lost,
     usable: () => closed === undefined && store.usable()
   })
-})
-
-const newRecord = (stream: NewStream, createdAt: number): NewRecord => {
-  const { dialect, note, owner, request } = stream
-  return { id: stream.id ?? makeStreamId(), dialect, owner, request, note, createdAt }
-}
-
-/** A stream as it is found before the store knows it. */
-const freshRecord = (record: NewRecord): StreamRecord => ({
-  ...record,
-  epoch: 1,
-  length: 0,
-  endedAt: null,
-  forgotten: false,
-  writer: "me",
-  goneSince: null,
-  cancel: undefined
 })
 
 const leaseLost = (id: StreamId, why: string) => stackless(() => new LeaseLost({ message: `stream ${id} ${why}` }))

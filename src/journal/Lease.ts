@@ -17,7 +17,8 @@ export interface NewStream {
   readonly owner: string
   /** What another process needs to go on with it. It is deleted with the terminal event. */
   readonly request: string
-  readonly note: string
+  /** Or what gives it: that is asked once, and not at all where a later note is committed with the stream's beginning. */
+  readonly note: string | (() => string)
 }
 
 /** A key of a stream's owner, for which one stream is begun. Both are stored as they are given. */
@@ -38,6 +39,8 @@ export interface LeaseEnd {
   readonly outcome: string
   /** Whether the stream's key, if it has one, may be used anew at once. */
   readonly freesKey: boolean
+  /** Called once when the end is committed, before readers are given it; after a fault never. */
+  readonly onCommitted?: (() => void) | undefined
 }
 
 /**

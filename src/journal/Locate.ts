@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { InvalidCursor, type QueryDataError, stackless, StreamExpired, StreamNotFound } from "../errors/index.ts"
 import { isStreamId, parseCursor, type StreamId } from "./Cursor.ts"
 import type { Hub } from "./Hub.ts"
-import { type JournalStore, replied, type StreamRecord } from "./JournalStore.ts"
+import { type JournalStore, type NewRecord, replied, type StreamRecord } from "./JournalStore.ts"
 import { standingOf } from "./Standing.ts"
 
 /** Where a reader would begin, and how the stream stands. */
@@ -68,7 +68,7 @@ export const makeLocate = ({ hubs, now, retention, store, tombstone }: LocateOpt
       if (parsed !== undefined && parsed.stream !== id) return badCursor("it is of another stream")
       if (!isStreamId(id)) return notFound
       const writer = hubs.get(id)?.writer
-      if (writer?.fresh !== undefined) return position(writer.fresh, parsed?.seq, owner)
+      if (writer?.fresh !== undefined) return position(asFound(writer.fresh), parsed?.seq, owner)
       return Effect.flatMap(
         replied<StreamRecord | undefined, QueryDataError>((done) => store.find(id, done)),
         (record) => {
@@ -81,6 +81,23 @@ export const makeLocate = ({ hubs, now, retention, store, tombstone }: LocateOpt
 
   return locate
 }
+
+/** A stream as it is found before the store knows it. */
+const asFound = ({ createdAt, dialect, id, note, owner, request }: NewRecord): StreamRecord => ({
+  id,
+  dialect,
+  owner,
+  request,
+  note,
+  createdAt,
+  epoch: 1,
+  length: 0,
+  endedAt: null,
+  forgotten: false,
+  writer: "me",
+  goneSince: null,
+  cancel: undefined
+})
 
 const badCursor = (why: string) =>
   Effect.fail(stackless(() => new InvalidCursor({ message: `The cursor is not one of this stream: ${why}.` })))

@@ -7,7 +7,7 @@ import type { QueryDataError } from "../errors/index.ts"
 import type { StreamId } from "./Cursor.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { calling, type Hub, type HubWriter } from "./Hub.ts"
-import type { End, StreamRecord } from "./JournalStore.ts"
+import type { End, NewRecord } from "./JournalStore.ts"
 import type { JournalFault, Lease, LeaseEnd } from "./Lease.ts"
 
 /** What a writer needs. */
@@ -17,8 +17,8 @@ export interface WriterOptions {
   readonly epoch: number
   /** The seq of its first frame. */
   readonly next: number
-  /** The record of a stream that the store does not know yet. */
-  readonly fresh: StreamRecord | undefined
+  /** What a stream begins with that the store does not know yet. */
+  readonly fresh: NewRecord | undefined
   readonly now: () => number
   /** Gives the stream up: its writer and its readers are told. */
   readonly letGo: (hub: Hub) => void
@@ -30,7 +30,7 @@ export class Writer implements HubWriter, Lease {
   readonly id: StreamId
   readonly epoch: number
   next: number
-  fresh: StreamRecord | undefined
+  fresh: NewRecord | undefined
   private readonly hub: Hub
   private readonly group: GroupCommit
   private readonly options: WriterOptions
@@ -42,6 +42,7 @@ export class Writer implements HubWriter, Lease {
   private readersListener: ((readers: number) => void) | undefined
   private cancelListener: ((fault: string) => void) | undefined
   private pressureListener: ((full: boolean) => void) | undefined
+  private endListener: (() => void) | undefined
 
   constructor(options: WriterOptions) {
     this.hub = options.hub
@@ -71,7 +72,8 @@ export class Writer implements HubWriter, Lease {
     if (this.state === "open") this.group.note(this.hub, note)
   }
 
-  end({ freesKey, outcome }: LeaseEnd): void {
+  end({ freesKey, onCommitted, outcome }: LeaseEnd): void {
+    if (this.state === "open") this.endListener = onCommitted
     this.finish({ at: this.options.now(), outcome, freesKey })
   }
 
@@ -121,6 +123,10 @@ export class Writer implements HubWriter, Lease {
 
   stored(): void {
     this.fresh = undefined
+  }
+
+  endStored(): void {
+    this.tell("ends", this.endListener, undefined)
   }
 
   fault(fault: JournalFault): void {

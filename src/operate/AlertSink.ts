@@ -11,7 +11,8 @@ import { Alerts } from "./Alerts.ts"
 export const happeningOf = (event: RelayEvent): Happening | undefined => {
   switch (event._tag) {
     case "ChannelChanged": {
-      const { channel, evidence, from, reason, to, until } = event
+      const { channel, elsewhere, evidence, from, reason, to, until } = event
+      if (elsewhere === true) return undefined
       if (to === "disabled") return { event: "channel_disabled", channel, reason, evidence, until }
       return from === "disabled" ? { event: "channel_enabled", channel } : undefined
     }
@@ -44,15 +45,16 @@ export const layer: Layer.Layer<never, never, Alerts | RelayEvents> = Layer.effe
   })
 )
 
-/** Tells that a token has little left, for as long as the Layer lives. */
+/**
+ * Tells that a token has little left, for as long as the Layer lives. The alert is written by the transaction that finds it:
+ * who is killed in between has told nobody, and finds it again.
+ */
 export const layerQuota: Layer.Layer<never, never, Alerts | Quota> = Layer.effectDiscard(
   Effect.gen(function* () {
     const alerts = yield* Alerts
     const quota = yield* Quota
-    const happenings = yield* Queue.unbounded<Happening>()
-    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(happenings), (one) => alerts.tell(one))))
-    yield* quota.onLow(({ balance, grant, token }) => {
-      Queue.offerUnsafe(happenings, { event: "quota_low", token, reason: `${balance} left of ${grant}` })
-    })
+    yield* quota.onLow(({ balance, grant, token }) =>
+      alerts.within({ event: "quota_low", token, reason: `${balance} left of ${grant}` })
+    )
   })
 )

@@ -55,6 +55,11 @@ export class Alerts extends Context.Service<
      * writes; while they are away both wait for them in memory. Never fails and never waits for the webhook.
      */
     readonly tell: (happening: Happening, beside?: Effect.Effect<void, BooksError>) => Effect.Effect<void>
+    /**
+     * The same for who is in a transaction of the books: the alert is written with what that does, or not at all. What it
+     * gives is to be called once that is committed: then it is told.
+     */
+    readonly within: (happening: Happening) => Effect.Effect<() => void, BooksError>
     /** Writes without an alert, in the same way. */
     readonly keep: (write: Effect.Effect<void, BooksError>) => Effect.Effect<void>
     /** Alerts that wait. */
@@ -117,17 +122,30 @@ const make = Effect.fnUntraced(function* (
     )
 
   let count = 0
-  const tell: Alerts["Service"]["tell"] = (happening, beside = Effect.void) =>
+  const alertOf = (happening: Happening): Effect.Effect<Alert> =>
     Effect.gen(function* () {
-      if (!isWanted(happening.event)) return yield* written(beside)
       const at = yield* Clock.currentTimeMillis
       const chance = yield* Random.nextIntBetween(0, 36 ** 7)
       // They sort by when they were made.
       count += 1
       const id = `alert_${[at, count % 36 ** 4, chance].map((part, of) => part.toString(36).padStart([9, 4, 7][of]!, "0")).join("")}`
-      const alert: Alert = { id, at, body: bodyOf(id, at, options.relay(), happening, mask) }
+      return { id, at, body: bodyOf(id, at, options.relay(), happening, mask) }
+    })
+
+  const tell: Alerts["Service"]["tell"] = (happening, beside = Effect.void) =>
+    Effect.gen(function* () {
+      if (!isWanted(happening.event)) return yield* written(beside)
+      const alert = yield* alertOf(happening)
       yield* written(Effect.andThen(beside, Effect.asVoid(books.run(insertAlert(alert)))))
       add(alert)
+    })
+
+  const within: Alerts["Service"]["within"] = (happening) =>
+    Effect.gen(function* () {
+      if (!isWanted(happening.event)) return () => {}
+      const alert = yield* alertOf(happening)
+      yield* books.run(insertAlert(alert))
+      return () => add(alert)
     })
 
   /** One round: three tries. */
@@ -173,5 +191,5 @@ const make = Effect.fnUntraced(function* (
   )
   yield* Effect.forkScoped(failed)
 
-  return { tell, keep: written, waiting: () => waiting.length }
+  return { tell, within, keep: written, waiting: () => waiting.length }
 })

@@ -43,6 +43,8 @@ type Fields = { readonly [field: string]: unknown }
 export class ChannelEdits extends Context.Service<
   ChannelEdits,
   {
+    /** Who has said a channel that serves: the file, or somebody who added it. */
+    readonly sourceOf: (id: string) => ChannelShown["source"]
     /** Adds a channel, as it would be written in the file. `Conflict`: there is one of its id. */
     readonly add: (entry: Fields) => Effect.Effect<ChannelEdited, ChannelRefusal>
     /** Changes fields of a channel, each as it would be written in the file. Of one of the file only some may be changed. */
@@ -71,6 +73,7 @@ export class ChannelEdits extends Context.Service<
           return Effect.map(kept.update(next), () => ({ before, after: shown(id) }))
         })
       return {
+        sourceOf: (id) => (Edits.addedEntry(settings.edits().edited, list, id) === undefined ? "file" : "admin"),
         add: (entry) => {
           const id = entry["id"]
           return changing(typeof id === "string" ? id : "", (adopted) => added(adopted, entry))

@@ -123,8 +123,9 @@ const parted = (entry: unknown): readonly [secrets: object, rest: object] => {
   return [Object.fromEntries(fields.filter(isSecret)), Object.fromEntries(fields.filter((one) => !isSecret(one)))]
 }
 
-/** Whether an edit is not kept without a seal: a channel with secrets. */
-export const needsSeal = (edit: Edit): boolean => edit._tag === "Addition" && !isEmpty(parted(edit.entry)[0])
+/** Whether an edit is not kept without a seal: a channel with secrets, or a setting that `holds` one. */
+export const needsSeal = (edit: Edit, holds: (change: Change) => boolean): boolean =>
+  edit._tag === "Addition" ? !isEmpty(parted(edit.entry)[0]) : holds(edit)
 
 /**
  * Keeps an edit, in the place of the one before it. The secrets of a channel are sealed; what a setting holds is sealed where
@@ -168,3 +169,51 @@ export const forget = (edit: Edit): Sql =>
   edit._tag === "Change"
     ? sql`DELETE FROM relay_settings WHERE path = ${edit.path}`
     : sql`DELETE FROM relay_added_channels WHERE id = ${idOf(edit)}`
+
+/** Seals what was sealed with the old secret (`from`; `undefined`: there was none) with the new one. */
+export interface Reseal {
+  readonly from: Seal | undefined
+  readonly to: Seal
+  /** Whether what a setting holds is secret: what of that was kept without a seal gets one. */
+  readonly isSecret: (path: string) => boolean
+}
+
+/** What a row was, and what of it must be written: nothing where it is sealed with the new secret already. */
+type Resealed = Result.Result<Sql | undefined, UnreadRow>
+
+const reseal = (sealed: string, about: string, { from, to }: Reseal): Result.Result<string | undefined, Unread> => {
+  if (Result.isSuccess(to.open(sealed, about))) return Result.succeed(undefined)
+  const text = from?.open(sealed, about) ?? Result.fail("not opened" as const)
+  return Result.mapBoth(text, {
+    onFailure: () => "sealed with another secret" as const,
+    onSuccess: (text) => to.close(text, about)
+  })
+}
+
+/** Seals a changed setting anew. */
+export const resealChange = (row: Row, how: Reseal): Resealed => {
+  const path = text(row, "path")
+  const value = text(row, "value")
+  if (row["sealed"] !== 1 && !how.isSecret(path)) return Result.succeed(undefined)
+  const closed =
+    row["sealed"] === 1 ? reseal(value, ofSetting(path), how) : Result.succeed(how.to.close(value, ofSetting(path)))
+  return Result.mapBoth(closed, {
+    onFailure: (why) => ({ about: path, why }),
+    onSuccess: (closed) =>
+      closed === undefined
+        ? undefined
+        : sql`UPDATE relay_settings SET value = ${closed}, sealed = 1 WHERE path = ${path}`
+  })
+}
+
+/** Seals an added channel anew. */
+export const resealChannel = (row: Row, how: Reseal): Resealed => {
+  const id = text(row, "id")
+  const { sealed } = row
+  if (typeof sealed !== "string") return Result.succeed(undefined)
+  return Result.mapBoth(reseal(sealed, ofChannel(id), how), {
+    onFailure: (why) => ({ about: `channels.${id}`, why }),
+    onSuccess: (closed) =>
+      closed === undefined ? undefined : sql`UPDATE relay_added_channels SET sealed = ${closed} WHERE id = ${id}`
+  })
+}

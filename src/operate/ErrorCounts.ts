@@ -44,6 +44,7 @@ export class ErrorCounts extends Context.Service<ErrorCounts, { readonly current
           events.add("error counts", {
             ...sinkOf(() => {}),
             StreamEnded: ({ error }) => count(error),
+            StreamAbandoned: ({ error }) => count(error),
             RequestRefused: ({ error }) => count(error),
             RelayErred: ({ error }) => count(error)
           })

@@ -6,6 +6,7 @@
  */
 import { blameOf, codeOf, describe, excerpt, type ResilienceError } from "../errors/index.ts"
 import {
+  type AnswerOver,
   type AnswerRef,
   endedBy,
   loggedText,
@@ -55,6 +56,17 @@ interface Trouble {
 const whole = (millis: number | undefined): number | null => (millis === undefined ? null : Math.round(millis))
 const orNull = <A>(value: A | undefined): A | null => value ?? null
 const keyOf = (key: number): number | null => (key < 0 ? null : key)
+
+/** What is said of the fault of what went well. */
+const wentWell = {
+  class: null,
+  code: null,
+  error_type: null,
+  status_code: 200,
+  upstream_code: null,
+  message: null,
+  retry_after_ms: null
+} as const satisfies Partial<ErrorRow>
 
 /** Attempts in short. */
 export const trailSteps = (trail: ReadonlyArray<TrailEntry>): ReadonlyArray<TrailStep> =>
@@ -151,7 +163,7 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
     add({ seq: slot(at), row, attempts: undefined, taken: taken.has(answer.streamId) })
   }
 
-  const streamEnded = (event: Extract<RelayEvent, { readonly _tag: "StreamEnded" }>): void => {
+  const over = (event: AnswerOver): void => {
     const { answer, error, trail, usage } = event
     const trouble = troubles.get(answer.streamId)
     const isTaken = taken.has(answer.streamId)
@@ -168,17 +180,7 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
       at,
       kind: "request",
       ...askedBy(answer),
-      ...(error === undefined
-        ? {
-            class: null,
-            code: null,
-            error_type: null,
-            status_code: 200,
-            upstream_code: null,
-            message: null,
-            retry_after_ms: null
-          }
-        : faultOf(error, failed?.channel, trouble?.said.get(codeOf(error)))),
+      ...(error === undefined ? wentWell : faultOf(error, failed?.channel, trouble?.said.get(codeOf(error)))),
       channel: orNull(last?.channel),
       channel_model: orNull(last?.model),
       key: last === undefined ? null : keyOf(last.key),
@@ -194,6 +196,34 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
       ...(trouble?.continuation === undefined ? {} : { continuation: trouble.continuation })
     }
     add({ seq: slot(at), row, attempts: trail, taken: isTaken })
+  }
+
+  /** One that failed is told as refused, too: that is its row. */
+  const embedded = (event: Extract<RelayEvent, { readonly _tag: "EmbeddingEnded" }>): void => {
+    const { answer, credits, durationMillis, error, inputTokens, trail } = event
+    const { enabled, successes } = settings.current
+    if (!enabled || !successes || error !== undefined) return
+    const at = now()
+    const last = trail.at(-1)
+    const row: ErrorRow = {
+      id: crypto.randomUUID(),
+      at,
+      kind: "request",
+      ...askedBy(answer),
+      ...wentWell,
+      channel: orNull(last?.channel),
+      channel_model: orNull(last?.model),
+      key: last === undefined ? null : keyOf(last.key),
+      attempt: last?.attempt ?? 0,
+      upstream_status: orNull(last?.status),
+      upstream_request_id: orNull(last?.upstreamRequestId),
+      first_content_ms: null,
+      duration_ms: Math.round(durationMillis),
+      input_tokens: inputTokens,
+      output_tokens: 0,
+      credits
+    }
+    add({ seq: slot(at), row, attempts: trail, taken: false })
   }
 
   const refused = ({
@@ -250,8 +280,10 @@ export const errorLogSink = (options: ErrorLogSinkOptions): Sink => {
       trouble.seam = seam.seam
       trouble.continuation = mode
     },
-    StreamEnded: streamEnded,
-    StreamAbandoned: ({ answer }) => forget(answer),
+    StreamEnded: over,
+    EmbeddingEnded: embedded,
+    // To its readers it has failed, where its store did.
+    StreamAbandoned: (event) => (event.error === undefined ? forget(event.answer) : over(event)),
     RequestRefused: refused
   }
 }

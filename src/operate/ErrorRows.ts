@@ -3,7 +3,7 @@
  * How they are found is another matter, in which the databases differ: `ErrorFind.ts`.
  */
 import { Effect, Schema } from "effect"
-import { BooksBroken, literally, type Row, type Sql, type SqlValue } from "../books/index.ts"
+import { BooksBroken, literally, makeInsert, type Row, type Sql, type SqlValue } from "../books/index.ts"
 import { ErrorRow } from "./ErrorRow.ts"
 
 /** The table of the rows. */
@@ -73,30 +73,20 @@ const written = (value: ErrorRow[Field]): SqlValue =>
 
 const names = ["seq", ...errorFields.map((field) => columns[field][0])].join(", ")
 
-/** The texts of a statement that adds so many rows: HOT, made once for each number. */
-const insertTexts = new Map<number, ReadonlyArray<string>>()
-const textsFor = (rows: number): ReadonlyArray<string> => {
-  const known = insertTexts.get(rows)
-  if (known !== undefined) return known
-  const width = errorFields.length + 1
-  const texts = [`INSERT INTO ${errorsTable} (${names}) VALUES (`]
-  for (let at = 1; at < rows * width; at++) texts.push(at % width === 0 ? "), (" : ", ")
-  texts.push(") ON CONFLICT DO NOTHING RETURNING id")
-  insertTexts.set(rows, texts)
-  return texts
-}
+const insert = makeInsert(
+  `INSERT INTO ${errorsTable} (${names}) VALUES`,
+  errorFields.length + 1,
+  " ON CONFLICT DO NOTHING RETURNING id"
+)
 
-/**
- * Adds rows; gives the ids of those that were not there. HOT: put together of parts by `join`, a statement of 64 rows
- * would copy its 2,100 parameters for each of them.
- */
+/** Adds rows; gives the ids of those that were not there. */
 export const insertRows = (rows: ReadonlyArray<PlacedRow>): Sql => {
   const params: Array<SqlValue> = []
   for (const { row, seq } of rows) {
     params.push(seq)
     for (const field of errorFields) params.push(written(row[field]))
   }
-  return { _tag: "Sql", texts: textsFor(rows.length), params }
+  return insert(params)
 }
 
 const Columns = Schema.Struct({

@@ -11,6 +11,7 @@ import { Books, type BooksError, type BooksNewer, type BooksNotOpened, notOpened
 import { Conflict, stackless } from "../errors/index.ts"
 import {
   type Adopted,
+  type Change,
   ConfigurationFaults,
   Edits,
   formatPath,
@@ -35,13 +36,23 @@ import {
 } from "./EditRows.ts"
 import type { Seal } from "./SealNode.ts"
 
-/** Why a channel's secrets are not kept. */
+/** Why secrets are not kept. */
 const withoutSecret = (): Conflict =>
   stackless(
     () =>
       new Conflict({
         message:
-          "keys are kept encrypted, and there is nothing to encrypt them with: set server.secret to 32 bytes or more, and restart"
+          "keys and other secrets are kept encrypted, and there is nothing to encrypt them with: set server.secret to 32 bytes or more, and restart"
+      })
+  )
+
+/** Why nothing is changed while the books are for relays with another secret. */
+const withAnotherSecret = (): Conflict =>
+  stackless(
+    () =>
+      new Conflict({
+        message:
+          "the books were encrypted with another server.secret since this relay has started: restart it with that one"
       })
   )
 
@@ -91,7 +102,7 @@ const read = (changes: ReadonlyArray<Row>, channels: ReadonlyArray<Row>, seal: S
 
 /** Why the books cannot be read with this secret, if they cannot. */
 const secretFault = (unread: ReadonlyArray<UnreadRow>): ConfigurationFaults | undefined => {
-  const sealed = unread.filter(({ why }) => why !== "garbled")
+  const sealed = unread.filter(isForeign)
   const [first] = sealed
   if (first === undefined) return undefined
   const what = `${sealed.map(({ about }) => about).join(", ")} in the books`
@@ -101,6 +112,9 @@ const secretFault = (unread: ReadonlyArray<UnreadRow>): ConfigurationFaults | un
       : `is not the one that secrets of ${what} were encrypted with`
   return new ConfigurationFaults({ file: "books", faults: [{ path: ["server", "secret"], message }] })
 }
+
+/** Whether a row was sealed with another secret. */
+const isForeign = ({ why }: UnreadRow): boolean => why !== "garbled"
 
 const nameOf = (edit: Edits.Edit, settings: SettingsService): string =>
   edit._tag === "Change" ? edit.path : formatPath([edit.list, Edits.nameOf(settings.edits().edited.file, edit) ?? ""])
@@ -123,6 +137,8 @@ const make = Effect.fnUntraced(function* (seal: Seal | undefined) {
     told = new Set(lines)
   }
   const take = ({ edits, unread }: Stored): void => {
+    // They were encrypted anew (`books rekey`) under this relay: it goes on with what it knows until it is restarted.
+    if (unread.some(isForeign)) return tell([withAnotherSecret().message])
     const leftOut = settings.adopt(edits)
     tell([
       ...unread.map(({ about, why }) => `${about} in the books: ${why}`),
@@ -152,16 +168,19 @@ const make = Effect.fnUntraced(function* (seal: Seal | undefined) {
         Effect.gen(function* () {
           const [row] = yield* books.run(takeTurn)
           const before = yield* stored
+          if (before.unread.some(isForeign)) return yield* Effect.fail(withAnotherSecret())
           const kept = settings.over(before.edits)
           const edits = yield* Effect.fromResult(next(kept))
           const now = yield* Clock.currentTimeMillis
           const secrets = new Set(settings.list().flatMap(({ path, secret }) => (secret ? [path] : [])))
           const keeping = { seal, now, turn: Number(row?.["turn"]), isSecret: (path: string) => secrets.has(path) }
+          // What is gone with the process nobody else reads.
+          const holds = (change: Change): boolean => books.engine.lasts && Edits.holdsSecret(kept.edited, change)
           const stays = new Set(edits.map(keptUnder))
           for (const edit of before.edits) if (!stays.has(keptUnder(edit))) yield* books.run(forget(edit))
           for (const edit of edits) {
             if (before.edits.includes(edit)) continue
-            if (seal === undefined && needsSeal(edit)) return yield* Effect.fail(withoutSecret())
+            if (seal === undefined && needsSeal(edit, holds)) return yield* Effect.fail(withoutSecret())
             yield* books.run(keep(edit, keeping))
           }
           yield* books.touch(editsTopic)

@@ -172,10 +172,10 @@ export class Summary extends Context.Service<
       const minutes = new Ring(minute, minutesKept)
       const hours = new Ring(hour, longestWindow / hour)
 
-      const ended = (event: Extract<RelayEvent, { readonly _tag: "StreamEnded" }>): void => {
-        const { answer, credits, error, firstContentMillis, trail } = event
-        // It goes on in another process.
-        if (error?._tag === "LeaseLost") return
+      const ended = (event: Extract<RelayEvent, { readonly _tag: "EmbeddingEnded" | "StreamEnded" }>): void => {
+        const { answer, credits, error, trail } = event
+        // Embeddings come whole: they have no first content.
+        const firstContentMillis = event._tag === "StreamEnded" ? event.firstContentMillis : undefined
         const by = error === undefined ? endedBy(trail) : trail.findLast(({ attempt }) => attempt > 0)
         const outcome =
           error === undefined ? "success" : blameOf(error) === "cancelled" ? "cancelled" : ("failed" as const)
@@ -196,7 +196,7 @@ export class Summary extends Context.Service<
         }
       }
       yield* Effect.acquireRelease(
-        Effect.sync(() => events.add("summary", { ...sinkOf(() => {}), StreamEnded: ended })),
+        Effect.sync(() => events.add("summary", { ...sinkOf(() => {}), EmbeddingEnded: ended, StreamEnded: ended })),
         (remove) => Effect.sync(remove)
       )
       return {

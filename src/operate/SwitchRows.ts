@@ -55,8 +55,11 @@ export const writeSwitch = ({ at, by, channel, disabler, keyDigest }: SwitchRow)
              WHERE relay_switches.at <= ${at}`
 }
 
-/** What is off. */
-export const selectSwitches: Sql = sql`SELECT * FROM relay_switches WHERE is_off = 1`
+/** What tells the other relays that something was switched. */
+export const switchesTopic = "switches"
+
+/** What is off, and what was switched on of late. */
+export const selectSwitches: Sql = sql`SELECT * FROM relay_switches`
 
 /** Forgets what has been on for so long: keys that there are no more. */
 export const forgetSwitches = (before: number): Sql =>
@@ -64,24 +67,31 @@ export const forgetSwitches = (before: number): Sql =>
 
 const known: ReadonlySet<unknown> = new Set(codes)
 
-/** Reads one that is off. */
+/** Whether two are the same, but for when they were set. */
+export const isSameSwitch = (one: SwitchRow, other: SwitchRow): boolean =>
+  one.disabler?.by === other.disabler?.by &&
+  (one.disabler?.by !== "evidence" || other.disabler?.by !== "evidence" || one.disabler.until === other.disabler.until)
+
+/** Reads one. */
 export const readSwitch = (row: Row): SwitchRow => {
-  const { at, channel, due_at, evidence, key_digest, reason, switched_by, times } = row
+  const { at, channel, due_at, evidence, is_off, key_digest, reason, switched_by, times } = row
   const by = switched_by === "hand" ? "hand" : "evidence"
   return {
     channel: String(channel),
     keyDigest: String(key_digest),
     by,
     disabler:
-      by === "hand"
-        ? { by }
-        : {
-            by,
-            until: Number(due_at),
-            times: Number(times),
-            reason: known.has(reason) ? (reason as (typeof codes)[number]) : undefined,
-            evidence: typeof evidence === "string" ? evidence : undefined
-          },
+      is_off !== 1
+        ? undefined
+        : by === "hand"
+          ? { by }
+          : {
+              by,
+              until: Number(due_at),
+              times: Number(times),
+              reason: known.has(reason) ? (reason as (typeof codes)[number]) : undefined,
+              evidence: typeof evidence === "string" ? evidence : undefined
+            },
     at: Number(at)
   }
 }

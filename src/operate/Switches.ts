@@ -2,10 +2,11 @@
  * What is switched off, by a person or by evidence: kept in the books, so that it outlives the process, also one that is
  * killed; and told, once it is kept.
  *
- * `Selection` decides and knows; here its facts are written down, and learned again: at start, and whenever a channel or a
- * key comes (back) that was off when it was there last. While the books are away facts wait for them in memory.
+ * `Selection` decides and knows; here its facts are written down, and learned again: at start, whenever a channel or a
+ * key comes (back) that was off when it was there last, and within a second of when another relay on the same books has
+ * switched something. What was set last counts. While the books are away facts wait for them in memory.
  */
-import { Clock, Context, Effect, Layer, Queue, type Redacted, type Scope } from "effect"
+import { Clock, Context, Effect, Layer, Queue, type Redacted, Schedule, type Scope } from "effect"
 import { digestOf } from "../account/TokenKeyNode.ts"
 import { Books, type BooksError, type BooksNewer } from "../books/index.ts"
 import { type Channel, type ChannelDetail, type Fact, Registry, Selection } from "../channel/index.ts"
@@ -14,10 +15,12 @@ import { type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import { Alerts } from "./Alerts.ts"
 import {
   forgetSwitches,
+  isSameSwitch,
   readSwitch,
   selectSwitches,
   type SwitchRow,
   switchesModule,
+  switchesTopic,
   writeSwitch
 } from "./SwitchRows.ts"
 
@@ -81,21 +84,19 @@ const make: Effect.Effect<
   const alerts = yield* Alerts
   yield* books.migrate(switchesModule)
 
-  /** What is off, by its place and by what. */
-  const off = new Map<string, SwitchRow>()
+  /** Each switch as it was set last, by its place and by what. */
+  const set = new Map<string, SwitchRow>()
   const idOf = ({ by, channel, keyDigest }: SwitchRow): string => `${channel} ${keyDigest} ${by}`
-  for (const row of yield* books.run(selectSwitches)) {
-    const read = readSwitch(row)
-    off.set(idOf(read), read)
-  }
+  const note = (row: SwitchRow): void => void set.set(idOf(row), row)
+  for (const row of yield* books.run(selectSwitches)) note(readSwitch(row))
   books.later(Effect.asVoid(books.run(forgetSwitches((yield* Clock.currentTimeMillis) - keptFor))))
 
   const channelOf = (id: string): Channel | undefined => registry.channels().find((channel) => channel.id === id)
 
   const learnAll = (): void => {
-    if (off.size === 0) return
+    if (set.size === 0) return
     const digests = new Map(registry.channels().map((channel) => [channel.id, digestsOf(channel)]))
-    for (const { channel, disabler, keyDigest } of off.values()) {
+    for (const { channel, disabler, keyDigest } of set.values()) {
       const at = digests.get(channel)?.indexOf(keyDigest) ?? -1
       if (disabler === undefined || !digests.has(channel) || (keyDigest !== "" && at < 0)) continue
       selection.learn({ _tag: "Disabled", channel, key: keyDigest === "" ? undefined : at, disabler })
@@ -114,11 +115,6 @@ const make: Effect.Effect<
     return { channel: fact.channel, keyDigest, by, disabler, at }
   }
 
-  const note = (row: SwitchRow): void => {
-    if (row.disabler === undefined) off.delete(idOf(row))
-    else off.set(idOf(row), row)
-  }
-
   const eventOf = (fact: Switched): Extract<RelayEvent, { readonly _tag: "KeyChanged" }> | undefined => {
     const { channel, key } = fact
     // A channel tells of itself; so does one that is its own key.
@@ -133,7 +129,10 @@ const make: Effect.Effect<
   /** Writes rows down, with the alert of what they mean; then tells. */
   const keep = (rows: ReadonlyArray<SwitchRow>, event: ReturnType<typeof eventOf>): Effect.Effect<void> =>
     Effect.gen(function* () {
-      const write = Effect.forEach(rows, (row) => books.run(writeSwitch(row)), { discard: true })
+      const write = Effect.andThen(
+        Effect.forEach(rows, (row) => books.run(writeSwitch(row)), { discard: true }),
+        books.touch(switchesTopic)
+      )
       if (event === undefined) return yield* alerts.keep(write)
       const { _tag, to, ...what } = event
       yield* alerts.tell({ event: `key_${to}`, ...what }, write)
@@ -164,6 +163,43 @@ const make: Effect.Effect<
   })
   yield* Effect.forkScoped(Effect.forever(work))
 
+  /** What a row is of the channels that there are; `undefined` where its channel or key is not among them. */
+  const factOf = ({ by, channel, disabler, keyDigest }: SwitchRow): Switched | undefined => {
+    const known = channelOf(channel)
+    if (known === undefined) return undefined
+    const key = keyDigest === "" ? undefined : digestsOf(known).indexOf(keyDigest)
+    if (key === -1) return undefined
+    return disabler === undefined ? { _tag: "Enabled", channel, key, by } : { _tag: "Disabled", channel, key, disabler }
+  }
+
+  /** Whether a key is as it is to be: then nothing has happened that anybody should be told of. */
+  const isSo = ({ _tag, key }: Switched, { keys }: ChannelDetail): boolean => {
+    const state = keys.find(({ index }) => index === key)?.state
+    return _tag === "Disabled" ? state === "off" : state === "enabled" || state === "cooling"
+  }
+
+  /** Learns what other relays have set since. They have told of it; here it stands in the log. */
+  const learnNews = Effect.map(books.run(selectSwitches), (rows) => {
+    for (const row of rows.map(readSwitch)) {
+      const known = set.get(idOf(row))
+      if (known !== undefined && known.at > row.at) continue
+      note(row)
+      if (known !== undefined && isSameSwitch(known, row)) continue
+      const fact = factOf(row)
+      // What was on already is no news.
+      if (fact === undefined || (known === undefined && fact._tag === "Enabled")) continue
+      const before = selection.details().find(({ channel }) => channel.id === fact.channel)
+      selection.learn(fact, "elsewhere")
+      const event = before === undefined || isSo(fact, before) ? undefined : eventOf(fact)
+      if (event !== undefined) events.tell(event)
+    }
+  })
+  const news = yield* Queue.sliding<void>(1)
+  yield* Effect.forkScoped(
+    Effect.forever(Effect.andThen(Queue.take(news), Effect.retry(learnNews, Schedule.spaced("1 second"))))
+  )
+  yield* books.watch(switchesTopic, () => void Queue.offerUnsafe(news, undefined))
+
   const standing = (place: SwitchPlace): Effect.Effect<ChannelDetail, NotFound> =>
     Effect.suspend(() => {
       const { channel: id, key } = place
@@ -174,22 +210,20 @@ const make: Effect.Effect<
         : Effect.succeed(detail)
     })
 
-  /** Whether a key is as it is to be: then nothing has happened that anybody should be told of. */
-  const isSo = ({ _tag, key }: Switched, { keys }: ChannelDetail): boolean => {
-    const state = keys.find(({ index }) => index === key)?.state
-    return _tag === "Disabled" ? state === "off" : state === "enabled" || state === "cooling"
-  }
-
   /** Does what a person has said: it holds at once, and is answered when it is written down. */
   const byHand = (facts: ReadonlyArray<Switched>, before: ChannelDetail): Effect.Effect<void> =>
     Effect.gen(function* () {
-      const at = yield* Clock.currentTimeMillis
+      const now = yield* Clock.currentTimeMillis
       for (const fact of facts) {
         selection.learn(fact)
-        const row = rowOf(fact, at)
+        const row = rowOf(fact, now)
         if (row === undefined) continue
-        // Who switches on by hand does so whatever it was that switched off.
-        const rows = fact._tag === "Disabled" ? [row] : [row, { ...row, by: "evidence" as const }]
+        // Who switches on by hand does so whatever it was that switched off. It is the last word, also where the clock of
+        // the relay that had the one before is ahead.
+        const rows = (fact._tag === "Disabled" ? [row] : [row, { ...row, by: "evidence" as const }]).map((one) => ({
+          ...one,
+          at: Math.max(now, (set.get(idOf(one))?.at ?? 0) + 1)
+        }))
         for (const one of rows) note(one)
         yield* keep(rows, isSo(fact, before) ? undefined : eventOf(fact))
       }

@@ -3,7 +3,7 @@
  * upstream has said, which may quote a prompt.
  */
 import { maskError, type ResilienceError } from "../errors/index.ts"
-import { type Sink, sinkOf } from "../relay/index.ts"
+import { type AnswerOver, type Sink, sinkOf } from "../relay/index.ts"
 import { type ErrorTags, type ErrorTracker, isTracked } from "../telemetry/index.ts"
 
 const withoutWords = (error: ResilienceError): ResilienceError => {
@@ -20,12 +20,14 @@ export const trackerSink = (tracker: ErrorTracker["Service"]): Sink => {
     told.add(error)
     tracker.track(withoutWords(error), tags)
   }
+  const over = ({ answer: { model, requestId }, error, trail }: AnswerOver): void =>
+    tell(error, { requestId, channel: trail.at(-1)?.channel, model })
   return {
     ...sinkOf(() => {}),
     AttemptEnded: ({ answer: { model, requestId }, entry: { channel }, error }) =>
       tell(error, { requestId, channel, model }),
-    StreamEnded: ({ answer: { model, requestId }, error, trail }) =>
-      tell(error, { requestId, channel: trail.at(-1)?.channel, model }),
+    StreamEnded: over,
+    StreamAbandoned: over,
     RequestRefused: ({ asked, error, requestId }) => tell(error, { requestId, model: asked?.model }),
     RelayErred: ({ error, requestId }) => tell(error, { requestId })
   }

@@ -184,7 +184,10 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
     const { decided, dialect, note, record, stored } = found
     const { encoder, kept, replayed } = found.events
     if (note === undefined || stored === undefined) {
-      settle({ context, dialect, encoder, replayed, lease, note, record, decided })
+      const onFault = (fault: JournalFault): void => {
+        if (fault._tag !== "LeaseLost") again(record.id)
+      }
+      settle({ context, dialect, encoder, replayed, lease, note, record, decided, onFault })
       return undefined
     }
     const answer = new Answer(

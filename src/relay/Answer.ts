@@ -18,7 +18,7 @@ import { blameOf, LeaseLost, maskError, type ResilienceError, stackless } from "
 import type { Lease, StreamId } from "../journal/index.ts"
 import type { ClockState } from "../stream/index.ts"
 import { creditsOf, settled } from "./Bill.ts"
-import type { AnswerRef } from "./Events.ts"
+import type { AnswerOver, AnswerRef } from "./Events.ts"
 import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
@@ -169,8 +169,9 @@ export class Answer {
   attemptShownAt: number | undefined
   private state: State = running
   private shown: Note["shown"]
-  /** What its caller pays, once it has ended. */
-  private credits = 0
+  /** What is told of its end, while that is not committed. */
+  private untold: AnswerOver | undefined
+  private overListener: (() => void) | undefined
 
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
@@ -265,7 +266,7 @@ export class Answer {
     }
   }
 
-  /** It has ended: nothing more is written. */
+  /** It has ended: nothing more is written. What it wrote last may not be committed yet. */
   get ended(): boolean {
     return this.state._tag === "Ended"
   }
@@ -344,16 +345,28 @@ export class Answer {
     this.state = { _tag: "Ended", error }
     this.machine.fail(error, error.retryAfterMillis)
     this.finish(blameOf(error) === "cancelled" ? "cancelled" : "error", error)
-    this.tellEnd(error)
   }
 
-  /** Forgets the answer without a terminal event: the store is gone, or another process shall go on with it. */
-  abandon(error: ResilienceError | undefined): void {
+  /** Gives the answer up without a terminal event: this relay stops, and another process shall go on with it. */
+  park(): void {
     if (this.ended) return
+    this.state = { _tag: "Ended", error: undefined }
+    this.context.events.tell({ _tag: "StreamAbandoned", ...this.over(undefined, 0) })
+  }
+
+  /** Its store failed, or has it written elsewhere: what was written last, its end too, may be nowhere. */
+  cutOff(error: ResilienceError): void {
+    if (this.ended && this.untold === undefined) return
     this.state = { _tag: "Ended", error }
-    if (error !== undefined) return this.tellEnd(error)
-    const durationMillis = this.context.now() - this.startedAt
-    this.context.events.tell({ _tag: "StreamAbandoned", answer: this.ref, durationMillis })
+    this.untold = undefined
+    this.context.events.tell({ _tag: "StreamAbandoned", ...this.over(error, 0) })
+    this.overListener?.()
+  }
+
+  /** Calls back when it has ended and that is committed, or will not be: at once, if that is so. */
+  onOver(listener: () => void): void {
+    if (this.untold === undefined) listener()
+    else this.overListener = listener
   }
 
   /**
@@ -369,7 +382,6 @@ export class Answer {
     this.state = { _tag: "Ended", error: undefined }
     this.machine.complete(this.attempts)
     this.finish("completed", undefined)
-    this.tellEnd(undefined)
   }
 
   /** Tells of an attempt that replaces one which failed before anything was shown. */
@@ -438,7 +450,7 @@ export class Answer {
     const shown = request.delivery !== "whole" && this.machine.committed
     const settlement = settled(price, { error, usage, delivered: shown })
     const credits = creditsOf(settlement)
-    this.credits = credits
+    this.untold = this.over(error, credits)
     this.lease.note(() => encodeNote({ ...this.asNote(status, error), credits }))
     this.lease.end({
       outcome: encodeOutcome({
@@ -457,14 +469,23 @@ export class Answer {
         startedAt: this.createdAt,
         durationMillis: this.context.now() - this.startedAt
       }),
-      freesKey: freesKey(error, shown)
+      freesKey: freesKey(error, shown),
+      onCommitted: () => this.tellEnd()
     })
   }
 
-  private tellEnd(error: ResilienceError | undefined): void {
-    const { attempts, credits, machine, pursuit, ref, shown, startedAt, trail } = this
-    this.context.events.tell({
-      _tag: "StreamEnded",
+  /** Its end is committed. */
+  private tellEnd(): void {
+    const { untold } = this
+    if (untold === undefined) return
+    this.untold = undefined
+    this.context.events.tell({ _tag: "StreamEnded", ...untold })
+    this.overListener?.()
+  }
+
+  private over(error: ResilienceError | undefined, credits: number): AnswerOver {
+    const { attempts, machine, pursuit, ref, shown, startedAt, trail } = this
+    return {
       answer: ref,
       error,
       ended: error === undefined ? machine.ended : undefined,
@@ -477,7 +498,7 @@ export class Answer {
       trail,
       firstContentMillis: shown?.afterMillis,
       durationMillis: this.context.now() - startedAt
-    })
+    }
   }
 
   private append(payloads: ReadonlyArray<Payload>): void {

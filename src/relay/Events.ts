@@ -14,7 +14,7 @@ import type { TrailEntry } from "./Trail.ts"
 /** Which answer an event is about: one object for all the events of an answer. */
 export interface AnswerRef {
   readonly requestId: string
-  /** `""` of a count of tokens, which asks upstreams and is no stream: of it only failed attempts are told. */
+  /** `""` of a count of tokens and of embeddings, which ask upstreams and are no stream. */
   readonly streamId: string
   /** The name of the token that asked, or `""`. */
   readonly owner: string
@@ -41,6 +41,29 @@ export type RefusedAsker = {
   readonly isStranger?: boolean | undefined
   /** What was tried for it all the same: of embeddings and counts, of whose end no other event tells. */
   readonly trail?: ReadonlyArray<TrailEntry> | undefined
+}
+
+/** How an answer stands when it is over, in this process at least. Durations are milliseconds. */
+export interface AnswerOver {
+  readonly answer: AnswerRef
+  readonly error: ResilienceError | undefined
+  /** How it ended, where it ended well. */
+  readonly ended: Ended | undefined
+  readonly tokenCount: number
+  /** Over all attempts that showed something of the answer; estimated where no upstream said it. */
+  readonly usage: Usage
+  /** What its caller pays for it; 0 of an answer that has no end yet. */
+  readonly credits: number
+  readonly attempts: number
+  /** How often it went on, or was to go on, from what was shown. */
+  readonly continuations: number
+  /** The fields of the request that the channel whose content was shown first was not told. */
+  readonly dropped: ReadonlyArray<string>
+  /** The answer's own list: an attempt that is under way when the answer is cut off may be told, and be in it, a moment later. */
+  readonly trail: ReadonlyArray<TrailEntry>
+  /** From the request to what was shown first. */
+  readonly firstContentMillis: number | undefined
+  readonly durationMillis: number
 }
 
 /** Everything that is told. Durations are milliseconds. */
@@ -88,30 +111,28 @@ export type RelayEvent =
   /** The first content is about to be shown, so long after the request. */
   | { readonly _tag: "Committed"; readonly answer: AnswerRef; readonly afterMillis: number }
   /**
-   * An answer has ended: well, or with `error`. `trail` is the answer's own list: an attempt that was under way when the
-   * answer ended is told, and is in it, a moment later. `firstContentMillis`: from the request to what was shown first.
-   * `continuations`: how often it went on, or was to go on, from what was shown. `ended`: how, where it ended well.
-   * `dropped`: the fields of the request that the channel whose content was shown first was not told.
+   * An answer has ended: well, or with `error`. Told once of an answer, whatever became of the processes that wrote it:
+   * when its end is committed, before a reader has it.
+   */
+  | ({ readonly _tag: "StreamEnded" } & AnswerOver)
+  /**
+   * Embeddings were asked for, and came, or did not: then `error` is why, and `RequestRefused` tells of it too. They are no
+   * stream: nothing told of their begin.
    */
   | {
-      readonly _tag: "StreamEnded"
+      readonly _tag: "EmbeddingEnded"
       readonly answer: AnswerRef
       readonly error: ResilienceError | undefined
-      readonly ended: Ended | undefined
-      readonly tokenCount: number
-      /** Over all attempts that showed something of the answer; estimated where no upstream said it. */
-      readonly usage: Usage
-      /** What its caller pays for it; 0 where another process goes on with it. */
+      readonly inputTokens: number
       readonly credits: number
-      readonly attempts: number
-      readonly continuations: number
-      readonly dropped: ReadonlyArray<string>
       readonly trail: ReadonlyArray<TrailEntry>
-      readonly firstContentMillis: number | undefined
       readonly durationMillis: number
     }
-  /** An answer is given up without an end: this relay stops, and another process may go on with it. */
-  | { readonly _tag: "StreamAbandoned"; readonly answer: AnswerRef; readonly durationMillis: number }
+  /**
+   * An answer is given up here, and has no end yet. With an `error` its store failed, which has cut its readers off: it goes
+   * on, here or elsewhere, or another process has it already (`LeaseLost`). Without one this relay stops.
+   */
+  | ({ readonly _tag: "StreamAbandoned" } & AnswerOver)
   /**
    * A request was answered with an error, and nothing was begun for it: no other event tells of it. `generates`: it was
    * for an answer. `path` has no query, and is as long as its client liked.
@@ -179,6 +200,7 @@ export const sinkOf = (handler: (event: RelayEvent) => void): Sink => ({
   Continued: handler,
   Committed: handler,
   StreamEnded: handler,
+  EmbeddingEnded: handler,
   StreamAbandoned: handler,
   RequestRefused: handler,
   ReaderClosed: handler,

@@ -7,7 +7,7 @@
 import { keyId } from "../channel/index.ts"
 import { describe, excerpt, printStreamFault, type ResilienceError, streamFaultOf } from "../errors/index.ts"
 import type { EventFields, EventLog } from "../telemetry/index.ts"
-import type { AnswerRef, RelayEvent, Sink } from "./Events.ts"
+import type { AnswerOver, AnswerRef, RelayEvent, Sink } from "./Events.ts"
 import { refusalLog } from "./RefusalLog.ts"
 import { LastAsked } from "./LastAsked.ts"
 import { endedBy, failoversOf, type TrailEntry } from "./Trail.ts"
@@ -138,7 +138,7 @@ class Stories {
  * one literal. Spread together of the parts that other lines have it costs 3 µs more, half of what the line does.
  */
 const endFields = (
-  told: Extract<RelayEvent, { readonly _tag: "StreamEnded" }>,
+  told: AnswerOver,
   story: Story | undefined,
   fault: ReturnType<typeof faults> | undefined
 ): EventFields => {
@@ -198,6 +198,14 @@ const ignore = (): void => {}
 /** Writes to an event log. */
 export const logSink = (log: EventLog["Service"]): Sink => {
   const stories = new Stories()
+  const over = (told: AnswerOver): void => {
+    const fault = told.error === undefined ? undefined : faults(told.error)
+    const status =
+      fault === undefined ? "completed" : fault.fields.class === "cancelled" ? "cancelled" : ("error" as const)
+    const fields = endFields(told, stories.end(told.answer, status), fault)
+    if (fault === undefined) log.emit("info", "stream_completed", fields)
+    else log.emit(fault.level, "stream_error", fields)
+  }
   return {
     StreamStarted: ({ answer, messageLength }) => {
       stories.begin(answer)
@@ -247,15 +255,10 @@ export const logSink = (log: EventLog["Service"]): Sink => {
         dropped: seam.dropped
       }),
     Committed: ignore,
-    StreamEnded: (told) => {
-      const fault = told.error === undefined ? undefined : faults(told.error)
-      const status =
-        fault === undefined ? "completed" : fault.fields.class === "cancelled" ? "cancelled" : ("error" as const)
-      const fields = endFields(told, stories.end(told.answer, status), fault)
-      if (fault === undefined) log.emit("info", "stream_completed", fields)
-      else log.emit(fault.level, "stream_error", fields)
-    },
-    StreamAbandoned: ({ answer }) => stories.forget(answer),
+    StreamEnded: over,
+    EmbeddingEnded: ignore,
+    // To its readers it has failed.
+    StreamAbandoned: (told) => (told.error === undefined ? stories.forget(told.answer) : over(told)),
     RequestRefused: refusalLog(log),
     ReaderClosed: (reader) => {
       const story = stories.get(reader.streamId)

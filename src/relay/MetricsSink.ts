@@ -151,9 +151,11 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       tokens.add(usage.inputTokens, { channel, model, token, direction: "input" })
       tokens.add(usage.outputTokens, { channel, model, token, direction: "output" })
     },
-    StreamAbandoned: ({ answer }) => {
+    EmbeddingEnded: ignore,
+    StreamAbandoned: ({ answer, error }) => {
       active.add(-1)
       asked.delete(answer.streamId)
+      if (error !== undefined) errors.add(1, { error_type: describe(error).type })
     },
     RequestRefused: ({ error, generates }) => {
       if (generates) errors.add(1, { error_type: refusedType(error) })

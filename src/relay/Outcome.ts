@@ -35,14 +35,28 @@ export interface Outcome {
 }
 
 /** An outcome as text. */
-export const encodeOutcome = ({ error, usage, ...outcome }: Outcome): string =>
-  JSON.stringify({
+export const encodeOutcome = (outcome: Outcome): string => {
+  const { error, usage } = outcome
+  // Field by field: HOT, as the note.
+  return JSON.stringify({
     version: 1,
-    ...outcome,
+    requestId: outcome.requestId,
+    owner: outcome.owner,
+    group: outcome.group,
+    model: outcome.model,
+    status: outcome.status,
+    usage: { ...usage, native: undefined },
+    price: outcome.price,
+    channel: outcome.channel,
+    settlement: outcome.settlement,
+    attempts: outcome.attempts,
+    trail: outcome.trail,
+    startedAt: outcome.startedAt,
+    durationMillis: outcome.durationMillis,
     code: error === undefined ? undefined : codeOf(error),
-    class: error === undefined ? undefined : blameOf(error),
-    usage: { ...usage, native: undefined }
-  })
+    class: error === undefined ? undefined : blameOf(error)
+  } satisfies { readonly [F in Exclude<keyof Outcome, "error"> | "version" | "code" | "class"]: unknown })
+}
 
 /** An outcome as it is read again: of its error the code and the class. */
 export type ReadOutcome = Omit<Outcome, "error" | "price"> & {

@@ -251,7 +251,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       // Where it is not another's by now, it goes on once the store can be written again; where its end was what could not
       // be written, it ends.
       if (fault._tag !== "LeaseLost") adoption.again(answer.id)
-      answer.abandon(fault)
+      answer.cutOff(fault)
       answers.get(answer.id)?.attempts?.interruptUnsafe()
     })
     lease.onCancel((fault) => {
@@ -268,8 +268,9 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       Effect.ensuring(
         Effect.sync(() => {
           // An answer that was interrupted without an end is left for another process to go on with.
-          answer.abandon(undefined)
-          forget(answer.id)
+          answer.park()
+          // Who stops waits for its end to be told.
+          answer.onOver(() => forget(answer.id))
         })
       ),
       Effect.provideService(Upstream, upstream)
@@ -294,24 +295,29 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     request,
     requestId,
     timeoutMillis
-  }: AnswerStart): NewStream => ({
-    id,
-    dialect: dialect.name,
-    owner,
-    request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
-    note: encodeNote(
-      firstNote({
-        requestId,
-        group,
-        model: request.model,
-        startedAt: context.wall(),
-        timeoutMillis,
-        leave,
-        keyed: keyed && request.delivery,
-        price
-      })
-    )
-  })
+  }: AnswerStart): NewStream => {
+    const { delivery, model } = request
+    const startedAt = context.wall()
+    return {
+      id,
+      dialect: dialect.name,
+      owner,
+      request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
+      note: () =>
+        encodeNote(
+          firstNote({
+            requestId,
+            group,
+            model,
+            startedAt,
+            timeoutMillis,
+            leave,
+            keyed: keyed && delivery,
+            price
+          })
+        )
+    }
+  }
 
   /** Whose lease is given to an answer that begins. */
   const begun = (begin: AnswerStart, lease: Lease, attach: (answer: Answer) => void): Answer => {
@@ -483,7 +489,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     abort: Effect.suspend(() => {
       let all = true
       for (const { answer } of answers.values()) {
-        if (canPark(answer)) continue
+        if (answer.ended || canPark(answer)) continue
         all = false
         answer.fail(stackless(() => new ShuttingDown({})))
       }

@@ -5,10 +5,10 @@
 import { defaultGroup } from "../channel/index.ts"
 import { type AnswerEncoder, type ClientDialect, type Replayed, tokenQuarters } from "../dialect/index.ts"
 import { blameOf, maskError, type ResilienceError } from "../errors/index.ts"
-import type { Lease, StreamRecord } from "../journal/index.ts"
+import type { JournalFault, Lease, StreamRecord } from "../journal/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import { creditsOf, settled } from "./Bill.ts"
-import type { AnswerRef } from "./Events.ts"
+import type { AnswerOver, AnswerRef } from "./Events.ts"
 import { encodeNote, firstNote, type Note } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
 import { writerLost } from "./Pursuit.ts"
@@ -26,10 +26,13 @@ export interface Settled {
   readonly note: Note | undefined
   readonly record: StreamRecord
   readonly decided: TakeOver
+  /** Its end could not be written. */
+  readonly onFault: (fault: JournalFault) => void
 }
 
 /** Ends it, and tells so. */
-export const settle = ({ context, decided, dialect, encoder, lease, note, record, replayed }: Settled): void => {
+export const settle = (settling: Settled): void => {
+  const { context, decided, dialect, encoder, lease, note, onFault, record, replayed } = settling
   const { createdAt, id, owner } = record
   const error: ResilienceError = maskError(decided._tag === "End" ? decided.error : writerLost(), context.mask)
   const life: Note =
@@ -54,6 +57,35 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
   const settlement = settled(life.price, { error, usage, delivered: begun && life.keyed !== "whole" })
   const credits = creditsOf(settlement)
   const durationMillis = Math.max(0, context.wall() - startedAt)
+  const answer: AnswerRef = {
+    requestId,
+    streamId: id,
+    owner,
+    group,
+    model,
+    listed: context.selection.models(group).includes(model),
+    dialect: dialect.name,
+    delivery: "stream"
+  }
+  const over: AnswerOver = {
+    answer,
+    error,
+    ended: undefined,
+    tokenCount,
+    usage,
+    credits,
+    attempts: pursuit.attempts,
+    continuations: pursuit.continuations,
+    dropped: life.shown?.dropped ?? [],
+    trail,
+    firstContentMillis: life.shown?.afterMillis,
+    durationMillis
+  }
+  context.events.tell({ _tag: "StreamTakenOver", answer, afterMillis: durationMillis })
+  lease.onFault((fault) => {
+    context.events.tell({ _tag: "StreamAbandoned", ...over, error: fault, credits: 0 })
+    onFault(fault)
+  })
   lease.note(() => encodeNote({ ...life, status, error, open: undefined, beside: undefined, credits }))
   lease.end({
     outcome: encodeOutcome({
@@ -72,32 +104,7 @@ export const settle = ({ context, decided, dialect, encoder, lease, note, record
       startedAt,
       durationMillis
     }),
-    freesKey: freesKey(error, life.keyed !== "whole" && begun)
-  })
-  const answer: AnswerRef = {
-    requestId,
-    streamId: id,
-    owner,
-    group,
-    model,
-    listed: context.selection.models(group).includes(model),
-    dialect: dialect.name,
-    delivery: "stream"
-  }
-  context.events.tell({ _tag: "StreamTakenOver", answer, afterMillis: durationMillis })
-  context.events.tell({
-    _tag: "StreamEnded",
-    answer,
-    error,
-    ended: undefined,
-    tokenCount,
-    usage,
-    credits,
-    attempts: pursuit.attempts,
-    continuations: pursuit.continuations,
-    dropped: life.shown?.dropped ?? [],
-    trail,
-    firstContentMillis: life.shown?.afterMillis,
-    durationMillis
+    freesKey: freesKey(error, life.keyed !== "whole" && begun),
+    onCommitted: () => context.events.tell({ _tag: "StreamEnded", ...over })
   })
 }

@@ -4,6 +4,7 @@ export type { AnswerEvent, Question } from "./Ask.ts"
 export type { Counted } from "./Count.ts"
 export type { Errand } from "./Errand.ts"
 export {
+  type AnswerOver,
   type AnswerRef,
   type Listeners,
   makeListeners,

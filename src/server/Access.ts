@@ -128,11 +128,15 @@ const refusalOf = (
   }
 }
 
-/** Lets a request pass to its route, or says why not. */
+/**
+ * Lets a request pass to its route, or says why not. `known` is told whose token it is as soon as that is known, also of a
+ * request that does not pass.
+ */
 export const admit = (
   exchange: Exchange,
   route: Route,
-  options: AccessOptions
+  options: AccessOptions,
+  known: (caller: Caller) => void = () => {}
 ): Effect.Effect<Caller, ResilienceError> => {
   // Where there are no tokens, SDKs send something all the same.
   if (options.tokens.needed() === "never" || route.access === "anybody") return Effect.undefined
@@ -149,6 +153,7 @@ export const admit = (
       ),
     onSuccess: (token): Effect.Effect<Caller, ResilienceError> => {
       if (token === undefined) return unauthorized(exchange, options)
+      known(token)
       if (token.addresses !== undefined && !comesFrom(exchange, token.addresses, options)) {
         return Effect.fail(stackless(() => new AccessDenied({ message: "this token may not come from here" })))
       }

@@ -141,6 +141,7 @@ const dispatch = (
   exchange: Exchange,
   access: AccessOptions,
   told: (error: ResilienceError) => void,
+  /** Called once it is known who asks, and again when that one may. */
   admitted: (caller: Caller) => void
 ): Effect.Effect<void, ResilienceError> =>
   Effect.suspend(() => {
@@ -156,7 +157,7 @@ const dispatch = (
       return Effect.fail(stackless(() => new MethodNotAllowed({ allow: matched.allow })))
     }
     const { parameter, route } = matched
-    return Effect.flatMap(admit(exchange, route, access), (caller) => {
+    return Effect.flatMap(admit(exchange, route, access, admitted), (caller) => {
       admitted(caller)
       return route.handle(exchange, caller, parameter)
     })

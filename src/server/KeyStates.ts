@@ -1,5 +1,5 @@
 /**
- * The metric of how keys do. A rest ends by itself, and nothing tells when: it is looked at when somebody asks.
+ * The metric of how keys do; a channel without keys counts as its own, with the number 0. A rest ends by itself, and nothing tells when: it is looked at when somebody asks.
  */
 import type { KeyStateName, SelectionService } from "../channel/index.ts"
 import type { Metrics } from "../telemetry/index.ts"
@@ -21,8 +21,8 @@ export const keyStates = (
   return () => {
     const before = told
     told = new Map()
-    for (const { channel, keys } of selection.details()) {
-      for (const { effective, index } of keys) {
+    for (const { channel, keys, ownKey } of selection.details()) {
+      for (const { effective, index } of ownKey === undefined ? keys : [ownKey]) {
         const labels = { channel: channel.id, key: String(index) }
         told.set(`${channel.id}#${index}`, labels)
         state.set(numbers[effective], labels)

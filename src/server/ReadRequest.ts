@@ -47,19 +47,30 @@ export const tellId = (exchange: Exchange, { idHeader }: ClientDialect): void =>
 }
 
 /** Reads a request. */
-export const readRequest: (exchange: Exchange, reading: Reading) => Effect.Effect<AnswerRequest, ResilienceError> =
-  Effect.fnUntraced(function* (exchange: Exchange, { dialect, maxBodyBytes, parameter, pin, rules }: Reading) {
-    let body: string | undefined
-    if (exchange.method === "POST" && !dialect.asksByQuery(exchange.query)) {
-      yield* checkMediaType(exchange, ["application/json"])
-      body = yield* exchange.body(maxBodyBytes)
-    }
-    const looked = headersOf(exchange, dialect.looksAt)
-    const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
-    const asking = { parameter, query: queryOf(exchange.query), headers, body }
-    if ((body?.length ?? 0) <= largeBody) return yield* Effect.fromResult(dialect.parse(asking, rules))
-    yield* Effect.yieldNow
-    const request = yield* Effect.fromResult(dialect.parse(asking, rules))
-    yield* Effect.yieldNow
-    return request
-  })
+export const readRequest = (exchange: Exchange, reading: Reading): Effect.Effect<AnswerRequest, ResilienceError> => {
+  if (exchange.method !== "POST" || reading.dialect.asksByQuery(exchange.query))
+    return parsed(exchange, reading, undefined)
+  return Effect.andThen(
+    checkMediaType(exchange, mediaTypes),
+    Effect.flatMap(exchange.body(reading.maxBodyBytes), (body) =>
+      body.length <= largeBody
+        ? parsed(exchange, reading, body)
+        : Effect.yieldNow.pipe(
+            Effect.andThen(Effect.suspend(() => parsed(exchange, reading, body))),
+            Effect.tap(() => Effect.yieldNow)
+          )
+    )
+  )
+}
+
+const mediaTypes = ["application/json"]
+
+const parsed = (
+  exchange: Exchange,
+  { dialect, parameter, pin, rules }: Reading,
+  body: string | undefined
+): Effect.Effect<AnswerRequest, ResilienceError> => {
+  const looked = headersOf(exchange, dialect.looksAt)
+  const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
+  return Effect.fromResult(dialect.parse({ parameter, query: queryOf(exchange.query), headers, body }, rules))
+}

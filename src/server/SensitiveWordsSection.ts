@@ -2,8 +2,7 @@
  * The section `sensitiveWords`: words that no request may hold.
  */
 import { Schema } from "effect"
-import { declare, Fields, type Rule, ruleFault, valueAt } from "../settings/index.ts"
-import { linesOf } from "./WordFileNode.ts"
+import { declare, Fields } from "../settings/index.ts"
 
 const { list, secretText, section, someText, untold, withDefault } = Fields
 
@@ -14,34 +13,18 @@ const schema = section({
   file: withDefault(
     Schema.NullOr(someText).annotate({ expected: "a path, or null" }),
     null,
-    "A file with more of them, one a line; empty lines, and those that begin with #, are none."
+    "A file with more of them, by its path from the configuration file, one a line; empty lines, and those that begin with #, are none."
   )
 })
 
-/** The words that no request may hold. */
-export interface SensitiveWordsOptions {
-  readonly words: ReadonlyArray<string>
-}
-
-/** The file of words is there. */
-const fileIsThere: Rule = (written) => {
-  const path = ["sensitiveWords", "file"]
-  const file = valueAt(written.value, path)
-  if (typeof file !== "string" || file.trim() === "") return []
-  const read = linesOf(file)
-  return read.ok ? [] : [ruleFault(written, path, `a file of words that can be read (${read.why})`)]
-}
-
-/** `sensitiveWords` */
+/**
+ * `sensitiveWords`. The words of `file` stand among `words` where the settings are made of a configuration, which is who
+ * reads it.
+ */
 export const SensitiveWordsSection = declare({
   name: "sensitiveWords",
   description: "Words that no message of a user may hold: such a request is refused before anything is spent.",
   schema,
   absent: {},
-  changes: { _tag: "AnyTime", fields: ["words"] },
-  rules: [fileIsThere],
-  finish: ({ file, words }): SensitiveWordsOptions => {
-    const read = file === null ? undefined : linesOf(file)
-    return { words: read?.ok === true ? [...words, ...read.lines] : words }
-  }
+  changes: { _tag: "AnyTime", fields: ["words"] }
 })

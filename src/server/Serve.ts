@@ -208,7 +208,11 @@ const accountLayer: Layer.Layer<
   BooksNewer | BooksNotOpened,
   Alerts | Books | Journal | RelayEvents | Settings | Tokens
 > = orNotOpened(
-  Layer.merge(Layer.merge(Settling.layer, AlertSink.layerQuota).pipe(Layer.provideMerge(quotaLayer)), Ledger.layer)
+  // What is settled at start is told, too.
+  Layer.merge(
+    Settling.layer.pipe(Layer.provideMerge(AlertSink.layerQuota), Layer.provideMerge(quotaLayer)),
+    Ledger.layer
+  )
 )
 
 /** Who is told of what happens, by what the relay calls itself. */

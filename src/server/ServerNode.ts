@@ -166,7 +166,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
 
   const lost = Effect.callback<void>((resume) => {
     const look = (event: RelayEvent): void => {
-      if (event._tag === "StreamEnded" && event.error?._tag === "LeaseLost" && journal.lost()) resume(Effect.void)
+      if (event._tag === "StreamAbandoned" && event.error?._tag === "LeaseLost" && journal.lost()) resume(Effect.void)
     }
     const remove = events.add("store", sinkOf(look))
     return Effect.sync(remove)

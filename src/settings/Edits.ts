@@ -9,7 +9,7 @@ import { Result } from "effect"
 import { type ConfigurationTree, fillIn } from "./Environment.ts"
 import { type Fault, isWithin, type Path, valueAt } from "./FaultReport.ts"
 import { entryAt, type SettingsFile } from "./SettingsFile.ts"
-import { fieldsOf, schemaAt } from "./SchemaPlace.ts"
+import { fieldsOf, isSecretPlace, isShownPlace, schemaAt } from "./SchemaPlace.ts"
 import { changeFault, locate, type Place } from "./SettingsPath.ts"
 
 /** A value, by the path of its setting, as it would be written in the file. */
@@ -194,6 +194,13 @@ export const asFarAsTheyGo = (
     return faults === undefined ? [] : [{ edit, faults }]
   })
   return Result.succeed({ edited: current, leftOut })
+}
+
+/** Whether a change puts a secret in its place: what the schema itself says is one, and is not merely kept back. */
+export const holdsSecret = ({ file, tree }: Edited, { path, value }: Change): boolean => {
+  const place = locate(file, tree.value, path)
+  const { ast } = file.schema
+  return value !== null && place._tag !== "Nowhere" && isSecretPlace(ast, place.at) && !isShownPlace(ast, place.at)
 }
 
 const again = ({ base, file }: Edited, edits: Edits) => edited(file, base, edits)

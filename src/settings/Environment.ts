@@ -2,10 +2,17 @@
  * `${NAME}` in the strings of a configuration: taken from the environment, and secret from then on. `$${` is a literal
  * `${`. The same walk makes plain objects of what the file's reader gave, and keeps the order of their keys.
  */
+import type { Result } from "effect"
 import type { Fault, Path } from "./FaultReport.ts"
 
 /** The variables of a process. */
 export type Environment = { readonly [name: string]: string | undefined }
+
+/** Files that a configuration names, as they were when it was read. */
+export interface NamedFiles {
+  /** The text of the file at a path, or why it cannot be read. */
+  readonly read: (path: string) => Result.Result<string, unknown>
+}
 
 /** What was written, with its environment filled in. */
 export interface ConfigurationTree {
@@ -15,6 +22,8 @@ export interface ConfigurationTree {
   readonly secretPaths: ReadonlyArray<Path>
   /** The values of those variables. */
   readonly secrets: ReadonlySet<string>
+  /** The files that it names, for who completes it (`SettingsFile.complete`). Default: none are read. */
+  readonly files?: NamedFiles | undefined
 }
 
 const orders = new WeakMap<object, ReadonlyArray<string>>()

@@ -2,10 +2,10 @@
  * What quota and ledger promise, whatever is below: run on memory, on a SQLite file and on PostgreSQL.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Random, type Scope } from "effect"
+import { Effect, Exit, Random, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { type Final, mostCredits, type QuotaLow, refundOf } from "#src/account/index"
-import { type Books, sql } from "#src/books/index"
+import { type Books, BooksAway, sql } from "#src/books/index"
 import { makeStreamId } from "#src/journal/index"
 import { type Process, processOn } from "./ledgerKit.ts"
 
@@ -197,7 +197,7 @@ export const ledgerSuite = ({ name, open }: LedgerSuite): void =>
         Effect.gen(function* () {
           const { one } = yield* start()
           const told: Array<QuotaLow> = []
-          yield* one.quota.onLow((low) => told.push(low))
+          yield* one.quota.onLow((low) => Effect.succeed(() => void told.push(low)))
           const spend = Effect.fnUntraced(function* (credits: number) {
             const wanted = want(1)
             yield* one.quota.reserve(wanted)
@@ -215,13 +215,40 @@ export const ledgerSuite = ({ name, open }: LedgerSuite): void =>
       )
     )
 
+    it.live("who is told of little left writes that down with the settlement, or there is neither", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { books, one } = yield* start()
+          yield* books.run(sql`CREATE TABLE low (token TEXT, balance BIGINT)`)
+          const committed: Array<number> = []
+          yield* one.quota.onLow(({ balance, token }) =>
+            Effect.as(
+              books.run(sql`INSERT INTO low (token, balance) VALUES (${token}, ${balance})`),
+              () => void committed.push(balance)
+            )
+          )
+          const wanted = want(1)
+          yield* one.quota.reserve(wanted)
+          const settled = (also?: Effect.Effect<void, BooksAway>) =>
+            Effect.exit(one.quota.settle([ended(wanted.streamId, 9500)], also))
+          assert.isTrue(Exit.isFailure(yield* settled(Effect.fail(new BooksAway({ message: "killed" })))))
+          assert.deepStrictEqual([yield* books.run(sql`SELECT * FROM low`), committed], [[], []])
+          assert.isTrue(Exit.isSuccess(yield* settled()))
+          assert.deepStrictEqual(yield* books.run(sql`SELECT * FROM low`), [{ token: "alice", balance: 500 }])
+          assert.deepStrictEqual(committed, [500])
+          yield* books.run(sql`DROP TABLE low`)
+          yield* holds(books, one)
+        })
+      )
+    )
+
     it.live("what takes credits away is no grant: little is told of the last one, and once", () =>
       Effect.scoped(
         Effect.gen(function* () {
           const { one } = yield* start()
           const whose = { _tag: "Token", name: "alice", quota: limited } as const
           const told: Array<QuotaLow> = []
-          yield* one.quota.onLow((low) => told.push(low))
+          yield* one.quota.onLow((low) => Effect.succeed(() => void told.push(low)))
           const spend = Effect.fnUntraced(function* (credits: number) {
             const wanted = want(1)
             yield* one.quota.reserve(wanted)
@@ -292,14 +319,22 @@ export const ledgerSuite = ({ name, open }: LedgerSuite): void =>
           const first = want(100)
           yield* one.quota.reserve(first)
           yield* one.quota.settle([ended(first.streamId, 90)])
+          // Of one whom nothing limits, and of one that came to nothing.
+          yield* one.quota.settle([ended(makeStreamId(), 7, { token: "bob" })])
+          yield* one.quota.settle([ended(makeStreamId(), 4, { token: "" })])
+          const vain = want(30)
+          yield* one.quota.reserve(vain)
+          yield* one.quota.settle([refundOf(vain, "nothing was begun")])
           yield* Effect.sleep(1100)
           const second = want(100)
           yield* one.quota.reserve(second)
+          const before = yield* one.ledger.sum
           const two = yield* processOn(books, written)
           const rows = Effect.map(two.ledger.list({ limit: 10 }), (page) => page.rows.map(({ kind }) => kind))
           const kept = yield* Effect.repeat(Effect.delay(rows, 20), { until: ({ length }) => length === 1, times: 100 })
           assert.deepStrictEqual(kept, ["reserve"])
-          assert.deepInclude(yield* holds(books, two), { granted: 10_000, settled: 90, open: 100 })
+          assert.deepStrictEqual(yield* holds(books, two), before)
+          assert.deepInclude(before, { granted: 10_000, settled: 101, refunded: 30, open: 100 })
           assert.deepInclude(yield* stateOf(two), { balance: 9910 })
         })
       )

@@ -3,7 +3,9 @@ import { Effect, Redacted, Result } from "effect"
 import { decodeConfiguration, loadConfiguration, type ConfigurationFaults } from "#src/cli/index"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { accepted, channel, faultLines, firstChannel, folder, load, optionsOf, withChannel } from "./kit.ts"
+import { accepted, channel, faultLines, firstChannel, folder, keepFolder, load, optionsOf, withChannel } from "./kit.ts"
+
+keepFolder()
 
 describe("defaults", () => {
   it("are those of the contract", async () => {

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { configurationJsonSchema } from "#src/cli/index"
-import { accepted, channel, withChannel } from "./kit.ts"
+import { accepted, channel, keepFolder, withChannel } from "./kit.ts"
+
+keepFolder()
 
 interface Node {
   readonly type?: string

@@ -10,7 +10,9 @@ import { execFileSync } from "node:child_process"
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { accepted, faultLines, firstChannel, folder, load, withChannel } from "./kit.ts"
+import { accepted, faultLines, firstChannel, folder, keepFolder, load, withChannel } from "./kit.ts"
+
+keepFolder()
 
 const expected = 'expected an http proxy such as "http://user:password@host:3128", got <redacted>'
 

@@ -2,7 +2,9 @@
  * A configuration that cannot do what it says does not start: what could never be of use is a fault by its path.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { channel, faultLines, withChannel } from "./kit.ts"
+import { channel, faultLines, keepFolder, withChannel } from "./kit.ts"
+
+keepFolder()
 
 const linesOf = (fields: object, rest: object = {}) => faultLines(withChannel(fields as never, rest as never))
 

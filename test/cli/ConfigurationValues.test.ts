@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { accepted, faultLines, withChannel } from "./kit.ts"
+import { accepted, faultLines, keepFolder, withChannel } from "./kit.ts"
+
+keepFolder()
 
 /** The path of a value in a configuration that is else right, and values that are refused or accepted there. */
 const placed = (path: string, value: unknown): string => {

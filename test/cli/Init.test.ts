@@ -9,8 +9,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
 import { configurationOf, interview, type Interview } from "#src/cli/Init"
-import { load, optionsOf } from "./kit.ts"
+import { keepFolder, load, optionsOf } from "./kit.ts"
 import { root } from "../exports/packageJson.ts"
+
+keepFolder()
 
 const folder = mkdtempSync(join(tmpdir(), "init-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

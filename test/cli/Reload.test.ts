@@ -3,7 +3,7 @@
  * of its own, started from a file.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { answer } from "../support/behaviour.ts"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
@@ -178,6 +178,32 @@ describe("SIGHUP", patient, () => {
       assert.strictEqual((await said("a bluebird")).status, 200)
       assert.strictEqual((await said("a goldfinch")).status, 400)
     }))
+
+  it("reads them once, by their paths from the file: one that is gone makes a reload fail, and no change of a setting", () =>
+    inFolder(async ({ folder, start, write }) => {
+      const words = join(folder, "words.txt")
+      writeFileSync(words, "bluebird\n")
+      write({ sensitiveWords: { words: ["wren"], file: "./words.txt" } })
+      const relay = await start()
+      const said = async (content: string) => (await ask(relay, { messages: [{ role: "user", content }] })).status
+      assert.deepStrictEqual([await said("a bluebird"), await said("a wren")], [400, 400])
+      assert.deepInclude(await settingOf(relay, "sensitiveWords.words"), { value: ["wren"] })
+      writeFileSync(words, "goldfinch\n")
+      assert.strictEqual((await admin(relay, "PATCH", "settings", { "retry.times": 7 })).status, 200)
+      assert.deepStrictEqual([await said("a bluebird"), await said("a goldfinch")], [400, 200])
+      rmSync(words)
+      assert.strictEqual((await admin(relay, "PATCH", "settings", { "sensitiveWords.words": ["robin"] })).status, 200)
+      assert.deepStrictEqual([await said("a bluebird"), await said("a robin"), await said("a wren")], [400, 400, 200])
+      write({ retry: { cap: "1 second" }, sensitiveWords: { file: "./words.txt" } })
+      const refused = await admin(relay, "POST", "reload")
+      assert.strictEqual(refused.status, 422)
+      assert.deepStrictEqual(
+        refused.json.error.details.map(({ field, message }: Record<string, string>) => `${field}: ${message}`),
+        ['sensitiveWords.file: expected a file of words that can be read (ENOENT), got "./words.txt"']
+      )
+      assert.strictEqual((await settingOf(relay, "retry.cap")).source, "default")
+      assert.strictEqual(await said("a bluebird"), 400)
+    }))
 })
 
 describe("what was changed by hand", patient, () => {
@@ -308,5 +334,51 @@ describe("books backup", patient, () => {
         [1, "the books are in the memory of the relay: nobody else can copy them\n"]
       )
       assert.deepStrictEqual(readdirSync(folder), ["relay.yaml"])
+    }))
+})
+
+describe("books rekey", patient, () => {
+  const next = "planted: another secret of the relay, with enough bytes"
+
+  it("encrypts the keys of channels anew: a relay with the new secret has them", () =>
+    inFolder(async ({ b, folder, start, write }) => {
+      const file = write({ server: { port: 0, secret } })
+      const relay = await start()
+      const channel = { ...channelOf("new", b.url), keys: ["planted-key"], models: ["n"] }
+      assert.strictEqual((await admin(relay, "POST", "channels", channel)).status, 201)
+      relay.kill("SIGTERM")
+      await relay.ended
+      write({ server: { port: 0, secret: "${NEXT}" } })
+      const rekey = (args: ReadonlyArray<string>, environment: { readonly [name: string]: string } = {}) =>
+        runNode(commandFile, ["books", "rekey", "--config", file, ...args], { NEXT: next, ...environment })
+      const unset = await rekey(["--from", "OLD"])
+      assert.deepStrictEqual([unset.code, unset.stderr], [2, "books rekey: the environment variable OLD is not set\n"])
+      const wrong = await rekey([])
+      assert.strictEqual(wrong.code, 1)
+      assert.include(wrong.stderr, "neither the old secret nor the new one: channels.new; nothing was changed")
+      const place = join(folder, "books.db")
+      const done = await rekey(["--from", "OLD"], { OLD: secret })
+      assert.deepStrictEqual(
+        [done.code, done.stdout, done.stderr],
+        [0, `${place}: encrypted with this server.secret now: 1\n`, ""]
+      )
+      const again = await rekey(["--from", "OLD"], { OLD: secret })
+      assert.include(again.stdout, "encrypted with this server.secret already")
+      const renewed = await start({ NEXT: next })
+      assert.strictEqual((await ask(renewed, { model: "n" })).status, 200)
+      assert.strictEqual(b.requests[0]?.headers["authorization"], "Bearer planted-key")
+    }))
+
+  it("needs a server.secret in the configuration, and books", () =>
+    inFolder(async ({ folder, write }) => {
+      const file = write({})
+      const none = await runNode(commandFile, ["books", "rekey", "--config", file])
+      assert.deepStrictEqual(
+        [none.code, none.stderr],
+        [2, `${file}: server.secret: is needed: what is secret is encrypted with it\n`]
+      )
+      write({ server: { port: 0, secret } })
+      const away = await runNode(commandFile, ["books", "rekey", "--config", file])
+      assert.deepStrictEqual([away.code, away.stderr], [1, `there are no books at ${join(folder, "books.db")}\n`])
     }))
 })

@@ -10,14 +10,20 @@ import { JournalSection } from "#src/journal/JournalSection"
 import { StoreSection } from "#src/journal/StoreSection"
 import { RecoverySection, RetrySection } from "#src/relay/index"
 import { ChatSection, ServerSection } from "#src/server/index"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll } from "vitest"
+import process from "node:process"
+import { afterAll, beforeAll } from "vitest"
 
-/** A folder for the files of a test. */
-export const folder = mkdtempSync(join(tmpdir(), "configuration-"))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+/** A folder for the files of a test, of its worker's own. */
+export const folder = join(tmpdir(), `configuration-${process.pid}`)
+
+/** Keeps the folder while a test file runs: each calls it, because a worker loads this module once for all of them. */
+export const keepFolder = (): void => {
+  beforeAll(() => void mkdirSync(folder, { recursive: true }))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+}
 
 /** Loads a configuration file with this text. */
 export const load = (text: string, environment: { readonly [name: string]: string } = {}) => {

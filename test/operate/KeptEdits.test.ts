@@ -11,7 +11,7 @@ import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
 import * as BooksPostgresNode from "#src/books/BooksPostgresNode"
 import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
 import { decodeConfiguration } from "#src/cli/index"
-import { ChannelEdits, KeptEdits, SettingsStore } from "#src/operate/index"
+import { AlertsSection, ChannelEdits, KeptEdits, SettingsStore } from "#src/operate/index"
 import { makeSeal, type Seal } from "#src/operate/SealNode"
 import { declare, Fields, Settings, settingsFile, type SettingsService } from "#src/settings/index"
 import { CollectedEvents, EventLog } from "#src/telemetry/index"
@@ -63,12 +63,12 @@ const relaySettings = (): SettingsService =>
   Result.getOrThrow(decodeConfiguration({ channels: [channel("a")] }, {}, "test")).settings
 
 /** The services of a relay that starts over books. */
-const startOver = (books: Books["Service"], settings: SettingsService, sealed: Seal | undefined = seal) =>
+const startOver = (books: Books["Service"], settings: SettingsService, sealed: Seal | "none" = seal) =>
   Effect.map(
     Layer.build(
       Layer.fresh(
         Layer.merge(SettingsStore.layer, ChannelEdits.layer).pipe(
-          Layer.provideMerge(KeptEdits.layer(sealed)),
+          Layer.provideMerge(KeptEdits.layer(sealed === "none" ? undefined : sealed)),
           Layer.provideMerge(EventLog.layerTest),
           Layer.provide(Layer.succeed(Books, books)),
           Layer.provide(Layer.succeed(Settings, settings))
@@ -222,6 +222,32 @@ describe("edits in the books", () => {
         "settings: alerts.secret: expected a text, got <redacted>"
       ])
     }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "of where alerts go are refused without a server.secret, as keys are; not in memory, and not what is no secret",
+    () =>
+      Effect.gen(function* () {
+        const at = yield* folder
+        const books = yield* openBooks(BooksSqliteNode.layer({ path: join(at, "books.db") }))
+        const { settings, store } = yield* startOver(books, relaySettings(), "none")
+        const hook = "https://hooks.example.com/planted"
+        for (const change of [{ "alerts.webhook": hook }, { alerts: { webhook: hook, secret: "planted" } }]) {
+          const error = yield* Effect.flip(store.change(change))
+          assert.strictEqual(error._tag, "Conflict")
+          assert.include(error.message, "set server.secret")
+        }
+        assert.notInclude(yield* rowsOf(books), "planted")
+        assert.isNull(settings.of(AlertsSection).current.webhook)
+        yield* store.change({ "alerts.quotaLow": 0.2, "alerts.events": ["quota_low"], "alerts.webhook": null })
+        assert.strictEqual(settings.of(AlertsSection).current.quotaLow, 0.2)
+        yield* store.change({ "sensitiveWords.words": ["bluebird"], "rateLimit.requests": 9 })
+        const sealed = yield* startOver(books, relaySettings())
+        yield* sealed.store.change({ "alerts.webhook": hook })
+        assert.notInclude(yield* rowsOf(books), "planted")
+        const memory = yield* startOver(yield* openBooks(BooksMemoryNode.layer), relaySettings(), "none")
+        yield* memory.store.change({ "alerts.webhook": hook, "alerts.secret": "planted" })
+      }).pipe(Effect.scoped)
   )
 
   it.live("that were sealed with another secret are a fault of the start, which names them", () =>

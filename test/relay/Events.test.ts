@@ -180,7 +180,21 @@ describe("log and metrics", () => {
     Effect.gen(function* () {
       const { tell } = yield* RelayEvents
       tell({ _tag: "StreamStarted", answer, messageLength: 5 })
-      tell({ _tag: "StreamAbandoned", answer, durationMillis: 5 })
+      tell({
+        _tag: "StreamAbandoned",
+        answer,
+        error: undefined,
+        ended: undefined,
+        tokenCount: 3,
+        usage: { inputTokens: 1, outputTokens: 3, estimated: true },
+        credits: 0,
+        attempts: 1,
+        continuations: 0,
+        dropped: [],
+        trail: [],
+        firstContentMillis: 2,
+        durationMillis: 5
+      })
       const text = yield* (yield* Metrics).render
       assert.include(text, "\nactive_streams 0\n")
       assert.notInclude(text, "stream_duration_seconds_count")

@@ -11,6 +11,11 @@ import { temporaryFolder } from "../support/relayProcess.ts"
 import { read } from "../support/sse.ts"
 import { completion, until } from "./kit.ts"
 
+interface Shown {
+  readonly id: string
+  readonly source: string
+}
+
 interface Setting {
   readonly path: string
   readonly value: unknown
@@ -82,7 +87,7 @@ describe("GET /admin/settings", () => {
       const second = await admin("GET", `settings?limit=1000&cursor=${first.json.next}`)
       assert.deepStrictEqual([...first.json.data, ...second.json.data], all)
       assert.deepStrictEqual(second.json.next, null)
-      assert.strictEqual((await admin("GET", "settings?cursor=nothing")).status, 400)
+      assert.strictEqual((await admin("GET", "settings?cursor=nothing")).status, 422)
     }))
 })
 
@@ -163,6 +168,15 @@ describe("channels that are added", () => {
       assert.strictEqual(added.status, 201)
       assert.deepInclude(added.json, { id: "c", source: "admin", keys: [null], models: ["new"], priority: 0 })
       assert.strictEqual((await ask("new")).status, 200)
+      assert.deepStrictEqual(
+        (await admin("GET", "channels")).json.data.map(({ id, source }: Shown) => [id, source]),
+        [
+          ["a", "file"],
+          ["b", "file"],
+          ["c", "admin"]
+        ]
+      )
+      assert.strictEqual((await admin("GET", "channels/c")).json.source, "admin")
       assert.strictEqual(upstream.requests[0]?.headers["authorization"], "Bearer planted-key-1")
       assert.strictEqual((await admin("POST", "channels", { id: "c", ...fields })).status, 409)
       assert.strictEqual((await admin("POST", "channels", { id: "a", ...fields })).status, 409)

@@ -388,7 +388,11 @@ describe("methods and paths", () => {
       "/admin/%zz"
     ]
     for (const path of paths) {
-      const raw = await sendRaw(relay.port, `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
+      const raw = await sendRaw(
+        relay.port,
+        `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`,
+        10_000
+      )
       const { body, headers, status } = parseRaw(raw)
       assert.strictEqual(status, 404, path)
       assert.match(headers["x-request-id"] ?? "", /^req_/)

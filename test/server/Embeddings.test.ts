@@ -6,6 +6,8 @@ import OpenAI, { BadRequestError, InternalServerError, NotFoundError, RateLimitE
 import type { CreateEmbeddingResponse } from "openai/resources/embeddings"
 import { Script } from "effect-resilience/testing"
 import { type Upstreams, withWorld } from "../sdk/world.ts"
+import { read } from "../support/sse.ts"
+import { until } from "./kit.ts"
 
 const made: CreateEmbeddingResponse & { readonly their_field: number } = {
   object: "list",
@@ -124,4 +126,57 @@ describe("POST /v1/embeddings", () => {
       assert.lengthOf(upstreams["a"]!.calls(), 0)
     })
   )
+
+  it("is in the error log where that is to have what went well, and in the summary, well or not", () =>
+    withWorld(
+      {
+        ...upstream(Script.status(500), makes, Script.status(400)),
+        b: { dialect: "openai", plays: [makes] }
+      },
+      {
+        errorLog: { successes: true },
+        retry: { times: 1, sameChannel: 0 },
+        prices: { "text-*": { input: 3, output: 1 } }
+      },
+      async ({ relay }) => {
+        const get = async (path: string) => JSON.parse((await read(`${relay.url}/admin/${path}`)).text)
+        for (const times of [1, 2, 3]) assert.strictEqual((await raisedBy(ask(relay.url))) === undefined, times < 3)
+        let rows: ReadonlyArray<{ readonly [field: string]: unknown }> = []
+        await until(async () => (rows = (await get("errors?kind=request")).data).length >= 3)
+        assert.deepStrictEqual(
+          rows.map(({ code }) => code),
+          ["invalid_request", null, null]
+        )
+        const row = rows[2]
+        assert.deepInclude(row, {
+          stream_id: null,
+          token: null,
+          model: "text-embedding-3-small",
+          channel: "b",
+          channel_model: "gpt-4.1",
+          stream: false,
+          class: null,
+          code: null,
+          status_code: 200,
+          attempt: 2,
+          input_tokens: 2,
+          output_tokens: 0,
+          credits: 6
+        })
+        const story = (await get(`requests/${String(row!["request_id"])}`)).data
+        assert.deepStrictEqual(
+          story.map((one: { kind: string; code: string | null }) => [one.kind, one.code]),
+          [
+            ["attempt", "bad_response_status_code"],
+            ["request", null]
+          ]
+        )
+        const summary = await get("summary")
+        assert.deepInclude(summary, { requests: 3, success: 2, failed: 1, rescued: 1, credits: 12 })
+        assert.deepInclude(
+          summary.byChannel.map(({ channel, requests }: { channel: string; requests: number }) => [channel, requests]),
+          ["b", 1]
+        )
+      }
+    ))
 })

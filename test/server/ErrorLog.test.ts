@@ -400,4 +400,21 @@ describe("the error log", () => {
       })
     })
   })
+
+  it("names the token of a request that may not come from where it does", () =>
+    withRelay(
+      {
+        tokens: [
+          { name: "there", key: "key-there", addresses: ["198.51.100.0/24"] },
+          { name: "root", key: "key-root", admin: true }
+        ]
+      },
+      async ({ relay }) => {
+        assert.strictEqual((await ask(relay, "from-here", {}, bearer("key-there"))).status, 403)
+        const found = async () =>
+          (JSON.parse((await get(relay, "requests/from-here", bearer("key-root"))).text) as Page).data
+        await until(async () => (await found()).length > 0)
+        assert.deepInclude((await found())[0], { code: "access_denied", token: "there", group: "default" })
+      }
+    ))
 })

@@ -77,6 +77,15 @@ describe("quota", () => {
       assert.deepStrictEqual(usage.data[0].credits, settle.amount)
     }))
 
+  it("where there are no tokens it is unlimited, and what was spent is told all the same", () =>
+    withRelay({ prices: { "*": { input: 0, output: 0, request: 7 } } }, async (world) => {
+      const own = async () => (await fetch(`${world.relay.url}/quota`)).json()
+      const unlimited = { balance: null, budget: null, reserved: 0 }
+      assert.deepStrictEqual(await own(), { ...unlimited, settledToday: 0, settledMonth: 0 })
+      await read(`${world.relay.url}/chat?message=hello`)
+      assert.deepStrictEqual(await own(), { ...unlimited, settledToday: 7, settledMonth: 7 })
+    }))
+
   it("a balance that is too small is 403 insufficient_user_quota, and asks nobody; on /chat before init", () =>
     withRelay({ tokens: tokens({ balance: 1000 }) }, async (world) => {
       const refused = await ask(world)

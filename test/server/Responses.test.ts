@@ -177,6 +177,47 @@ describe.each(dialects)("an answer over a channel of %s", (dialect) => {
       }
     ))
 
+  it("is referred to under a key: sent again it is the same answer, whatever has become of what it refers to", () =>
+    withWorld(
+      over(dialect, [story, Script.answer("Yes.").pipe(Script.continuing({ message: "anew" }))]),
+      {},
+      async ({ relay, upstreams }) => {
+        const client = sdk(relay.url)
+        const first = await client.responses.create(ask)
+        const input = [
+          { type: "item_reference" as const, id: first.output[0]!.id! },
+          { role: "user" as const, content: "so?" }
+        ]
+        const keyed = async (more: object, key: string) =>
+          read(`${relay.url}/v1/responses`, {
+            body: { ...ask, input, ...more },
+            headers: { "idempotency-key": key, authorization: "Bearer key" }
+          })
+        const next = await keyed({}, "one")
+        assert.strictEqual(next.status, 200, next.text)
+        assert.isUndefined(next.headers["x-idempotent-replay"])
+        assert.include(JSON.stringify(bodiesOf(upstreams["a"]!)[1]), text)
+        await client.responses.delete(first.id)
+        const again = await keyed({}, "one")
+        assert.deepStrictEqual([again.status, again.headers["x-idempotent-replay"]], [200, "true"], again.text)
+        assert.strictEqual(again.text, next.text)
+        // Another request under it is another one, and a new key is none to what is gone.
+        const codeOf = ({ text: said }: { readonly text: string }) => {
+          const { error } = JSON.parse(said) as {
+            readonly error: { readonly code: string; readonly param: string | null }
+          }
+          return [error.code, error.param]
+        }
+        const other = await keyed({ temperature: 1 }, "one")
+        assert.deepStrictEqual([other.status, codeOf(other)[0]], [409, "conflict"])
+        const unknown = await keyed({}, "two")
+        assert.deepStrictEqual([unknown.status, ...codeOf(unknown)], [400, "invalid_request", "input[0].id"])
+        // It has bound nothing: mended, it may be sent with its key.
+        assert.strictEqual((await keyed({ input: "so?" }, "two")).status, 200)
+        assert.lengthOf(upstreams["a"]!.calls(), 3)
+      }
+    ))
+
   it("is not found by its id where nobody is to keep it", () =>
     withWorld(over(dialect), {}, async ({ relay }) => {
       const client = sdk(relay.url)

@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
+/** Where Node keeps what it has compiled: a relay starts from its sources in half of the time when another has before it. */
+const compiled = join(root, "node_modules/.cache/compiled")
+
 /** How a process ended. */
 export interface Ended {
   readonly code: number | null
@@ -26,7 +29,7 @@ export interface Running {
   readonly ended: Promise<Ended>
 }
 
-/** Starts `file` (relative to the checkout, which is also where it runs unless `cwd` says other) with its sources, and with nothing of our environment but the path. `flags` are Node's. */
+/** Starts `file` (relative to the checkout, which is also where it runs unless `cwd` says other) with its sources, and with nothing of our environment but the path and Node's cache. `flags` are Node's. */
 export const startNode = (
   file: string,
   args: ReadonlyArray<string> = [],
@@ -45,7 +48,7 @@ export const startFile = (
 ): Running => {
   const child = spawn(process.execPath, [...flags, path, ...args], {
     cwd,
-    env: { PATH: process.env["PATH"], ...environment },
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compiled, ...environment },
     stdio: ["ignore", "pipe", "pipe"]
   })
   let stdout = ""

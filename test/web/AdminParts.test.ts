@@ -4,7 +4,15 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
+import { amountOf, exactOf, plain, spokenOf, unitOf } from "../../web/src/admin/Credits.ts"
 import { differences } from "../../web/src/admin/audit/differences.ts"
+import {
+  changed as changedChannel,
+  created as createdChannel,
+  emptyForm as emptyChannel,
+  formOf as channelForm,
+  isChangeable
+} from "../../web/src/admin/channels/form.ts"
 import { filtersOf } from "../../web/src/admin/errors/filters.ts"
 import { ago, brief, percent, span, took } from "../../web/src/admin/Format.ts"
 import { takenBack } from "../../web/src/admin/ledger/balance.ts"
@@ -17,7 +25,11 @@ import { looked } from "../../web/src/admin/part/useLoad.ts"
 import { hashOf, placeOf } from "../../web/src/admin/Place.ts"
 import { storyOf } from "../../web/src/admin/request/story.ts"
 import { changesOf, valueOfTyped } from "../../web/src/admin/settings/edit.ts"
-import { channelOf, errorRowOf, quotaOf, settingOf, tokenOf } from "../../web/src/admin/Shapes.ts"
+import { channelOf } from "../../web/src/admin/channels/Channel.ts"
+import { errorRowOf } from "../../web/src/admin/errors/ErrorRow.ts"
+import { quotaOf } from "../../web/src/admin/ledger/Quota.ts"
+import { settingOf } from "../../web/src/admin/settings/Setting.ts"
+import { tokenOf } from "../../web/src/admin/tokens/Token.ts"
 import { summaryOf } from "../../web/src/admin/Summary.ts"
 import { changed, created, emptyForm, formOf } from "../../web/src/admin/tokens/form.ts"
 
@@ -348,5 +360,85 @@ describe("what differs", () => {
     ])
     assert.deepEqual(differences(null, "x"), [{ path: "value", before: null, after: "x" }])
     assert.deepEqual(differences({ a: [1] }, { a: [1] }), [])
+  })
+})
+
+describe("credits", () => {
+  const unit = unitOf([settingOf({ path: "quota.unit", value: { name: "USD", credits: 1_000_000 } })])
+
+  it("are shown as what quota.unit calls them, and as themselves without it", () => {
+    assert.deepEqual(unit, { name: "USD", credits: 1_000_000 })
+    for (const value of [null, {}, { name: "USD" }, { name: "", credits: 5 }, { name: "X", credits: 0 }, "USD"]) {
+      assert.strictEqual(unitOf([settingOf({ path: "quota.unit", value })]), plain)
+    }
+    assert.strictEqual(unitOf([]), plain)
+    assert.deepEqual(
+      unitOf([
+        settingOf({ path: "quota.unit.name", value: "EUR" }),
+        settingOf({ path: "quota.unit.credits", value: 1000 })
+      ]),
+      { name: "EUR", credits: 1000 }
+    )
+  })
+
+  it.each([
+    [undefined, "–"],
+    [0, "0"],
+    [8_412_000, "8.41"],
+    [-8_412_000, "-8.41"],
+    [1_000_000, "1.00"],
+    [4215, "0.0042"],
+    [1, "0.000001"],
+    [1_234_500_000, "1,234.50"],
+    [52_300_000_000, "52.3K"]
+  ])("%s of a million to one are %s", (credits, amount) => {
+    assert.strictEqual(amountOf(credits, unit), amount)
+  })
+
+  it("are themselves for who points at them, and have the name where they stand alone", () => {
+    assert.strictEqual(exactOf(8_412_000), "8,412,000 credits")
+    assert.strictEqual(exactOf(1), "1 credit")
+    assert.strictEqual(spokenOf(8_412_000, unit), "8.41 USD")
+    assert.strictEqual(amountOf(8_412_000, plain), "8.4M")
+  })
+})
+
+describe("a channel", () => {
+  const file = channelOf({ id: "a", source: "file", models: ["m", "n-*"], priority: 2, weight: 1, enabled: true })
+
+  it("that is typed says its fields as the file has them, and its keys only once it is sent", () => {
+    const form = { ...emptyChannel, id: " c ", baseUrl: "https://x/v1", models: "m, n-*", priority: "high" }
+    assert.deepEqual(createdChannel(form, "one\n two,three\n"), {
+      id: "c",
+      dialect: "openai",
+      baseUrl: "https://x/v1",
+      keys: ["one", "two", "three"],
+      models: ["m", "n-*"],
+      group: "default",
+      // The relay says what is wrong with it.
+      priority: "high",
+      weight: 1,
+      enabled: true
+    })
+    assert.notProperty(emptyChannel, "keys")
+  })
+
+  it("is changed only where it differs, and one of the file only where it may be overridden", () => {
+    const before = channelForm(file)
+    assert.deepEqual(changedChannel(before, before), {})
+    assert.deepEqual(changedChannel(before, { ...before, models: "m", priority: "5", enabled: false }), {
+      models: ["m"],
+      priority: 5,
+      enabled: false
+    })
+    const fields = ["dialect", "baseUrl", "models", "group", "priority", "weight", "enabled"]
+    assert.deepEqual(
+      fields.filter((field) => isChangeable(field, "file")),
+      ["models", "priority", "weight", "enabled"]
+    )
+    assert.deepEqual(
+      fields.filter((field) => isChangeable(field, "admin")),
+      fields
+    )
   })
 })

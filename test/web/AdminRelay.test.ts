@@ -23,6 +23,9 @@ describe.skipIf(browserPath === undefined)("the admin page of a relay", () => {
     a.setDefault(answer({}))
     b.setDefault(answer({}))
     relay = await startRelay({
+      server: { secret: "a secret of the relay with enough bytes" },
+      quota: { unit: { name: "USD", credits: 1000 } },
+      groups: [{ name: "default", quota: { balance: 5_000_000 } }],
       channels: [channelOf("a", a.url), channelOf("b", b.url)],
       tokens: [
         { name: "root", key: "root-has-this-key", admin: true },
@@ -93,6 +96,81 @@ describe.skipIf(browserPath === undefined)("the admin page of a relay", () => {
       await page.getByRole("button", { name: "Test b", exact: true }).click()
       await dialog(page).getByRole("button", { name: "Test", exact: true }).click()
       await dialog(page).getByText("It answers").waitFor()
+    }))
+
+  it("adds a channel that serves at once, gives it a key more, edits it and takes it away; no key is shown", () =>
+    opened("channels", "root-has-this-key", async (page) => {
+      const asked = () =>
+        fetch(`${relay.url}/v1/chat/completions`, {
+          method: "POST",
+          headers: { ...bearer("root-has-this-key"), "content-type": "application/json" },
+          body: JSON.stringify({ model: "brand-new", messages: [{ role: "user", content: "hello?" }] })
+        }).then(async (answer) => {
+          await answer.text()
+          return answer.status
+        })
+      const open = (name: string) => page.getByRole("button", { name, exact: true }).click()
+      await open("New channel")
+      await dialog(page).getByLabel("Id").fill("C 1")
+      await dialog(page).getByLabel("Base URL").fill(a.url)
+      await dialog(page).getByLabel("Keys").fill("planted-key-1")
+      await dialog(page).getByLabel("Models").fill("brand-new")
+      await dialog(page).getByRole("button", { name: "Add it" }).click()
+      await dialog(page).getByText("expected an id of a-z").first().waitFor()
+      await dialog(page).getByLabel("Id").fill("c")
+      await dialog(page).getByRole("button", { name: "Add it" }).click()
+      await page.getByText("c is added").waitFor()
+      assert.strictEqual(await asked(), 200)
+      assert.strictEqual(a.requests.at(-1)?.headers["authorization"], "Bearer planted-key-1")
+      await open("Add a key to c")
+      await dialog(page).getByLabel("Key", { exact: true }).fill("planted-key-2")
+      await dialog(page).getByRole("button", { name: "Add it" }).click()
+      await page.getByText("c has a new key").waitFor()
+      await open("Remove key 0 of c")
+      await dialog(page).getByRole("button", { name: "Remove it" }).click()
+      await page.getByText("Key 0 of c is removed").waitFor()
+      assert.strictEqual(await asked(), 200)
+      assert.strictEqual(a.requests.at(-1)?.headers["authorization"], "Bearer planted-key-2")
+      await open("Edit c")
+      await dialog(page).getByLabel("Models").fill("newer")
+      await dialog(page).getByRole("button", { name: "Change it" }).click()
+      await page.getByText("c is changed").waitFor()
+      assert.strictEqual(await asked(), 404)
+      await page.getByRole("button", { name: "Undo: c is changed" }).click()
+      await page.getByText("c is as it was").waitFor()
+      assert.strictEqual(await asked(), 200)
+      // Of the file: what is changed is an override, and the file's again after an undo.
+      await open("Edit b")
+      await dialog(page).getByLabel("Weight").fill("4")
+      await dialog(page).getByRole("button", { name: "Change it" }).click()
+      await page.getByText("b is changed").waitFor()
+      await page.getByRole("button", { name: "Undo: b is changed" }).click()
+      await page.getByText("b is as it was").waitFor()
+      const settings = await fetch(`${relay.url}/admin/settings?limit=1000`, { headers: bearer("root-has-this-key") })
+      const { data } = (await settings.json()) as { data: ReadonlyArray<{ path: string; source: string }> }
+      assert.notStrictEqual(data.find(({ path }) => path === "channels.b.weight")?.source, "admin")
+      await open("Remove c")
+      await dialog(page).getByRole("button", { name: "Remove c" }).click()
+      await page.getByText("c is removed").waitFor()
+      assert.strictEqual(await asked(), 404)
+      assert.notInclude(await page.content(), "planted")
+    }))
+
+  it("shows credits as quota.unit calls them, of tokens and of groups", () =>
+    opened("ledger", "root-has-this-key", async (page) => {
+      await page.getByRole("heading", { name: "Balances in USD" }).waitFor()
+      const group = page.getByRole("row", { name: /^default\s*group/ })
+      await group.getByText(/^(5,000|4,999)\.\d\d$/).waitFor()
+      assert.match((await group.locator("td").first().getAttribute("title")) ?? "", /credits$/)
+      await page.getByRole("button", { name: "Change the balance of group default" }).click()
+      await dialog(page)
+        .getByText(/group default has [\d,]+ credits \([\d,.]+ USD\)/)
+        .waitFor()
+      await dialog(page).getByLabel("Credits, 1,000 to one USD").fill("1000")
+      await dialog(page).getByLabel("Reason").fill("a gift")
+      await dialog(page).getByRole("button", { name: "Change it" }).click()
+      await page.getByText("The balance of group default is changed").waitFor()
+      assert.deepEqual(await violations(page), [])
     }))
 
   it("changes a setting, and takes it back", () =>

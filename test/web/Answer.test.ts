@@ -8,7 +8,7 @@ import { compare, isWhole } from "../../web/src/answer/proof.ts"
 import { begin, isAway, type Run, told, type Told } from "../../web/src/answer/run.ts"
 import { placeSeams, seamTag } from "../../web/src/answer/seamsInTree.ts"
 import { settle } from "../../web/src/answer/settle.ts"
-import { duration, inWords, titleOf } from "../../web/src/answer/words.ts"
+import { awayWords, duration, inWords, titleOf } from "../../web/src/answer/words.ts"
 
 /** What an answer becomes when these are told, each at its moment. */
 const after = (...events: ReadonlyArray<readonly [at: number, event: Told]>): Run =>
@@ -228,5 +228,21 @@ describe("words for people", () => {
     assert.strictEqual(titleOf({ type: "connection" }), "The relay cannot be reached")
     assert.strictEqual(duration(420.4), "420 ms")
     assert.strictEqual(duration(2149), "2.1 s")
+  })
+
+  it("say what becomes of what was read: it stays when the connection is gone, and not when the answer was ended", () => {
+    assert.deepStrictEqual(awayWords("stream_cut", true), {
+      why: "The connection is gone.",
+      then: "What you have read stays."
+    })
+    assert.deepStrictEqual(awayWords("http_503", false), { why: "The relay answered 503.", then: "" })
+    assert.deepStrictEqual(awayWords("do_request_failed", false), {
+      why: "There was no answer: the connection broke.",
+      then: ""
+    })
+    assert.deepStrictEqual(awayWords("stream_truncated", true), {
+      why: "The answer broke off: it was cut off.",
+      then: "A new answer takes its place."
+    })
   })
 })

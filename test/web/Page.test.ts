@@ -96,7 +96,7 @@ describe.skipIf(browserPath === undefined)("the page", () => {
   it("shows a part as a part, and goes on from it", () =>
     withRelay({ recovery: { mode: "off" } }, ({ a, relay }) =>
       withWindow(browser, relay.url, {}, async (page) => {
-        a.enqueue(answer({ delay: 15 }))
+        a.enqueue(answer({ delay: 60 }))
         await ask(page, "hello?")
         await until(async () => (await page.locator(".text").innerText()).length > 20, 20_000)
         await page.getByRole("button", { name: "Stop", exact: true }).click()

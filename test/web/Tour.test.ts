@@ -175,7 +175,13 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
       await until(async () => (await page.locator(".text").innerText()).includes("x".repeat(100)), 30_000)
       const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
       assert.isAtMost(wide!, seen!)
-      await page.getByRole("button", { name: "Stop", exact: true }).click()
+      // The answer has come into view, and the way to stop it with it.
+      const stop = page.getByRole("button", { name: "Stop", exact: true })
+      await until(async () => ((await page.locator(".answer").boundingBox())?.y ?? 844) < 400)
+      const { height, y } = (await stop.boundingBox()) ?? { height: 0, y: -1 }
+      assert.isTrue(y > 58 && y + height < 844, `it is at ${y}`)
+      await keep(page, "phone-writing")
+      await stop.click()
       await answer(page, "stopped").waitFor()
     })
   )

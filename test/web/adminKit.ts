@@ -12,12 +12,14 @@ export const withAdmin = async (
   hash: string,
   options: BrowserContextOptions & {
     readonly token?: string | undefined
+    /** Whether it asks for one. */
+    readonly tokens?: boolean
     readonly prepare?: (server: AdminServer) => void
   },
   run: (page: Page, server: AdminServer) => Promise<void>
 ): Promise<void> => {
-  const { prepare, token, ...window } = { token: "ops-key", ...options }
-  const server = await startAdminServer()
+  const { prepare, token, tokens, ...window } = { token: "ops-key", tokens: true, ...options }
+  const server = await startAdminServer({ tokens })
   prepare?.(server)
   try {
     await withWindow(browser, `${server.url}/admin#`, window, async (page) => {

@@ -62,6 +62,7 @@ const begin = (now: number) => ({
   channels: [
     {
       id: "openai-main",
+      baseUrl: "https://api.openai.com/v1",
       dialect: "openai",
       state: "enabled",
       enabled: true,
@@ -91,6 +92,7 @@ const begin = (now: number) => ({
     },
     {
       id: "azure-eu",
+      baseUrl: "https://eu.openai.azure.com/openai/v1",
       dialect: "openai",
       state: "open",
       enabled: true,
@@ -105,6 +107,7 @@ const begin = (now: number) => ({
     },
     {
       id: "anthropic",
+      baseUrl: "https://api.anthropic.com/v1",
       dialect: "anthropic",
       state: "enabled",
       enabled: true,
@@ -125,8 +128,12 @@ const begin = (now: number) => ({
       priority: 1,
       weight: 1,
       models: ["qwen3-32b"],
-      source: "books",
-      keys: [{ index: 0, fingerprint: "9f86d081", state: "enabled", models: [] }]
+      source: "admin",
+      baseUrl: "http://10.0.8.12:8000/v1",
+      keys: [
+        { index: 0, fingerprint: "9f86d081", state: "enabled", models: [] },
+        { index: 1, fingerprint: "2c26b46b", state: "enabled", models: [] }
+      ]
     }
   ] as Array<Json>,
   tokens: [
@@ -154,6 +161,16 @@ const begin = (now: number) => ({
     ["old-integration", { balance: null, budget: null, reserved: 0, settledToday: 0, settledMonth: 0 }],
     ["support-bot", { balance: 1_204_000, budget: null, reserved: 0, settledToday: 41_000, settledMonth: 803_000 }]
   ]),
+  groups: [
+    {
+      group: "lab",
+      balance: 61_000,
+      budget: { amount: 2_000_000, per: "month" },
+      reserved: 2100,
+      settledToday: 92_000,
+      settledMonth: 1_920_000
+    }
+  ] as Array<Json>,
   ledger: Array.from({ length: 1200 }, (_, index) => ({
     id: `l_${1200 - index}`,
     at: now - index * 47_000,
@@ -186,8 +203,9 @@ const begin = (now: number) => ({
     setting("disable.enabled", true, true, "default", "Whether keys are disabled by evidence."),
     setting("disable.after", 2, 3, "file", "Pieces of evidence within the time that disable a key."),
     setting("alerts.webhook", null, null, "file", "Where events are posted to. It is not shown."),
+    setting("quota.unit", null, null, "default", "What credits are shown as."),
     setting("server.port", 8080, 8080, "default", "The port. It takes a restart."),
-    setting("channels.azure-eu.priority", 0, 0, "file", "Channels of a lower number are asked first.")
+    setting("channels.azure-eu.priority", 0, 0, "file", "Its tier; higher first.")
   ] as Array<Json>,
   streams: [
     { stream_id: "st_7qk2m9x4", token: "checkout", created_at: now - 8200, events: 214, writer: "me" },
@@ -357,6 +375,7 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
       `${method} ${part}${rawId === "" ? "" : "/{id}"}${act === undefined ? "" : `/${act}`}` === wanted
     if (is("GET summary")) return send(response, 200, summary(now, query.get("window") ?? ""))
     if (is("GET channels")) return send(response, 200, page(state.channels, query))
+    if (is("GET groups")) return send(response, 200, page(state.groups, query))
     if (is("GET tokens")) return send(response, 200, page(state.tokens, query))
     if (is("GET streams")) return send(response, 200, page(state.streams, query))
     if (is("GET settings")) return send(response, 200, { data: state.settings, next: null })
@@ -419,6 +438,64 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
       return quota === undefined ? refuse(response, call, 404) : send(response, 200, quota)
     }
     const channel = state.channels.find((one) => one["id"] === id)
+    if (is("POST channels")) {
+      const { keys, ...entry } = body
+      if (state.channels.some((one) => one["id"] === entry["id"])) {
+        return refuse(response, call, 409, { reason: "conflict", message: `there is a channel ${String(entry["id"])}` })
+      }
+      if (!/^https?:/.test(String(entry["baseUrl"]))) {
+        return refuse(response, call, 422, {
+          reason: "validation_failed",
+          message: "one value is not right",
+          details: [{ field: "baseUrl", message: "expected an http or https URL", code: "invalid" }]
+        })
+      }
+      const added = {
+        ...entry,
+        state: "enabled",
+        source: "admin",
+        keys: (keys as ReadonlyArray<string>).map((key, index) => ({
+          index,
+          fingerprint: fingerprint(key),
+          state: "enabled",
+          models: []
+        }))
+      }
+      state.channels.push(added)
+      audit("channel.add", `channels/${String(entry["id"])}`, null, entry)
+      return send(response, 201, { ...added, keys: added.keys.map(() => null) })
+    }
+    if (part === "channels" && channel !== undefined && method !== "GET" && act !== "test") {
+      const keys = channel["keys"] as Array<Json>
+      if (is("PATCH channels/{id}")) {
+        const before = { ...channel }
+        Object.assign(channel, body)
+        audit("channel.change", `channels/${id}`, before, channel)
+        return send(response, 200, channel)
+      }
+      const isKeys = act === "keys"
+      if (channel["source"] === "file" && (method === "DELETE" || isKeys)) {
+        return refuse(response, call, 409, { reason: "conflict", message: `channel ${id} is the file's` })
+      }
+      if (is("DELETE channels/{id}")) {
+        state.channels = state.channels.filter((one) => one !== channel)
+        audit("channel.remove", `channels/${id}`, channel, null)
+        return send(response, 204, undefined)
+      }
+      if (isKeys) {
+        if (method === "POST") {
+          keys.push({
+            index: keys.length,
+            fingerprint: fingerprint(String(body["key"])),
+            state: "enabled",
+            models: []
+          })
+        } else keys.splice(Number(path.split("/").at(-1)), 1)
+        keys.forEach((key, index) => (key["index"] = index))
+        audit(`channel.key.${method === "POST" ? "add" : "remove"}`, `channels/${id}/keys`, null, null)
+        return send(response, method === "POST" ? 201 : 200, channel)
+      }
+    }
     if (part === "channels" && method === "POST" && channel !== undefined) {
       const key = query.get("key")
       const target = key === null ? channel : (channel["keys"] as Array<Json>)[Number(key)]
@@ -504,6 +581,14 @@ export const startAdminServer = async ({ tokens = true, now = Date.now() } = {})
         body["set"] === undefined ? Number(quota["balance"]) + Number(body["add"]) : Number(body["set"])
       audit("quota.change", `quota/${id}`, before, quota)
       return send(response, 200, quota)
+    }
+    const group = state.groups.find((one) => one["group"] === id)
+    if (is("POST groups/{id}/quota") && group !== undefined) {
+      const before = { ...group }
+      group["balance"] =
+        body["set"] === undefined ? Number(group["balance"]) + Number(body["add"]) : (body["set"] as number | null)
+      audit("quota.grant", `groups/${id}`, before, group)
+      return send(response, 200, group)
     }
     if (is("PATCH settings")) {
       const unknown = Object.keys(body).filter((path) => !state.settings.some((one) => one["path"] === path))

@@ -8,10 +8,11 @@ import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
 import { isIdle } from "../upstream/Idle.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
+import { failureOf } from "../OpenAIFailures.ts"
 import { isCount, type Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import { reasoningOf, textOf } from "./Chunk.ts"
-import { failureOf, readFinish } from "./Finish.ts"
+import { readFinish } from "./Finish.ts"
 import { type PieceReading, piecesOf, releaseSignature } from "./Pieces.ts"
 
 const done: UpstreamEvent = { _tag: "Done" }

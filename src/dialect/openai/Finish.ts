@@ -2,6 +2,7 @@
  * How an answer ended, in the words of OpenAI and of those that are like it.
  */
 import type { Finish, FinishReason } from "../Event.ts"
+import { wordOf } from "../OpenAIFailures.ts"
 
 const reasons: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
   ...["stop", "stop_sequence", "end_turn", "eos", "eos_token", "complete", "completed"].map(
@@ -23,48 +24,6 @@ const reasons: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
     "spii"
   ].map((word) => [word, "content-filter"] as const)
 ])
-
-/**
- * The words that say that the answer broke, whatever follows them, and what each stands for among the codes of errors.
- * `insufficient_system_resource` is DeepSeek's, `network_error` Zhipu's, `abort` vLLM's and SGLang's, `error` OpenRouter's.
- */
-const failures: ReadonlyMap<string, string> = new Map<string, string>([
-  ...[
-    "error",
-    "abort",
-    "aborted",
-    "cancelled",
-    "canceled",
-    "failed",
-    "failure",
-    "interrupted",
-    "truncated",
-    "network_error",
-    "server_error",
-    "internal_error",
-    "internal_server_error",
-    "engine_error",
-    "model_error",
-    "unknown_error",
-    "malformed_function_call",
-    "unexpected_tool_call",
-    "too_many_tool_calls"
-  ].map((word) => [word, "server_error"] as const),
-  ...[
-    "insufficient_system_resource",
-    "overloaded",
-    "engine_overloaded",
-    "server_overloaded",
-    "service_unavailable"
-  ].map((word) => [word, "overloaded"] as const),
-  ...["timeout", "timed_out", "deadline_exceeded"].map((word) => [word, "timeout"] as const)
-])
-
-// `STOP`; `function_call_filter: MALFORMED_FUNCTION_CALL` (Google's own chat completions).
-const wordOf = (native: string): string => native.slice(native.lastIndexOf(" ") + 1).toLowerCase()
-
-/** The code of the error that a `finish_reason` is; `undefined` for one that ends an answer. */
-export const failureOf = (native: string): string | undefined => failures.get(wordOf(native))
 
 /**
  * An upstream's `finish_reason`. A word that nobody knows is `unknown`: it passes as it is, and the answer is believed to

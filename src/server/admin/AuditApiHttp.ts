@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { cursor, limit, pageOf } from "./ListsHttp.ts"
+import { afterId, limit, pageOf } from "./ListsHttp.ts"
 
 /** A change that an admin made. */
 export const AuditRow = Schema.Struct({
@@ -27,7 +27,7 @@ export const AuditRow = Schema.Struct({
 export const AuditGroup = HttpApiGroup.make("audit")
   .add(
     HttpApiEndpoint.get("list", "/", {
-      query: Schema.Struct({ limit, cursor }),
+      query: Schema.Struct({ limit, cursor: afterId }),
       success: pageOf(AuditRow)
     }).annotate(OpenApi.Summary, "Who changed what, the newest first.")
   )

@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { cursor, limit, pageOf } from "./ListsHttp.ts"
+import { afterName, limit, pageOf } from "./ListsHttp.ts"
 
 /** Why something is off: one of the codes of errors, `by_hand`, or `no_key_left`; what was seen; and until when. */
 const off = {
@@ -38,6 +38,8 @@ export const ChannelShown = Schema.Struct({
   weight: Schema.Number,
   /** As its configuration says: `false` is off for good. */
   enabled: Schema.Boolean,
+  /** Who has said it: the file, where it can be overridden only, or somebody who added it. */
+  source: Schema.Literals(["file", "admin"]),
   state: Schema.Literals(["enabled", "cooling", "open", "disabled"]),
   ...off,
   keys: Schema.Array(KeyShown)
@@ -64,7 +66,7 @@ const key = Schema.optionalKey(
 export const ChannelsGroup = HttpApiGroup.make("channels")
   .add(
     HttpApiEndpoint.get("list", "/", {
-      query: Schema.Struct({ limit, cursor }),
+      query: Schema.Struct({ limit, cursor: afterName }),
       success: pageOf(ChannelShown)
     }).annotate(OpenApi.Summary, "All channels, in the order of the file."),
     HttpApiEndpoint.get("get", "/:id", { params, success: ChannelShown }).annotate(

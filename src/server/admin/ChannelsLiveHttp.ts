@@ -7,11 +7,11 @@ import { fingerprintOf } from "../../account/index.ts"
 import { digestOf } from "../../account/TokenKeyNode.ts"
 import { type ChannelDetail, type Off, Selection, targetToTest, Upstream } from "../../channel/index.ts"
 import { Conflict, describe, InvalidRequest, NotFound, stackless } from "../../errors/index.ts"
-import { Audit, Switches } from "../../operate/index.ts"
+import { Audit, ChannelEdits, type ChannelShown, Switches } from "../../operate/index.ts"
 import { makeProbe, type Probed } from "../../relay/index.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
 import { audited } from "./Audited.ts"
-import { defaultLimit } from "./ListsHttp.ts"
+import { defaultLimit, pageBehind } from "./ListsHttp.ts"
 
 const time = (millis: number): string => new Date(millis).toISOString()
 
@@ -21,7 +21,7 @@ const offShown = ({ evidence, reason, until }: Off) => ({
   ...(until === undefined ? {} : { until: time(until) })
 })
 
-const shown = (detail: ChannelDetail) => {
+const shownOf = (detail: ChannelDetail, source: ChannelShown["source"]) => {
   const { baseUrl, dialect, enabled, group, id, keys, models, priority, weight } = detail.channel
   return {
     id,
@@ -32,6 +32,7 @@ const shown = (detail: ChannelDetail) => {
     priority,
     weight,
     enabled,
+    source,
     state: detail.state,
     ...offShown(detail),
     keys: detail.keys.map((key) => ({
@@ -65,7 +66,10 @@ export const ChannelsLive = HttpApiBuilder.group(
     const switches = yield* Switches
     const upstream = yield* Upstream
     const audit = yield* Audit
+    const { sourceOf } = yield* ChannelEdits
     const probe = yield* makeProbe
+
+    const shown = (detail: ChannelDetail) => shownOf(detail, sourceOf(detail.channel.id))
 
     const find = (id: string): Effect.Effect<ChannelDetail, NotFound> =>
       Effect.suspend(() => {
@@ -96,15 +100,10 @@ export const ChannelsLive = HttpApiBuilder.group(
 
     return handlers
       .handle("list", ({ query }) =>
-        Effect.gen(function* () {
-          const all = selection.details()
+        Effect.sync(() => {
           const { cursor, limit = defaultLimit } = query
-          const from = cursor === undefined ? 0 : all.findIndex(({ channel }) => channel.id === cursor) + 1
-          if (cursor !== undefined && from === 0) {
-            return yield* stackless(() => new InvalidRequest({ message: "the cursor is of no channel that there is" }))
-          }
-          const page = all.slice(from, from + limit)
-          return { data: page.map(shown), next: from + limit < all.length ? page.at(-1)!.channel.id : null }
+          const { data, next } = pageBehind(selection.details(), ({ channel }) => channel.id, { cursor, limit })
+          return { data: data.map(shown), next }
         })
       )
       .handle("get", ({ params }) => Effect.map(find(params.id), shown))

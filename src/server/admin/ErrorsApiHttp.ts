@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { ErrorRow } from "../../operate/index.ts"
-import { cursor, limit, offset, pageOf } from "./ListsHttp.ts"
+import { afterRow, limit, offset, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
 const word = Schema.optionalKey(Schema.NonEmptyString)
@@ -29,7 +29,7 @@ const query = Schema.Struct({
   q: word,
   kind: Schema.optionalKey(Schema.Literals(["attempt", "request"])),
   limit,
-  cursor,
+  cursor: afterRow,
   format: Schema.optionalKey(Schema.Literals(["json", "csv"]))
 })
 

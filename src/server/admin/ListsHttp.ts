@@ -1,7 +1,7 @@
 /**
  * What all lists of the admin API share: how many, from where on, and where it goes on.
  */
-import { Schema } from "effect"
+import { Schema, SchemaGetter } from "effect"
 
 /** How many are asked for, 1 to 1,000. */
 export const limit = Schema.optionalKey(
@@ -11,12 +11,49 @@ export const limit = Schema.optionalKey(
 /** How many there are where nobody said it. */
 export const defaultLimit = 100
 
-/** The `next` of the page before. */
-export const cursor = Schema.optionalKey(Schema.NonEmptyString)
+const expected = "the `next` of another page"
 
-/** The `next` of the page before, where a list is made anew for each page: where in it that began. */
+/**
+ * The `next` of the page before, as a list writes it. Any other text is refused as every field is: a list that began anew, or
+ * ended, because of a garbled cursor would pass for a whole one.
+ */
+const cursorAs = (pattern: RegExp) =>
+  Schema.optionalKey(
+    Schema.String.annotate({ expected }).check(
+      Schema.makeFilter((text) => pattern.test(text), {
+        expected,
+        toJsonSchema: () => ({ pattern: pattern.source })
+      })
+    )
+  )
+
+/** Of rows of the books that sort by their ids. */
+export const afterId = cursorAs(/^[0-9a-f]{26}$/)
+
+/** Of rows of the error log: their number, and their id. */
+export const afterRow = cursorAs(/^\d{1,16}\.[\w.-]{1,80}$/)
+
+/** Of tokens: where one is kept, and its name. */
+export const afterToken = cursorAs(/^(file|books):./s)
+
+/** Of streams: when one began, and its id. */
+export const afterStream = cursorAs(/^\d{1,16}\.[\w-]{1,64}$/)
+
+/** Of what has a name and an order of its own: the place that one had, and its name. */
+export const afterName = cursorAs(/^\d{1,9}\../s)
+
+/** Of a list that is made anew for each page: where in it the page begins. */
 export const offset = Schema.optionalKey(
-  Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+  Schema.String.annotate({ expected })
+    .check(
+      Schema.makeFilter((text) => /^\d{1,15}$/.test(text), {
+        expected,
+        toJsonSchema: () => ({ pattern: "^\\d{1,15}$" })
+      })
+    )
+    .pipe(
+      Schema.decodeTo(Schema.Finite, { decode: SchemaGetter.transform(Number), encode: SchemaGetter.transform(String) })
+    )
 )
 
 /** The part of such a list that is asked for. */
@@ -27,6 +64,26 @@ export const pageIn = <A>(
   data: rows.slice(cursor, cursor + limit),
   next: cursor + limit < rows.length ? String(cursor + limit) : null
 })
+
+/**
+ * The part of a list with names that is asked for. Where the one at which the page before ended is away, what stands in its
+ * place follows.
+ */
+export const pageBehind = <A>(
+  rows: ReadonlyArray<A>,
+  nameOf: (row: A) => string,
+  { cursor, limit }: { readonly cursor: string | undefined; readonly limit: number }
+): { readonly data: ReadonlyArray<A>; readonly next: string | null } => {
+  const dot = cursor?.indexOf(".") ?? -1
+  const at = cursor === undefined ? -1 : rows.findIndex((row) => nameOf(row) === cursor.slice(dot + 1))
+  const from = cursor === undefined ? 0 : at < 0 ? Number(cursor.slice(0, dot)) : at + 1
+  const data = rows.slice(from, from + limit)
+  const last = data.at(-1)
+  return {
+    data,
+    next: last !== undefined && from + limit < rows.length ? `${from + limit - 1}.${nameOf(last)}` : null
+  }
+}
 
 /** A page of a list, and the cursor of the one behind it; `null` at the end. */
 export const pageOf = <S extends Schema.Top>(item: S) =>

@@ -4,11 +4,10 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { kinds, mostCredits, usageBy } from "../../account/index.ts"
-import { cursor, limit, offset, pageOf } from "./ListsHttp.ts"
+import { afterId, afterName, limit, offset, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
-/** What a token or a group has. */
-export const QuotaShown = Schema.Struct({
+const state = {
   /** What was granted and is not settled, in credits: what is reserved is not taken off. Null is unlimited. */
   balance: Schema.NullOr(Schema.Int),
   /** The most of a day or a month, by UTC. */
@@ -16,7 +15,13 @@ export const QuotaShown = Schema.Struct({
   reserved: Schema.Int,
   settledToday: Schema.Int,
   settledMonth: Schema.Int
-})
+}
+
+/** What a token or a group has. */
+export const QuotaShown = Schema.Struct(state)
+
+/** A group, and what its tokens have together. */
+export const GroupShown = Schema.Struct({ group: Schema.String, ...state })
 
 const Credits = Schema.Int.check(Schema.isBetween({ minimum: -mostCredits, maximum: mostCredits }))
 
@@ -87,6 +92,10 @@ export const QuotaGroup = HttpApiGroup.make("quota")
       payload: QuotaChange,
       success: QuotaShown
     }).annotate(OpenApi.Summary, "Adds to what a token has, or sets it."),
+    HttpApiEndpoint.get("groups", "/groups", {
+      query: Schema.Struct({ limit, cursor: afterName }),
+      success: pageOf(GroupShown)
+    }).annotate(OpenApi.Summary, "The groups that have a quota, in the order of the file, and what each has."),
     HttpApiEndpoint.get("group", "/groups/:group/quota", { params: group, success: QuotaShown }).annotate(
       OpenApi.Summary,
       "What the tokens of a group have together."
@@ -102,7 +111,7 @@ export const QuotaGroup = HttpApiGroup.make("quota")
         from: moment,
         to: moment,
         limit,
-        cursor,
+        cursor: afterId,
         format
       }),
       success: pageOf(LedgerRowShown)

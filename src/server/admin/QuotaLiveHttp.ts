@@ -23,7 +23,7 @@ import { AdminApi } from "./AdminApiHttp.ts"
 import { audited } from "./Audited.ts"
 import { booksAway } from "./BooksAway.ts"
 import { csvOf } from "./Csv.ts"
-import { defaultLimit, pageIn } from "./ListsHttp.ts"
+import { defaultLimit, pageBehind, pageIn } from "./ListsHttp.ts"
 
 const ledgerColumns = [
   "id",
@@ -175,6 +175,17 @@ export const QuotaLive = HttpApiBuilder.group(
       .handle("token", ({ params }) => Effect.flatMap(ofToken(params.token), stateOf))
       .handle("grantToken", ({ params, payload }) =>
         Effect.flatMap(ofToken(params.token), (whose) => grant(whose, payload))
+      )
+      .handle("groups", ({ query: { cursor, limit = defaultLimit } }) =>
+        Effect.gen(function* () {
+          yield* settled
+          const limited = groups.current.filter((group) => group.quota !== undefined)
+          const { data, next } = pageBehind(limited, ({ name }) => name, { cursor, limit })
+          const shown = yield* Effect.forEach(data, ({ name }) =>
+            Effect.map(booksAway(quota.of({ _tag: "Group", name })), (state) => ({ group: name, ...stateOnly(state) }))
+          )
+          return { data: shown, next }
+        })
       )
       .handle("group", ({ params }) => Effect.flatMap(ofGroup(params.group), stateOf))
       .handle("grantGroup", ({ params, payload }) =>

@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { cursor, limit, pageOf } from "./ListsHttp.ts"
+import { afterName, limit, pageOf } from "./ListsHttp.ts"
 
 /** A setting. Values are as they would be written in the file. */
 export const Setting = Schema.Struct({
@@ -22,7 +22,7 @@ export const Setting = Schema.Struct({
 /** Its routes. */
 export const SettingsGroup = HttpApiGroup.make("settings").add(
   HttpApiEndpoint.get("list", "/admin/settings", {
-    query: Schema.Struct({ limit, cursor }),
+    query: Schema.Struct({ limit, cursor: afterName }),
     success: pageOf(Setting)
   }).annotate(OpenApi.Description, "All settings. Without a limit as many as 1,000."),
   HttpApiEndpoint.patch("change", "/admin/settings", {

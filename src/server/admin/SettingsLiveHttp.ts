@@ -3,10 +3,10 @@
  */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { InvalidCursor, stackless } from "../../errors/index.ts"
 import { Reload, type SettingShown, SettingsStore } from "../../operate/index.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
 import { audited } from "./Audited.ts"
+import { pageBehind } from "./ListsHttp.ts"
 import { refusals } from "./Refusals.ts"
 
 const shown = ({ fault, ...setting }: SettingShown) => ({
@@ -31,12 +31,10 @@ export const SettingsLive = HttpApiBuilder.group(
     const { reload } = yield* Reload
     return handlers
       .handle("list", ({ query }) =>
-        Effect.suspend(() => {
-          const settings = store.list()
-          const from = query.cursor === undefined ? 0 : settings.findIndex(({ path }) => path === query.cursor)
-          if (from < 0) return Effect.fail(stackless(() => new InvalidCursor({})))
-          const to = from + (query.limit ?? all)
-          return Effect.succeed({ data: settings.slice(from, to).map(shown), next: settings[to]?.path ?? null })
+        Effect.sync(() => {
+          const { cursor, limit = all } = query
+          const { data, next } = pageBehind(store.list(), ({ path }) => path, { cursor, limit })
+          return { data: data.map(shown), next }
         })
       )
       .handle("change", ({ payload }) =>

@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Fields } from "../../settings/index.ts"
-import { cursor, limit, pageOf } from "./ListsHttp.ts"
+import { afterStream, limit, pageOf } from "./ListsHttp.ts"
 
 /** An answer that is under way, in any process on this store. */
 export const LiveStream = Schema.Struct({
@@ -54,7 +54,7 @@ const Cancelled = Schema.Struct({ stream_id: Schema.String, status: Schema.Strin
 export const StreamsGroup = HttpApiGroup.make("streams")
   .add(
     HttpApiEndpoint.get("list", "/", {
-      query: Schema.Struct({ limit, cursor }),
+      query: Schema.Struct({ limit, cursor: afterStream }),
       success: pageOf(LiveStream)
     }).annotate(OpenApi.Summary, "Answers that are under way, whoever asked for them, the oldest first."),
     HttpApiEndpoint.delete("cancel", "/:id", {

@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { cursor, limit, pageOf } from "./ListsHttp.ts"
+import { afterToken, limit, pageOf } from "./ListsHttp.ts"
 import { NewTokenBody, RotateBody, TokenChangeBody, TokenShown, TokenWithKeyShown } from "./TokenBodies.ts"
 
 const params = { name: Schema.String }
@@ -12,7 +12,7 @@ const params = { name: Schema.String }
 export const TokensGroup = HttpApiGroup.make("tokens")
   .add(
     HttpApiEndpoint.get("list", "/", {
-      query: Schema.Struct({ limit, cursor }),
+      query: Schema.Struct({ limit, cursor: afterToken }),
       success: pageOf(TokenShown)
     }).annotate(
       OpenApi.Summary,

@@ -1,13 +1,14 @@
 /**
  * The routes that ask upstreams and begin no answer: counts of tokens, and embeddings. Nothing of them is in the journal;
- * events tell of their attempts, and how they end is told like a refusal.
+ * events tell of their attempts, and how they fail is told like a refusal.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { costOf, groupOf, plainPrice, Quota } from "../../account/index.ts"
 import { Selection, TimeoutsSection } from "../../channel/index.ts"
 import { type ClientDialect, clientDialects, embeddings, embeddingTokens } from "../../dialect/index.ts"
 import { makeStreamId } from "../../journal/index.ts"
-import { attemptsHeader, type Errand, Relay } from "../../relay/index.ts"
+import { ErrorLogSection } from "../../operate/ErrorLogSection.ts"
+import { attemptsHeader, type Errand, Relay, RelayEvents } from "../../relay/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
 import { type Exchange, respond } from "../Exchange.ts"
@@ -16,8 +17,10 @@ import { pinned } from "../PinGate.ts"
 import { makeQuotaGate } from "../QuotaGate.ts"
 import { RateGate } from "../RateGate.ts"
 import { readRequest, tellId } from "../ReadRequest.ts"
+import { originOf } from "../RequestOrigin.ts"
 import type { Route } from "../Route.ts"
 import { ServerSection } from "../ServerSection.ts"
+import { trustedProxies } from "../TrustedProxies.ts"
 import { ownerOf } from "./Streams.ts"
 
 /** Handlers of errands. */
@@ -29,14 +32,17 @@ export interface Errands {
 }
 
 /** Makes them over the services that they need. */
-export const makeErrands: Effect.Effect<Errands, never, Quota | RateGate | Relay | Selection | Settings> = Effect.gen(
-  function* () {
+export const makeErrands: Effect.Effect<Errands, never, Quota | RateGate | Relay | RelayEvents | Selection | Settings> =
+  Effect.gen(function* () {
     const settings = yield* Settings
     const { maxBodyBytes } = settings.of(ServerSection).current
     const timeouts = settings.of(TimeoutsSection)
     const relay = yield* Relay
     const selection = yield* Selection
     const admission = makeAdmission(selection, settings)
+    const events = yield* RelayEvents
+    const trusted = trustedProxies(settings)
+    const errorLog = settings.of(ErrorLogSection)
     const gate = yield* RateGate
     const quota = yield* Quota
     const quotaGate = yield* makeQuotaGate
@@ -92,15 +98,40 @@ export const makeErrands: Effect.Effect<Errands, never, Quota | RateGate | Relay
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
         const price = priceOf(request.model) ?? plainPrice
         const wanted = quotaGate.wanted(caller, request, price)
+        const clock = yield* Clock.Clock
+        const startedAt = clock.currentTimeMillisUnsafe()
+        const tell = ({ trail, ...errand }: Errand, inputTokens: number, credits: number): void =>
+          events.tell({
+            _tag: "EmbeddingEnded",
+            answer: {
+              ...asker,
+              streamId: "",
+              model: request.model,
+              listed: selection.models(asker.group).includes(request.model),
+              dialect: "openai",
+              delivery: "whole",
+              ...originOf(exchange, errorLog.current.ip ? trusted() : undefined)
+            },
+            error: errand._tag === "Got" ? undefined : errand.error,
+            inputTokens,
+            credits,
+            trail,
+            durationMillis: clock.currentTimeMillisUnsafe() - startedAt
+          })
         const settle = (errand: Errand): Effect.Effect<void> => {
-          if (errand._tag !== "Got") return wanted === undefined ? Effect.void : quota.release(wanted)
+          if (errand._tag !== "Got") {
+            tell(errand, 0, 0)
+            return wanted === undefined ? Effect.void : quota.release(wanted)
+          }
           const inputTokens = embeddingTokens(errand.body) ?? request.inputEstimate()
+          const credits = costOf(price, { inputTokens, outputTokens: 0 })
           entered.charge(inputTokens)
+          tell(errand, inputTokens, credits)
           return quota.settleSoon({
             streamId: wanted?.streamId ?? makeStreamId(),
             token: asker.owner,
             group: asker.group,
-            credits: costOf(price, { inputTokens, outputTokens: 0 }),
+            credits,
             reason: null,
             model: request.model,
             channel: errand.trail.at(-1)?.channel ?? null,
@@ -134,5 +165,4 @@ export const makeErrands: Effect.Effect<Errands, never, Quota | RateGate | Relay
       })
 
     return { counting, embedding }
-  }
-)
+  })

@@ -24,7 +24,15 @@ import {
 } from "../../errors/index.ts"
 import type { Journal } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
-import { type Answer, type AnswerStart, headOfNote, type Leave, type NoteHead, Relay } from "../../relay/index.ts"
+import {
+  type Answer,
+  type AnswerStart,
+  headOfNote,
+  type Leave,
+  type NoteHead,
+  Relay,
+  type RelayEvents
+} from "../../relay/index.ts"
 import { ErrorLogSection } from "../../operate/ErrorLogSection.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
@@ -77,7 +85,7 @@ const otherRequest = stackless(
 export const generateRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Quota | RateGate | Readers | Relay | Selection | Settings | Streams
+  Journal | Quota | RateGate | Readers | Relay | RelayEvents | Selection | Settings | Streams
 > = Effect.gen(function* () {
   const kept = yield* keptResponses
   const { counting, embedding } = yield* makeErrands
@@ -195,7 +203,15 @@ export const generateRoutes: Effect.Effect<
       readRequest(exchange, { dialect, rules: rules(groupOf(caller)), parameter, pin, maxBodyBytes })
     )
     exchange.model = parsed.model
-    const request = more.expand === undefined ? parsed : yield* telling(more.expand(parsed, caller))
+    let request = parsed
+    /** What it goes on from is gone. A replay needs none of it. */
+    let incomplete: ResilienceError | undefined
+    if (more.expand !== undefined) {
+      const expanded = yield* Effect.result(more.expand(parsed, caller))
+      if (expanded._tag === "Success") request = expanded.success
+      else if (key === undefined) return yield* Effect.fail(expanded.failure)
+      else incomplete = expanded.failure
+    }
     yield* telling(admit(caller, request, pin?.group))
     const later = more.later?.(request) === true
     const sessions = affinity.current
@@ -239,7 +255,7 @@ export const generateRoutes: Effect.Effect<
       const { body, query } = parsed.asking
       if ((body?.length ?? 0) > largeBody) yield* Effect.yieldNow
       // A replay is free, whatever its token has begun: who may begin nothing may still have begun this.
-      const refusal = entered.refusal ?? gate.full(caller)
+      const refusal = entered.refusal ?? incomplete ?? gate.full(caller)
       const named = streamKeyOf(key, { path: exchange.path, query, body })
       const finding = relay.startOnce(start, { ...named, onlyFinds: true }, attach)
       const beginning = relay.startOnce(reserved, named, attach)
@@ -263,8 +279,8 @@ export const generateRoutes: Effect.Effect<
       const found = yield* telling(gate.counting(caller, once))
       if (found._tag !== "Exists") entered.tell()
       if (found._tag === "Absent") {
-        // It was refused with this: nothing else gives only who has a key.
-        entered.giveBack()
+        // It was refused with this: nothing else gives only who has a key. A faulty request counts.
+        if (refusal !== incomplete) entered.giveBack()
         return yield* Effect.fail(refusal ?? otherRequest)
       }
       id = found._tag === "Began" ? found.answer.id : found.position.record.id

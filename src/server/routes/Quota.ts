@@ -2,15 +2,15 @@
  * What a token may still spend, for whoever has it.
  */
 import { Effect } from "effect"
-import { type Caller, Quota, type QuotaState } from "../../account/index.ts"
+import { type Caller, Quota, type QuotaState, type Whose } from "../../account/index.ts"
 import { clientDialects } from "../../dialect/index.ts"
 import { QueryDataError, stackless } from "../../errors/index.ts"
 import { Settling } from "../../operate/index.ts"
 import { respondJson } from "../Exchange.ts"
 import type { Route } from "../Route.ts"
 
-/** Of nobody's requests nothing is kept. */
-const nobodys: QuotaState = { balance: null, budget: null, reserved: 0, settledToday: 0, settledMonth: 0 }
+/** Whose requests are nobody's, on a relay without tokens: nothing limits them, and what they cost is kept all the same. */
+const nobody: Whose = { _tag: "Token", name: "", quota: undefined }
 
 /** Its row. */
 export const quotaRoutes: Effect.Effect<ReadonlyArray<Route>, never, Quota | Settling> = Effect.gen(function* () {
@@ -18,11 +18,10 @@ export const quotaRoutes: Effect.Effect<ReadonlyArray<Route>, never, Quota | Set
   const settling = yield* Settling
 
   const stateOf = (caller: Caller): Effect.Effect<QuotaState, QueryDataError> =>
-    caller === undefined
-      ? Effect.succeed(nobodys)
-      : Effect.andThen(settling.flush, quota.of({ _tag: "Token", name: caller.name, quota: caller.quota })).pipe(
-          Effect.mapError(({ message }) => stackless(() => new QueryDataError({ message })))
-        )
+    Effect.andThen(
+      settling.flush,
+      quota.of(caller === undefined ? nobody : { _tag: "Token", name: caller.name, quota: caller.quota })
+    ).pipe(Effect.mapError(({ message }) => stackless(() => new QueryDataError({ message }))))
 
   return [
     {

@@ -241,3 +241,107 @@ describe("S1: a store that fails while an answer is under way", () => {
       )
   )
 })
+
+/** What is told of streams, in its order. */
+const story = ({ events }: Life): ReadonlyArray<string> =>
+  events.map(({ _tag }) => _tag).filter((tag) => tag.startsWith("Stream"))
+
+/** A store that fails the first commit that ends a stream, or makes it when it is told to. */
+const withFirstEnd = (what: "fails" | "waits") => {
+  let ends = 0
+  let waiting = (): void => {}
+  const store = (own: Store): Store => ({
+    ...own,
+    commit: (shares, done) => {
+      const isFirst = shares.some(({ end }) => end !== undefined) && ends++ === 0
+      if (!isFirst) own.commit(shares, done)
+      else if (what === "waits") waiting = () => own.commit(shares, done)
+      else done({ ok: false, error: new UpdateDataError({ message: "the disk is full" }) })
+    }
+  })
+  return { ends: () => ends, goOn: () => waiting(), store }
+}
+
+describe("the end of an answer is told when it is committed", () => {
+  it("before a reader has it", () =>
+    virtually(
+      Effect.gen(function* () {
+        const { ends, goOn, store } = withFirstEnd("waits")
+        const life = yield* startLife(yield* JournalStoreMemory.place, { ...options, store })
+        const { reader } = yield* ask(life)
+        yield* passing(() => ends() > 0)
+        yield* passing(() => false, 100)
+        assert.strictEqual(reader.terminals(), 0)
+        assert.deepStrictEqual(story(life), ["StreamStarted"])
+        // Who stops waits for it.
+        assert.strictEqual(life.relay.active(), 1)
+        goOn()
+        assert.deepStrictEqual(story(life), ["StreamStarted", "StreamEnded"])
+        assert.strictEqual(life.relay.active(), 0)
+        yield* passing(() => reader.terminals() > 0)
+      })
+    ))
+
+  it("once, where its last commit has failed once", () =>
+    virtually(
+      Effect.gen(function* () {
+        const { ends, store } = withFirstEnd("fails")
+        const life = yield* startLife(yield* JournalStoreMemory.place, { ...options, store })
+        const { id, reader } = yield* ask(life)
+        yield* passing(() => ends() > 0)
+        yield* passing(() => false, 100)
+        assert.strictEqual(reader.terminals(), 0)
+        assert.deepStrictEqual(story(life), ["StreamStarted", "StreamAbandoned"])
+        assert.strictEqual(life.relay.active(), 0)
+        yield* isWhole(life, id)
+        assert.deepStrictEqual(story(life), ["StreamStarted", "StreamAbandoned", "StreamTakenOver", "StreamEnded"])
+        assert.lengthOf(yield* life.journal.outcomes("", 9), 1)
+        const [given] = life.events.filter(({ _tag }) => _tag === "StreamAbandoned")
+        assert.strictEqual(given?._tag === "StreamAbandoned" ? given.error?._tag : undefined, "UpdateDataError")
+        const [end] = life.events.filter(({ _tag }) => _tag === "StreamEnded")
+        assert.isUndefined(end?._tag === "StreamEnded" ? end.error : "none")
+      })
+    ))
+
+  it("once, where it cannot go on and the commit that says so has failed once", () =>
+    virtually(
+      Effect.gen(function* () {
+        const { id, place } = yield* orphaned
+        const { ends, store } = withFirstEnd("fails")
+        const life = yield* startLife(place, {
+          ...options,
+          store,
+          journal: { storeRequests: false }
+        })
+        yield* passing(() => ends() > 0)
+        yield* passing(() => false, 100)
+        assert.deepStrictEqual(story(life), ["StreamTakenOver", "StreamAbandoned"])
+        // Nobody asks for it: it is ended all the same.
+        for (let passed = 0; passed < 120_000 && (yield* recordOf(life, id)).endedAt === null; passed += 100) {
+          yield* TestClock.adjust(100)
+        }
+        assert.deepStrictEqual(story(life), ["StreamTakenOver", "StreamAbandoned", "StreamTakenOver", "StreamEnded"])
+        assert.lengthOf(yield* life.journal.outcomes("", 9), 1)
+      })
+    ))
+
+  it("by who writes it, where another has claimed it before the last commit", () =>
+    virtually(
+      Effect.gen(function* () {
+        const place = yield* JournalStoreMemory.place
+        const { ends, goOn, store } = withFirstEnd("waits")
+        const left = yield* startLife(place, { ...options, store })
+        const right = yield* startLife(place, options)
+        const { id } = yield* ask(left)
+        yield* passing(() => ends() > 0)
+        left.lapse()
+        const reader = yield* comeBack(right, id)
+        goOn()
+        yield* passing(() => reader.terminals() > 0)
+        assert.deepStrictEqual(story(left), ["StreamStarted", "StreamAbandoned"])
+        assert.deepStrictEqual(story(right), ["StreamTakenOver", "StreamEnded"])
+        const [given] = left.events.filter(({ _tag }) => _tag === "StreamAbandoned")
+        assert.strictEqual(given?._tag === "StreamAbandoned" ? given.error?._tag : undefined, "LeaseLost")
+      })
+    ))
+})

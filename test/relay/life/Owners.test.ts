@@ -209,8 +209,10 @@ describe("a relay that is held for dead, and lives", () => {
         yield* passing(() => here.terminals() > 0)
         assert.deepInclude(judge("chat", id, here.text()), { state: "whole", text: wholeText })
         assert.isTrue(here.text().startsWith(had), "what was shown is otherwise")
-        const end = left.events.find((event) => event._tag === "StreamEnded")
-        assert.strictEqual(end?._tag === "StreamEnded" ? end.error?._tag : undefined, "LeaseLost")
+        // It has an end where it is written now, and nowhere else.
+        const given = left.events.find((event) => event._tag === "StreamAbandoned")
+        assert.strictEqual(given?.error?._tag, "LeaseLost")
+        assert.deepStrictEqual([endings(left), endings(right)], [0, 1])
       })
     ))
 

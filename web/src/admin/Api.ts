@@ -6,21 +6,16 @@
  */
 import { textOf } from "./Decode.ts"
 import { type Failure, failed, ok, refusalOf, type Result } from "./Failure.ts"
-import {
-  auditRowOf,
-  channelOf,
-  errorRowOf,
-  ledgerRowOf,
-  ledgerSumOf,
-  newKeyOf,
-  pagedOf,
-  quotaOf,
-  settingOf,
-  streamOf,
-  testResultOf,
-  tokenOf,
-  usageOf
-} from "./Shapes.ts"
+import { pagedOf } from "./Paged.ts"
+import { auditRowOf } from "./audit/AuditRow.ts"
+import { channelOf } from "./channels/Channel.ts"
+import { testResultOf } from "./channels/TestResult.ts"
+import { errorRowOf } from "./errors/ErrorRow.ts"
+import { ledgerRowOf, ledgerSumOf, usageOf } from "./ledger/LedgerRow.ts"
+import { groupQuotaOf, type Quota, quotaOf } from "./ledger/Quota.ts"
+import { settingOf } from "./settings/Setting.ts"
+import { streamOf } from "./streams/LiveStream.ts"
+import { newKeyOf, tokenOf } from "./tokens/Token.ts"
 import { summaryOf } from "./Summary.ts"
 
 /** How long an answer is waited for. A test of a channel takes as long as its model does. */
@@ -152,6 +147,7 @@ export const makeApi = ({ onReach, token }: ApiOptions) => {
     channels: (signal?: AbortSignal) => read("/admin/channels", { limit: 1000 }, pagedOf(channelOf), signal),
     tokens: (signal?: AbortSignal) => read("/admin/tokens", { limit: 1000 }, pagedOf(tokenOf), signal),
     quota: (token: string, signal?: AbortSignal) => read(`/admin/quota/${named(token)}`, {}, quotaOf(token), signal),
+    groups: (signal?: AbortSignal) => read("/admin/groups", { limit: 1000 }, pagedOf(groupQuotaOf), signal),
     streams: (signal?: AbortSignal) => read("/admin/streams", { limit: 1000 }, pagedOf(streamOf), signal),
     settings: (signal?: AbortSignal) => read("/admin/settings", { limit: 1000 }, pagedOf(settingOf), signal),
     errors: (filters: Filters, signal?: AbortSignal) => read("/admin/errors", filters, pagedOf(errorRowOf), signal),
@@ -174,6 +170,14 @@ export const makeApi = ({ onReach, token }: ApiOptions) => {
         testResultOf,
         patience.test
       ),
+    addChannel: (channel: unknown, key: string) => write("POST", "/admin/channels", key, channel),
+    changeChannel: (id: string, changes: unknown, key: string) =>
+      write("PATCH", `/admin/channels/${named(id)}`, key, changes),
+    removeChannel: (id: string, key: string) => write("DELETE", `/admin/channels/${named(id)}`, key),
+    addChannelKey: (id: string, channelKey: string, key: string) =>
+      write("POST", `/admin/channels/${named(id)}/keys`, key, { key: channelKey }),
+    removeChannelKey: (id: string, index: number, key: string) =>
+      write("DELETE", `/admin/channels/${named(id)}/keys/${index}`, key),
     cancelStream: (id: string, key: string) => write("DELETE", `/admin/streams/${named(id)}`, key),
     createToken: (token: unknown, key: string) => write("POST", "/admin/tokens", key, token, newKeyOf),
     changeToken: (name: string, changes: unknown, key: string) =>
@@ -182,10 +186,16 @@ export const makeApi = ({ onReach, token }: ApiOptions) => {
       write("POST", `/admin/tokens/${named(name)}/rotate`, key, grace === undefined ? {} : { grace }, newKeyOf),
     removeToken: (name: string, key: string) => write("DELETE", `/admin/tokens/${named(name)}`, key),
     changeQuota: (
-      token: string,
+      { name, whose }: Pick<Quota, "name" | "whose">,
       change: { readonly reason: string } & ({ readonly add: number } | { readonly set: number | null }),
       key: string
-    ) => write("POST", `/admin/quota/${named(token)}`, key, change),
+    ) =>
+      write(
+        "POST",
+        whose === "group" ? `/admin/groups/${named(name)}/quota` : `/admin/quota/${named(name)}`,
+        key,
+        change
+      ),
     changeSettings: (changes: { readonly [path: string]: unknown }, key: string) =>
       write("PATCH", "/admin/settings", key, changes),
     resetSetting: (path: string, key: string) => write("DELETE", `/admin/settings/${named(path)}`, key),

@@ -4,7 +4,7 @@
 import { type KeyboardEvent, useId, useMemo, useState } from "react"
 import { Dialog } from "./part/Dialog.tsx"
 import { go } from "./Place.ts"
-import type { Channel } from "./Shapes.ts"
+import type { Channel } from "./channels/Channel.ts"
 import { type Target, targetsOf } from "./targets.ts"
 
 /** The window with its one line. */

@@ -9,6 +9,7 @@ import { ThemeButton } from "../ThemeButton.tsx"
 import type { Api, Reach } from "./Api.ts"
 import { Audit } from "./audit/Audit.tsx"
 import { Channels } from "./channels/Channels.tsx"
+import { unitOf } from "./Credits.ts"
 import { Errors } from "./errors/Errors.tsx"
 import { Ledger } from "./ledger/Ledger.tsx"
 import { Now } from "./now/Now.tsx"
@@ -17,7 +18,7 @@ import { type Act, type Admin, AdminProvider } from "./part/Admin.ts"
 import { Ask } from "./part/Ask.tsx"
 import { Boundary } from "./part/Boundary.tsx"
 import { type Said, Toasts } from "./part/Toasts.tsx"
-import { valueOf } from "./part/useLoad.ts"
+import { useLoad, valueOf } from "./part/useLoad.ts"
 import { Palette } from "./Palette.tsx"
 import { hashOf, titles, usePlace, views } from "./Place.ts"
 import { Request } from "./request/Request.tsx"
@@ -55,6 +56,9 @@ export const Shell = ({
   const shortcuts = useShortcuts(setOpen)
   const count = useRef(0)
 
+  // It takes a change of the file: once is enough.
+  const [settings] = useLoad("unit", api.settings)
+  const unit = useMemo(() => unitOf(valueOf(settings)?.data ?? []), [settings])
   const reloadChannels = channels[1]
   const tell = useCallback<Admin["tell"]>((text, undo, after) => {
     setSaid((all) => [...all.slice(-2), { id: ++count.current, text, undo, after }])
@@ -63,11 +67,12 @@ export const Shell = ({
     () => ({
       api,
       permission: who.permission,
+      unit,
       tell,
       // What an act gives is known to who asks for it; here it is only passed on.
       ask: (next) => setAct(next as Act<unknown>)
     }),
-    [api, who.permission, tell]
+    [api, who.permission, unit, tell]
   )
   const closeAct = (done: boolean): void => {
     if (done && act !== undefined) {

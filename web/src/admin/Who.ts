@@ -5,7 +5,7 @@ import { useEffect, useState } from "react"
 import { about } from "../relay/about.ts"
 import type { Api, Reach } from "./Api.ts"
 import type { Permission } from "./part/Admin.ts"
-import type { Token } from "./Shapes.ts"
+import type { Token } from "./tokens/Token.ts"
 
 /** The first eight digits of a key's SHA-256. A browser has no SHA-256 on a page that came without TLS from elsewhere. */
 const fingerprintOf = async (key: string): Promise<string | undefined> => {

@@ -2,7 +2,7 @@
  * Where a text may want to go. Pure.
  */
 import { hashOf, titles, views } from "./Place.ts"
-import type { Channel } from "./Shapes.ts"
+import type { Channel } from "./channels/Channel.ts"
 
 /** Somewhere to go. */
 export interface Target {

@@ -57,9 +57,15 @@ const useProof = (run: Run | undefined, text: string, token: unknown): Proof | u
   return proof
 }
 
-const Reconnecting = ({ info, why }: { readonly info: NonNullable<Answering["retryInfo"]>; readonly why: string }) => (
+const Reconnecting = ({
+  info,
+  words: { then, why }
+}: {
+  readonly info: NonNullable<Answering["retryInfo"]>
+  readonly words: ReturnType<typeof awayWords>
+}) => (
   <p className="reconnecting">
-    <span className="spinner" aria-hidden="true" /> {awayWords(why)}{" "}
+    <span className="spinner" aria-hidden="true" /> {why}{" "}
     {info.remaining > 0 ? (
       <>
         Asking again in <b>{info.remaining} s</b>
@@ -68,7 +74,7 @@ const Reconnecting = ({ info, why }: { readonly info: NonNullable<Answering["ret
       "Asking again"
     )}{" "}
     <span className="quiet">
-      (try {info.attempt} of {info.maxRetries}). What you have read stays.
+      (try {info.attempt} of {info.maxRetries}). {then}
     </span>
   </p>
 )
@@ -110,7 +116,7 @@ export const AnswerCard = ({
   readonly color: (channel: string) => number
   readonly token: string | undefined
 }) => {
-  const { error, goOn, isStreaming, reasoning, retryInfo, run, text } = answering
+  const { error, goOn, halt, isStreaming, reasoning, retryInfo, run, text } = answering
   const proof = useProof(run, text, token)
   const card = useRef<HTMLElement>(null)
   useEffect(() => {
@@ -137,6 +143,12 @@ export const AnswerCard = ({
           <span className="dot" aria-hidden="true" />
           {away ? "Reconnecting" : statusOf(run, text)}
         </span>
+        {/* In a small window the question is out of sight, and its button with it. */}
+        {isStreaming ? (
+          <button type="button" className="button small stop" onClick={halt}>
+            Stop
+          </button>
+        ) : null}
       </header>
       <p className="hidden" role="status">
         {spoken(run, away)}
@@ -165,7 +177,9 @@ export const AnswerCard = ({
           </Suspense>
         )}
       </div>
-      {retryInfo === null ? null : <Reconnecting info={retryInfo} why={run.gaps.at(-1)?.why ?? ""} />}
+      {retryInfo === null ? null : (
+        <Reconnecting info={retryInfo} words={awayWords(run.gaps.at(-1)?.why ?? "", run.events > 0)} />
+      )}
       {isStreaming || error === null ? null : (
         <div className="error" role="alert">
           <p className="error-title">{titleOf(error)}</p>
@@ -173,9 +187,9 @@ export const AnswerCard = ({
           <p className="error-ids">
             {error.code === undefined ? null : <code className="code">{error.code}</code>}
             {requestId === undefined ? null : (
-              <>
-                <span className="quiet">request</span> <Copy text={requestId} />
-              </>
+              <span className="error-id">
+                request <Copy text={requestId} />
+              </span>
             )}
           </p>
         </div>

@@ -25,6 +25,10 @@ const ticksOf = (seconds: number): ReadonlyArray<number> => {
   return Array.from({ length: Math.floor(seconds / step) + 1 }, (_, index) => index * step)
 }
 
+/** How a bar ends. Who was stopped has not broken. */
+const endOf = ({ ended }: Span): "open" | "done" | "broken" =>
+  ended === undefined ? "open" : ended === "whole" || ended === "stopped" ? "done" : "broken"
+
 const told = (span: Span, start: number, end: number): string => {
   const ended = span.ended === undefined ? "under way" : span.ended === "whole" ? "whole" : inWords(span.ended)
   return `${nameOf(span)}: from ${duration(span.from - start)} to ${duration((span.to ?? end) - start)}, ${ended}`
@@ -64,7 +68,7 @@ export const Timeline = ({ color, run }: { readonly run: Run; readonly color: (c
                       key={index}
                       className="bar"
                       data-color={color(channel)}
-                      data-ended={span.ended === undefined ? "open" : span.ended === "whole" ? "whole" : "broken"}
+                      data-ended={endOf(span)}
                       style={{ left: at(span.from), width: wide(span.from, to) }}
                       title={told(span, start, end)}
                     >

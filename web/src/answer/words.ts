@@ -9,7 +9,7 @@ const reasons: { readonly [code: string]: string } = {
   writer_lost: "the relay was killed",
   do_request_failed: "the connection broke",
   read_response_body_failed: "the connection broke",
-  stream_truncated: "the answer was cut off",
+  stream_truncated: "it was cut off",
   "channel:response_time_exceeded": "it fell silent",
   upstream_overloaded: "it was overloaded",
   bad_response_body: "it sent what is no answer",
@@ -26,14 +26,17 @@ const reasons: { readonly [code: string]: string } = {
 /** A reason in words. */
 export const inWords = (code: string): string => reasons[code] ?? code.replaceAll("_", " ")
 
-/** Why a page waits before it asks again: its connection, or what it was told. */
-export const awayWords = (why: string): string => {
+/** Why a page waits before it asks again: its connection, or what it was told; and what becomes of what was `read`. */
+export const awayWords = (why: string, read: boolean): { readonly why: string; readonly then: string } => {
   const status = /^http_(\d{3})$/.exec(why)?.[1]
-  return why === "network_error" || why === "stream_cut" || why === "connection"
-    ? "The connection is gone."
-    : status !== undefined
-      ? `The relay answered ${status}.`
-      : `There was no answer: ${inWords(why)}.`
+  const then = read ? "What you have read stays." : ""
+  if (why === "network_error" || why === "stream_cut" || why === "connection")
+    return { why: "The connection is gone.", then }
+  if (status !== undefined) return { why: `The relay answered ${status}.`, then }
+  // The relay has ended this answer, and is asked for another one.
+  return read
+    ? { why: `The answer broke off: ${inWords(why)}.`, then: "A new answer takes its place." }
+    : { why: `There was no answer: ${inWords(why)}.`, then }
 }
 
 /** How sure a seam is. */

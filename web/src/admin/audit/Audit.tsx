@@ -11,7 +11,7 @@ import { Empty } from "../part/Show.tsx"
 import { Time } from "../part/Time.tsx"
 import { usePages } from "../part/usePages.ts"
 import { type Column, VirtualList } from "../part/VirtualList.tsx"
-import type { AuditRow } from "../Shapes.ts"
+import type { AuditRow } from "./AuditRow.ts"
 import { differences } from "./differences.ts"
 
 const Difference = ({ row }: { readonly row: AuditRow }) => {

@@ -1,16 +1,18 @@
 /**
  * The channels and their keys: how each is, and what switches it off, on, or tries it.
  */
-import { useEffect, useRef } from "react"
+import { useEffect, useRef, useState } from "react"
 import { ago, moment } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
 import { Empty, Show } from "../part/Show.tsx"
-import { type Load, useNow } from "../part/useLoad.ts"
+import { type Load, useNow, valueOf } from "../part/useLoad.ts"
 import { hashOf } from "../Place.ts"
 import { saidReason } from "../now/issues.ts"
-import type { Channel, ChannelKey, ChannelState, KeyState, Off, Paged, RestingModel } from "../Shapes.ts"
-import { switching } from "./acts.tsx"
+import type { Paged } from "../Paged.ts"
+import type { Channel, ChannelKey, ChannelState, KeyState, Off, RestingModel } from "./Channel.ts"
+import { removing, removingKey, switching } from "./acts.tsx"
+import { ChannelDialog, KeyDialog } from "./ChannelDialog.tsx"
 import { Test } from "./Test.tsx"
 
 const channelWords: { readonly [state in ChannelState]: readonly [words: string, level: string] } = {
@@ -103,17 +105,39 @@ const Key = ({
         >
           {off ? "Enable" : "Disable"}
         </ChangeButton>
+        {channel.source === "admin" ? (
+          <ChangeButton
+            danger
+            label={`Remove ${name} of ${channel.id}`}
+            locked={
+              channel.keys.length === 1
+                ? "It is the only one: without a key the channel would be asked without authorization. Add another first."
+                : undefined
+            }
+            onClick={() => ask(removingKey(api, channel.id, channelKey, reload))}
+          >
+            Remove
+          </ChangeButton>
+        ) : null}
       </span>
     </li>
   )
 }
 
+/** A window that is open: in it a channel is added or changed, or given a key. */
+type Opened =
+  | { readonly _tag: "New" }
+  | { readonly _tag: "Change"; readonly channel: Channel }
+  | { readonly _tag: "Key"; readonly channel: Channel }
+
 const Card = ({
   channel,
   isChosen,
+  open,
   reload
 }: {
   readonly channel: Channel
+  readonly open: (opened: Opened) => void
   readonly isChosen: boolean
   readonly reload: () => void
 }) => {
@@ -128,7 +152,7 @@ const Card = ({
     channel.priority === undefined ? undefined : `priority ${channel.priority}`,
     channel.weight === undefined ? undefined : `weight ${channel.weight}`,
     channel.group === undefined || channel.group === "default" ? undefined : `group ${channel.group}`,
-    channel.source === undefined ? undefined : `from ${channel.source === "file" ? "the file" : channel.source}`
+    channel.source === undefined ? undefined : channel.source === "file" ? "from the file" : "added by an admin"
   ].filter((fact) => fact !== undefined)
   return (
     <article className="panel channel-card" data-chosen={isChosen} ref={card} aria-label={channel.id}>
@@ -145,6 +169,9 @@ const Card = ({
             Errors
           </a>
           <Test id={channel.id} channelKey={undefined} models={channel.models} label={`Test ${channel.id}`} />
+          <ChangeButton label={`Edit ${channel.id}`} onClick={() => open({ _tag: "Change", channel })}>
+            Edit
+          </ChangeButton>
           <ChangeButton
             danger={!off}
             label={`${off ? "Enable" : "Disable"} ${channel.id}`}
@@ -152,9 +179,15 @@ const Card = ({
           >
             {off ? "Enable" : "Disable"}
           </ChangeButton>
+          {channel.source === "admin" ? (
+            <ChangeButton danger label={`Remove ${channel.id}`} onClick={() => ask(removing(api, channel, reload))}>
+              Remove
+            </ChangeButton>
+          ) : null}
         </span>
       </header>
       <Why of={channel} />
+      {channel.baseUrl === undefined ? null : <p className="channel-url quiet">{channel.baseUrl}</p>}
       {channel.models.length === 0 ? null : (
         <p className="models">
           {channel.models.slice(0, 12).map((model) => (
@@ -170,6 +203,16 @@ const Card = ({
           ))}
         </ul>
       )}
+      {channel.source === "admin" ? (
+        <p className="channel-foot">
+          {channel.keys.length === 0 ? (
+            <span className="quiet">It has no key: it is asked without authorization.</span>
+          ) : null}
+          <ChangeButton label={`Add a key to ${channel.id}`} onClick={() => open({ _tag: "Key", channel })}>
+            Add a key
+          </ChangeButton>
+        </p>
+      ) : null}
     </article>
   )
 }
@@ -190,31 +233,56 @@ export const Channels = ({
 }: {
   readonly channels: readonly [Load<Paged<Channel>>, () => void]
   readonly id: string | undefined
-}) => (
-  <>
-    <div className="view-head">
-      <h1>Channels</h1>
-    </div>
-    <Show load={load} reload={reload} what="Channels">
-      {({ data }) =>
-        data.length === 0 ? (
-          <Empty title="No channels">
-            Without one nothing can be answered. They stand in the relay’s configuration.
-          </Empty>
-        ) : id !== undefined && !data.some((channel) => channel.id === id) ? (
-          <Empty title={`There is no channel ${id}`}>
-            <a href={hashOf("channels")}>All channels</a>
-          </Empty>
-        ) : (
-          <div className="cards">
-            {[...data]
-              .sort((a, b) => rankOf(a) - rankOf(b))
-              .map((channel) => (
-                <Card key={channel.id} channel={channel} isChosen={channel.id === id} reload={reload} />
-              ))}
-          </div>
-        )
-      }
-    </Show>
-  </>
-)
+}) => {
+  const [opened, setOpened] = useState<Opened>()
+  const close = (): void => setOpened(undefined)
+  const all = valueOf(load)?.data ?? []
+  const groups = [...new Set(all.flatMap(({ group }) => (group === undefined ? [] : [group])))]
+  return (
+    <>
+      <div className="view-head">
+        <h1>Channels</h1>
+        <ChangeButton primary onClick={() => setOpened({ _tag: "New" })}>
+          New channel
+        </ChangeButton>
+      </div>
+      <Show load={load} reload={reload} what="Channels">
+        {({ data }) =>
+          data.length === 0 ? (
+            <Empty title="No channels">
+              Without one nothing can be answered. They stand in the relay’s configuration, or are added here.
+            </Empty>
+          ) : id !== undefined && !data.some((channel) => channel.id === id) ? (
+            <Empty title={`There is no channel ${id}`}>
+              <a href={hashOf("channels")}>All channels</a>
+            </Empty>
+          ) : (
+            <div className="cards">
+              {[...data]
+                .sort((a, b) => rankOf(a) - rankOf(b))
+                .map((channel) => (
+                  <Card
+                    key={channel.id}
+                    channel={channel}
+                    isChosen={channel.id === id}
+                    open={setOpened}
+                    reload={reload}
+                  />
+                ))}
+            </div>
+          )
+        }
+      </Show>
+      {opened === undefined ? null : opened._tag === "Key" ? (
+        <KeyDialog channel={opened.channel} close={close} reload={reload} />
+      ) : (
+        <ChannelDialog
+          channel={opened._tag === "New" ? undefined : opened.channel}
+          groups={groups}
+          close={close}
+          reload={reload}
+        />
+      )}
+    </>
+  )
+}

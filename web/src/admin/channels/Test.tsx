@@ -9,7 +9,7 @@ import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
 import { Dialog } from "../part/Dialog.tsx"
 import { Problem } from "../part/Problem.tsx"
-import type { TestResult } from "../Shapes.ts"
+import type { TestResult } from "./TestResult.ts"
 
 const Outcome = ({ result }: { readonly result: Result<TestResult> }) => {
   if (result._tag === "Failed") return <Problem failure={result.failure} />

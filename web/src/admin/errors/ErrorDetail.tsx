@@ -5,7 +5,7 @@ import { useEffect, useRef } from "react"
 import { iso, moment, nothing, took } from "../Format.ts"
 import { Copy } from "../part/Copy.tsx"
 import { hashOf } from "../Place.ts"
-import type { ErrorRow } from "../Shapes.ts"
+import type { ErrorRow } from "./ErrorRow.ts"
 
 /** What is shown above, or elsewhere. */
 const told = new Set(["id", "at", "message", "trail", "request_id", "stream_id", "upstream_request_id", "kind", "code"])

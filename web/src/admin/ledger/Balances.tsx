@@ -1,22 +1,27 @@
 /**
  * What every token may still spend, and what gives it more.
  */
-import { brief, nothing, whole } from "../Format.ts"
+import { amountOf, exactOf, plain, spokenOf, type Unit } from "../Credits.ts"
+import { nothing, whole } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
 import { Empty, Show } from "../part/Show.tsx"
+import { buttons, figures, Table } from "../part/Table.tsx"
 import { failed } from "../Failure.ts"
 import { hashOf } from "../Place.ts"
-import type { Quota } from "../Shapes.ts"
+import { type Quota, whoOf } from "./Quota.ts"
 import { type ChangeOfBalance, changeOf, takenBack, type Typed } from "./balance.ts"
 import { useQuotas } from "./useQuotas.ts"
 
-const Form = ({ quota, typed }: { readonly quota: Quota; readonly typed: Typed }) => (
+const said = (credits: number, unit: Unit): string =>
+  unit === plain ? `${whole(credits)} credits` : `${whole(credits)} credits (${spokenOf(credits, unit)})`
+
+const Form = ({ quota, typed, unit }: { readonly quota: Quota; readonly typed: Typed; readonly unit: Unit }) => (
   <>
     <p>
-      {quota.token} has {quota.balance === undefined ? "no limit" : `${whole(quota.balance)} credits`}
-      {quota.reserved === 0 ? "" : `, and ${whole(quota.reserved)} are reserved by answers under way`}. It can be undone
-      for a few seconds; both stand in the ledger.
+      {whoOf(quota)} has {quota.balance === undefined ? "no limit" : said(quota.balance, unit)}
+      {quota.reserved === 0 ? "" : `, and ${said(quota.reserved, unit)} are reserved by answers under way`}. It can be
+      undone for a few seconds; both stand in the ledger.
     </p>
     <div className="form">
       <label className="form-field">
@@ -28,7 +33,7 @@ const Form = ({ quota, typed }: { readonly quota: Quota; readonly typed: Typed }
         </select>
       </label>
       <label className="form-field">
-        <span>Credits</span>
+        <span>Credits{unit === plain ? "" : `, ${whole(unit.credits)} to one ${unit.name}`}</span>
         <input inputMode="numeric" autoComplete="off" onChange={(event) => (typed.amount = event.target.value)} />
       </label>
       <label className="form-field form-wide">
@@ -45,6 +50,7 @@ const Form = ({ quota, typed }: { readonly quota: Quota; readonly typed: Typed }
 
 /** A budget, and how much of it is used. */
 const Used = ({ quota: { budget, reserved, settledMonth, settledToday } }: { readonly quota: Quota }) => {
+  const { unit } = useAdmin()
   if (budget === undefined) return nothing
   const used = (budget.per === "month" ? settledMonth : settledToday) + reserved
   const part = Math.min(1, used / Math.max(1, budget.amount))
@@ -52,27 +58,27 @@ const Used = ({ quota: { budget, reserved, settledMonth, settledToday } }: { rea
     <span
       className="used"
       data-level={part >= 1 ? "bad" : part >= 0.9 ? "warn" : ""}
-      title={`${whole(used)} of ${whole(budget.amount)}`}
+      title={`${whole(used)} of ${whole(budget.amount)} credits`}
     >
       <span className="used-track" aria-hidden="true">
         <span style={{ width: `${(part * 100).toFixed(1)}%` }} />
       </span>
-      {brief(used)} of {brief(budget.amount)} a {budget.per}
+      {amountOf(used, unit)} of {amountOf(budget.amount, unit)} a {budget.per}
     </span>
   )
 }
 
 /** The table. */
 export const Balances = ({ changed }: { readonly changed: () => void }) => {
-  const { api, ask } = useAdmin()
+  const { api, ask, unit } = useAdmin()
   const [load, reload] = useQuotas(api, 30_000)
   const change = (quota: Quota): void => {
     const typed: Typed = { how: quota.balance === undefined ? "set" : "add", amount: "", reason: "" }
-    const send = (how: ChangeOfBalance, reason: string, key: string) =>
-      api.changeQuota(quota.token, { ...how, reason }, key)
+    const send = (how: ChangeOfBalance, reason: string, key: string) => api.changeQuota(quota, { ...how, reason }, key)
+    const who = whoOf(quota)
     ask({
-      title: `Change the balance of ${quota.token}`,
-      says: <Form quota={quota} typed={typed} />,
+      title: `Change the balance of ${who}`,
+      says: <Form quota={quota} typed={typed} unit={unit} />,
       verb: "Change it",
       run: (key) => {
         const wanted = changeOf(typed)
@@ -85,9 +91,9 @@ export const Balances = ({ changed }: { readonly changed: () => void }) => {
         reload()
         changed()
       },
-      told: `The balance of ${quota.token} is changed`,
+      told: `The balance of ${who} is changed`,
       undo: {
-        told: `The balance of ${quota.token} is as it was`,
+        told: `The balance of ${who} is as it was`,
         run: (key) => send(takenBack(changeOf(typed), quota.balance), `taken back: ${typed.reason.trim()}`, key)
       }
     })
@@ -95,71 +101,76 @@ export const Balances = ({ changed }: { readonly changed: () => void }) => {
   return (
     <section className="panel">
       <div className="panel-head">
-        <h2>Balances</h2>
+        <h2>
+          Balances <span className="quiet">in {unit.name}</span>
+        </h2>
       </div>
       <Show load={load} reload={reload} what="Quotas">
         {(quotas) =>
           quotas.length === 0 ? (
-            <Empty title="No token has a quota" />
+            <Empty title="Nobody is limited">
+              This relay has no tokens: whoever reaches it may ask, and is nobody to it. What that costs is counted all
+              the same, and stands beside this and below.
+            </Empty>
           ) : (
-            <div className="scrolls tall" tabIndex={0} role="region" aria-label="Balances, as a table">
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th scope="col">Token</th>
-                    <th scope="col" className="number">
-                      Balance
+            <Table
+              label="Balances"
+              className="tall"
+              heads={[
+                "Of",
+                figures("Balance"),
+                figures("Reserved"),
+                figures("Today"),
+                figures("Month"),
+                "Budget",
+                buttons
+              ]}
+            >
+              {[...quotas]
+                .sort(
+                  (a, b) =>
+                    (a.balance ?? Number.POSITIVE_INFINITY) - (b.balance ?? Number.POSITIVE_INFINITY) ||
+                    (whoOf(a) < whoOf(b) ? -1 : 1)
+                )
+                .map((quota) => (
+                  <tr key={whoOf(quota)}>
+                    <th scope="row">
+                      {quota.whose === "group" ? (
+                        <>
+                          {quota.name}
+                          <span className="tag">group</span>
+                        </>
+                      ) : (
+                        <a href={hashOf("ledger", undefined, { token: quota.name })}>{quota.name}</a>
+                      )}
                     </th>
-                    <th scope="col" className="number">
-                      Reserved
-                    </th>
-                    <th scope="col" className="number">
-                      Today
-                    </th>
-                    <th scope="col" className="number">
-                      Month
-                    </th>
-                    <th scope="col">Budget</th>
-                    <th scope="col">
-                      <span className="hidden">What can be done</span>
-                    </th>
+                    <td
+                      className="number"
+                      data-level={(quota.balance ?? 1) <= 0 ? "bad" : ""}
+                      title={exactOf(quota.balance)}
+                    >
+                      {quota.balance === undefined ? "unlimited" : amountOf(quota.balance, unit)}
+                    </td>
+                    <td className="number" title={exactOf(quota.reserved)}>
+                      {amountOf(quota.reserved, unit)}
+                    </td>
+                    <td className="number" title={exactOf(quota.settledToday)}>
+                      {amountOf(quota.settledToday, unit)}
+                    </td>
+                    <td className="number" title={exactOf(quota.settledMonth)}>
+                      {amountOf(quota.settledMonth, unit)}
+                    </td>
+                    <td>
+                      <Used quota={quota} />
+                    </td>
+                    <td className="row-acts">
+                      <ChangeButton label={`Change the balance of ${whoOf(quota)}`} onClick={() => change(quota)}>
+                        Change
+                      </ChangeButton>
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  {[...quotas]
-                    .sort(
-                      (a, b) =>
-                        (a.balance ?? Number.POSITIVE_INFINITY) - (b.balance ?? Number.POSITIVE_INFINITY) ||
-                        (a.token < b.token ? -1 : 1)
-                    )
-                    .map((quota) => (
-                      <tr key={quota.token}>
-                        <th scope="row">
-                          <a href={hashOf("ledger", undefined, { token: quota.token })}>{quota.token}</a>
-                        </th>
-                        <td
-                          className="number"
-                          data-level={(quota.balance ?? 1) <= 0 ? "bad" : ""}
-                          title={whole(quota.balance)}
-                        >
-                          {quota.balance === undefined ? "unlimited" : brief(quota.balance)}
-                        </td>
-                        <td className="number">{brief(quota.reserved)}</td>
-                        <td className="number">{brief(quota.settledToday)}</td>
-                        <td className="number">{brief(quota.settledMonth)}</td>
-                        <td>
-                          <Used quota={quota} />
-                        </td>
-                        <td className="row-acts">
-                          <ChangeButton label={`Change the balance of ${quota.token}`} onClick={() => change(quota)}>
-                            Change
-                          </ChangeButton>
-                        </td>
-                      </tr>
-                    ))}
-                </tbody>
-              </table>
-            </div>
+                ))}
+            </Table>
           )
         }
       </Show>

@@ -2,7 +2,8 @@
  * What was granted, spent and given back: sums, balances, usage, and the ledger row by row.
  */
 import { useMemo, useState } from "react"
-import { brief, nothing, percent, share, whole } from "../Format.ts"
+import { amountOf, exactOf, plain } from "../Credits.ts"
+import { nothing, percent, share, whole } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { Csv } from "../part/Csv.tsx"
 import { FilterField } from "../part/FilterField.tsx"
@@ -13,39 +14,46 @@ import { useLoad } from "../part/useLoad.ts"
 import { usePages } from "../part/usePages.ts"
 import { type Column, VirtualList } from "../part/VirtualList.tsx"
 import { go, hashOf, type Query } from "../Place.ts"
-import type { LedgerRow, LedgerSum, Usage } from "../Shapes.ts"
+import type { LedgerRow, LedgerSum, Usage } from "./LedgerRow.ts"
 import { Balances } from "./Balances.tsx"
 
-const Sums = ({ sum }: { readonly sum: LedgerSum }) => (
-  <dl className="figures" aria-label="The whole ledger">
-    {(
-      [
-        ["Granted", sum.granted],
-        ["Settled", sum.settled],
-        ["Refunded", sum.refunded],
-        ["Open", sum.open]
-      ] as const
-    ).map(([label, value]) => (
-      <div className="figure" key={label}>
-        <dt>{label}</dt>
-        <dd title={whole(value)}>{brief(value)}</dd>
+const Sums = ({ sum }: { readonly sum: LedgerSum }) => {
+  const { unit } = useAdmin()
+  return (
+    <dl className="figures" aria-label="The whole ledger">
+      {(
+        [
+          ["Granted", sum.granted],
+          ["Settled", sum.settled],
+          ["Refunded", sum.refunded],
+          ["Open", sum.open]
+        ] as const
+      ).map(([label, value]) => (
+        <div className="figure" key={label}>
+          <dt>{label}</dt>
+          <dd title={exactOf(value)}>
+            {amountOf(value, unit)}
+            {unit === plain ? null : <span className="figure-note">{unit.name}</span>}
+          </dd>
+        </div>
+      ))}
+      <div className="figure" data-level={sum.drift === undefined ? "" : sum.drift === 0 ? "good" : "bad"}>
+        <dt>Drift</dt>
+        <dd>
+          {whole(sum.drift)}
+          <span className="figure-note">
+            {sum.drift === undefined ? "" : sum.drift === 0 ? "it adds up" : "it does not add up"}
+          </span>
+        </dd>
       </div>
-    ))}
-    <div className="figure" data-level={sum.drift === undefined ? "" : sum.drift === 0 ? "good" : "bad"}>
-      <dt>Drift</dt>
-      <dd>
-        {whole(sum.drift)}
-        <span className="figure-note">
-          {sum.drift === undefined ? "" : sum.drift === 0 ? "it adds up" : "it does not add up"}
-        </span>
-      </dd>
-    </div>
-  </dl>
-)
+    </dl>
+  )
+}
 
 const bys = ["token", "model", "channel", "group", "day"] as const
 
 const UsageBars = ({ by, rows }: { readonly by: string; readonly rows: ReadonlyArray<Usage> }) => {
+  const { unit } = useAdmin()
   const sorted = by === "day" ? rows.slice(-31) : [...rows].sort((a, b) => b.credits - a.credits).slice(0, 12)
   const most = Math.max(1, ...sorted.map(({ credits }) => credits))
   const all = rows.reduce((sum, { credits }) => sum + credits, 0)
@@ -66,7 +74,7 @@ const UsageBars = ({ by, rows }: { readonly by: string; readonly rows: ReadonlyA
               className="bars-value"
               title={`${whole(credits)} credits${requests === undefined ? "" : `, ${whole(requests)} requests`}`}
             >
-              {brief(credits)}
+              {amountOf(credits, unit)}
             </span>
             <span className="bars-note quiet">{percent(share(credits, all))}</span>
           </li>
@@ -80,13 +88,15 @@ const UsageBars = ({ by, rows }: { readonly by: string; readonly rows: ReadonlyA
 }
 
 const UsagePanel = ({ from, to }: { readonly from: string | undefined; readonly to: string | undefined }) => {
-  const { api } = useAdmin()
+  const { api, unit } = useAdmin()
   const [by, setBy] = useState<string>("token")
   const [load, reload] = useLoad(`usage ${by} ${from} ${to}`, (signal) => api.usage(by, { from, to }, signal), 60_000)
   return (
     <section className="panel">
       <div className="panel-head">
-        <h2>Used</h2>
+        <h2>
+          Used <span className="quiet">in {unit.name}</span>
+        </h2>
         <fieldset className="segments">
           <legend className="hidden">By what</legend>
           {bys.map((value) => (
@@ -159,7 +169,9 @@ export const Ledger = ({ query }: { readonly query: Query }) => {
         <UsagePanel from={from} to={to} />
       </div>
       <div className="panel-head loose">
-        <h2>Ledger</h2>
+        <h2>
+          Ledger <span className="quiet">in credits</span>
+        </h2>
         <search className="filters" aria-label="Filters of the ledger">
           <FilterField label="Token" search value={token ?? ""} onChange={set("token")} />
           <FilterField label="From" placeholder="2026-01-31" value={query["from"] ?? ""} onChange={set("from")} />

@@ -1,8 +1,11 @@
 /**
  * How it went by channel, or by model: those that fail most stand first.
  */
+import { amountOf, exactOf, headOf } from "../Credits.ts"
 import { brief, percent, took } from "../Format.ts"
+import { useAdmin } from "../part/Admin.ts"
 import { Spark } from "../part/Charts.tsx"
+import { figures, Table } from "../part/Table.tsx"
 import { hashOf } from "../Place.ts"
 import type { Shown } from "./rows.ts"
 
@@ -20,6 +23,7 @@ export const ByName = ({
   /** What is to be known of the figures. */
   readonly note: string | undefined
 }) => {
+  const { unit } = useAdmin()
   const sorted = [...rows].sort(
     (a, b) =>
       (b.rate ?? 0) - (a.rate ?? 0) || b.failed - a.failed || (b.figures?.requests ?? 0) - (a.figures?.requests ?? 0)
@@ -32,56 +36,44 @@ export const ByName = ({
       {sorted.length === 0 ? (
         <p className="quiet panel-empty">No requests in this time.</p>
       ) : (
-        <div className="scrolls" tabIndex={0} role="region" aria-label={`${title}, as a table`}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">{by === "channel" ? "Channel" : "Model"}</th>
-                <th scope="col" className="number">
-                  Answers
-                </th>
-                <th scope="col" className="number">
-                  {by === "channel" ? "Failed attempts" : "Failed"}
-                </th>
-                <th scope="col" className="number">
-                  p50
-                </th>
-                <th scope="col" className="number">
-                  p99
-                </th>
-                <th scope="col" className="number">
-                  Credits
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {sorted.map(({ failed, figures, name, rate, series }) => (
-                <tr key={name}>
-                  <th scope="row">{by === "channel" ? <a href={hashOf("channels", name)}>{name}</a> : name}</th>
-                  <td className="number">{brief(figures?.requests)}</td>
-                  <td className="number" data-level={level(rate)}>
-                    <span className="rate">
-                      {series === undefined ? null : <Spark hue="bad" top={top} values={series} />}
-                      <a
-                        href={hashOf("errors", undefined, {
-                          [by]: name,
-                          kind: by === "channel" ? "attempt" : "request"
-                        })}
-                      >
-                        {brief(failed)}
-                        <span className="hidden"> failed: errors of {name}</span>
-                      </a>
-                      <span className="rate-part">{rate === undefined ? "" : percent(rate)}</span>
-                    </span>
-                  </td>
-                  <td className="number">{took(figures?.p50)}</td>
-                  <td className="number">{took(figures?.p99)}</td>
-                  <td className="number">{brief(figures?.credits)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label={title}
+          heads={[
+            by === "channel" ? "Channel" : "Model",
+            figures("Answers"),
+            figures(by === "channel" ? "Failed attempts" : "Failed"),
+            figures("p50"),
+            figures("p99"),
+            figures(headOf(unit))
+          ]}
+        >
+          {sorted.map(({ failed, figures: of, name, rate, series }) => (
+            <tr key={name}>
+              <th scope="row">{by === "channel" ? <a href={hashOf("channels", name)}>{name}</a> : name}</th>
+              <td className="number">{brief(of?.requests)}</td>
+              <td className="number" data-level={level(rate)}>
+                <span className="rate">
+                  {series === undefined ? null : <Spark hue="bad" top={top} values={series} />}
+                  <a
+                    href={hashOf("errors", undefined, {
+                      [by]: name,
+                      kind: by === "channel" ? "attempt" : "request"
+                    })}
+                  >
+                    {brief(failed)}
+                    <span className="hidden"> failed: errors of {name}</span>
+                  </a>
+                  <span className="rate-part">{rate === undefined ? "" : percent(rate)}</span>
+                </span>
+              </td>
+              <td className="number">{took(of?.p50)}</td>
+              <td className="number">{took(of?.p99)}</td>
+              <td className="number" title={exactOf(of?.credits)}>
+                {amountOf(of?.credits, unit)}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
       {note === undefined ? null : <p className="quiet panel-note">{note}</p>}
     </section>

@@ -1,7 +1,9 @@
 /**
  * How it went over the time that is looked at: three charts over one axis.
  */
+import { amountOf, headOf } from "../Credits.ts"
 import { brief, moment, took } from "../Format.ts"
+import { useAdmin } from "../part/Admin.ts"
 import { Chart } from "../part/Charts.tsx"
 import type { Piece, Summary } from "../Summary.ts"
 
@@ -16,6 +18,7 @@ const sumOf = (series: ReadonlyArray<Piece>, of: (piece: Piece) => number): numb
 
 /** The charts; nothing of a relay that tells no course. */
 export const Course = ({ summary: { p50, p99, series } }: { readonly summary: Summary }) => {
+  const { unit } = useAdmin()
   if (series.length < 2) return null
   const first = series[0]?.at ?? 0
   const last = series.at(-1)?.at ?? 0
@@ -49,11 +52,14 @@ export const Course = ({ summary: { p50, p99, series } }: { readonly summary: Su
         ]}
       />
       <Chart
-        title="Credits"
+        title={headOf(unit)}
         kind="bars"
-        says={`${brief(sumOf(series, (piece) => piece.credits ?? 0))} in all.`}
+        says={`${amountOf(
+          sumOf(series, (piece) => piece.credits ?? 0),
+          unit
+        )} in all.`}
         labels={labels}
-        format={brief}
+        format={(credits) => amountOf(credits, unit)}
         rows={[{ name: "settled", hue: "accent", values: series.map(({ credits }) => credits) }]}
       />
     </div>

@@ -1,7 +1,7 @@
 /**
  * The attempts that failed of late, by channel and by the time: of the error log's rows. Pure.
  */
-import type { ErrorRow } from "../Shapes.ts"
+import type { ErrorRow } from "../errors/ErrorRow.ts"
 
 /** How many rows are read for it, at most; and in how many pieces the time is shown. */
 export const mostRows = 1000

@@ -4,7 +4,8 @@
 import { fieldsOf, textOf, textsOf } from "../Decode.ts"
 import { whole } from "../Format.ts"
 import { hashOf } from "../Place.ts"
-import type { Channel, ChannelKey, Quota } from "../Shapes.ts"
+import type { Channel, ChannelKey } from "../channels/Channel.ts"
+import { type Quota, whoOf } from "../ledger/Quota.ts"
 
 /** How bad it is: answers fail; they may soon; somebody wanted it so. */
 export type Level = "bad" | "warn" | "note"
@@ -215,10 +216,15 @@ const channelIssues = (channel: Channel): ReadonlyArray<Issue> => {
 }
 
 const quotaIssues = (quota: Quota): ReadonlyArray<Issue> => {
-  const { balance, budget, reserved, settledMonth, settledToday, token } = quota
-  const shared = { ...plain, id: `quota-${token}`, hash: hashOf("ledger", undefined, { token }) }
+  const { balance, budget, reserved, settledMonth, settledToday } = quota
+  const who = whoOf(quota)
+  const shared = {
+    ...plain,
+    id: `quota-${who}`,
+    hash: hashOf("ledger", undefined, quota.whose === "token" ? { token: quota.name } : {})
+  }
   if (balance !== undefined && balance <= 0) {
-    return [{ ...shared, level: "bad", title: `${token} has spent its quota`, says: `balance ${whole(balance)}` }]
+    return [{ ...shared, level: "bad", title: `${who} has spent its quota`, says: `balance ${whole(balance)}` }]
   }
   const used = budget === undefined ? 0 : (budget.per === "month" ? settledMonth : settledToday) + reserved
   if (budget !== undefined && used >= budget.amount * 0.9) {
@@ -226,7 +232,7 @@ const quotaIssues = (quota: Quota): ReadonlyArray<Issue> => {
       {
         ...shared,
         level: used >= budget.amount ? "bad" : "warn",
-        title: `${token} has ${used >= budget.amount ? "used up" : "nearly used up"} its budget`,
+        title: `${who} has ${used >= budget.amount ? "used up" : "nearly used up"} its budget`,
         says: `${whole(used)} of ${whole(budget.amount)} a ${budget.per}`
       }
     ]
@@ -236,7 +242,7 @@ const quotaIssues = (quota: Quota): ReadonlyArray<Issue> => {
         {
           ...shared,
           level: "warn",
-          title: `${token} has little left`,
+          title: `${who} has little left`,
           says: `${whole(balance)} credits, less than it has spent today (${whole(settledToday)})`
         }
       ]

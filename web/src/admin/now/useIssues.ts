@@ -4,7 +4,8 @@
 import type { Api } from "../Api.ts"
 import { useQuotas } from "../ledger/useQuotas.ts"
 import { type Load, useLoad, valueOf } from "../part/useLoad.ts"
-import type { Channel, Paged } from "../Shapes.ts"
+import type { Paged } from "../Paged.ts"
+import type { Channel } from "../channels/Channel.ts"
 import { type Issue, issuesOf } from "./issues.ts"
 
 /** What is wrong, and the channels, which others need too. */

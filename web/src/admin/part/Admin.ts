@@ -3,6 +3,7 @@
  */
 import { createContext, type ReactNode, useContext } from "react"
 import type { Api } from "../Api.ts"
+import type { Unit } from "../Credits.ts"
 import type { Result } from "../Failure.ts"
 
 /** Whether the one who looks may change anything. */
@@ -34,6 +35,8 @@ export interface Act<A> {
 export interface Admin {
   readonly api: Api
   readonly permission: Permission
+  /** What credits are shown as. */
+  readonly unit: Unit
   /** Asks, and does it when the answer is yes. */
   readonly ask: <A>(act: Act<A>) => void
   /** Says something that passes, and offers to take it back. */

@@ -3,7 +3,7 @@
  */
 import { useCallback, useEffect, useRef, useState } from "react"
 import { type Failure, isAbsent, type Result } from "../Failure.ts"
-import type { Paged } from "../Shapes.ts"
+import type { Paged } from "../Paged.ts"
 import { fresh, missing, type Pages, withPage } from "./pages.ts"
 
 /** What is known of the list, and how the last read went. */

@@ -2,7 +2,8 @@
  * What became of one request: its id leads here from a log, from a customer, from the list of errors.
  */
 import { type FormEvent, useState } from "react"
-import { iso, moment, nothing, took, whole } from "../Format.ts"
+import { amountOf, exactOf, headOf } from "../Credits.ts"
+import { iso, moment, nothing, took } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { Copy } from "../part/Copy.tsx"
 import { Empty, Show } from "../part/Show.tsx"
@@ -112,6 +113,7 @@ const StepRow = ({ length, step }: { readonly step: Step; readonly length: numbe
 
 const Told = ({ id, story }: { readonly id: string; readonly story: Story }) => {
   const { length, request, steps } = story
+  const { unit } = useAdmin()
   const well = request !== undefined && request.class === undefined && request.code === undefined
   return (
     <article className="story">
@@ -162,8 +164,8 @@ const Told = ({ id, story }: { readonly id: string; readonly story: Story }) => 
         </div>
         {request?.credits === undefined ? null : (
           <div>
-            <dt>Credits</dt>
-            <dd>{whole(request.credits)}</dd>
+            <dt>{headOf(unit)}</dt>
+            <dd title={exactOf(request.credits)}>{amountOf(request.credits, unit)}</dd>
           </div>
         )}
       </dl>

@@ -1,7 +1,7 @@
 /**
  * The story of a request, from its rows: who was asked from when to when, and what came of it. Pure.
  */
-import type { ErrorRow, TrailStep } from "../Shapes.ts"
+import type { ErrorRow, TrailStep } from "../errors/ErrorRow.ts"
 
 /** One attempt in it. Times are milliseconds from the request's beginning. */
 export interface Step {

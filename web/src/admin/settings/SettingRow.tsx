@@ -4,7 +4,7 @@
 import { useId } from "react"
 import { written } from "../Format.ts"
 import { ChangeButton } from "../part/Button.tsx"
-import type { Setting } from "../Shapes.ts"
+import type { Setting } from "./Setting.ts"
 import { isSame, typedOf } from "./edit.ts"
 
 const sources: { readonly [source: string]: string } = {

@@ -12,7 +12,7 @@ import { FilterField } from "../part/FilterField.tsx"
 import { Empty, Show } from "../part/Show.tsx"
 import { useLoad } from "../part/useLoad.ts"
 import { go, hashOf, type Query } from "../Place.ts"
-import type { Setting } from "../Shapes.ts"
+import type { Setting } from "./Setting.ts"
 import { changesOf, sectionOf } from "./edit.ts"
 import { SettingRow } from "./SettingRow.tsx"
 

@@ -1,7 +1,7 @@
 /**
  * A setting as it is typed, and as the relay is told of it. Pure.
  */
-import type { Setting } from "../Shapes.ts"
+import type { Setting } from "./Setting.ts"
 
 /** A change that is not saved yet. */
 export interface Change {

@@ -5,8 +5,9 @@ import { iso, moment, nothing, span, whole } from "../Format.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
 import { Empty, Show } from "../part/Show.tsx"
+import { buttons, figures, Table } from "../part/Table.tsx"
 import { useLoad, useNow } from "../part/useLoad.ts"
-import type { LiveStream, Writer } from "../Shapes.ts"
+import type { LiveStream, Writer } from "./LiveStream.ts"
 
 const writers: { readonly [writer in Writer]: string } = {
   me: "this relay",
@@ -83,30 +84,23 @@ export const Streams = () => {
             <Empty title="Nothing is being written">Answers stand here from their first word to their last.</Empty>
           ) : (
             <>
-              <div className="scrolls panel" tabIndex={0} role="region" aria-label="Streams, as a table">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th scope="col">Stream</th>
-                      <th scope="col">Token</th>
-                      {data.some(({ model }) => model !== undefined) ? <th scope="col">Model</th> : null}
-                      <th scope="col">For</th>
-                      <th scope="col" className="number">
-                        Events
-                      </th>
-                      <th scope="col">Written by</th>
-                      <th scope="col">
-                        <span className="hidden">What can be done</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {data.map((stream) => (
-                      <Row key={stream.id} stream={stream} now={now} reload={reload} />
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                label="Streams"
+                className="panel"
+                heads={[
+                  "Stream",
+                  "Token",
+                  ...(data.some(({ model }) => model !== undefined) ? ["Model"] : []),
+                  "For",
+                  figures("Events"),
+                  "Written by",
+                  buttons
+                ]}
+              >
+                {data.map((stream) => (
+                  <Row key={stream.id} stream={stream} now={now} reload={reload} />
+                ))}
+              </Table>
               {next === undefined ? null : <p className="quiet">More are under way than are shown here.</p>}
             </>
           )

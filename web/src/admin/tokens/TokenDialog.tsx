@@ -1,44 +1,12 @@
 /**
  * The window in which a token is made or changed.
  */
-import { type FormEvent, type ReactNode, useId, useRef, useState } from "react"
-import { freshKey } from "../Api.ts"
-import type { Failure } from "../Failure.ts"
+import { useState } from "react"
+import { ok, type Result } from "../Failure.ts"
 import { useAdmin } from "../part/Admin.ts"
-import { Dialog } from "../part/Dialog.tsx"
-import { Problem } from "../part/Problem.tsx"
-import type { Token } from "../Shapes.ts"
+import { Field, FormDialog } from "../part/Form.tsx"
+import type { Token } from "./Token.ts"
 import { changed, created, emptyForm, formOf, type Role, type TokenForm } from "./form.ts"
-
-const Field = ({
-  children,
-  hint,
-  label,
-  wrong
-}: {
-  readonly label: string
-  readonly hint?: string
-  readonly wrong?: string | undefined
-  readonly children: (ids: {
-    readonly id: string
-    readonly "aria-describedby": string | undefined
-    readonly "aria-invalid": boolean
-  }) => ReactNode
-}) => {
-  const id = useId()
-  const says = wrong ?? hint
-  return (
-    <div className="form-field" data-wrong={wrong !== undefined}>
-      <label htmlFor={id}>{label}</label>
-      {children({
-        id,
-        "aria-describedby": says === undefined ? undefined : `${id}-says`,
-        "aria-invalid": wrong !== undefined
-      })}
-      {says === undefined ? null : <small id={`${id}-says`}>{says}</small>}
-    </div>
-  )
-}
 
 const roles: ReadonlyArray<readonly [Role, string]> = [
   ["user", "asks for answers"],
@@ -60,9 +28,6 @@ export const TokenDialog = ({
   const { api } = useAdmin()
   const [before] = useState<TokenForm>(() => (token === undefined ? emptyForm : formOf(token)))
   const [form, setForm] = useState(before)
-  const [busy, setBusy] = useState(false)
-  const [failure, setFailure] = useState<Failure>()
-  const key = useRef(freshKey())
   const changes = token === undefined ? created(form) : changed(before, form)
   const nothing = token === undefined ? form.name.trim() === "" : Object.keys(changes).length === 0
 
@@ -73,33 +38,24 @@ export const TokenDialog = ({
     onChange: (event: { readonly target: { readonly value: string } }) =>
       setForm({ ...form, [name]: event.target.value })
   })
-  const wrong = (...names: ReadonlyArray<string>): string | undefined =>
-    failure?._tag === "Refused"
-      ? failure.details.find(({ field }) =>
-          names.some((name) => field === name || field.startsWith(`${name}.`) || field.startsWith(`${name}[`))
-        )?.message
-      : undefined
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault()
-    if (nothing || busy) return
-    setBusy(true)
-    setFailure(undefined)
-    const result =
-      token === undefined
-        ? await api.createToken(changes, key.current)
-        : await api.changeToken(token.name, changes, key.current)
-    setBusy(false)
-    if (result._tag === "Ok") {
-      close()
-      return made(form.name.trim(), token === undefined ? (result.value as { readonly key: string }).key : undefined)
-    }
-    if (result.failure._tag === "Refused") key.current = freshKey()
-    setFailure(result.failure)
-  }
   return (
-    <Dialog title={token === undefined ? "New token" : `Change ${token.name}`} onClose={close} wide>
-      <form onSubmit={(event) => void submit(event)} noValidate>
-        <div className="form">
+    <FormDialog
+      title={token === undefined ? "New token" : `Change ${token.name}`}
+      verb={token === undefined ? "Make it" : "Change it"}
+      nothing={nothing}
+      close={close}
+      run={async (key): Promise<Result<string | undefined>> => {
+        if (token === undefined) {
+          const created = await api.createToken(changes, key)
+          return created._tag === "Failed" ? created : ok(created.value.key)
+        }
+        const done = await api.changeToken(token.name, changes, key)
+        return done._tag === "Failed" ? done : ok(undefined)
+      }}
+      done={(secret) => made(form.name.trim(), secret)}
+    >
+      {(wrong) => (
+        <>
           {token === undefined ? (
             <Field label="Name" hint="How it stands in logs, the ledger and the error log." wrong={wrong("name")}>
               {(ids) => <input {...ids} {...field("name")} required />}
@@ -161,17 +117,8 @@ export const TokenDialog = ({
               </Field>
             </>
           ) : null}
-        </div>
-        {failure === undefined ? null : <Problem failure={failure} />}
-        <div className="dialog-foot">
-          <button type="button" className="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" className="button primary" disabled={busy || nothing}>
-            {busy ? "Working…" : token === undefined ? "Make it" : "Change it"}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+        </>
+      )}
+    </FormDialog>
   )
 }

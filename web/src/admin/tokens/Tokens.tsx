@@ -2,14 +2,17 @@
  * The tokens: who may ask, for what, how much; and what makes, changes, renews and removes one.
  */
 import { useRef, useState } from "react"
+import { amountOf, exactOf, plain } from "../Credits.ts"
 import { ago, brief, moment, nothing } from "../Format.ts"
 import { useQuotas } from "../ledger/useQuotas.ts"
 import { useAdmin } from "../part/Admin.ts"
 import { ChangeButton } from "../part/Button.tsx"
 import { Empty, Show } from "../part/Show.tsx"
+import { buttons, figures, Table } from "../part/Table.tsx"
 import { useLoad, useNow, valueOf } from "../part/useLoad.ts"
 import { hashOf } from "../Place.ts"
-import type { Quota, Token } from "../Shapes.ts"
+import type { Quota } from "../ledger/Quota.ts"
+import type { Token } from "./Token.ts"
 import { NewKey } from "./NewKey.tsx"
 import { TokenDialog } from "./TokenDialog.tsx"
 
@@ -50,7 +53,7 @@ const Row = ({
   readonly reload: () => void
   readonly showKey: (name: string, key: string) => void
 }) => {
-  const { api, ask } = useAdmin()
+  const { api, ask, unit } = useAdmin()
   const grace = useRef("1 hour")
   const { name } = token
   const locked = token.source === "file" ? "It stands in the configuration file, and is changed there." : undefined
@@ -139,8 +142,8 @@ const Row = ({
       </td>
       <td>{token.group}</td>
       <td className="number">
-        <a href={hashOf("ledger", undefined, { token: name })}>
-          {quota === undefined ? nothing : quota.balance === undefined ? "unlimited" : brief(quota.balance)}
+        <a href={hashOf("ledger", undefined, { token: name })} title={exactOf(quota?.balance)}>
+          {quota === undefined ? nothing : quota.balance === undefined ? "unlimited" : amountOf(quota.balance, unit)}
           <span className="hidden">, the ledger of {name}</span>
         </a>
       </td>
@@ -176,14 +179,16 @@ const Row = ({
 
 /** The view. */
 export const Tokens = ({ own }: { readonly own: string | undefined }) => {
-  const { api, tell } = useAdmin()
+  const { api, tell, unit } = useAdmin()
   const now = useNow()
   const [load, reload] = useLoad("tokens", api.tokens, 30_000)
   const [quotas] = useQuotas(api, 30_000)
   const [wanted, setWanted] = useState("")
   const [editing, setEditing] = useState<Token | "new">()
   const [key, setKey] = useState<{ readonly name: string; readonly key: string }>()
-  const balances = new Map((valueOf(quotas) ?? []).map((quota) => [quota.token, quota]))
+  const balances = new Map(
+    (valueOf(quotas) ?? []).flatMap((quota) => (quota.whose === "token" ? [[quota.name, quota]] : []))
+  )
   return (
     <>
       <div className="view-head">
@@ -217,42 +222,34 @@ export const Tokens = ({ own }: { readonly own: string | undefined }) => {
             <Empty title={`No token is called ${wanted}`} />
           ) : (
             <>
-              <div className="scrolls panel" tabIndex={0} role="region" aria-label="Tokens, as a table">
-                <table className="table tokens">
-                  <thead>
-                    <tr>
-                      <th scope="col">Token</th>
-                      <th scope="col">State</th>
-                      <th scope="col">Models</th>
-                      <th scope="col">Group</th>
-                      <th scope="col" className="number">
-                        Balance
-                      </th>
-                      <th scope="col" className="number">
-                        Rate
-                      </th>
-                      <th scope="col">Expires</th>
-                      <th scope="col">
-                        <span className="hidden">What can be done</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {shown.map((token) => (
-                      <Row
-                        key={token.name}
-                        token={token}
-                        quota={balances.get(token.name)}
-                        now={now}
-                        isOwn={token.name === own}
-                        edit={() => setEditing(token)}
-                        reload={reload}
-                        showKey={(name, secret) => setKey({ name, key: secret })}
-                      />
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                label="Tokens"
+                className="panel"
+                name="tokens"
+                heads={[
+                  "Token",
+                  "State",
+                  "Models",
+                  "Group",
+                  figures(unit === plain ? "Balance" : `Balance, ${unit.name}`),
+                  figures("Rate"),
+                  "Expires",
+                  buttons
+                ]}
+              >
+                {shown.map((token) => (
+                  <Row
+                    key={token.name}
+                    token={token}
+                    quota={balances.get(token.name)}
+                    now={now}
+                    isOwn={token.name === own}
+                    edit={() => setEditing(token)}
+                    reload={reload}
+                    showKey={(name, secret) => setKey({ name, key: secret })}
+                  />
+                ))}
+              </Table>
               {next === undefined ? null : <p className="quiet">The first 1,000 are shown.</p>}
             </>
           )

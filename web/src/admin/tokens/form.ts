@@ -1,7 +1,9 @@
 /**
  * A token as it is typed, and as the relay is told of it. Pure.
  */
-import type { Budget, Token } from "../Shapes.ts"
+import type { Budget } from "../ledger/Quota.ts"
+import { figure, items } from "../part/typed.ts"
+import type { Token } from "./Token.ts"
 
 /** Who it is for: one who asks, one who looks, one who changes. */
 export type Role = "user" | "viewer" | "admin"
@@ -60,18 +62,6 @@ export const formOf = (token: Token): TokenForm => ({
   concurrency: token.concurrency === undefined ? "" : String(token.concurrency),
   addresses: token.addresses.join(", ")
 })
-
-const items = (text: string): ReadonlyArray<string> =>
-  text
-    .split(/[\s,]+/)
-    .map((item) => item.trim())
-    .filter((item) => item !== "")
-
-/** A number; what is none goes to the relay as it is, which says what is wrong with it, and where. */
-const figure = (text: string): number | string => {
-  const value = Number(text)
-  return Number.isFinite(value) ? value : text
-}
 
 /** What the relay is told, by field. `undefined`: nothing was typed. */
 const fieldsOf = (form: TokenForm): { readonly [field: string]: unknown } => ({
