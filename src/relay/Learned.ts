@@ -97,7 +97,7 @@ export class Learned {
 
   /** Whether it is the client that asks for a stream, in the words of who is asked: then it is told of its refusal. */
   private asksStreamOf({ channel }: Target): boolean {
-    return this.request.dialect === channel.dialect && this.request.delivery !== "whole"
+    return this.request.dialect === channel.dialect && this.request.body["stream"] === true
   }
 
   private field(
