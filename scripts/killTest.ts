@@ -48,6 +48,7 @@ console.table({
   "under way when killed": report.hits,
   "connections cut": report.cuts,
   "asked anew, without an id": report.askedAnew,
+  "whole, and told as broken": report.undecided,
   ...bad(report)
 })
 console.log(`from listening to the first new event: ${millis(report.toGoOn)} (${report.toGoOn.length})`)

@@ -3,8 +3,8 @@
  * failure is decided in `Pursuit` and `Decision`, what an attempt's content means in `Machine`, who is asked in
  * `Selection`; here they are put to work.
  */
-import { Cause, Effect, Random } from "effect"
-import type { Outcome, Picked, Target, Upstream } from "../channel/index.ts"
+import { Cause, Effect, Random, type Result } from "effect"
+import type { Outcome, Picked, Target, Upstream, Wanted } from "../channel/index.ts"
 import type { ContinuationAsked, Encoded } from "../dialect/index.ts"
 import {
   BadResponse,
@@ -141,45 +141,50 @@ class Attempts {
   }
 
   /** The next target; `undefined` when there is none yet, or the answer has ended for want of one. */
-  private pick() {
-    return Attempts.picking(this)
+  private pick(): Effect.Effect<Picked | undefined> {
+    const { answer, context, step } = this
+    const { broke, failed, previous } = answer.pursuit
+    const wanted = this.wants.now(step)
+    const fresh = broke !== undefined || previous === undefined
+    if (fresh || step.only !== undefined || failed.length === 0) return this.pickNow(step, wanted, fresh)
+    return Effect.flatMap(Effect.option(context.selection.peek(wanted)), (next) =>
+      next._tag === "Some" && failed.includes(next.value.channel.id)
+        ? this.pickAgain(next.value.channel.id)
+        : this.pickNow(step, wanted, fresh)
+    )
   }
 
-  private static readonly picking = Effect.fnUntraced(function* (self: Attempts) {
-    const { answer, context, step } = self
+  private pickNow(step: Ask, wanted: Wanted, fresh: boolean): Effect.Effect<Picked | undefined> {
+    const choice = Effect.result(this.context.selection.pick(this.wants.inTime(wanted)))
+    return Effect.map(choice, (chosen) => this.chosen(step, chosen, fresh))
+  }
+
+  /** Takes who was chosen, or what follows where nobody was. */
+  private chosen(step: Ask, choice: Result.Result<Picked, ResilienceError>, fresh: boolean): Picked | undefined {
+    const { answer, context } = this
     const { pursuit } = answer
-    const { selection } = context
-    const wanted = self.wants.now(step)
-    const fresh = pursuit.broke !== undefined || pursuit.previous === undefined
-    if (!fresh && step.only === undefined && pursuit.failed.length > 0) {
-      const next = yield* Effect.option(selection.peek(wanted))
-      if (next._tag === "Some" && pursuit.failed.includes(next.value.channel.id)) {
-        return yield* self.pickAgain(next.value.channel.id)
-      }
-    }
-    const choice = yield* Effect.result(selection.pick(self.wants.inTime(wanted)))
-    self.step = Pursuit.anybody
+    this.step = Pursuit.anybody
     if (choice._tag === "Failure") {
-      if (self.remaining() <= 0) return undefined
+      if (this.remaining() <= 0) return undefined
       if (step.only === undefined) {
-        self.take(Pursuit.giveUp(pursuit, self.final() ?? choice.failure, context.now()))
+        this.take(Pursuit.giveUp(pursuit, this.final() ?? choice.failure, context.now()))
       } else if (pursuit.broke !== undefined && answer.settings.recovery.mode === "off") {
         // It was put down, and who put it down does not go on: for another one that would be a continuation.
-        self.take(Pursuit.giveUp(pursuit, pursuit.broke.error, context.now()))
+        this.take(Pursuit.giveUp(pursuit, pursuit.broke.error, context.now()))
       } else answer.pursuit = { ...pursuit, failed: [...pursuit.failed, step.only] }
       return undefined
     }
     const picked = choice.success
     const { id } = picked.target.channel
     // It was waited for, and is asked again: that is a retry.
-    if (!fresh && step.only === undefined && pursuit.failed.includes(id) && !self.spend()) {
+    if (!fresh && step.only === undefined && pursuit.failed.includes(id) && !this.spend()) {
       picked.release(ignored)
-      self.take(Pursuit.giveUp(pursuit, self.final()!, context.now()))
+      this.take(Pursuit.giveUp(pursuit, this.final()!, context.now()))
       return undefined
     }
-    if (!fresh && !step.announced) self.announce(id, 0)
+    if (!fresh && !step.announced) this.announce(id, 0)
     return picked
-  })
+  }
 
   /** Everything has been tried: what failed otherwise is asked again, after a wait, if the budget allows. */
   private pickAgain(channel: string) {
@@ -387,25 +392,29 @@ class Attempts {
   }
 
   /** Draws what is due from how an attempt ended. */
-  private conclude(picked: Picked, begun: UnderWay, end: AttemptEnd) {
-    return Attempts.concluding(this, picked, begun, end)
+  private conclude(picked: Picked, begun: UnderWay, end: AttemptEnd): Effect.Effect<void> {
+    const { target } = picked
+    const failed = this.settle(picked, begun, end)
+    switch (end.verdict._tag) {
+      case "Complete":
+        this.session?.keep(target, this.context.now())
+        this.answer.complete()
+        return Effect.void
+      case "Paused":
+        this.goOn(target)
+        return Effect.void
+      default:
+        return failed === undefined ? Effect.void : Attempts.failing(this, target, begun, failed)
+    }
   }
 
-  private static readonly concluding = Effect.fnUntraced(function* (
+  private static readonly failing = Effect.fnUntraced(function* (
     self: Attempts,
-    picked: Picked,
+    target: Target,
     begun: UnderWay,
-    end: AttemptEnd
+    failed: Pursuit.Failed
   ) {
     const { answer } = self
-    const { target } = picked
-    const failed = self.settle(picked, begun, end)
-    if (end.verdict._tag === "Complete") {
-      self.session?.keep(target, self.context.now())
-      return answer.complete()
-    }
-    if (end.verdict._tag === "Paused") return self.goOn(target)
-    if (failed === undefined) return
     const [pursuit, step] = Pursuit.next(answer.pursuit, failed, {
       ...(yield* self.facts()),
       usable: () => self.wants.isUsable(target),

@@ -846,7 +846,7 @@ describe("a body, a query or a path of the admin API that is wrong is refused, w
       "tokens?cursor=",
       undefined,
       422,
-      [["cursor", "invalid", "Expected a value with a length of at least 1"]]
+      [["cursor", "invalid", "Expected the `next` of another page"]]
     ],
     [
       "a filter of nobody's",

@@ -332,6 +332,48 @@ describe("a stream whose writer is gone, taken up at the start", () => {
       })
     ))
 
+  it.each(["prefill", "message"] as const)(
+    "R18: killed between its last word and its finish, by a channel that goes on by %s",
+    (continuation) =>
+      virtually(
+        Effect.gen(function* () {
+          const text = `${wholeText}.`
+          const sentence = Script.answer(text.match(/.{1,9}/gs)!).pipe(Script.usage("none"), Script.every(50))
+          const channels = [channel("a", { priority: 1, continuation: "prefill" }), channel("b", { continuation })]
+          const { id, life, shown } = yield* twoLives({
+            first: {
+              a: { scripts: [sentence.pipe(Script.cutAfter(4, "reset"))] },
+              // It has said all, and not that it is all.
+              b: { scripts: [sentence.pipe(Script.ending("stall"))] }
+            },
+            then: { a: { scripts: [sentence] }, b: { scripts: [sentence] } },
+            millis: 3000,
+            before: { channels },
+            after: { channels }
+          })
+          assert.strictEqual(judge("chat", id, shown).text, text)
+          const told = yield* ended(life, id)
+          assert.strictEqual(told.text, text)
+          if (continuation === "prefill") {
+            // Who wrote the end is given it as its own, and has nothing to add: that was all.
+            assert.strictEqual(told.state, "whole")
+          } else {
+            // Both say nothing, which proves nothing: what broke it first is told, and nothing is taken back. As one body it
+            // is a 502.
+            assert.deepInclude(data(told.end), {
+              code: "do_request_failed",
+              recoverable: true,
+              partial_content: text
+            })
+            assert.deepStrictEqual(
+              life.calls().map(({ url }) => new URL(url).hostname),
+              ["b", "a"]
+            )
+          }
+        })
+      )
+  )
+
   it("its trail has the attempt that died, and lays it to no channel", () =>
     virtually(
       Effect.gen(function* () {
