@@ -111,6 +111,8 @@ export interface UnderWay {
   readonly number: number
   readonly mode: TrailEntry["mode"]
   readonly startedAt: number
+  /** A stream is asked for. Until it is open, as its channel says. */
+  streams: boolean
   /** What its upstream says goes here. */
   readonly machine: Machine
   /** Its clocks, once it is under way: they stand still while nobody looks at what it has sent. */
@@ -300,6 +302,7 @@ export class Answer {
       number,
       mode,
       startedAt,
+      streams: target.channel.stream,
       machine,
       clocks: undefined,
       dropped: [],

@@ -98,6 +98,8 @@ export interface AttemptOptions {
   readonly dialect: UpstreamDialect
   readonly request: AnswerRequest
   readonly encoded: Encoded
+  /** A stream is asked for. */
+  readonly streams: boolean
   /** What this relay calls itself, to one that it cancels. */
   readonly relayName: string
   /** Why it is interrupted, asked when it is. */
@@ -209,18 +211,18 @@ class LiveAttempt implements UpstreamSink, Watched {
     const { life } = this
     if (life === undefined) return
     const { options } = life
-    const { dialect, request, target } = options
+    const { dialect, request, streams, target } = options
     const { channel, key, model } = target
     options.onClocks(this.progress.clocks)
     this.watch = options.watchdog.watch(this)
     const call = upstream.open(
       {
-        url: dialect.endpoint({ baseUrl: channel.baseUrl, model, stream: channel.stream, request }),
+        url: dialect.endpoint({ baseUrl: channel.baseUrl, model, stream: streams, request }),
         route: channel,
         headers: {
           ...dialect.headers(key === undefined ? undefined : Redacted.value(key), request),
           "content-type": "application/json",
-          accept: channel.stream ? "text/event-stream" : "application/json",
+          accept: streams ? "text/event-stream" : "application/json",
           ...channel.headers
         },
         body: options.encoded.body

@@ -267,6 +267,7 @@ class Attempts {
     const dialect = context.dialects.of(target.channel.dialect)
     const { request } = answer.start
     answer.attemptShownAt = undefined
+    begun.streams = this.learned.streams(target)
     const affinity = this.session?.first(target)
     context.events.tell({
       _tag: "AttemptBegan",
@@ -281,7 +282,7 @@ class Attempts {
     const encoding = dialect.encode({
       request,
       model: target.model,
-      stream: target.channel.stream,
+      stream: begun.streams,
       continuation: this.continuation(begun),
       params: target.channel.params,
       refused: this.learned.fields(target),
@@ -302,11 +303,12 @@ class Attempts {
       dialect,
       request,
       encoded,
+      streams: begun.streams,
       relayName: context.name,
       // Whoever interrupts all that is under way without a word stops this relay.
       closedBy: () => begun.closedBy ?? answer.failure ?? stackless(() => new ShuttingDown({})),
       machine: this.tokens.between(begun, machine),
-      limits: this.limits(picked),
+      limits: this.limits(picked, begun),
       watchdog: context.watchdog,
       onClocks: (clocks) => {
         begun.clocks = clocks
@@ -328,16 +330,15 @@ class Attempts {
     this.answer.trail.push(this.entry(begun, { verdict, byStatus: false, status: undefined }, error))
   }
 
-  private limits({ last, target }: Picked): AttemptLimits {
+  private limits({ last, target }: Picked, { streams }: UnderWay): AttemptLimits {
     const { answer } = this
     const clocks = { ...answer.settings.timeouts, ...target.channel.timeouts }
-    const streaming = target.channel.stream
     return {
       clocks: {
-        headersMillis: streaming ? clocks.headers : undefined,
+        headersMillis: streams ? clocks.headers : undefined,
         // The last candidate that is left is not cut: a slow answer is better than none.
-        firstContentMillis: streaming && !last ? clocks.firstContent : undefined,
-        idleMillis: streaming ? clocks.idle : undefined,
+        firstContentMillis: streams && !last ? clocks.firstContent : undefined,
+        idleMillis: streams ? clocks.idle : undefined,
         totalMillis: answer.deadlineAt - answer.clockedFrom
       },
       attemptMillis: target.channel.timeouts.total,

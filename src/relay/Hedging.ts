@@ -58,13 +58,9 @@ export interface Left extends Begun {
  * After how many milliseconds of silence an attempt gets a second beside it; `undefined`: never, since something was shown,
  * its channel shows nothing before it has said all, it is pinned, or none is left. Whether there is anybody to ask is seen when it is due.
  */
-export const hedgeAfter = ({ pin, pursuit, settings }: Answer, { mode, target }: UnderWay): number | undefined => {
+export const hedgeAfter = ({ pin, pursuit, settings }: Answer, { mode, streams }: UnderWay): number | undefined => {
   const { hedgeAfter, times } = settings.retry
-  return hedgeAfter === null ||
-    pin !== undefined ||
-    mode !== undefined ||
-    !target.channel.stream ||
-    pursuit.attempts > times
+  return hedgeAfter === null || pin !== undefined || mode !== undefined || !streams || pursuit.attempts > times
     ? undefined
     : hedgeAfter
 }
@@ -231,8 +227,8 @@ class Race {
 
   /** What says nothing before it has said all is not silent, and gets no second. */
   private dueOf({ attempt }: Lane): number | undefined {
-    const { clocks, startedAt, target } = attempt
-    return target.channel.stream ? (clocks?.startedAt ?? startedAt) + this.afterMillis : undefined
+    const { clocks, startedAt, streams } = attempt
+    return streams ? (clocks?.startedAt ?? startedAt) + this.afterMillis : undefined
   }
 
   private readonly begin = Effect.fnUntraced({ self: this }, function* (this: Race, lane: Lane) {

@@ -9,6 +9,7 @@ import {
   type ContinuationMode,
   type DialectsService,
   refusedField,
+  refusesStream,
   type Refusal
 } from "../dialect/index.ts"
 import { blameOf } from "../errors/index.ts"
@@ -39,9 +40,14 @@ export class Learned {
     this.gaveToken = gaveToken
   }
 
+  /** Whether a target is asked for a stream: its channel gives them, and it has not refused one that no client had asked for. */
+  streams(target: Target): boolean {
+    return target.channel.stream && !this.selection.refused(target).fields.has(streamField)
+  }
+
   /** The modes in which a target may go on from this answer, in the order in which they are tried. */
   continuations(target: Target): ReadonlyArray<ContinuationMode> {
-    return continuationModes(this.request, target, this.modes(target), this.dialects)
+    return this.streams(target) ? continuationModes(this.request, target, this.modes(target), this.dialects) : []
   }
 
   /** The modes in which a target does not go on from this answer. */
@@ -89,15 +95,23 @@ export class Learned {
     return refusal
   }
 
+  /** Whether it is the client that asks for a stream, in the words of who is asked: then it is told of its refusal. */
+  private asksStreamOf({ channel }: Target): boolean {
+    return this.request.dialect === channel.dialect && this.request.body["stream"] === true
+  }
+
   private field(
     target: Target,
     { status, verdict }: AttemptEnd,
     sent: string
   ): { readonly path: string; readonly once: boolean } | undefined {
-    if (verdict._tag !== "Broken" || status !== 400) return undefined
+    if (verdict._tag !== "Broken" || !refusingStatuses.has(status)) return undefined
     const { error } = verdict
     // Nobody takes it away: it is the channel's own.
     if (blameOf(error) === "channel") return undefined
+    if (this.streams(target) && !this.asksStreamOf(target) && refusesStream(error, sent)) {
+      return { path: streamField, once: false }
+    }
     const known = this.selection.refused(target).fields
     const dialect = this.dialects.of(target.channel.dialect)
     const once = dialect.refusableOnce?.(this.request) ?? []
@@ -114,5 +128,10 @@ export class Learned {
     return { path, once: together || once.includes(path) }
   }
 }
+
+/** By this name it is remembered that a target gives no streams. */
+const streamField = "stream"
+
+const refusingStatuses: ReadonlySet<number | undefined> = new Set([400, 422])
 
 const keyOf = ({ channel, model }: Target): string => `${channel.id} ${model}`

@@ -187,6 +187,7 @@ export const makeProbe: Effect.Effect<Probe, never, Scope.Scope | Settings> = Ef
           dialect,
           request,
           encoded: encoding.success,
+          streams: channel.stream,
           relayName: "effect-resilience",
           closedBy: neverClosed,
           machine: heard,

@@ -71,7 +71,7 @@ const presented = (exchange: Exchange, route: Route): ReadonlyArray<string> => {
     bearer === undefined ? undefined : Redacted.value(bearer),
     exchange.header("x-api-key"),
     exchange.header("x-goog-api-key"),
-    credentialInQuery === undefined ? undefined : exchange.query.get(credentialInQuery)
+    ...(credentialInQuery === undefined ? [] : exchange.query.getAll(credentialInQuery))
   ].filter((one): one is string => typeof one === "string" && one !== "")
 }
 

@@ -3,6 +3,7 @@
  * server: whoever has the chunks pushes them.
  */
 import { Result } from "effect"
+import { isUtf8 } from "node:buffer"
 import type { Transform } from "node:stream"
 import { BadRequestBody, PayloadTooLarge, stackless } from "../errors/index.ts"
 import { codingsOf, decodersOf } from "../http/InflateNode.ts"
@@ -28,14 +29,19 @@ const broken: Result.Result<never, BadRequestBody> = Result.fail(
   stackless(() => new BadRequestBody({ message: "the body is not what content-encoding says" }))
 )
 
-const text = (chunks: ReadonlyArray<Uint8Array>): Result.Result<string> => {
+// JSON is UTF-8. What is not would go to the upstream as marks that stand for what nobody could read.
+const unreadable: Result.Result<never, BadRequestBody> = Result.fail(
+  stackless(() => new BadRequestBody({ message: "the body is not UTF-8" }))
+)
+
+const text = (chunks: ReadonlyArray<Uint8Array>): Result.Result<string, BadRequestBody> => {
   const [first] = chunks
   // HOT: nearly every body comes in one piece, which need not be copied.
   const whole =
     first !== undefined && chunks.length === 1
       ? Buffer.from(first.buffer, first.byteOffset, first.byteLength)
       : Buffer.concat(chunks)
-  return Result.succeed(whole.toString("utf8"))
+  return isUtf8(whole) ? Result.succeed(whole.toString("utf8")) : unreadable
 }
 
 const plainBody = (maxBytes: number, done: Done): BodySink => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { classify, classifyInBand, openai } from "../../src/dialect/index.ts"
+import { isErrorBody } from "../../src/dialect/upstream/Body.ts"
 import { blameOf, codeOf, type ResilienceError } from "../../src/errors/index.ts"
 
 const answer = (status: number, body: string | object = "", headers: { readonly [name: string]: string } = {}) => ({
@@ -398,6 +399,16 @@ describe("an error inside a 2xx is as though it had come with its status", () =>
       expect(inBand(body)).toBe(expected)
     })
   }
+
+  it("R7: an error that says nothing is no error, and no message", () => {
+    for (const error of [{}, { message: "", type: "", param: "", code: null }, { code: 0, message: "success" }]) {
+      expect(isErrorBody({ error }, true), JSON.stringify(error)).toBe(false)
+      expect(isErrorBody({ error }, false), JSON.stringify(error)).toBe(
+        "message" in error && error.message === "success"
+      )
+    }
+    expect(isErrorBody({ error: { code: 0, message: "went wrong" } }, true)).toBe(true)
+  })
 
   it("as a whole answer too", () => {
     expect(of(200, { error: { message: "x", code: "rate_limit_exceeded" } })).toBe("rate channel:rate_limited")

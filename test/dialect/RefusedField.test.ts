@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { refusedField } from "#src/dialect/index"
+import { refusedField, refusesStream } from "#src/dialect/index"
 import { InvalidRequest } from "#src/errors/index"
 
 const fields = ["temperature", "top_p", "thinking", "output_config.effort", "tools[].function.strict", "user"]
@@ -49,6 +49,31 @@ describe("the field that an upstream refuses", () => {
     })
   }
 
+  it("is the stream that was asked for, by its name or in words about it, and nothing else", () => {
+    const refused = (upstream: { readonly message?: string; readonly param?: string }, body = '{"stream":true}') =>
+      refusesStream(new InvalidRequest({ upstream: { status: 400, ...upstream } }), body)
+    for (const message of [
+      "Your organization must be verified to stream this model.",
+      "'audio.format' does not support 'wav' when stream=true.",
+      "This model does not support streaming.",
+      "Streaming is not supported for this model",
+      "stream is unsupported here"
+    ]) {
+      assert.isTrue(refused({ message }), message)
+      assert.isFalse(refused({ message }, "{}"), message)
+    }
+    assert.isTrue(refused({ param: "stream" }))
+    for (const message of [
+      "stream_options is not supported",
+      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+      "the temperature is too high",
+      "messages[0]: the user spoke of a stream"
+    ]) {
+      assert.isFalse(refused({ message }), message)
+    }
+    assert.isFalse(refused({ param: "stream_options", message: "not allowed unless stream=true" }))
+  })
+
   it("is the part of a conversation that its place and its words name together", () => {
     const message = "messages.1.content.0: `thinking` blocks in the latest assistant message cannot be modified."
     const refused = new InvalidRequest({ upstream: { status: 400, message } })
@@ -64,6 +89,12 @@ describe("the field that an upstream refuses", () => {
   })
 
   it("is none with another status", () => {
-    assert.strictEqual(found({ param: "temperature" }, 422), undefined)
+    for (const status of [401, 404, 409, 429, 500]) {
+      assert.strictEqual(found({ param: "temperature" }, status), undefined, `${status}`)
+    }
+  })
+
+  it("R6: is one with 422 too, which validators give", () => {
+    assert.strictEqual(found({ param: "temperature" }, 422), "temperature")
   })
 })

@@ -131,6 +131,8 @@ describe("with tokens", () => {
     server.reset()
     await all([
       { path: "/chat?message=hello&token=wrong", status: 401, reason: "unauthorized" },
+      // Several are the same, or none.
+      { path: "/chat?message=hello&token=ops-secret-token&token=wrong", status: 401, reason: "unauthorized" },
       { path: "/chat?message=hello&token=", status: 401, reason: "unauthorized" },
       { path: "/metrics?token=ops-secret-token", status: 401, reason: "unauthorized" },
       { path: "/v1/models?token=ops-secret-token", status: 401, reason: "unauthorized" },

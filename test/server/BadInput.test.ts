@@ -1,6 +1,7 @@
 /**
  * What clients send that is wrong: a typed envelope, the right status, nothing leaked, and the process lives.
  */
+import { gzipSync } from "node:zlib"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { logLines } from "../support/log.ts"
@@ -138,6 +139,25 @@ describe("bodies", () => {
       headers: { "content-type": "application/json", "content-encoding": "magic" }
     })
     assert.match(await packed.text(), /content-encoding must be gzip, deflate, br or zstd, and says magic/)
+  })
+  it("that are not UTF-8 are bad_request_body, plain and packed, and nobody is asked with marks in place of letters", async () => {
+    const bytes = Buffer.from(`{"model":"m","message":"h\u00fctte","messages":[]}`, "latin1")
+    for (const [packed, coding] of [
+      [bytes, "identity"],
+      [gzipSync(bytes), "gzip"]
+    ] as const) {
+      for (const path of [dialect, "/chat"]) {
+        const answer = await fetch(`${relay.url}${path}`, {
+          method: "POST",
+          body: new Uint8Array(packed),
+          headers: { "content-type": "application/json", "content-encoding": coding }
+        })
+        const body = await answer.text()
+        assert.strictEqual(answer.status, 400, body)
+        assert.include(body, "bad_request_body")
+        assert.include(body, "UTF-8")
+      }
+    }
   })
   it("of JSON by any of its names are read", async () => {
     for (const type of ["application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.x+json"]) {

@@ -117,8 +117,8 @@ export const unsaidByResponses = (request: AnswerRequest): ReadonlyArray<string>
 /** What the relay asks for beside an effort: that what is thought can be shown, and sent back. */
 export const encryptedReasoning = "reasoning.encrypted_content"
 
-/** What the relay itself adds. */
-const relaysOwn = ["include", "reasoning.summary"]
+/** What the relay itself adds. Not `store`: who is not told that nothing is to be stored may store it. */
+const relaysOwn = ["background", "include", "reasoning.summary"]
 
 const crossed = [
   ...Object.values(hints)
@@ -132,7 +132,11 @@ const crossed = [
 
 /** What a target may refuse of the body. */
 export const refusableByResponses = (request: AnswerRequest): ReadonlyArray<string> =>
-  request.dialect !== "responses" ? crossed : request.body["include"] === undefined ? ["include"] : []
+  request.dialect !== "responses"
+    ? crossed
+    : request.body["include"] === undefined
+      ? ["background", "include"]
+      : ["background"]
 
 /** The least that may be asked for: less is refused. */
 export const leastTokens = 16

@@ -60,7 +60,10 @@ const notSaid = (fields: ReadonlyArray<string>): ConvertRequestFailed =>
       })
   )
 
-const completed = (body: JsonObject, { continuation, model, params, request, stream }: EncodeRequest): JsonObject => {
+const completed = (
+  body: JsonObject,
+  { continuation, model, params, refused, request, stream }: EncodeRequest
+): JsonObject => {
   const { background: _, input, stream: _stream, stream_options: streamOptions, ...rest } = body
   const own = request.dialect === "responses"
   const merged = mergeDeep(
@@ -71,7 +74,7 @@ const completed = (body: JsonObject, { continuation, model, params, request, str
         ? {}
         : { input: continuation === undefined ? input : continued(input, continuation) }),
       ...(stream && streamOptions !== undefined ? { stream_options: streamOptions } : {}),
-      background: false,
+      ...(refused.has("background") ? {} : { background: false }),
       store: own && typeof body["store"] === "boolean" ? body["store"] : false
     },
     params

@@ -65,13 +65,25 @@ const places: ReadonlyArray<(body: JsonObject) => unknown> = [
   (body) => at(body, "base_resp", "status_msg")
 ]
 
+const isSaid = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== "" && value !== false && value !== 0
+
+/** What others write in the place of an error where there is none. */
+const good: ReadonlySet<unknown> = new Set([0, "0", 200, "200", "ok", "OK", "success", "Success"])
+
+/** Whether what stands in the place of an error says that there is one. one-api gives every answer an empty one. */
+const saysError = (value: unknown): boolean => {
+  if (Array.isArray(value)) return value.length > 0
+  return isObject(value) ? Object.values(value).some((said) => isSaid(said) && !good.has(said)) : isSaid(value)
+}
+
 const messageOf = (body: JsonObject): string | undefined => {
   for (const place of places) {
     const text = textOf(place(body))
     if (text !== undefined) return text
   }
   // An error object that names no message is shown as it is.
-  return isObject(body["error"]) && Object.keys(body["error"]).length > 0 ? textOf(body["error"]) : undefined
+  return isObject(body["error"]) && saysError(body["error"]) ? textOf(body["error"]) : undefined
 }
 
 const codeOf = (value: unknown): string | undefined =>
@@ -121,19 +133,7 @@ const minimax: ReadonlyMap<unknown, string> = new Map([
 
 const first = (json: unknown): unknown => (Array.isArray(json) ? (json as ReadonlyArray<unknown>)[0] : json)
 
-const isSaid = (value: unknown): boolean =>
-  value !== undefined && value !== null && value !== "" && value !== false && value !== 0
-
 const resultOf = (body: JsonObject): unknown => at(body, "base_resp", "status_code")
-
-/** What others write in the place of an error where there is none. */
-const good: ReadonlySet<unknown> = new Set([0, "0", 200, "200", "ok", "OK", "success", "Success"])
-
-/** Whether what stands in the place of an error says that there is one. one-api gives every answer an empty one. */
-const saysError = (value: unknown): boolean => {
-  if (Array.isArray(value)) return value.length > 0
-  return isObject(value) ? Object.values(value).some((said) => isSaid(said) && !good.has(said)) : isSaid(value)
-}
 
 /**
  * Whether a body, or an event, that came with a good status is an error, in any vendor's shape. What holds an answer is
@@ -147,6 +147,18 @@ export const isErrorBody = (json: unknown, isAnswer: boolean): boolean => {
   return !isAnswer && messageOf(body) !== undefined
 }
 
+/**
+ * The path of the first field that a validator of Python's has refused (`{"detail": [{"loc": ["body", "seed"], …}]}`), as
+ * FastAPI gives it, and Mistral in its message.
+ */
+const detailPath = (error: JsonObject): string | undefined => {
+  const [detail] = [error["detail"], at(error, "message", "detail")].filter(Array.isArray)
+  const place = at((detail as ReadonlyArray<unknown> | undefined)?.[0], "loc")
+  if (!Array.isArray(place)) return undefined
+  const [root, ...path] = (place as ReadonlyArray<unknown>).map(String)
+  return root === "body" && path.length > 0 ? path.join(".") : undefined
+}
+
 /** What a parsed body says. A list is read by its first element, as Gemini's errors come. */
 export const readSaid = (json: unknown): BodySaid => {
   if (typeof json === "string") return { ...silent, message: textOf(json), json }
@@ -154,7 +166,7 @@ export const readSaid = (json: unknown): BodySaid => {
   if (!isObject(body)) return { ...silent, json: body }
   const nested = at(body, "response", "error")
   const error = isObject(body["error"]) ? body["error"] : isObject(nested) ? nested : body
-  const param = isText(error["param"]) ? error["param"] : (googlePath(error) ?? error["param"])
+  const param = isText(error["param"]) ? error["param"] : (googlePath(error) ?? detailPath(error) ?? error["param"])
   return {
     message: messageOf(body),
     code: codeOf(error["code"]) ?? codeOf(body["code"]) ?? codeOf(resultOf(body)),

@@ -40,7 +40,7 @@ export const refusedField = (
   refusable: ReadonlyArray<string>,
   body: string
 ): string | undefined => {
-  if (status !== 400 || refusable.length === 0) return undefined
+  if ((status !== 400 && status !== 422) || refusable.length === 0) return undefined
   const fields = refusable.filter((field) => holds(body, field))
   const { message, param } = error.upstream ?? {}
   if (param !== undefined && param !== null && param !== "") {
@@ -55,6 +55,21 @@ export const refusedField = (
     ? fields.find((field) => names(generally(message), field))
     : within(generally(place), words ?? "", fields)
 }
+
+// "Your organization must be verified to stream this model", "… does not support 'wav' when stream=true", "streaming is not
+// supported with this model", "… is not available in streaming mode".
+const noStreams =
+  /\b(?:verified|allowed|able) to stream\b|\bstream ?= ?true\b|\b(?:does|do|is|are|can) ?not\b[^.]{0,80}\bstream(?:ing)?\b(?!_)|\bstream(?:ing)?\b(?!_)[^.]{0,80}\b(?:is|are) (?:not|un)/i
+
+/** Whether a refusal is of the stream that was asked for. `body` is what was sent. */
+export const refusesStream = (error: ResilienceError, body: string): boolean => {
+  if (!/"stream":true/.test(body)) return false
+  const { message, param } = error.upstream ?? {}
+  return param === "stream" || (!isNamed(param, "stream_options") && noStreams.test(message ?? ""))
+}
+
+const isNamed = (param: string | null | undefined, field: string): boolean =>
+  param !== undefined && param !== null && isIn(generally(param), field)
 
 /** Whether a path leads to a field, or into it. */
 const isIn = (path: string, field: string): boolean =>

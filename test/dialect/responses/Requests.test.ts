@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { anthropic, inputIdOf, itemIdOf, openai, placeOfItem, streamOfResponse } from "#src/dialect/index"
+import { anthropic, inputIdOf, itemIdOf, openai, placeOfItem, responses, streamOfResponse } from "#src/dialect/index"
 import type { JsonObject } from "#src/dialect/Json"
 import { ask, askedWith, encoded, encodeWith, foreign, streamId, tryAsk } from "./kit.ts"
 
@@ -271,6 +271,17 @@ describe("a channel of responses", () => {
     const { body, dropped } = encoded(foreign(askedWith(fields)))
     assert.deepInclude(body, { ...sent, model: "mapped", stream: true, store: false, background: false })
     assert.deepStrictEqual(dropped, [])
+  })
+
+  it("R6: is not told that it is no errand in the background where that was refused", () => {
+    const refused = new Set(["background"])
+    for (const request of [foreign(askedWith({})), ask({})]) {
+      const { body } = encoded(request, { refused })
+      assert.notProperty(body, "background")
+      assert.strictEqual(body["store"], false)
+    }
+    assert.strictEqual(encoded(ask({ background: true })).body["background"], false)
+    assert.include(responses.refusable(ask({ background: true })), "background")
   })
 
   it("is asked without what it has refused, and that is told", () => {
