@@ -4,6 +4,7 @@
 import { Effect, Layer, Redacted } from "effect"
 import { existsSync } from "node:fs"
 import * as BooksSqliteNode from "../books/BooksSqliteNode.ts"
+import { makeBooksKey } from "../operate/BooksKeyNode.ts"
 import type { BooksPlace } from "../operate/BooksPlaceNode.ts"
 import { rekey } from "../operate/index.ts"
 import { makeSeal } from "../operate/SealNode.ts"
@@ -27,6 +28,7 @@ const rekeyAt = (
   const secrets = new Set(settings.list().flatMap(({ path, secret }) => (secret ? [path] : [])))
   const how = {
     from: from === undefined ? undefined : makeSeal(Redacted.make(from)),
+    own: makeBooksKey(`${place.path}.key`).known(),
     to: makeSeal(to),
     isSecret: (path: string) => secrets.has(path)
   }

@@ -48,6 +48,12 @@ export const selectChannels: Sql = sql`SELECT id, entry, sealed FROM relay_added
 const ofSetting = (path: string): string => `setting ${path}`
 const ofChannel = (id: string): string => `channel ${id}`
 
+/** What there is to seal with: `secret` is of `server.secret`, `own` of the key of the books' own, for settings alone. */
+export interface Seals {
+  readonly secret: Seal | undefined
+  readonly own: Seal | undefined
+}
+
 /** Why a row was not read. */
 export type Unread = "sealed without a secret" | "sealed with another secret" | "garbled"
 
@@ -76,11 +82,26 @@ const unsealed = (sealed: string, about: string, seal: Seal | undefined): Result
         onSuccess: parse
       })
 
-/** Reads a changed setting. */
-export const readChange = (row: Row, seal: Seal | undefined): Result.Result<Change, UnreadRow> => {
-  const path = text(row, "path")
+/** What a setting is sealed with: nothing, `server.secret`, or the key of the books' own. */
+const sealedBy = { nothing: 0, secret: 1, own: 2 } as const
+
+const valueOf = (row: Row, path: string, { own, secret }: Seals): Result.Result<unknown, Unread> => {
   const value = text(row, "value")
-  return Result.match(row["sealed"] === 1 ? unsealed(value, ofSetting(path), seal) : parse(value), {
+  switch (row["sealed"]) {
+    case sealedBy.secret:
+      return unsealed(value, ofSetting(path), secret)
+    case sealedBy.own:
+      // Its key is gone, or is another: no secret that somebody knows would help.
+      return Result.mapError(unsealed(value, ofSetting(path), own), () => "garbled")
+    default:
+      return parse(value)
+  }
+}
+
+/** Reads a changed setting. */
+export const readChange = (row: Row, seals: Seals): Result.Result<Change, UnreadRow> => {
+  const path = text(row, "path")
+  return Result.match(valueOf(row, path, seals), {
     onFailure: (why) => Result.fail({ about: path, why }),
     onSuccess: (value) => Result.succeed<Change>({ _tag: "Change", path, value })
   })
@@ -123,28 +144,30 @@ const parted = (entry: unknown): readonly [secrets: object, rest: object] => {
   return [Object.fromEntries(fields.filter(isSecret)), Object.fromEntries(fields.filter((one) => !isSecret(one)))]
 }
 
-/** Whether an edit is not kept without a seal: a channel with secrets, or a setting that `holds` one. */
-export const needsSeal = (edit: Edit, holds: (change: Change) => boolean): boolean =>
-  edit._tag === "Addition" ? !isEmpty(parted(edit.entry)[0]) : holds(edit)
+/** What an edit is not kept without: a channel with secrets, or a setting that `holds` one. */
+export const neededSeal = (edit: Edit, holds: (change: Change) => boolean): "secret" | "any" | undefined => {
+  if (edit._tag === "Change") return holds(edit) ? "any" : undefined
+  return isEmpty(parted(edit.entry)[0]) ? undefined : "secret"
+}
 
 /**
  * Keeps an edit, in the place of the one before it. The secrets of a channel are sealed; what a setting holds is sealed where
  * it is secret and there is a seal.
  */
-export const keep = (edit: Edit, { isSecret, now, seal, turn }: Keeping): Sql => {
+export const keep = (edit: Edit, { isSecret, now, seals, turn }: Keeping): Sql => {
   if (edit._tag === "Change") {
     const { path } = edit
     const json = JSON.stringify(edit.value)
-    const closed = isSecret(path) ? seal?.close(json, ofSetting(path)) : undefined
-    const value = closed ?? json
-    const sealed = closed === undefined ? 0 : 1
+    const by = isSecret(path) ? (seals.secret ?? seals.own) : undefined
+    const value = by?.close(json, ofSetting(path)) ?? json
+    const sealed = by === undefined ? sealedBy.nothing : seals.secret === undefined ? sealedBy.own : sealedBy.secret
     return sql`INSERT INTO relay_settings (path, value, sealed, turn, changed_at)
                VALUES (${path}, ${value}, ${sealed}, ${turn}, ${now})
                ON CONFLICT (path) DO UPDATE SET value = ${value}, sealed = ${sealed}, turn = ${turn}, changed_at = ${now}`
   }
   const id = idOf(edit)
   const [secrets, rest] = parted(edit.entry)
-  const sealed = isEmpty(secrets) ? null : (seal?.close(JSON.stringify(secrets), ofChannel(id)) ?? null)
+  const sealed = isEmpty(secrets) ? null : (seals.secret?.close(JSON.stringify(secrets), ofChannel(id)) ?? null)
   const entry = JSON.stringify(rest)
   // A channel that is changed keeps its place among the others.
   return sql`INSERT INTO relay_added_channels (id, entry, sealed, turn, changed_at)
@@ -154,7 +177,7 @@ export const keep = (edit: Edit, { isSecret, now, seal, turn }: Keeping): Sql =>
 
 /** How edits are kept. */
 export interface Keeping {
-  readonly seal: Seal | undefined
+  readonly seals: Seals
   /** Whether what a setting holds is secret. */
   readonly isSecret: (path: string) => boolean
   readonly turn: number
@@ -173,6 +196,8 @@ export const forget = (edit: Edit): Sql =>
 /** Seals what was sealed with the old secret (`from`; `undefined`: there was none) with the new one. */
 export interface Reseal {
   readonly from: Seal | undefined
+  /** The key of the books' own, with which settings may be sealed. */
+  readonly own: Seal | undefined
   readonly to: Seal
   /** Whether what a setting holds is secret: what of that was kept without a seal gets one. */
   readonly isSecret: (path: string) => boolean
@@ -194,9 +219,11 @@ const reseal = (sealed: string, about: string, { from, to }: Reseal): Result.Res
 export const resealChange = (row: Row, how: Reseal): Resealed => {
   const path = text(row, "path")
   const value = text(row, "value")
-  if (row["sealed"] !== 1 && !how.isSecret(path)) return Result.succeed(undefined)
+  if (row["sealed"] === sealedBy.nothing && !how.isSecret(path)) return Result.succeed(undefined)
   const closed =
-    row["sealed"] === 1 ? reseal(value, ofSetting(path), how) : Result.succeed(how.to.close(value, ofSetting(path)))
+    row["sealed"] === sealedBy.nothing
+      ? Result.succeed(how.to.close(value, ofSetting(path)))
+      : reseal(value, ofSetting(path), row["sealed"] === sealedBy.own ? { ...how, from: how.own } : how)
   return Result.mapBoth(closed, {
     onFailure: (why) => ({ about: path, why }),
     onSuccess: (closed) =>

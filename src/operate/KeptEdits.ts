@@ -26,14 +26,16 @@ import {
   forget,
   keep,
   keptUnder,
-  needsSeal,
+  neededSeal,
   readChange,
   readChannel,
   selectChanges,
   selectChannels,
+  type Seals,
   takeTurn,
   type UnreadRow
 } from "./EditRows.ts"
+import type { BooksKey } from "./BooksKeyNode.ts"
 import type { Seal } from "./SealNode.ts"
 
 /** Why secrets are not kept. */
@@ -56,6 +58,15 @@ const withAnotherSecret = (): Conflict =>
       })
   )
 
+/** The key of the books' own; or why there is none. */
+const keyMade = (key: BooksKey): Effect.Effect<Seal, Conflict> =>
+  Effect.mapError(Effect.fromResult(key.made()), (why) =>
+    stackless(
+      () =>
+        new Conflict({ message: `what is secret of it is kept encrypted, and its key could not be written: ${why}` })
+    )
+  )
+
 /** What was said by hand. */
 export class KeptEdits extends Context.Service<
   KeptEdits,
@@ -73,14 +84,16 @@ export class KeptEdits extends Context.Service<
 >()("effect-resilience/operate/KeptEdits") {
   /**
    * In the books. `seal`: of `server.secret`, if there is one. Fails where the books hold secrets that were sealed with
-   * another: whoever started with half of its channels would find it out by an answer that fails.
+   * another: whoever started with half of its channels would find it out by an answer that fails. `own`: the key beside
+   * books in a file, for secrets of settings where there is no `server.secret`.
    */
   static readonly layer = (
-    seal: Seal | undefined
+    seal: Seal | undefined,
+    own?: BooksKey | undefined
   ): Layer.Layer<KeptEdits, BooksNewer | BooksNotOpened | ConfigurationFaults, Books | EventLog | Settings> =>
     Layer.effect(
       KeptEdits,
-      Effect.mapError(make(seal), (error) => (error instanceof ConfigurationFaults ? error : notOpened(error)))
+      Effect.mapError(make(seal, own), (error) => (error instanceof ConfigurationFaults ? error : notOpened(error)))
     )
 }
 
@@ -89,10 +102,10 @@ interface Stored {
   readonly unread: ReadonlyArray<UnreadRow>
 }
 
-const read = (changes: ReadonlyArray<Row>, channels: ReadonlyArray<Row>, seal: Seal | undefined): Stored => {
+const read = (changes: ReadonlyArray<Row>, channels: ReadonlyArray<Row>, seals: Seals): Stored => {
   const rows = [
-    ...channels.map((row) => readChannel(row, seal)),
-    ...changes.map((row): Result.Result<Edits.Edit, UnreadRow> => readChange(row, seal))
+    ...channels.map((row) => readChannel(row, seals.secret)),
+    ...changes.map((row): Result.Result<Edits.Edit, UnreadRow> => readChange(row, seals))
   ]
   return {
     edits: rows.flatMap((row) => (Result.isSuccess(row) ? [row.success] : [])),
@@ -119,15 +132,17 @@ const isForeign = ({ why }: UnreadRow): boolean => why !== "garbled"
 const nameOf = (edit: Edits.Edit, settings: SettingsService): string =>
   edit._tag === "Change" ? edit.path : formatPath([edit.list, Edits.nameOf(settings.edits().edited.file, edit) ?? ""])
 
-const make = Effect.fnUntraced(function* (seal: Seal | undefined) {
+const make = Effect.fnUntraced(function* (seal: Seal | undefined, beside: BooksKey | undefined) {
   const books = yield* Books
+  // Books that are no file have nothing beside them.
+  const key = books.engine.name === "sqlite" && books.engine.lasts ? beside : undefined
   const settings = yield* Settings
   const log = yield* EventLog
   const turn = yield* Semaphore.make(1)
   yield* books.migrate(editsModule)
 
   const stored = Effect.zipWith(books.run(selectChanges), books.run(selectChannels), (changes, channels) =>
-    read(changes, channels, seal)
+    read(changes, channels, { secret: seal, own: key?.known() })
   )
 
   /** What was told to be left out: it is told once. */
@@ -173,15 +188,19 @@ const make = Effect.fnUntraced(function* (seal: Seal | undefined) {
           const edits = yield* Effect.fromResult(next(kept))
           const now = yield* Clock.currentTimeMillis
           const secrets = new Set(settings.list().flatMap(({ path, secret }) => (secret ? [path] : [])))
-          const keeping = { seal, now, turn: Number(row?.["turn"]), isSecret: (path: string) => secrets.has(path) }
+          const keeping = { now, turn: Number(row?.["turn"]), isSecret: (path: string) => secrets.has(path) }
           // What is gone with the process nobody else reads.
           const holds = (change: Change): boolean => books.engine.lasts && Edits.holdsSecret(kept.edited, change)
           const stays = new Set(edits.map(keptUnder))
           for (const edit of before.edits) if (!stays.has(keptUnder(edit))) yield* books.run(forget(edit))
           for (const edit of edits) {
             if (before.edits.includes(edit)) continue
-            if (seal === undefined && needsSeal(edit, holds)) return yield* Effect.fail(withoutSecret())
-            yield* books.run(keep(edit, keeping))
+            const needed = seal === undefined ? neededSeal(edit, holds) : undefined
+            if (needed !== undefined && (needed === "secret" || key === undefined)) {
+              return yield* Effect.fail(withoutSecret())
+            }
+            const own = needed === undefined || key === undefined ? undefined : yield* keyMade(key)
+            yield* books.run(keep(edit, { ...keeping, seals: { secret: seal, own } }))
           }
           yield* books.touch(editsTopic)
           return { edits, unread: before.unread }

@@ -46,6 +46,7 @@ import {
 } from "../operate/index.ts"
 import { AlertsSection } from "../operate/AlertsSection.ts"
 import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
+import { BooksSection } from "../operate/BooksSection.ts"
 import * as TrackerNode from "../operate/TrackerNode.ts"
 import { Relay, RelayEvents } from "../relay/index.ts"
 import { type ConfigurationFaults, Settings, type SettingsService } from "../settings/index.ts"
@@ -246,10 +247,14 @@ const operateLayer: Layer.Layer<
 /** What was said by hand, from the books: it counts before anybody looks. */
 const keptEditsLayer = Layer.unwrap(
   Effect.gen(function* () {
-    const { secret } = (yield* Settings).of(ServerSection).current
-    if (secret === undefined) return KeptEdits.layer(undefined)
+    const settings = yield* Settings
+    const { secret } = settings.of(ServerSection).current
+    const place = BooksPlaceNode.placeOf(settings.of(BooksSection).current, settings.of(StoreSection).current)
+    if (secret === undefined && place._tag === "Memory") return KeptEdits.layer(undefined)
     const { makeSeal } = yield* Effect.promise(() => import("../operate/SealNode.ts"))
-    return KeptEdits.layer(makeSeal(secret))
+    const { makeBooksKey } = yield* Effect.promise(() => import("../operate/BooksKeyNode.ts"))
+    const own = place._tag === "File" ? makeBooksKey(`${place.path}.key`) : undefined
+    return KeptEdits.layer(secret && makeSeal(secret), own)
   })
 )
 

@@ -5,13 +5,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Result, type Scope } from "effect"
 import * as fc from "fast-check"
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { Books, BooksAway, sql } from "#src/books/index"
 import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
 import * as BooksPostgresNode from "#src/books/BooksPostgresNode"
 import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
 import { decodeConfiguration } from "#src/cli/index"
-import { AlertsSection, ChannelEdits, KeptEdits, SettingsStore } from "#src/operate/index"
+import { AlertsSection, ChannelEdits, KeptEdits, rekey, SettingsStore } from "#src/operate/index"
+import { type BooksKey, makeBooksKey } from "#src/operate/BooksKeyNode"
 import { makeSeal, type Seal } from "#src/operate/SealNode"
 import { declare, Fields, Settings, settingsFile, type SettingsService } from "#src/settings/index"
 import { CollectedEvents, EventLog } from "#src/telemetry/index"
@@ -63,12 +65,12 @@ const relaySettings = (): SettingsService =>
   Result.getOrThrow(decodeConfiguration({ channels: [channel("a")] }, {}, "test")).settings
 
 /** The services of a relay that starts over books. */
-const startOver = (books: Books["Service"], settings: SettingsService, sealed: Seal | "none" = seal) =>
+const startOver = (books: Books["Service"], settings: SettingsService, sealed: Seal | "none" = seal, own?: BooksKey) =>
   Effect.map(
     Layer.build(
       Layer.fresh(
         Layer.merge(SettingsStore.layer, ChannelEdits.layer).pipe(
-          Layer.provideMerge(KeptEdits.layer(sealed === "none" ? undefined : sealed)),
+          Layer.provideMerge(KeptEdits.layer(sealed === "none" ? undefined : sealed, own)),
           Layer.provideMerge(EventLog.layerTest),
           Layer.provide(Layer.succeed(Books, books)),
           Layer.provide(Layer.succeed(Settings, settings))
@@ -248,6 +250,56 @@ describe("edits in the books", () => {
         const memory = yield* startOver(yield* openBooks(BooksMemoryNode.layer), relaySettings(), "none")
         yield* memory.store.change({ "alerts.webhook": hook, "alerts.secret": "planted" })
       }).pipe(Effect.scoped)
+  )
+
+  it.live("of where alerts go are kept with a key beside books in a file, where there is no server.secret", () =>
+    Effect.gen(function* () {
+      const at = yield* folder
+      const path = join(at, "books.db.key")
+      const hook = "https://hooks.example.com/planted"
+      const webhookOf = (settings: SettingsService) => {
+        const { webhook } = settings.of(AlertsSection).current
+        return webhook === null ? null : Redacted.value(webhook)
+      }
+      const books = yield* openBooks(BooksSqliteNode.layer({ path: join(at, "books.db") }))
+      const one = yield* startOver(books, relaySettings(), "none", makeBooksKey(path))
+      assert.isFalse(existsSync(path), "made when it is wanted")
+      yield* one.store.change({ "alerts.webhook": hook, "alerts.secret": "planted" })
+      assert.notInclude(yield* rowsOf(books), "planted")
+      assert.strictEqual(statSync(path).mode & 0o777, 0o600)
+      const again = yield* startOver(books, relaySettings(), "none", makeBooksKey(path))
+      assert.strictEqual(webhookOf(again.settings), hook)
+      // Keys of channels are worth more.
+      assert.strictEqual((yield* Effect.flip(one.channels.add(channel("b"))))._tag, "Conflict")
+      // Who sets a secret later still reads it, and what is set from then on is encrypted with that.
+      const later = yield* startOver(books, relaySettings(), seal, makeBooksKey(path))
+      assert.strictEqual(webhookOf(later.settings), hook)
+      yield* later.store.change({ "alerts.webhook": `${hook}/2` })
+      // Without its key it is left out, and the relay starts.
+      const own = makeBooksKey(path).known()
+      rmSync(path)
+      const without = yield* startOver(books, relaySettings(), seal, makeBooksKey(path))
+      assert.strictEqual(webhookOf(without.settings), `${hook}/2`)
+      assert.isNull(without.settings.of(AlertsSection).current.secret)
+      // Another secret takes in what was encrypted with the key.
+      const next = makeSeal(Redacted.make("the next secret of the relay, long enough"))
+      const isSecret = (setting: string): boolean => setting.startsWith("alerts.")
+      const count = yield* Effect.provideService(rekey({ from: seal, own, to: next, isSecret }), Books, books)
+      assert.strictEqual(count, 2)
+      const rekeyed = yield* startOver(books, relaySettings(), next)
+      assert.isNotNull(rekeyed.settings.of(AlertsSection).current.secret)
+      // A folder in its place.
+      mkdirSync(path)
+      const refused = yield* startOver(
+        yield* openBooks(BooksSqliteNode.layer({ path: join(at, "other.db") })),
+        relaySettings(),
+        "none",
+        makeBooksKey(path)
+      )
+      const error = yield* Effect.flip(refused.store.change({ "alerts.webhook": hook }))
+      assert.strictEqual(error._tag, "Conflict")
+      assert.include(error.message, "its key could not be written")
+    }).pipe(Effect.scoped)
   )
 
   it.live("that were sealed with another secret are a fault of the start, which names them", () =>

@@ -76,8 +76,8 @@ const rowsOf = (books: Books["Service"]) =>
     books.run(sql`SELECT * FROM relay_added_channels ORDER BY id`),
     (changes, channels) => JSON.stringify([changes, channels])
   )
-const rekeyed = (books: Books["Service"], from: Seal | undefined, to: Seal) =>
-  rekey({ from, to, isSecret: (path) => path.startsWith("alerts.") }).pipe(Effect.provideService(Books, books))
+const rekeyed = (books: Books["Service"], from: Seal | undefined, to: Seal, own?: Seal) =>
+  rekey({ from, own, to, isSecret: (path) => path.startsWith("alerts.") }).pipe(Effect.provideService(Books, books))
 
 const keys = ["planted-of-a", "planted-of-b", "planted-of-c"]
 
