@@ -5,7 +5,9 @@ import type * as Net from "node:net"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import { Upstream, UpstreamNode } from "../../src/channel/index.ts"
-import { onRequests, open, rawServer, send, until, wait } from "./kit/calls.ts"
+import { cleanUp, onRequests, open, rawServer, send, until, wait } from "./kit/calls.ts"
+
+cleanUp()
 
 const headers = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 const accepted = "HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n{}"

@@ -4,7 +4,9 @@ import * as Zlib from "node:zlib"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import { Upstream, UpstreamNode } from "../../src/channel/index.ts"
-import { cleanups, onRequests, open, rawServer, type Recorded, send, until, wait } from "./kit/calls.ts"
+import { cleanUp, cleanups, onRequests, open, rawServer, type Recorded, send, until, wait } from "./kit/calls.ts"
+
+cleanUp()
 
 const answer = (body: string, more = ""): string =>
   `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n${more}content-length: ${body.length}\r\n\r\n${body}`

@@ -9,7 +9,9 @@ import * as Tls from "node:tls"
 import { Redacted } from "effect"
 import { describe, expect, it } from "vitest"
 import type { UpstreamRoute } from "#src/channel/index"
-import { cleanups, onRequests, open, rawServer, type Recorded, send, until, wait } from "./kit/calls.ts"
+import { cleanUp, cleanups, onRequests, open, rawServer, type Recorded, send, until, wait } from "./kit/calls.ts"
+
+cleanUp()
 
 const pem = (name: string): string => readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url), "utf8")
 const [ca, client, clientKey] = ["ca", "client", "client-key"].map((name) => Redacted.make(pem(name)))

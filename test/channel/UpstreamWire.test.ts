@@ -9,7 +9,9 @@ import { Redacted } from "effect"
 import { Client } from "undici"
 import { describe, expect, it } from "vitest"
 import { loadClient } from "#src/channel/ConnectionNode"
-import { cleanups, onRequests, open, rawServer, type Recorded, send, until, wait } from "./kit/calls.ts"
+import { cleanUp, cleanups, onRequests, open, rawServer, type Recorded, send, until, wait } from "./kit/calls.ts"
+
+cleanUp()
 
 const answer = (body: string, more = ""): string =>
   `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n${more}content-length: ${body.length}\r\n\r\n${body}`

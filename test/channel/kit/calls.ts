@@ -11,9 +11,12 @@ import type { DoRequestFailed, ReadResponseBodyFailed } from "#src/errors/index"
 /** What is done when a test has ended, the last first. */
 export const cleanups: Array<() => Promise<unknown> | void> = []
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+/** Does it: each test file calls this, because a worker loads this module once for all of them. */
+export const cleanUp = (): void => {
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  })
+}
 
 /** The layer, for as long as the test runs. */
 export const open = async (options: UpstreamNode.Options = {}): Promise<Context.Service.Shape<typeof Upstream>> => {
