@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 const report = process.env.VITEST_REPORT
 
 /** What these promise is measured by the clock, in fractions of a second: they run behind the others, one at a time. */
-const timed = ["test/server/Released.test.ts"]
+const timed = ["test/server/Released.test.ts", "test/server/Shutdown.test.ts"]
 
 /** What these do stays with the worker: they import other tests' files, or make a browser's globals. */
 const alone = [
@@ -65,8 +65,8 @@ export default defineConfig({
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // Real sockets and processes share two cores in CI: a test may be late there once, and the report says so.
     retry: process.env.CI === "true" ? 1 : 0,
-    // Many tests wait for a clock or a process: on two cores four files at a time rest for little.
-    maxWorkers: Math.max(4, availableParallelism() - 1),
+    // Many tests wait for a clock or a process: on two cores three files at a time rest for little.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     execArgv: ["--disable-warning=ExperimentalWarning"]

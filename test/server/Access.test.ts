@@ -15,7 +15,9 @@ const dialect = "/v1/chat/completions"
 describe("with tokens", () => {
   let server: FaultServer
   let relay: RunningRelay
+  let linesBefore: number
   beforeAll(async () => {
+    linesBefore = logLines().length
     server = await startFaultServer()
     relay = await startRelay({
       server: { host: "0.0.0.0", origins: ["https://app.example.com"] },
@@ -27,7 +29,7 @@ describe("with tokens", () => {
     })
   })
   afterAll(async () => {
-    const log = JSON.stringify(logLines())
+    const log = JSON.stringify(logLines().slice(linesBefore))
     assert.notMatch(log, /alice-secret-token|ops-secret-token|hunter2/)
     await relay.close()
     await server.close()
