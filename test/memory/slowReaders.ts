@@ -157,7 +157,8 @@ export const runSlowReaders = async ({
   const file = writeConfiguration(folder.path, {
     server: { port: 0, readerGrace: "10 minutes" },
     store: store === "memory" ? { type: store } : { type: store, path: `${folder.path}/relay.db` },
-    journal: { retention: `${retention} millis` },
+    // What floods keep is more than the default, beyond which those that ended first are forgotten.
+    journal: { retention: `${retention} millis`, maxBytes: 4_000_000_000 },
     timeouts: { idle: "10 minutes", firstContent: "10 minutes", headers: "10 minutes", total: "20 minutes" },
     chat: { timeout: "20 minutes" },
     channels: [channelOf("a", upstream.url, { models: ["m"] })]
