@@ -14,7 +14,9 @@ import { useLoad } from "../part/useLoad.ts"
 import { usePages } from "../part/usePages.ts"
 import { type Column, VirtualList } from "../part/VirtualList.tsx"
 import { go, hashOf, type Query } from "../Place.ts"
-import type { LedgerRow, LedgerSum, Usage } from "./LedgerRow.ts"
+import type { LedgerRow } from "./LedgerRow.ts"
+import type { LedgerSum } from "./LedgerSum.ts"
+import type { Usage } from "./Usage.ts"
 import { Balances } from "./Balances.tsx"
 
 const Sums = ({ sum }: { readonly sum: LedgerSum }) => {

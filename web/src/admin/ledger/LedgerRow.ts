@@ -1,5 +1,5 @@
 /**
- * The ledger: its rows, what they amount to, and what was used. Pure.
+ * A row of the ledger, as the page has it. Pure.
  */
 import { fieldsOf, idOf, momentOf, numberOf, textOf } from "../Decode.ts"
 
@@ -30,38 +30,4 @@ export const ledgerRowOf = (value: unknown): LedgerRow => {
     reason: textOf(row["reason"]),
     balance: numberOf(row["balance"])
   }
-}
-
-/** The ledger added up. */
-export interface LedgerSum {
-  readonly granted: number | undefined
-  readonly settled: number | undefined
-  readonly refunded: number | undefined
-  readonly open: number | undefined
-  readonly drift: number | undefined
-}
-
-/** The answer of `GET /admin/ledger/sum`. */
-export const ledgerSumOf = (value: unknown): LedgerSum => {
-  const sum = fieldsOf(value)
-  return {
-    granted: numberOf(sum["granted"]),
-    settled: numberOf(sum["settled"]),
-    refunded: numberOf(sum["refunded"]),
-    open: numberOf(sum["open"]),
-    drift: numberOf(sum["drift"])
-  }
-}
-
-/** How much one token, group, model, channel or day has used. */
-export interface Usage {
-  readonly name: string
-  readonly credits: number
-  readonly requests: number | undefined
-}
-
-/** A row of `GET /admin/usage?by=`. */
-export const usageOf = (value: unknown): Usage => {
-  const row = fieldsOf(value)
-  return { name: idOf(row["key"]), credits: numberOf(row["credits"]) ?? 0, requests: numberOf(row["requests"]) }
 }
