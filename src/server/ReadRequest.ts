@@ -46,10 +46,22 @@ export const tellId = (exchange: Exchange, { idHeader }: ClientDialect): void =>
   if (idHeader !== undefined) exchange.setHeader(idHeader, exchange.requestId)
 }
 
+const mediaTypes = ["application/json"]
+
+const parsed = (
+  exchange: Exchange,
+  { dialect, parameter, pin, rules }: Reading,
+  body: string | undefined
+): Effect.Effect<AnswerRequest, ResilienceError> => {
+  const looked = headersOf(exchange, dialect.looksAt)
+  const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
+  return Effect.fromResult(dialect.parse({ parameter, query: queryOf(exchange.query), headers, body }, rules))
+}
+
 /** Reads a request. */
 export const readRequest = (exchange: Exchange, reading: Reading): Effect.Effect<AnswerRequest, ResilienceError> => {
-  if (exchange.method !== "POST" || reading.dialect.asksByQuery(exchange.query))
-    return parsed(exchange, reading, undefined)
+  const asksByBody = exchange.method === "POST" && !reading.dialect.asksByQuery(exchange.query)
+  if (!asksByBody) return parsed(exchange, reading, undefined)
   return Effect.andThen(
     checkMediaType(exchange, mediaTypes),
     Effect.flatMap(exchange.body(reading.maxBodyBytes), (body) =>
@@ -61,16 +73,4 @@ export const readRequest = (exchange: Exchange, reading: Reading): Effect.Effect
           )
     )
   )
-}
-
-const mediaTypes = ["application/json"]
-
-const parsed = (
-  exchange: Exchange,
-  { dialect, parameter, pin, rules }: Reading,
-  body: string | undefined
-): Effect.Effect<AnswerRequest, ResilienceError> => {
-  const looked = headersOf(exchange, dialect.looksAt)
-  const headers = pin === undefined ? looked : { ...looked, [pinHeader]: pin.written }
-  return Effect.fromResult(dialect.parse({ parameter, query: queryOf(exchange.query), headers, body }, rules))
 }
