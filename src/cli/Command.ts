@@ -31,9 +31,10 @@ export const usage = `Usage:
   effect-resilience schema                print the JSON Schema of the configuration file
   effect-resilience books backup FILE     copy the books into a new file, also while they are in use; --config CONFIG
                                           says whose (without it those in .relay/books.db)
-  effect-resilience books rekey --config FILE --from NAME
+  effect-resilience books rekey --config FILE [--from NAME]
                                           encrypt what is secret in the books with the server.secret of FILE; the
-                                          environment variable NAME has the one before. Stop the relay first
+                                          environment variable NAME has the one before, if there was one. Stop the relay
+                                          first
   effect-resilience --help | --version
 
 FILE is YAML or JSON. \${NAME} in its strings comes from the environment; PORT overrides server.port.
