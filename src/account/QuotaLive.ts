@@ -8,6 +8,7 @@ import { Journal } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
 import { Settings } from "../settings/index.ts"
 import { type AccountOf, allowanceOf, mostCredits } from "./Allowance.ts"
+import { changesOf, finalRows, freshOf } from "./FinalRows.ts"
 import { GroupsSection } from "./GroupsSection.ts"
 import { makeIds } from "./LedgerIds.ts"
 import {
@@ -79,9 +80,6 @@ const refusal = (tag: "TooLittle" | "OverBudget", whose: AccountOf["_tag"], cred
 
 const away = (error: BooksError): QueryDataError =>
   stackless(() => new QueryDataError({ message: `what is left cannot be looked up: ${error.message}` }))
-
-const byKeyDown = (one: { readonly key: string }, other: { readonly key: string }): number =>
-  one.key < other.key ? 1 : one.key > other.key ? -1 : 0
 
 /** One account that a request is held to. */
 interface Held {
@@ -257,84 +255,26 @@ const make = Effect.fnUntraced(function* ({
   const settling = Effect.fnUntraced(function* (finals: ReadonlyArray<Final>, now: number) {
     const ids = [...new Set(finals.map(({ streamId }) => streamId))]
     const done = new Set((yield* run(selectFinal(ids))).map((row) => String(row["stream_id"])))
-    const taken = new Map<string, Row>()
     const still = ids.filter((id) => !done.has(id))
     if (still.length === 0) return []
-    for (const row of yield* run(takeReservations(still))) taken.set(String(row["stream_id"]), row)
-    const changes = new Map<string, { settled: number; released: number }>()
-    const change = (of: AccountOf, settled: number, released: number): void => {
-      const key = keyOf(of)
-      const sum = changes.get(key) ?? { settled: 0, released: 0 }
-      changes.set(key, { settled: sum.settled + settled, released: sum.released + released })
-    }
-    const fresh = finals.flatMap((final) => {
-      const { credits, streamId } = final
-      const row = taken.get(streamId)
-      if (done.has(streamId) || (credits === "refund" && row === undefined)) return []
-      done.add(streamId)
-      // Whose it is says who has reserved it.
-      return row === undefined
-        ? [final]
-        : [{ ...final, token: String(row["token"]), group: String(row["token_group"]) }]
-    })
-    for (const { credits, group, streamId, token } of fresh) {
-      const row = taken.get(streamId)
-      const settled = credits === "refund" ? 0 : credits
-      // Also of nobody, on a relay without tokens: it is asked what was spent.
-      change({ _tag: "Token", name: token }, settled, Number(row?.["of_token"] ?? 0))
-      const ofGroup = Number(row?.["of_group"] ?? 0)
-      if (ofGroup > 0 || isLimited(groupHeld(group))) change({ _tag: "Group", name: group }, settled, ofGroup)
-    }
-    const after = new Map<string, Row>()
-    const low: Array<QuotaLow> = []
-    // In one order, whoever does it: see `reserving`.
-    const ordered = [...changes].map(([key, change]) => ({ key, ...change })).sort(byKeyDown)
+    const taken = new Map((yield* run(takeReservations(still))).map((row) => [String(row["stream_id"]), row]))
+    const fresh = freshOf(finals, taken, done)
+    const changes = changesOf(fresh, taken, (group) => isLimited(groupHeld(group)))
     const charged: Array<Row> = []
-    for (const piece of piecesOf(ordered, mostAtOnce)) charged.push(...(yield* run(charge(piece, now))))
-    for (const row of charged) {
-      const key = String(row["account"])
-      const { settled } = changes.get(key) ?? { settled: 0 }
-      const { balance, last_grant: grant } = row
-      // As it was before all of them: it goes down row by row below.
-      if (typeof balance === "number") after.set(key, { ...row, balance: balance + settled })
-      const isLow =
-        key.startsWith("token:") &&
-        typeof balance === "number" &&
-        Number(grant) > 0 &&
-        balance <= lowAt() * Number(grant)
-      if (isLow && row["low_told"] === 0) {
-        yield* run(sql`UPDATE relay_accounts SET low_told = 1 WHERE account = ${key}`)
-        low.push({ token: key.slice("token:".length), balance, grant: Number(grant) })
-      }
+    for (const piece of piecesOf(changes, mostAtOnce)) charged.push(...(yield* run(charge(piece, now))))
+    const settledOf = new Map(changes.map(({ key, settled }) => [key, settled]))
+    const before = new Map<string, number>()
+    const low: Array<QuotaLow> = []
+    for (const { account, balance, last_grant: grant, low_told: told } of charged) {
+      const key = String(account)
+      if (typeof balance !== "number") continue
+      before.set(key, balance + (settledOf.get(key) ?? 0))
+      const isLow = key.startsWith("token:") && Number(grant) > 0 && balance <= lowAt() * Number(grant)
+      if (!isLow || told !== 0) continue
+      yield* run(sql`UPDATE relay_accounts SET low_told = 1 WHERE account = ${key}`)
+      low.push({ token: key.slice("token:".length), balance, grant: Number(grant) })
     }
-    const balances = new Map([...after].map(([key, { balance }]) => [key, Number(balance)] as const))
-    const rows = fresh.map((final): LedgerRow => {
-      const { credits, group, streamId, token } = final
-      const refunded = credits === "refund"
-      const amount = refunded ? Number(taken.get(streamId)?.["credits"] ?? 0) : credits
-      const key = keyOf({ _tag: "Token", name: token })
-      const before = balances.get(key)
-      const balance = before === undefined ? null : before - (refunded ? 0 : amount)
-      if (balance !== null) balances.set(key, balance)
-      return {
-        id: idOf(now),
-        at: now,
-        token,
-        group,
-        kind: refunded ? "refund" : "settle",
-        amount,
-        balance,
-        tokenCharged: !refunded && balance !== null,
-        groupCharged: !refunded && balances.has(keyOf({ _tag: "Group", name: group })),
-        streamId,
-        reason: final.reason,
-        model: final.model,
-        channel: final.channel,
-        inputTokens: refunded ? null : final.inputTokens,
-        outputTokens: refunded ? null : final.outputTokens,
-        cachedTokens: refunded ? null : final.cachedTokens
-      }
-    })
+    const rows = finalRows(fresh, taken, before, { at: now, idOf })
     for (const piece of piecesOf(rows, mostAtOnce)) yield* run(insertRows(piece))
     return low
   })
