@@ -12,6 +12,8 @@ export type Path = ReadonlyArray<string | number>
 export interface Fault {
   readonly path: Path
   readonly message: string
+  /** What kind of fault it is, where that is known: nothing is there, nobody knows it, or it is of another kind. */
+  readonly code?: "missing" | "type" | "unexpected" | undefined
 }
 
 const plainKey = /^[A-Za-z_$][\w$-]*$/

@@ -41,8 +41,9 @@ const expectedAt = (within: SchemaAST.AST | undefined, key: string | number | un
 /** Every fault that an issue holds. */
 export const faultsOf = (root: SchemaIssue.Issue, written: Written): ReadonlyArray<Fault> => {
   const faults: Array<Fault> = []
-  const expected = (what: string | undefined, path: Path): void => {
-    faults.push({ path, message: `expected ${what ?? "another value"}, ${written.got(path)}` })
+  const expected = (what: string | undefined, path: Path, code?: Fault["code"]): void => {
+    const message = `expected ${what ?? "another value"}, ${written.got(path)}`
+    faults.push(code === undefined ? { path, message } : { path, message, code })
   }
   // `hint` is the nearest description above an issue that has none of its own; `within` the object or list above it.
   const collect = (issue: SchemaIssue.Issue, path: Path, hint?: string, within?: SchemaAST.AST): void => {
@@ -68,17 +69,18 @@ export const faultsOf = (root: SchemaIssue.Issue, written: Written): ReadonlyArr
         if (only !== undefined && others.length === 0 && typeof value === "object" && value !== null) {
           return collect(only, path, hint, within)
         }
-        return expected(textOf(issue.ast, "expected") ?? hint, path)
+        return expected(textOf(issue.ast, "expected") ?? hint, path, "type")
       }
       case "UnexpectedKey":
-        return void faults.push({ path, message: unknownKey(issue.ast, String(path.at(-1))) })
+        return void faults.push({ path, message: unknownKey(issue.ast, String(path.at(-1))), code: "unexpected" })
       case "InvalidType":
-        return expected(textOf(issue.ast, "expected") ?? hint, path)
+        return expected(textOf(issue.ast, "expected") ?? hint, path, "type")
       case "MissingKey":
-        return expected(expectedAt(within, path.at(-1)), path)
+        return expected(expectedAt(within, path.at(-1)), path, "missing")
+      case "OneOf":
+        return expected(hint, path, "type")
       case "InvalidValue":
       case "Forbidden":
-      case "OneOf":
         return expected(hint, path)
     }
   }

@@ -208,6 +208,28 @@ describe("channels that are added", () => {
     await upstream.close()
   })
 
+  it("are told what kind of fault each field has", () =>
+    settled(withSecret, async ({ admin }) => {
+      const codesOf = async (channel: object) =>
+        Object.fromEntries(
+          (await admin("POST", "channels", channel)).json.error.details.map(
+            ({ code, field }: { readonly code: string; readonly field: string }) => [field.split(".").at(-1), code]
+          )
+        )
+      const fields = { id: "c", dialect: "openai", baseUrl: "http://127.0.0.1:9/v1", keys: ["k"], models: ["m"] }
+      const { baseUrl: _, ...without } = fields
+      assert.deepStrictEqual(await codesOf(without), { baseUrl: "missing" })
+      assert.deepStrictEqual(await codesOf({ ...fields, priorty: 1 }), { priorty: "unexpected" })
+      assert.deepStrictEqual(await codesOf({ ...fields, priority: "high", models: 3 }), {
+        models: "type",
+        priority: "type"
+      })
+      assert.deepStrictEqual(await codesOf({ ...fields, dialect: "morse", weight: -1 }), {
+        dialect: "invalid",
+        weight: "invalid"
+      })
+    }))
+
   it("are checked as those of the file are, and nothing tells a key", () =>
     settled(withSecret, async ({ admin }) => {
       const bad = await admin("POST", "channels", {

@@ -24,10 +24,10 @@ export const refusals = <A, E, R>(
                     error.faults.length === 1
                       ? "one value is not right"
                       : `${error.faults.length} values are not right`,
-                  details: error.faults.map(({ message, path }) => ({
+                  details: error.faults.map(({ code = "invalid", message, path }) => ({
                     field: formatPath(path),
                     message,
-                    code: "invalid"
+                    code
                   }))
                 })
             ),
