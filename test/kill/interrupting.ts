@@ -334,7 +334,8 @@ export const runInterrupts = async ({ onRound, requests, seed }: InterruptOption
         await world.ask()
       })
       await sleep(random.below(600))
-      switch (random.below(3)) {
+      // Of the first three rounds each has its own, so that few requests are interrupted by all of them, too.
+      switch (round < 3 ? round : random.below(3)) {
         case 0:
         case 1:
           await world.kill()
