@@ -42,8 +42,11 @@ export interface SlowReadersReport {
 const words = 20
 const pieces = 800
 const piece = "x".repeat(10_000)
-/** Whoever reads is cut when it is over. */
-const retention = 8000
+/**
+ * Whoever reads is cut when it is over, in milliseconds: longer where there are more floods, of which the first has ended when
+ * the last one is still written.
+ */
+const retentionOf = (streams: number): number => 8000 + streams * 4
 
 const residentOf = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024
@@ -148,6 +151,7 @@ export const runSlowReaders = async ({
   store,
   streams
 }: SlowReadersOptions): Promise<SlowReadersReport> => {
+  const retention = retentionOf(streams)
   const folder = temporaryFolder()
   const over = Promise.withResolvers<void>()
   let end = false
@@ -204,6 +208,8 @@ export const runSlowReaders = async ({
     // The floods come as fast as the store takes them.
     const flooding = upstream.calls.filter(isFlood)
     while (flooding.some(({ closedAt }) => closedAt === undefined)) await sleep(100)
+    // Their ends, which have all of their text again, are written after that.
+    while ((await active()) > streams - floods) await sleep(100)
     // What lets go of a call that has ended waits a second.
     await sleep(2500)
     const usedOpen = await used()
