@@ -103,16 +103,22 @@ const readRows = (rows: ReadonlyArray<Row>) => Effect.forEach(rows, readRow)
 
 const searching = (books: Books["Service"]) => {
   const find = errorFindOf(books.engine)
-  const page = (filter: ErrorFilter, behind: Behind | undefined, limit: number) =>
-    Effect.flatMap(books.read(find.select(filter, behind, limit)), readRows)
+  const page = (
+    filter: ErrorFilter,
+    behind: Behind | undefined,
+    limit: number,
+    weighed: ReadonlyArray<Row> | undefined
+  ) => Effect.flatMap(books.read(find.select(filter, behind, limit, weighed)), readRows)
 
   const search = Effect.fnUntraced(function* ({ cursor, limit, ...filter }: ErrorQuery) {
     let behind = cursor === undefined ? undefined : yield* Effect.fromResult(readCursor(cursor))
+    const weigh = filter.q === undefined ? undefined : find.weigh(filter.q)
+    const weighed = weigh === undefined ? undefined : yield* books.read(weigh)
     const found: Array<PlacedRow> = []
     for (let pages = 0; ; pages++) {
       // Where many only look as if they were meant, more of them are looked at together.
       const wanted = Math.min(mostOfPage, (limit + 1 - found.length) * 2 ** pages)
-      const rows = yield* page(filter, behind, wanted)
+      const rows = yield* page(filter, behind, wanted, weighed)
       for (const placed of rows) if (holds(placed.row.message, filter.q)) found.push(placed)
       const last = rows.at(-1)
       if (rows.length < wanted || found.length > limit || last === undefined) break
@@ -129,7 +135,9 @@ const searching = (books: Books["Service"]) => {
   return {
     search,
     ofRequest: (request_id: string) =>
-      Effect.map(page({ request_id }, undefined, mostOfRequest), (rows) => rows.map(({ row }) => row).reverse())
+      Effect.map(page({ request_id }, undefined, mostOfRequest, undefined), (rows) =>
+        rows.map(({ row }) => row).reverse()
+      )
   }
 }
 

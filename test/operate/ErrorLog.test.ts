@@ -14,6 +14,7 @@ import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
 import { Registry } from "#src/channel/index"
 import { relayFile } from "#src/cli/RelayFile"
 import { ClientGone, LeaseLost, UpdateDataError, UpstreamOverloaded } from "#src/errors/index"
+import { errorFindOf } from "#src/operate/ErrorFind"
 import { makeSlots, slotAt } from "#src/operate/ErrorSlots"
 import { ErrorLog } from "#src/operate/index"
 import { type AnswerRef, RelayEvents, type TrailEntry } from "#src/relay/index"
@@ -146,6 +147,27 @@ describe("the error log", () => {
       assert.lengthOf((yield* log.search({ limit: 1000, q: "EARLY" })).rows, 0)
       assert.lengthOf((yield* log.search({ limit: 1000, q: "LATE", channel: "a" })).rows, 300)
     }).pipe(over(BooksMemoryNode.layer, { maxRows: 300 }))
+  )
+
+  it.effect("looks for a text by the rarest of its trigrams, however many rows have the others", () =>
+    Effect.gen(function* () {
+      const { tell } = yield* RelayEvents
+      const log = yield* ErrorLog
+      const books = yield* Books
+      for (let at = 100; at < 400; at++) tell(attemptEnded(`n${at}`, `The server gave up after ${at} of 400 tries`))
+      yield* pass(1)
+      const q = "GAVE up after 237 of"
+      const { select, weigh } = errorFindOf(books.engine)
+      const weighed = yield* books.read(weigh(q)!)
+      const [match] = select({ q }, undefined, 10, weighed).params
+      assert.sameMembers(String(match).split(" AND "), ['"237"', '" 23"', '"37 "', '"7 o"'])
+      const { rows } = yield* log.search({ limit: 10, q })
+      assert.deepStrictEqual(
+        rows.map(({ id }) => id),
+        ["n237.1"]
+      )
+      assert.isUndefined(weigh("after"))
+    }).pipe(over(BooksMemoryNode.layer))
   )
 
   it.effect("forgets what is older than its retention", () =>
