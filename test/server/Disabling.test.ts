@@ -497,6 +497,44 @@ describe("kill -9", { timeout: 60_000 }, () => {
       folder.remove()
     }
   })
+
+  it("loses no alert of what was answered", async () => {
+    const folder = temporaryFolder()
+    const configuration = (webhook: string) =>
+      writeConfiguration(folder.path, {
+        server: { port: 0 },
+        store: { type: "sqlite", path: `${folder.path}/relay.db` },
+        alerts: { webhook },
+        channels: ["a", "b", "c"].map((id) => channelOf(id, "http://127.0.0.1:9"))
+      })
+    const started: Array<RelayProcess> = []
+    const start = async (webhook: string): Promise<RelayProcess> => {
+      const relay = await startRelayProcess(configuration(webhook))
+      started.push(relay)
+      return relay
+    }
+    try {
+      const expected: Array<string> = []
+      for (const id of ["a", "b", "c"]) {
+        const relay = await start("http://127.0.0.1:9/")
+        assert.strictEqual((await send(relay.url, `channels/${id}/disable`)).status, 200)
+        relay.kill("SIGKILL")
+        expected.push(`channel_disabled ${id}`)
+        await relay.ended
+      }
+      await withWebhook(async (hook) => {
+        await start(hook.url)
+        await until(() => hook.got.length >= expected.length, 10_000)
+        assert.deepStrictEqual(
+          hook.got.map(({ channel, event }) => `${event} ${channel}`),
+          expected
+        )
+      })
+    } finally {
+      for (const relay of started) relay.kill("SIGKILL")
+      folder.remove()
+    }
+  })
 })
 
 describe("a token that has little left", () => {
