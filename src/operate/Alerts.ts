@@ -156,17 +156,11 @@ const make = Effect.fnUntraced(function* (
       add(alert)
     })
 
-  const queue = yield* Queue.unbounded<Happening | Deferred.Deferred<void>>()
-  yield* Effect.forkScoped(
-    Effect.forever(
-      Effect.flatMap(Queue.take(queue), (next) =>
-        Deferred.isDeferred(next) ? Deferred.succeed(next, undefined) : tell(next)
-      )
-    )
-  )
+  const queue = yield* Queue.unbounded<Effect.Effect<unknown>>()
+  yield* Effect.forkScoped(Effect.forever(Effect.flatten(Queue.take(queue))))
   const heard = Effect.suspend(() => {
     const done = Deferred.makeUnsafe<void>()
-    Queue.offerUnsafe(queue, done)
+    Queue.offerUnsafe(queue, Deferred.succeed(done, undefined))
     return Deferred.await(done)
   })
 
@@ -223,7 +217,7 @@ const make = Effect.fnUntraced(function* (
 
   return {
     tell,
-    hear: (happening) => void Queue.offerUnsafe(queue, happening),
+    hear: (happening) => void Queue.offerUnsafe(queue, tell(happening)),
     heard,
     within,
     keep: written,
