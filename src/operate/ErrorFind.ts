@@ -59,6 +59,13 @@ export interface ErrorFind {
   readonly index: (rows: ReadonlyArray<PlacedRow>) => Sql | undefined
   /** What is asked before a text is looked for, if anything: its rows are `select`'s. */
   readonly weigh: (q: string) => Sql | undefined
+  /**
+   * Asks for the place that lies so many rows behind the one where rows that are meant may begin; of what begins at the
+   * newest, or is found as well without, nothing is asked.
+   */
+  readonly reach: (filter: ErrorFilter, behind: Behind | undefined) => Sql | undefined
+  /** The rows that are meant as far back as a place; with none all of them. */
+  readonly near: (filter: ErrorFilter, behind: Behind | undefined, limit: number, place: number | undefined) => Sql
   /** Rows that may be meant, the newest first: of those that hold `q` perhaps too many. */
   readonly select: (filter: ErrorFilter, behind: Behind | undefined, limit: number, weighed?: ReadonlyArray<Row>) => Sql
   /** Forgets so many of the oldest rows, if they stand before `below`; the last statement gives a row for each. */
@@ -75,6 +82,12 @@ const conditions = ({ from, to, ...filter }: ErrorFilter): ReadonlyArray<Sql> =>
   ...(from === undefined ? [] : [sql`e.at >= ${from}`]),
   ...(to === undefined ? [] : [sql`e.at < ${to}`])
 ]
+
+/** Before which key the rows that are meant begin; `undefined` where they do at the newest. */
+const beginOf = (filter: ErrorFilter, behind: Behind | undefined): number | undefined => {
+  const last = [span(filter).below, behind?.seq].filter((seq) => seq !== undefined)
+  return last.length === 0 ? undefined : Math.min(...last)
+}
 
 /** The keys among which the moments of a filter are; a process may have been some keys ahead of its clock. */
 const span = ({ from, to }: ErrorFilter): { readonly least: number; readonly below: number | undefined } => ({
@@ -112,6 +125,8 @@ const postgres: ErrorFind = {
   },
   index: () => undefined,
   weigh: () => undefined,
+  reach: () => undefined,
+  near: (filter, behind, limit) => postgres.select(filter, behind, limit),
   select: (filter, behind, limit) => {
     const { below, least } = span(filter)
     const all = [
@@ -165,6 +180,13 @@ const trigramsOf = (text: string): ReadonlyArray<string> => {
   return points.slice(2).map((point, at) => `${points[at]}${points[at + 1]}${point}`)
 }
 
+/**
+ * So many rows are looked through one by one, 5 ms, before the full-text table is asked for what does not begin at the newest.
+ * It goes through a list from the newest on, 30 ms to the end of a million rows for what many of them have; and of what many
+ * have some are near.
+ */
+const looksThrough = 20_000
+
 /** Up to so many trigrams of a text are asked for. */
 const askedAtMost = 4
 /** Of so many it is looked at how rare they are, and how many rows of each are enough to say. */
@@ -186,9 +208,15 @@ const rarest = (weighed: ReadonlyArray<Row>): ReadonlyArray<string> =>
     .slice(0, askedAtMost)
     .map(({ trigram }) => trigram)
 
+const isOfKindAlone = (filter: ErrorFilter): boolean =>
+  (filter.q === undefined || trigramsOf(filter.q).length === 0) &&
+  exact.every((field) => field === "kind" || filter[field] === undefined)
+
 /** What the full-text table is asked; `undefined` where it need not be. */
 const matchOf = (filter: ErrorFilter, weighed: ReadonlyArray<Row> | undefined): string | undefined => {
   const terms = exact.flatMap((field, at) => {
+    // A kind is that of half of the rows: the longest of all lists, and it leaves out the least.
+    if (field === "kind" && !isOfKindAlone(filter)) return []
     const trigram = trigramOf(at, filter[field] ?? null)
     return trigram === null ? [] : [trigram]
   })
@@ -229,6 +257,22 @@ const sqlite: ErrorFind = {
     }
     return { _tag: "Sql", texts: findTextsFor(rows.length), params }
   },
+  reach: (filter, behind) => {
+    const from = beginOf(filter, behind)
+    if (filter.q !== undefined || from === undefined || exact.every((field) => filter[field] === undefined)) {
+      return undefined
+    }
+    const { least } = span(filter)
+    return sql`SELECT seq FROM ${table} WHERE seq < ${from} AND seq >= ${least} ORDER BY seq DESC LIMIT 1 OFFSET ${looksThrough}`
+  },
+  near: (filter, behind, limit, place) => {
+    const all = [
+      sql`e.seq < ${beginOf(filter, behind) ?? Number.MAX_SAFE_INTEGER}`,
+      sql`e.seq >= ${place ?? span(filter).least}`,
+      ...conditions(filter)
+    ]
+    return sql`SELECT e.* FROM ${table} e WHERE ${join(all, " AND ")} ORDER BY e.seq DESC LIMIT ${limit}`
+  },
   weigh: (q) => {
     const trigrams = spreadTrigrams(q)
     if (trigrams.length <= askedAtMost) return undefined
@@ -239,15 +283,15 @@ const sqlite: ErrorFind = {
     return join(each, " UNION ALL ")
   },
   select: (filter, behind, limit, weighed) => {
-    const { below, least } = span(filter)
+    const { least } = span(filter)
+    const begin = beginOf(filter, behind)
     const match = matchOf(filter, weighed)
     const short = filter.q !== undefined && trigramsOf(filter.q).length === 0
     const key = literally(match === undefined ? "e.seq" : "f.rowid")
-    const last = [below, behind?.seq].filter((seq) => seq !== undefined)
     const all = [
       ...(match === undefined ? [] : [sql`f.${finding} MATCH ${match}`]),
       ...(least === 0 ? [] : [sql`${key} >= ${least}`]),
-      ...(last.length === 0 ? [] : [sql`${key} < ${Math.min(...last)}`]),
+      ...(begin === undefined ? [] : [sql`${key} < ${begin}`]),
       ...conditions(filter),
       // Where there is no trigram to look for, messages are read one by one.
       ...(short ? [sql`e.message LIKE ${escaped(filter.q)} ESCAPE '\\'`] : [])
