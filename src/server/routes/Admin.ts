@@ -2,7 +2,7 @@
  * The routes of the admin API: who may ask is decided here, by the table; what is asked is decided by the API.
  */
 import { Effect, type Scope } from "effect"
-import { clientDialects } from "../../dialect/index.ts"
+import { checkDepth, clientDialects } from "../../dialect/index.ts"
 import { InternalError, type InvalidRequest, type ResilienceError, stackless } from "../../errors/index.ts"
 import { type NamedWrite, type WriteAnswer, WriteOnce } from "../../operate/index.ts"
 import type { Caller } from "../../account/index.ts"
@@ -98,6 +98,7 @@ export const adminRoutes: Effect.Effect<ReadonlyArray<Route>, never, Served | Sc
     Effect.gen(function* () {
       const ask = yield* handler
       const body = methodOf(exchange) === "GET" ? "" : yield* exchange.body(largestBody)
+      yield* Effect.fromResult(checkDepth(body))
       const { requestId } = exchange
       const asker = { who: ownerOf(caller), admin: caller === undefined || caller.admin, requestId }
       const done = Effect.flatMap(
