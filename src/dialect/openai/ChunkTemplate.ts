@@ -34,7 +34,8 @@ const standsAt = (part: string, text: string, at: number): boolean => text.slice
 /** How many chunks may fail to be like the one before until nobody looks any more. */
 const mostMisses = 16
 
-const isPlain = (text: string): boolean => /^[^"\\\u0000-\u001f]*$/.test(text)
+// All but control characters, the quote and the backslash.
+const isPlain = (text: string): boolean => /^[ !#-[\]-\uffff]*$/.test(text)
 
 /** Where the value of a field begins that stands once in a text, or -1. */
 const valueAt = (data: string, marks: ReadonlyArray<string>, name: string): number => {
