@@ -63,7 +63,9 @@ const timeText = (at: number): string => {
  * drawn together stand together in every index over them, so that a commit changes a few of its pages and not one for
  * each stream. (As UUID version 7 does, RFC 9562 5.7.)
  */
-export const makeStreamId = (): StreamId => (timeText(Date.now()) + draw()) as StreamId
+export const makeStreamId = (): StreamId =>
+  // `+` would keep the text of all that were drawn together alive, for as long as any of them is.
+  [timeText(Date.now()), draw()].join("") as StreamId
 
 /**
  * The cursor of an event.
