@@ -71,7 +71,9 @@ export const atLeast = (where: string, option: string, value: number, min: numbe
 
 /** A number from `min` to `max`, both included. */
 export const between = (where: string, option: string, value: number, min: number, max: number): number =>
-  isNumber(value) && value >= min && value <= max ? value : refuse(where, option, `a number from ${min} to ${max}`, value)
+  isNumber(value) && value >= min && value <= max
+    ? value
+    : refuse(where, option, `a number from ${min} to ${max}`, value)
 
 /** A share: from 0 to 1, both included. */
 export const fraction = (where: string, option: string, value: number): number => between(where, option, value, 0, 1)
