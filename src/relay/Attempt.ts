@@ -20,6 +20,8 @@ import {
   headerOf,
   type HttpAnswer,
   isContent,
+  isEmptyData,
+  jsonLines,
   relayErrorIn,
   type UpstreamDialect,
   type UpstreamEvent,
@@ -40,7 +42,7 @@ import {
 } from "../errors/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
 import { answered, type ClockState, content, hold, release } from "../stream/index.ts"
-import { bodyKind } from "./BodyKind.ts"
+import { bodyKind, isLines } from "./BodyKind.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine } from "./Machine.ts"
 import { overrideOf } from "./Override.ts"
@@ -79,6 +81,11 @@ const maxWholeBody = 8 * 1024 * 1024
 
 /** How much of a good answer's body is looked at to see what it is, in bytes. */
 const sniffed = 1024
+
+/** How long the first of an answer's lines may be that is a stream of them, in bytes. */
+const maxFirstLine = 16 * 1024
+
+const newline = 10
 
 /** How much of a failed answer's body is read, in bytes. */
 const maxErrorBody = 64 * 1024
@@ -167,7 +174,7 @@ class LiveAttempt implements UpstreamSink, Watched {
         readonly options: AttemptOptions
         readonly resume: (end: AttemptEnd) => void
         readonly decoder: EventDecoder
-        readonly frames: ReturnType<Framing["make"]>
+        frames: ReturnType<Framing["make"]>
       }
     | undefined
   private call: UpstreamCall | undefined
@@ -178,11 +185,17 @@ class LiveAttempt implements UpstreamSink, Watched {
   /** Nothing that comes is looked at any more. */
   private done = false
   private finishingTold = false
+  /** What an event that said nothing would be, if that were all. */
+  private empty: ResilienceError | undefined
   /** The upstream has said itself that its answer failed. */
   private saidFailed = false
   private headers: HttpAnswer["headers"] = noHeaders
   private size = 0
   private labelled = false
+  /** Whether what is not known as a stream is one of lines, once that is seen. */
+  private lines: boolean | undefined
+  /** Its first line has ended, and nothing has come behind it. */
+  private begunLines = false
   private chunks: Array<Uint8Array> = []
 
   constructor(
@@ -200,11 +213,12 @@ class LiveAttempt implements UpstreamSink, Watched {
       options,
       resume,
       decoder: dialect.decoder(encoded),
-      frames: dialect.framing.make({
-        maxEventBytes: maxWholeBody,
-        onFrame: (name, data) => this.frame(name, data)
-      })
+      frames: this.framesOf(dialect.framing)
     }
+  }
+
+  private framesOf(framing: Framing): ReturnType<Framing["make"]> {
+    return framing.make({ maxEventBytes: maxWholeBody, onFrame: (name, data) => this.frame(name, data) })
   }
 
   begin(upstream: Upstream["Service"]): void {
@@ -389,10 +403,13 @@ class LiveAttempt implements UpstreamSink, Watched {
     this.lingering?.over()
   }
 
-  private settle(verdict: Verdict): void {
-    if (verdict._tag === "Going" || this.done) return
+  private settle(said: Verdict): void {
+    if (said._tag === "Going" || this.done) return
     this.done = true
     this.noteFinishing()
+    const { empty } = this
+    const isAll = empty !== undefined && said._tag === "Broken" && said.error._tag === "EmptyResponse"
+    const verdict: Verdict = isAll ? { _tag: "Broken", error: empty } : said
     this.finish({ verdict, byStatus: false, status: this.progress.status })
   }
 
@@ -417,6 +434,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     const { decoder, options } = life
     let event = decoder.step(name, data)
     if (event._tag === "Fault") {
+      if (name === "message" && isEmptyData(data)) return void (this.empty ??= event.error)
       const clean = this.mask(data)
       if (clean !== data) event = decoder.step(name, clean)
       if (event._tag === "Fault") event = this.faultIn(clean, event.error)
@@ -436,8 +454,10 @@ class LiveAttempt implements UpstreamSink, Watched {
       this.chunks.push(chunk)
       this.mode = bodyKind(Buffer.concat(this.chunks).toString("utf8", 0, sniffed), this.labelled)
       if (this.mode === "unknown" && this.size >= sniffed) this.mode = "whole"
-      if (this.mode === "whole") this.content()
-      if (this.mode === "stream") for (const held of this.chunks.splice(0)) this.feed(held)
+      if (this.mode === "whole") {
+        this.content()
+        this.lookForLines(chunk)
+      } else if (this.mode === "stream") this.feedHeld()
       return
     }
     if (this.mode === "error") {
@@ -446,7 +466,24 @@ class LiveAttempt implements UpstreamSink, Watched {
     } else if (this.size <= maxWholeBody) {
       this.chunks.push(chunk)
       this.content()
+      this.lookForLines(chunk)
     } else this.lose(stackless(() => new ReadResponseBodyFailed({ message: "the upstream's answer is too large" })))
+  }
+
+  private feedHeld(): void {
+    for (const held of this.chunks.splice(0)) this.feed(held)
+  }
+
+  /** What is told in lines is a stream, whatever it says of itself; most of what is whole has no line before its end. */
+  private lookForLines(chunk: Uint8Array): void {
+    const { life } = this
+    if (life === undefined || this.lines !== undefined || (!chunk.includes(newline) && !this.begunLines)) return
+    this.lines = this.size > maxFirstLine ? false : isLines(Buffer.concat(this.chunks).toString("utf8"))
+    this.begunLines = this.lines === undefined
+    if (this.lines !== true) return
+    this.mode = "stream"
+    life.frames = this.framesOf(jsonLines)
+    this.feedHeld()
   }
 
   private feed(chunk: Uint8Array): void {
