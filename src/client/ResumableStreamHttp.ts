@@ -20,7 +20,13 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import {
+  FetchHttpClient,
+  HttpClient,
+  type HttpClientError,
+  HttpClientRequest,
+  type HttpClientResponse
+} from "effect/http"
 import { makeSseParser } from "../sse/index.ts"
 import { type ChatEvent, chatEvent, type Reset } from "./ChatEvent.ts"
 import { cancelAddress, errorCode, headerOf, maxEventBytes, parseJson, patience } from "./ClientWire.ts"
@@ -124,6 +130,14 @@ const awaitOnline = Effect.callback<void>((resume) => {
   const forget = whenOnline(() => resume(Effect.void))
   return Effect.sync(forget)
 })
+
+/** An answer, also where the client that it came by (`HttpClient.filterStatusOk`) makes an error of its status. */
+const answerOf = <R>(
+  answer: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError, R>
+): typeof answer =>
+  Effect.catch(answer, (error) =>
+    error.reason._tag === "StatusCodeError" ? Effect.succeed(error.reason.response) : Effect.fail(error)
+  )
 
 /** Who fetches follows redirects by itself, and would put the question to whom it was not asked. */
 const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -234,7 +248,7 @@ const makeWith = <A, E>(
           ...(lastEventId !== "" && { "last-event-id": headerOf(lastEventId) }),
           ...(posts && { "idempotency-key": `${key}-${spent + asking}` })
         })
-        const answered = yield* Effect.result(client.execute(request))
+        const answered = yield* Effect.result(answerOf(client.execute(request)))
         if (Result.isFailure(answered)) cut("network_error", answered.failure.message)
         else {
           const response = answered.success

@@ -183,6 +183,21 @@ describe("ResumableStream", () => {
       })
   )
 
+  it.effect.each([
+    [410, { _tag: "StreamExpired", partial: "Hel" }, 2],
+    [404, { _tag: "HttpFault", status: 404, code: "stream_not_found" }, 2],
+    [503, { _tag: "RetriesExhausted", attempts: 6 }, 6]
+  ] as const)("knows a status by a client that makes errors of them: %i", ([status, expected, asked]) =>
+    Effect.gen(function* () {
+      const body = JSON.stringify({ error: { code: "NOT_FOUND", reason: "stream_not_found" } })
+      const server = serve({ body: init() + says(1, "Hel"), then: "cut" }, { status, body })
+      const client = HttpClient.filterStatusOk(server.client)
+      const { exit } = yield* readAll({ ...server, client })
+      assert.deepInclude(errorIn(exit), expected)
+      assert.lengthOf(server.asked, asked)
+    })
+  )
+
   it.effect("asks anew where the stream says that this may help: another key, no id, and Reset", () =>
     Effect.gen(function* () {
       const server = serve(
