@@ -146,7 +146,7 @@ export class RetryStreamingClient {
         method: "DELETE",
         headers: this.#options.headers ?? {},
         keepalive: true,
-        signal: AbortSignal.timeout(patience)
+        signal: AbortSignal.timeout?.(patience) ?? null
       })
     } catch {}
     connection?.abort()

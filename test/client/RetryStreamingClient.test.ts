@@ -420,7 +420,10 @@ describe("connect", () => {
   })
 
   it("waits for what is longer than a timer can be, and does not ask at once", async () => {
-    const { client } = await talk([answer(503, { "retry-after": "9999999" })], { maxHint: Number.POSITIVE_INFINITY })
+    const { client, told } = await talk([answer(503, { "retry-after": "9999999" })], {
+      maxHint: Number.POSITIVE_INFINITY
+    })
+    while (!told.includes("retry")) await new Promise((resolve) => setTimeout(resolve, 1))
     await new Promise((resolve) => setTimeout(resolve, 50))
     assert.deepStrictEqual([client.state, server!.received.length], ["waiting", 1])
     client.close()
