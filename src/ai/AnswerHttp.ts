@@ -22,6 +22,7 @@ import {
   type EventDecoder,
   type Framing,
   type HttpAnswer,
+  isEmptyData,
   type UpstreamDialect,
   type UpstreamEvent
 } from "../dialect/index.ts"
@@ -248,7 +249,9 @@ export const streamed = (
         maxEventBytes,
         onFrame: (event, data) => {
           before = undefined
-          reading.take(decoder.step(event, data), out)
+          const read = decoder.step(event, data)
+          if (read._tag === "Fault" && event === "message" && isEmptyData(data)) return
+          reading.take(read, out)
         }
       })
       const take = (chunk: Uint8Array): void => {

@@ -1,7 +1,8 @@
 /**
- * An answer that comes compressed although nobody asked for that, on its way to who reads it.
+ * An answer that comes compressed although nobody asked for that, on its way to who reads it. Its label is a hint.
  */
 import type { Transform } from "node:stream"
+import { maxCodings, peel, type Peeled } from "../http/InflateNode.ts"
 
 /** Who reads what is unpacked. */
 export interface Unpacked {
@@ -13,22 +14,41 @@ export interface Unpacked {
   readonly onRoom: () => void
 }
 
-/** Each decoder unpacks for the next. */
+/**
+ * One decoder for each packing, each found when the first bytes of what it unpacks are there: the one before says nothing
+ * of what is inside.
+ */
 export class Unpacking {
-  private readonly decoders: ReadonlyArray<Transform>
+  private readonly reader: Unpacked
+  private readonly decoders: Array<Transform> = []
   private readonly first: Transform
-  private readonly last: Transform
+  private last: Transform
 
-  /** At least one decoder; none would give anything. */
-  constructor(first: Transform, others: ReadonlyArray<Transform>, reader: Unpacked) {
-    this.decoders = [first, ...others]
-    this.first = first
-    let last = first
-    for (const decoder of others) last = last.pipe(decoder)
-    this.last = last
-    for (const decoder of this.decoders) decoder.on("error", reader.onBroken)
-    first.on("drain", reader.onRoom)
-    last.on("data", reader.onData).on("end", reader.onEnd)
+  constructor(outermost: Peeled, reader: Unpacked) {
+    this.reader = reader
+    this.first = this.last = outermost.decoder
+    this.first.on("drain", reader.onRoom)
+    this.add(outermost)
+  }
+
+  private add({ decoder, left }: Peeled): void {
+    const { reader } = this
+    this.decoders.push(decoder)
+    this.last = decoder
+    decoder.on("error", reader.onBroken)
+    const isLast = this.decoders.length === maxCodings
+    const onFirst = (chunk: Uint8Array): void => {
+      const inner = isLast ? undefined : peel(left, chunk)
+      if (inner === undefined) {
+        decoder.on("data", reader.onData)
+        return reader.onData(chunk)
+      }
+      decoder.off("end", reader.onEnd)
+      this.add(inner)
+      inner.decoder.write(chunk)
+      decoder.pipe(inner.decoder)
+    }
+    decoder.once("data", onFirst).on("end", reader.onEnd)
   }
 
   /** Whether there is room for more; if not, `onRoom` says when. */

@@ -6,7 +6,7 @@
  */
 import { Effect, Layer } from "effect"
 import type { Dispatcher } from "undici"
-import { codingsOf, decodersOf } from "../http/InflateNode.ts"
+import { codingsOf, peel } from "../http/InflateNode.ts"
 import { Cancelling } from "./CancellingNode.ts"
 import { broken, isStale, type Phase, reasonOf, Unmade } from "./Broken.ts"
 import { type Carried, type Connection, loadClient } from "./ConnectionNode.ts"
@@ -71,7 +71,9 @@ class Call implements UpstreamCall, Carried, Waiter {
   private paused = false
   /** Whom `open` gives this to has it. Nobody is called back before. */
   private returned = false
-  /** The compression of an answer of which nothing has come yet. */
+  /** Nothing of the answer's body has come yet. */
+  private atStart = true
+  /** How it is compressed, as its label says. */
   private coded: ReturnType<typeof codingsOf>
   private unpacking: Unpacking | undefined
   /** What came while it was paused: undici stops only after the next piece, and not before the end of a connection. */
@@ -186,7 +188,7 @@ class Call implements UpstreamCall, Carried, Waiter {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.ended) return
-    if (this.coded !== undefined) this.unpack(this.coded, chunk)
+    if (this.atStart && chunk.length > 0) this.unpack(chunk)
     if (this.unpacking !== undefined) {
       if (!this.unpacking.write(chunk)) controller.pause()
     } else if (this.paused) {
@@ -196,11 +198,11 @@ class Call implements UpstreamCall, Carried, Waiter {
     } else this.sink.onData(chunk)
   }
 
-  private unpack(coded: NonNullable<ReturnType<typeof codingsOf>>, begin: Uint8Array): void {
-    this.coded = undefined
-    const [first, ...others] = decodersOf(coded, begin)
-    if (first === undefined) return
-    this.unpacking = new Unpacking(first, others, {
+  private unpack(begin: Uint8Array): void {
+    this.atStart = false
+    const outermost = peel(this.coded ?? [], begin)
+    if (outermost === undefined) return
+    this.unpacking = new Unpacking(outermost, {
       onData: (chunk) => {
         if (!this.ended) this.sink.onData(chunk)
       },

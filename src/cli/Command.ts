@@ -59,6 +59,11 @@ const unknownOption = (name: string): string => {
   return `unknown option ${bare.length === 1 ? "-" : "--"}${bare}${meant === undefined ? "" : `, did you mean --${meant}?`}`
 }
 
+const unknownCommand = (name: string): Result.Result<never, string> => {
+  const meant = nearest(name, names)
+  return Result.fail(`unknown command ${name}${meant === undefined ? "" : `, did you mean ${meant}?`}`)
+}
+
 /** Reads the arguments after the program's name. The failure is one line that says what is wrong with them. */
 export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command, string> => {
   const { tokens, positionals } = parseArgs({
@@ -94,6 +99,8 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
 
   const [name, ...rest] = positionals
   const tooMany = (): Result.Result<never, string> => Result.fail(`${name}: unexpected argument ${rest.at(-1)}`)
+  // Who has mistyped the command is told of that, and not where its options belong.
+  if (name !== undefined && !names.includes(name)) return unknownCommand(name)
   if (!withConfig.includes(name) && files.length > 0) {
     return Result.fail("--config belongs to the commands relay, doctor and books")
   }
@@ -152,9 +159,7 @@ export const parseCommand = (argv: ReadonlyArray<string>): Result.Result<Command
     }
     case "schema":
       return rest.length > 0 ? tooMany() : Result.succeed({ _tag: "Schema" })
-    default: {
-      const meant = nearest(name, names)
-      return Result.fail(`unknown command ${name}${meant === undefined ? "" : `, did you mean ${meant}?`}`)
-    }
+    default:
+      return unknownCommand(name)
   }
 }

@@ -36,6 +36,38 @@ export const sse: Framing = {
   }
 }
 
+/**
+ * JSON Lines: one event a line, and no blank line behind it. The last one counts without its newline, if it is whole. So
+ * stream servers that know no server-sent events, and proxies that have taken their fields off.
+ */
+export const jsonLines: Framing = {
+  make: ({ maxEventBytes, onFrame }) => {
+    const decoder = new TextDecoder()
+    let pending = ""
+    let over = false
+    const line = (text: string): void => {
+      const data = text.trim()
+      if (data !== "") onFrame("message", data)
+    }
+    return {
+      feed: (chunk) => {
+        if (over) return { maxEventBytes }
+        const [first = "", ...others] = decoder.decode(chunk, { stream: true }).split("\n")
+        pending += first
+        for (const text of others) {
+          line(pending)
+          pending = text
+        }
+        over = pending.length > maxEventBytes
+        return over ? { maxEventBytes } : undefined
+      },
+      end: () => {
+        if (isWhole({ data: pending })) line(pending)
+      }
+    }
+  }
+}
+
 /** The events of committed frames, without their ids. */
 export const payloadsOf = (frames: Iterable<string>): ReadonlyArray<Payload> => {
   const payloads: Array<Payload> = []

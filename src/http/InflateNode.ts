@@ -38,6 +38,26 @@ const decoderOf = (coding: Coding, first: Uint8Array): Transform | undefined => 
   }
 }
 
+/** The first bytes of a frame of Zstandard. As many of them as have come must be there. */
+const zstdMagic = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd)
+
+const isZstd = (bytes: Uint8Array): boolean => {
+  for (let at = 0; at < zstdMagic.length && at < bytes.length; at++) if (bytes[at] !== zstdMagic[at]) return false
+  return bytes.length > 0
+}
+
+/** deflate with its head, as everybody writes it: a window of 32 kB, at one of four levels. */
+const isZlib = (bytes: Uint8Array): boolean => bytes[0] === 0x78 && hasHead(bytes)
+
+// What is readable is not packed: events and JSON begin so, and brotli with a `{` now and then, but nothing readable behind.
+const isPlain = (bytes: Uint8Array): boolean =>
+  /^(?:\xef\xbb\xbf)?\s*(?:[{[]\s*["{[\]}]|data:|event:|id:|retry:|:)[\t\n\r -~]*$/.test(
+    Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, plainStart)).toString("latin1")
+  )
+
+/** How many bytes are looked at for that: one of three is readable by chance. */
+const plainStart = 24
+
 const namedIn = (header: string): ReadonlyArray<string> =>
   header
     .split(",")
@@ -58,7 +78,7 @@ export const isKnownCoding = (header: string): boolean =>
   codingsOf(header) !== undefined || namedIn(header).length === 0
 
 /** A body that was packed more often than this is no answer. */
-const maxCodings = 3
+export const maxCodings = 3
 
 /** What unpacks a body, as its first bytes say; each unpacks for the next. Empty where the body is not packed after all. */
 export const decodersOf = (coded: ReadonlyArray<Coding>, first: Uint8Array): ReadonlyArray<Transform> => {
@@ -69,6 +89,34 @@ export const decodersOf = (coded: ReadonlyArray<Coding>, first: Uint8Array): Rea
     if (decoder !== undefined) decoders.push(decoder)
   }
   return decoders
+}
+
+/** What undoes one packing, and which ones are then left to be undone, as far as they are known. */
+export interface Peeled {
+  readonly decoder: Transform
+  readonly left: ReadonlyArray<Coding>
+}
+
+/**
+ * What undoes the outermost packing of an answer that begins so; `undefined` where it is not packed. Its label is a hint:
+ * proxies pack without one, and leave or change what others wrote. What says by its first bytes how it is packed is
+ * believed; brotli and deflate without a head do not, and are what the label says, unless the body is readable as it is.
+ */
+export const peel = (labels: ReadonlyArray<Coding>, first: Uint8Array): Peeled | undefined => {
+  const label = labels.at(-1)
+  const left = labels.slice(0, -1)
+  const said = isGzip(first)
+    ? "gzip"
+    : isZstd(first)
+      ? "zstd"
+      : isZlib(first) && (label === undefined || label === "deflate")
+        ? "deflate"
+        : undefined
+  const believed = said ?? (label === "br" || label === "deflate" ? label : undefined)
+  if (believed !== undefined && (said !== undefined || !isPlain(first))) {
+    return { decoder: decoderOf(believed, first)!, left }
+  }
+  return label === undefined ? undefined : peel(left, first)
 }
 
 // First bytes as they should be.

@@ -46,6 +46,9 @@ export const refuse = (where: string, option: string, expected: string, got: unk
   throw new InvalidPolicyOption(where, option, expected, { got })
 }
 
+// `"" <= 1` and `true <= 1` hold, and a bigint or a symbol in arithmetic is a TypeError that names no option.
+const isNumber = (value: unknown): value is number => typeof value === "number"
+
 /** 1, 2, 3, … */
 export const positiveInt = (where: string, option: string, value: number): number =>
   Number.isSafeInteger(value) && value > 0 ? value : refuse(where, option, "a positive integer", value)
@@ -68,14 +71,16 @@ export const atLeast = (where: string, option: string, value: number, min: numbe
 
 /** A number from `min` to `max`, both included. */
 export const between = (where: string, option: string, value: number, min: number, max: number): number =>
-  value >= min && value <= max ? value : refuse(where, option, `a number from ${min} to ${max}`, value)
+  isNumber(value) && value >= min && value <= max
+    ? value
+    : refuse(where, option, `a number from ${min} to ${max}`, value)
 
 /** A share: from 0 to 1, both included. */
 export const fraction = (where: string, option: string, value: number): number => between(where, option, value, 0, 1)
 
 /** A share above 0 and up to 1. */
 export const positiveFraction = (where: string, option: string, value: number): number =>
-  value > 0 && value <= 1 ? value : refuse(where, option, "a number above 0 and up to 1", value)
+  isNumber(value) && value > 0 && value <= 1 ? value : refuse(where, option, "a number above 0 and up to 1", value)
 
 /**
  * A minimum that is not above its maximum. `given` are the options as the caller wrote them: the message shows those
@@ -107,9 +112,16 @@ export const orderedMillis = (
   given: { readonly [option: string]: unknown }
 ): void => ordered(where, minName, min, maxName, max, given, (millis) => Duration.format(Duration.millis(millis)))
 
+const isDuration = (value: unknown): value is Duration.Input => {
+  if (typeof value !== "object" || value === null) return !Number.isNaN(value)
+  if (Duration.isDuration(value)) return true
+  const parts: ReadonlyArray<unknown> = Object.values(value)
+  return parts.length > 0 && !parts.some(Number.isNaN)
+}
+
 const millisOf = (where: string, option: string, value: Duration.Input, expected: string): number => {
-  // `Duration` reads NaN as zero, so a plain number is looked at before it becomes one.
-  if (typeof value === "number" && Number.isNaN(value)) return refuse(where, option, expected, value)
+  // `Duration` reads NaN as zero, and so a date and an empty object: they are looked at before they become one.
+  if (!isDuration(value)) return refuse(where, option, expected, value)
   const duration = Duration.fromInput(value)
   return duration._tag === "Some" ? Duration.toMillis(duration.value) : refuse(where, option, expected, value)
 }

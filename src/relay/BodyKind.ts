@@ -3,6 +3,8 @@
  * errors under the label of a stream.
  */
 
+import { isObject, parseJson } from "../dialect/index.ts"
+
 /** Events, one value at its end (JSON, or what is neither), or not known yet. */
 export type BodyKind = "stream" | "whole" | "unknown"
 
@@ -32,4 +34,18 @@ export const bodyKind = (start: string, labelled: boolean): BodyKind => {
     return name !== "" && (labelled || fields.some((field) => field.startsWith(name))) ? "unknown" : "whole"
   }
   return next === ":" && (labelled || fields.includes(name)) ? "stream" : "whole"
+}
+
+/**
+ * Whether a body that begins so, and is not known as events, is lines of JSON, an event each: a whole object on its first
+ * line, and something behind it. `undefined` while that is not known.
+ */
+export const isLines = (start: string): boolean | undefined => {
+  const begun = start.trimStart()
+  if (begun !== "" && !begun.startsWith("{")) return false
+  const end = begun.indexOf("\n")
+  if (end < 0) return undefined
+  if (!isObject(parseJson(begun.slice(0, end)))) return false
+  const rest = begun.slice(end).trimStart()
+  return rest === "" ? undefined : rest.startsWith("{") || rest.startsWith("[DONE]".slice(0, rest.length))
 }

@@ -5,9 +5,11 @@
  *
  * A repetition at the seam is sure when it is long (`minOverlap`), not periodic (its smallest period is more than half
  * of it) and nowhere else in the text: refrains, lists and repeated code are none of these. Texts are compared by code
- * points, exactly: nothing is normalised, but white space at the seam is compared apart: what is repeated behind a space or
- * a newline is repeated all the same. What cannot be seen this way stays: a preamble ("Sure, here is
- * the rest"), quotes in another style.
+ * points, exactly, but white space at the seam is compared apart: what is repeated behind a space or a newline is repeated
+ * all the same. A text that comes again as a whole with other white space, or here and there in the other letter case, has
+ * begun anew, and is dropped; any other repetition that is one only so (a line with another indentation, a list in
+ * capitals) may be meant, and is told as unsure. What cannot be seen this way stays: a preamble ("Sure, here is the rest"),
+ * quotes in another style.
  *
  * The longest overlap is found with the automaton of Knuth, Morris and Pratt, the continuation being the pattern and the
  * end of the text what is searched; the pattern grows as it comes. Linear in both.
@@ -112,6 +114,15 @@ const isSpace = (point: number): boolean => /\s/u.test(String.fromCodePoint(poin
 
 /** A repetition that is shorter than this is chance, where none was to be expected, in code points. */
 const leastSign = 3
+
+/** Shorter than this a repetition in another letter case or with other white space is chance, in code points. */
+const leastAlike = 8
+
+/** A text without its white space, and in small letters. */
+const alikeOf = (text: string): string => text.replaceAll(/\s+/gu, "").toLowerCase()
+
+/** One of so many letters may be in the other case where a text comes again. */
+const otherCase = 8
 
 /** How a continuation begins, compared with a text as it stands. */
 interface Comparison {
@@ -218,6 +229,61 @@ const compare = (text: ReadonlyArray<number>, options: Omit<StitcherOptions, "co
 
 const isSure = ({ seam }: StitchDecision): boolean => seam === "overlap" || seam === "restart"
 
+/** Compares a continuation with a text but for white space and letter case. */
+const makeAlike = (options: StitcherOptions) => {
+  const comparison = compare(codePoints(alikeOf(options.committed)), options)
+  /** The text as it is written, without white space: whether a letter is in the other case. */
+  const cased = codePoints(options.committed.replaceAll(/\s+/gu, ""))
+  const found = (): StitchDecision | undefined => comparison.decision
+  const endsInSpace = /\s$/u.test(options.committed)
+  let taken = 0
+  let compared = 0
+  let differing = 0
+  /** How much of the continuation is the text anew. */
+  let restart: number | undefined
+  let begun: StitchDecision | undefined
+
+  const settle = (dropped: number): void => {
+    begun = { seam: "restart", dropped, refused: options.mode !== "message" }
+  }
+
+  return {
+    take: (point: number, space: boolean): void => {
+      taken++
+      if (restart !== undefined) {
+        if (begun === undefined && !space) settle(restart)
+        else restart = taken
+        return
+      }
+      if (space || found() !== undefined) return
+      if (cased[compared] !== point) differing++
+      compared++
+      for (const small of String.fromCodePoint(point).toLowerCase()) {
+        if (found() === undefined) comparison.take(small.codePointAt(0)!)
+      }
+      if (found()?.seam !== "restart" || differing * otherCase > compared) return
+      restart = taken
+      // The white space that the text ends in is part of what has come again.
+      if (!endsInSpace) settle(restart)
+    },
+    end: (): void => {
+      if (restart !== undefined && begun === undefined) settle(restart)
+      comparison.end()
+    },
+    /** It is sure that the text begins anew. */
+    get begun() {
+      return begun
+    },
+    get isDecided() {
+      return found() !== undefined && restart === undefined
+    },
+    /** Something has come again, which is not sure to be a repetition. */
+    get isUnsure() {
+      return found()?.seam !== "exact" && comparison.signs >= leastAlike
+    }
+  }
+}
+
 /**
  * Makes the joint of one continuation.
  *
@@ -237,6 +303,7 @@ export const makeStitcher = (options: StitcherOptions): Stitcher => {
   const asItIs = compare(committed, options)
   /** The same without the white space at the beginning of either. */
   const apart = compare(committed.slice(Math.max(firstWord, 0)), options)
+  const alike = makeAlike(options)
 
   /** The continuation so far, and how much of its beginning is white space; `-1` while there is nothing else. */
   let held: Array<number> = []
@@ -251,25 +318,36 @@ export const makeStitcher = (options: StitcherOptions): Stitcher => {
     return shown
   }
 
-  /** Gives what to show once it is decided. What is sure is believed at once, the text as it is first. */
-  const decided = (): string | undefined => {
-    if (asItIs.decision !== undefined && isSure(asItIs.decision)) return decide(asItIs.decision)
+  /** What is to be said of it as it stands, once that is known: sure or not. */
+  const exactly = (): StitchDecision | undefined => {
+    if (asItIs.decision !== undefined && isSure(asItIs.decision)) return asItIs.decision
     if (spaces <= 0 && firstWord <= 0) {
       // Nothing but white space may still be the beginning of a repetition.
-      return asItIs.decision === undefined || spaces < 0 ? undefined : decide(asItIs.decision)
+      return spaces < 0 ? undefined : asItIs.decision
     }
     const other = apart.decision
-    if (other !== undefined && isSure(other)) return decide({ ...other, dropped: other.dropped + Math.max(spaces, 0) })
+    if (other !== undefined && isSure(other)) return { ...other, dropped: other.dropped + Math.max(spaces, 0) }
     if (asItIs.decision === undefined || other === undefined) return undefined
-    const unsure = other.seam === "ambiguous" && apart.signs >= leastSign
-    return decide(unsure ? other : asItIs.decision)
+    return other.seam === "ambiguous" && apart.signs >= leastSign ? other : asItIs.decision
+  }
+
+  /** Gives what to show once it is decided. What is sure is believed at once, the text as it is first. */
+  const decided = (): string | undefined => {
+    const exact = exactly()
+    if (exact !== undefined && isSure(exact)) return decide(exact)
+    const { begun } = alike
+    if (begun !== undefined) return decide(begun)
+    if (exact === undefined || !alike.isDecided) return undefined
+    return decide(exact.seam === "exact" && alike.isUnsure ? { ...exact, seam: "ambiguous" } : exact)
   }
 
   const take = (point: number): string | undefined => {
-    if (spaces < 0 && !isSpace(point)) spaces = held.length
+    const space = isSpace(point)
+    if (spaces < 0 && !space) spaces = held.length
     held.push(point)
     if (asItIs.decision === undefined) asItIs.take(point)
     if (spaces >= 0 && apart.decision === undefined) apart.take(point)
+    alike.take(point, space)
     return decided()
   }
 
@@ -277,6 +355,7 @@ export const makeStitcher = (options: StitcherOptions): Stitcher => {
     asItIs.end()
     if (spaces < 0) return decide(asItIs.decision!)
     apart.end()
+    alike.end()
     return decided() ?? decide(asItIs.decision!)
   }
 

@@ -47,6 +47,8 @@ describe("the command line", () => {
     [["doctor", "a", "b", "--config", "a"], "doctor: unexpected argument b"],
     [["schema", "x"], "schema: unexpected argument x"],
     [["relya"], "unknown command relya, did you mean relay?"],
+    [["relya", "--config", "x"], "unknown command relya, did you mean relay?"],
+    [["chek", "x", "--live"], "unknown command chek, did you mean check?"],
     [["relay", "--confg", "x"], "unknown option --confg, did you mean --config?"],
     [["--version=1"], "--version takes no value"]
   ])("%j is refused", (args, message) => {

@@ -26,6 +26,22 @@ describe("InvalidPolicyOption", () => {
     })
   }
 
+  it("P16: what is no number or no duration at all is refused by name, whatever JavaScript makes of it", () => {
+    const checks = table.map(([, check]) => check as (value: unknown) => number)
+    for (const value of ["", "1", true, null, [], {}, 1n, Symbol("x"), new Date(), () => 1]) {
+      for (const [at, check] of checks.entries()) {
+        // One nanosecond is a duration.
+        if (typeof value === "bigint" && at >= 8) continue
+        assert.throws(() => check(value), Option.InvalidPolicyOption, `${where}: "x" must be`)
+      }
+    }
+    for (const value of [{ seconds: Number.NaN }, [Number.NaN, 1]] as ReadonlyArray<unknown>) {
+      for (const check of checks.slice(8)) assert.throws(() => check(value), Option.InvalidPolicyOption)
+    }
+    assert.strictEqual(Option.nonNegativeMillis(where, "x", { seconds: 1, milliseconds: 5 }), 1005)
+    assert.strictEqual(Option.nonNegativeMillis(where, "x", [1, 500_000]), 1000.5)
+  })
+
   it("names the policy, the option, what it must be and what it is", () => {
     const error = new Option.InvalidPolicyOption("CircuitBreaker.make", "failures", "a positive integer", {
       got: Number.NaN

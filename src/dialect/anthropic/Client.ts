@@ -315,6 +315,9 @@ class MessageEncoder implements AnswerEncoder {
 
   private passStart(out: Payloads, raw: Raw): void {
     const content = isObject(raw["content_block"]) ? raw["content_block"] : {}
+    if (content["type"] === "tool_use" && (typeof content["id"] !== "string" || content["id"] === "")) {
+      content["id"] = this.callId(this.written.calls.length)
+    }
     // Text is left open, so that another upstream can go on with it; and what an upstream that is gone has left open.
     const heard = new Set(this.upstream.values())
     for (const block of this.written.open) if (block.kind === "text" || !heard.has(block)) this.close(out, block)

@@ -4,6 +4,7 @@
 import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { printJson } from "../ExactNumbers.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { isErrorBody } from "../upstream/Body.ts"
 import { classify, classifyInBand } from "../upstream/Classify.ts"
@@ -131,9 +132,9 @@ class MessageDecoder implements EventDecoder {
   }
 
   private messageDelta(raw: Raw): UpstreamEvent {
-    const finish = finishOf(raw["delta"])
+    const finish = finishOf(raw["delta"], this.called > 0)
     if (finish === undefined || !isFailure(finish.native)) {
-      return step(raw, "", "", undefined, finish, this.count(raw["usage"], true))
+      return step(raw, "", "", this.unended(), finish, this.count(raw["usage"], true))
     }
     const message = `the upstream's answer stopped with ${JSON.stringify(finish.native)}`
     return failed(classifyInBand({ error: { code: finish.native, message } }))
@@ -171,9 +172,18 @@ class MessageDecoder implements EventDecoder {
         return piece(raw, { _tag: "SealedReasoning", by: "anthropic", value: textIn(block, "data") })
       case "tool_use": {
         const index = this.called++
-        this.calls.set(raw["index"], { index, input: block["input"], said: false })
+        const input = objectIn(block["input"])
+        // Clients are given an object, whatever its upstream has made of it.
+        if (input !== block["input"]) block["input"] = input
+        // One that nobody has ended, and that had one.
+        const unended = this.calls.get(raw["index"])
+        const before =
+          isObject(unended?.input) && !isEmptyObject(unended.input) ? this.inputOf(raw["index"]) : undefined
+        this.calls.set(raw["index"], { index, input, said: false })
         const name = textIn(block, "name")
-        return piece(raw, { _tag: "ToolCall", index, id: textIn(block, "id"), name: this.names?.get(name) ?? name })
+        const id = textIn(block, "id")
+        const call: Piece = { _tag: "ToolCall", index, id, name: this.names?.get(name) ?? name }
+        return step(raw, "", "", before === undefined ? [call] : [before, call])
       }
       default:
         return piece(raw, { _tag: "Native", what: textIn(block, "type") })
@@ -181,6 +191,7 @@ class MessageDecoder implements EventDecoder {
   }
 
   private blockDelta(raw: Raw, delta: JsonObject): UpstreamEvent {
+    if (typeof delta["type"] !== "string") nameDelta(delta)
     switch (delta["type"]) {
       case "text_delta":
         return this.text(raw, delta)
@@ -191,6 +202,7 @@ class MessageDecoder implements EventDecoder {
         return signed === "" ? step(raw) : piece(raw, signature(signed))
       }
       case "input_json_delta": {
+        if (isObject(delta["partial_json"])) delta["partial_json"] = printJson(delta["partial_json"])
         const text = textIn(delta, "partial_json")
         const call = this.calls.get(raw["index"])
         if (text === "") return step(raw)
@@ -207,11 +219,25 @@ class MessageDecoder implements EventDecoder {
   }
 
   private blockStop(raw: Raw): UpstreamEvent {
-    const call = this.calls.get(raw["index"])
-    if (call === undefined) return step(raw)
+    const input = this.inputOf(raw["index"])
     this.calls.delete(raw["index"])
-    if (call.said) return step(raw)
-    return piece(raw, { _tag: "ToolInput", index: call.index, text: inputText(call.input) })
+    return input === undefined ? step(raw) : piece(raw, input)
+  }
+
+  /** The input of the call of a block that ends, where it came with the beginning of its block. */
+  private inputOf(block: unknown): Piece | undefined {
+    const call = this.calls.get(block)
+    return call === undefined || call.said
+      ? undefined
+      : { _tag: "ToolInput", index: call.index, text: inputText(call.input) }
+  }
+
+  /** The inputs of calls whose blocks nobody has ended. */
+  private unended(): ReadonlyArray<Piece> | undefined {
+    if (this.calls.size === 0) return undefined
+    const inputs = Array.from(this.calls.keys(), (block) => this.inputOf(block)).filter((input) => input !== undefined)
+    this.calls.clear()
+    return inputs.length === 0 ? undefined : inputs
   }
 
   private text(raw: Raw, said: JsonObject): UpstreamEvent {
@@ -231,9 +257,30 @@ class MessageDecoder implements EventDecoder {
   }
 }
 
-const finishOf = (delta: unknown): Finish | undefined => {
-  const reason = isObject(delta) ? delta["stop_reason"] : undefined
-  return typeof reason === "string" && reason !== "" ? readStopReason(reason) : undefined
+/** Why it stopped. An end behind calls is one for them, whatever it is called: agents go by this word alone. */
+const finishOf = (delta: unknown, called: boolean): Finish | undefined => {
+  if (!isObject(delta)) return undefined
+  const reason = delta["stop_reason"]
+  if (reason === "") delta["stop_reason"] = null
+  if (typeof reason !== "string" || reason === "") return undefined
+  const finish = readStopReason(reason)
+  return called && reason === "end_turn" ? { ...finish, reason: "tool-calls" } : finish
+}
+
+const isEmptyObject = (object: JsonObject): boolean => Object.keys(object).length === 0
+
+/** The input of a call, which some tell as the text of its JSON. */
+const objectIn = (input: unknown): unknown => {
+  if (typeof input !== "string") return input
+  const read = parseJson(input)
+  return isObject(read) ? read : {}
+}
+
+/** Says of a delta without a type what it is, by what is in it. */
+const nameDelta = (delta: JsonObject): void => {
+  if (typeof delta["text"] === "string") delta["type"] = "text_delta"
+  else if (typeof delta["thinking"] === "string") delta["type"] = "thinking_delta"
+  else if (delta["partial_json"] !== undefined) delta["type"] = "input_json_delta"
 }
 
 /** Reads one answer, one event after the other. */

@@ -85,7 +85,10 @@ class ContentDecoder implements EventDecoder {
       return misshapen(raw === undefined ? "the upstream's event is not JSON" : "the upstream's event is not an object")
     }
     if (isTooDeep(data, raw)) return misshapen(`the upstream's event is nested deeper than ${deepest} levels`)
-    return this.read(raw)
+    const told = this.read(raw)
+    // A ping, or an event of a proxy's own: what has a name here is no part of the answer.
+    const isAside = (event !== "" && event !== "message") || raw["type"] === "ping"
+    return told._tag === "Fault" && isAside && !isErrorBody(raw, false) ? nothing : told
   }
 
   /** There is no terminator: where a finish that nobody knows is the last word, the end of the body says that it was one. */

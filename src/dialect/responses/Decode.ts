@@ -60,6 +60,7 @@ class ResponseDecoder implements EventDecoder {
   private readonly names: Encoded["names"]
   private readonly heard = new Map<unknown, Heard>()
   private calls = 0
+  private readonly callIds = new Set<string>()
   private over = false
 
   constructor({ names }: Encoded) {
@@ -156,8 +157,18 @@ class ResponseDecoder implements EventDecoder {
     }
   }
 
+  /** What was said without a number is of whatever comes with one, as long as nothing else has come. */
   private at(raw: Raw): Heard | undefined {
-    return this.heard.get(raw["output_index"])
+    return this.heard.get(raw["output_index"]) ?? (this.heard.size === 1 ? this.heard.get(undefined) : undefined)
+  }
+
+  /** An item of which nobody has said that it begins: what is said of it must not be told again with its end. */
+  private begun(raw: Raw, name: string): Heard | undefined {
+    const type = typeOfText.get(name)
+    if (type === undefined) return undefined
+    const heard: Heard = { type, call: undefined, texts: new Map(), thought: false, done: false }
+    this.heard.set(raw["output_index"], heard)
+    return heard
   }
 
   private key(raw: Raw, name: string): string {
@@ -167,7 +178,7 @@ class ResponseDecoder implements EventDecoder {
   /** More of a text. */
   private more(raw: Raw, name: string): string {
     const delta = textIn(raw, "delta")
-    const heard = this.at(raw)
+    const heard = this.at(raw) ?? this.begun(raw, name)
     if (heard !== undefined) {
       const key = this.key(raw, name)
       heard.texts.set(key, (heard.texts.get(key) ?? 0) + delta.length)
@@ -177,7 +188,7 @@ class ResponseDecoder implements EventDecoder {
 
   /** The whole of a text, of which perhaps not all has come: there are upstreams that say it at its end only. */
   private rest(raw: Raw, name: string, whole: string): string {
-    const heard = this.at(raw)
+    const heard = this.at(raw) ?? this.begun(raw, name)
     if (heard === undefined) return ""
     const key = this.key(raw, name)
     const before = heard.texts.get(key) ?? 0
@@ -213,7 +224,9 @@ class ResponseDecoder implements EventDecoder {
     if (index !== undefined) {
       const name = textIn(item, "name")
       const input = textIn(item, "arguments")
-      const call: Piece = { _tag: "ToolCall", index, id: textIn(item, "call_id"), name: this.names?.get(name) ?? name }
+      const id = textIn(item, "call_id")
+      this.callIds.add(id)
+      const call: Piece = { _tag: "ToolCall", index, id, name: this.names?.get(name) ?? name }
       heard.texts.set("arguments0", input.length)
       return step(raw, "", "", input === "" ? [call] : [call, { _tag: "ToolInput", index, text: input }])
     }
@@ -271,6 +284,7 @@ class ResponseDecoder implements EventDecoder {
     if (this.heard.size === 0 && Array.isArray(response["output"]) && response["output"].length > 0) {
       return this.wholeResponse(response)
     }
+    const pieces = this.missed(response["output"])
     const said = status === "incomplete" ? status : raw.type.slice("response.".length)
     const finish = readStatus({ ...response, status: said }, this.calls > 0)
     const code = failureOf(finish.native)
@@ -278,7 +292,23 @@ class ResponseDecoder implements EventDecoder {
       return failed(classifyInBand({ code, message: `the upstream's answer is incomplete: ${finish.native}` }))
     }
     this.over = true
-    return step(raw, "", "", undefined, finish, readResponseUsage(response["usage"]))
+    const usage = readResponseUsage(response["usage"])
+    // What no event has told is told in our words, in the place of the upstream's end.
+    return pieces === undefined ? step(raw, "", "", undefined, finish, usage) : { ...nothing, pieces, finish, usage }
+  }
+
+  /** Calls that only the end of the response tells of: nobody could make them who did not see them. */
+  private missed(output: unknown): ReadonlyArray<Piece> | undefined {
+    if (!Array.isArray(output)) return undefined
+    const items = (output as ReadonlyArray<unknown>).filter(
+      (item) => isItem(item) && item["type"] === "function_call" && !this.callIds.has(textIn(item, "call_id"))
+    )
+    if (items.length === 0) return undefined
+    const [, , ...events] = responseEvents({ output: items })
+    const told = this.together(
+      events.slice(0, -1).map((event) => ({ ...event, output_index: -1 - indexIn(event["output_index"]) }))
+    )
+    return told._tag === "Delta" ? told.pieces : undefined
   }
 
   /** A whole response in one event, from who was asked for a stream and has none: all of it at once, in our words. */
@@ -309,6 +339,14 @@ class ResponseDecoder implements EventDecoder {
 }
 
 const isEventName = (type: string): boolean => /^[\x21-\x7e]{1,128}$/.test(type)
+
+/** Of which type an item is that has such a text. Calls are told whole, by their end: only that says what is called. */
+const typeOfText: ReadonlyMap<string, string> = new Map([
+  ["text", "message"],
+  ["refusal", "message"],
+  ["summary", "reasoning"],
+  ["reasoning", "reasoning"]
+])
 
 /** The events whose delta is a text. */
 const texts: ReadonlySet<string> = new Set(

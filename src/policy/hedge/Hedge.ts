@@ -139,7 +139,8 @@ export const make = (options: Options): Effect.Effect<Hedge> => {
   }
   if (isQuantile(when)) {
     const { quantile, until, warmup = 20, window = 128 } = when
-    if (!(quantile > 0 && quantile < 1)) Check.refuse(where, "quantile", "above 0 and below 1", quantile)
+    if (!(typeof quantile === "number" && quantile > 0 && quantile < 1))
+      Check.refuse(where, "quantile", "above 0 and below 1", quantile)
     Check.positiveInt(where, "warmup", warmup)
     Check.positiveInt(where, "window", window)
     Check.ordered(where, "warmup", warmup, "window", window, { ...when })

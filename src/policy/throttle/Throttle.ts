@@ -74,7 +74,8 @@ export interface Throttle {
 export const make = (options: Options = {}): Effect.Effect<Throttle> => {
   const where = "Throttle.make"
   const { k = 2, key } = options
-  if (!(k > 1 && k < Number.POSITIVE_INFINITY)) Check.refuse(where, "k", "a finite number above 1", k)
+  if (!(typeof k === "number" && k > 1 && k < Number.POSITIVE_INFINITY))
+    Check.refuse(where, "k", "a finite number above 1", k)
   const settings: ThrottleState.Settings = {
     k,
     minimum: Check.nonNegativeInt(where, "minimum", options.minimum ?? 10),

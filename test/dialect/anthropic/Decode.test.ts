@@ -139,6 +139,71 @@ describe("an event of an Anthropic upstream's", () => {
     expect(tell({ type: "content_block_stop", index: 4 })).toMatchObject({ pieces: undefined })
   })
 
+  describe("R10: a call that is not told as the format says", () => {
+    const start = (block: object, index = 0) => ({
+      type: "content_block_start",
+      index,
+      content_block: { type: "tool_use", id: "t", name: "n", input: {}, ...block }
+    })
+    const input = (partial_json: unknown, index = 0) => ({
+      type: "content_block_delta",
+      index,
+      delta: { type: "input_json_delta", partial_json }
+    })
+    const stop = (index = 0) => ({ type: "content_block_stop", index })
+    const end = (stop_reason: unknown = "tool_use") => ({ type: "message_delta", delta: { stop_reason }, usage: {} })
+    const whole = (client: typeof anthropicClient | typeof openaiClient, ...events: ReadonlyArray<object>) => {
+      const decoder = anthropic.decoder(plainly)
+      const steps = [...events, { type: "message_stop" }].map((raw) => decoder.step("", JSON.stringify(raw)))
+      const { text, verdict } = playEvents(steps, client)
+      expect(verdict).toBe("Complete")
+      return wholeOf(client, text)
+    }
+    const calls = (...events: ReadonlyArray<object>) => {
+      const own = whole(anthropicClient, ...structuredClone(events)) as { content: ReadonlyArray<{ input: unknown }> }
+      const crossed = whole(openaiClient, ...events) as {
+        choices: ReadonlyArray<{ message: { tool_calls: ReadonlyArray<{ function: { arguments: string } }> } }>
+      }
+      const said = crossed.choices[0]!.message.tool_calls.map((call) => JSON.parse(call.function.arguments) as unknown)
+      expect(own.content.map(({ input }) => input)).toEqual(said)
+      return said
+    }
+
+    it.each([
+      ["its input as a text", [start({ input: '{"a":1}' }), stop(), end()]],
+      ["an empty text, and the input after it", [start({ input: "" }), input('{"a":1}'), stop(), end()]],
+      ["a delta as an object", [start({}), input({ a: 1 }), stop(), end()]],
+      ["all of it at its beginning, and no end", [start({ input: { a: 1 } }), end()]],
+      [
+        "a delta without a type",
+        [start({}), { type: "content_block_delta", index: 0, delta: { partial_json: '{"a":1}' } }, stop(), end()]
+      ]
+    ])("%s", (_, events) => {
+      expect(calls(...events)).toEqual([{ a: 1 }])
+    })
+    it("two in one block, of which none is ended", () => {
+      const two = [start({ input: { a: 1 } }), start({ id: "u", input: { b: 2 } }), end()]
+      expect(calls(...two)).toEqual([{ a: 1 }, { b: 2 }])
+    })
+    it("without an id each is given one, and no two the same", () => {
+      const two = [start({ id: undefined }), stop(), start({ id: "" }, 1), stop(1), end()]
+      const { content } = whole(anthropicClient, ...two) as { content: ReadonlyArray<{ id: string }> }
+      expect(content[0]?.id).toMatch(/^call_[A-Za-z0-9]{24}$/)
+      expect(new Set(content.map(({ id }) => id)).size).toBe(2)
+    })
+    it("R9: an end behind it is one for it in every other dialect, whatever it is called", () => {
+      const events = [start({ input: { a: 1 } }), stop(), end("end_turn")]
+      expect(whole(openaiClient, ...events)).toMatchObject({ choices: [{ finish_reason: "tool_calls" }] })
+      expect(whole(anthropicClient, ...events)).toMatchObject({ stop_reason: "end_turn" })
+    })
+  })
+
+  it("R10: a text without a type is one, and an empty stop_reason is none", () => {
+    expect(step({ type: "content_block_delta", index: 0, delta: { text: "Hi." } })).toMatchObject({ text: "Hi." })
+    const delta = { type: "message_delta", delta: { stop_reason: "" }, usage: {} }
+    expect(step(delta)).toMatchObject({ finish: undefined, raw: { delta: { stop_reason: null } } })
+  })
+
   it.each([
     ["end_turn", "stop"],
     ["stop_sequence", "stop"],

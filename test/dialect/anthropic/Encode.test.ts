@@ -29,6 +29,13 @@ describe("where an Anthropic channel is asked, and with what", () => {
     expect(endpoint("https://a.example/v1?y=1", messages(least, asking))).toBe(
       "https://a.example/v1/messages?y=1&beta=true"
     )
+    // What stands in the channel's address already is not said twice: it is the operator's.
+    expect(endpoint("https://a.example/v1?beta=true", messages(least, { query: "beta=true" }))).toBe(
+      "https://a.example/v1/messages?beta=true"
+    )
+    expect(
+      endpoint("https://a.example/v1?beta=false&y=1", messages(least, { query: "beta=true&x=%201&b%65ta=1" }))
+    ).toBe("https://a.example/v1/messages?beta=false&y=1&x=%201")
     expect(endpoint("https://a.example/v1", chat({ message: "Hi" }))).toBe("https://a.example/v1/messages")
   })
 

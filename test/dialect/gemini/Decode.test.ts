@@ -179,6 +179,21 @@ describe("what is no event of Gemini's", () => {
     expect(gemini.decoder(plainly).step("message", data)).toEqual(nothing)
   })
 
+  it("R3: a ping, and what a proxy says under a name of its own, is no part of the answer", () => {
+    const said = streamOf(event([{ text: "Yes." }], { finishReason: "STOP" }))
+    for (const aside of [
+      'event: ping\ndata: {"type":"ping"}\n\n',
+      'data: {"type":"ping"}\n\n',
+      'event: proxy.trace\ndata: {"took":5}\n\n'
+    ]) {
+      expect(summary(decoded(aside + said + aside))).toMatchObject({ text: "Yes.", fault: undefined })
+    }
+    for (const fault of ['event: error\ndata: {"took":5}\n\n', 'event: x\ndata: {"error":{"message":"no"}}\n\n']) {
+      expect(summary(decoded(fault)).fault).toBeDefined()
+    }
+    expect(summary(decoded('data: {"took":5}\n\n')).fault).toBe("bad_response_body")
+  })
+
   it("an event of usage alone passes", () => {
     const read = gemini.decoder(plainly).step("message", '{"usageMetadata":{"promptTokenCount":3}}')
     expect(summary([read])).toMatchObject({ usage: tokens(3, 0), fault: undefined })

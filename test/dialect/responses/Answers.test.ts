@@ -147,6 +147,12 @@ describe("what an upstream may say otherwise", () => {
     type: "response.output_item.done",
     ...item(n, type, more)
   })
+  const said = (n: number | undefined, delta: string) => ({
+    type: "response.output_text.delta",
+    output_index: n,
+    content_index: 0,
+    delta
+  })
   const completed = { type: "response.completed", response: { status: "completed", output: [], usage } }
   const message = { role: "assistant", status: "completed", content: [{ type: "output_text", text: "Yes." }] }
   const call = { arguments: "{}", call_id: "c", name: "f" }
@@ -182,6 +188,81 @@ describe("what an upstream may say otherwise", () => {
       "reasoning that only it can read",
       [added(0, "reasoning"), done(0, "reasoning", { summary: [], encrypted_content: "s" }), completed],
       { pieces: [{ _tag: "SealedReasoning", by: "responses", value: "s" }] }
+    ],
+    [
+      "a text of an item that nobody has begun",
+      [said(0, "Y"), said(0, "es."), done(0, "message", message), completed],
+      { text: "Yes." }
+    ],
+    [
+      "a text without a number, and its item with one",
+      [said(undefined, "Y"), said(undefined, "es."), done(0, "message", message), completed],
+      { text: "Yes." }
+    ],
+    [
+      "a text, and all of it again with its last event",
+      [
+        said(0, "Yes."),
+        { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
+      ],
+      { text: "Yes." }
+    ],
+    [
+      "a text with its end only, of an item that nobody has begun",
+      [{ type: "response.output_text.done", output_index: 0, content_index: 0, text: "Yes." }, completed],
+      { text: "Yes." }
+    ],
+    [
+      "a thought of an item that nobody has begun",
+      [
+        { type: "response.reasoning_summary_text.delta", output_index: 0, summary_index: 0, delta: "Hm." },
+        done(0, "reasoning", { summary: [{ type: "summary_text", text: "Hm." }], encrypted_content: "s" }),
+        said(1, "Yes."),
+        completed
+      ],
+      {
+        text: "Yes.",
+        reasoning: "Hm.",
+        pieces: [{ _tag: "Signature", by: "responses", value: "s", of: "reasoning" }]
+      }
+    ],
+    [
+      "the input of a call that nobody has begun, and the call with its end",
+      [
+        { type: "response.function_call_arguments.delta", output_index: 0, delta: "{}" },
+        done(0, "function_call", call),
+        completed
+      ],
+      {
+        pieces: [
+          { _tag: "Native", what: "response.function_call_arguments.delta" },
+          { _tag: "ToolCall", index: 0, id: "c", name: "f" },
+          { _tag: "ToolInput", index: 0, text: "{}" }
+        ]
+      }
+    ],
+    [
+      "a call with its last event only, behind a text",
+      [
+        said(0, "Yes."),
+        {
+          ...completed,
+          response: {
+            ...completed.response,
+            output: [
+              { type: "message", ...message },
+              { type: "function_call", ...call }
+            ]
+          }
+        }
+      ],
+      {
+        text: "Yes.",
+        pieces: [
+          { _tag: "ToolCall", index: 0, id: "c", name: "f" },
+          { _tag: "ToolInput", index: 0, text: "{}" }
+        ]
+      }
     ],
     [
       "a tool of its own",
