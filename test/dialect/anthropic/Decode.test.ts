@@ -214,7 +214,9 @@ describe("an event of an Anthropic upstream's", () => {
         { type: "tool_use", input: { a: 1 } }
       ]
     })
-    expect(tagOf(anthropic.decodeWhole(answer({ ...message, content: [{ x: 1 }] }), plainly)[0]!)).toBe("BadResponseBody")
+    expect(tagOf(anthropic.decodeWhole(answer({ ...message, content: [{ x: 1 }] }), plainly)[0]!)).toBe(
+      "BadResponseBody"
+    )
   })
 
   it("R10: a text without a type is one, and an empty stop_reason is none", () => {
