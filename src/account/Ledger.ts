@@ -4,7 +4,7 @@
  * A sum goes over rows by the hundred thousand, and SQLite answers in this thread: it is made piece by piece, with room
  * for others between two of them. Rows never change, so only the newest must be summed together with the balances.
  */
-import { Clock, Context, Effect, Layer, type Scope, Semaphore } from "effect"
+import { Clock, Context, Effect, Layer, Schedule, type Scope, Semaphore } from "effect"
 import { Books, type BooksError, type BooksNewer, literally, type Row, sql, type Sql } from "../books/index.ts"
 import { Settings } from "../settings/index.ts"
 import { firstIdAt } from "./LedgerIds.ts"
@@ -76,7 +76,10 @@ export class Ledger extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<UsageOf>, BooksError>
   }
 >()("effect-resilience/account/Ledger") {
-  /** In the books. Rows older than `ledger.retention` are forgotten, at once and then every hour. */
+  /**
+   * In the books. Rows older than `ledger.retention` are forgotten, at once and then every hour; of books in memory
+   * all but the newest 200,000, every minute, too. What they come to stays in the sums.
+   */
   static readonly layer: Layer.Layer<Ledger, BooksNewer | BooksError, Books | Settings> = Layer.effect(
     Ledger,
     Effect.suspend(() => make)
@@ -123,7 +126,12 @@ const keys: { readonly [By in UsageBy]: Sql } = {
 
 /** So many rows go in one transaction of a sweep. */
 const sweepBatch = 500
+/** How long others have between two of them, in milliseconds. */
+const sweepPause = 5
 const sweepEvery = 3_600_000
+/** How many rows books in memory keep, some 50 MB: where nothing outlives the process, its memory is what has to last. */
+const mostInMemory = 200_000
+const sweepMemoryEvery = 60_000
 
 const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Scope.Scope | Settings> = Effect.gen(
   function* () {
@@ -133,13 +141,22 @@ const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Sc
     yield* books.migrate(ledgerModule)
 
     const oneAtATime = yield* Semaphore.make(1)
+    const { lasts } = books.engine
+
+    /** Before which id rows are forgotten. */
+    const oldestKept = Effect.gen(function* () {
+      const byTime = firstIdAt((yield* Clock.currentTimeMillis) - section.current.retention)
+      if (lasts) return byTime
+      const [newest] = yield* run(sql`SELECT id FROM relay_ledger ORDER BY id DESC LIMIT 1 OFFSET ${mostInMemory - 1}`)
+      const byNumber = newest === undefined ? "" : String(newest["id"])
+      return byNumber > byTime ? byNumber : byTime
+    })
 
     /**
      * Forgets the oldest rows; what they moved is carried by their accounts, and what they come to by the sums. Gives how
      * many there were.
      */
-    const forget = Effect.gen(function* () {
-      const oldest = firstIdAt((yield* Clock.currentTimeMillis) - section.current.retention)
+    const forget = Effect.fnUntraced(function* (oldest: string) {
       const rows = (yield* run(
         sql`DELETE FROM relay_ledger
             WHERE id IN (SELECT id FROM relay_ledger WHERE id < ${oldest} ORDER BY id LIMIT ${sweepBatch}) RETURNING *`
@@ -175,14 +192,16 @@ const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Sc
       }
       return rows.length
     })
-    const sweep = oneAtATime
-      .withPermits(1)(books.transaction(forget))
-      .pipe(
-        Effect.repeat({ while: (count) => count === sweepBatch }),
-        // What is too old is there in an hour, too.
-        Effect.ignore
-      )
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(sweepEvery))))
+    const sweep = Effect.flatMap(
+      oldestKept,
+      (oldest) =>
+        oneAtATime
+          .withPermits(1)(books.transaction(forget(oldest)))
+          .pipe(Effect.repeat({ while: (count) => count === sweepBatch, schedule: Schedule.spaced(sweepPause) }))
+      // What is too old is there in an hour, too.
+    ).pipe(Effect.ignore)
+    const every = lasts ? sweepEvery : sweepMemoryEvery
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(every))))
 
     /** Calls `read` with pieces of all that comes after an id and before another. */
     const pieces = Effect.fnUntraced(function* <A>(

@@ -2,7 +2,8 @@
  * Reading a SQLite database off the event loop. `node:sqlite` runs a statement where it is called, so that one which looks
  * through many rows would hold up every answer; in a thread with a connection of its own it holds up nobody.
  *
- * The thread is started by the first that is read (some 30 ms), and ends when it has had nothing to do for a while.
+ * The thread is started by the first that is read (some 30 ms; from sources, whose types go first, 70), and ends when it
+ * has had nothing to do for as long as somebody who searches may think.
  */
 import { Worker } from "node:worker_threads"
 import { Effect, type Scope } from "effect"
@@ -15,7 +16,7 @@ import { sqliteError } from "./SqliteWords.ts"
 const thread = new URL(`./SqliteReadThreadNode.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url)
 
 /** How long a thread waits for more, in milliseconds. */
-const idleFor = 30_000
+const idleFor = 300_000
 
 type Reply = Effect.Effect<ReadonlyArray<Row>, BooksError>
 

@@ -27,114 +27,39 @@
  *
  * What is true beyond this process comes out of `settle` as facts, and goes in by `learn`.
  */
-import { type Blame, blameOf, type ByBlame, type ResilienceError } from "../errors/index.ts"
-import { BreakerState } from "../policy/index.ts"
-import type { BreakerOptions } from "./BreakerSection.ts"
 import type { Evidence } from "./Evidence.ts"
 import type { Fact } from "./Fact.ts"
 import * as Gate from "./Gate.ts"
+import {
+  type ChannelHealth,
+  channelOf,
+  type Health,
+  type KeyHealth,
+  keyOf,
+  type ModelHealth,
+  modelsRemembered,
+  named,
+  type Spot,
+  type SpotHealth,
+  trialRest
+} from "./HealthRecords.ts"
+import type { Verdict } from "./HealthVerdict.ts"
 import * as Pause from "./Pause.ts"
 import * as Switch from "./Switch.ts"
 
-/** A key for a model on a channel. `key` is an index; a channel without keys has the one index 0. */
-export interface Spot {
-  readonly channel: string
-  readonly key: number
-  readonly model: string
-}
-
-/** A key for a model. */
-export interface SpotHealth {
-  gate: Gate.Gate | undefined
-  pause: Pause.Pause
-}
-
-/** A key for all models. */
-export interface KeyHealth extends SpotHealth {
-  readonly off: Switch.Switch
-}
-
-interface ModelHealth {
-  gate: Gate.Gate | undefined
-  keys: Array<SpotHealth | undefined>
-}
-
-/** A channel. */
-export interface ChannelHealth {
-  gate: Gate.Gate | undefined
-  readonly off: Switch.Switch
-  keys: Array<KeyHealth | undefined>
-  /** Least recently asked first. */
-  readonly models: Map<string, ModelHealth>
-}
-
-/** The health of all channels. Mutable: one owner keeps it, and changes it only through this module. */
-export interface Health {
-  options: BreakerOptions
-  circuit: BreakerState.Settings
-  readonly trial: BreakerState.Settings
-  /** How evidence switches off and on. */
-  switching: Switch.SwitchRules
-  /** How much longer than it is off requests leave a channel to a prober, in milliseconds. */
-  leftToProber: (channel: string) => number
-  readonly channels: Map<string, ChannelHealth>
-}
-
-/** The first rest that ends with a trial, and the longest, in milliseconds. */
-const trialRest = { first: 30_000, longest: 600_000 }
-
-/** Names come from clients: of each channel so many models are remembered, those that were asked last. */
-const modelsRemembered = 1_000
-
-/** What of a longer name is told apart. */
-const nameLength = 256
-
-/** The contract's. */
-const switchingByDefault: Switch.SwitchRules = { after: 2, within: 600_000, trial: 300_000, trialCap: 3_600_000 }
-
-/** Health without any history. Throws `InvalidPolicyOption` for options that make no sense. */
-export const make = (options: BreakerOptions, switching = switchingByDefault): Health => ({
-  options,
-  switching,
-  leftToProber: () => 0,
-  circuit: circuitOf(options),
-  trial: withoutRounds(
-    BreakerState.settings(
-      {
-        openMillis: BreakerState.growing({ initialMillis: trialRest.first, factor: 2 }),
-        maxOpenMillis: trialRest.longest,
-        window: { _tag: "Consecutive", failures: 1 }
-      },
-      "Selection.layer"
-    )
-  ),
-  channels: new Map()
-})
-
-const circuitOf = (options: BreakerOptions): BreakerState.Settings =>
-  withoutRounds(
-    BreakerState.settings(
-      {
-        openMillis: BreakerState.growing({ initialMillis: options.open, factor: 2 }),
-        maxOpenMillis: options.cap,
-        window: {
-          _tag: "Time",
-          durationMillis: options.window,
-          slices: 10,
-          minimum: options.minimum,
-          failureRate: options.failureRate
-        },
-        probes: options.probes
-      },
-      "Selection.layer"
-    )
-  )
-
-// A gate's loans take the place of the breaker's rounds of probes.
-const withoutRounds = (settings: BreakerState.Settings): BreakerState.Settings => ({
-  ...settings,
-  probeMillis: Number.MAX_VALUE
-})
+export {
+  change,
+  type ChannelHealth,
+  configure,
+  configureSwitching,
+  type Health,
+  type KeyHealth,
+  make,
+  remove,
+  type Spot,
+  type SpotHealth
+} from "./HealthRecords.ts"
+export { nothing, sayingOf, success, type Verdict, verdictOf } from "./HealthVerdict.ts"
 
 /** How a key does for a model. */
 export interface Fitness {
@@ -239,69 +164,6 @@ export const begin = (health: Health, spot: Spot, now: number): Visit => {
     pause: one.pause.generation
   }
 }
-
-/** What an attempt says of the health of its spot. */
-export type Verdict =
-  | { readonly _tag: "Success" }
-  | { readonly _tag: "Fault"; readonly fault: Fault; readonly hintMillis: number | undefined }
-  | { readonly _tag: "Nothing" }
-
-/** What is at fault: `circuit` is the key for the model, where one failure is not enough. */
-export type Fault = "rate" | "quota" | "credential" | "model" | "channel" | "circuit"
-
-const faults = {
-  caller: undefined,
-  content: undefined,
-  credential: "credential",
-  quota: "quota",
-  rate: "rate",
-  model: "model",
-  channel: "channel",
-  upstream: "circuit",
-  timeout: "circuit",
-  transport: "circuit",
-  rejected: undefined,
-  exhausted: undefined,
-  storage: undefined,
-  cancelled: undefined,
-  defect: undefined
-} as const satisfies ByBlame<Fault | undefined>
-
-/** What an error says of the health of what was asked. Total: a new blame does not compile without its answer. */
-export const verdictOf = (error: ResilienceError): Verdict => {
-  const fault: Fault | undefined = faults[blameOf(error) satisfies Blame]
-  if (fault === undefined) return nothing
-  const hint = error.retryAfterMillis
-  return { _tag: "Fault", fault, hintMillis: hint !== undefined && hint > 0 ? hint : undefined }
-}
-
-/**
- * What an error says where its request has penalised the channel already. That a channel failed counts once for a request;
- * what the upstream said of a key (it is dead, its quota is spent, it is too fast) is about that key, whatever failed
- * before it, and so is a hint.
- */
-export const sayingOf = (error: ResilienceError): Verdict => {
-  const verdict = verdictOf(error)
-  if (verdict._tag !== "Fault") return nothing
-  switch (verdict.fault) {
-    case "credential":
-    case "quota":
-    case "rate":
-      return verdict
-    case "circuit":
-      // The hint alone: no failure of the circuit.
-      return verdict.hintMillis === undefined ? nothing : { ...verdict, fault: "rate" }
-    case "model":
-    case "channel":
-      return nothing
-  }
-}
-
-/** It says nothing. */
-export const nothing: Verdict = { _tag: "Nothing" }
-
-/** It went well. */
-export const success: Verdict = { _tag: "Success" }
 
 /** What an attempt's end has brought: facts, and a circuit that opened or closed. */
 export type Found =
@@ -453,48 +315,6 @@ export const learn = (health: Health, fact: Fact, now: number): void => {
   }
 }
 
-/**
- * A channel was changed. `keys` says for each of its keys which one it was before, if it was one. `place`: whether it is
- * asked as before · in another way, so that what it refused as a whole says nothing now · somewhere else, so that nothing
- * does. Who switched something off is remembered all the same.
- */
-export const change = (
-  health: Health,
-  id: string,
-  keys: ReadonlyArray<number | undefined>,
-  place: "same" | "asked otherwise" | "elsewhere"
-): void => {
-  const channel = health.channels.get(id)
-  if (channel === undefined) return
-  const kept = <K>(before: ReadonlyArray<K | undefined>): Array<K | undefined> =>
-    keys.map((at) => (at === undefined ? undefined : before[at]))
-  channel.keys = kept(channel.keys)
-  if (place === "elsewhere") {
-    channel.keys = channel.keys.map((key) => key && { gate: undefined, pause: Pause.none, off: key.off })
-    channel.models.clear()
-  } else for (const model of channel.models.values()) model.keys = kept(model.keys)
-  if (place === "same") return
-  channel.gate = undefined
-  for (const model of channel.models.values()) model.gate = undefined
-}
-
-/** A channel was removed: it is forgotten. What is under way ends without a trace. */
-export const remove = (health: Health, id: string): void => void health.channels.delete(id)
-
-/** How evidence switches was changed: what is off stays so until the time that it was told. */
-export const configureSwitching = (health: Health, switching: Switch.SwitchRules): void => {
-  health.switching = switching
-}
-
-/** The options were changed: circuits begin anew; hints and trials stay. Throws `InvalidPolicyOption` as `make` does. */
-export const configure = (health: Health, options: BreakerOptions): void => {
-  health.circuit = circuitOf(options)
-  health.options = options
-  for (const { models } of health.channels.values()) {
-    for (const { keys } of models.values()) for (const key of keys) if (key !== undefined) key.gate = undefined
-  }
-}
-
 /** Whether a channel, or every key of it, is switched off: by hand, or at all. */
 export const isOff = (health: Health, id: string, keyCount: number, how: "by hand" | "at all"): boolean => {
   const channel = health.channels.get(id)
@@ -558,22 +378,6 @@ export const stateOf = (
   }
   return cooling ? "cooling" : "enabled"
 }
-
-// A copy: a slice would keep the whole of a client's long string alive.
-const named = (model: string): string =>
-  model.length > nameLength ? Array.from(model.slice(0, nameLength)).join("") : model
-
-const channelOf = (health: Health, id: string): ChannelHealth => {
-  let found = health.channels.get(id)
-  if (found === undefined) {
-    found = { gate: undefined, off: Switch.make(), keys: [], models: new Map() }
-    health.channels.set(id, found)
-  }
-  return found
-}
-
-const keyOf = (channel: ChannelHealth, at: number): KeyHealth =>
-  (channel.keys[at] ??= { gate: undefined, pause: Pause.none, off: Switch.make() })
 
 // The gate of a trial is made with the first fault: most channels never have one.
 const leaveTrial = (

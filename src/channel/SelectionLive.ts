@@ -1,13 +1,10 @@
 /**
- * The live `Selection`: it asks the registry who serves a model, `Health` how each key does, `Choice` which one it is,
- * and owns what these are about. Everything is synchronous, so there are no locks.
+ * The live `Selection`: it asks the registry who serves a model, `Health` how each key does, `Choice` which one it is, and
+ * tells `Standings` what came of it. Everything is synchronous, so there are no locks.
  */
-import { Clock, Effect, Random, Redacted, type Scope } from "effect"
+import { Clock, Effect, Random, type Scope } from "effect"
 import {
-  type Blame,
-  blameOf,
   ChannelNoAvailableKey,
-  codeOf,
   ConvertRequestFailed,
   fewNames,
   GetChannelFailed,
@@ -18,30 +15,19 @@ import { MonotonicClock } from "../policy/index.ts"
 import { Settings } from "../settings/index.ts"
 import { BreakerSection } from "./BreakerSection.ts"
 import { keyId, type Target } from "./Channel.ts"
-import type { ChannelStateName } from "./ChannelEvent.ts"
 import type { Channel } from "./ChannelSection.ts"
 import * as Choice from "./Choice.ts"
-import { type ChannelDetail, detailOf, whyOff } from "./Detail.ts"
-import { type DisableOptions, DisableSection } from "./DisableSection.ts"
-import { type Evidence, evidenceIn, rulesOf } from "./Evidence.ts"
+import { type ChannelDetail, detailOf } from "./Detail.ts"
 import { atMoments } from "./Fact.ts"
 import * as Health from "./Health.ts"
 import type { Outcome, Patience, Picked, PickError, SelectionOptions, SelectionService, Wanted } from "./Pick.ts"
 import { isPinned } from "./Pin.ts"
 import { Refusals } from "./Refusals.ts"
 import { Registry } from "./Registry.ts"
-import { defaultGroup, exactModels, probedModel, serves, serving, type Serving } from "./Serving.ts"
+import { defaultGroup, exactModels, serves, serving, type Serving } from "./Serving.ts"
+import { makeStandings } from "./Standings.ts"
 import { makeWaiting } from "./Waiting.ts"
 import type { Passage } from "./WaitingLine.ts"
-
-const verdictOf = (outcome: Outcome): Health.Verdict =>
-  outcome._tag === "Success"
-    ? Health.success
-    : outcome._tag === "Failure"
-      ? outcome.penalise
-        ? Health.verdictOf(outcome.error)
-        : Health.sayingOf(outcome.error)
-      : Health.nothing
 
 /** What there is to choose from. */
 interface Candidates {
@@ -69,21 +55,6 @@ interface Due {
   readonly patience: Patience
 }
 
-/**
- * By how much the wall clock is ahead. What others may read has moments of the wall clock; what rests here, rests as long as
- * it is to, whoever sets that. Both clocks are read in whole milliseconds: what that alone makes of the difference is no
- * reason for a moment to be told as another one.
- */
-const makeWallAhead = (clock: Clock.Clock): (() => number) => {
-  const read = (): number => clock.currentTimeMillisUnsafe() - MonotonicClock.wholeMillis(clock)
-  let known = read()
-  return () => {
-    const now = read()
-    if (Math.abs(now - known) > 1) known = now
-    return known
-  }
-}
-
 /** For who only asks whether there is one. */
 const noChance: Choice.Draw = { next: () => 0, turn: () => 0 }
 
@@ -95,14 +66,9 @@ export const make = ({
     const registry = yield* Registry
     const settings = yield* Settings
     const breaker = settings.of(BreakerSection)
-    const disable = settings.of(DisableSection)
     const clock = yield* Clock.Clock
-    const wallAhead = makeWallAhead(clock)
-    const health = Health.make(breaker.current, disable.current)
-    let rules = rulesOf(disable.current)
-    health.leftToProber = (id) => leftToProber(disable.current, known.get(id)?.channel)
-    /** The channels as they were seen last, and the state that was told of each. */
-    const known = new Map<string, { channel: Channel; state: ChannelStateName }>()
+    const standings = yield* makeStandings(tell)
+    const { health, wallAhead } = standings
     const turns = new Map<string, number>()
     /** By pool, the request that is asking for a model in distress, and until when it alone may. */
     const asking = new Map<string, { readonly until: number }>()
@@ -110,100 +76,19 @@ export const make = ({
     /** By group, made anew when the channels change: it is read by many requests. */
     let models: ReadonlyMap<string, ReadonlyArray<string>> = new Map()
 
-    const stateOf = ({ enabled, id, keys }: Channel, now: number): ChannelStateName =>
-      enabled ? Health.stateOf(health, id, keys.length, now) : "disabled"
-
-    /** Tells a channel's state, if it is another. `switched`: somebody did it, and not a failure. */
-    const refresh = (
-      id: string,
-      blame: Blame | undefined,
-      now: number,
-      switched?: "elsewhere" | "here" | undefined
-    ): void => {
-      const seen = known.get(id)
-      // An attempt may end after its channel was removed.
-      if (seen === undefined) return
-      const from = seen.state
-      // Of itself a channel only recovers.
-      if (from === "enabled" && blame === undefined && switched === undefined) return
-      const to = stateOf(seen.channel, now)
-      if (to === from) return
-      seen.state = to
-      const why = to === "disabled" ? whyOff(health, seen.channel, wallAhead()) : undefined
-      tell({
-        _tag: "ChannelChanged",
-        channel: id,
-        from,
-        to,
-        blame: to === "enabled" ? undefined : blame,
-        ...why,
-        ...(switched === "elsewhere" ? { elsewhere: true } : {})
-      })
-    }
-
-    /** Tells what an attempt has brought. */
-    const tellFound = (found: ReadonlyArray<Health.Found>): void => {
-      for (const one of found) {
-        if (one._tag === "Circuit") tell({ ...one, _tag: "CircuitChanged" })
-        else tell({ _tag: "FactFound", fact: atMoments(one, wallAhead()) })
-      }
-    }
-
-    /** What a failure says, where evidence may switch anything of its channel off. */
-    const testimonyOf = (channel: Channel, outcome: Outcome): Health.Testimony | undefined => {
-      if (outcome._tag !== "Failure" || outcome.testimony === undefined) return undefined
-      if (!disable.current.enabled || !channel.disable) return undefined
-      const { error, testimony } = outcome
-      const found: Evidence | undefined =
-        testimony._tag === "Answer"
-          ? evidenceIn(rules, { ...testimony, error })
-          : { of: "key", reason: codeOf(error), seen: testimony.seen }
-      if (found === undefined) return undefined
-      if (testimony._tag === "Probe") return { evidence: found, counts: true }
-      const counts = !testimony.witness.heard
-      testimony.witness.heard = true
-      return { evidence: found, counts }
-    }
-
-    /** An attempt has ended. */
-    const settle = (channel: Channel, visit: Health.Visit, outcome: Outcome, now: number): void => {
-      const verdict = verdictOf(outcome)
-      const found = Health.settle(health, visit, verdict, now, testimonyOf(channel, outcome))
-      tellFound(found)
-      const blame = verdict._tag === "Fault" && outcome._tag === "Failure" ? blameOf(outcome.error) : undefined
-      refresh(channel.id, blame, now, found.some(({ _tag }) => _tag === "Disabled") ? "here" : undefined)
-    }
-
     /** Takes the registry's channels as they are now. */
     const renew = (): void => {
-      const now = MonotonicClock.wholeMillis(clock)
       const channels = registry.channels()
       models = new Map(
         [...new Set(channels.map(({ group }) => group))].map((group) => [group, exactModels(channels, group)])
       )
-      const ids = new Set(channels.map(({ id }) => id))
-      for (const id of known.keys()) {
-        if (ids.has(id)) continue
-        known.delete(id)
-        turns.delete(id)
-        refusals.forget(id)
-        Health.remove(health, id)
-        tell({ _tag: "ChannelRemoved", channel: id })
-      }
-      for (const channel of channels) {
-        const { id } = channel
-        const seen = known.get(id)
-        if (seen === undefined) {
-          known.set(id, { channel, state: "enabled" })
-          tell({ _tag: "ChannelAdded", channel: id })
-        } else if (seen.channel !== channel) {
-          const place = placeOf(seen.channel, channel)
-          Health.change(health, id, keysBefore(seen.channel, channel), place)
-          if (place !== "same") refusals.forget(id)
-          seen.channel = channel
-        }
-        refresh(id, undefined, now, "here")
-      }
+      standings.renew(channels, MonotonicClock.wholeMillis(clock), {
+        removed: (id) => {
+          turns.delete(id)
+          refusals.forget(id)
+        },
+        moved: (id) => refusals.forget(id)
+      })
       waiting.look()
     }
 
@@ -261,7 +146,7 @@ export const make = ({
           released = true
           if (distress !== undefined && asking.get(distress.pool) === place) asking.delete(distress.pool)
           const now = MonotonicClock.wholeMillis(clock)
-          settle(channel, visit, outcome, now)
+          standings.settle(channel, visit, outcome, now)
           // What it has done to the channel is known before anybody follows.
           if (passage === undefined) waiting.look()
           else waiting.tell(passage, passageOf(outcome))
@@ -344,7 +229,7 @@ export const make = ({
       const now = MonotonicClock.wholeMillis(clock)
       const serving = servingOf(wanted)
       // A rest ends by itself, and nothing tells when: it is seen here.
-      for (const { channel } of serving) refresh(channel.id, undefined, now)
+      for (const { channel } of serving) standings.refresh(channel.id, undefined, now)
       const found = candidates(wanted, serving, now)
       const { wait } = wanted
       const chosen =
@@ -373,19 +258,6 @@ export const make = ({
     })
     renew()
     yield* registry.subscribe(renew)
-    yield* Effect.acquireRelease(
-      Effect.sync(() => breaker.subscribe((options) => Health.configure(health, options))),
-      (unsubscribe) => Effect.sync(unsubscribe)
-    )
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        disable.subscribe((options) => {
-          Health.configureSwitching(health, options)
-          rules = rulesOf(options)
-        })
-      ),
-      (unsubscribe) => Effect.sync(unsubscribe)
-    )
 
     return {
       models: (group = defaultGroup) => models.get(group) ?? [],
@@ -440,16 +312,16 @@ export const make = ({
       states: Effect.clockWith((clock) =>
         Effect.sync(() =>
           registry.channels().map(({ id }) => {
-            refresh(id, undefined, MonotonicClock.wholeMillis(clock))
-            return { channel: id, state: known.get(id)!.state }
+            standings.refresh(id, undefined, MonotonicClock.wholeMillis(clock))
+            return { channel: id, state: standings.state(id) }
           })
         )
       ),
       details: () => {
         const now = MonotonicClock.wholeMillis(clock)
         return registry.channels().map((channel): ChannelDetail => {
-          refresh(channel.id, undefined, now)
-          return detailOf(health, channel, known.get(channel.id)?.state ?? "enabled", now, wallAhead())
+          standings.refresh(channel.id, undefined, now)
+          return detailOf(health, channel, standings.state(channel.id), now, wallAhead())
         })
       },
       probe: (id, key, model) => {
@@ -464,17 +336,17 @@ export const make = ({
           release: (outcome) => {
             if (released) return
             released = true
-            settle(channel, visit, outcome, MonotonicClock.wholeMillis(clock))
+            standings.settle(channel, visit, outcome, MonotonicClock.wholeMillis(clock))
             waiting.look()
           }
         }
       },
       learn: (fact, where = "here") => {
-        const channel = known.get(fact.channel)?.channel
+        const channel = standings.channel(fact.channel)
         if (channel === undefined || (fact.key ?? 0) >= Math.max(channel.keys.length, 1)) return
         const now = MonotonicClock.wholeMillis(clock)
         Health.learn(health, atMoments(fact, -wallAhead()), now)
-        refresh(fact.channel, undefined, now, where)
+        standings.refresh(fact.channel, undefined, now, where)
         waiting.look()
       },
       refused: (target) => refusals.of(target, MonotonicClock.wholeMillis(clock)),
@@ -488,13 +360,6 @@ const targetOf = (channel: Channel, key: number, model: string): Target => ({
   key: channel.keys[key],
   model
 })
-
-/**
- * How long beyond its rest requests leave a channel to the prober: two of its rounds. One that has no exact model cannot be
- * probed.
- */
-const leftToProber = ({ probe }: DisableOptions, channel: Channel | undefined): number =>
-  probe === null || channel === undefined || probedModel(channel) === undefined ? 0 : 2 * probe
 
 /** What serves a request: the channels of its group that name its model. */
 const poolOf = ({ group = defaultGroup, model }: Wanted): string => `${group}\u0000${model}`
@@ -553,23 +418,3 @@ const isLast = (wanted: Wanted, options: ReadonlyArray<Choice.Option>, chosen: C
   !options.some(
     ({ channel, fitness }) => channel !== chosen.channel && !wanted.tried.out.has(channel.id) && fitness.is === "usable"
   )
-
-/** For each key of a changed channel, the index that it had: the same key is the same text. A channel without has one place. */
-const keysBefore = (before: Channel, after: Channel): ReadonlyArray<number | undefined> => {
-  if (after.keys.length === 0) return [before.keys.length === 0 ? 0 : undefined]
-  const texts = before.keys.map((key) => Redacted.value(key))
-  return after.keys.map((key) => {
-    const at = texts.indexOf(Redacted.value(key))
-    return at < 0 ? undefined : at
-  })
-}
-
-const askedBy = ({ headers, modelMapping, params, statusMapping, stream }: Channel): string =>
-  JSON.stringify([headers, modelMapping, params, statusMapping, stream])
-
-const placeOf = (before: Channel, after: Channel): "same" | "asked otherwise" | "elsewhere" =>
-  before.baseUrl !== after.baseUrl || before.dialect !== after.dialect
-    ? "elsewhere"
-    : askedBy(before) === askedBy(after)
-      ? "same"
-      : "asked otherwise"

@@ -97,17 +97,24 @@ const lastOf = (
 /** When no frame is drawn (a hidden tab, no browser), the view is made anew after so long. */
 const hiddenFrame = 100
 
-/** Calls back with the next frame, or, where none is drawn, a little later. */
-const atNextFrame = (callback: () => void): void => {
+/** Calls back with the next frame, or, where none is drawn, a little later. Gives what takes that back. */
+const atNextFrame = (callback: () => void): (() => void) => {
   const draws = typeof globalThis.requestAnimationFrame === "function"
-  const run = (): void => {
+  const forget = (): void => {
     clearTimeout(timer)
     if (frame !== undefined) globalThis.cancelAnimationFrame(frame)
+  }
+  const run = (): void => {
+    forget()
     callback()
   }
   const timer = setTimeout(run, draws ? hiddenFrame : 16)
   const frame = draws ? globalThis.requestAnimationFrame(run) : undefined
+  return forget
 }
+
+/** Parameters as they are now: whoever asked may go on to change what he asked with. Throws where they are no JSON. */
+const asTheyAre = (params: Params): Params => JSON.parse(JSON.stringify(params)) as Params
 
 /** The messages of a request, whichever way it was put. */
 const messagesOf = (params: Params): ReadonlyArray<unknown> =>
@@ -139,7 +146,8 @@ export class AnswerSession {
   /** What a reset goes back to: the partial that is gone on from. */
   #beginning: Pick<AnswerView, "text" | "reasoning" | "failovers"> = emptyView
   readonly #listeners = new Set<() => void>()
-  #isFrameAsked = false
+  /** Takes back the frame that is waited for, if one is. */
+  #forgetFrame: (() => void) | undefined
   #countdown: ReturnType<typeof setTimeout> | undefined
 
   constructor(url: string, options: AnswerOptions = {}) {
@@ -161,14 +169,16 @@ export class AnswerSession {
     this.#listeners.add(listener)
     return () => {
       this.#listeners.delete(listener)
+      if (this.#listeners.size === 0) this.#show()
     }
   }
 
   /** Asks. Does nothing while an answer is under way. */
   readonly start = (params: Params, handlers: AnswerHandlers = {}): void => {
     if (this.#view.isStreaming) return
-    this.#asked = { params, handlers }
-    this.#begin(params, emptyView)
+    const asked = asTheyAre(params)
+    this.#asked = { params: asked, handlers }
+    this.#begin(asked, emptyView)
   }
 
   /** Cancels the answer where it is made, and leaves. */
@@ -250,12 +260,15 @@ export class AnswerSession {
 
   #change(change: Partial<AnswerView>): void {
     this.#view = { ...this.#view, ...change }
-    if (this.#isFrameAsked) return
-    this.#isFrameAsked = true
-    atNextFrame(() => {
-      this.#isFrameAsked = false
-      this.#shown = this.#view
-      for (const listener of Array.from(this.#listeners)) listener()
-    })
+    // Where nobody looks there is no frame to wait for.
+    if (this.#listeners.size === 0) this.#show()
+    else this.#forgetFrame ??= atNextFrame(() => this.#show())
+  }
+
+  #show(): void {
+    this.#forgetFrame?.()
+    this.#forgetFrame = undefined
+    this.#shown = this.#view
+    for (const listener of Array.from(this.#listeners)) listener()
   }
 }

@@ -9,7 +9,7 @@ export interface Reset {
   readonly _tag: "Reset"
 }
 
-/** An event of another name, or one whose fields are not what its name promises. `data` is parsed where it is JSON. */
+/** An event of another name, or one whose data is not what its name promises. `data` is parsed where it is JSON. */
 export interface Other {
   readonly _tag: "Other"
   readonly id: string
@@ -23,7 +23,11 @@ interface Tagged<Tag extends string> {
   readonly id: string
 }
 
-/** An event of an answer. An `error` event is none: the stream fails with `ServerFault`, or is asked anew. */
+/**
+ * An event of an answer: `_tag` is its name, and the fields are those of its data. The relay's have all that are named here;
+ * of another server one may be absent, but none is of another type. An `error` event is none: the stream fails with
+ * `ServerFault`, or is asked anew.
+ */
 export type ChatEvent =
   | (Tagged<"Init"> & InitData)
   | (Tagged<"Message"> & ContentData)
@@ -34,7 +38,7 @@ export type ChatEvent =
   | Reset
   | Other
 
-/** What each event must have, so that its type is true. */
+/** What the fields of each event are, where they are there. */
 const promised = {
   init: { request_id: "string", stream_id: "string", status: "string", model: "string" },
   reasoning: { content: "string" },
@@ -58,8 +62,11 @@ const promised = {
   }
 } as const
 
-const keeps = (event: keyof typeof promised, json: { readonly [field: string]: unknown }): boolean =>
-  Object.entries(promised[event]).every(([field, type]) => typeof json[field] === type)
+const keeps = (event: keyof typeof promised, json: unknown): boolean =>
+  typeof json === "object" &&
+  json !== null &&
+  !Array.isArray(json) &&
+  Object.entries(promised[event]).every(([field, type]) => !(field in json) || typeof fields(json)[field] === type)
 
 /**
  * An event of the wire as an event of an answer.
@@ -71,19 +78,19 @@ export const chatEvent = (given: Given): ChatEvent => {
   // The fields were looked at: the compiler cannot see that they are all that a type names.
   switch (event) {
     case "init":
-      if (keeps(event, said)) return { ...(said as unknown as InitData), _tag: "Init", id }
+      if (keeps(event, json)) return { ...(said as unknown as InitData), _tag: "Init", id }
       break
     case "reasoning":
-      if (keeps(event, said)) return { ...(said as unknown as ContentData), _tag: "Reasoning", id }
+      if (keeps(event, json)) return { ...(said as unknown as ContentData), _tag: "Reasoning", id }
       break
     case "attempt":
-      if (keeps(event, said)) return { ...(said as unknown as AttemptData), _tag: "Attempt", id }
+      if (keeps(event, json)) return { ...(said as unknown as AttemptData), _tag: "Attempt", id }
       break
     case "failover":
-      if (keeps(event, said)) return { ...(said as unknown as FailoverData), _tag: "Failover", id }
+      if (keeps(event, json)) return { ...(said as unknown as FailoverData), _tag: "Failover", id }
       break
     case "done":
-      if (keeps(event, said)) return { ...(said as unknown as DoneData), _tag: "Done", id }
+      if (keeps(event, json)) return { ...(said as unknown as DoneData), _tag: "Done", id }
   }
   return { _tag: "Other", id, event, data: json ?? data }
 }

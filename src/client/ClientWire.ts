@@ -1,11 +1,11 @@
 /**
- * What the clients read and write in the same way: JSON that may be none, the code of an error's body, and the address
- * at which a stream is cancelled.
+ * What the clients read and write in the same way: JSON that may be none, the code of an error's body, an id as a header,
+ * and the address at which a stream is cancelled.
  */
 import { fields } from "./Reconnect.ts"
 
-/** An error's body is short; one that does not come in so many milliseconds is not waited for. */
-export const bodyPatience = 2_000
+/** What is short, an error's body or the answer to a cancellation, and does not come in so many milliseconds is not waited for. */
+export const patience = 2_000
 
 /** The most bytes of one event: an answer's last event holds the whole of it. */
 export const maxEventBytes = 16_777_216
@@ -25,6 +25,9 @@ export const errorCode = (body: string): string => {
   const { code, reason = code } = fields(json["error"] ?? json)
   return typeof reason === "string" ? reason : ""
 }
+
+/** An id as a header can hold it: its UTF-8, a character a byte, which is what `EventSource` sends. */
+export const headerOf = (id: string): string => String.fromCharCode(...new TextEncoder().encode(id))
 
 /**
  * Where a stream is cancelled: `{streamsUrl}/{id}`, by default `/streams/{id}` of the origin that was asked. A token in

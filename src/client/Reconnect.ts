@@ -67,9 +67,8 @@ export type Input =
       readonly lastEventId: string
       readonly online: boolean
     }
-  /** The wait is over. */
+  /** The wait is over, for its time or for a network. */
   | { readonly _tag: "Due"; readonly online: boolean }
-  | { readonly _tag: "Online" }
   | { readonly _tag: "Close" }
   | { readonly _tag: "Cancel" }
 
@@ -104,7 +103,7 @@ const drop: Action = { _tag: "Drop" }
 const none: ReadonlyArray<Action> = []
 
 /** Nobody has asked yet. */
-export const idle = (rules: ReconnectRules): State => ({
+export const idle = ({ initialDelay = 1_000 }: ReconnectRules): State => ({
   phase: "idle",
   lastEventId: "",
   stream: undefined,
@@ -113,7 +112,7 @@ export const idle = (rules: ReconnectRules): State => ({
   text: "",
   tries: 0,
   askings: 0,
-  firstDelay: rules.initialDelay
+  firstDelay: initialDelay
 })
 
 /** A client that does nothing: it may connect. */
@@ -127,8 +126,7 @@ const heeds: { readonly [Tag in Input["_tag"]]: RegExp } = {
   Event: /open/,
   Delay: /open/,
   Cut: /connecting|open/,
-  Due: /waiting/,
-  Online: /offline/,
+  Due: /waiting|offline/,
   Close: underWay,
   Cancel: underWay
 }
@@ -147,8 +145,8 @@ export const contentOf = ({ data, json }: Given): string =>
 const serverError = ({ data, json }: Given): ServerError => {
   const said = fields(json)
   return {
-    message: data,
     ...(said as Partial<ServerError>),
+    message: String(said["message"] ?? data),
     recoverable: said["recoverable"] === true
   }
 }
@@ -178,14 +176,13 @@ const again = (
   last: LastFault,
   attempt: number,
   reason: string,
-  hint: number | undefined,
-  random: () => number
+  hint: number | undefined
 ): Step => {
+  const { maxHint = 120_000, maxRetries = 5 } = rules
   // A hint comes from a server, and a server's fault may be told as it is.
-  if (hint !== undefined && hint > rules.maxHint && last._tag !== "ConnectionFault") return fail(state, last)
-  if (attempt > rules.maxRetries) return fail(state, { _tag: "RetriesExhausted", attempts: attempt, last })
-  const delay = hint ?? backoffMillis(rules, state.firstDelay, attempt, random)
-  const { maxRetries } = rules
+  if (hint !== undefined && hint > maxHint && last._tag !== "ConnectionFault") return fail(state, last)
+  if (attempt > maxRetries) return fail(state, { _tag: "RetriesExhausted", attempts: attempt, last })
+  const delay = hint ?? backoffMillis(rules, state.firstDelay, attempt)
   return {
     state: { ...state, phase: "waiting" },
     actions: [{ _tag: "Wait", notice: { attempt, maxRetries, delay, reason }, hinted: hint !== undefined, last }]
@@ -197,34 +194,34 @@ const retry = (
   state: State,
   last: LastFault,
   reason: string,
-  hint: number | undefined,
-  random: () => number
+  hint: number | undefined
 ): Step => {
   const tries = state.tries + 1
-  return again(rules, { ...state, tries }, last, tries, reason, hint, random)
+  return again(rules, { ...state, tries }, last, tries, reason, hint)
 }
 
 const head = (
   rules: ReconnectRules,
   state: State,
-  { code, contentType, hintMillis, status, streamId }: Extract<Input, { readonly _tag: "Head" }>,
-  random: () => number
+  { code, contentType, hintMillis, status, streamId }: Extract<Input, { readonly _tag: "Head" }>
 ): Step => {
   if (status === 204) return { state: { ...state, phase: "ended" }, actions: [{ _tag: "End" }] }
   if (status === 200) {
+    // Without a cursor it is a first answer, whichever it is of.
+    const stream = (state.lastEventId === "" && streamId) || state.stream
     return /^text\/event-stream\s*(;|$)/i.test(contentType)
-      ? { state: { ...state, phase: "open", stream: state.stream ?? streamId }, actions: none }
+      ? { state: { ...state, phase: "open", stream }, actions: none }
       : fail(state, { _tag: "BadContentType", contentType })
   }
   if (status === 410) return fail(state, { _tag: "StreamExpired", partial: state.text })
   const fault: HttpFault = { _tag: "HttpFault", status, code, retryAfterMillis: hintMillis }
-  return /^(408|425|429|5..)$/.test(String(status))
-    ? retry(rules, state, fault, `http_${status}`, hintMillis, random)
+  return /^(408|42[59]|5..)$/.test(`${status}`)
+    ? retry(rules, state, fault, `http_${status}`, hintMillis)
     : fail(state, fault)
 }
 
 /** The stream itself says that it failed: it is over, and is asked anew, or not. */
-const failed = (rules: ReconnectRules, state: State, event: Given, random: () => number): Step => {
+const failed = (rules: ReconnectRules, state: State, event: Given): Step => {
   const error = serverError(event)
   const fault = { _tag: "ServerFault", error } as const
   const seconds = error.retry_after
@@ -237,12 +234,11 @@ const failed = (rules: ReconnectRules, state: State, event: Given, random: () =>
     fault,
     askings,
     String(error.code ?? error.type ?? "server_error"),
-    hint,
-    random
+    hint
   )
 }
 
-const onEvent = (rules: ReconnectRules, state: State, event: Given, random: () => number): Step => {
+const onEvent = (rules: ReconnectRules, state: State, event: Given): Step => {
   const own = ownId.exec(event.id ?? "")
   const said = event.event === "init" ? fields(event.json)["stream_id"] : undefined
   const stream = own?.[1] ?? (typeof said === "string" ? said : state.stream)
@@ -259,61 +255,56 @@ const onEvent = (rules: ReconnectRules, state: State, event: Given, random: () =
   const id = event.id ?? (begins ? "" : state.lastEventId)
   // Only an id that has changed is surely of something new.
   const isNew = !anew && id !== state.lastEventId
+  // The end of OpenAI's format: a mark, which nobody wants to read behind an answer.
+  const isMark = event.data === "[DONE]"
   const next: State = {
     ...state,
     lastEventId: id,
     stream,
     seq: event.id === undefined && !begins ? state.seq : seq,
     given: "current",
-    text: (anew ? "" : state.text) + (event.event === "message" ? contentOf(event) : ""),
+    text: (anew ? "" : state.text) + (event.event === "message" && !isMark ? contentOf(event) : ""),
     tries: isNew ? 0 : state.tries
   }
   const before: ReadonlyArray<Action> = anew ? [{ _tag: "Reset" }] : none
   if (event.event === "error") {
-    const step = failed(rules, next, event, random)
+    const step = failed(rules, next, event)
     return { state: step.state, actions: [...before, ...step.actions] }
   }
-  const give: Action = { _tag: "Give", event }
-  // The last event of an answer, in our own format and in those of OpenAI and Anthropic.
-  return event.event === "done" || event.event === "message_stop" || event.data === "[DONE]"
-    ? { state: { ...next, phase: "ended" }, actions: [...before, give, { _tag: "End" }] }
-    : { state: next, actions: anew ? [...before, give] : [give] }
+  const actions: ReadonlyArray<Action> = isMark ? before : [...before, { _tag: "Give", event }]
+  // The last event of an answer, in our own format and in Anthropic's.
+  return isMark || event.event === "done" || event.event === "message_stop"
+    ? { state: { ...next, phase: "ended" }, actions: [...actions, { _tag: "End" }] }
+    : { state: next, actions }
 }
 
-const onCut = (
-  rules: ReconnectRules,
-  state: State,
-  cut: Extract<Input, { readonly _tag: "Cut" }>,
-  random: () => number
-): Step => {
+const onCut = (rules: ReconnectRules, state: State, cut: Extract<Input, { readonly _tag: "Cut" }>): Step => {
   // An id in a block without data is the last event's where events have none of their own. Where they have, it is of an
   // event whose data was never seen.
   const known = cut.lastEventId !== "" && state.seq < 0 ? { ...state, lastEventId: cut.lastEventId } : state
   const fault: ConnectionFault = { _tag: "ConnectionFault", message: cut.message }
-  return cut.online ? retry(rules, known, fault, cut.reason, undefined, random) : ask(known, false, fault)
+  return cut.online ? retry(rules, known, fault, cut.reason, undefined) : ask(known, false, fault)
 }
 
 /**
  * What follows from what happens. What cannot happen where the client is (an event after its end, a timer that was let
- * go) changes nothing. `random` gives [0, 1), and is asked once for each wait that is jittered.
+ * go) changes nothing. `random` is asked once for each wait that is jittered.
  */
-export const step = (rules: ReconnectRules, state: State, input: Input, random: () => number): Step => {
+export const step = (rules: ReconnectRules, state: State, input: Input): Step => {
   if (!heeds[input._tag].test(state.phase)) return { state, actions: none }
   switch (input._tag) {
     case "Connect":
       return ask(idle(rules), input.online)
     case "Head":
-      return head(rules, state, input, random)
+      return head(rules, state, input)
     case "Event":
-      return onEvent(rules, state, input, random)
+      return onEvent(rules, state, input)
     case "Delay":
       return { state: { ...state, firstDelay: input.millis }, actions: none }
     case "Cut":
-      return onCut(rules, state, input, random)
+      return onCut(rules, state, input)
     case "Due":
       return ask(state, input.online)
-    case "Online":
-      return ask(state, true)
     case "Close":
       return { state: { ...state, phase: "closed" }, actions: [drop] }
     case "Cancel":

@@ -22,23 +22,20 @@ export interface ReconnectOptions {
   readonly maxHint?: number | undefined
 }
 
-/** The numbers, all there. */
-export type ReconnectRules = { readonly [K in keyof ReconnectOptions]-?: NonNullable<ReconnectOptions[K]> }
+/** The numbers, and what is random. */
+export interface ReconnectRules extends ReconnectOptions {
+  /** Gives [0, 1). Default: `Math.random`. */
+  readonly random?: (() => number) | undefined
+}
 
-/** Fills in the defaults. */
-export const rulesOf = ({
-  maxRetries = 5,
-  initialDelay = 1_000,
-  maxDelay = 30_000,
-  backoffMultiplier = 2,
-  jitter = "equal",
-  maxHint = 120_000
-}: ReconnectOptions): ReconnectRules => ({ maxRetries, initialDelay, maxDelay, backoffMultiplier, jitter, maxHint })
-
-/** The wait before retry `attempt`, counted from 1, when the first one is `first`: whole milliseconds. `random` gives [0, 1). */
-export const backoffMillis = (rules: ReconnectRules, first: number, attempt: number, random: () => number): number => {
-  const delay = Math.min(first * rules.backoffMultiplier ** (attempt - 1), rules.maxDelay)
-  const free = { none: 0, equal: 0.5, full: 1 }[rules.jitter]
+/** The wait before retry `attempt`, counted from 1, when the first one is `first`: whole milliseconds. */
+export const backoffMillis = (
+  { backoffMultiplier = 2, jitter = "equal", maxDelay = 30_000, random = Math.random }: ReconnectRules,
+  first: number,
+  attempt: number
+): number => {
+  const delay = Math.min(first * backoffMultiplier ** (attempt - 1), maxDelay)
+  const free = { none: 0, equal: 0.5, full: 1 }[jitter]
   return Math.round(delay * (1 - free * (1 - random())))
 }
 

@@ -20,13 +20,19 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import {
+  FetchHttpClient,
+  HttpClient,
+  type HttpClientError,
+  HttpClientRequest,
+  type HttpClientResponse
+} from "effect/http"
 import { makeSseParser } from "../sse/index.ts"
 import { type ChatEvent, chatEvent, type Reset } from "./ChatEvent.ts"
-import { bodyPatience, cancelAddress, errorCode, maxEventBytes, parseJson } from "./ClientWire.ts"
+import { cancelAddress, errorCode, headerOf, maxEventBytes, parseJson, patience } from "./ClientWire.ts"
 import { isOnline, whenOnline } from "./Connectivity.ts"
 import { type Action, type Given, giveUp, idle, type Input, type Step, step } from "./Reconnect.ts"
-import { hintMillis, type ReconnectOptions, rulesOf } from "./ReconnectRules.ts"
+import { hintMillis, type ReconnectOptions } from "./ReconnectRules.ts"
 import { errorOf, type ResumableStreamError } from "./ResumableStreamErrors.ts"
 
 export type { ChatEvent, Other, Reset } from "./ChatEvent.ts"
@@ -125,6 +131,14 @@ const awaitOnline = Effect.callback<void>((resume) => {
   return Effect.sync(forget)
 })
 
+/** An answer, also where the client that it came by (`HttpClient.filterStatusOk`) makes an error of its status. */
+const answerOf = <R>(
+  answer: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError, R>
+): typeof answer =>
+  Effect.catch(answer, (error) =>
+    error.reason._tag === "StatusCodeError" ? Effect.succeed(error.reason.response) : Effect.fail(error)
+  )
+
 /** Who fetches follows redirects by itself, and would put the question to whom it was not asked. */
 const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (init) =>
@@ -144,10 +158,8 @@ const makeWith = <A, E>(
     const status = yield* SubscriptionRef.make<Status>(connecting)
     const left = yield* Deferred.make<void>()
     const { schedule } = options
-    const rules = rulesOf({
-      ...options,
-      maxRetries: options.maxRetries ?? (schedule === undefined ? undefined : Number.POSITIVE_INFINITY)
-    })
+    const { maxRetries = schedule === undefined ? 5 : Number.POSITIVE_INFINITY } = options
+    const rules = { ...options, maxRetries, random: () => random.nextDoubleUnsafe() }
     const asked = requestOf(options)
     const posts = asked.method !== "GET"
     const client = posts
@@ -155,14 +167,17 @@ const makeWith = <A, E>(
       : HttpClient.followRedirects(HttpClient.withScope(http))
     const key = Array.from({ length: 3 }, () => Math.abs(random.nextIntUnsafe()).toString(36)).join("")
     let state = idle(rules)
+    /** So many keys were used in runs before this one, each of an answer that has ended. */
+    let spent = 0
+    /** Whether the run before has read how its answer ended: another one is then another question. */
+    let hasEnded = false
 
     const proceed = ({ actions, state: next }: Step): ReadonlyArray<Action> => {
       state = next
       return actions
     }
 
-    const take = (input: Input): ReadonlyArray<Action> =>
-      proceed(step(rules, state, input, () => random.nextDoubleUnsafe()))
+    const take = (input: Input): ReadonlyArray<Action> => proceed(step(rules, state, input))
 
     /** What comes next of a connection's actions, and what is given before that. */
     interface Read {
@@ -211,7 +226,7 @@ const makeWith = <A, E>(
 
     const bodyCode = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
       response.text.pipe(
-        Effect.timeoutOption(bodyPatience),
+        Effect.timeoutOption(patience),
         Effect.map((body) => errorCode(Option.getOrElse(body, () => ""))),
         Effect.orElseSucceed(() => "")
       )
@@ -230,10 +245,10 @@ const makeWith = <A, E>(
           read(into, { _tag: "Cut", reason, message, lastEventId: parser.lastEventId, online: isOnline() })
         const request = HttpClientRequest.setHeaders(asked, {
           accept: "text/event-stream",
-          ...(lastEventId !== "" && { "last-event-id": lastEventId }),
-          ...(posts && { "idempotency-key": `${key}-${asking}` })
+          ...(lastEventId !== "" && { "last-event-id": headerOf(lastEventId) }),
+          ...(posts && { "idempotency-key": `${key}-${spent + asking}` })
         })
-        const answered = yield* Effect.result(client.execute(request))
+        const answered = yield* Effect.result(answerOf(client.execute(request)))
         if (Result.isFailure(answered)) cut("network_error", answered.failure.message)
         else {
           const response = answered.success
@@ -321,17 +336,19 @@ const makeWith = <A, E>(
             }
             case "AwaitOnline": {
               const forever = Number.POSITIVE_INFINITY
-              const { maxRetries } = rules
               const waiting = { attempt: state.tries, maxRetries, delayMillis: forever, until: forever }
               yield* tell({ _tag: "Waiting", ...waiting, reason: "offline" })
               yield* awaitOnline
-              turn = follow({ _tag: "Online" })
+              turn = follow({ _tag: "Due", online: true })
               break
             }
             case "End":
+              hasEnded = true
               return yield* tell({ _tag: "Ended" })
             case "Fail": {
               const error = errorOf(turn.error)
+              // One that could be asked anew has had its key counted.
+              hasEnded = turn.error._tag === "ServerFault" && !turn.error.error.recoverable
               yield* tell({ _tag: "Failed", error })
               return yield* Effect.fail(error)
             }
@@ -343,6 +360,8 @@ const makeWith = <A, E>(
       (out) =>
         Effect.gen(function* () {
           if (!(yield* Deferred.isDone(left))) {
+            spent += state.askings + (hasEnded ? 1 : 0)
+            hasEnded = false
             state = idle(rules)
             if (isFinal(SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, connecting)
             yield* Effect.raceFirst(run(out), Deferred.await(left))
@@ -366,7 +385,7 @@ const makeWith = <A, E>(
       const request = HttpClientRequest.delete(cancelAddress(url.value, remote.id, options.streamsUrl), {
         headers: asked.headers
       })
-      return http.execute(request).pipe(Effect.ignore, Effect.andThen(leave))
+      return http.execute(request).pipe(Effect.timeoutOption(patience), Effect.ignore, Effect.andThen(leave))
     }).pipe(Effect.asVoid)
 
     yield* Effect.addFinalizer(() => close)
@@ -384,7 +403,7 @@ const makeWith = <A, E>(
  * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
  * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
  * the server asks; it gives up after 5 retries in a row without a new event. A POST carries an `Idempotency-Key`, the
- * same one over all tries, so that the answer is made and paid once.
+ * same one until its answer has ended, so that it is made and paid once.
  *
  * With `eventSchema` each event is decoded by it, from `WireEvent`, and what it refuses fails the stream; `Reset` is given
  * beside its events.
@@ -404,7 +423,7 @@ export function make<A>(
  * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
  * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
  * the server asks; it gives up after 5 retries in a row without a new event. A POST carries an `Idempotency-Key`, the
- * same one over all tries, so that the answer is made and paid once.
+ * same one until its answer has ended, so that it is made and paid once.
  *
  * Its events are the relay's: `ChatEvent`.
  */

@@ -6,10 +6,10 @@
 import { makeSseParser } from "../sse/SseParser.ts"
 import { type ClientEvents, type OtherName, ownNames } from "./ClientEvents.ts"
 import { type ClientFault, type ConnectionFault, faultMessage } from "./ClientFault.ts"
-import { bodyPatience, cancelAddress, errorCode, maxEventBytes, parseJson } from "./ClientWire.ts"
+import { cancelAddress, errorCode, headerOf, maxEventBytes, parseJson, patience } from "./ClientWire.ts"
 import { isOnline, whenOnline } from "./Connectivity.ts"
 import { type Action, atRest, contentOf, idle, type Input, type State, step } from "./Reconnect.ts"
-import { hintMillis, type ReconnectOptions, type ReconnectRules, rulesOf } from "./ReconnectRules.ts"
+import { hintMillis, type ReconnectOptions } from "./ReconnectRules.ts"
 
 /** How a client asks, and comes back. */
 export interface RetryStreamingClientOptions extends ReconnectOptions {
@@ -23,9 +23,19 @@ export interface RetryStreamingClientOptions extends ReconnectOptions {
   readonly fetch?: typeof globalThis.fetch | undefined
 }
 
-/** What a request asks for: in the query, or as a JSON body. `undefined` counts as absent. */
+/**
+ * What a request asks for: in the query, where what is `null` is absent, or as a JSON body. `undefined` is absent in both.
+ */
 export interface Params {
   readonly [name: string]: unknown
+}
+
+const withQuery = (address: string, params: Params): string => {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(params)) {
+    if (value !== undefined && value !== null) query.set(name, String(value))
+  }
+  return query.size === 0 ? address : `${address}${address.includes("?") ? "&" : "?"}${query}`
 }
 
 /** Where a client is. While it is offline it is `waiting`. */
@@ -65,10 +75,11 @@ export type ClientState = "idle" | "connecting" | "open" | "waiting" | "ended" |
 export class RetryStreamingClient {
   readonly #url: string
   readonly #options: RetryStreamingClientOptions
-  readonly #rules: ReconnectRules
   readonly #handlers = new Map<string, Set<(...args: ReadonlyArray<never>) => void>>()
   #state: State
-  #params: Params = {}
+  /** What is asked, the same at each retry, whatever becomes of the parameters meanwhile. */
+  #asked = ""
+  #body: string | undefined
   #key = ""
   /** The connection that is made or read; what comes of any other is of the past. */
   #connection: AbortController | undefined
@@ -77,8 +88,7 @@ export class RetryStreamingClient {
   constructor(url: string | URL, options: RetryStreamingClientOptions = {}) {
     this.#url = String(url)
     this.#options = options
-    this.#rules = rulesOf(options)
-    this.#state = idle(this.#rules)
+    this.#state = idle(options)
   }
 
   /** The id of the last event that was read, or `""`. */
@@ -107,10 +117,11 @@ export class RetryStreamingClient {
     return this
   }
 
-  /** Asks. Does nothing while it is connected, or comes back. */
+  /** Asks. Does nothing while it is connected, or comes back. Throws, and asks nothing, where the parameters are no JSON. */
   connect(params: Params = {}): void {
     if (!atRest.test(this.#state.phase)) return
-    this.#params = params
+    if (this.#options.method === "POST") this.#body = JSON.stringify(params)
+    this.#asked = this.#body ? this.#url : withQuery(this.#url, params)
     // Not `randomUUID`, which a page that came by plain HTTP has not.
     this.#key = crypto.getRandomValues(new Uint32Array(4)).join("-")
     this.#take({ _tag: "Connect", online: isOnline() })
@@ -129,39 +140,33 @@ export class RetryStreamingClient {
     this.#take({ _tag: "Cancel" })
     if (stream === undefined) return
     try {
-      const asked = new URL(this.#address(), globalThis.location?.href)
+      const asked = new URL(this.#asked, globalThis.location?.href)
       const url = cancelAddress(asked, stream, this.#options.streamsUrl)
-      await this.#fetch(url, { method: "DELETE", headers: this.#options.headers ?? {}, keepalive: true })
+      await this.#fetch(url, {
+        method: "DELETE",
+        headers: this.#options.headers ?? {},
+        keepalive: true,
+        signal: AbortSignal.timeout?.(patience) ?? null
+      })
     } catch {}
     connection?.abort()
   }
 
   #fetch(url: string, init: RequestInit): Promise<Response> {
     // Not as a method of the options: a browser's own refuses to be one.
-    const { fetch = globalThis.fetch } = this.#options
+    const fetch = this.#options.fetch ?? globalThis.fetch
     return fetch(url, init)
-  }
-
-  #address(): string {
-    if (this.#options.method === "POST") return this.#url
-    const query = new URLSearchParams()
-    for (const [name, value] of Object.entries(this.#params)) if (value !== undefined) query.set(name, String(value))
-    return query.size === 0 ? this.#url : `${this.#url}${this.#url.includes("?") ? "&" : "?"}${query}`
   }
 
   #emit(event: string, ...args: ReadonlyArray<unknown>): void {
     for (const handler of Array.from(this.#handlers.get(event) ?? [])) {
-      try {
-        // `on` has seen to it that a handler takes what its event gives.
-        ;(handler as (...args: ReadonlyArray<unknown>) => void)(...args)
-      } catch (error) {
-        console.error(error)
-      }
+      // `on` has seen to it that a handler takes what its event gives. One that throws, now or later, breaks nothing.
+      void (async () => (handler as (...args: ReadonlyArray<unknown>) => unknown)(...args))().catch(console.error)
     }
   }
 
   #take(input: Input): void {
-    const { actions, state } = step(this.#rules, this.#state, input, Math.random)
+    const { actions, state } = step(this.#options, this.#state, input)
     this.#state = state
     for (const action of actions) {
       this.#perform(action)
@@ -185,8 +190,7 @@ export class RetryStreamingClient {
         return this.#emit("reset")
       case "Wait": {
         this.#drop()
-        const { delay } = action.notice
-        this.#after(delay, () => this.#take({ _tag: "Due", online: isOnline() }))
+        this.#after(action.notice.delay, () => this.#take({ _tag: "Due", online: isOnline() }))
         this.#fault(action.last)
         // Who has closed it meanwhile has no retry to hear of.
         if (this.#state.phase === "waiting") this.#emit("retry", action.notice)
@@ -194,7 +198,7 @@ export class RetryStreamingClient {
       }
       case "AwaitOnline":
         this.#drop()
-        this.#forget = whenOnline(() => this.#take({ _tag: "Online" }))
+        this.#forget = whenOnline(() => this.#take({ _tag: "Due", online: true }))
         if (action.last !== undefined) this.#fault(action.last)
         return
       case "Drop":
@@ -225,7 +229,8 @@ export class RetryStreamingClient {
   }
 
   #after(millis: number, callback: () => void): void {
-    const timer = setTimeout(callback, millis)
+    // A longer one would be over at once.
+    const timer = setTimeout(callback, Math.min(millis, 2_147_483_647))
     this.#forget = () => clearTimeout(timer)
   }
 
@@ -248,21 +253,22 @@ export class RetryStreamingClient {
         take({ _tag: "Event", event, id: hasId ? id : undefined, data, json: parseJson(data) }),
       onRetry: (millis) => take({ _tag: "Delay", millis })
     })
-    const posts = this.#options.method === "POST"
+    const body = this.#body
+    const posts = body !== undefined
     let reason: "network_error" | "stream_cut" = "network_error"
     let message = "stream cut"
     try {
       const headers = new Headers(this.#options.headers)
       headers.set("accept", "text/event-stream")
-      if (lastEventId !== "") headers.set("last-event-id", lastEventId)
+      if (lastEventId !== "") headers.set("last-event-id", headerOf(lastEventId))
       if (posts) {
         headers.set("content-type", "application/json")
         headers.set("idempotency-key", `${this.#key}-${asking}`)
       }
-      const response = await this.#fetch(this.#address(), {
+      const response = await this.#fetch(this.#asked, {
         method: posts ? "POST" : "GET",
         headers,
-        ...(posts && { body: JSON.stringify(this.#params) }),
+        body: body ?? null,
         cache: "no-store",
         redirect: posts ? "manual" : "follow",
         signal: connection.signal
@@ -272,7 +278,7 @@ export class RetryStreamingClient {
       const header = (name: string): string | undefined => response.headers.get(name) ?? undefined
       let code = ""
       if (status > 204) {
-        this.#after(bodyPatience, () => connection.abort())
+        this.#after(patience, () => connection.abort())
         code = errorCode(await response.text().catch(() => ""))
         this.#forget()
       }
@@ -287,13 +293,10 @@ export class RetryStreamingClient {
       if (this.#connection === connection) this.#emit("open")
       // Not `for await`: not every browser can iterate over a body.
       const reader = response.body?.getReader()
-      for (;;) {
-        const read = await reader?.read()
-        if (read?.value === undefined || this.#connection !== connection) break
-        if (parser.feed(read.value) === undefined) continue
-        message = "event too large"
-        break
-      }
+      let chunk: Uint8Array | undefined
+      do chunk = (await reader?.read())?.value
+      while (chunk !== undefined && this.#connection === connection && parser.feed(chunk) === undefined)
+      if (chunk !== undefined) message = "event too large"
     } catch (error) {
       message = String(error)
     }

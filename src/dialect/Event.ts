@@ -81,6 +81,8 @@ interface Said {
   readonly usage: Usage | undefined
   /** Absent in nearly all events. */
   readonly checkpoint?: Checkpoint | undefined
+  /** Steps of an answer that share it differ in their text alone, in what their upstream said, too. */
+  readonly like?: object | undefined
 }
 
 /** The upstream's own event, by dialect: a JSON object, as far as it was looked at. Whoever encodes it may change it. */

@@ -67,6 +67,12 @@ export const checked = <A>(details: ReadonlyArray<Detail>, value: () => A): Resu
   )
 }
 
+/** Refuses a body that is nested deeper than 64 levels, for who reads it in another way than `readObject`. */
+export const checkDepth = (body: string): Result.Result<void, BadRequestBody> =>
+  beyondLimits(body, { values: body.length, fields: body.length, depth: maxDepth }) === "depth"
+    ? Result.fail(stackless(() => new BadRequestBody({ message: tooMuch.depth })))
+    : Result.void
+
 /**
  * Reads a body: a JSON object that is nested at most 64 deep, and holds no more than can be looked at in one turn. `values`:
  * how many values that is, where they are not those of a conversation.

@@ -20,23 +20,52 @@ const cursorGrammar = /^([A-Za-z0-9_-]{22,40})\.(0|[1-9][0-9]{0,9})$/
 /** Whether a text can be the id of a stream: `[A-Za-z0-9_-]{22,40}`. */
 export const isStreamId = (text: string): text is StreamId => idGrammar.test(text)
 
-const idBytes = 16
-// Random bytes come in a pool: a call for 16 of them costs 15 µs, nearly all of it the call.
-const pool = new Uint8Array(256 * idBytes)
-let drawn = pool.length
+/** 22 characters of 6 bits: 128 random bits, and 4. */
+const randomLength = 22
+/** Ids are drawn in numbers: a call for the bytes of one takes 15 µs, and to write 256 as text no longer than to write one. */
+const drawnAtOnce = 256
+const bytes = new Uint8Array((drawnAtOnce * randomLength * 6) / 8)
+let drawn = ""
+let used = 0
 
-/** A fresh stream id: 128 random bits in 22 characters of base64url. */
-export const makeStreamId = (): StreamId => {
-  if (drawn === pool.length) {
-    globalThis.crypto.getRandomValues(pool)
-    drawn = 0
+const draw = (): string => {
+  if (used === drawn.length) {
+    globalThis.crypto.getRandomValues(bytes)
+    drawn = btoa(String.fromCharCode(...bytes))
+      .replaceAll("+", "-")
+      .replaceAll("/", "_")
+    used = 0
   }
-  const bytes = pool.subarray(drawn, (drawn += idBytes))
-  return btoa(String.fromCharCode(...bytes))
-    .slice(0, 22)
-    .replaceAll("+", "-")
-    .replaceAll("/", "_") as StreamId
+  return drawn.slice(used, (used += randomLength))
 }
+
+/** The characters of an id in the order of their codes, so that what is greater sorts later. */
+const inOrder = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+const timeLength = 7
+let toldAt = Number.NaN
+let told = ""
+
+/** A time in epoch milliseconds (42 bits, until 2109), in characters that sort as it does. */
+const timeText = (at: number): string => {
+  if (at !== toldAt) {
+    toldAt = at
+    told = ""
+    for (let rest = at, n = 0; n < timeLength; n++) {
+      told = inOrder[rest % 64] + told
+      rest = Math.floor(rest / 64)
+    }
+  }
+  return told
+}
+
+/**
+ * A fresh stream id: when it was drawn, and 128 random bits in 22 characters of base64url. By its time, ids that are
+ * drawn together stand together in every index over them, so that a commit changes a few of its pages and not one for
+ * each stream. (As UUID version 7 does, RFC 9562 5.7.)
+ */
+export const makeStreamId = (): StreamId =>
+  // `+` would keep the text of all that were drawn together alive, for as long as any of them is.
+  [timeText(Date.now()), draw()].join("") as StreamId
 
 /**
  * The cursor of an event.

@@ -169,7 +169,8 @@ export class JournalStore extends Context.Service<
     readonly onCancel: (listener: (id: StreamId, fault: string) => void) => () => void
     /**
      * The ends of streams in the order of their commits, after a position; `""` is before all. Each end is there once,
-     * until the stream is swept.
+     * until the stream is swept. Whoever asks for what is after a position has what is before it, and a store that does
+     * not last may forget that with the stream's frames.
      */
     readonly outcomes: (after: string, limit: number, done: Done<ReadonlyArray<Outcome>, QueryDataError>) => void
     /**

@@ -35,6 +35,8 @@ export class MemoryPlace {
   private readonly ends = new Line<MemoryStream>()
   /** Which of `ends` is the first whose frames are kept. */
   private kept = 0
+  /** Before which of `ends` whoever keeps books has all outcomes. */
+  private told = 0
   /** Streams that have ended and are out of `ends`, but whose key is bound. */
   private readonly bound = new Line<MemoryStream>()
   /** How many bytes the frames of those have. */
@@ -153,17 +155,19 @@ export class MemoryPlace {
     if (stream === undefined || !stream.ended || stream.owner !== owner) return false
     this.freeKey(stream)
     this.size -= stream.size
-    stream.forget()
+    stream.forget(false)
     stream.owner = nobody
     return true
   }
 
   outcomes(after: string, limit: number): ReadonlyArray<Outcome> {
     const found: Array<Outcome> = []
-    const from = Math.max(this.ends.start, after === "" ? 0 : Number(after) + 1)
-    for (let at = from; at < this.ends.end && found.length < limit; at++) {
+    const next = after === "" ? 0 : Number(after) + 1
+    this.told = Math.max(this.told, next)
+    for (let at = Math.max(this.ends.start, next); at < this.ends.end && found.length < limit; at++) {
       const stream = this.ends.at(at)
-      if (stream?.end !== undefined) found.push({ position: String(at), id: stream.id, outcome: stream.end.outcome })
+      if (stream?.end?.outcome !== undefined)
+        found.push({ position: String(at), id: stream.id, outcome: stream.end.outcome })
     }
     return found
   }
@@ -174,7 +178,7 @@ export class MemoryPlace {
       if (stream?.end === undefined) continue
       if (stream.end.at >= framesBefore && this.size <= maxBytes) break
       this.size -= stream.size
-      stream.forget()
+      stream.forget(this.kept < this.told)
     }
     while (this.ends.start < this.kept) {
       const stream = this.ends.at(this.ends.start)

@@ -18,7 +18,8 @@ export interface MemoryWriter {
 /** How a stream ended. */
 export interface MemoryEnd {
   readonly at: number
-  readonly outcome: string
+  /** `undefined`: whoever keeps books has it, and the stream was forgotten. */
+  outcome: string | undefined
 }
 
 const textsAMark = 256
@@ -100,8 +101,9 @@ export class MemoryStream {
     return typeof run === "number" ? [run] : run
   }
 
-  /** Forgets what it was, but not that it was. */
-  forget(): void {
+  /** Forgets what it was, but not that it was. `told`: nobody will ask for its outcome any more. */
+  forget(told: boolean): void {
+    if (told && this.end !== undefined) this.end.outcome = undefined
     this.dropTexts()
     this.kept = undefined
     this.note = ""

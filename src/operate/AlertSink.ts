@@ -1,7 +1,7 @@
 /**
  * Which of the relay's events are alerts. (That a key was switched is told with the row of its switch: `Switches`.)
  */
-import { Effect, Layer, Queue } from "effect"
+import { Effect, Layer } from "effect"
 import { Quota } from "../account/index.ts"
 import { type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import type { Happening } from "./Alert.ts"
@@ -26,23 +26,14 @@ export const happeningOf = (event: RelayEvent): Happening | undefined => {
 }
 
 /** Tells alerts of the relay's events, in their order, for as long as the Layer lives. */
-export const layer: Layer.Layer<never, never, Alerts | RelayEvents> = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const alerts = yield* Alerts
-    const happenings = yield* Queue.unbounded<Happening>()
-    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(happenings), (one) => alerts.tell(one))))
-    yield* Layer.build(
-      RelayEvents.layerSink(
-        "alerts",
-        Effect.succeed(
-          sinkOf((event) => {
-            const happening = happeningOf(event)
-            if (happening !== undefined) Queue.offerUnsafe(happenings, happening)
-          })
-        )
-      )
-    )
-  })
+export const layer: Layer.Layer<never, never, Alerts | RelayEvents> = RelayEvents.layerSink(
+  "alerts",
+  Effect.map(Alerts, ({ hear }) =>
+    sinkOf((event) => {
+      const happening = happeningOf(event)
+      if (happening !== undefined) hear(happening)
+    })
+  )
 )
 
 /**

@@ -9,7 +9,19 @@
  *
  * At most 1,000 wait: of more the oldest is dropped, and that is logged.
  */
-import { Clock, Context, Effect, Latch, Layer, Random, type Scope, SubscriptionRef, Stream } from "effect"
+import {
+  Clock,
+  Context,
+  Deferred,
+  Effect,
+  Latch,
+  Layer,
+  Queue,
+  Random,
+  type Scope,
+  SubscriptionRef,
+  Stream
+} from "effect"
 import { Books, type BooksError, type BooksNewer } from "../books/index.ts"
 import { Secrets } from "../errors/index.ts"
 import { Settings } from "../settings/index.ts"
@@ -55,6 +67,10 @@ export class Alerts extends Context.Service<
      * writes; while they are away both wait for them in memory. Never fails and never waits for the webhook.
      */
     readonly tell: (happening: Happening, beside?: Effect.Effect<void, BooksError>) => Effect.Effect<void>
+    /** Tells in the order in which it is called, a moment later. */
+    readonly hear: (happening: Happening) => void
+    /** Done when all that was heard before has been told: who answers after it has lost none of it, even if it is killed. */
+    readonly heard: Effect.Effect<void>
     /**
      * The same for who is in a transaction of the books: the alert is written with what that does, or not at all. What it
      * gives is to be called once that is committed: then it is told.
@@ -140,6 +156,14 @@ const make = Effect.fnUntraced(function* (
       add(alert)
     })
 
+  const queue = yield* Queue.unbounded<Effect.Effect<unknown>>()
+  yield* Effect.forkScoped(Effect.forever(Effect.flatten(Queue.take(queue))))
+  const heard = Effect.suspend(() => {
+    const done = Deferred.makeUnsafe<void>()
+    Queue.offerUnsafe(queue, Deferred.succeed(done, undefined))
+    return Deferred.await(done)
+  })
+
   const within: Alerts["Service"]["within"] = (happening) =>
     Effect.gen(function* () {
       if (!isWanted(happening.event)) return () => {}
@@ -191,5 +215,12 @@ const make = Effect.fnUntraced(function* (
   )
   yield* Effect.forkScoped(failed)
 
-  return { tell, within, keep: written, waiting: () => waiting.length }
+  return {
+    tell,
+    hear: (happening) => void Queue.offerUnsafe(queue, tell(happening)),
+    heard,
+    within,
+    keep: written,
+    waiting: () => waiting.length
+  }
 })

@@ -4,11 +4,13 @@
  * SQLite has one index for all that is asked: a full-text table of trigrams, without contents, in which a message stands
  * by its trigrams, and each other field by one trigram that only its value has. So any of them together are one query, the
  * newest first, and a row costs one insertion into a log-structured index: 8 µs, where a B-tree for each field costs 100.
- * Without positions a trigram says that a message may hold a text; whether it does is looked at when it is read.
+ * Without positions a trigram says that a message may hold a text; whether it does is looked at when it is read. A list of
+ * a trigram is gone through as a whole, 35 ms where half a million rows have it, so only the rarest of a text are asked for:
+ * how rare each is among the newest rows is looked at first (`weigh`).
  *
  * PostgreSQL has a B-tree for each field, and `ILIKE` for the message.
  */
-import { type BooksModule, type Engine, join, literally, type Sql, sql } from "../books/index.ts"
+import { type BooksModule, type Engine, join, literally, type Row, type Sql, sql } from "../books/index.ts"
 import type { ErrorRow } from "./ErrorRow.ts"
 import { columnOf, declaredColumns, errorsTable, type PlacedRow } from "./ErrorRows.ts"
 import { slotAt } from "./ErrorSlots.ts"
@@ -55,8 +57,17 @@ export interface ErrorFind {
   readonly module: BooksModule
   /** What is to be written beside rows that were added. */
   readonly index: (rows: ReadonlyArray<PlacedRow>) => Sql | undefined
+  /** What is asked before a text is looked for, if anything: its rows are `select`'s. */
+  readonly weigh: (q: string) => Sql | undefined
+  /**
+   * Asks for the place that lies so many rows behind the one where rows that are meant may begin; of what begins at the
+   * newest, or is found as well without, nothing is asked.
+   */
+  readonly reach: (filter: ErrorFilter, behind: Behind | undefined) => Sql | undefined
+  /** The rows that are meant as far back as a place; with none all of them. */
+  readonly near: (filter: ErrorFilter, behind: Behind | undefined, limit: number, place: number | undefined) => Sql
   /** Rows that may be meant, the newest first: of those that hold `q` perhaps too many. */
-  readonly select: (filter: ErrorFilter, behind: Behind | undefined, limit: number) => Sql
+  readonly select: (filter: ErrorFilter, behind: Behind | undefined, limit: number, weighed?: ReadonlyArray<Row>) => Sql
   /** Forgets so many of the oldest rows, if they stand before `below`; the last statement gives a row for each. */
   readonly forget: (below: number, most: number) => ReadonlyArray<Sql>
 }
@@ -71,6 +82,12 @@ const conditions = ({ from, to, ...filter }: ErrorFilter): ReadonlyArray<Sql> =>
   ...(from === undefined ? [] : [sql`e.at >= ${from}`]),
   ...(to === undefined ? [] : [sql`e.at < ${to}`])
 ]
+
+/** Before which key the rows that are meant begin; `undefined` where they do at the newest. */
+const beginOf = (filter: ErrorFilter, behind: Behind | undefined): number | undefined => {
+  const last = [span(filter).below, behind?.seq].filter((seq) => seq !== undefined)
+  return last.length === 0 ? undefined : Math.min(...last)
+}
 
 /** The keys among which the moments of a filter are; a process may have been some keys ahead of its clock. */
 const span = ({ from, to }: ErrorFilter): { readonly least: number; readonly below: number | undefined } => ({
@@ -107,6 +124,9 @@ const postgres: ErrorFind = {
     ]
   },
   index: () => undefined,
+  weigh: () => undefined,
+  reach: () => undefined,
+  near: (filter, behind, limit) => postgres.select(filter, behind, limit),
   select: (filter, behind, limit) => {
     const { below, least } = span(filter)
     const all = [
@@ -160,27 +180,47 @@ const trigramsOf = (text: string): ReadonlyArray<string> => {
   return points.slice(2).map((point, at) => `${points[at]}${points[at + 1]}${point}`)
 }
 
-/** Up to so many trigrams of a text are all asked for. */
-const fewTrigrams = 6
-const mostTrigrams = 12
-
 /**
- * Those of a text that are asked for, each once. Of a longer one those that stand side by side, and the last: what lies
- * across two of them says hardly more of where the text may be, and each is another list to go through.
+ * So many rows are looked through one by one, 5 ms, before the full-text table is asked for what does not begin at the newest.
+ * It goes through a list from the newest on, 30 ms to the end of a million rows for what many of them have; and of what many
+ * have some are near.
  */
-const askedTrigrams = (text: string): ReadonlyArray<string> => {
-  const all = trigramsOf(text)
-  if (all.length <= fewTrigrams) return [...new Set(all)]
-  return [...new Set(all.filter((_, at) => at % 3 === 0 || at === all.length - 1))].slice(0, mostTrigrams)
+const looksThrough = 20_000
+
+/** Up to so many trigrams of a text are asked for. */
+const askedAtMost = 4
+/** Of so many it is looked at how rare they are, and how many rows of each are enough to say. */
+const weighedAtMost = 24
+const weighedRows = 100
+
+/** The trigrams of a text, each once. Of a long text some, from all of it. */
+const spreadTrigrams = (text: string): ReadonlyArray<string> => {
+  const all = [...new Set(trigramsOf(text))]
+  const step = Math.max(1, all.length / weighedAtMost)
+  return Array.from({ length: Math.min(all.length, weighedAtMost) }, (_, at) => all[Math.floor(at * step)]!)
 }
 
+/** The rarest trigrams of those that were weighed: with the fewest rows, or those that lie farthest apart. */
+const rarest = (weighed: ReadonlyArray<Row>): ReadonlyArray<string> =>
+  weighed
+    .map(({ oldest, rows, trigram }) => ({ trigram: String(trigram), rows: Number(rows), oldest: Number(oldest) }))
+    .toSorted((one, other) => one.rows - other.rows || one.oldest - other.oldest)
+    .slice(0, askedAtMost)
+    .map(({ trigram }) => trigram)
+
+const isOfKindAlone = (filter: ErrorFilter): boolean =>
+  (filter.q === undefined || trigramsOf(filter.q).length === 0) &&
+  exact.every((field) => field === "kind" || filter[field] === undefined)
+
 /** What the full-text table is asked; `undefined` where it need not be. */
-const matchOf = (filter: ErrorFilter): string | undefined => {
+const matchOf = (filter: ErrorFilter, weighed: ReadonlyArray<Row> | undefined): string | undefined => {
   const terms = exact.flatMap((field, at) => {
+    // A kind is that of half of the rows: the longest of all lists, and it leaves out the least.
+    if (field === "kind" && !isOfKindAlone(filter)) return []
     const trigram = trigramOf(at, filter[field] ?? null)
     return trigram === null ? [] : [trigram]
   })
-  if (filter.q !== undefined) terms.push(...askedTrigrams(filter.q))
+  if (filter.q !== undefined) terms.push(...(weighed === undefined ? spreadTrigrams(filter.q) : rarest(weighed)))
   return terms.length === 0 ? undefined : terms.map(quoted).join(" AND ")
 }
 
@@ -217,16 +257,41 @@ const sqlite: ErrorFind = {
     }
     return { _tag: "Sql", texts: findTextsFor(rows.length), params }
   },
-  select: (filter, behind, limit) => {
-    const { below, least } = span(filter)
-    const match = matchOf(filter)
+  reach: (filter, behind) => {
+    const from = beginOf(filter, behind)
+    if (filter.q !== undefined || from === undefined || exact.every((field) => filter[field] === undefined)) {
+      return undefined
+    }
+    const { least } = span(filter)
+    return sql`SELECT seq FROM ${table} WHERE seq < ${from} AND seq >= ${least} ORDER BY seq DESC LIMIT 1 OFFSET ${looksThrough}`
+  },
+  near: (filter, behind, limit, place) => {
+    const all = [
+      sql`e.seq < ${beginOf(filter, behind) ?? Number.MAX_SAFE_INTEGER}`,
+      sql`e.seq >= ${place ?? span(filter).least}`,
+      ...conditions(filter)
+    ]
+    return sql`SELECT e.* FROM ${table} e WHERE ${join(all, " AND ")} ORDER BY e.seq DESC LIMIT ${limit}`
+  },
+  weigh: (q) => {
+    const trigrams = spreadTrigrams(q)
+    if (trigrams.length <= askedAtMost) return undefined
+    const each = trigrams.map(
+      (trigram) => sql`SELECT ${trigram} AS trigram, count(*) AS rows, min(rowid) AS oldest FROM
+        (SELECT rowid FROM ${finding} WHERE ${finding} MATCH ${quoted(trigram)} ORDER BY rowid DESC LIMIT ${weighedRows})`
+    )
+    return join(each, " UNION ALL ")
+  },
+  select: (filter, behind, limit, weighed) => {
+    const { least } = span(filter)
+    const begin = beginOf(filter, behind)
+    const match = matchOf(filter, weighed)
     const short = filter.q !== undefined && trigramsOf(filter.q).length === 0
     const key = literally(match === undefined ? "e.seq" : "f.rowid")
-    const last = [below, behind?.seq].filter((seq) => seq !== undefined)
     const all = [
       ...(match === undefined ? [] : [sql`f.${finding} MATCH ${match}`]),
       ...(least === 0 ? [] : [sql`${key} >= ${least}`]),
-      ...(last.length === 0 ? [] : [sql`${key} < ${Math.min(...last)}`]),
+      ...(begin === undefined ? [] : [sql`${key} < ${begin}`]),
       ...conditions(filter),
       // Where there is no trigram to look for, messages are read one by one.
       ...(short ? [sql`e.message LIKE ${escaped(filter.q)} ESCAPE '\\'`] : [])

@@ -103,16 +103,32 @@ const readRows = (rows: ReadonlyArray<Row>) => Effect.forEach(rows, readRow)
 
 const searching = (books: Books["Service"]) => {
   const find = errorFindOf(books.engine)
-  const page = (filter: ErrorFilter, behind: Behind | undefined, limit: number) =>
-    Effect.flatMap(books.read(find.select(filter, behind, limit)), readRows)
+  const page = (
+    filter: ErrorFilter,
+    behind: Behind | undefined,
+    limit: number,
+    weighed: ReadonlyArray<Row> | undefined
+  ) => Effect.flatMap(books.read(find.select(filter, behind, limit, weighed)), readRows)
+
+  /** Of what does not begin at the newest: the rows, if all that are wanted are near, or there are no others. */
+  const nearest = Effect.fnUntraced(function* (filter: ErrorFilter, behind: Behind | undefined, limit: number) {
+    const reach = find.reach(filter, behind)
+    if (reach === undefined) return undefined
+    const [place] = yield* books.read(reach)
+    const seq = place === undefined ? undefined : Number(place["seq"])
+    const rows = yield* readRows(yield* books.read(find.near(filter, behind, limit, seq)))
+    return seq === undefined || rows.length === limit ? rows : undefined
+  })
 
   const search = Effect.fnUntraced(function* ({ cursor, limit, ...filter }: ErrorQuery) {
     let behind = cursor === undefined ? undefined : yield* Effect.fromResult(readCursor(cursor))
+    const weigh = filter.q === undefined ? undefined : find.weigh(filter.q)
+    const weighed = weigh === undefined ? undefined : yield* books.read(weigh)
     const found: Array<PlacedRow> = []
     for (let pages = 0; ; pages++) {
       // Where many only look as if they were meant, more of them are looked at together.
       const wanted = Math.min(mostOfPage, (limit + 1 - found.length) * 2 ** pages)
-      const rows = yield* page(filter, behind, wanted)
+      const rows = (yield* nearest(filter, behind, wanted)) ?? (yield* page(filter, behind, wanted, weighed))
       for (const placed of rows) if (holds(placed.row.message, filter.q)) found.push(placed)
       const last = rows.at(-1)
       if (rows.length < wanted || found.length > limit || last === undefined) break
@@ -129,7 +145,9 @@ const searching = (books: Books["Service"]) => {
   return {
     search,
     ofRequest: (request_id: string) =>
-      Effect.map(page({ request_id }, undefined, mostOfRequest), (rows) => rows.map(({ row }) => row).reverse())
+      Effect.map(page({ request_id }, undefined, mostOfRequest, undefined), (rows) =>
+        rows.map(({ row }) => row).reverse()
+      )
   }
 }
 

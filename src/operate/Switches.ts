@@ -227,6 +227,8 @@ const make: Effect.Effect<
         for (const one of rows) note(one)
         yield* keep(rows, isSo(fact, before) ? undefined : eventOf(fact))
       }
+      // The channel has told of itself.
+      yield* alerts.heard
     })
 
   return {

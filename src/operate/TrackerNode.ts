@@ -66,6 +66,8 @@ export const layerSentry = (
             defaultIntegrations: false,
             skipOpenTelemetrySetup: true,
             sendDefaultPii: false,
+            // The machine's name; `environment` says which relay it is.
+            includeServerName: false,
             maxBreadcrumbs: 0
           })
         ),

@@ -40,6 +40,18 @@ const sentryHasDsn: Rule = (written) => {
     : []
 }
 
+/** Where nobody tells Sentry, nothing is said of how. */
+const onlyOfSentry: Rule = (written) => {
+  const type = readSection(section({ type: fields.type }), written, ["tracker"])?.type
+  if (type === undefined || type === "sentry") return []
+  return ["dsn", "environment", "release", "sampleRate"].flatMap((field) => {
+    const path = ["tracker", field]
+    return valueAt(written.value, path) === undefined
+      ? []
+      : [ruleFault(written, path, `nothing, as the tracker is of type ${type}`)]
+  })
+}
+
 /** What is said of it. */
 export type TrackerOptions = typeof schema.Type
 
@@ -51,5 +63,5 @@ export const TrackerSection = declare({
   schema,
   absent: {},
   changes: { _tag: "Restart" },
-  rules: [sentryHasDsn]
+  rules: [sentryHasDsn, onlyOfSentry]
 })

@@ -42,7 +42,7 @@ import {
 } from "../errors/index.ts"
 import { MonotonicClock } from "../policy/index.ts"
 import { answered, type ClockState, content, hold, release } from "../stream/index.ts"
-import { bodyKind, isLines } from "./BodyKind.ts"
+import { AnswerBody, maxWholeBody } from "./AnswerBody.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine } from "./Machine.ts"
 import { overrideOf } from "./Override.ts"
@@ -75,20 +75,6 @@ export interface AttemptEnd {
   /** What it said of its failure, as far as it is looked at for evidence; absent: the error has it all. */
   readonly words?: string | undefined
 }
-
-/** The largest body of an answer that is not a stream, in bytes. */
-const maxWholeBody = 8 * 1024 * 1024
-
-/** How much of a good answer's body is looked at to see what it is, in bytes. */
-const sniffed = 1024
-
-/** How long the first of an answer's lines may be that is a stream of them, in bytes. */
-const maxFirstLine = 16 * 1024
-
-const newline = 10
-
-/** How much of a failed answer's body is read, in bytes. */
-const maxErrorBody = 64 * 1024
 
 const broken = (error: ResilienceError, byStatus = false, status?: number): AttemptEnd => ({
   verdict: { _tag: "Broken", error },
@@ -181,7 +167,7 @@ class LiveAttempt implements UpstreamSink, Watched {
   private watch: Watch | undefined
   private lingering: Lingering | undefined
   private ended: AttemptEnd | undefined
-  private mode: "unknown" | "stream" | "whole" | "error" = "unknown"
+  private readonly body = new AnswerBody()
   /** Nothing that comes is looked at any more. */
   private done = false
   private finishingTold = false
@@ -190,13 +176,6 @@ class LiveAttempt implements UpstreamSink, Watched {
   /** The upstream has said itself that its answer failed. */
   private saidFailed = false
   private headers: HttpAnswer["headers"] = noHeaders
-  private size = 0
-  private labelled = false
-  /** Whether what is not known as a stream is one of lines, once that is seen. */
-  private lines: boolean | undefined
-  /** Its first line has ended, and nothing has come behind it. */
-  private begunLines = false
-  private chunks: Array<Uint8Array> = []
 
   constructor(
     options: AttemptOptions,
@@ -269,9 +248,9 @@ class LiveAttempt implements UpstreamSink, Watched {
       const mapped = options.target.channel.statusMapping[status] ?? status
       this.progress.status = mapped
       this.headers = headers
-      this.labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
+      this.body.labelled = (headerOf(headers, "content-type") ?? "").toLowerCase().includes("text/event-stream")
       if (mapped >= 200 && mapped <= 299) return options.onAnswered()
-      this.mode = "error"
+      this.body.kind = "error"
       this.progress.failedAt = MonotonicClock.wholeMillis(this.clock)
       this.watch?.sooner()
     } catch (cause) {
@@ -293,10 +272,10 @@ class LiveAttempt implements UpstreamSink, Watched {
     const { life } = this
     if (this.done || life === undefined) return
     try {
-      const { mode } = this
-      if (mode === "error") this.failed()
+      const { kind, labelled, size } = this.body
+      if (kind === "error") this.failed()
       // Nothing has come of a stream: it is cut, or empty.
-      else if (mode === "whole" || (mode === "unknown" && (this.size > 0 || !this.labelled))) this.readWhole(life)
+      else if (kind === "whole" || (kind === "unknown" && (size > 0 || !labelled))) this.readWhole(life)
       else {
         const { machine } = life.options
         life.frames.end()
@@ -315,7 +294,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     const { life } = this
     if (this.done || life === undefined) return
     try {
-      if (this.mode === "error") this.failed()
+      if (this.body.kind === "error") this.failed()
       else this.settle(life.options.machine.loss(error))
     } catch (cause) {
       this.bug(cause)
@@ -363,7 +342,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     const end: AttemptEnd = {
       ...withoutSecrets(blamed(made, options.target, options.encoded), this.mask, options.encoded),
       upstreamRequestId: this.requestId(),
-      ...(this.mode === "whole" ? { whole: true } : undefined)
+      ...(this.body.kind === "whole" ? { whole: true } : undefined)
     }
     const { verdict } = end
     const cancellation =
@@ -374,7 +353,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     this.ended = end
     this.life = undefined
     this.headers = noHeaders
-    this.chunks = []
+    this.body.release()
     this.watch?.stop()
     if (this.call !== undefined) this.letGo(options.watchdog, end, cancellation)
     resume(end)
@@ -393,7 +372,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     { relayName, target }: Pick<AttemptOptions, "relayName" | "target">,
     fault: StreamFaultData
   ): UpstreamCancellation | undefined {
-    const id = this.mode === "error" ? undefined : streamIdIn(this.headers)
+    const id = this.body.kind === "error" ? undefined : streamIdIn(this.headers)
     return id === undefined ? undefined : cancellationOf(target, id, fault, relayName)
   }
 
@@ -448,42 +427,28 @@ class LiveAttempt implements UpstreamSink, Watched {
   }
 
   private read(chunk: Uint8Array): void {
-    if (this.mode === "stream") return this.feed(chunk)
-    this.size += chunk.length
-    if (this.mode === "unknown") {
-      this.chunks.push(chunk)
-      this.mode = bodyKind(Buffer.concat(this.chunks).toString("utf8", 0, sniffed), this.labelled)
-      if (this.mode === "unknown" && this.size >= sniffed) this.mode = "whole"
-      if (this.mode === "whole") {
+    const { body, life } = this
+    if (body.kind === "stream") return this.feed(chunk)
+    switch (body.take(chunk)) {
+      case "held":
+        return
+      case "part":
+        return this.content()
+      case "lines":
         this.content()
-        this.lookForLines(chunk)
-      } else if (this.mode === "stream") this.feedHeld()
-      return
+        if (life !== undefined) life.frames = this.framesOf(jsonLines)
+        return this.feedHeld()
+      case "events":
+        return this.feedHeld()
+      case "error":
+        return this.failed()
+      case "tooLarge":
+        return this.lose(stackless(() => new ReadResponseBodyFailed({ message: "the upstream's answer is too large" })))
     }
-    if (this.mode === "error") {
-      if (this.size <= maxErrorBody) this.chunks.push(chunk)
-      else this.failed()
-    } else if (this.size <= maxWholeBody) {
-      this.chunks.push(chunk)
-      this.content()
-      this.lookForLines(chunk)
-    } else this.lose(stackless(() => new ReadResponseBodyFailed({ message: "the upstream's answer is too large" })))
   }
 
   private feedHeld(): void {
-    for (const held of this.chunks.splice(0)) this.feed(held)
-  }
-
-  /** What is told in lines is a stream, whatever it says of itself; most of what is whole has no line before its end. */
-  private lookForLines(chunk: Uint8Array): void {
-    const { life } = this
-    if (life === undefined || this.lines !== undefined || (!chunk.includes(newline) && !this.begunLines)) return
-    this.lines = this.size > maxFirstLine ? false : isLines(Buffer.concat(this.chunks).toString("utf8"))
-    this.begunLines = this.lines === undefined
-    if (this.lines !== true) return
-    this.mode = "stream"
-    life.frames = this.framesOf(jsonLines)
-    this.feedHeld()
+    for (const held of this.body.release()) this.feed(held)
   }
 
   private feed(chunk: Uint8Array): void {
@@ -503,7 +468,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     return {
       status: this.progress.status ?? 0,
       headers: this.headers,
-      body: Buffer.concat(this.chunks).toString("utf8"),
+      body: this.body.text(),
       now: this.clock.currentTimeMillisUnsafe()
     }
   }

@@ -6,6 +6,7 @@ import { Effect, Exit, Fiber, Option, Schedule, Schema, Scope, Stream } from "ef
 import { FetchHttpClient, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ResumableStream } from "effect-resilience/client"
+import { NodeHttpClient } from "@effect/platform-node"
 import { answer, hangUp, startRawServer, stream } from "./rawServer.ts"
 
 const a = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -117,11 +118,11 @@ describe("ResumableStream", () => {
       const { events, exit, statuses, text } = yield* readAll(server)
       assert.isTrue(Exit.isSuccess(exit))
       assert.strictEqual(text, "Hello")
-      assert.deepStrictEqual(events, [
+      assert.deepStrictEqual<unknown>(events, [
         { _tag: "Init", id: `${a}.0`, ...data },
         { _tag: "Message", id: `${a}.1`, content: "Hel" },
         { _tag: "Message", id: `${a}.2`, content: "lo" },
-        { _tag: "Other", id: `${a}.3`, event: "done", data: {} }
+        { _tag: "Done", id: `${a}.3` }
       ])
       assert.deepStrictEqual(cursors(server), [undefined, `${a}.1`, `${a}.1`, `${a}.2`])
       assert.deepStrictEqual(
@@ -182,6 +183,21 @@ describe("ResumableStream", () => {
       })
   )
 
+  it.effect.each([
+    [410, { _tag: "StreamExpired", partial: "Hel" }, 2],
+    [404, { _tag: "HttpFault", status: 404, code: "stream_not_found" }, 2],
+    [503, { _tag: "RetriesExhausted", attempts: 6 }, 6]
+  ] as const)("knows a status by a client that makes errors of them: %i", ([status, expected, asked]) =>
+    Effect.gen(function* () {
+      const body = JSON.stringify({ error: { code: "NOT_FOUND", reason: "stream_not_found" } })
+      const server = serve({ body: init() + says(1, "Hel"), then: "cut" }, { status, body })
+      const client = HttpClient.filterStatusOk(server.client)
+      const { exit } = yield* readAll({ ...server, client })
+      assert.deepInclude(errorIn(exit), expected)
+      assert.lengthOf(server.asked, asked)
+    })
+  )
+
   it.effect("asks anew where the stream says that this may help: another key, no id, and Reset", () =>
     Effect.gen(function* () {
       const server = serve(
@@ -192,7 +208,7 @@ describe("ResumableStream", () => {
       const { events, text } = yield* readAll(server, { body: { message: "hi" } } as never)
       assert.deepStrictEqual(
         events.map(({ _tag }) => _tag),
-        ["Init", "Message", "Reset", "Init", "Message", "Other"]
+        ["Init", "Message", "Reset", "Init", "Message", "Done"]
       )
       assert.strictEqual(text, "new")
       assert.deepStrictEqual(cursors(server), [undefined, undefined, undefined])
@@ -200,6 +216,33 @@ describe("ResumableStream", () => {
       assert.notStrictEqual(keys[0], keys[1])
       assert.strictEqual(keys[1], keys[2])
       assert.isTrue(server.asked.every(({ request }) => request.method === "POST"))
+    })
+  )
+
+  it.effect.each([
+    ["whole", [{ body: init() + done(1) }], 2],
+    ["broken for good", [{ body: `${init()}id: ${a}.1\nevent: error\ndata: {"message":"no"}\n\n` }], 2],
+    ["broken, whatever was asked anew", [{ body: `id: ${a}.0\nevent: error\ndata: {"recoverable":true}\n\n` }], 4],
+    // Its answer may be there: who asks again attaches to it.
+    ["away", [undefined], 1]
+  ] as const)("run again, an answer that was %s is asked for with %i keys in all", ([, replies, expected]) =>
+    Effect.gen(function* () {
+      const server = serve(...replies)
+      const made = yield* ResumableStream.make({
+        url: "http://relay/chat",
+        body: {},
+        maxRetries: 1,
+        jitter: "none"
+      }).pipe(Effect.provideService(HttpClient.HttpClient, server.client))
+      for (let runs = 0; runs < 2; runs++) {
+        const running = yield* Effect.forkScoped(Effect.exit(Stream.runDrain(made.events)))
+        while (running.pollUnsafe() === undefined) {
+          yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+          yield* TestClock.adjust("1 seconds")
+        }
+      }
+      const keys = server.asked.map(({ request }) => request.headers["idempotency-key"])
+      assert.strictEqual(new Set(keys).size, expected, String(keys))
     })
   )
 
@@ -229,14 +272,9 @@ describe("ResumableStream", () => {
           Effect.scoped
         )
       const parts = says(0, "x") + says(1, "y")
-      const end = "data: [DONE]\n\n"
-      assert.include((yield* Effect.flip(read(parts + end))).message, "object")
-      const two = yield* ResumableStream.make({ url: "http://relay/chat", eventSchema }).pipe(
-        Effect.flatMap(({ events }) => Stream.runCollect(Stream.take(events, 2))),
-        Effect.provideService(HttpClient.HttpClient, serve({ body: parts }).client),
-        Effect.scoped
-      )
-      assert.deepStrictEqual(two, [
+      assert.include((yield* Effect.flip(read(`${parts}data: 1\n\n`))).message, "object")
+      // The mark at the end of OpenAI's format is no event of anybody's.
+      assert.deepStrictEqual(yield* read(`${parts}data: [DONE]\n\n`), [
         { event: "message", data: { content: "x" } },
         { event: "message", data: { content: "y" } }
       ])
@@ -264,6 +302,28 @@ describe("ResumableStream", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(made.status), [{ _tag: "Closed" }])
       // What was left stays so.
       assert.deepStrictEqual(yield* Stream.runCollect(made.events), [])
+    })
+  )
+
+  it.effect("cancels without waiting for ever for a server that does not answer", () =>
+    Effect.gen(function* () {
+      const server = serve({ body: init(), then: "open" })
+      const client = HttpClient.make((request) =>
+        request.method === "DELETE" ? Effect.never : server.client.execute(request)
+      )
+      const made = yield* ResumableStream.make({ url: "http://relay/chat" }).pipe(
+        Effect.provideService(HttpClient.HttpClient, client)
+      )
+      const reading = yield* Effect.forkScoped(Stream.runHead(Stream.drop(made.events, 1)))
+      yield* made.status.pipe(
+        Stream.takeUntil(({ _tag }) => _tag === "Open"),
+        Stream.runDrain
+      )
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 10)))
+      const cancelling = yield* Effect.forkScoped(made.cancel)
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(cancelling)
+      assert.isTrue(Option.isNone(yield* Fiber.join(reading)))
     })
   )
 
@@ -307,5 +367,27 @@ describe("ResumableStream", () => {
       assert.deepInclude(error, { _tag: "HttpFault", status: 307 })
       assert.strictEqual(server.received.length, 5)
     }).pipe(Effect.provide(FetchHttpClient.layer), Effect.scoped)
+  )
+
+  it.live.each([
+    ["fetch", FetchHttpClient.layer],
+    ["node:http", NodeHttpClient.layerNodeHttp],
+    ["undici", NodeHttpClient.layerUndici]
+  ] as const)("comes back with an id that is no ASCII, by %s: as UTF-8, as EventSource does", ([, layer]) =>
+    Effect.gen(function* () {
+      const server = yield* Effect.acquireRelease(
+        Effect.promise(() =>
+          startRawServer([
+            stream('id: ü…\ndata: {"content":"x"}\n\n', "cut"),
+            stream("id: 2\nevent: done\ndata: {}\n\n")
+          ])
+        ),
+        (server) => Effect.promise(() => server.close())
+      )
+      const made = yield* ResumableStream.make({ url: server.url, initialDelay: 5 })
+      yield* Stream.runDrain(made.events)
+      const cursor = server.received[1]!.headers["last-event-id"]
+      assert.strictEqual(Buffer.from(String(cursor), "latin1").toString(), "ü…")
+    }).pipe(Effect.provide(layer), Effect.scoped)
   )
 })

@@ -113,7 +113,7 @@ describe("a server that", () => {
   it.each(whole)("%s: the whole text, once", async (_, answers, expected) => {
     const { client, over, text, told } = await talk(answers)
     await over
-    assert.strictEqual(text().replace(/\[DONE\]$/, ""), "Hello world")
+    assert.strictEqual(text(), "Hello world")
     assert.deepStrictEqual(cursors(), expected)
     assert.strictEqual(told.at(-1), "end")
     assert.strictEqual(client.state, "ended")
@@ -216,7 +216,62 @@ describe("a request", () => {
   })
 })
 
+describe("what a request says", () => {
+  it("is what it was when it was first sent, whatever becomes of the parameters meanwhile", async () => {
+    const messages = [{ role: "user", content: "a" }]
+    const { over, told } = await talk([stream(init(), "cut"), stream(done(1))], { method: "POST" }, { messages })
+    while (!told.includes("retry")) await new Promise((resolve) => setTimeout(resolve, 1))
+    messages.push({ role: "user", content: "b" })
+    await over
+    const [first, again] = server!.received
+    assert.strictEqual(again!.body, first!.body)
+    assert.strictEqual(again!.headers["idempotency-key"], first!.headers["idempotency-key"])
+  })
+
+  it("that cannot be said is thrown to who asks, and not asked six times", async () => {
+    const circle: { [name: string]: unknown } = {}
+    circle["self"] = circle
+    const client = new RetryStreamingClient("http://127.0.0.1:9/", { method: "POST" })
+    assert.throws(() => client.connect(circle), TypeError)
+    assert.strictEqual(client.state, "idle")
+  })
+
+  it("by GET has nothing for what is null", async () => {
+    const { over } = await talk([stream(done(0))], {}, { message: "a", model: null })
+    await over
+    assert.strictEqual(server!.received[0]!.url, "/chat?message=a")
+  })
+
+  it("has an id that is no ASCII as UTF-8, as EventSource has it", async () => {
+    const { over, text } = await talk([
+      stream('id: ü…\ndata: {"content":"x"}\n\n', "cut"),
+      stream("id: 2\nevent: done\ndata: {}\n\n")
+    ])
+    await over
+    assert.strictEqual(text(), "x")
+    assert.strictEqual(Buffer.from(String(cursors()[1]), "latin1").toString(), "ü…")
+  })
+})
+
 describe("handlers", () => {
+  it("that are asynchronous, and fail, break nothing either", async () => {
+    const unhandled: Array<unknown> = []
+    const listener = (reason: unknown): void => void unhandled.push(reason)
+    process.on("unhandledRejection", listener)
+    const error = vi.spyOn(console, "error").mockImplementation(() => {})
+    const { client, over, told } = await talk([stream(init() + done(1))])
+    client.on("init", async () => {
+      await Promise.resolve()
+      throw new Error("no")
+    })
+    await over
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    process.off("unhandledRejection", listener)
+    assert.deepStrictEqual([unhandled, told], [[], ["open", "init", "done", "end"]])
+    assert.strictEqual(error.mock.calls.length, 1)
+    error.mockRestore()
+  })
+
   it("all run, one that throws keeps nobody from anything, and one that was taken away does not run", async () => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {})
     const { client, over } = await talk([stream(init() + says(1, "x") + done(2))])
@@ -312,6 +367,26 @@ describe("leaving", () => {
     assert.strictEqual(server!.received[1]!.url, `/api/streams/${b}`)
   })
 
+  it("by cancel does not wait for ever for a server that does not answer", async () => {
+    const { client, told } = await talk([stream(init(), "open"), () => {}])
+    await until(told, "init")
+    const began = performance.now()
+    await client.cancel()
+    assert.isBelow(performance.now() - began, 3_000)
+    await server!.received[0]!.left
+  })
+
+  it("by cancel is of the stream that the last head has named, where nothing was read", async () => {
+    const { client, told } = await talk(
+      [stream("", "cut", { "x-stream-id": a }), stream("", "open", { "x-stream-id": b }), answer(202)],
+      { method: "POST" }
+    )
+    await until(told, "retry")
+    while (client.state !== "open") await new Promise((resolve) => setTimeout(resolve, 1))
+    await client.cancel()
+    assert.strictEqual(server!.received[2]!.url, `/streams/${b}`)
+  })
+
   it("by cancel does not reject when the server is away", async () => {
     const { client, told } = await talk([stream(init(), "open"), hangUp])
     await until(told, "init")
@@ -342,6 +417,16 @@ describe("connect", () => {
     client.connect()
     await again
     assert.deepStrictEqual([cursors(), text()], [[undefined, undefined], "x"])
+  })
+
+  it("waits for what is longer than a timer can be, and does not ask at once", async () => {
+    const { client, told } = await talk([answer(503, { "retry-after": "9999999" })], {
+      maxHint: Number.POSITIVE_INFINITY
+    })
+    while (!told.includes("retry")) await new Promise((resolve) => setTimeout(resolve, 1))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.deepStrictEqual([client.state, server!.received.length], ["waiting", 1])
+    client.close()
   })
 
   it("waits while a browser is offline, and asks as soon as it is not", async () => {

@@ -290,6 +290,41 @@ export const hookSuite = (name: string, load: () => Promise<Reacts>): void => {
       assert.strictEqual(vi.getTimerCount(), 0)
     })
 
+    it.each([
+      ["before the head", () => {}],
+      ["while it reads", (request: Asked) => request.says(init() + says(1, "Hel"))],
+      ["while it waits", (request: Asked) => request.cuts()],
+      ["after the end", (request: Asked) => request.says(init() + named(1, "done", { usage }))]
+    ])("leaves no timer behind when it is unmounted %s", async (_, happens) => {
+      await mount()
+      const request = await asks()
+      happens(request)
+      await passes(0)
+      unmount()
+      unmount = () => {}
+      await Promise.resolve()
+      assert.strictEqual(vi.getTimerCount(), 0)
+      await vi.advanceTimersByTimeAsync(60_000)
+      assert.strictEqual(asked.length, 1)
+    })
+
+    it("asks again what was asked, whatever became of the parameters meanwhile", async () => {
+      await mount()
+      const messages = [{ role: "user", content: "Say hello" }]
+      const request = await asks({ messages })
+      messages.push({ role: "user", content: "Another thing" })
+      request.says(init() + says(1, "Hel") + named(2, "error", { message: "no" }))
+      await frame()
+      reacts.React.act(() => now().tryFromHere())
+      await frame()
+      assert.deepStrictEqual(asked.at(-1)!.body, {
+        messages: [
+          { role: "user", content: "Say hello" },
+          { role: "assistant", content: "Hel" }
+        ]
+      })
+    })
+
     it("asks once under StrictMode, and reads on", async () => {
       await mount((hook) => hook.start({ message: "hi" }), true)
       await frame()

@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { JournalStoreMemory } from "#src/journal/index"
+import { JournalStoreMemory, replied } from "#src/journal/index"
 import { claimed, ended, journalOn, makeTold, stream, until } from "./kit.ts"
 import { journalSuite } from "./suite.ts"
 
@@ -13,6 +13,27 @@ journalSuite({
   place: Effect.map(JournalStoreMemory.place, ({ owner }) => ({
     owner: Effect.map(owner, ({ die, store }) => ({ store, die: Effect.sync(die) }))
   }))
+})
+
+describe("what an answer came to", () => {
+  it.effect("is forgotten with its frames once who keeps books has it, and not before", () =>
+    Effect.gen(function* () {
+      const { owner } = yield* JournalStoreMemory.place
+      const { store } = yield* owner
+      const { create, outcomes } = yield* journalOn(store)
+      for (const outcome of ["a", "b", "c"]) {
+        const lease = create(stream)
+        lease.append("x")
+        lease.end({ outcome, freesKey: false })
+        yield* lease.committed
+      }
+      const all = yield* outcomes("", 9)
+      assert.deepStrictEqual(yield* outcomes(all[1]!.position, 9), all.slice(2))
+      const sweep = { framesBefore: Number.MAX_SAFE_INTEGER, streamsBefore: 0, keysBefore: 0, maxBytes: 1_000 }
+      yield* replied<void, unknown>((done) => store.sweep(sweep, done))
+      assert.deepStrictEqual(yield* outcomes("", 9), all.slice(2))
+    })
+  )
 })
 
 describe("an owner that is held for dead, though it lives", () => {

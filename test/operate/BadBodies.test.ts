@@ -879,6 +879,19 @@ describe("a body, a query or a path of the admin API that is wrong is refused, w
     }
   })
 
+  it.each([
+    ["POST", "tokens", `{"name":${"[".repeat(64)}${"]".repeat(64)}}`],
+    ["PATCH", "settings", `{"retry.times":${'{"a":'.repeat(64)}1${"}".repeat(64)}}`]
+  ])("%s %s: what is nested deeper than 64 levels is 400, and no fault of a field", async (method, path, text) => {
+    const refused = await admin(method, path, text)
+    assert.strictEqual(refused.status, 400)
+    const { details, message, reason } = (refused.body as { error: Record<string, unknown> }).error
+    assert.deepStrictEqual(
+      [reason, message, details],
+      ["bad_request_body", "the body is nested deeper than 64 levels", undefined]
+    )
+  })
+
   it("and changes nothing", async () => {
     const { data } = (await admin("GET", "tokens")).body as { readonly data: ReadonlyArray<{ readonly name: string }> }
     assert.deepStrictEqual(

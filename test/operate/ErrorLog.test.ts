@@ -7,15 +7,17 @@ import { TestClock } from "effect/testing"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Books, BooksAway, type BooksError } from "#src/books/index"
+import { Books, BooksAway, type BooksError, piecesOf, sql } from "#src/books/index"
 import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
 import * as BooksPostgresNode from "#src/books/BooksPostgresNode"
 import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
 import { Registry } from "#src/channel/index"
 import { relayFile } from "#src/cli/RelayFile"
 import { ClientGone, LeaseLost, UpdateDataError, UpstreamOverloaded } from "#src/errors/index"
+import { errorFindOf } from "#src/operate/ErrorFind"
+import { insertRows, type PlacedRow, readRow } from "#src/operate/ErrorRows"
 import { makeSlots, slotAt } from "#src/operate/ErrorSlots"
-import { ErrorLog } from "#src/operate/index"
+import { ErrorLog, type ErrorQuery } from "#src/operate/index"
 import { type AnswerRef, RelayEvents, type TrailEntry } from "#src/relay/index"
 import { Settings } from "#src/settings/index"
 import { findPostgres, type PostgresServer, startPostgres } from "../support/postgres.ts"
@@ -146,6 +148,64 @@ describe("the error log", () => {
       assert.lengthOf((yield* log.search({ limit: 1000, q: "EARLY" })).rows, 0)
       assert.lengthOf((yield* log.search({ limit: 1000, q: "LATE", channel: "a" })).rows, 300)
     }).pipe(over(BooksMemoryNode.layer, { maxRows: 300 }))
+  )
+
+  it.effect("looks for a text by the rarest of its trigrams, however many rows have the others", () =>
+    Effect.gen(function* () {
+      const { tell } = yield* RelayEvents
+      const log = yield* ErrorLog
+      const books = yield* Books
+      for (let at = 100; at < 400; at++) tell(attemptEnded(`n${at}`, `The server gave up after ${at} of 400 tries`))
+      yield* pass(1)
+      const q = "GAVE up after 237 of"
+      const { select, weigh } = errorFindOf(books.engine)
+      const weighed = yield* books.read(weigh(q)!)
+      const [match] = select({ q }, undefined, 10, weighed).params
+      assert.sameMembers(String(match).split(" AND "), ['"237"', '" 23"', '"37 "', '"7 o"'])
+      const { rows } = yield* log.search({ limit: 10, q })
+      assert.deepStrictEqual(
+        rows.map(({ id }) => id),
+        ["n237.1"]
+      )
+      assert.isUndefined(weigh("after"))
+    }).pipe(over(BooksMemoryNode.layer))
+  )
+
+  it.effect("finds what is long ago, whether it is near the moment that is asked for or far behind it", () =>
+    Effect.gen(function* () {
+      const { tell } = yield* RelayEvents
+      const log = yield* ErrorLog
+      const books = yield* Books
+      const find = errorFindOf(books.engine)
+      for (const id of ["one", "two"]) tell(attemptEnded(id))
+      yield* pass(1)
+      const [model] = yield* books.run(sql`SELECT * FROM relay_errors LIMIT 1`)
+      const { row } = yield* readRow(model!)
+      // More than are looked through one by one.
+      const slot = makeSlots(0)
+      const many = Array.from({ length: 20_100 }, (_, at): PlacedRow => {
+        const moment = row.at + 1000 + at * 10
+        return { seq: slot(moment), row: { ...row, id: `b${at}`, at: moment, channel: "b", kind: "request" } }
+      })
+      for (const rows of piecesOf(many, 64)) {
+        yield* books.transaction(Effect.andThen(books.run(insertRows(rows)), books.run(find.index(rows)!)))
+      }
+      const ids = (query: Omit<ErrorQuery, "limit">, limit = 5) =>
+        Effect.map(log.search({ limit, ...query }), ({ next, rows }) => [rows.map(({ id }) => id), next !== undefined])
+      const end = many.at(-1)!.row.at + 1
+      assert.deepStrictEqual(yield* ids({ channel: "a", to: end }), [["two.1", "one.1"], false])
+      assert.deepStrictEqual(yield* ids({ channel: "a", kind: "attempt", to: end }, 1), [["two.1"], true])
+      assert.deepStrictEqual(yield* ids({ kind: "request", channel: "b", to: many[20_000]!.row.at }, 2), [
+        ["b19999", "b19998"],
+        true
+      ])
+      assert.deepStrictEqual(yield* ids({ kind: "request", from: many[7]!.row.at, to: many[9]!.row.at }), [
+        ["b8", "b7"],
+        false
+      ])
+      assert.deepStrictEqual(yield* ids({ kind: "attempt", to: many[3]!.row.at }), [["two.1", "one.1"], false])
+      assert.deepStrictEqual(yield* ids({ channel: "nobody", to: end }), [[], false])
+    }).pipe(over(BooksMemoryNode.layer))
   )
 
   it.effect("forgets what is older than its retention", () =>

@@ -18,6 +18,7 @@ import {
 } from "../support/relayProcess.ts"
 import { type Ended, runNode } from "../support/spawnNode.ts"
 import { read } from "../support/sse.ts"
+import { standInSentry } from "../support/standInSentry.ts"
 import { until } from "../server/kit.ts"
 import { adminOf } from "./admin.ts"
 
@@ -235,7 +236,7 @@ const configuration = (url: string, closed: number) => ({
   alerts: { webhook: `${url}/hook?t=\${HOOK}`, secret: "${SIGN}" },
   disable: { after: 1 },
   errorLog: { successes: true, ip: true },
-  tracker: { type: "log", dsn: "https://${DSN}@sentry.test/1" },
+  tracker: { type: "sentry", dsn: "https://${DSN}@sentry.test/1" },
   store: { type: "sqlite", path: join(folder.path, "relay.db") },
   journal: { retention: "1 hour" },
   timeouts: { headers: "2 seconds", firstContent: "2 seconds", idle: "2 seconds" },
@@ -266,7 +267,10 @@ const configuration = (url: string, closed: number) => ({
   ]
 })
 
+const sentry = standInSentry(folder.path)
+
 const environment = {
+  ...sentry.environment,
   KEY: secrets["a channel's key"],
   HEADER: secrets["a channel's header"],
   QUERY: encodeURIComponent(secrets["the query of a base URL"]),
@@ -385,6 +389,7 @@ beforeAll(async () => {
   const { channels, ...sections } = written
   const wrong = writeConfiguration(temporaryFolder().path, {
     ...sections,
+    tracker: { ...sections.tracker, type: "log" },
     tokens: { key: secrets["an admin's token"] },
     channels: [
       {
@@ -414,6 +419,7 @@ beforeAll(async () => {
     "the health": health.text,
     "the answers of the admin API": [...wrote, ...told.map(({ text }) => text), csv.text].join("\n"),
     "what the webhook was sent": hooked,
+    "what the tracker was told": sentry.told(),
     "the story that doctor tells": story.stdout + story.stderr,
     "the bytes of the books": bytesOf(/^books\.db/),
     "the bytes of the store": bytesOf(/^relay\.db/),
@@ -446,6 +452,7 @@ const where = [
   "the health",
   "the answers of the admin API",
   "what the webhook was sent",
+  "what the tracker was told",
   "the story that doctor tells",
   "the bytes of the books",
   "the bytes of the store",
@@ -469,7 +476,7 @@ describe("planted secrets", () => {
       assert.include(sent, JSON.stringify(planted[name]).slice(1, -1).replaceAll("\\", ""), name)
     for (const place of where) assert.isNotEmpty(places[place], place)
     assert.include(places["the log"], "proxied")
-    assert.include(places["the log"], "error_tracked")
+    assert.match(places["what the tracker was told"]!, /"code":"channel:param_override_invalid".*\n"closed"\n$/s)
     assert.include(places["the answers of the admin API"], "channel:param_override_invalid")
     assert.include(places["the bytes of the store"], "stream")
     assert.isAbove(answers.filter(([, text]) => text.includes(privates["an answer"])).length, 3)

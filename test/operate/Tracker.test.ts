@@ -129,7 +129,9 @@ describe("Sentry", () => {
           dsn: "https://key@sentry.example/1",
           environment: "night",
           sampleRate: 0.5,
-          defaultIntegrations: false
+          defaultIntegrations: false,
+          sendDefaultPii: false,
+          includeServerName: false
         })
         const [, error, context] = captured as [string, Error, { fingerprint: ReadonlyArray<string>; tags: object }]
         assert.strictEqual(error.name, "InternalError")

@@ -33,9 +33,17 @@ describe("the admin API", () => {
 
   it("is an HttpApi with a document, and is never cached", async () => {
     const { headers, text } = await read(`${relay.url}/admin/openapi.json`, { headers: bearer("ops-secret-token") })
-    const document = JSON.parse(text) as { readonly openapi: string; readonly paths: object }
+    const document = JSON.parse(text) as {
+      readonly openapi: string
+      readonly paths: object
+      readonly components: { readonly schemas: object; readonly securitySchemes: object }
+      readonly security: ReadonlyArray<object>
+    }
     assert.strictEqual(document.openapi, "3.1.0")
     assert.property(document.paths, "/admin/streams")
+    assert.isNotEmpty(document.components.schemas)
+    assert.deepStrictEqual(document.components.securitySchemes, { token: { type: "http", scheme: "bearer" } })
+    assert.deepStrictEqual(document.security[0], { token: [] })
     assert.strictEqual(headers["cache-control"], "no-store")
   })
 

@@ -126,6 +126,30 @@ describe("the lists of the admin API", () => {
     }
   )
 
+  it.each([
+    ["GET", "channels/a"],
+    ["GET", "tokens/alice"],
+    ["GET", "quota/alice"],
+    ["GET", "ledger/sum"],
+    ["GET", "groups/lab/quota"],
+    ["GET", "audit"],
+    ["POST", "reload"],
+    ["POST", "tokens/alice/rotate"],
+    ["PATCH", "settings"],
+    ["DELETE", "settings/retry.times"],
+    ["DELETE", "tokens/alice"]
+  ])("%s %s: a word of the query that counts for nothing is 422, and it says so of the word", async (method, path) => {
+    const { status, text } = await read(`${relay.url}/admin/${path}?token=alice`, {
+      method,
+      headers: method === "GET" ? admin : { ...admin, ...json },
+      ...(method === "PATCH" || method === "POST" ? { body: "{}" } : {})
+    })
+    assert.strictEqual(status, 422, text)
+    assert.deepStrictEqual((JSON.parse(text) as { error: { details: unknown } }).error.details, [
+      { field: "token", message: "Expected no excess property", code: "unexpected" }
+    ])
+  })
+
   it("goes on where it was when the one at which the page ended is away", async () => {
     const first = (await get("channels?limit=1")).body as Page
     const away = String(first.next).replace(/\..*$/, ".gone")

@@ -13,7 +13,7 @@ import { answer, type Behaviour, silence, status as statusOf } from "../support/
 import { startFaultServer } from "../support/FaultServer.ts"
 import { type LogLine, logLines } from "../support/log.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
-import { startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
+import { type RelayProcess, startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { read } from "../support/sse.ts"
 import { completion, sleep, until, type World, withRelay } from "./kit.ts"
 
@@ -360,7 +360,14 @@ describe("by hand", () => {
 
   it("what there is not is 404, what is wrong is 422, and what the file has off is 409", () =>
     withRelay({ channels: { b: { enabled: false } } }, async ({ relay }) => {
-      for (const path of ["channels/x/disable", "channels/a/disable?key=7", "channels/x/enable", "channels/x/test"]) {
+      for (const path of [
+        "channels/x/disable",
+        "channels/a/disable?key=7",
+        "channels/x/enable",
+        "channels/a/enable?key=7",
+        "channels/x/test",
+        "channels/a/test?key=7"
+      ]) {
         assert.strictEqual((await send(relay.url, path)).status, 404, path)
       }
       assert.strictEqual((await send(relay.url, "channels/a/disable?key=one")).status, 422)
@@ -431,8 +438,9 @@ describe("kill -9", { timeout: 60_000 }, () => {
     const folder = temporaryFolder()
     const server = await startFaultServer()
     server.setDefault(dead)
-    const start = (keys: ReadonlyArray<string>, webhook = "http://127.0.0.1:1/") =>
-      startRelayProcess(
+    const started: Array<RelayProcess> = []
+    const start = async (keys: ReadonlyArray<string>, webhook = "http://127.0.0.1:1/"): Promise<RelayProcess> => {
+      const relay = await startRelayProcess(
         writeConfiguration(folder.path, {
           server: { port: 0 },
           store: { type: "sqlite", path: `${folder.path}/relay.db` },
@@ -444,6 +452,9 @@ describe("kill -9", { timeout: 60_000 }, () => {
           ]
         })
       )
+      started.push(relay)
+      return relay
+    }
     try {
       await withWebhook(async (hook) => {
         const first = await start(["key-one-of-a"])
@@ -481,7 +492,46 @@ describe("kill -9", { timeout: 60_000 }, () => {
         await third.ended
       })
     } finally {
+      for (const relay of started) relay.kill("SIGKILL")
       await server.close()
+      folder.remove()
+    }
+  })
+
+  it("loses no alert of what was answered", async () => {
+    const folder = temporaryFolder()
+    const configuration = (webhook: string) =>
+      writeConfiguration(folder.path, {
+        server: { port: 0 },
+        store: { type: "sqlite", path: `${folder.path}/relay.db` },
+        alerts: { webhook },
+        channels: ["a", "b", "c"].map((id) => channelOf(id, "http://127.0.0.1:9"))
+      })
+    const started: Array<RelayProcess> = []
+    const start = async (webhook: string): Promise<RelayProcess> => {
+      const relay = await startRelayProcess(configuration(webhook))
+      started.push(relay)
+      return relay
+    }
+    try {
+      const expected: Array<string> = []
+      for (const id of ["a", "b", "c"]) {
+        const relay = await start("http://127.0.0.1:9/")
+        assert.strictEqual((await send(relay.url, `channels/${id}/disable`)).status, 200)
+        relay.kill("SIGKILL")
+        expected.push(`channel_disabled ${id}`)
+        await relay.ended
+      }
+      await withWebhook(async (hook) => {
+        await start(hook.url)
+        await until(() => hook.got.length >= expected.length, 10_000)
+        assert.deepStrictEqual(
+          hook.got.map(({ channel, event }) => `${event} ${channel}`),
+          expected
+        )
+      })
+    } finally {
+      for (const relay of started) relay.kill("SIGKILL")
       folder.remove()
     }
   })

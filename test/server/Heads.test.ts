@@ -49,19 +49,29 @@ const ask = (method: string, path: string, headers: { readonly [name: string]: s
   })
 
 describe("HEAD", () => {
-  it.each(["/health/live", "/health/ready", "/metrics", "/v1/models", "/v1/models/m", "/v1/models/org%2Fmodel", "/"])(
-    "%s is answered as GET is, without a body",
-    async (path) => {
-      const head = await ask("HEAD", path, { "x-request-id": "probe.1" })
-      const got = await ask("GET", path)
-      assert.strictEqual(head.status, 200)
-      assert.strictEqual(head.body, "")
-      assert.isNotEmpty(got.body)
-      assert.strictEqual(head.headers["x-request-id"], "probe.1")
-      assert.strictEqual(head.headers["content-type"], got.headers["content-type"])
-      assert.match(String(head.headers["content-length"]), /^[1-9]\d*$/)
-    }
-  )
+  it.each([
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/v1/models",
+    "/v1/models/m",
+    "/v1/models/org%2Fmodel",
+    "/",
+    "/metrics/errors",
+    "/quota",
+    "/admin",
+    "/admin/channels",
+    "/admin/errors?limit=5"
+  ])("%s is answered as GET is, without a body", async (path) => {
+    const head = await ask("HEAD", path, { "x-request-id": "probe.1" })
+    const got = await ask("GET", path)
+    assert.strictEqual(head.status, 200)
+    assert.strictEqual(head.body, "")
+    assert.isNotEmpty(got.body)
+    assert.strictEqual(head.headers["x-request-id"], "probe.1")
+    assert.strictEqual(head.headers["content-type"], got.headers["content-type"])
+    assert.match(String(head.headers["content-length"]), /^[1-9]\d*$/)
+  })
 
   it("sends nothing that the next request's reader would take for its answer", async () => {
     const head = "HEAD /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n"

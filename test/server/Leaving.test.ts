@@ -2,6 +2,7 @@
  * The client goes away, or cancels.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { streamFault } from "effect-resilience/errors"
 import { request } from "node:http"
 import OpenAI from "openai"
 import { answer, cut, headersOnly, silence } from "../support/behaviour.ts"
@@ -324,6 +325,7 @@ describe("DELETE /streams/{id}", () => {
 
   it.concurrent.each([
     ["a reason alone has its own code", { reason: "the user closed the tab" }, 12008, "the user closed the tab"],
+    ["an empty reason is none", { reason: "" }, 12007, streamFault({ code: 12007, side: "server" }).message],
     ["a code of one's own is kept", { code: 4711 }, 4711, undefined],
     ["code and reason are kept", { code: 4711, reason: "budget" }, 4711, "budget"]
   ] as const)("%s", (_, body, code, message) =>

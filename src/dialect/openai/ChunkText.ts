@@ -36,9 +36,11 @@ const onlyText = (choice: JsonObject): string | undefined => {
   return text
 }
 
+const beforeText = '[{"index":0,"delta":{"content":'
+const behindText = '},"logprobs":null,"finish_reason":null}]'
+
 /** The choices of a chunk that says one text, as JSON. */
-export const textChoices = (text: string): string =>
-  `[{"index":0,"delta":{"content":${JSON.stringify(text)}},"logprobs":null,"finish_reason":null}]`
+export const textChoices = (text: string): string => `${beforeText}${JSON.stringify(text)}${behindText}`
 
 const choicesText = (raw: JsonObject): string => {
   if (!Array.isArray(raw["choices"])) return "[]"
@@ -53,8 +55,8 @@ const exactMember = (raw: JsonObject, field: string): string => {
   return printJson(member).slice(1, -1)
 }
 
-/** A chunk of an upstream under our head: its choices and unknown fields as they are, its usage left out. */
-export const rewriteChunk = (head: string, raw: JsonObject, tail: string): string => {
+/** Our head, and the unknown fields of an upstream's chunk. */
+const withFields = (head: string, raw: JsonObject): string => {
   let text = head
   const exact = isExact(raw)
   for (const field in raw) {
@@ -70,5 +72,22 @@ export const rewriteChunk = (head: string, raw: JsonObject, tail: string): strin
         text += exact ? `,${exactMember(raw, field)}` : `,${JSON.stringify(field)}:${JSON.stringify(raw[field])}`
     }
   }
-  return `${text},"choices":${choicesText(raw)}${tail}`
+  return text
+}
+
+/** A chunk of an upstream under our head: its choices and unknown fields as they are, its usage left out. */
+export const rewriteChunk = (head: string, raw: JsonObject, tail: string): string =>
+  `${withFields(head, raw)},"choices":${choicesText(raw)}${tail}`
+
+/** What `rewriteChunk` writes around the text of a chunk, if it says that and nothing else. */
+export interface AroundText {
+  readonly before: string
+  readonly behind: string
+}
+
+/** What is written around the text of every chunk like this one; `undefined` where one is more than its text. */
+export const aroundText = (head: string, raw: JsonObject, tail: string): AroundText | undefined => {
+  const [choice, another] = raw["choices"] as ReadonlyArray<JsonObject>
+  if (choice === undefined || another !== undefined || onlyText(choice) === undefined) return undefined
+  return { before: `${withFields(head, raw)},"choices":${beforeText}`, behind: behindText + tail }
 }

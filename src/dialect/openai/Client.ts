@@ -10,7 +10,7 @@ import type { Usage } from "../Usage.ts"
 import { callIdOf } from "../CallId.ts"
 import { makeCalls, readCallPart } from "./Calls.ts"
 import { reasoningOf, textOf } from "./Chunk.ts"
-import { chunkHead, rewriteChunk, textChoices } from "./ChunkText.ts"
+import { type AroundText, aroundText, chunkHead, rewriteChunk, textChoices } from "./ChunkText.ts"
 import { openaiErrorBody } from "../OpenAIErrors.ts"
 import { readFinish, writeFinish } from "./Finish.ts"
 import { type ForeignPieces, makeForeignPieces } from "./Foreign.ts"
@@ -160,6 +160,9 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
   // With `include_usage` every chunk but the last has `usage: null`; without it none has a usage.
   const tail = identity.includeUsage ? ',"usage":null}' : "}"
   let head = chunkHead(id, created, "")
+  // What is written around the texts of steps that are alike.
+  let alike: object | undefined
+  let around: AroundText | undefined
   let begun = false
   let replay: ReturnType<typeof makeReplay> | undefined
   // The choices that have their role: `begin` writes the first one's.
@@ -201,25 +204,37 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
         if (isObject(choice) && choice["index"] === 0 && isObject(choice["delta"])) foreign.replay(choice["delta"])
       }
     }
-    return [payload(rewriteChunk(head, raw, tail))]
+    const { like, text } = delta
+    if (like === undefined) return [payload(rewriteChunk(head, raw, tail))]
+    if (like !== alike) {
+      around = aroundText(head, raw, tail)
+      alike = like
+    }
+    if (around === undefined) return [payload(rewriteChunk(head, raw, tail))]
+    return [payload(around.before + JSON.stringify(text) + around.behind)]
+  }
+
+  const name = (model: string): void => {
+    head = chunkHead(id, created, model)
+    alike = undefined
   }
 
   return {
     resume: (payloads) => {
       replay ??= makeReplay(foreign)
       const { model, introduced: known, replayed } = replay(payloads)
-      if (model !== undefined) head = chunkHead(id, created, model)
+      if (model !== undefined) name(model)
       begun = replayed.begun
       for (const index of known) introduced.add(index)
       return replayed
     },
     open: (asked) => {
-      head = chunkHead(id, created, asked)
+      name(asked)
       return []
     },
     attempt: () => [],
     begin: (asked, { deltas }) => {
-      head = chunkHead(id, created, asked)
+      name(asked)
       return deltas.length === 0 ? [role()] : [role(), ...deltas.flatMap(say)]
     },
     delta: say,

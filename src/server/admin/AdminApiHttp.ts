@@ -16,6 +16,16 @@ import { SummaryGroup } from "./SummaryApiHttp.ts"
 
 const strict = { onExcessProperty: "error", errors: "all" } as const
 
+/** How a token is sent, so that clients that are made of the document send one. Without tokens there is none to send. */
+const withBearer = (document: Readonly<Record<string, unknown>>): Record<string, unknown> => ({
+  ...document,
+  components: {
+    ...(document["components"] as object),
+    securitySchemes: { token: { type: "http", scheme: "bearer" } }
+  },
+  security: [{ token: [] }, {}]
+})
+
 /** All parts. What nobody knows of in a query or a body is refused, and all that is wrong is told at once. */
 export class AdminApi extends HttpApi.make("admin")
   .add(StreamsGroup)
@@ -30,6 +40,7 @@ export class AdminApi extends HttpApi.make("admin")
   .middleware(ErrorEnvelope)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
+  .annotate(OpenApi.Transform, withBearer)
   .annotate(OpenApi.Title, "effect-resilience: the admin API")
   .annotate(
     OpenApi.Description,

@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { afterName, limit, pageOf } from "./ListsHttp.ts"
+import { afterName, limit, noQuery, pageOf } from "./ListsHttp.ts"
 
 /** Why something is off: one of the codes of errors, `by_hand`, or `no_key_left`; what was seen; and until when. */
 const off = {
@@ -69,7 +69,7 @@ export const ChannelsGroup = HttpApiGroup.make("channels")
       query: Schema.Struct({ limit, cursor: afterName }),
       success: pageOf(ChannelShown)
     }).annotate(OpenApi.Summary, "All channels, in the order of the file."),
-    HttpApiEndpoint.get("get", "/:id", { params, success: ChannelShown }).annotate(
+    HttpApiEndpoint.get("get", "/:id", { query: noQuery, params, success: ChannelShown }).annotate(
       OpenApi.Summary,
       "A channel: its state, and that of its keys."
     ),

@@ -79,6 +79,9 @@ export const ChannelsLive = HttpApiBuilder.group(
           : Effect.succeed(detail)
       })
 
+    const noKey = (id: string, key: number): Effect.Effect<never, NotFound> =>
+      Effect.fail(stackless(() => new NotFound({ message: `there is no key ${key} of channel ${JSON.stringify(id)}` })))
+
     /** How a place is now, and what of it an audit tells. */
     const stateOf = (detail: ChannelDetail, key: number | undefined) => {
       const place = key === undefined ? detail : detail.keys[key]!
@@ -121,6 +124,8 @@ export const ChannelsLive = HttpApiBuilder.group(
       .handle("test", ({ params, query }) =>
         Effect.gen(function* () {
           const { channel } = yield* find(params.id)
+          // A place that there is not, as it is for the switches; what is wrong beside it is the request's.
+          if (query.key !== undefined && query.key >= channel.keys.length) yield* noKey(params.id, query.key)
           const target = targetToTest(channel, query.key ?? 0, query.model)
           if (typeof target === "string") return yield* stackless(() => new InvalidRequest({ message: target }))
           const tested = testedOf(yield* probe(target, "answer").pipe(Effect.provideService(Upstream, upstream)))

@@ -2,6 +2,17 @@
  * What all lists of the admin API share: how many, from where on, and where it goes on.
  */
 import { Schema, SchemaGetter } from "effect"
+import * as SchemaIssue from "effect/SchemaIssue"
+
+/**
+ * The query of what asks for none. A word that nobody knows is refused there too: `?grace=` of a rotation, or `?token=` of a
+ * sum, that counts for nothing would pass for one that counts.
+ */
+export const noQuery = Schema.Struct({}).check(
+  Schema.makeFilter((asked, ast) =>
+    Object.keys(asked).map((name) => ({ path: [name], issue: new SchemaIssue.UnexpectedKey(ast, undefined) }))
+  )
+)
 
 /** How many are asked for, 1 to 1,000. */
 export const limit = Schema.optionalKey(

@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { kinds, mostCredits, usageBy } from "../../account/index.ts"
-import { afterId, afterName, afterToken, limit, offset, pageOf } from "./ListsHttp.ts"
+import { afterId, afterName, afterToken, limit, noQuery, offset, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
 const state = {
@@ -90,11 +90,12 @@ export const QuotaGroup = HttpApiGroup.make("quota")
       query: Schema.Struct({ limit, cursor: afterToken }),
       success: pageOf(TokenQuotaShown)
     }).annotate(OpenApi.Summary, "All tokens, in the order of their list, and what each has."),
-    HttpApiEndpoint.get("token", "/quota/:token", { params: token, success: QuotaShown }).annotate(
+    HttpApiEndpoint.get("token", "/quota/:token", { query: noQuery, params: token, success: QuotaShown }).annotate(
       OpenApi.Summary,
       "What a token has."
     ),
     HttpApiEndpoint.post("grantToken", "/quota/:token", {
+      query: noQuery,
       params: token,
       payload: QuotaChange,
       success: QuotaShown
@@ -103,11 +104,13 @@ export const QuotaGroup = HttpApiGroup.make("quota")
       query: Schema.Struct({ limit, cursor: afterName }),
       success: pageOf(GroupShown)
     }).annotate(OpenApi.Summary, "The groups that have a quota, in the order of the file, and what each has."),
-    HttpApiEndpoint.get("group", "/groups/:group/quota", { params: group, success: QuotaShown }).annotate(
-      OpenApi.Summary,
-      "What the tokens of a group have together."
-    ),
+    HttpApiEndpoint.get("group", "/groups/:group/quota", {
+      query: noQuery,
+      params: group,
+      success: QuotaShown
+    }).annotate(OpenApi.Summary, "What the tokens of a group have together."),
     HttpApiEndpoint.post("grantGroup", "/groups/:group/quota", {
+      query: noQuery,
       params: group,
       payload: QuotaChange,
       success: QuotaShown
@@ -123,7 +126,7 @@ export const QuotaGroup = HttpApiGroup.make("quota")
       }),
       success: pageOf(LedgerRowShown)
     }).annotate(OpenApi.Summary, "What was granted, reserved, settled and refunded, the newest first; also as CSV."),
-    HttpApiEndpoint.get("sum", "/ledger/sum", { success: LedgerSumShown }).annotate(
+    HttpApiEndpoint.get("sum", "/ledger/sum", { query: noQuery, success: LedgerSumShown }).annotate(
       OpenApi.Summary,
       "What the ledger amounts to. A drift other than 0 is a bug."
     ),

@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { afterName, limit, pageOf } from "./ListsHttp.ts"
+import { afterName, limit, noQuery, pageOf } from "./ListsHttp.ts"
 
 /** A setting. Values are as they would be written in the file. */
 export const Setting = Schema.Struct({
@@ -26,6 +26,7 @@ export const SettingsGroup = HttpApiGroup.make("settings").add(
     success: pageOf(Setting)
   }).annotate(OpenApi.Description, "All settings. Without a limit as many as 1,000."),
   HttpApiEndpoint.patch("change", "/admin/settings", {
+    query: noQuery,
     payload: Schema.Record(Schema.String, Schema.Unknown),
     success: pageOf(Setting)
   }).annotate(
@@ -33,10 +34,12 @@ export const SettingsGroup = HttpApiGroup.make("settings").add(
     "Changes values by path, each as it would be written in the file: all, or none where one is wrong. Answers with those settings."
   ),
   HttpApiEndpoint.delete("reset", "/admin/settings/:path", {
+    query: noQuery,
     params: { path: Schema.String },
     success: Setting
   }).annotate(OpenApi.Description, "Takes a change back: the file's value counts again, or the default."),
   HttpApiEndpoint.post("reload", "/admin/reload", {
+    query: noQuery,
     success: Schema.Struct({ status: Schema.Literal("reloaded") })
   }).annotate(
     OpenApi.Description,

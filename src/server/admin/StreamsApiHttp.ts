@@ -4,7 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Fields } from "../../settings/index.ts"
-import { afterStream, limit, pageOf } from "./ListsHttp.ts"
+import { afterStream, limit, noQuery, pageOf } from "./ListsHttp.ts"
 
 /** An answer that is under way, in any process on this store. */
 export const LiveStream = Schema.Struct({
@@ -58,6 +58,7 @@ export const StreamsGroup = HttpApiGroup.make("streams")
       success: pageOf(LiveStream)
     }).annotate(OpenApi.Summary, "Answers that are under way, whoever asked for them, the oldest first."),
     HttpApiEndpoint.delete("cancel", "/:id", {
+      query: noQuery,
       params: { id: Schema.String },
       payload: [CancelBody, Schema.Null],
       // Both are alike: the handler says which, and without a word it is the first.

@@ -2,14 +2,14 @@
  * The routes of the admin API: who may ask is decided here, by the table; what is asked is decided by the API.
  */
 import { Effect, type Scope } from "effect"
-import { clientDialects } from "../../dialect/index.ts"
+import { checkDepth, clientDialects } from "../../dialect/index.ts"
 import { InternalError, type InvalidRequest, type ResilienceError, stackless } from "../../errors/index.ts"
 import { type NamedWrite, type WriteAnswer, WriteOnce } from "../../operate/index.ts"
 import type { Caller } from "../../account/index.ts"
 import type { Served } from "../Dispatch.ts"
 import { type Exchange, respond } from "../Exchange.ts"
 import { checkKey, idempotencyHeader, replayHeader, streamKeyOf } from "../IdempotencyKey.ts"
-import type { Method, Route } from "../Route.ts"
+import type { Route } from "../Route.ts"
 import { ownerOf } from "./Streams.ts"
 
 /** The largest body that is read, in bytes. */
@@ -17,6 +17,9 @@ const largestBody = 1_048_576
 
 /** The headers that mean something to it. */
 const headersSeen = ["accept", "content-type", "idempotency-key", "traceparent", "x-trace-id"]
+
+/** HEAD is asked as GET is: what is sent of the answer is the exchange's matter. */
+const methodOf = ({ method }: Exchange): string => (method === "HEAD" ? "GET" : method)
 
 const requestOf = (exchange: Exchange, body: string): Request => {
   const headers = new Headers({ "x-request-id": exchange.requestId })
@@ -26,7 +29,7 @@ const requestOf = (exchange: Exchange, body: string): Request => {
   }
   const query = exchange.query.size === 0 ? "" : `?${exchange.query}`
   return new Request(`http://relay${exchange.path}${query}`, {
-    method: exchange.method,
+    method: methodOf(exchange),
     headers,
     ...(body === "" ? {} : { body })
   })
@@ -56,15 +59,15 @@ const namedWrite = (
   who: string,
   body: string
 ): Effect.Effect<NamedWrite | undefined, InvalidRequest> => {
-  const key = exchange.method === "GET" ? undefined : exchange.header(idempotencyHeader)
+  const key = methodOf(exchange) === "GET" ? undefined : exchange.header(idempotencyHeader)
   if (key === undefined) return Effect.undefined
   const path = `${exchange.method} ${exchange.path}`
   const { bodyHash, key: hash } = streamKeyOf(key, { path, query: exchange.query.toString(), body })
   return Effect.as(checkKey(key), { who, key: hash, digest: bodyHash })
 }
 
-const rows: ReadonlyArray<{ readonly method: Method; readonly access: Route["access"]; readonly shows: string }> = [
-  { method: "GET", access: "viewer", shows: "what there is to see: `/admin/openapi.json` lists it" },
+const rows: ReadonlyArray<Pick<Route, "method" | "access" | "shows" | "head">> = [
+  { method: "GET", access: "viewer", shows: "what there is to see: `/admin/openapi.json` lists it", head: true },
   { method: "POST", access: "admin", shows: "what is made, switched or tried" },
   { method: "PATCH", access: "admin", shows: "what is changed" },
   { method: "DELETE", access: "admin", shows: "what is taken away" }
@@ -94,7 +97,8 @@ export const adminRoutes: Effect.Effect<ReadonlyArray<Route>, never, Served | Sc
   const handle = (exchange: Exchange, caller: Caller): Effect.Effect<void, ResilienceError> =>
     Effect.gen(function* () {
       const ask = yield* handler
-      const body = exchange.method === "GET" ? "" : yield* exchange.body(largestBody)
+      const body = methodOf(exchange) === "GET" ? "" : yield* exchange.body(largestBody)
+      yield* Effect.fromResult(checkDepth(body))
       const { requestId } = exchange
       const asker = { who: ownerOf(caller), admin: caller === undefined || caller.admin, requestId }
       const done = Effect.flatMap(

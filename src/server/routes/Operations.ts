@@ -53,6 +53,7 @@ export const operationRoutes: Effect.Effect<
       access: "admin",
       envelope,
       shows: "how many errors clients were told, by code, status and class",
+      head: true,
       handle: (exchange) =>
         Effect.sync(() => {
           const { since, ...counts } = errors.current()

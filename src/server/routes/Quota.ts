@@ -30,6 +30,7 @@ export const quotaRoutes: Effect.Effect<ReadonlyArray<Route>, never, Quota | Set
       access: "token",
       envelope: clientDialects.chat.failure,
       shows: "what the token that asks may still spend",
+      head: true,
       handle: (exchange, caller) => Effect.map(stateOf(caller), (state) => respondJson(exchange, 200, state))
     }
   ]

@@ -168,7 +168,8 @@ const cancelOptions = (
     if (unknown !== undefined) return invalid(excerpt(unknown, longestName), "unknown field")
     if (code !== undefined && !Number.isSafeInteger(code)) return invalid("code", "expected an integer")
     if (reason !== undefined && typeof reason !== "string") return invalid("reason", "expected a string")
-    return Effect.succeed({ code: code as number | undefined, reason })
+    // An empty one is none.
+    return Effect.succeed({ code: code as number | undefined, reason: reason === "" ? undefined : reason })
   })
 }
 
