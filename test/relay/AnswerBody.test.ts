@@ -13,8 +13,9 @@ const read = (pieces: ReadonlyArray<Uint8Array>, labelled = false) => {
   for (const piece of pieces) {
     if (body.kind === "stream") passed.push(piece)
     else {
-      steps.push(body.take(piece))
-      if (body.kind === "stream") passed.push(...body.release())
+      const step = body.take(piece)
+      steps.push(step)
+      if (step === "events" || step === "lines") passed.push(...body.release())
     }
   }
   return { kind: body.kind, steps, text: Buffer.concat(passed).toString() + body.text() }
