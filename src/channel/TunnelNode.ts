@@ -2,8 +2,8 @@
  * The way to an upstream through an HTTP proxy: `https` through a tunnel that the proxy makes (CONNECT, RFC 9110 9.3.6),
  * `http` as a request that the proxy passes on (absolute form, RFC 9112 3.2.2).
  */
-import * as Http from "node:http"
 import type { Duplex } from "node:stream"
+import { leanHttp } from "../http/LeanHttpNode.ts"
 import { ProxyFailed } from "./Broken.ts"
 
 /** A proxy: where it is, and the header by which it knows who asks. */
@@ -57,7 +57,7 @@ export const openTunnel = (
     given = true
     opened(error, socket)
   }
-  const request = Http.request({
+  const request = leanHttp.request({
     host: proxy.host,
     port: proxy.port,
     method: "CONNECT",

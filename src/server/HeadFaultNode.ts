@@ -1,10 +1,11 @@
 /**
  * Requests whose head is wrong: what Node's parser refuses, and what it lets pass and we do not.
  */
-import { type IncomingMessage, STATUS_CODES } from "node:http"
+import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { HeadersTooLarge, InvalidRequest, RequestTimeout, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeRequestId } from "../http/index.ts"
+import { leanHttp } from "../http/LeanHttpNode.ts"
 import type { Refused } from "./Dispatch.ts"
 import { endLingering, forget, isLingering } from "./LingeringCloseNode.ts"
 import { envelopeAt } from "./Route.ts"
@@ -67,7 +68,7 @@ export const answerGarbage = (
     connection: "close"
   })
   const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")
-  socket.write(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n${head}\r\n${answer.body}`)
+  socket.write(`HTTP/1.1 ${answer.status} ${leanHttp.STATUS_CODES[answer.status] ?? ""}\r\n${head}\r\n${answer.body}`)
   // Time to read it; who does not leave then is left, and with it what was asked before on the same connection.
   endLingering(socket)
 }

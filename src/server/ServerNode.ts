@@ -3,11 +3,12 @@
  * shuts down so that nobody is left with half an answer who could have had a whole one.
  */
 import { Clock, Effect, type Fiber, type Scope } from "effect"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Selection } from "../channel/index.ts"
 import { ShuttingDown, stackless } from "../errors/index.ts"
 import { callersRequestId, makeRequestId } from "../http/index.ts"
+import { leanHttp } from "../http/LeanHttpNode.ts"
 import { Journal } from "../journal/index.ts"
 import { makeFibers, Slots, type Slotted } from "../memory/index.ts"
 import { Relay, type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
@@ -131,7 +132,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     })
   }
 
-  const server = createServer(
+  const server = leanHttp.createServer(
     // Whether there is a host is looked at here: Node would answer without a body and an id.
     {
       maxHeaderSize: maxParsedBytes,

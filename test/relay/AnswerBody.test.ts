@@ -11,12 +11,13 @@ const read = (pieces: ReadonlyArray<Uint8Array>, labelled = false) => {
   const passed: Array<Uint8Array> = []
   const steps: Array<BodyStep> = []
   for (const piece of pieces) {
-    if (body.kind === "stream") passed.push(piece)
-    else {
-      const step = body.take(piece)
-      steps.push(step)
-      if (step === "events" || step === "lines") passed.push(...body.release())
+    if (body.kind === "stream") {
+      passed.push(piece)
+      continue
     }
+    const step = body.take(piece)
+    steps.push(step)
+    if (step === "events" || step === "lines") passed.push(...body.release())
   }
   return { kind: body.kind, steps, text: Buffer.concat(passed).toString() + body.text() }
 }
