@@ -34,7 +34,8 @@ export const backoffMillis = (
   first: number,
   attempt: number
 ): number => {
-  const delay = Math.min(first * backoffMultiplier ** (attempt - 1), maxDelay)
+  // No wait is none, however often it is doubled: nothing times infinity is no number.
+  const delay = Math.min(first * backoffMultiplier ** (attempt - 1), maxDelay) || 0
   const free = { none: 0, equal: 0.5, full: 1 }[jitter]
   return Math.round(delay * (1 - free * (1 - random())))
 }

@@ -22,6 +22,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import {
   FetchHttpClient,
+  Headers,
   HttpClient,
   type HttpClientError,
   HttpClientRequest,
@@ -264,10 +265,10 @@ const makeWith = <A, E>(
             ),
             streamId: response.headers["x-stream-id"]
           })
-          if (into.turn === undefined) {
+          if (state.phase === "open") {
             yield* tell({ _tag: "Open" })
             const pull = yield* Stream.toPull(response.stream)
-            while (into.turn === undefined) {
+            while (state.phase === "open") {
               const chunks = yield* Pull.matchEffect(pull, {
                 onSuccess: Effect.succeed,
                 onFailure: (cause) => {
@@ -287,7 +288,8 @@ const makeWith = <A, E>(
           }
         }
         yield* give(out, into)
-        return into.turn ?? { _tag: "End" as const }
+        // Who cancels keeps the connection until the server has heard of it: what waits for that ends this.
+        return into.turn ?? (yield* Effect.never)
       }).pipe(Effect.scoped)
 
     let steps: ScheduleStep | undefined
@@ -305,16 +307,17 @@ const makeWith = <A, E>(
         })
       })
 
-    const follow = (input: Input): Turn => {
+    const follow = (input: Input): Turn | undefined => {
       const into: Read = { given: [], turn: undefined }
       read(into, input)
-      return into.turn ?? { _tag: "End" }
+      return into.turn
     }
 
     const run = (out: Out): Effect.Effect<void, ResumableStreamError | E> =>
       Effect.gen(function* () {
         let turn = follow({ _tag: "Connect", online: isOnline() })
-        while (true) {
+        // For who cancels nothing follows.
+        while (turn !== undefined) {
           switch (turn._tag) {
             case "Request":
               yield* tell(connecting)
@@ -354,6 +357,7 @@ const makeWith = <A, E>(
             }
           }
         }
+        return yield* Effect.never
       })
 
     const events = Stream.callback<A, ResumableStreamError | E>(
@@ -383,9 +387,10 @@ const makeWith = <A, E>(
       const url = HttpClientRequest.toUrl(asked)
       if (remote?._tag !== "CancelRemote" || Option.isNone(url)) return leave
       const request = HttpClientRequest.delete(cancelAddress(url.value, remote.id, options.streamsUrl), {
-        headers: asked.headers
+        // It has no body.
+        headers: Headers.removeMany(asked.headers, ["content-type", "content-length"])
       })
-      return http.execute(request).pipe(Effect.timeoutOption(patience), Effect.ignore, Effect.andThen(leave))
+      return http.execute(request).pipe(Effect.timeoutOption(patience), Effect.ignore, Effect.ensuring(leave))
     }).pipe(Effect.asVoid)
 
     yield* Effect.addFinalizer(() => close)

@@ -147,6 +147,11 @@ describe("a wait", () => {
     )
   })
 
+  it("is a number after however many tries", () => {
+    assert.strictEqual(backoffMillis({ jitter: "none" }, 0, 5000), 0)
+    assert.strictEqual(backoffMillis({ jitter: "none" }, 1, 5000), 30_000)
+  })
+
   it("lies in what its jitter says, and is whole milliseconds", () => {
     fc.assert(
       fc.property(

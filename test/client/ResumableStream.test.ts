@@ -390,4 +390,54 @@ describe("ResumableStream", () => {
       assert.strictEqual(Buffer.from(String(cursor), "latin1").toString(), "ü…")
     }).pipe(Effect.provide(layer), Effect.scoped)
   )
+
+  it.live.each([
+    ["fetch", FetchHttpClient.layer],
+    ["node:http", NodeHttpClient.layerNodeHttp],
+    ["undici", NodeHttpClient.layerUndici]
+  ] as const)(
+    "is cancelled by %s: told at once, by a request without a body, while the connection is there",
+    ([, layer]) =>
+      Effect.gen(function* () {
+        const order: Array<string> = []
+        let stop = (): void => {}
+        const server = yield* Effect.acquireRelease(
+          Effect.promise(() =>
+            startRawServer([
+              (response) => {
+                stream(init(), "open")(response, undefined as never)
+                response.on("close", () => order.push(response.writableFinished ? "whole" : "left"))
+                // As the relay does: the stream ends because it is cancelled, before that is answered.
+                stop = () => void response.end(`id: ${a}.1\nevent: error\ndata: {"code":"stream_cancelled"}\n\n`)
+              },
+              (response) => {
+                order.push("told")
+                stop()
+                setTimeout(() => answer(202)(response, undefined as never), 50)
+              }
+            ])
+          ),
+          (server) => Effect.promise(() => server.close())
+        )
+        const made = yield* ResumableStream.make({ url: `${server.url}/chat`, body: { message: "hi" } })
+        const statuses = yield* Effect.forkScoped(Stream.runCollect(made.status))
+        const reading = yield* Effect.forkScoped(Stream.runCollect(made.events))
+        yield* made.status.pipe(
+          Stream.takeUntil(({ _tag }) => _tag === "Open"),
+          Stream.runDrain
+        )
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 30)))
+        const began = performance.now()
+        yield* made.cancel
+        assert.isBelow(performance.now() - began, 1_500)
+        assert.lengthOf(yield* Fiber.join(reading), 1)
+        assert.deepStrictEqual(
+          (yield* Fiber.join(statuses)).map(({ _tag }) => _tag),
+          ["Connecting", "Open", "Closed"]
+        )
+        const { body, headers, method } = server.received[1]!
+        assert.deepStrictEqual([method, body, headers["content-length"]], ["DELETE", "", undefined])
+        assert.deepStrictEqual(order, ["told", "whole"])
+      }).pipe(Effect.provide(layer), Effect.scoped)
+  )
 })
