@@ -16,6 +16,8 @@ export interface ParsedFile {
 /** The part of a parser's message that does not quote the file: a quotation may hold a secret. */
 const withoutQuotation = (code: string, message: string): string => {
   if (code === "MULTIPLE_DOCS") return "more than one document"
+  // The parser calls itself for each level, and tells what became of that.
+  if (/call stack|regular expression/i.test(message)) return "nested too deep"
   const [first = "not YAML"] = message.split(/: |\n/)
   return first.charAt(0).toLowerCase() + first.slice(1)
 }

@@ -106,8 +106,8 @@ export interface UpstreamDialect {
   readonly encode: (options: EncodeRequest) => Result.Result<Encoded, ConvertRequestFailed>
   /** Reads the number of tokens from the body of a count; `undefined` where it has none. Absent: it counts nothing. */
   readonly counted?: (body: string) => number | undefined
-  /** Whether the body of an answer to `operation: "embed"` holds embeddings. Absent: it makes none. */
-  readonly embedded?: (body: string) => boolean
+  /** Whether the body of an answer to `operation: "embed"` holds all that were asked for. Absent: it makes none. */
+  readonly embedded?: (body: string, request: AnswerRequest) => boolean
   readonly decoder: (encoded: Encoded) => EventDecoder
   /** Reads a whole answer (of a channel that cannot stream) as events, or its fault. */
   readonly decodeWhole: (answer: HttpAnswer, encoded: Encoded) => ReadonlyArray<UpstreamEvent>

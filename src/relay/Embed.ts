@@ -14,7 +14,7 @@ const embedding: ErrandKind = {
   suits: () => true,
   // Whatever is done about what cannot be said: there is nothing else in the request.
   unsaid: (_, { embedded }) => (embedded === undefined ? ["input"] : []),
-  isAnswer: (dialect, body) => dialect.embedded?.(body) === true,
+  isAnswer: (dialect, body, request) => dialect.embedded?.(body, request) === true,
   hasNone: () => false,
   reports: true
 }

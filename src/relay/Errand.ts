@@ -56,7 +56,7 @@ export interface ErrandKind {
   /** The fields that a target has no words for. */
   readonly unsaid?: (target: Target, dialect: UpstreamDialect) => ReadonlyArray<string>
   /** Whether a body is what was asked for. */
-  readonly isAnswer: (dialect: UpstreamDialect, body: string) => boolean
+  readonly isAnswer: (dialect: UpstreamDialect, body: string, request: AnswerRequest) => boolean
   /** What a server answers that serves the model, and has nothing of the kind: it has not failed. */
   readonly hasNone: (status: number | undefined) => boolean
   /** Whether how it ends says anything of how answers do. */
@@ -321,7 +321,8 @@ const post = (
         const answer = { ...head, body: Buffer.concat(chunks).toString("utf8"), now: wall() }
         const { status } = answer
         const well = status >= 200 && status <= 299
-        if (well && kind.isAnswer(dialect, answer.body)) return finish({ _tag: "Got", body: answer.body, status })
+        if (well && kind.isAnswer(dialect, answer.body, request))
+          return finish({ _tag: "Got", body: answer.body, status })
         // What comes with a good status and is no answer may be an error.
         const { byStatus, error: found, words } = classify({ ...answer, body: mask(answer.body) })
         const error = overrideOf(found, channel, encoded.body)

@@ -8,8 +8,8 @@
  * points, exactly, but white space at the seam is compared apart: what is repeated behind a space or a newline is repeated
  * all the same. A text that comes again as a whole with other white space, or here and there in the other letter case, has
  * begun anew, and is dropped; any other repetition that is one only so (a line with another indentation, a list in
- * capitals) may be meant, and is told as unsure. What cannot be seen this way stays: a preamble ("Sure, here is the rest"),
- * quotes in another style.
+ * capitals, a quotation) may be meant, and is told as unsure. What cannot be seen this way stays: a preamble ("Sure, here is the rest"),
+ * quotes in another style inside of the text.
  *
  * The longest overlap is found with the automaton of Knuth, Morris and Pratt, the continuation being the pattern and the
  * end of the text what is searched; the pattern grows as it comes. Linear in both.
@@ -229,6 +229,10 @@ const compare = (text: ReadonlyArray<number>, options: Omit<StitcherOptions, "co
 
 const isSure = ({ seam }: StitchDecision): boolean => seam === "overlap" || seam === "restart"
 
+/** Whether it may stand before a quotation, or a list of what was said: punctuation, and what Markdown uses beside. */
+const isMark = (point: number | undefined): boolean =>
+  point !== undefined && /[\p{P}>`|~]/u.test(String.fromCodePoint(point))
+
 /** Compares a continuation with a text but for white space and letter case. */
 const makeAlike = (options: StitcherOptions) => {
   const comparison = compare(codePoints(alikeOf(options.committed)), options)
@@ -236,6 +240,9 @@ const makeAlike = (options: StitcherOptions) => {
   const cased = codePoints(options.committed.replaceAll(/\s+/gu, ""))
   const found = (): StitchDecision | undefined => comparison.decision
   const endsInSpace = /\s$/u.test(options.committed)
+  const beginsWithMark = isMark(cased[0])
+  /** A quotation mark, a bullet or the like stands before what is compared. */
+  let marked = false
   let taken = 0
   let compared = 0
   let differing = 0
@@ -256,12 +263,16 @@ const makeAlike = (options: StitcherOptions) => {
         return
       }
       if (space || found() !== undefined) return
+      if (compared === 0 && !beginsWithMark && isMark(point)) {
+        marked = true
+        return
+      }
       if (cased[compared] !== point) differing++
       compared++
       for (const small of String.fromCodePoint(point).toLowerCase()) {
         if (found() === undefined) comparison.take(small.codePointAt(0)!)
       }
-      if (found()?.seam !== "restart" || differing * otherCase > compared) return
+      if (found()?.seam !== "restart" || marked || differing * otherCase > compared) return
       restart = taken
       // The white space that the text ends in is part of what has come again.
       if (!endsInSpace) settle(restart)

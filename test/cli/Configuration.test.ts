@@ -152,6 +152,17 @@ channels:
     assert.notInclude(lines.join(), "hunter2")
   })
 
+  it("S16: that is nested deeper than can be read says so", async () => {
+    for (const [open, close] of [
+      ["[", "]"],
+      ["{a: ", "}"]
+    ] as const) {
+      const lines = await faultLines(`channels: ${open.repeat(20_000)}${close.repeat(20_000)}`)
+      assert.isNotEmpty(lines)
+      for (const line of lines) assert.match(line, /^line 1, column \d+: nested too deep$/)
+    }
+  })
+
   it("S16: with more aliases than it can have says so, at once", async () => {
     const steps = "bcdefghi".split("").map((name, at) => `${name}: &${name} [${`*${"abcdefgh"[at]},`.repeat(9)}]`)
     assert.deepStrictEqual(await faultLines(`a: &a [x]\n${steps.join("\n")}\n`), ["too many aliases"])

@@ -16,6 +16,7 @@ const made: CreateEmbeddingResponse & { readonly their_field: number } = {
   usage: { prompt_tokens: 2, total_tokens: 2 },
   their_field: 7
 }
+const hundred = { ...made, data: Array.from({ length: 100 }, (_, index) => ({ ...made.data[0]!, index })) }
 const makes = Script.status(200, { body: made })
 const upstream = (...plays: ReadonlyArray<Script.Script>): Upstreams => ({ a: { dialect: "openai", plays } })
 
@@ -73,6 +74,39 @@ describe("POST /v1/embeddings", () => {
       async ({ relay }) => assert.deepInclude(await ask(relay.url), made)
     ))
 
+  it.each<readonly [string, string, unknown]>([
+    ["a number that is none", '{"data":[{"index":0,"embedding":[0.1,NaN]}]}', "hello"],
+    ["one that is beyond all", '{"data":[{"index":0,"embedding":[0.1, -Infinity]}]}', "hello"],
+    ["nothing for one", '{"data":[{"index":0,"embedding":null}]}', "hello"],
+    ["no numbers", '{"data":[{"index":0,"embedding":[]}]}', "hello"],
+    ["an empty text", '{"data":[{"index":0,"embedding":""}]}', "hello"],
+    ["fewer than were asked for", JSON.stringify(made), ["hello", "world"]],
+    ["fewer, of tokens", JSON.stringify(made), [[1, 2], [3]]]
+  ])("that has %s is none: the next channel is asked", (_, body, input) => {
+    const two = { ...made, data: [...made.data, { object: "embedding" as const, index: 1, embedding: [0.5] }] }
+    return withWorld(
+      {
+        ...upstream(Script.status(200, { body })),
+        b: { dialect: "openai", plays: [Script.status(200, { body: two })] }
+      },
+      {},
+      async ({ relay }) => assert.deepInclude(await ask(relay.url, { input }), two)
+    )
+  })
+
+  it("of the tokens of one text is one, and as base64 may have any letters", () => {
+    const body = { ...made, data: [{ object: "embedding", index: 0, embedding: "AANaNInfinity" }] }
+    return withWorld(upstream(Script.status(200, { body })), {}, async ({ relay, upstreams }) => {
+      const response = await fetch(`${relay.url}/v1/embeddings`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "text-embedding-3-small", input: [1, 2, 3], encoding_format: "base64" })
+      })
+      assert.deepInclude(await response.json(), body)
+      assert.lengthOf(upstreams["a"]!.calls(), 1)
+    })
+  })
+
   it.each([
     ["a wrong request", Script.status(400), BadRequestError, "invalid_request"],
     ["a dead key", Script.status(401), InternalServerError, "channel:invalid_key"],
@@ -108,9 +142,9 @@ describe("POST /v1/embeddings", () => {
   )
 
   it("takes texts as the numbers of their tokens, more than a conversation may have values", () =>
-    withWorld(upstream(makes), {}, async ({ relay, upstreams }) => {
+    withWorld(upstream(Script.status(200, { body: hundred })), {}, async ({ relay, upstreams }) => {
       const input = Array.from({ length: 100 }, () => Array.from({ length: 1500 }, (_, n) => n))
-      assert.deepInclude(await ask(relay.url, { input }), made)
+      assert.deepInclude(await ask(relay.url, { input }), hundred)
       assert.deepStrictEqual((JSON.parse(upstreams["a"]!.calls()[0]!.body) as { input: unknown }).input, input)
     }))
 

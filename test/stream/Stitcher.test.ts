@@ -387,6 +387,13 @@ describe("R22: a text that comes again in other white space or letter case", () 
     const line = "return compute( first, second, third )"
     check("if ready:\n  return compute(first, second, third)", line, line, decided("ambiguous"))
   })
+  it("behind a quotation mark, a bullet or the like may be a quotation: it is shown, and told as unsure", () => {
+    for (const mark of ['"', "**", "- ", "> ", "\n\n# ", "…"]) {
+      check(partial, mark + text, mark + text, decided("ambiguous"))
+      check(partial, mark + text.slice(9), mark + text.slice(9), decided("ambiguous"))
+      check(partial, mark + rest, mark + rest, decided("exact"))
+    }
+  })
   it("is none by a few letters", () => {
     check("The end of the first part. ", "the second part", "the second part", decided("exact"))
     check(partial, " IT IS", " IT IS", decided("exact"))

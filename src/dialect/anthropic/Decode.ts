@@ -2,6 +2,7 @@
  * An Anthropic upstream's answer, event by event or whole, as events of ours.
  */
 import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
+import { inputValue } from "../CallInput.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
@@ -49,10 +50,6 @@ const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only]
 
 const signature = (value: string): Piece => ({ _tag: "Signature", by: "anthropic", value, of: "reasoning" })
 
-/** Whether a body or an event is an error, in any vendor's shape. */
-const isError = (raw: JsonObject): boolean =>
-  isObject(raw["error"]) || raw["type"] === "error" || raw["object"] === "error"
-
 /** Reads one message. */
 class MessageDecoder implements EventDecoder {
   private readonly names: Encoded["names"]
@@ -81,7 +78,7 @@ class MessageDecoder implements EventDecoder {
       return misshapen(`the upstream's event is nested deeper than ${deepest} levels`)
     }
     if (typeof raw["type"] !== "string") {
-      if (isError(raw)) return failed(classifyInBand(raw))
+      if (isErrorBody(raw, true)) return failed(classifyInBand(raw))
       if (event === "" || event === "message") return misshapen("the upstream's event has no type")
       raw["type"] = event
     }
@@ -161,6 +158,10 @@ class MessageDecoder implements EventDecoder {
   }
 
   private blockStart(raw: Raw, block: JsonObject): UpstreamEvent {
+    if (typeof block["type"] !== "string") {
+      if (typeof block["text"] !== "string") return misshapen("a content block of the upstream's event has no type")
+      block["type"] = "text"
+    }
     switch (block["type"]) {
       case "text":
         return this.text(raw, block)
@@ -172,7 +173,7 @@ class MessageDecoder implements EventDecoder {
         return piece(raw, { _tag: "SealedReasoning", by: "anthropic", value: textIn(block, "data") })
       case "tool_use": {
         const index = this.called++
-        const input = objectIn(block["input"])
+        const input = inputValue(block["input"])
         // Clients are given an object, whatever its upstream has made of it.
         if (input !== block["input"]) block["input"] = input
         // One that nobody has ended, and that had one.
@@ -269,13 +270,6 @@ const finishOf = (delta: unknown, called: boolean): Finish | undefined => {
 
 const isEmptyObject = (object: JsonObject): boolean => Object.keys(object).length === 0
 
-/** The input of a call, which some tell as the text of its JSON. */
-const objectIn = (input: unknown): unknown => {
-  if (typeof input !== "string") return input
-  const read = parseJson(input)
-  return isObject(read) ? read : {}
-}
-
 /** Says of a delta without a type what it is, by what is in it. */
 const nameDelta = (delta: JsonObject): void => {
   if (typeof delta["text"] === "string") delta["type"] = "text_delta"
@@ -308,8 +302,10 @@ export const decodeWholeAnthropic = (answer: HttpAnswer, encoded: Encoded): Read
   if (answer.body.trim() === "") return [failed(stackless(() => new EmptyResponse({})))]
   const body = parseJson(answer.body)
   // The label is a hint: what it is, its bytes say.
-  if (!isObject(body) || (isObject(body["error"]) && isErrorBody(body, true))) return [failed(classify(answer).error)]
-  if (isError(body)) return [failed(classifyInBand(body))]
+  if (!isObject(body)) return [failed(classify(answer).error)]
+  if (isErrorBody(body, true)) {
+    return [failed(isObject(body["error"]) ? classify(answer).error : classifyInBand(body))]
+  }
   if (isTooDeep(answer.body, body)) {
     return [misshapen(`the upstream's answer is nested deeper than ${deepest} levels`)]
   }

@@ -1,6 +1,7 @@
 /**
  * A whole message as the events that its stream would have been.
  */
+import { inputValue } from "../CallInput.ts"
 import type { NativeEvents } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
@@ -35,7 +36,7 @@ const beginning = (block: JsonObject): { readonly start: JsonObject; readonly de
       const { input, ...rest } = block
       return {
         start: { ...rest, input: {} },
-        deltas: [{ type: "input_json_delta", partial_json: inputText(input) }]
+        deltas: [{ type: "input_json_delta", partial_json: inputText(inputValue(input)) }]
       }
     }
     default:

@@ -11,6 +11,7 @@ import {
   stackless,
   StreamTruncated
 } from "../../errors/index.ts"
+import { inputValue } from "../CallInput.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Checkpoint, type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
@@ -202,6 +203,7 @@ class ContentDecoder implements EventDecoder {
   }
 
   private call(call: JsonObject, part: JsonObject, pieces: Array<Piece>): void {
+    if (typeof call["args"] === "string") call["args"] = inputValue(call["args"])
     const told = (this.calls ??= makeCalls()).take(call, part)
     if (told.begins !== undefined) {
       const { id, name } = told.begins

@@ -51,10 +51,15 @@ interface Reading {
   readonly choice: (index: number) => PieceReading
   /** Content was read. */
   said: boolean
+  /** What its upstream calls the first choice, once that is known. */
+  first: number | undefined
+  /** Whether one choice was asked for, as far as the request says so. */
+  readonly single: () => boolean
   readonly template: ChunkTemplate
 }
 
-const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
+const makeReading = ({ body, names }: Encoded, whole: boolean): Reading => {
+  let single: boolean | undefined
   const choices = new Map<number, PieceReading>()
   const make = (): PieceReading => {
     let calls: Calls | undefined
@@ -69,8 +74,22 @@ const makeReading = ({ names }: Encoded, whole: boolean): Reading => {
       return made
     },
     said: false,
+    first: undefined,
+    single: () => (single ??= body !== "" && !/"(?:n|best_of)"\s*:/.test(body)),
     template: new ChunkTemplate()
   }
+}
+
+/**
+ * Which choice it is, written in place where it is not as the format says. Where one was asked for it is the first, however
+ * its upstream counts.
+ */
+const indexOf = (choice: JsonObject, list: ReadonlyArray<unknown>, reading: Reading): unknown => {
+  const said = (choice["index"] ??= 0)
+  const index = typeof said === "string" && /^\d{1,3}$/.test(said) ? Number(said) : said
+  reading.first ??= list.length === 1 && index !== 0 && isIndex(index) && reading.single() ? index : 0
+  if (index === said && (index === 0 || index !== reading.first)) return index
+  return (choice["index"] = index === reading.first ? 0 : index)
 }
 
 const isIndex = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0
@@ -102,7 +121,7 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
   for (const choice of list) {
     if (!isObject(choice)) return misshapen("a choice of the upstream's event is not an object")
     const delta = choice["delta"]
-    const index = (choice["index"] ??= 0)
+    const index = indexOf(choice, list, reading)
     if (!isIndex(index)) return misshapen("a choice of the upstream's event has no index")
     if (index === 0 && isObject(delta) && saysOnlyText(delta)) {
       text += delta.content

@@ -2,6 +2,7 @@
  * A Responses upstream's answer, event by event or whole, as events of ours.
  */
 import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
+import { inputText } from "../CallInput.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
 import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
 import { keepExact } from "../ExactNumbers.ts"
@@ -120,7 +121,7 @@ class ResponseDecoder implements EventDecoder {
       case "response.function_call_arguments.delta":
         return this.input(raw, this.more(raw, "arguments"))
       case "response.function_call_arguments.done":
-        return this.input(raw, this.rest(raw, "arguments", textIn(raw, "arguments")))
+        return this.input(raw, this.rest(raw, "arguments", inputText(raw["arguments"])))
       case "response.output_item.added":
         return isItem(raw["item"]) ? this.itemAdded(raw, raw["item"]) : misshapen("the upstream's event has no item")
       case "response.output_item.done":
@@ -216,6 +217,7 @@ class ResponseDecoder implements EventDecoder {
   }
 
   private itemAdded(raw: Raw, item: JsonObject): UpstreamEvent {
+    mendInput(item)
     const type = textIn(item, "type")
     const isCall = type === "function_call"
     const index = isCall ? this.calls++ : undefined
@@ -234,6 +236,7 @@ class ResponseDecoder implements EventDecoder {
   }
 
   private itemDone(raw: Raw, item: JsonObject): UpstreamEvent {
+    mendInput(item)
     const heard = this.at(raw)
     // An item that is told at its end only is told all at once.
     if (heard === undefined) return this.unheard(raw, item)
@@ -336,6 +339,11 @@ class ResponseDecoder implements EventDecoder {
     }
     return { ...nothing, text, reasoning, pieces: pieces.length === 0 ? undefined : pieces, finish, usage }
   }
+}
+
+// It passes to clients of this dialect as it stands in the item.
+const mendInput = (item: JsonObject): void => {
+  if (isObject(item["arguments"])) item["arguments"] = inputText(item["arguments"])
 }
 
 const isEventName = (type: string): boolean => /^[\x21-\x7e]{1,128}$/.test(type)

@@ -1,6 +1,7 @@
 /**
  * A whole response as the events that its stream would have been.
  */
+import { inputText } from "../CallInput.ts"
 import type { NativeEvents } from "../Event.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 
@@ -91,7 +92,7 @@ const itemEvents = (item: unknown, output_index: number): ReadonlyArray<Raw> => 
         done
       ]
     case "function_call": {
-      const input = text(item["arguments"])
+      const input = inputText(item["arguments"])
       return [
         added({ arguments: "" }),
         { type: "response.function_call_arguments.delta", ...place, delta: input },

@@ -198,6 +198,27 @@ describe("an event of an Anthropic upstream's", () => {
     })
   })
 
+  it("R10: a whole message may have a block without a type, and an input as a text", () => {
+    const answer = (body: object): HttpAnswer => ({ status: 200, headers: {}, body: JSON.stringify(body), now: 0 })
+    const message = {
+      type: "message",
+      content: [{ text: "Hi." }, { type: "tool_use", id: "t", name: "f", input: '{"a":1}' }],
+      stop_reason: "tool_use",
+      // one-api's descendants write an empty one beside every answer.
+      error: { message: "", type: "", code: null }
+    }
+    const { text } = playEvents(anthropic.decodeWhole(answer(message), plainly), anthropicClient)
+    expect(wholeOf(anthropicClient, text)).toMatchObject({
+      content: [
+        { type: "text", text: "Hi." },
+        { type: "tool_use", input: { a: 1 } }
+      ]
+    })
+    expect(tagOf(anthropic.decodeWhole(answer({ ...message, content: [{ x: 1 }] }), plainly)[0]!)).toBe(
+      "BadResponseBody"
+    )
+  })
+
   it("R10: a text without a type is one, and an empty stop_reason is none", () => {
     expect(step({ type: "content_block_delta", index: 0, delta: { text: "Hi." } })).toMatchObject({ text: "Hi." })
     const delta = { type: "message_delta", delta: { stop_reason: "" }, usage: {} }

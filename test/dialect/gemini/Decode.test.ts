@@ -194,6 +194,14 @@ describe("what is no event of Gemini's", () => {
     expect(summary(decoded('data: {"took":5}\n\n')).fault).toBe("bad_response_body")
   })
 
+  it("R10: arguments that are a text are the object that it is", () => {
+    const [read] = decoded(streamOf(event([{ functionCall: { name: "f", args: '{"a":1}' } }])))
+    expect(summary([read!]).pieces.at(-1)).toEqual({ _tag: "ToolInput", index: 0, text: '{"a":1}' })
+    expect(read).toMatchObject({
+      raw: { candidates: [{ content: { parts: [{ functionCall: { args: { a: 1 } } }] } }] }
+    })
+  })
+
   it("an event of usage alone passes", () => {
     const read = gemini.decoder(plainly).step("message", '{"usageMetadata":{"promptTokenCount":3}}')
     expect(summary([read])).toMatchObject({ usage: tokens(3, 0), fault: undefined })

@@ -285,6 +285,32 @@ describe("R5: what shows is content", () => {
   })
 })
 
+describe("R10: a choice that counts otherwise", () => {
+  const textIn = (body: string, ...indices: ReadonlyArray<unknown>): string => {
+    const decoder = openai.decoder({ body, dropped: [], names: undefined })
+    const steps = indices.map((index) =>
+      decoder.step("message", JSON.stringify(chunk({ content: "x" }, null, { index })))
+    )
+    return steps.map((step) => (step._tag === "Delta" ? step.text : step._tag)).join("")
+  }
+  const one = '{"model":"m","messages":[]}'
+
+  it("R10: is the first one where one was asked for, whatever its number", () => {
+    assert.strictEqual(textIn(one, 1, 1), "xx")
+    assert.strictEqual(textIn(one, 5), "x")
+    assert.strictEqual(textIn(one, "0", "0"), "xx")
+    assert.strictEqual(textIn(one, "1"), "x")
+    const [step] = decodeAll([chunk({ content: "x" }, null, { index: "0" })])
+    assert.deepInclude(step, { text: "x" })
+  })
+  it("R10: another beside it, or one of several that were asked for, is not", () => {
+    assert.strictEqual(textIn(one, 0, 1), "x")
+    assert.strictEqual(textIn('{"n":2}', 1, 0), "x")
+    assert.strictEqual(textIn(one, -1), "Fault")
+    assert.strictEqual(textIn(one, "x"), "Fault")
+  })
+})
+
 describe("R9: tool calls without a finish", () => {
   const calls = [{ id: "a", type: "function", function: { name: "f", arguments: "{}" } }]
 

@@ -185,6 +185,20 @@ describe("what an upstream may say otherwise", () => {
       }
     ],
     [
+      "the input of a call as an object",
+      [
+        added(0, "function_call", { ...call, arguments: "" }),
+        done(0, "function_call", { ...call, arguments: { a: 1 } }),
+        completed
+      ],
+      {
+        pieces: [
+          { _tag: "ToolCall", index: 0, id: "c", name: "f" },
+          { _tag: "ToolInput", index: 0, text: '{"a":1}' }
+        ]
+      }
+    ],
+    [
       "reasoning that only it can read",
       [added(0, "reasoning"), done(0, "reasoning", { summary: [], encrypted_content: "s" }), completed],
       { pieces: [{ _tag: "SealedReasoning", by: "responses", value: "s" }] }
