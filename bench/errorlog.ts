@@ -155,6 +155,9 @@ const searches = (known: ReadonlyArray<ErrorRow>): { readonly [name: string]: ()
     "q, common": () => ({ q: ["rate limit", "OVERLOADED", "incorrect api"][upTo(3)]! }),
     "q, one message": () => ({ q: any().message?.slice(-24) }),
     "q, not there": () => ({ q: `zz${words(2)}` }),
+    "q, its parts are there": () => ({
+      q: ["Rate limit reached for gpt-6", "length is 128001 tokens", "Requested tokens per min"][upTo(3)]!
+    }),
     "q, channel": () => ({ q: "Rate limit", channel: orNone(any().channel) }),
     "q, token, class": () => {
       const { class: blame, token } = any()

@@ -190,15 +190,21 @@ const looksThrough = 20_000
 /** Up to so many trigrams of a text are asked for. */
 const askedAtMost = 4
 /** Of so many it is looked at how rare they are, and how many rows of each are enough to say. */
-const weighedAtMost = 24
+const weighedAtMost = 40
 const weighedRows = 100
 
-/** The trigrams of a text, each once. Of a long text some, from all of it. */
+/** The trigrams of a text, each once. Of a long text some, from all of it: its last too. */
 const spreadTrigrams = (text: string): ReadonlyArray<string> => {
   const all = [...new Set(trigramsOf(text))]
-  const step = Math.max(1, all.length / weighedAtMost)
-  return Array.from({ length: Math.min(all.length, weighedAtMost) }, (_, at) => all[Math.floor(at * step)]!)
+  const count = Math.min(all.length, weighedAtMost)
+  return Array.from({ length: count }, (_, at) => all[Math.round((at * (all.length - 1)) / Math.max(1, count - 1))]!)
 }
+
+/**
+ * What of a text SQLite compares as we do: it knows no case but that of ASCII. A row that only looks as if it held the text
+ * is so left out where it is read, off the event loop.
+ */
+const likeOf = (text: string): string => escaped(text).replace(/[^ -~]+/g, "%")
 
 /** The rarest trigrams of those that were weighed: with the fewest rows, or those that lie farthest apart. */
 const rarest = (weighed: ReadonlyArray<Row>): ReadonlyArray<string> =>
@@ -293,6 +299,7 @@ const sqlite: ErrorFind = {
       ...(least === 0 ? [] : [sql`${key} >= ${least}`]),
       ...(begin === undefined ? [] : [sql`${key} < ${begin}`]),
       ...conditions(filter),
+      ...(filter.q === undefined || short ? [] : [sql`e.message LIKE ${likeOf(filter.q)} ESCAPE '\\'`]),
       // Where there is no trigram to look for, messages are read one by one.
       ...(short ? [sql`e.message LIKE ${escaped(filter.q)} ESCAPE '\\'`] : [])
     ]

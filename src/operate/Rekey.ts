@@ -15,10 +15,16 @@ import {
   type UnreadRow
 } from "./EditRows.ts"
 
-/** Some of it was encrypted with neither of the two secrets. Nothing was changed. */
-export class NotRekeyed extends Data.TaggedError("NotRekeyed")<{ readonly rows: ReadonlyArray<UnreadRow> }> {
+/** Some of it was encrypted with neither of the two secrets, or with another one where no old one was given. Nothing was changed. */
+export class NotRekeyed extends Data.TaggedError("NotRekeyed")<{
+  readonly rows: ReadonlyArray<UnreadRow>
+  readonly hasOld: boolean
+}> {
   override get message(): string {
-    return `encrypted with neither the old secret nor the new one: ${this.rows.map(({ about }) => about).join(", ")}; nothing was changed`
+    const which = this.rows.map(({ about }) => about).join(", ")
+    return this.hasOld
+      ? `encrypted with neither the old secret nor the new one: ${which}; nothing was changed`
+      : `encrypted with another secret than this server.secret: ${which}; say with --from which variable has that one; nothing was changed`
   }
 }
 
@@ -38,7 +44,7 @@ export const rekey = (how: Reseal): Effect.Effect<number, BooksError | BooksNewe
           ...channels.map((row) => resealChannel(row, how))
         ]
         const rows = found.flatMap((one) => (Result.isFailure(one) ? [one.failure] : []))
-        if (rows.length > 0) return yield* new NotRekeyed({ rows })
+        if (rows.length > 0) return yield* new NotRekeyed({ rows, hasOld: how.from !== undefined })
         const writes = found.flatMap((one) => (Result.isSuccess(one) && one.success !== undefined ? [one.success] : []))
         for (const write of writes) yield* books.run(write)
         return writes.length

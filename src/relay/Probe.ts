@@ -1,7 +1,8 @@
 /**
  * One token asked of one key of one channel: whether it answers, how fast, and what it can do. It is an attempt like any
  * other, through the channel's own way, headers and parameters, but of nobody's request: nothing of it is told as an event,
- * counted, kept or billed.
+ * counted, kept or billed. What a target refuses of the words in which it is asked, and not of the question, it is asked without,
+ * as every answer's target is: else a key that is well would never be found so.
  */
 import { Clock, Effect, Result, type Scope } from "effect"
 import { type Target, type Timeouts, TimeoutsSection, type Upstream } from "../channel/index.ts"
@@ -11,6 +12,8 @@ import {
   Dialects,
   type Finish,
   isContent,
+  refusedField,
+  refusesStream,
   type UpstreamEvent
 } from "../dialect/index.ts"
 import { blameOf, excerpt, InternalError, type ResilienceError, stackless } from "../errors/index.ts"
@@ -58,8 +61,22 @@ const tool = {
   }
 }
 
-/** How little is asked for: some models know the limit by another name, and some take no less than sixteen. */
-const limits: ReadonlyArray<object> = [{ max_tokens: 1 }, { max_completion_tokens: 16 }]
+/** How little is asked for. */
+const least = { max_tokens: 1 }
+/** Some models know the limit by another name, and some take no less than sixteen. */
+const little = { max_completion_tokens: 16 }
+
+/** In which words it is asked. */
+interface Wording {
+  readonly limit: object
+  /** A stream is asked for. */
+  readonly streams: boolean
+  /** Fields that its dialect adds, and that the target has refused. */
+  readonly refused: ReadonlySet<string>
+}
+
+/** So many times it is asked at most: an answer's words are mended too where a target refuses what no client had asked for. */
+const mostAsked = 5
 
 const requestOf = (model: string, kind: ProbeKind, limit: object): Result.Result<AnswerRequest, ResilienceError> =>
   clientDialects.openai.parse(
@@ -69,8 +86,6 @@ const requestOf = (model: string, kind: ProbeKind, limit: object): Result.Result
       headers: {},
       body: JSON.stringify({
         model,
-        stream: true,
-        stream_options: { include_usage: true },
         messages: [{ role: "user", content: "Count to three, in words." }],
         ...limit,
         ...(kind === "tools" ? { tools: [tool] } : {})
@@ -128,9 +143,8 @@ class Heard implements Fed {
 const neverClosed = (): ResilienceError => stackless(() => new InternalError({ message: "the probe was given up" }))
 
 /** Whether a target refuses how little was asked for, and not the rest. */
-const refusesLimit = ({ error, status }: Probed): boolean =>
+const refusesLimit = (error: ResilienceError, status: number | undefined): boolean =>
   status === 400 &&
-  error !== undefined &&
   blameOf(error) === "caller" &&
   /max_(completion_|output_)?tokens/i.test(`${error.upstream?.param ?? ""} ${error.upstream?.message ?? ""}`)
 
@@ -142,9 +156,14 @@ export const makeProbe: Effect.Effect<Probe, never, Scope.Scope | Settings> = Ef
   const clock = yield* Clock.Clock
   const now = (): number => MonotonicClock.wholeMillis(clock)
 
-  const once = (target: Target, kind: ProbeKind, limit: object): Effect.Effect<Probed, never, Upstream> =>
+  const once = (
+    target: Target,
+    kind: ProbeKind,
+    wording: Wording
+  ): Effect.Effect<readonly [probed: Probed, otherwise: Wording | undefined], never, Upstream> =>
     Effect.suspend(() => {
       const { channel, model } = target
+      const { limit, refused, streams } = wording
       const dialect = dialects.of(channel.dialect)
       const startedAt = now()
       const heard = new Heard(now)
@@ -163,36 +182,45 @@ export const makeProbe: Effect.Effect<Probe, never, Scope.Scope | Settings> = Ef
           firstContentMillis: firstContentAt === undefined ? undefined : firstContentAt - startedAt,
           totalMillis: now() - startedAt,
           usage: heard.usage,
-          whole: whole === true
+          whole: whole === true || !streams
         }
       }
-      const failed = (error: ResilienceError): Effect.Effect<Probed> =>
-        Effect.succeed(probed({ verdict: { _tag: "Broken", error }, status: undefined }))
+      const failed = (error: ResilienceError) =>
+        Effect.succeed([probed({ verdict: { _tag: "Broken", error }, status: undefined }), undefined] as const)
       const parsed = requestOf(model, kind, limit)
       if (Result.isFailure(parsed)) return failed(parsed.failure)
       const request = parsed.success
       const encoding = dialect.encode({
         request,
         model,
-        stream: channel.stream,
+        stream: streams,
         continuation: kind === "prefill" ? { mode: "prefill", partial: beginning } : undefined,
         params: channel.params,
-        refused: new Set(),
+        refused,
         drop: true
       })
       if (Result.isFailure(encoding)) return failed(encoding.failure)
+      const { body } = encoding.success
+      const otherwise = ({ error, status }: Probed): Wording | undefined => {
+        if (error === undefined || blameOf(error) === "channel") return undefined
+        if (limit === least && refusesLimit(error, status)) return { ...wording, limit: little }
+        if (streams && refusesStream(error, body)) return { ...wording, streams: false }
+        const left = dialect.refusable(request).filter((field) => !refused.has(field))
+        const field = refusedField(error, status, left, body)
+        return field === undefined ? undefined : { ...wording, refused: new Set([...refused, field]) }
+      }
       return Effect.map(
         attempt({
           target,
           dialect,
           request,
           encoded: encoding.success,
-          streams: channel.stream,
+          streams,
           relayName: "effect-resilience",
           closedBy: neverClosed,
           machine: heard,
           limits: {
-            clocks: clocksOf(target, timeouts.current),
+            clocks: clocksOf(target, streams, timeouts.current),
             attemptMillis: channel.timeouts.total,
             requestedAt: startedAt
           },
@@ -202,21 +230,27 @@ export const makeProbe: Effect.Effect<Probe, never, Scope.Scope | Settings> = Ef
           onAnswered: () => {},
           onFinishing: () => {}
         }),
-        probed
+        (end) => {
+          const found = probed(end)
+          return [found, otherwise(found)] as const
+        }
       )
     })
 
   return (target, kind) =>
     Effect.gen(function* () {
-      const [least, more] = limits as [object, object]
-      const probed = yield* once(target, kind, least)
-      return refusesLimit(probed) ? yield* once(target, kind, more) : probed
+      let wording: Wording = { limit: least, streams: target.channel.stream, refused: new Set() }
+      for (let asked = 1; ; asked++) {
+        const [probed, otherwise] = yield* once(target, kind, wording)
+        if (otherwise === undefined || asked === mostAsked) return probed
+        wording = otherwise
+      }
     })
 })
 
-const clocksOf = ({ channel }: Target, timeouts: Timeouts) => {
+const clocksOf = ({ channel }: Target, streams: boolean, timeouts: Timeouts) => {
   const clocks = { ...timeouts, ...channel.timeouts }
-  return channel.stream
+  return streams
     ? {
         headersMillis: clocks.headers,
         firstContentMillis: clocks.firstContent,

@@ -353,7 +353,13 @@ describe("books rekey", patient, () => {
         runNode(commandFile, ["books", "rekey", "--config", file, ...args], { NEXT: next, ...environment })
       const unset = await rekey(["--from", "OLD"])
       assert.deepStrictEqual([unset.code, unset.stderr], [2, "books rekey: the environment variable OLD is not set\n"])
-      const wrong = await rekey([])
+      const missing = await rekey([])
+      assert.strictEqual(missing.code, 1)
+      assert.include(
+        missing.stderr,
+        "encrypted with another secret than this server.secret: channels.new; say with --from"
+      )
+      const wrong = await rekey(["--from", "OLD"], { OLD: "planted: a secret that was never that of this relay" })
       assert.strictEqual(wrong.code, 1)
       assert.include(wrong.stderr, "neither the old secret nor the new one: channels.new; nothing was changed")
       const place = join(folder, "books.db")

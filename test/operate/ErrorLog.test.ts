@@ -168,6 +168,13 @@ describe("the error log", () => {
         ["n237.1"]
       )
       assert.isUndefined(weigh("after"))
+      // A row with all trigrams of a text, and not the text: it is left out where it is read.
+      for (const message of ["bcd before abc", "ÜBER ABCD"]) tell(attemptEnded(message.slice(-4), message))
+      yield* pass(1)
+      const read = (q: string) =>
+        Effect.map(books.read(select({ q }, undefined, 10)), (rows) => rows.map(({ id }) => id))
+      assert.deepStrictEqual(yield* read("abcd"), ["ABCD.1"])
+      assert.deepStrictEqual(yield* read("über a"), ["ABCD.1"])
     }).pipe(over(BooksMemoryNode.layer))
   )
 

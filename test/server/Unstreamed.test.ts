@@ -5,11 +5,14 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
+import { Effect, Result } from "effect"
+import { checkLive } from "#src/cli/CheckLive"
+import { decodeConfiguration } from "#src/cli/index"
 import { keepLog, logLines } from "../support/log.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
 import { contentOf, read } from "../support/sse.ts"
 import { chunk, ending } from "../support/wireUpstream.ts"
-import { completion } from "./kit.ts"
+import { completion, until } from "./kit.ts"
 
 keepLog()
 
@@ -67,6 +70,8 @@ const whole = {
 }
 
 const asked: Array<Asked> = []
+/** Who refuses its key now. */
+const dead = new Set<string>()
 let server: Server
 let url: string
 let relay: RunningRelay
@@ -84,7 +89,8 @@ beforeAll(async () => {
       }
       const refusal = refusals[name]
       const at = Number(name.slice("validator".length))
-      if (refusal !== undefined && body.stream === true) json(refusal.status, refusal.body)
+      if (dead.has(name)) json(401, { error: { message: "no such key", code: "invalid_api_key" } })
+      else if (refusal !== undefined && body.stream === true) json(refusal.status, refusal.body)
       else if (name.startsWith("validator") && body.stream_options !== undefined) json(422, validator[at]!)
       else if (body.stream === true) {
         response.writeHead(200, { "content-type": "text/event-stream" })
@@ -154,5 +160,48 @@ describe("R6: who refuses stream_options in a validator's words", () => {
       asked.map(({ body }) => body.stream_options !== undefined),
       [true, false, false]
     )
+  })
+})
+
+describe("R6: who refuses what no client had asked for, and is probed", () => {
+  const names = [...Object.keys(refusals), ...validator.map((_, at) => `validator${at}`)]
+
+  it.each(names)("%s: is found well by a test of its channel", async (name) => {
+    const { text } = await read(`${relay.url}/admin/channels/${name}/test`, { method: "POST" })
+    assert.strictEqual((JSON.parse(text) as { readonly ok: boolean }).ok, true, text)
+  })
+
+  it("is found well by check --live, which says what it does not give", async () => {
+    const channels = names.map((name) => channelOf(name, `${url}/${name}`, { models: [name] }))
+    const found = await Effect.runPromise(
+      checkLive(Result.getOrThrow(decodeConfiguration({ channels, store: { type: "memory" } }, {}, "test")))
+    )
+    assert.deepStrictEqual(
+      found.map(({ lines, ok }) => [ok, /stream: [^,]*/.exec(lines[0] ?? "")?.[0]]),
+      names.map((name) => [true, name.startsWith("validator") ? "stream: yes" : "stream: no (set stream: false)"])
+    )
+  })
+
+  it("comes back by a probe when its key is well again", async () => {
+    const name = "unverified"
+    const other = await startRelay({
+      disable: { after: 1, trial: "100 millis", probe: "100 millis" },
+      retry: { times: 0 },
+      channels: [channelOf("a", `${url}/${name}`, { models: [name] })]
+    })
+    const keyState = async (): Promise<string | undefined> => {
+      const { text } = await read(`${other.url}/admin/channels/a`)
+      return (JSON.parse(text) as { readonly keys: ReadonlyArray<{ readonly state: string }> }).keys[0]?.state
+    }
+    try {
+      dead.add(name)
+      await read(`${other.url}/v1/chat/completions`, { method: "POST", body: completion({ model: name }) })
+      assert.strictEqual(await keyState(), "disabled")
+      dead.clear()
+      await until(async () => (await keyState()) === "enabled", 10_000)
+    } finally {
+      dead.clear()
+      await other.close()
+    }
   })
 })
