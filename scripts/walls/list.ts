@@ -277,7 +277,7 @@ export const walls: ReadonlyArray<Wall> = [
     complain: {
       "src/ai/AiErrors.ts": 1,
       "src/ai/Failover.ts": 1,
-      "src/channel/Health.ts": 1,
+      "src/channel/HealthVerdict.ts": 1,
       "src/errors/Blame.ts": 3,
       "src/errors/ForeignErrors.ts": 1,
       "src/http/PublicMessage.ts": 1,

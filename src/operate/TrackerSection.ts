@@ -40,16 +40,13 @@ const sentryHasDsn: Rule = (written) => {
     : []
 }
 
-/** Where nobody tells Sentry, nothing is said of how. */
-const onlyOfSentry: Rule = (written) => {
+/** Who says where Sentry is wants it to be told. `type: none` in so many words turns it off, and what else is there may stay. */
+const dsnIsUsed: Rule = (written) => {
   const type = readSection(section({ type: fields.type }), written, ["tracker"])?.type
-  if (type === undefined || type === "sentry") return []
-  return ["dsn", "environment", "release", "sampleRate"].flatMap((field) => {
-    const path = ["tracker", field]
-    return valueAt(written.value, path) === undefined
-      ? []
-      : [ruleFault(written, path, `nothing, as the tracker is of type ${type}`)]
-  })
+  const path = ["tracker", "dsn"]
+  if (type === undefined || type === "sentry" || valueAt(written.value, path) === undefined) return []
+  if (valueAt(written.value, ["tracker", "type"]) === "none") return []
+  return [ruleFault(written, path, `type sentry beside it, as the tracker is of type ${type}`)]
 }
 
 /** What is said of it. */
@@ -63,5 +60,5 @@ export const TrackerSection = declare({
   schema,
   absent: {},
   changes: { _tag: "Restart" },
-  rules: [sentryHasDsn, onlyOfSentry]
+  rules: [sentryHasDsn, dsnIsUsed]
 })

@@ -201,10 +201,10 @@ export const moment: Effect.Effect<void> = Effect.callback<void>((resume) => {
   setTimeout(() => resume(Effect.void), 2)
 })
 
-/** Waits until something is so, for at most 5 s of real time. */
+/** Waits until something is so, for at most 20 s of real time: a machine that is busy is late. */
 export const until = (holds: () => boolean): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    const end = performance.now() + 5_000
+    const end = performance.now() + 20_000
     const look = (): void => {
       if (holds()) resume(Effect.void)
       else if (performance.now() > end) resume(Effect.die(new Error(`it never came: ${String(holds)}`)))

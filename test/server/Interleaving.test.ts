@@ -233,7 +233,7 @@ describe("requests that meet on one stream", () => {
           () => {}
         )
         // What the first one found is old news when it is told: the second one has come and gone meanwhile.
-        control.findDelays = [150]
+        control.findDelays = [600]
         const [first, second] = await Promise.all([
           read(`${relay.url}/streams/${id}`, { method: "DELETE" }),
           sleep(20 + n).then(() => read(`${relay.url}/streams/${id}`, { method: "DELETE" }))

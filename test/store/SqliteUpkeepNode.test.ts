@@ -79,6 +79,8 @@ describe("the upkeep of a SQLite store", () => {
       const path = join(yield* folder, "relay.db")
       const database = new DatabaseSync(path)
       database.exec("PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0")
+      // The thread holds the database while it begins the log anew.
+      database.exec("PRAGMA busy_timeout = 2000")
       database.exec(schema.migrations[0] ?? "")
       const upkeep = startUpkeep({
         path,
