@@ -14,7 +14,10 @@ interface Message {
   readonly content: string
 }
 
-/** An upstream that says what it was told, word by word; each third answer breaks in the middle, and is gone on with. */
+/**
+ * An upstream that says what it was told, word by word; each sixth answer breaks in the middle, and is gone on with. Where
+ * circuits begin anew, what breaks is known before what is whole: it must be too little to open one.
+ */
 const startEcho = async () => {
   let asked = 0
   const server = createServer((request, response) => {
@@ -26,7 +29,7 @@ const startEcho = async () => {
       const last = messages.at(-1)
       const begun = last?.role === "assistant" ? last.content : ""
       const words = told.slice(begun.length).match(/\S+\s*/g) ?? []
-      const breaks = begun === "" && ++asked % 3 === 0
+      const breaks = begun === "" && ++asked % 6 === 0
       response.writeHead(200, { "content-type": "text/event-stream" })
       const say = (delta: object, finish: string | null) =>
         response.write(
