@@ -79,3 +79,17 @@ export const filled = (value: unknown): boolean => {
   if (Array.isArray(value)) return (value as Items).some(filled)
   return isObject(value) && Object.values(value).some(filled)
 }
+
+/**
+ * Whether a delta says a text and nothing else; other fields may be there as null. Nearly all are like this: to look for
+ * everything else that there may be takes 0.1 µs more of each.
+ */
+export const saysOnlyText = (delta: JsonObject): delta is { readonly content: string } => {
+  let says = false
+  for (const field in delta) {
+    const value = delta[field]
+    if (field === "content" && typeof value === "string") says = true
+    else if (value !== null) return false
+  }
+  return says
+}

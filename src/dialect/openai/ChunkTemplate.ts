@@ -10,6 +10,7 @@
 import type { Delta } from "../Event.ts"
 import { isExact } from "../ExactNumbers.ts"
 import type { JsonObject } from "../Json.ts"
+import { saysOnlyText } from "./Chunk.ts"
 
 /** A chunk of one choice that says text and nothing else, and the characters around what may differ. */
 interface Template {
@@ -50,13 +51,12 @@ const templateOf = (event: string, data: string, raw: JsonObject): Template | un
   const [choice, another] = raw["choices"] as ReadonlyArray<JsonObject>
   const delta = choice?.["delta"] as JsonObject | undefined
   if (choice === undefined || another !== undefined || delta === undefined || isExact(raw)) return undefined
-  const text = onlyText(delta)
   // A name may be written with escapes: then it is not known which value is whose.
-  if (text === undefined || data.includes("\\")) return undefined
+  if (!saysOnlyText(delta) || data.includes("\\")) return undefined
   const at = valueAt(data, textMarks, '"content"')
   if (at < 0) return undefined
   const before = data.slice(0, at)
-  const rest = data.slice(at + text.length)
+  const rest = data.slice(at + delta.content.length)
   const padding = typeof raw["obfuscation"] === "string" ? valueAt(rest, paddingMarks, '"obfuscation"') : -1
   // Whoever encodes a chunk may change it: no two may share more than this.
   if (!isFlat(raw, "choices") || !isFlat(choice, "delta")) return undefined
@@ -71,17 +71,6 @@ const isFlat = (object: JsonObject, but: string): boolean => {
     if (field !== but && typeof value === "object" && value !== null) return false
   }
   return true
-}
-
-// Other fields may be there as null.
-const onlyText = (delta: JsonObject): string | undefined => {
-  let text: string | undefined
-  for (const field in delta) {
-    const value = delta[field]
-    if (field === "content" && typeof value === "string") text = value
-    else if (value !== null) return undefined
-  }
-  return text
 }
 
 const withText = (template: Template, text: string, padding: string | undefined): Delta => {
