@@ -1,8 +1,7 @@
 /**
  * Reading a chunk by the one before it. The tokens of an answer come in chunks that differ in their text alone (with
  * OpenAI's own in `obfuscation`, too), so what stands around the text was read once: it is compared and not parsed again.
- * A chunk of 230 bytes takes 0.3 µs so, and 1.9 by
- * `JSON.parse`. Whatever differs in any other way is parsed.
+ * A chunk of 230 bytes takes 0.3 µs so, and 1.9 by `JSON.parse`. Whatever differs in any other way is parsed.
  *
  * It gives what `JSON.parse` would: between the same characters stands another string, which has neither a quote nor an
  * escape nor a control character, so it is its own value, and ends where it seems to.
