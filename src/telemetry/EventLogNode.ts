@@ -12,13 +12,16 @@ export interface LogStream {
   readonly off: (event: "error", listener: (error: Error) => void) => unknown
 }
 
-/** How much may wait for the end of a turn, in characters: what is more is written at once. */
+/** How much may wait to be written, in characters: what is more is written at once. */
 const maxWaiting = 65_536
 
 /** What waits to be written, of all logs of this process. */
 const waitingLogs = new Set<Lines>()
 
-/** The lines of a turn: they are written together. HOT: a request has three, and each write is a call of the system. */
+/**
+ * The lines of a turn: they are written together, when all else that the turn has to do is done. HOT: a request has three,
+ * each write is a call of the system, and what is asked of an upstream should not wait for it.
+ */
 class Lines {
   private text = ""
   private broken = false
@@ -42,18 +45,20 @@ class Lines {
     this.stream.write(text)
   }
 
+  private readonly rest = (): void => void setImmediate(this.flush)
+
   add(line: string): void {
     if (this.broken) return
     if (this.text === "") {
       waitingLogs.add(this)
-      setImmediate(this.flush)
+      setImmediate(this.rest)
     }
     this.text += `${line}\n`
     if (this.text.length >= maxWaiting) this.flush()
   }
 }
 
-/** Writes what waits for the end of its turn, now: before the process ends, or writes something beside its log. */
+/** Writes what waits, now: before the process ends, or writes something beside its log. */
 export const flush = (): void => {
   for (const lines of waitingLogs) lines.flush()
 }
