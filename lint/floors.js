@@ -15,7 +15,8 @@ export const floors = {
   store: 1,
   telemetry: 1,
   settings: 1,
-  books: 1,
+  // On the store: its databases are kept in order by the same thread.
+  books: 2,
   stream: 2,
   http: 2,
   client: 2,

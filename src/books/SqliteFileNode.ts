@@ -1,11 +1,13 @@
 /**
  * Opening a SQLite database of the books, in a file or in memory.
  */
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs"
+import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { Effect, type Scope } from "effect"
 import { stackless } from "../errors/index.ts"
+import { identityOf } from "../store/SqlitePlaceNode.ts"
+import { startUpkeep, type Upkeep } from "../store/SqliteUpkeepNode.ts"
 import { BooksAway, BooksNotOpened } from "./BooksErrors.ts"
 import { type Database, sqlite, sqliteInMemory } from "./Engine.ts"
 import { backUp } from "./SqliteBackupNode.ts"
@@ -18,6 +20,11 @@ import { overSqlClient } from "./SqlDatabaseNode.ts"
 const application = 0x4552_4231
 /** Up to this size a database is looked through for damage when it is opened (some 100 ms). */
 const checkedUpTo = 64 * 1024 * 1024
+
+/** From when on a database is kept in order, in milliseconds: a command that only looks at the books is over by then. */
+const keptAfter = 1_000
+/** For how long the log is begun anew while somebody reads it, in milliseconds: those who write wait meanwhile. */
+const patience = 100
 
 /** Where a database is. */
 export type SqlitePlace = { readonly _tag: "Memory" } | { readonly _tag: "File"; readonly path: string }
@@ -44,6 +51,9 @@ export const openSqlite = Effect.fnUntraced(function* (
     (database) => Effect.sync(() => database.close())
   )
   yield* opening(() => prepare(database, place, name))
+  if (place._tag === "File") {
+    yield* keepInOrder(database, yield* opening(() => realpathSync(place.path)))
+  }
   const opened = place._tag === "Memory" ? undefined : yield* opening(() => statSync(place.path).ino)
 
   let gone: BooksAway | undefined
@@ -77,6 +87,37 @@ export const openSqlite = Effect.fnUntraced(function* (
     backup: (file) => backUp({ database, place, file, name })
   }
 })
+
+/** Has its log copied back by a thread, which else the writer does itself, and everybody waits. */
+const keepInOrder = (database: DatabaseSync, path: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    let upkeep: Upkeep | undefined
+    const copyFrom = (pages: number): void => {
+      if (database.isOpen) database.exec(`PRAGMA wal_autocheckpoint = ${pages}`)
+    }
+    const start = setTimeout(() => {
+      upkeep = startUpkeep({
+        path,
+        identity: identityOf(path),
+        patience,
+        onUp: () => copyFrom(0),
+        onDown: (message) => {
+          copyFrom(1_000)
+          fork(Effect.logWarning(`the upkeep of the books at ${path} is started again: ${message}`))
+        },
+        // Whether they are there is looked at before each use.
+        onPlace: () => {}
+      })
+    }, keptAfter).unref()
+    yield* Effect.addFinalizer(() =>
+      Effect.callback<void>((resume) => {
+        clearTimeout(start)
+        if (upkeep === undefined) return resume(Effect.void)
+        upkeep.close(() => resume(Effect.void))
+      })
+    )
+  })
 
 /** A database that can be read, but is not for us. */
 class Refused extends Error {}

@@ -16,6 +16,7 @@
  * **How it is fast.** The writer never waits: `busy_timeout` is 0, and a write that finds the database busy is tried
  * again in a later turn. Copying the log back and deleting are the work of a thread (`SqliteUpkeepNode.ts`).
  */
+import { closeSync, openSync } from "node:fs"
 import { resolve } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { Clock, type Duration, Effect, type Scope } from "effect"
@@ -104,6 +105,11 @@ export const open = Effect.fnUntraced(function* (
 
   yield* acquireLock(() => openLock(sqlite.DatabaseSync, path, place.lock), options)
   const openedAt = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  // Before the connections, and closed after them: see `UpkeepPlace`.
+  const file = yield* Effect.acquireRelease(
+    opening(() => openSync(place.file, "r+")),
+    (file) => Effect.sync(() => closeSync(file))
+  )
   const database = yield* Effect.acquireRelease(
     opening(() => new sqlite.DatabaseSync(place.file)),
     (database) => Effect.sync(() => database.close())
@@ -116,6 +122,8 @@ export const open = Effect.fnUntraced(function* (
       startUpkeep({
         path: place.file,
         identity: identityOf(place.file),
+        file,
+        renewEvery: 60_000,
         onUp: () => database.isOpen && database.exec("PRAGMA wal_autocheckpoint = 0"),
         onDown: (message) => {
           // Until the thread is back the writer keeps the log in bounds itself.

@@ -1,22 +1,30 @@
 /**
- * The thread that keeps a SQLite store in order: it copies the write-ahead log back into the database, and runs the
- * deletions that it is sent, in small steps. It runs beside the writer, which therefore never waits for a disk: it has
- * a connection of its own, and waits where the writer would not.
+ * The thread that keeps the SQLite databases of a process in order: it copies their write-ahead logs back into them, and
+ * runs the deletions that it is sent, in small steps. It runs beside the writer, which therefore never waits for a disk:
+ * it has connections of its own, and waits where the writer would not.
  *
  * Started by `SqliteUpkeepNode.ts`; it imports nothing of Effect, so that it starts in a few milliseconds.
  */
+import { fdatasyncSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { setTimeout as sleep } from "node:timers/promises"
-import { parentPort, workerData } from "node:worker_threads"
+import { parentPort } from "node:worker_threads"
 import { identityOf, sizeOf } from "./SqlitePlaceNode.ts"
 
-/** What the thread is started with. */
-export interface UpkeepData {
+/** A database that is kept in order. */
+export interface UpkeepPlace {
   readonly path: string
   /** Which file it is (`identityOf`). */
   readonly identity: string | undefined
-  /** How often the log is begun anew at least, in milliseconds, so that nothing that was deleted stays in it. */
-  readonly renewEvery: number
+  /** How often the log is begun anew at least, in milliseconds, so that nothing that was deleted stays in it; never by default. */
+  readonly renewEvery: number | undefined
+  /** For how long others may be waited for while the writer waits too, in milliseconds. */
+  readonly patience: number
+  /**
+   * The file, opened by its owner before its connection and closed after it: to close any descriptor of a file lets go of
+   * all locks that the process has on it.
+   */
+  readonly file: number | undefined
 }
 
 /** A deletion, or another statement that does a bounded piece of work: repeated until it changes nothing. */
@@ -25,104 +33,186 @@ export interface Step {
   readonly params: ReadonlyArray<string | number | null>
 }
 
-/** What the thread is told. */
+/** What the thread is told. `place` is a database's number. */
 export type UpkeepAsk =
-  | { readonly _tag: "Clean"; readonly id: number; readonly steps: ReadonlyArray<Step> }
-  | { readonly _tag: "Close" }
+  | { readonly _tag: "Open"; readonly place: number; readonly what: UpkeepPlace }
+  | { readonly _tag: "Clean"; readonly place: number; readonly id: number; readonly steps: ReadonlyArray<Step> }
+  | { readonly _tag: "Close"; readonly place: number }
+  | { readonly _tag: "End" }
 
-/** What the thread tells. */
-export type UpkeepTell =
+/** What the thread tells of a database. */
+export interface UpkeepTell {
+  readonly place: number
+  readonly news: UpkeepNews
+}
+
+/** What there is to be told. */
+export type UpkeepNews =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Cleaned"; readonly id: number; readonly fault: string | undefined }
   /** The file that was opened is at its place again, or is there no longer. */
   | { readonly _tag: "Place"; readonly there: boolean }
+  /** It cannot be kept in order, and is let go of. */
+  | { readonly _tag: "Broken"; readonly fault: string }
+  | { readonly _tag: "Closed" }
 
-/** How often the log and the file are looked at, in milliseconds. */
+/** How often the logs and the files are looked at, in milliseconds. */
 const lookEvery = 500
-/** From this size on the log is copied back; the writer goes on meanwhile. */
+/** From this size on a log is copied back; the writer goes on meanwhile. */
 const copyFrom = 4 * 1024 * 1024
 /** From this size on the log is also begun anew, for which the writer is held up for a moment: only under a load that never pauses. */
-const restartFrom = 64 * 1024 * 1024
+const restartFrom = 32 * 1024 * 1024
 /** The pause between two steps of a deletion, in milliseconds. */
 const pause = 2
 
-const { identity, path, renewEvery } = workerData as UpkeepData
-const log = `${path}-wal`
-const tell = (message: UpkeepTell): void => parentPort?.postMessage(message, [])
-
-/** The connection, once the file has been seen: opening what is not there would make it. */
-let database: DatabaseSync | undefined
-/** The log was there once, and has to be from then on. */
-let logged = false
-let there: boolean | undefined
-
-const lookAtPlace = (): void => {
-  const hasLog = identityOf(log) !== undefined
-  const found = identityOf(path) === identity && (hasLog || !logged)
-  logged ||= found && hasLog
-  if (found !== there) tell({ _tag: "Place", there: found })
-  there = found
+/** What a checkpoint says: whether somebody was in the way, and the frames of the log. */
+interface Copied {
+  readonly busy: number
+  readonly log: number
 }
 
-const open = (): DatabaseSync => {
-  const opened = new DatabaseSync(path)
-  opened.exec("PRAGMA busy_timeout = 2000; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0")
-  opened.exec("PRAGMA secure_delete = ON")
-  // A connection that cannot read is none: the thread dies of it, which is told.
-  opened.prepare("PRAGMA user_version").get()
-  tell({ _tag: "Ready" })
-  return opened
-}
+class Place {
+  private readonly number: number
+  private readonly what: UpkeepPlace
+  private readonly log: string
+  /** The connection, once the file has been seen: opening what is not there would make it. */
+  private database: DatabaseSync | undefined
+  /** The log was there once, and has to be from then on. */
+  private logged = false
+  private there: boolean | undefined
+  private renewed = performance.now()
+  /** How long the log was when it was begun anew: until somebody writes it is still said to be. */
+  private restarted = 0
+  /** The size of a frame of the log: a page, and its head. */
+  private frame = 0
+  /** One deletion at a time. */
+  private last: Promise<void> = Promise.resolve()
 
-let renewed = performance.now()
+  constructor(number: number, what: UpkeepPlace) {
+    this.number = number
+    this.what = what
+    this.log = `${what.path}-wal`
+  }
 
-const copyBack = (database: DatabaseSync): void => {
-  const size = sizeOf(log)
-  const due = performance.now() - renewed >= renewEvery
-  if (size === 0 || (size < copyFrom && !due)) return
-  // First beside the writer: what is left after it is little.
-  database.exec("PRAGMA wal_checkpoint(PASSIVE)")
-  if (due || sizeOf(log) >= restartFrom) renew(database)
-}
+  private tell(news: UpkeepNews): void {
+    tell(this.number, news)
+  }
 
-/** Copies all of the log back and begins it anew. Tried again at the next look if somebody is in the way. */
-const renew = (database: DatabaseSync): void => {
-  const busy = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"]
-  if (busy === 0) renewed = performance.now()
-}
+  look(): void {
+    try {
+      this.lookAtPlace()
+      if (this.there !== true) return
+      if (this.database === undefined) this.open()
+      else this.copyBack(this.database)
+    } catch (cause) {
+      // A connection that cannot read is none.
+      places.delete(this.number)
+      this.close()
+      this.tell({ _tag: "Broken", fault: String(cause) })
+    }
+  }
 
-const look = (): void => {
-  lookAtPlace()
-  if (there !== true) return
-  if (database === undefined) database = open()
-  else copyBack(database)
-}
+  private lookAtPlace(): void {
+    const { identity, path } = this.what
+    const hasLog = identityOf(this.log) !== undefined
+    const found = identityOf(path) === identity && (hasLog || !this.logged)
+    this.logged ||= found && hasLog
+    if (found !== this.there) this.tell({ _tag: "Place", there: found })
+    this.there = found
+  }
 
-const clean = async (steps: ReadonlyArray<Step>): Promise<void> => {
-  for (const { sql, params } of steps) {
-    if (database === undefined) throw new Error("the file is not there")
-    const statement = database.prepare(sql)
-    while (Number(statement.run(...params).changes) > 0) await sleep(pause)
+  private open(): void {
+    const opened = new DatabaseSync(this.what.path)
+    this.database = opened
+    opened.exec(
+      `PRAGMA busy_timeout = ${this.what.patience}; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0`
+    )
+    opened.exec("PRAGMA secure_delete = ON")
+    this.frame = Number(opened.prepare("PRAGMA page_size").get()?.["page_size"]) + 24
+    // Asks the file itself.
+    opened.prepare("PRAGMA user_version").get()
+    this.tell({ _tag: "Ready" })
+  }
+
+  private copyBack(database: DatabaseSync): void {
+    const { renewEvery } = this.what
+    const size = sizeOf(this.log)
+    const due = renewEvery !== undefined && performance.now() - this.renewed >= renewEvery
+    if (size === 0 || (size < copyFrom && !due)) return
+    // First beside the writer: what is left after it is little.
+    const { log } = checkpoint(database, "PASSIVE")
+    if (!due && (log * this.frame < restartFrom || log === this.restarted)) return
+    // Who begins the log anew holds the writer up until the database is on the disk: most of it can be there by then.
+    if (this.sync()) {
+      checkpoint(database, "PASSIVE")
+      this.sync()
+    }
+    // Begun anew in its old place the log costs its writer a third less than one that grows.
+    if (!due) this.restarted = checkpoint(database, "RESTART").log
+    // Tried again at the next look if somebody is in the way.
+    else if (checkpoint(database, "TRUNCATE").busy === 0) this.renewed = performance.now()
+  }
+
+  private sync(): boolean {
+    const { file } = this.what
+    if (file === undefined) return false
+    fdatasyncSync(file)
+    return true
+  }
+
+  clean(id: number, steps: ReadonlyArray<Step>): void {
+    const told = (fault: string | undefined): void => this.tell({ _tag: "Cleaned", id, fault })
+    this.last = this.last
+      .then(() => this.run(steps))
+      .then(
+        () => told(undefined),
+        (cause: unknown) => told(String(cause))
+      )
+  }
+
+  private async run(steps: ReadonlyArray<Step>): Promise<void> {
+    for (const { sql, params } of steps) {
+      if (this.database === undefined) throw new Error("the file is not there")
+      const statement = this.database.prepare(sql)
+      while (Number(statement.run(...params).changes) > 0) await sleep(pause)
+    }
+  }
+
+  close(): void {
+    this.database?.close()
+    this.database = undefined
   }
 }
 
-look()
-const timer = setInterval(look, lookEvery)
+const tell = (place: number, news: UpkeepNews): void => {
+  const message: UpkeepTell = { place, news }
+  parentPort?.postMessage(message, [])
+}
 
-/** One deletion at a time. */
-let last: Promise<void> = Promise.resolve()
+const checkpoint = (database: DatabaseSync, mode: "PASSIVE" | "RESTART" | "TRUNCATE"): Copied =>
+  database.prepare(`PRAGMA wal_checkpoint(${mode})`).get() as unknown as Copied
+
+const places = new Map<number, Place>()
+
+const timer = setInterval(() => {
+  for (const place of places.values()) place.look()
+}, lookEvery)
 
 parentPort?.on("message", (ask: UpkeepAsk) => {
-  if (ask._tag === "Clean") {
-    last = last
-      .then(() => clean(ask.steps))
-      .then(
-        () => tell({ _tag: "Cleaned", id: ask.id, fault: undefined }),
-        (cause: unknown) => tell({ _tag: "Cleaned", id: ask.id, fault: String(cause) })
-      )
-    return
+  switch (ask._tag) {
+    case "Open": {
+      const place = new Place(ask.place, ask.what)
+      places.set(ask.place, place)
+      return place.look()
+    }
+    case "Clean":
+      return places.get(ask.place)?.clean(ask.id, ask.steps)
+    case "Close":
+      places.get(ask.place)?.close()
+      places.delete(ask.place)
+      return tell(ask.place, { _tag: "Closed" })
+    case "End":
+      clearInterval(timer)
+      parentPort?.close()
   }
-  clearInterval(timer)
-  database?.close()
-  parentPort?.close()
 })
