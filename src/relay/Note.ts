@@ -263,10 +263,23 @@ export const encodeNote = (note: Note): string => {
 
 /**
  * HOT: the notes that were written last. A head is made of a note that this process has just committed: of nearly every
- * request it need not be read again. Few, because they are kept from the collector.
+ * request it need not be read again. As many as a turn may write, and no more, because they are kept from the collector.
  */
-const latest: Array<{ readonly text: string; readonly head: NoteHead } | undefined> = Array.from({ length: 16 })
+const latest: Array<{ readonly text: string; readonly head: NoteHead } | undefined> = Array.from({ length: 128 })
 let latestAt = 0
+/** Where the next one is looked for first: they are read in the order in which they were written. */
+let readAt = 0
+
+const headOfLatest = (text: string): NoteHead | undefined => {
+  for (let n = 0; n < latest.length; n++) {
+    const at = (readAt + n) % latest.length
+    const one = latest[at]
+    if (one?.text !== text) continue
+    readAt = at + 1
+    return one.head
+  }
+  return undefined
+}
 
 /** Reads a note; `undefined` for one of a newer version, of an older one that had none, or that is damaged. */
 export const decodeNote = (text: string): Note | undefined => {
@@ -318,7 +331,8 @@ export interface NoteHead extends Pick<Note, "error"> {
  * far, and nothing was left out: that is seen without the schema, which takes a request 10 µs and more.
  */
 export const headOfNote = (text: string): NoteHead | undefined => {
-  for (const one of latest) if (one?.text === text) return one.head
+  const known = headOfLatest(text)
+  if (known !== undefined) return known
   const note = fieldsOf(parseJson(text))
   if (note?.["version"] !== 1) return undefined
   const { error, open, shown, trail } = note

@@ -56,8 +56,13 @@ export type UpkeepNews =
   | { readonly _tag: "Broken"; readonly fault: string }
   | { readonly _tag: "Closed" }
 
-/** How often the logs and the files are looked at, in milliseconds. */
-const lookEvery = 500
+/**
+ * How often the logs and the files are looked at, in milliseconds: oftener while much is written, because where there is
+ * one processor only, or the disk is busy, the writer waits for as long as a log is copied.
+ */
+const lookEvery = { usually: 500, busy: 100 }
+/** So much in a look is much, in bytes of a log. */
+const much = 1024 * 1024
 /** From this size on a log is copied back; the writer goes on meanwhile. */
 const copyFrom = 4 * 1024 * 1024
 /** From this size on the log is also begun anew, for which the writer is held up for a moment: only under a load that never pauses. */
@@ -81,6 +86,10 @@ class Place {
   private logged = false
   private there: boolean | undefined
   private renewed = performance.now()
+  /** When it is looked at again. */
+  private nextAt = 0
+  /** How long the log was at the last look, in frames. */
+  private copied = 0
   /** How long the log was when it was begun anew: until somebody writes it is still said to be. */
   private restarted = 0
   /** The size of a frame of the log: a page, and its head. */
@@ -98,18 +107,29 @@ class Place {
     tell(this.number, news)
   }
 
-  look(): void {
+  /** Looks when it is time, and says whether much is being written. */
+  look(): boolean {
+    const now = performance.now()
+    if (now < this.nextAt) return false
+    const busy = this.lookNow()
+    // Half a look of slack: timers are not exact.
+    this.nextAt = now + (busy ? lookEvery.busy : lookEvery.usually) - lookEvery.busy / 2
+    return busy
+  }
+
+  private lookNow(): boolean {
     try {
       this.lookAtPlace()
-      if (this.there !== true) return
-      if (this.database === undefined) this.open()
-      else this.copyBack(this.database)
+      if (this.there !== true) return false
+      if (this.database !== undefined) return this.copyBack(this.database)
+      this.open()
     } catch (cause) {
       // A connection that cannot read is none.
       places.delete(this.number)
       this.close()
       this.tell({ _tag: "Broken", fault: String(cause) })
     }
+    return false
   }
 
   private lookAtPlace(): void {
@@ -134,21 +154,27 @@ class Place {
     this.tell({ _tag: "Ready" })
   }
 
-  private copyBack(database: DatabaseSync): void {
+  private copyBack(database: DatabaseSync): boolean {
     const { renewEvery } = this.what
     const size = sizeOf(this.log)
     const due = renewEvery !== undefined && performance.now() - this.renewed >= renewEvery
-    if (size === 0 || (size < copyFrom && !due)) return
+    if (size === 0 || (size < copyFrom && !due)) return false
     // First beside the writer: what is left after it is little.
     const { log } = checkpoint(database, "PASSIVE")
-    if (!due && (log * this.frame < restartFrom || log === this.restarted)) return
-    // Who begins the log anew holds the writer up until the database is on the disk: most of it can be there by then.
+    const wrote = log - (log < this.copied ? 0 : this.copied)
+    this.copied = log
+    if (due || (log * this.frame >= restartFrom && log !== this.restarted)) this.renew(database, due)
+    return wrote * this.frame >= much
+  }
+
+  /** Begins the log anew: in its old place, which costs its writer a third less than one that grows, or with nothing left of it. */
+  private renew(database: DatabaseSync, due: boolean): void {
+    // Who begins it anew holds the writer up until the database is on the disk: most of it can be there by then.
     if (this.sync()) {
       checkpoint(database, "PASSIVE")
       this.sync()
     }
-    // Begun anew in its old place the log costs its writer a third less than one that grows.
-    if (!due) this.restarted = checkpoint(database, "RESTART").log
+    if (!due) this.restarted = this.copied = checkpoint(database, "RESTART").log
     // Tried again at the next look if somebody is in the way.
     else if (checkpoint(database, "TRUNCATE").busy === 0) this.renewed = performance.now()
   }
@@ -194,16 +220,20 @@ const checkpoint = (database: DatabaseSync, mode: "PASSIVE" | "RESTART" | "TRUNC
 
 const places = new Map<number, Place>()
 
-const timer = setInterval(() => {
-  for (const place of places.values()) place.look()
-}, lookEvery)
+const look = (): void => {
+  let busy = false
+  for (const place of places.values()) busy = place.look() || busy
+  timer = setTimeout(look, busy ? lookEvery.busy : lookEvery.usually)
+}
+let timer = setTimeout(look, lookEvery.usually)
 
 parentPort?.on("message", (ask: UpkeepAsk) => {
   switch (ask._tag) {
     case "Open": {
       const place = new Place(ask.place, ask.what)
       places.set(ask.place, place)
-      return place.look()
+      place.look()
+      return
     }
     case "Clean":
       return places.get(ask.place)?.clean(ask.id, ask.steps)
@@ -212,7 +242,7 @@ parentPort?.on("message", (ask: UpkeepAsk) => {
       places.delete(ask.place)
       return tell(ask.place, { _tag: "Closed" })
     case "End":
-      clearInterval(timer)
+      clearTimeout(timer)
       parentPort?.close()
   }
 })

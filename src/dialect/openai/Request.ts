@@ -63,8 +63,10 @@ const optional: { readonly [field: string]: Kind } = {
   user: "string"
 }
 
+const optionalFields = Object.entries(optional)
+
 const checkOptional = (body: JsonObject, complain: Complain): void => {
-  for (const [field, kind] of Object.entries(optional)) {
+  for (const [field, kind] of optionalFields) {
     const value = body[field]
     if (value === undefined || value === null || isKind[kind](value)) continue
     complain(field, `expected ${kindNames[kind]}, got ${kindOf(value)}`, "type")
