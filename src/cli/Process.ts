@@ -175,7 +175,7 @@ const makeAllYoung = (): void => setFlagsFromString("--no-allocation-site-preten
 /**
  * Runs a command to its end: the process exits with the code that it gives, and with 1 and one log line when something
  * was thrown that nobody caught. A reader of stdout or stderr that goes away ends nothing. What Node itself would write to
- * stderr is a log line too.
+ * stderr is a log line too. V8's allocation-site pretenuring is switched off for the whole process.
  */
 export const runMain = (command: Effect.Effect<number>): void => {
   makeAllYoung()
