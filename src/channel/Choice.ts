@@ -35,6 +35,8 @@ export interface Draw {
  */
 export const usableOption = (options: ReadonlyArray<Option>, draw: Draw, prefer?: Home): Option | undefined => {
   const usable = options.filter(({ out, fitness }) => !out && fitness.is === "usable")
+  // HOT: of most models there is one, whatever round it is of.
+  if (usable.length === 1) return usable[0]
   for (const round of rounds) {
     const left = usable.filter(round)
     if (left.length === 0) continue

@@ -404,7 +404,7 @@ export class Answer {
   }
 
   /** What there is to say of it now. */
-  asNote(status: NoteStatus, error: ResilienceError | undefined): Note {
+  asNote(status: NoteStatus, error: ResilienceError | undefined, credits?: number): Note {
     const { group, requestId, keyed, leave, price, request, timeoutMillis } = this.start
     return {
       status,
@@ -424,7 +424,8 @@ export class Answer {
       finish: this.machine.finishing,
       costs: this.machine.costs(),
       error,
-      price
+      price,
+      credits
     }
   }
 
@@ -451,7 +452,7 @@ export class Answer {
     const settlement = settled(price, { error, usage, delivered: shown })
     const credits = creditsOf(settlement)
     this.untold = this.over(error, credits)
-    this.lease.note(() => encodeNote({ ...this.asNote(status, error), credits }))
+    this.lease.note(() => encodeNote(this.asNote(status, error, credits)))
     this.lease.end({
       outcome: encodeOutcome({
         requestId,

@@ -57,15 +57,15 @@ export type UpkeepNews =
   | { readonly _tag: "Closed" }
 
 /**
- * How often the logs and the files are looked at, in milliseconds: oftener while much is written, because where there is
- * one processor only, or the disk is busy, the writer waits for as long as a log is copied.
+ * How often the logs and the files are looked at, in milliseconds. Not oftener under load: where all of a log is in the
+ * database its writer begins it anew by itself, and waits for the disk once.
  */
-const lookEvery = { usually: 500, busy: 100 }
-/** So much in a look is much, in bytes of a log. */
-const much = 1024 * 1024
+const lookEvery = 500
 /** From this size on a log is copied back; the writer goes on meanwhile. */
 const copyFrom = 4 * 1024 * 1024
-/** From this size on the log is also begun anew, for which the writer is held up for a moment: only under a load that never pauses. */
+/** What is written between two looks under a load, in bytes at least. */
+const much = 1024 * 1024
+/** From this size on the log is also begun anew under a load, for which its writer is held up for a moment. */
 const restartFrom = 32 * 1024 * 1024
 /** The pause between two steps of a deletion, in milliseconds. */
 const pause = 2
@@ -86,12 +86,8 @@ class Place {
   private logged = false
   private there: boolean | undefined
   private renewed = performance.now()
-  /** When it is looked at again. */
-  private nextAt = 0
   /** How long the log was at the last look, in frames. */
   private copied = 0
-  /** How long the log was when it was begun anew: until somebody writes it is still said to be. */
-  private restarted = 0
   /** The size of a frame of the log: a page, and its head. */
   private frame = 0
   /** One deletion at a time. */
@@ -107,29 +103,18 @@ class Place {
     tell(this.number, news)
   }
 
-  /** Looks when it is time, and says whether much is being written. */
-  look(): boolean {
-    const now = performance.now()
-    if (now < this.nextAt) return false
-    const busy = this.lookNow()
-    // Half a look of slack: timers are not exact.
-    this.nextAt = now + (busy ? lookEvery.busy : lookEvery.usually) - lookEvery.busy / 2
-    return busy
-  }
-
-  private lookNow(): boolean {
+  look(): void {
     try {
       this.lookAtPlace()
-      if (this.there !== true) return false
-      if (this.database !== undefined) return this.copyBack(this.database)
-      this.open()
+      if (this.there !== true) return
+      if (this.database === undefined) this.open()
+      else this.copyBack(this.database)
     } catch (cause) {
       // A connection that cannot read is none.
       places.delete(this.number)
       this.close()
       this.tell({ _tag: "Broken", fault: String(cause) })
     }
-    return false
   }
 
   private lookAtPlace(): void {
@@ -154,36 +139,38 @@ class Place {
     this.tell({ _tag: "Ready" })
   }
 
-  private copyBack(database: DatabaseSync): boolean {
+  private copyBack(database: DatabaseSync): void {
     const { renewEvery } = this.what
     const size = sizeOf(this.log)
     const due = renewEvery !== undefined && performance.now() - this.renewed >= renewEvery
-    if (size === 0 || (size < copyFrom && !due)) return false
+    if (size === 0 || (size < copyFrom && !due)) return
     // First beside the writer: what is left after it is little.
     const { log } = checkpoint(database, "PASSIVE")
     const wrote = log - (log < this.copied ? 0 : this.copied)
     this.copied = log
-    if (due || (log * this.frame >= restartFrom && log !== this.restarted)) this.renew(database, due)
-    return wrote * this.frame >= much
+    // Else it would be copied at each look, and its writer wait for the disk each time: a log that is all copied begins anew.
+    if (due || wrote * this.frame < much) return this.cut(database)
+    if (log * this.frame < restartFrom) return
+    this.sync(database)
+    // In its old place: that costs its writer a third less than one that grows.
+    checkpoint(database, "RESTART")
   }
 
-  /** Begins the log anew: in its old place, which costs its writer a third less than one that grows, or with nothing left of it. */
-  private renew(database: DatabaseSync, due: boolean): void {
-    // Who begins it anew holds the writer up until the database is on the disk: most of it can be there by then.
-    if (this.sync()) {
-      checkpoint(database, "PASSIVE")
-      this.sync()
-    }
-    if (!due) this.restarted = this.copied = checkpoint(database, "RESTART").log
-    // Tried again at the next look if somebody is in the way.
-    else if (checkpoint(database, "TRUNCATE").busy === 0) this.renewed = performance.now()
+  /** Begins the log anew, with nothing left of it. Tried again at the next look if somebody is in the way. */
+  private cut(database: DatabaseSync): void {
+    this.sync(database)
+    if (checkpoint(database, "TRUNCATE").busy !== 0) return
+    this.copied = 0
+    this.renewed = performance.now()
   }
 
-  private sync(): boolean {
+  /** Who begins the log anew holds the writer up until the database is on the disk: most of it can be there by then. */
+  private sync(database: DatabaseSync): void {
     const { file } = this.what
-    if (file === undefined) return false
+    if (file === undefined) return
     fdatasyncSync(file)
-    return true
+    checkpoint(database, "PASSIVE")
+    fdatasyncSync(file)
   }
 
   clean(id: number, steps: ReadonlyArray<Step>): void {
@@ -220,20 +207,16 @@ const checkpoint = (database: DatabaseSync, mode: "PASSIVE" | "RESTART" | "TRUNC
 
 const places = new Map<number, Place>()
 
-const look = (): void => {
-  let busy = false
-  for (const place of places.values()) busy = place.look() || busy
-  timer = setTimeout(look, busy ? lookEvery.busy : lookEvery.usually)
-}
-let timer = setTimeout(look, lookEvery.usually)
+const timer = setInterval(() => {
+  for (const place of places.values()) place.look()
+}, lookEvery)
 
 parentPort?.on("message", (ask: UpkeepAsk) => {
   switch (ask._tag) {
     case "Open": {
       const place = new Place(ask.place, ask.what)
       places.set(ask.place, place)
-      place.look()
-      return
+      return place.look()
     }
     case "Clean":
       return places.get(ask.place)?.clean(ask.id, ask.steps)
@@ -242,7 +225,7 @@ parentPort?.on("message", (ask: UpkeepAsk) => {
       places.delete(ask.place)
       return tell(ask.place, { _tag: "Closed" })
     case "End":
-      clearTimeout(timer)
+      clearInterval(timer)
       parentPort?.close()
   }
 })
