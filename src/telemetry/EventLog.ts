@@ -66,8 +66,8 @@ export class EventLog extends Context.Service<
   /** Forgets everything. */
   static readonly layerSilent: Layer.Layer<EventLog> = Layer.succeed(EventLog, { emit: () => {} })
 
-  /** Gives each event, as one line of JSON without its line feed, to `write`. If `write` throws, the line is lost. */
-  static readonly layerLines = (write: (line: string) => void): Layer.Layer<EventLog> =>
+  /** Gives each event, as one line of JSON without its line feed, to `write`, with its name. If `write` throws, the line is lost. */
+  static readonly layerLines = (write: (line: string, event: string) => void): Layer.Layer<EventLog> =>
     Layer.effect(
       EventLog,
       Effect.gen(function* () {
@@ -76,7 +76,7 @@ export class EventLog extends Context.Service<
         return {
           emit: (level, event, fields = {}) => {
             const timestamp = timestampNow()
-            quietly(() => write(lineOf(timestamp, level, event, fields)))
+            quietly(() => write(lineOf(timestamp, level, event, fields), event))
           }
         }
       })

@@ -19,12 +19,20 @@ const maxWaiting = 65_536
 const waitingLogs = new Set<Lines>()
 
 /**
- * The lines of a turn: they are written together, when all else that the turn has to do is done. HOT: a request has three,
- * each write is a call of the system, and what is asked of an upstream should not wait for it.
+ * What has only begun may be told a turn later: nobody was answered yet, and what is asked of an upstream need not wait for
+ * a call of the system. All other lines are written before anybody else is answered, so that they are there for whoever was
+ * told of what they say.
  */
+const mayWait: ReadonlySet<string> = new Set(["stream_started"])
+
+/** The lines of a turn: they are written together. HOT: a request has three, and each write is a call of the system. */
 class Lines {
   private text = ""
   private broken = false
+  /** They are written in this turn. */
+  private due = false
+  /** They are written in the next turn. */
+  private resting = false
   private readonly stream: LogStream
 
   constructor(stream: LogStream) {
@@ -38,6 +46,7 @@ class Lines {
   }
 
   readonly flush = (): void => {
+    this.due = false
     const { text } = this
     if (text === "") return
     this.text = ""
@@ -45,16 +54,27 @@ class Lines {
     this.stream.write(text)
   }
 
-  private readonly rest = (): void => void setImmediate(this.flush)
+  private readonly rest = (): void => {
+    this.resting = false
+    if (this.text !== "") this.flushSoon()
+  }
 
-  add(line: string): void {
+  private flushSoon(): void {
+    if (this.due) return
+    this.due = true
+    setImmediate(this.flush)
+  }
+
+  add(line: string, event: string): void {
     if (this.broken) return
-    if (this.text === "") {
-      waitingLogs.add(this)
-      setImmediate(this.rest)
-    }
+    if (this.text === "") waitingLogs.add(this)
     this.text += `${line}\n`
     if (this.text.length >= maxWaiting) this.flush()
+    else if (!mayWait.has(event)) this.flushSoon()
+    else if (!this.due && !this.resting) {
+      this.resting = true
+      setImmediate(this.rest)
+    }
   }
 }
 
@@ -84,7 +104,7 @@ export const layerStream = (stream: LogStream): Layer.Layer<EventLog> =>
           lines.flush()
           setImmediate(() => stream.off("error", lines.fail))
         })
-    ).pipe(Effect.map((lines) => EventLog.layerLines((line) => lines.add(line))))
+    ).pipe(Effect.map((lines) => EventLog.layerLines((line, event) => lines.add(line, event))))
   )
 
 /** Writes to stderr, one JSON object a line. Survives a reader that went away. */

@@ -220,7 +220,7 @@ describe("a stream", () => {
         emit("info", "one")
         emit("info", "two")
         assert.strictEqual(written.length, 0)
-        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
         assert.deepStrictEqual(written.map(events), [["one", "two"]])
         emit("info", "three")
         EventLogNode.flush()
