@@ -80,13 +80,22 @@ class Thread {
     this.worker.postMessage(message, [])
   }
 
-  /** Lets go of a database: by whoever has heard that the thread has none of it. The thread ends with its last one. */
+  /** Lets go of a database, of which the thread has nothing any more. It ends with its last one. */
   remove(place: number, done: () => void): void {
+    this.leave(place, done, () => this.ask({ _tag: "End" }))
+  }
+
+  /** Lets go of a database of which the thread does not answer. */
+  abandon(place: number, done: () => void): void {
+    this.leave(place, done, () => void this.worker.terminate())
+  }
+
+  private leave(place: number, done: () => void, end: () => void): void {
     this.listeners.delete(place)
     if (this.listeners.size > 0) return done()
     this.retire()
     this.worker.once("exit", done)
-    this.ask({ _tag: "End" })
+    end()
   }
 
   /** A database is being closed: the process waits for it. */
@@ -98,20 +107,13 @@ class Thread {
     if (--this.closing === 0) this.worker.unref()
   }
 
+  /** Who comes now gets another one. */
   private retire(): void {
     if (thread === this) thread = undefined
   }
-
-  /** It does not answer. */
-  abandon(place: number, done: () => void): void {
-    this.listeners.delete(place)
-    if (this.listeners.size > 0) return done()
-    this.retire()
-    this.worker.once("exit", done)
-    void this.worker.terminate()
-  }
 }
 
+/** The one that runs. */
 let thread: Thread | undefined
 let places = 0
 
