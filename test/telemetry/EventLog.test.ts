@@ -232,6 +232,35 @@ describe("a stream", () => {
     })
   )
 
+  it.live("gets what has only begun a turn later, and at once where something else is told", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      const events = () =>
+        written
+          .join("")
+          .split("\n")
+          .flatMap((line) => (line === "" ? [] : [(JSON.parse(line) as { event: string }).event]))
+      yield* Effect.gen(function* () {
+        const { emit } = yield* EventLog
+        emit("info", "stream_started")
+        yield* turn
+        assert.deepStrictEqual(events(), [])
+        yield* turn
+        assert.deepStrictEqual(events(), ["stream_started"])
+        emit("info", "stream_started")
+        emit("info", "stream_completed")
+        yield* turn
+        assert.deepStrictEqual(events(), ["stream_started", "stream_started", "stream_completed"])
+        // Whatever was still to come of the first one's turn.
+        yield* turn
+        emit("info", "one")
+        yield* turn
+        assert.deepStrictEqual(events().slice(3), ["one"])
+      }).pipe(Effect.provide(EventLogNode.layerStream(stream((chunk) => written.push(chunk)))))
+    })
+  )
+
   it.live("does not hold back more than 64 kB", () =>
     Effect.gen(function* () {
       const written: Array<string> = []
