@@ -145,6 +145,33 @@ describe("books in a SQLite file", () => {
     })
   )
 
+  it.live("have their log copied back and cut by a thread, and close with it", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "books.db")
+      const log = `${path}-wal`
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const books = yield* open(path)
+          yield* books.migrate(pairs)
+          // The thread looks after them from a second on; who copies a log back in the writer's place never cuts it.
+          yield* Effect.sleep(1_500)
+          const value = "x".repeat(1_000_000)
+          for (let n = 0; n < 6; n++) {
+            yield* books.run(sql`INSERT INTO pair_right (id, said) VALUES (${String(n)}, ${value})`)
+          }
+          assert.isAbove(statSync(log).size, 4_000_000)
+          yield* until(() => statSync(log).size === 0)
+          assert.isAbove(statSync(path).size, 6_000_000)
+          assert.strictEqual(healthOf(books), "Usable")
+          yield* writePair(books, "after")
+          assert.isAbove(statSync(log).size, 0)
+        })
+      )
+      // Whoever is the last to close takes the log away: no connection of the thread's is left.
+      assert.isFalse(existsSync(log))
+    })
+  )
+
   it.live("say that they are away when the file is removed under them, and write nothing into the void", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "books.db")
