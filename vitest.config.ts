@@ -37,7 +37,7 @@ class SlowFirst extends BaseSequencer {
 }
 
 export default defineConfig({
-  // The package is tested as its users import it, but from the sources: no build comes first.
+  // The package is tested as its users import it, but from the sources. Only processes of the command are of a build.
   resolve: { conditions: ["effect-resilience-source"] },
   ssr: { resolve: { conditions: ["effect-resilience-source"], externalConditions: ["effect-resilience-source"] } },
   test: {
@@ -59,8 +59,8 @@ export default defineConfig({
         test: { name: "timed", include: timed, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } }
       }
     ],
-    // The page that a relay serves at `/` is built if its sources have changed since: in a moment or two, else in none.
-    globalSetup: ["scripts/buildPage.ts"],
+    // The page that a relay serves at `/`, and the command in one piece, are built if their sources have changed since.
+    globalSetup: ["scripts/buildPage.ts", "scripts/bundleCommand.ts"],
     sequence: { sequencer: SlowFirst },
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // Real sockets and processes share two cores in CI: a test may be late there once, and the report says so.

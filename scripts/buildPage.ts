@@ -5,40 +5,15 @@
  *   node scripts/buildPage.ts          # if need be: part of `npm start`, `npm run relay` and the tests
  *   node scripts/buildPage.ts --anew   # in any case, with the sizes: part of `npm run build`
  */
-import { createHash } from "node:crypto"
-import {
-  chmodSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync
-} from "node:fs"
-import { join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { gzipSync } from "node:zlib"
+import { buildAnew, buildIfChanged, root } from "./builtFrom.ts"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
 const target = join(root, "dist/web")
-const markFile = join(target, "built-from")
 
 /** All that the page is made of: its own sources, the client's, and the versions of the packages. */
 const sources = ["web/**/*.*", "src/client/**/*.*", "src/sse/**/*.*", "src/exports/*.ts", "package-lock.json"]
-
-/** A hash of the sources. Some thirty files: 5 ms. */
-const fingerprint = (): string => {
-  const hash = createHash("sha256")
-  for (const file of globSync(sources, { cwd: root }).sort()) {
-    hash.update(relative(root, join(root, file))).update("\0")
-    hash.update(readFileSync(join(root, file))).update("\0")
-  }
-  return hash.digest("hex")
-}
-
-const builtFrom = (): string | undefined => (existsSync(markFile) ? readFileSync(markFile, "utf8") : undefined)
 
 /** Runs with what Vite builds for: in a run of tests the environment says something else. */
 const inProduction = async <A>(run: () => Promise<A>): Promise<A> => {
@@ -52,12 +27,11 @@ const inProduction = async <A>(run: () => Promise<A>): Promise<A> => {
   }
 }
 
-const build = async (mark: string, logLevel: "info" | "error"): Promise<void> => {
-  const [vite, { notices, packageOf }] = await Promise.all([import("vite"), import("./bundleCommand.ts")])
-  mkdirSync(join(root, "dist"), { recursive: true })
-  // Beside it, and then in its place: who serves it while it is built serves the old one whole.
-  const folder = mkdtempSync(join(root, "dist/web-"))
-  try {
+const page = (logLevel: "info" | "error") => ({
+  target,
+  sources,
+  build: async (folder: string): Promise<void> => {
+    const [vite, { notices, packageOf }] = await Promise.all([import("vite"), import("./bundleCommand.ts")])
     const configFile = join(root, "web/vite.config.ts")
     const built = await inProduction(() =>
       vite.build({ configFile, logLevel, build: { outDir: folder, emptyOutDir: true } })
@@ -65,21 +39,11 @@ const build = async (mark: string, logLevel: "info" | "error"): Promise<void> =>
     const outputs = [built].flat().flatMap((one) => ("output" in one ? one.output : []))
     const modules = outputs.flatMap((one) => (one.type === "chunk" ? one.moduleIds : []))
     writeFileSync(join(folder, "THIRD-PARTY.txt"), notices(modules.flatMap((module) => packageOf(module) ?? [])))
-    writeFileSync(join(folder, "built-from"), mark)
-    // A temporary folder is its owner's alone; this one is for whoever runs the relay.
-    chmodSync(folder, 0o755)
-    rmSync(target, { recursive: true, force: true })
-    renameSync(folder, target)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
   }
-}
+})
 
 /** Builds the page if what is there is not made of today's sources. */
-export const buildPage = async (): Promise<void> => {
-  const mark = fingerprint()
-  if (builtFrom() !== mark) await build(mark, "error")
-}
+export const buildPage = (): Promise<void> => buildIfChanged(page("error"))
 
 /** The same, for who starts a relay: that starts whether its page can be built or not, and says so there. */
 export const buildPageIfPossible = (): Promise<void> =>
@@ -97,7 +61,7 @@ export const setup = buildPage
 
 if (import.meta.main) {
   if (process.argv.includes("--anew")) {
-    await build(fingerprint(), "info")
+    await buildAnew(page("info"))
     console.log(`the page: ${weight().toFixed(0)} kB gzipped`)
   } else await buildPageIfPossible()
 }

@@ -5,15 +5,12 @@
  * folder after folder; in files of one piece, without what no path reaches, `check` takes a third of its time and a relay
  * that rests two thirds of its memory. Decision 0027 keeps the figures, and why Effect is in it.
  *
- *   node scripts/bundleCommand.ts              # part of `npm run build`
+ *   node scripts/bundleCommand.ts              # part of `npm run build`; the tests do it where the sources have changed
  *   node scripts/bundleCommand.ts FOLDER       # to another folder
  */
 import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
-import { fileURLToPath } from "node:url"
-import { rolldown } from "rolldown"
-
-const root = fileURLToPath(new URL("..", import.meta.url))
+import { buildAnew, buildIfChanged, root } from "./builtFrom.ts"
 
 /**
  * The command, and beside it the modules of threads: they are started by their address, which no bundler sees, and are
@@ -58,6 +55,7 @@ export const notices = (packages: Iterable<string>): string =>
 
 /** Writes the command to a folder. Two levels above it has to be the package's `package.json`. */
 export const bundleCommand = async (folder: string): Promise<void> => {
+  const { rolldown } = await import("rolldown")
   const bundle = await rolldown({
     input: { ...entries() },
     external,
@@ -73,4 +71,18 @@ export const bundleCommand = async (folder: string): Promise<void> => {
   writeFileSync(join(folder, "THIRD-PARTY.txt"), notices(packages))
 }
 
-if (import.meta.main) await bundleCommand(resolve(process.argv[2] ?? join(root, "dist/bin")))
+const inPlace = {
+  target: join(root, "dist/bin"),
+  // The version of Effect that is in it is in the lock.
+  sources: ["src/**/*.ts", "scripts/bundleCommand.ts", "package-lock.json"],
+  build: bundleCommand
+}
+
+/** Writes the command to `dist/bin` if what is there is not made of today's sources. */
+export const bundleIfChanged = (): Promise<void> => buildIfChanged(inPlace)
+
+/** Before the tests of a run: the processes that they start are of the sources that they stand beside. */
+export const setup = bundleIfChanged
+
+if (import.meta.main)
+  await (process.argv[2] === undefined ? buildAnew(inPlace) : bundleCommand(resolve(process.argv[2])))

@@ -3,6 +3,7 @@
  * prints what became of their answers. Exits with 1 if anything of any of them was lost, doubled or wrong.
  */
 import { type KillReport, quantile, runKills } from "../test/kill/killing.ts"
+import { bundleIfChanged } from "./bundleCommand.ts"
 
 const [runs = 1000, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
 if (!Number.isSafeInteger(runs) || !Number.isSafeInteger(seed) || runs < 1) {
@@ -23,6 +24,7 @@ const bad = ({ doubled, errors, generations, lost, otherwise, terminals, wrongTe
   "asked too often": generations
 })
 
+await bundleIfChanged()
 const began = performance.now()
 let told = 0
 console.log(`${runs} kills and rounds of cuts, seed ${seed}`)

@@ -3,6 +3,7 @@
  * moment, and prints what became of their credits. Exits with 1 if one was lost, doubled or left open.
  */
 import { runInterrupts } from "../test/kill/interrupting.ts"
+import { bundleIfChanged } from "./bundleCommand.ts"
 
 const [requests = 10_000, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
 if (!Number.isSafeInteger(requests) || !Number.isSafeInteger(seed) || requests < 1) {
@@ -11,6 +12,7 @@ if (!Number.isSafeInteger(requests) || !Number.isSafeInteger(seed) || requests <
 }
 
 console.log(`${requests} requests, seed ${seed}`)
+await bundleIfChanged()
 const began = performance.now()
 const { complaints, sum, ...counts } = await runInterrupts({
   requests,

@@ -7,6 +7,7 @@
  * something. What the machine could not do is told beside what was asked.
  */
 import { faultsOf, runLoad } from "../test/load/load.ts"
+import { bundleIfChanged } from "./bundleCommand.ts"
 
 const [seconds = 60, perSecond = 500, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
 if (![seconds, perSecond, seed].every(Number.isSafeInteger) || seconds < 1 || perSecond < 1) {
@@ -15,6 +16,7 @@ if (![seconds, perSecond, seed].every(Number.isSafeInteger) || seconds < 1 || pe
 }
 
 console.log(`${perSecond} requests a second for ${seconds} s, seed ${seed}`)
+await bundleIfChanged()
 const report = await runLoad({ seconds, perSecond, seed, say: console.log })
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
 const { errors, faults: wrong, files, latest, ledger, p50, p99, resident, sent, tookMillis, unsent, whole } = report

@@ -4,6 +4,7 @@
  * (`ulimit -n`).
  */
 import { faultsOf, runSlowReaders } from "../test/memory/slowReaders.ts"
+import { bundleIfChanged } from "./bundleCommand.ts"
 
 const [said = "5000", store = "sqlite"] = process.argv.slice(2)
 const streams = Number(said)
@@ -12,6 +13,7 @@ if (!Number.isSafeInteger(streams) || streams < 1 || (store !== "sqlite" && stor
   process.exit(2)
 }
 
+await bundleIfChanged()
 const options = { streams, store, say: (line: string) => console.log(line) } as const
 const report = await runSlowReaders(options)
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)

@@ -8,7 +8,7 @@ import { decodeConfiguration } from "#src/cli/index"
 import { answer, prefillRefused, resetBeforeHeaders, status } from "../support/behaviour.ts"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { channelOf } from "../support/relay.ts"
-import { temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
+import { commandFile, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { runNode } from "../support/spawnNode.ts"
 
 const withServer = async (run: (server: FaultServer) => Promise<void>): Promise<void> => {
@@ -95,7 +95,7 @@ describe("check --live", () => {
       try {
         const run = async (channel: object) => {
           const file = writeConfiguration(folder.path, { channels: [channel] })
-          const { code, stderr, stdout } = await runNode("src/cli/Main.ts", ["check", "--live", file])
+          const { code, stderr, stdout } = await runNode(commandFile, ["check", "--live", file])
           return { code, stderr, lines: stdout.trimEnd().replaceAll(file, "FILE").split("\n") }
         }
         const well = await run(channelOf("a", server.url))

@@ -9,12 +9,11 @@ import { afterAll } from "vitest"
 import { answer, status } from "../support/behaviour.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
 import { channelOf } from "../support/relay.ts"
-import { startRelayProcess } from "../support/relayProcess.ts"
+import { commandFile, startRelayProcess } from "../support/relayProcess.ts"
 import { runNode } from "../support/spawnNode.ts"
 import { read } from "../support/sse.ts"
 import { completion, until } from "../server/kit.ts"
 
-const main = "src/cli/Main.ts"
 const folder = mkdtempSync(join(tmpdir(), "doctor-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -61,7 +60,7 @@ describe("doctor", { timeout: 90_000 }, () => {
         const { text } = await read(`${relay.url}/admin/errors?request_id=ticket-1&kind=request`)
         return text.includes("ticket-1")
       })
-      const told = await runNode(main, ["doctor", "ticket-1", "--config", file])
+      const told = await runNode(commandFile, ["doctor", "ticket-1", "--config", file])
       assert.strictEqual(told.code, 0, told.stderr)
       for (const part of [
         /^request ticket-1, \d{4}-/,
@@ -75,7 +74,7 @@ describe("doctor", { timeout: 90_000 }, () => {
       ]) {
         assert.match(told.stdout, part)
       }
-      const unknown = await runNode(main, ["doctor", "ticket-9", "--config", file])
+      const unknown = await runNode(commandFile, ["doctor", "ticket-9", "--config", file])
       assert.deepStrictEqual([unknown.code, unknown.stdout], [1, ""])
       assert.match(unknown.stderr, /^nothing is known of the request ticket-9\n/)
     } finally {
@@ -87,7 +86,7 @@ describe("doctor", { timeout: 90_000 }, () => {
 
   it("makes no books where there are none, and says where the others are", async () => {
     const channels = [channelOf("primary", "http://127.0.0.1:9")]
-    const none = await runNode(main, [
+    const none = await runNode(commandFile, [
       "doctor",
       "r",
       "--config",
@@ -95,7 +94,7 @@ describe("doctor", { timeout: 90_000 }, () => {
     ])
     assert.strictEqual(none.code, 1)
     assert.match(none.stderr, /there are no books at .*nowhere/)
-    const memory = await runNode(main, [
+    const memory = await runNode(commandFile, [
       "doctor",
       "r",
       "--config",
@@ -109,7 +108,7 @@ describe("doctor", { timeout: 90_000 }, () => {
     const file = configuration("sentry.json", [channelOf("primary", "http://127.0.0.1:9")], {
       tracker: { type: "sentry", dsn: "https://key@sentry.example/1" }
     })
-    const { code, stderr } = await runNode(main, ["check", file])
+    const { code, stderr } = await runNode(commandFile, ["check", file])
     assert.strictEqual(code, 2)
     assert.strictEqual(
       stderr,

@@ -11,6 +11,7 @@ import { afterAll } from "vitest"
 import { configurationOf, interview, type Interview } from "#src/cli/Init"
 import { keepFolder, load, optionsOf } from "./kit.ts"
 import { root } from "../exports/packageJson.ts"
+import { commandFile } from "../support/relayProcess.ts"
 
 keepFolder()
 
@@ -76,8 +77,7 @@ describe("what is asked", () => {
 
 /** Runs the command in the folder; `close` ends its stdin. */
 const start = (args: ReadonlyArray<string>, input: string, close = true) => {
-  const flags = ["--disable-warning=ExperimentalWarning", "--conditions=effect-resilience-source"]
-  const child = spawn(process.execPath, [...flags, join(root, "src/cli/Main.ts"), ...args], {
+  const child = spawn(process.execPath, [join(root, commandFile), ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"], KEY_OF_MINE: "sk-1" }
   })

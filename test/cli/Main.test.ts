@@ -8,12 +8,12 @@ import { join } from "node:path"
 import { afterAll } from "vitest"
 import { cut } from "../support/behaviour.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
+import { commandFile } from "../support/relayProcess.ts"
 import { runNode, startNode } from "../support/spawnNode.ts"
 import { contentOf, open, read } from "../support/sse.ts"
 import { textOf, words } from "../support/upstreamText.ts"
 import packageJson from "../../package.json" with { type: "json" }
 
-const main = "src/cli/Main.ts"
 const folder = mkdtempSync(join(tmpdir(), "cli-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -32,7 +32,7 @@ const environment = { KEY: "sk-hunter2" }
 
 describe("without running a relay", () => {
   it("a usage fault is one line, then the usage, on stderr", async () => {
-    const { code, stdout, stderr } = await runNode(main, ["relya"])
+    const { code, stdout, stderr } = await runNode(commandFile, ["relya"])
     assert.deepStrictEqual([code, stdout], [2, ""])
     assert.match(stderr, /^effect-resilience: unknown command relya, did you mean relay\?\n\nUsage:\n/)
   })
@@ -59,9 +59,9 @@ describe("without running a relay", () => {
 
   it("--help and --version print to stdout", async () => {
     const [help, version, inCommand] = await Promise.all([
-      runNode(main, ["--help"]),
-      runNode(main, ["--version"]),
-      runNode(main, ["relay", "--help"])
+      runNode(commandFile, ["--help"]),
+      runNode(commandFile, ["--version"]),
+      runNode(commandFile, ["relay", "--help"])
     ])
     assert.deepStrictEqual([help.code, version.code, inCommand.code], [0, 0, 0])
     assert.include(help.stdout, "effect-resilience relay --config FILE")
@@ -79,10 +79,10 @@ channels:
 `
     )
     const [fine, refused, relay, none] = await Promise.all([
-      runNode(main, ["check", good], environment),
-      runNode(main, ["check", bad], { PORT: "x" }),
-      runNode(main, ["relay", "--config", bad], { PORT: "x" }),
-      runNode(main, ["check", join(folder, "none.yaml")])
+      runNode(commandFile, ["check", good], environment),
+      runNode(commandFile, ["check", bad], { PORT: "x" }),
+      runNode(commandFile, ["relay", "--config", bad], { PORT: "x" }),
+      runNode(commandFile, ["check", join(folder, "none.yaml")])
     ])
     assert.deepStrictEqual(fine, { code: 0, signal: null, stdout: `${good}: ok\n`, stderr: "" })
     assert.strictEqual(refused.code, 2)
@@ -106,7 +106,7 @@ channels:
   })
 
   it("schema prints a JSON Schema", async () => {
-    const { code, stdout, stderr } = await runNode(main, ["schema"])
+    const { code, stdout, stderr } = await runNode(commandFile, ["schema"])
     assert.deepStrictEqual([code, stderr], [0, ""])
     assert.strictEqual(JSON.parse(stdout).$schema, "https://json-schema.org/draft/2020-12/schema")
   })
@@ -116,7 +116,7 @@ describe("relay", () => {
   it("shows a banner without secrets, serves, and ends by SIGTERM with 0", async () => {
     const upstream = await startFaultServer()
     const path = file("relay.json", configuration(upstream.url))
-    const relay = startNode(main, ["relay", "--config", path], environment)
+    const relay = startNode(commandFile, ["relay", "--config", path], environment)
     const banner = await relay.printed("curl -N")
     assert.include(banner, `effect-resilience ${packageJson.version}`)
     assert.match(banner, /primary {2}openai {2}gpt-5, <redacted>-\*/)
@@ -138,7 +138,7 @@ describe("relay", () => {
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve))
     const { port } = taken.address() as AddressInfo
     const path = file("taken.json", configuration("http://localhost:1"))
-    const { code, stderr, stdout } = await runNode(main, ["relay", "--config", path], {
+    const { code, stderr, stdout } = await runNode(commandFile, ["relay", "--config", path], {
       ...environment,
       PORT: String(port)
     })
@@ -149,7 +149,7 @@ describe("relay", () => {
 
   it("says that a store cannot be opened", async () => {
     const path = file("store.json", configuration("http://localhost:1", { store: { path: folder } }))
-    const { code, stderr, stdout } = await runNode(main, ["relay", "--config", path], environment)
+    const { code, stderr, stdout } = await runNode(commandFile, ["relay", "--config", path], environment)
     assert.deepStrictEqual([code, stdout], [1, ""])
     assert.include(stderr, folder)
   })
@@ -177,7 +177,7 @@ describe("relay", () => {
       database.close()
     }
     const path = file("wrong-store.json", configuration("http://localhost:1", { store: { path: store } }))
-    const { code, stderr, stdout } = await runNode(main, ["relay", "--config", path], environment)
+    const { code, stderr, stdout } = await runNode(commandFile, ["relay", "--config", path], environment)
     assert.deepStrictEqual([code, stdout], [1, ""])
     assert.match(stderr, said)
     assert.include(stderr, store)
@@ -189,7 +189,7 @@ describe("relay", () => {
     writeFileSync(join(folder, "no-folder"), "")
     const store = join(folder, "no-folder", "relay.db")
     const path = file("no-folder.json", configuration("http://localhost:1", { store: { path: store } }))
-    const { code, stderr } = await runNode(main, ["relay", "--config", path], environment)
+    const { code, stderr } = await runNode(commandFile, ["relay", "--config", path], environment)
     assert.strictEqual(code, 1)
     assert.strictEqual(
       stderr.trim(),
@@ -200,7 +200,7 @@ describe("relay", () => {
   const stalled = async (name: string, shutdownGrace: string) => {
     const upstream = await startFaultServer({ default: cut(3, "stall") })
     const path = file(name, configuration(upstream.url, { server: { port: 0, shutdownGrace } }))
-    const relay = startNode(main, ["relay", "--config", path], environment)
+    const relay = startNode(commandFile, ["relay", "--config", path], environment)
     const banner = await relay.printed("curl -N")
     const live = await open(/'(http:.*)'/.exec(banner)?.[1] ?? "")
     await live.until(({ event }) => event === "message")

@@ -7,8 +7,6 @@
  * files; clients that have a key send their request again, those that have a cursor come back. In the end all that is open
  * has come to its end, and the ledger is judged by its rows. What is chosen is chosen by a seed.
  */
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Effect, Exit, Scope } from "effect"
 import { Script, type ScriptedCall, ScriptedServer } from "effect-resilience/testing"
@@ -90,9 +88,6 @@ const scriptOf = (random: Random, call: ScriptedCall): Script.Script => {
   }
 }
 
-/** Where what Node has compiled is kept: a relay starts twice as fast with it. */
-const compiled = { NODE_COMPILE_CACHE: join(tmpdir(), "relay-compiled") }
-
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
 
 /** `poor` has too little for many of its requests, `free` has no limit at all, `trusted` reserves nothing. */
@@ -149,7 +144,7 @@ class World {
   }
 
   async start(): Promise<void> {
-    this.relay = await startRelayProcess(this.file, compiled)
+    this.relay = await startRelayProcess(this.file)
   }
 
   async kill(): Promise<void> {

@@ -6,8 +6,6 @@
  * request, until each has its terminal event. In some rounds their network is cut too, or instead. What is chosen is chosen by a seed, so that a round that went wrong can be played again, as far as processes can.
  */
 import { createHash } from "node:crypto"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { Effect, Exit, Scope } from "effect"
 import { Script, type ScriptedCall, ScriptedServer } from "effect-resilience/testing"
 import { channelOf } from "../support/relay.ts"
@@ -170,23 +168,6 @@ interface Asked {
 
 // -------------------------------------------------------------------------------------------------------- the relay
 
-/** Where what Node has compiled is kept: a relay starts twice as fast with it. */
-const compiled = { NODE_COMPILE_CACHE: join(tmpdir(), "relay-compiled") }
-
-/** Who is killed keeps nothing: one that ends well does. */
-const compile = async (): Promise<void> => {
-  const folder = temporaryFolder()
-  const file = writeConfiguration(folder.path, {
-    server: { port: 0 },
-    store: { type: "memory" },
-    channels: [channelOf("a", "http://127.0.0.1:9/v1")]
-  })
-  const relay = await startRelayProcess(file, compiled)
-  relay.kill("SIGTERM")
-  await relay.ended
-  folder.remove()
-}
-
 /** A relay that is killed and started again, between its clients and two false upstreams. */
 class World {
   readonly asked = new Map<string, Asked>()
@@ -275,7 +256,7 @@ class World {
 
   async start(): Promise<void> {
     this.life++
-    this.relay = startRelayProcess(this.file, { ...compiled, LIFE: String(this.life) }).then((relay) => ({
+    this.relay = startRelayProcess(this.file, { LIFE: String(this.life) }).then((relay) => ({
       ...relay,
       since: performance.now()
     }))
@@ -814,7 +795,6 @@ export const runKills = async ({ onRound, runs, seed, worlds }: KillOptions): Pr
       for (const id of world.complained) counts.complaints.push(`the log of ${id}:`, ...world.logOf(id))
     }
   }
-  await compile()
   const browser = await startBrowser()
   try {
     await Promise.all(Array.from({ length: worlds }, (_, at) => work(at)))

@@ -14,8 +14,8 @@ export interface RelayProcess extends Running {
   readonly port: number
 }
 
-/** The command's file. */
-export const commandFile = "src/cli/Main.ts"
+/** The command's file, as it is published: from its sources a relay starts in three times as long. */
+export const commandFile = "dist/bin/effect-resilience.js"
 
 /** A temporary folder, and how it is removed. */
 export const temporaryFolder = (): { readonly path: string; readonly remove: () => void } => {
