@@ -4,11 +4,11 @@
 import { Effect, Exit, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import process from "node:process"
-import { setFlagsFromString } from "node:v8"
 import { makeSecrets, redactText } from "../errors/index.ts"
 import type { Cell } from "../settings/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { type EventLevel, lineOf } from "../telemetry/index.ts"
+import { makeAllYoung } from "./CollectorNode.ts"
 
 /** The version of this package. */
 export const packageVersion = (): string => {
@@ -164,13 +164,6 @@ const logWarning = (warning: Error): void => {
   if (warning.name === "ExperimentalWarning") return
   logLine("warning", "relay_log", { error: redactText(secrets.mask(`${warning.name}: ${warning.message}`)) })
 }
-
-/**
- * No object is made in the old generation because others that were made at the same place have grown old. V8 decides so by
- * what it saw while the young generation was still small, at which nearly everything seems to live long; and what a dead
- * object in the old generation points to outlives scavenge after scavenge (decision 0054).
- */
-const makeAllYoung = (): void => setFlagsFromString("--no-allocation-site-pretenuring")
 
 /**
  * Runs a command to its end: the process exits with the code that it gives, and with 1 and one log line when something

@@ -6,6 +6,7 @@ import { createServer } from "node:net"
 import { Reload } from "../operate/index.ts"
 import { serve, type ServeError, type ServerOptions, ServerSection, storeLayer } from "../server/index.ts"
 import { banner } from "./Banner.ts"
+import { giveBackAtRest } from "./CollectorNode.ts"
 import type { Configuration } from "./Configuration.ts"
 import {
   type Hangup,
@@ -96,6 +97,7 @@ export const runRelay = (configuration: Configuration, notes: ReadonlyArray<stri
           ...notes
         ].join("\n")
       )
+      yield* giveBackAtRest
       const thrown = yield* Deferred.make<void>()
       yield* takeUncaught(({ _tag, error }) => {
         server.track(error, { uncaught: true })

@@ -49,6 +49,8 @@ const forgetPause = 100
 const forgetAtOnce = 500
 /** After so many steps the rows are counted anew: others write and forget too. */
 const recountAfter = 360
+/** So many rows are counted where others wait for it: some tenths of a millisecond. */
+const fewRows = 1_000
 
 const cursorOf = ({ row, seq }: PlacedRow): string => `${seq}.${row.id}`
 
@@ -254,7 +256,15 @@ const make: Effect.Effect<
     )
   )
 
-  const count = Effect.map(books.read(sql`SELECT count(*) AS n FROM relay_errors`), ([row]) => Number(row?.["n"] ?? 0))
+  const nOf = ([row]: ReadonlyArray<Row>): number => Number(row?.["n"] ?? 0)
+  /** Few are counted at once: it is for many that a reader, which may be a thread, is begun. */
+  const count = Effect.flatMap(
+    books.run(sql`SELECT count(*) AS n FROM (SELECT seq FROM relay_errors LIMIT ${fewRows}) AS few`),
+    (found) =>
+      nOf(found) < fewRows
+        ? Effect.succeed(nOf(found))
+        : Effect.map(books.read(sql`SELECT count(*) AS n FROM relay_errors`), nOf)
+  )
 
   /** Forgets one step of what is too old or too much. Whether there is more. */
   const forget = Effect.gen(function* () {

@@ -150,6 +150,35 @@ describe("the error log", () => {
     }).pipe(over(BooksMemoryNode.layer, { maxRows: 300 }))
   )
 
+  it.effect("counts few rows where they are and many by a reader, which may be a thread that had to be started", () =>
+    Effect.gen(function* () {
+      const real = yield* Books
+      let reads = 0
+      const books = Layer.succeed(Books, {
+        ...real,
+        read: (statement) => {
+          reads++
+          return real.read(statement)
+        }
+      } satisfies Books["Service"])
+      const log = (maxRows: number) => Layer.fresh(logOver(books, { maxRows }))
+      const write = (rows: number, name: string) =>
+        Effect.gen(function* () {
+          const { tell } = yield* RelayEvents
+          for (let n = 0; n < rows; n++) tell(attemptEnded(`${name}${n}`))
+          yield* pass(30)
+        })
+      yield* Effect.provide(write(900, "a"), log(5_000))
+      assert.strictEqual(reads, 0)
+      yield* Effect.provide(write(500, "b"), log(5_000))
+      assert.strictEqual(reads, 0)
+      yield* Effect.provide(pass(30), log(300))
+      assert.strictEqual(reads, 1)
+      const [left] = yield* real.run(sql`SELECT count(*) AS n FROM relay_errors`)
+      assert.strictEqual(Number(left?.["n"]), 300)
+    }).pipe(Effect.provide(BooksMemoryNode.layer))
+  )
+
   it.effect("looks for a text by the rarest of its trigrams, however many rows have the others", () =>
     Effect.gen(function* () {
       const { tell } = yield* RelayEvents
