@@ -48,6 +48,9 @@ const count = (bytes: Buffer): number => {
   return found
 }
 
+/** A server closes a connection that was idle for long just when it is used again: nothing of the request was read. */
+class ClosedIdle extends Error {}
+
 /** A connection with at most one answer on it. */
 class Connection {
   #socket: Socket
@@ -56,6 +59,7 @@ class Connection {
   #left = 0
   #tail: Buffer = Buffer.alloc(0)
   #asked = 0
+  #answers = 0
   #first = 0
   #events = 0
   #onDelay: ((millis: number) => void) | undefined
@@ -94,7 +98,8 @@ class Connection {
   }
 
   #fail(error: Error): void {
-    this.#reject?.(error)
+    const isIdle = this.#answers > 0 && !this.#inBody && this.#rest.length === 0
+    this.#reject?.(isIdle ? new ClosedIdle() : error)
     this.#resolve = this.#reject = undefined
     this.#socket.destroy()
   }
@@ -129,6 +134,7 @@ class Connection {
       if (size === 0) {
         if (data.length < line + 4) return this.#keep(data)
         const at = now()
+        this.#answers++
         const whole = this.#tail.includes(doneBytes)
         this.#tail = Buffer.alloc(0)
         this.#resolve?.({ events: this.#events, firstAfter: this.#first - this.#asked, took: at - this.#asked, whole })
@@ -186,10 +192,15 @@ export const makeClient = ({ headers = {}, port }: Target): Client => {
   return {
     ask: (model, onDelay) => {
       const body = JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "bench" }] })
-      return take().send(
-        `POST /v1/chat/completions HTTP/1.1\r\n${lines}content-length: ${body.length}\r\n\r\n${body}`,
-        onDelay
-      )
+      const request = `POST /v1/chat/completions HTTP/1.1\r\n${lines}content-length: ${body.length}\r\n\r\n${body}`
+      const send = (): Promise<Answer> =>
+        take()
+          .send(request, onDelay)
+          .catch((error: unknown) => {
+            if (error instanceof ClosedIdle) return send()
+            throw error
+          })
+      return send()
     },
     close: () => {
       for (const connection of all) connection.destroy()

@@ -18,6 +18,9 @@ const maxWaiting = 65_536
 /** What waits to be written, of all logs of this process. */
 const waitingLogs = new Set<Lines>()
 
+/** The logs of a stream are one, and listen once: Node warns of eleven who listen. */
+const logs = new WeakMap<LogStream, Lines>()
+
 /**
  * What has only begun may be told a turn later: nobody was answered yet, and what is asked of an upstream need not wait for
  * a call of the system. All other lines are written before anybody else is answered, so that they are there for whoever was
@@ -27,6 +30,8 @@ const mayWait: ReadonlySet<string> = new Set(["stream_started"])
 
 /** The lines of a turn: they are written together. HOT: a request has three, and each write is a call of the system. */
 class Lines {
+  /** How many logs write to it. */
+  users = 0
   private text = ""
   private broken = false
   /** They are written in this turn. */
@@ -92,8 +97,12 @@ export const layerStream = (stream: LogStream): Layer.Layer<EventLog> =>
   Layer.unwrap(
     Effect.acquireRelease(
       Effect.sync(() => {
-        const lines = new Lines(stream)
-        stream.on("error", lines.fail)
+        const lines = logs.get(stream) ?? new Lines(stream)
+        if (lines.users++ === 0) {
+          logs.set(stream, lines)
+          stream.off("error", lines.fail)
+          stream.on("error", lines.fail)
+        }
         // Once, however many logs there are.
         process.off("exit", flush).on("exit", flush)
         return lines
@@ -102,7 +111,12 @@ export const layerStream = (stream: LogStream): Layer.Layer<EventLog> =>
       (lines) =>
         Effect.sync(() => {
           lines.flush()
-          setImmediate(() => stream.off("error", lines.fail))
+          lines.users--
+          setImmediate(() => {
+            if (lines.users > 0) return
+            stream.off("error", lines.fail)
+            if (logs.get(stream) === lines) logs.delete(stream)
+          })
         })
     ).pipe(Effect.map((lines) => EventLog.layerLines((line, event) => lines.add(line, event))))
   )

@@ -2,6 +2,7 @@
  * The admin API: who may ask, and how it answers whatever it is asked.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import packageJson from "../../package.json" with { type: "json" }
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
 import { read } from "../support/sse.ts"
 
@@ -35,11 +36,13 @@ describe("the admin API", () => {
     const { headers, text } = await read(`${relay.url}/admin/openapi.json`, { headers: bearer("ops-secret-token") })
     const document = JSON.parse(text) as {
       readonly openapi: string
+      readonly info: { readonly version: string }
       readonly paths: object
       readonly components: { readonly schemas: object; readonly securitySchemes: object }
       readonly security: ReadonlyArray<object>
     }
     assert.strictEqual(document.openapi, "3.1.0")
+    assert.strictEqual(document.info.version, packageJson.version)
     assert.property(document.paths, "/admin/streams")
     assert.isNotEmpty(document.components.schemas)
     assert.deepStrictEqual(document.components.securitySchemes, { token: { type: "http", scheme: "bearer" } })

@@ -232,6 +232,28 @@ describe("a stream", () => {
     })
   )
 
+  it.live("is listened to once, however many logs write to it, until the last is gone", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const to = stream((chunk) => written.push(chunk))
+      const log = Layer.fresh(EventLogNode.layerStream(to))
+      const turns = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
+      yield* Effect.gen(function* () {
+        yield* Effect.provide(emit("info", "one"), log)
+        yield* turns
+        assert.strictEqual(to.listeners.size, 1)
+        yield* emit("info", "two")
+        yield* Effect.provide(emit("info", "three"), log)
+      }).pipe(Effect.provide(log))
+      assert.deepStrictEqual(
+        written.join("").match(/"event":"\w+"/g),
+        ["one", "two", "three"].map((event) => `"event":"${event}"`)
+      )
+      yield* turns
+      assert.strictEqual(to.listeners.size, 0)
+    })
+  )
+
   it.live("gets what has only begun a turn later, and at once where something else is told", () =>
     Effect.gen(function* () {
       const written: Array<string> = []

@@ -4,6 +4,7 @@
  */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { ErrorEnvelope } from "../../http/ErrorEnvelopeHttp.ts"
+import { packageVersion } from "../PackageNode.ts"
 import { ChannelEditsGroup } from "./ChannelEditsApiHttp.ts"
 import { SettingsGroup } from "./SettingsApiHttp.ts"
 import { AuditGroup } from "./AuditApiHttp.ts"
@@ -41,6 +42,7 @@ export class AdminApi extends HttpApi.make("admin")
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotate(OpenApi.Transform, withBearer)
+  .annotate(OpenApi.Version, packageVersion())
   .annotate(OpenApi.Title, "effect-resilience: the admin API")
   .annotate(
     OpenApi.Description,

@@ -7,17 +7,10 @@
  */
 import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
-import { existsSync } from "node:fs"
-import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { join } from "node:path"
+import { packageFolder } from "../PackageNode.ts"
 
-/** The folder of the package: the nearest one above this module with a `package.json`, whether it runs from `src`, `dist` or `dist/bin`. */
-const packageFolder = (from: string): string => {
-  const above = dirname(from)
-  return existsSync(join(from, "package.json")) || above === from ? from : packageFolder(above)
-}
-
-const folder = join(packageFolder(dirname(fileURLToPath(import.meta.url))), "dist", "web")
+const folder = join(packageFolder, "dist", "web")
 
 const readOrNone = (path: string): Effect.Effect<Buffer | undefined> =>
   Effect.orElseSucceed(
