@@ -17,22 +17,41 @@ import {
   type Sweep
 } from "./JournalStore.ts"
 import { Shelf } from "./KeptFrames.ts"
-import { MemoryStream, type MemoryWriter } from "./MemoryStream.ts"
+import { type MemoryEnd, MemoryStream, type MemoryWriter, Tombstone } from "./MemoryStream.ts"
 import { type PartWriters, refusalOf, writeShare } from "./Share.ts"
 
 /** How many streams are remembered of which nothing is left but that they were. */
 const mostTombstones = 100_000
 
+/** A stream, or that it was one. */
+type Known = MemoryStream | Tombstone
+
+const endedAt = (known: Known): number | undefined => (known instanceof Tombstone ? known.endedAt : known.end?.at)
+
+const hasEnded = { epoch: 0, length: 0, ended: true } as const
 const committed: Fate = { _tag: "Committed", cancel: undefined }
+
+/** What all records of tombstones have in common. */
+const buried = {
+  dialect: "",
+  request: "",
+  note: "",
+  epoch: 0,
+  length: 0,
+  forgotten: true,
+  writer: "gone",
+  goneSince: null,
+  cancel: undefined
+} as const
 
 /** The place. */
 export class MemoryPlace {
   readonly identity: string = makeStreamId()
-  private readonly streams = new Map<StreamId, MemoryStream>()
+  private readonly streams = new Map<StreamId, Known>()
   /** The streams that have a key, by owner and key. */
   private readonly keys = new Map<string, MemoryStream>()
   /** Streams that have ended, in that order: an outcome's position is its place here. */
-  private readonly ends = new Line<MemoryStream>()
+  private readonly ends = new Line<Known>()
   /** Which of `ends` is the first whose frames are kept. */
   private kept = 0
   /** Before which of `ends` whoever keeps books has all outcomes. */
@@ -87,9 +106,11 @@ export class MemoryPlace {
   }
 
   private commitShare(by: MemoryWriter, parts: PartWriters<MemoryStream>, share: Share): Fate {
-    const stream = this.streams.get(share.id)
-    const refusal = refusalOf(share, stream)
+    const known = this.streams.get(share.id)
+    const isTombstone = known instanceof Tombstone
+    const refusal = refusalOf(share, isTombstone ? hasEnded : known)
     if (refusal !== undefined) return { _tag: refusal }
+    const stream = isTombstone ? undefined : known
     const cancel = stream?.cancel
     writeShare(parts, share, stream)
     if (this.watchers.size > 0) this.wake(share.id, by)
@@ -97,7 +118,7 @@ export class MemoryPlace {
   }
 
   claim(by: MemoryWriter, id: StreamId, epoch: number): ClaimReply {
-    const stream = this.streams.get(id)
+    const stream = this.left(id)
     if (stream === undefined || stream.ended) return { _tag: "Ended" }
     if (stream.epoch !== epoch || this.writerOf(by, stream) === "another") return { _tag: "Held" }
     stream.epoch++
@@ -107,12 +128,13 @@ export class MemoryPlace {
   }
 
   find(by: MemoryWriter, id: StreamId): StreamRecord | undefined {
-    const stream = this.streams.get(id)
-    return stream && this.recordOf(by, stream)
+    const known = this.streams.get(id)
+    if (known instanceof Tombstone) return { ...buried, ...known, createdAt: known.endedAt }
+    return known && this.recordOf(by, known)
   }
 
   page(id: StreamId, after: number, limit: number): Frames | undefined {
-    return this.streams.get(id)?.page(after, limit)
+    return this.left(id)?.page(after, limit)
   }
 
   /** Streams without an end, oldest first. */
@@ -124,7 +146,8 @@ export class MemoryPlace {
     const found: Array<StreamRecord> = []
     for (const stream of this.streams.values()) {
       if (found.length === limit) break
-      if (!stream.ended && of(this.writerOf(by, stream))) found.push(this.recordOf(by, stream))
+      if (stream instanceof Tombstone || stream.ended) continue
+      if (of(this.writerOf(by, stream))) found.push(this.recordOf(by, stream))
     }
     return found
   }
@@ -141,7 +164,7 @@ export class MemoryPlace {
   }
 
   cancel(id: StreamId, fault: string): boolean {
-    const stream = this.streams.get(id)
+    const stream = this.left(id)
     if (stream === undefined || stream.ended) return false
     if (stream.cancel === undefined) {
       stream.cancel = fault
@@ -151,12 +174,14 @@ export class MemoryPlace {
   }
 
   forget(id: StreamId, owner: string): boolean {
-    const stream = this.streams.get(id)
-    if (stream === undefined || !stream.ended || stream.owner !== owner) return false
-    this.freeKey(stream)
-    this.size -= stream.size
-    stream.forget(false)
-    stream.owner = nobody
+    const known = this.streams.get(id)
+    if (known === undefined || endedAt(known) === undefined || known.owner !== owner) return false
+    if (known instanceof MemoryStream) {
+      this.freeKey(known)
+      this.size -= known.size
+      known.forget(false)
+    }
+    known.owner = nobody
     return true
   }
 
@@ -165,9 +190,9 @@ export class MemoryPlace {
     const next = after === "" ? 0 : Number(after) + 1
     this.told = Math.max(this.told, next)
     for (let at = Math.max(this.ends.start, next); at < this.ends.end && found.length < limit; at++) {
-      const stream = this.ends.at(at)
-      if (stream?.end?.outcome !== undefined)
-        found.push({ position: String(at), id: stream.id, outcome: stream.end.outcome })
+      const known = this.ends.at(at)
+      if (known instanceof MemoryStream && known.end?.outcome !== undefined)
+        found.push({ position: String(at), id: known.id, outcome: known.end.outcome })
     }
     return found
   }
@@ -175,18 +200,20 @@ export class MemoryPlace {
   sweep({ framesBefore, keysBefore, maxBytes, streamsBefore }: Sweep): void {
     for (; this.kept < this.ends.end; this.kept++) {
       const stream = this.ends.at(this.kept)
-      if (stream?.end === undefined) continue
+      if (!(stream instanceof MemoryStream) || stream.end === undefined) continue
       if (stream.end.at >= framesBefore && this.size <= maxBytes) break
       this.size -= stream.size
       stream.forget(this.kept < this.told)
+      this.bury(stream, stream.end, this.kept)
     }
     while (this.ends.start < this.kept) {
-      const stream = this.ends.at(this.ends.start)
+      const known = this.ends.at(this.ends.start)
       const tooMany = this.kept - this.ends.start > mostTombstones
-      if (stream?.end !== undefined && stream.end.at >= streamsBefore && !tooMany) break
+      const ended = known && endedAt(known)
+      if (ended !== undefined && ended >= streamsBefore && !tooMany) break
       this.ends.shift()
-      if (stream?.key === undefined) this.drop(stream)
-      else this.bound.push(stream)
+      if (known instanceof MemoryStream && known.key !== undefined) this.bound.push(known)
+      else this.drop(known)
     }
     while (this.bound.start < this.bound.end) {
       const stream = this.bound.at(this.bound.start)
@@ -228,9 +255,23 @@ export class MemoryPlace {
     stream.key = undefined
   }
 
-  private drop(stream: MemoryStream | undefined): void {
+  /** What is left of a stream, if it is more than that it was one. */
+  private left(id: StreamId): MemoryStream | undefined {
+    const known = this.streams.get(id)
+    return known instanceof Tombstone ? undefined : known
+  }
+
+  /** Keeps no more of a stream that was forgotten than has to be known. `at` is its place among those that have ended. */
+  private bury({ id, key, owner }: MemoryStream, end: MemoryEnd, at: number): void {
+    if (key !== undefined || end.outcome !== undefined) return
+    const tombstone = new Tombstone(id, owner, end.at)
+    this.streams.set(id, tombstone)
+    this.ends.put(at, tombstone)
+  }
+
+  private drop(stream: Known | undefined): void {
     if (stream === undefined) return
-    this.freeKey(stream)
+    if (stream instanceof MemoryStream) this.freeKey(stream)
     this.streams.delete(stream.id)
   }
 
@@ -253,6 +294,10 @@ class Line<A> {
 
   at(number: number): A | undefined {
     return this.items[number - this.base]
+  }
+
+  put(number: number, item: A): void {
+    this.items[number - this.base] = item
   }
 
   push(item: A): void {

@@ -133,3 +133,19 @@ export class MemoryStream {
     return page.page
   }
 }
+
+/**
+ * That a stream was, whose, and until when: what is left of one that was forgotten, and of which nobody wants anything
+ * more. There may be a hundred thousand, so that each is a few words.
+ */
+export class Tombstone {
+  readonly id: StreamId
+  owner: string
+  readonly endedAt: number
+
+  constructor(id: StreamId, owner: string, endedAt: number) {
+    this.id = id
+    this.owner = owner
+    this.endedAt = endedAt
+  }
+}
