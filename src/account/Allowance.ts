@@ -61,3 +61,13 @@ export const daysOf = (at: number): { readonly day: number; readonly month: numb
   const month = date.getUTCFullYear() * 100 + date.getUTCMonth() + 1
   return { day: month * 100 + date.getUTCDate(), month }
 }
+
+/** The day and the month that come next. */
+export const nextOf = (at: number): { readonly day: number; readonly month: number } => {
+  const date = new Date(at)
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
+  return {
+    day: daysOf(Date.UTC(year, month, date.getUTCDate() + 1)).day,
+    month: daysOf(Date.UTC(year, month + 1)).month
+  }
+}

@@ -14,7 +14,7 @@
  * Ids sort as they were given: the millisecond, a count, chance.
  */
 import { type BooksModule, makeInsert, makeRepeated, type Row, type Sql, sql, type SqlValue } from "../books/index.ts"
-import { type Account, type AccountOf, daysOf } from "./Allowance.ts"
+import { type Account, type AccountOf, daysOf, nextOf } from "./Allowance.ts"
 
 /** The tables. */
 export const ledgerModule: BooksModule = {
@@ -85,7 +85,8 @@ export const ledgerModule: BooksModule = {
       `INSERT INTO relay_ledger_carried (id, granted, settled, refunded)
          SELECT 1, CAST(coalesce(sum(carried_granted), 0) AS BIGINT), CAST(coalesce(sum(carried_settled), 0) AS BIGINT), 0
          FROM relay_accounts WHERE account LIKE 'token:%'`
-    ]
+    ],
+    ["ALTER TABLE relay_ledger_journals ADD COLUMN process TEXT"]
   ]
 }
 
@@ -199,11 +200,14 @@ export const readAccount = (
   now: number
 ): Account & { readonly seeded: boolean; readonly lastGrant: number } => {
   const { day, month } = daysOf(now)
+  const next = nextOf(now)
+  const of = (name: "day" | "month"): number => Number(row[name])
   return {
     balance: numberOrNull(row["balance"]),
     reserved: Number(row["reserved"]),
-    settledToday: row["day"] === day ? Number(row["day_settled"]) : 0,
-    settledMonth: row["month"] === month ? Number(row["month_settled"]) : 0,
+    // Of the next one, by the clock of another relay, it is the same budget.
+    settledToday: of("day") === day || of("day") === next.day ? Number(row["day_settled"]) : 0,
+    settledMonth: of("month") === month || of("month") === next.month ? Number(row["month_settled"]) : 0,
     seeded: row["seeded"] === 1,
     lastGrant: Number(row["last_grant"])
   }
@@ -235,25 +239,34 @@ export interface AccountChange {
   readonly released: number
 }
 
-// Its new row holds what changes an account, also where it is there. Of one that is not there nothing is reserved.
-const chargeAll = makeInsert(
-  `INSERT INTO relay_accounts AS a (account, reserved, day, day_settled, month, month_settled, seeded, last_grant, low_told,
-     carried_granted, carried_settled) VALUES`,
-  11,
-  ` ON CONFLICT (account) DO UPDATE SET
-      balance = a.balance - excluded.day_settled,
-      reserved = a.reserved + excluded.reserved,
-      day_settled = CASE WHEN a.day = excluded.day THEN a.day_settled ELSE 0 END + excluded.day_settled,
-      day = excluded.day,
-      month_settled = CASE WHEN a.month = excluded.month THEN a.month_settled ELSE 0 END + excluded.month_settled,
-      month = excluded.month
-    RETURNING account, balance, last_grant, low_told`
-)
+/**
+ * Its new row holds what changes an account, also where it is there. Of one that is not there nothing is reserved. An account
+ * that has come to the next day or month does not go back: its clock was another relay's, which is ahead of this one.
+ */
+const makeCharge = (next: { readonly day: number; readonly month: number }) =>
+  makeInsert(
+    `INSERT INTO relay_accounts AS a (account, reserved, day, day_settled, month, month_settled, seeded, last_grant, low_told,
+       carried_granted, carried_settled) VALUES`,
+    11,
+    ` ON CONFLICT (account) DO UPDATE SET
+        balance = a.balance - excluded.day_settled,
+        reserved = a.reserved + excluded.reserved,
+        day_settled = CASE WHEN a.day IN (excluded.day, ${next.day}) THEN a.day_settled ELSE 0 END + excluded.day_settled,
+        day = CASE WHEN a.day = ${next.day} THEN a.day ELSE excluded.day END,
+        month_settled = CASE WHEN a.month IN (excluded.month, ${next.month}) THEN a.month_settled ELSE 0 END
+          + excluded.month_settled,
+        month = CASE WHEN a.month = ${next.month} THEN a.month ELSE excluded.month END
+      RETURNING account, balance, last_grant, low_told`
+  )
+
+/** The statement of a day. */
+let ofDay: { readonly day: number; readonly chargeAll: ReturnType<typeof makeCharge> } | undefined
 
 /** Takes what was settled from accounts, and gives back what was reserved, in this order. Gives what they are then. */
 export const charge = (changes: ReadonlyArray<AccountChange>, now: number): Sql => {
   const { day, month } = daysOf(now)
-  return chargeAll(
+  if (ofDay?.day !== day) ofDay = { day, chargeAll: makeCharge(nextOf(now)) }
+  return ofDay.chargeAll(
     changes.flatMap(({ key, released, settled }) => [key, 0 - released, day, settled, month, settled, 0, 0, 0, 0, 0])
   )
 }

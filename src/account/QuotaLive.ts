@@ -44,8 +44,18 @@ import { Tokens } from "./Tokens.ts"
 
 type Limits = typeof TokenQuota.Type
 
+/** What is known of processes on the same books. */
+export interface Processes {
+  /** The name of this one. */
+  readonly me: string
+  /** Whether the one with that name is known to be dead. */
+  readonly isDead: (name: string) => boolean
+}
+
 /** How the quota is kept. */
 export interface QuotaLayerOptions {
+  /** Default: nothing is known of any process but what it says in the books. */
+  readonly processes?: Processes | undefined
   /** At which part of its last grant a token has little left: 0 is when nothing is. Default: 0.1. */
   readonly lowAt?: (() => number) | undefined
 }
@@ -58,6 +68,8 @@ export const layer = (
 
 /** Other processes on the same books are held for gone when they have said nothing for so long, in milliseconds. */
 const silentFor = { memory: 180_000, durable: 7 * 86_400_000 }
+/** Who could say nothing itself for longer than this, in milliseconds, cannot tell that of others: the books were away. */
+const mostUnsaid = 90_000
 
 /** Rows of the ledger that one statement adds, and accounts that it charges. */
 const mostAtOnce = 64
@@ -88,7 +100,8 @@ interface Held {
 }
 
 const make = Effect.fnUntraced(function* ({
-  lowAt = () => 0.1
+  lowAt = () => 0.1,
+  processes
 }: QuotaLayerOptions): Effect.fn.Return<
   Quota["Service"],
   BooksNewer | BooksError,
@@ -306,15 +319,37 @@ const make = Effect.fnUntraced(function* ({
     settledMonth: found.settledMonth
   })
 
+  /** Since when this process has said, again and again, that it is there. */
+  let presentSince = yield* Clock.currentTimeMillis
+  let saidAt = presentSince
+  const said = (now: number): void => {
+    if (now - saidAt > mostUnsaid) presentSince = now
+    saidAt = now
+  }
+
+  /** Journals in the memory of a process that is known to be dead: what it has reserved is gone with it. */
+  const dead = Effect.gen(function* () {
+    if (processes === undefined) return []
+    const others = yield* run(
+      sql`SELECT journal, process FROM relay_ledger_journals j
+          WHERE durable = 0 AND process IS NOT NULL AND journal <> ${journal.identity}
+            AND EXISTS (SELECT 1 FROM relay_reservations r WHERE r.journal = j.journal)`
+    )
+    return others.flatMap(({ journal, process }) => (processes.isDead(String(process)) ? [String(journal)] : []))
+  })
+
   const open = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    // One process at a time has a SQLite file of books: what another one has reserved in its memory is gone with it.
-    const memory = books.engine.name === "sqlite" ? now : now - silentFor.memory
+    // Before that others may have had no way to say that they are there.
+    const isJudge = now - saidAt <= mostUnsaid && now - presentSince >= silentFor.memory
+    const silent = isJudge
+      ? sql` OR (j.durable = 0 AND j.seen_at <= ${now - silentFor.memory}) OR j.seen_at <= ${now - silentFor.durable}`
+      : sql``
+    const others = (yield* dead).reduce((one, other) => sql`${one} OR r.journal = ${other}`, silent)
     const rows = yield* run(
       sql`SELECT r.stream_id, r.token, r.token_group, r.at, CASE WHEN r.journal = ${journal.identity} THEN 0 ELSE 1 END AS gone
           FROM relay_reservations r LEFT JOIN relay_ledger_journals j ON j.journal = r.journal
-          WHERE r.journal = ${journal.identity} OR (j.durable = 0 AND j.seen_at <= ${memory})
-             OR j.seen_at <= ${now - silentFor.durable}`
+          WHERE r.journal = ${journal.identity}${others}`
     )
     return rows.flatMap((row) => {
       const streamId = String(row["stream_id"])
@@ -334,12 +369,13 @@ const make = Effect.fnUntraced(function* ({
 
   const keepPosition: Quota["Service"]["keepPosition"] = (position) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.asVoid(
+      Effect.map(
         run(
-          sql`INSERT INTO relay_ledger_journals (journal, position, durable, seen_at)
-              VALUES (${journal.identity}, ${position}, ${journal.durable ? 1 : 0}, ${now})
+          sql`INSERT INTO relay_ledger_journals (journal, position, durable, seen_at, process)
+              VALUES (${journal.identity}, ${position}, ${journal.durable ? 1 : 0}, ${now}, ${processes?.me ?? null})
               ON CONFLICT (journal) DO UPDATE SET position = ${position}, seen_at = ${now}`
-        )
+        ),
+        () => said(now)
       )
     )
 

@@ -97,11 +97,12 @@ const openPostgres = Effect.fnUntraced(function* (
     Effect.catchIf(mayCome, (error) =>
       Effect.logWarning(`${meaningOf(place, error).message}; waiting for it`).pipe(
         Effect.andThen(Effect.sleep(tryEvery)),
-        Effect.andThen(asked),
-        Effect.retry({
-          while: mayCome,
-          schedule: Schedule.spaced(tryEvery).pipe(Schedule.upTo({ duration: options.wait ?? "30 seconds" }))
-        })
+        Effect.andThen(
+          Effect.retry(asked, {
+            while: mayCome,
+            schedule: Schedule.spaced(tryEvery).pipe(Schedule.upTo({ duration: options.wait ?? "30 seconds" }))
+          })
+        )
       )
     ),
     Effect.mapError((error) => meaningOf(place, error))

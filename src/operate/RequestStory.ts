@@ -89,7 +89,8 @@ const chapter = (rows: ReadonlyArray<ErrorRow>): ReadonlyArray<string> => {
     `stream ${told.stream_id ?? "none: nothing was begun for it"}`,
     `token ${told.token ?? "none"}, group ${told.group ?? "none"}, model ${told.model ?? "unknown"}${told.trace_id === undefined ? "" : `, trace ${told.trace_id}`}${told.ip === undefined ? "" : `, from ${told.ip}`}`,
     "",
-    ...(request === undefined ? [] : [`${clock(beganAt(request))}  the request came`]),
+    // Both are reckoned back from an end, and rounded.
+    ...(request === undefined ? [] : [`${clock(Math.min(...[request, ...attempts].map(beganAt)))}  the request came`]),
     ...attempts.flatMap(attemptLines),
     ...others.flatMap(stepLines),
     ...(request === undefined

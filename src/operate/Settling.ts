@@ -2,7 +2,7 @@
  * From the journal to the ledger: how answers ended is read from the journal's outbox, where it is committed with their
  * terminal events, and settled in the books, in one transaction with the position that was come to. So each end is
  * settled once, whatever is killed in between; and what was not is found at the next look: right after an answer has
- * ended, at start, and every minute.
+ * ended, at start, every minute, and every 5 s while the books are away.
  *
  * What was reserved for something that the journal does not know of has never begun, or was in the memory of a process
  * that is gone: it is refunded.
@@ -23,8 +23,9 @@ const gathered = 25
 const committedWithin = 2_000
 /** How long closing waits for what has ended last, in milliseconds. */
 const closingFor = 500
-/** How often it is looked for what was missed, in milliseconds. */
+/** How often it is looked for what was missed, in milliseconds; and how soon again when something has just failed. */
 const lookEvery = 60_000
+const lookAgainAfter = 5_000
 
 /** Settles what has ended. */
 export class Settling extends Context.Service<
@@ -105,11 +106,20 @@ const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | Rel
       (remove) => Effect.sync(remove)
     )
 
+    /** Something could not be settled. */
+    let failed = false
+    const noticing = (effect: Effect.Effect<void, BooksError | QueryDataError>): Effect.Effect<void> =>
+      Effect.catch(effect, () =>
+        Effect.sync(() => {
+          failed = true
+        })
+      )
+
     const settleSoon = Effect.gen(function* () {
       yield* woken.await
       yield* Effect.sleep(gathered)
-      // What fails is found every minute: of the books' being away the books tell.
-      yield* Effect.ignore(flush)
+      // What fails is found by the next look: of the books' being away the books tell.
+      yield* noticing(flush)
       const now = performance.now()
       for (const [id, { until }] of awaited.entries()) if (until <= now) awaited.delete(id)
       if (awaited.size === 0) woken.closeUnsafe()
@@ -152,9 +162,19 @@ const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | Rel
       Effect.ignore
     )
     yield* Effect.addFinalizer(() => Effect.andThen(rest, Effect.ignore(flush)))
-    yield* Effect.ignore(look)
+    const steps = lookEvery / lookAgainAfter
+    let step = 0
+    const looking = Effect.gen(function* () {
+      yield* Effect.sleep(lookAgainAfter)
+      step++
+      if (step < steps && !failed) return
+      step = 0
+      failed = false
+      yield* noticing(look)
+    })
+    yield* noticing(look)
     yield* Effect.forkScoped(Effect.forever(settleSoon))
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), Effect.ignore(look))))
+    yield* Effect.forkScoped(Effect.forever(looking))
     return { flush }
   }
 )

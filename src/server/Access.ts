@@ -149,7 +149,14 @@ export const admit = (
     // A token that was seen before is known without the books.
     onFailure: () =>
       Effect.fail(
-        stackless(() => new Throttled({ message: "tokens cannot be looked up now", retryAfterMillis: 1000 }))
+        stackless(
+          () =>
+            new Throttled({
+              message: "tokens cannot be looked up now: the books are away",
+              publicMessage: "Tokens cannot be looked up now.",
+              retryAfterMillis: 1000
+            })
+        )
       ),
     onSuccess: (token): Effect.Effect<Caller, ResilienceError> => {
       if (token === undefined) return unauthorized(exchange, options)

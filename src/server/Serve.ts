@@ -9,6 +9,7 @@ import {
   priceOf,
   PricesSection,
   type Quota,
+  ProcessesNode,
   QuotaLive,
   Tokens,
   TokensNode,
@@ -199,7 +200,7 @@ const relayLayer = Layer.unwrap(
 const quotaLayer = Layer.unwrap(
   Effect.map(Settings, (settings) => {
     const alerts = settings.of(AlertsSection)
-    return QuotaLive.layer({ lowAt: () => alerts.current.quotaLow })
+    return QuotaLive.layer({ lowAt: () => alerts.current.quotaLow, processes: ProcessesNode.make() })
   })
 )
 

@@ -27,13 +27,17 @@ export interface Process {
 
 const file = settingsFile({ sections: [TokensSection, QuotaSection, GroupsSection, LedgerSection] })
 
-/** Opens them over books; `written` is the configuration. */
-export const processOn = (books: Books["Service"], written: { readonly [section: string]: unknown } = {}) =>
+/** Opens them over books; `written` is the configuration, and `processes` what is known of others. */
+export const processOn = (
+  books: Books["Service"],
+  written: { readonly [section: string]: unknown } = {},
+  processes?: QuotaLive.Processes
+) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
     const settings = Result.getOrThrow(Settings.make(file, written))
     const tokens = settings.of(TokensSection)
-    const layer = Layer.merge(QuotaLive.layer(), Ledger.layer).pipe(
+    const layer = Layer.merge(QuotaLive.layer({ processes }), Ledger.layer).pipe(
       Layer.provide(TokensNode.layer({ file: () => tokens.current })),
       Layer.provideMerge(Journal.layer({ retention: "1 hour" }).pipe(Layer.provide(JournalStoreMemory.layer))),
       Layer.provide(Layer.merge(Layer.succeed(Settings, settings), Layer.succeed(Books, books)))
