@@ -1,6 +1,6 @@
 /**
  * Writes the package `effect-resilience-client` to `dist/client-package`: `RetryStreamingClient` and `useRetryStreaming`
- * in two files without a dependency, with their types, for front ends that install nothing else.
+ * in a few files without a dependency, with their types, for front ends that install nothing else.
  *
  *   npm run build:client               # part of `npm run check:exports`
  *   node scripts/buildClient.ts FOLDER # to another folder
@@ -35,7 +35,7 @@ const manifest = {
     ".": { types: "./types/exports/clientBrowser.d.ts", default: "./index.js" },
     "./react": { types: "./types/exports/react.d.ts", default: "./react.js" }
   },
-  files: ["index.js", "react.js", "types", "README.md", "LICENSE"],
+  files: ["*.js", "types", "README.md", "LICENSE"],
   peerDependencies: { react: own.peerDependencies.react },
   peerDependenciesMeta: { react: { optional: true } }
 }
@@ -59,7 +59,7 @@ client.connect({ message: "hello" })
 All of it: [docs/client.md](https://unpkg.com/effect-resilience/docs/client.md), [docs/react.md](https://unpkg.com/effect-resilience/docs/react.md).
 `
 
-/** The two files: the hook's takes the client from the other one. */
+/** One file for each entry, and one for what they share. */
 const bundle = async (folder: string): Promise<void> => {
   const build = await rolldown({
     input: { index: join(root, "src/exports/clientBrowser.ts"), react: join(root, "src/exports/react.ts") },

@@ -6,7 +6,7 @@
  */
 import { Clock, Context, Effect, Layer, Schedule, type Scope, Semaphore } from "effect"
 import { Books, type BooksError, type BooksNewer, literally, type Row, sql, type Sql } from "../books/index.ts"
-import { Settings } from "../settings/index.ts"
+import { Settings, untilNextSweep } from "../settings/index.ts"
 import { firstIdAt } from "./LedgerIds.ts"
 import { keyOf, ledgerModule, type LedgerRow, readRow } from "./LedgerRows.ts"
 import { LedgerSection } from "./LedgerSection.ts"
@@ -77,8 +77,8 @@ export class Ledger extends Context.Service<
   }
 >()("effect-resilience/account/Ledger") {
   /**
-   * In the books. Rows older than `ledger.retention` are forgotten, at once and then every hour; of books in memory
-   * all but the newest 200,000, every minute, too. What they come to stays in the sums.
+   * In the books. Rows older than `ledger.retention` are forgotten, within a quarter of it and an hour at most; of books in
+   * memory all but the newest 200,000, every minute, too. What they come to stays in the sums.
    */
   static readonly layer: Layer.Layer<Ledger, BooksNewer | BooksError, Books | Settings> = Layer.effect(
     Ledger,
@@ -128,7 +128,6 @@ const keys: { readonly [By in UsageBy]: Sql } = {
 const sweepBatch = 500
 /** How long others have between two of them, in milliseconds. */
 const sweepPause = 5
-const sweepEvery = 3_600_000
 /** How many rows books in memory keep, some 50 MB: where nothing outlives the process, its memory is what has to last. */
 const mostInMemory = 200_000
 const sweepMemoryEvery = 60_000
@@ -198,10 +197,10 @@ const make: Effect.Effect<Ledger["Service"], BooksNewer | BooksError, Books | Sc
         oneAtATime
           .withPermits(1)(books.transaction(forget(oldest)))
           .pipe(Effect.repeat({ while: (count) => count === sweepBatch, schedule: Schedule.spaced(sweepPause) }))
-      // What is too old is there in an hour, too.
+      // What is too old is there at the next one, too.
     ).pipe(Effect.ignore)
-    const every = lasts ? sweepEvery : sweepMemoryEvery
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(every))))
+    const due = untilNextSweep(section, lasts ? undefined : sweepMemoryEvery)
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, due)))
 
     /** Calls `read` with pieces of all that comes after an id and before another. */
     const pieces = Effect.fnUntraced(function* <A>(

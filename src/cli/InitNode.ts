@@ -32,7 +32,8 @@ const lines = Effect.acquireRelease(
   ({ reader }) =>
     Effect.sync(() => {
       reader.close()
-      process.stdin.unref()
+      // A file has nothing that keeps the process.
+      process.stdin.unref?.()
     })
 )
 

@@ -181,7 +181,8 @@ const again = (
   const { maxHint = 120_000, maxRetries = 5 } = rules
   // A hint comes from a server, and a server's fault may be told as it is.
   if (hint !== undefined && hint > maxHint && last._tag !== "ConnectionFault") return fail(state, last)
-  if (attempt > maxRetries) return fail(state, { _tag: "RetriesExhausted", attempts: attempt, last })
+  // A number that is none allows nothing.
+  if (!(attempt <= maxRetries)) return fail(state, { _tag: "RetriesExhausted", attempts: attempt, last })
   const delay = hint ?? backoffMillis(rules, state.firstDelay, attempt)
   return {
     state: { ...state, phase: "waiting" },

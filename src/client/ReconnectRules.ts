@@ -30,14 +30,14 @@ export interface ReconnectRules extends ReconnectOptions {
 
 /** The wait before retry `attempt`, counted from 1, when the first one is `first`: whole milliseconds. */
 export const backoffMillis = (
-  { backoffMultiplier = 2, jitter = "equal", maxDelay = 30_000, random = Math.random }: ReconnectRules,
+  { backoffMultiplier = 2, jitter, maxDelay = 30_000, random = Math.random }: ReconnectRules,
   first: number,
   attempt: number
 ): number => {
+  const delay = Math.min(first * backoffMultiplier ** (attempt - 1), maxDelay)
+  const free = jitter === "none" ? 0 : jitter === "full" ? 1 : 0.5
   // No wait is none, however often it is doubled: nothing times infinity is no number.
-  const delay = Math.min(first * backoffMultiplier ** (attempt - 1), maxDelay) || 0
-  const free = { none: 0, equal: 0.5, full: 1 }[jitter]
-  return Math.round(delay * (1 - free * (1 - random())))
+  return delay > 0 ? Math.round(delay * (1 - free * (1 - random()))) : 0
 }
 
 /**

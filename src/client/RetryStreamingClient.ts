@@ -178,8 +178,7 @@ export class RetryStreamingClient {
   #perform(action: Action): void {
     switch (action._tag) {
       case "Request":
-        void this.#ask(action)
-        return
+        return void this.#ask(action)
       case "Give": {
         const { event } = action
         if (event.event === "message") return this.#emit("message", contentOf(event))
@@ -202,8 +201,7 @@ export class RetryStreamingClient {
         if (action.last !== undefined) this.#fault(action.last)
         return
       case "Drop":
-        this.#drop()
-        return
+        return this.#drop()
       case "CancelRemote":
         // `cancel` asks for it, and aborts the connection when it was told.
         this.#forget()
@@ -229,8 +227,8 @@ export class RetryStreamingClient {
   }
 
   #after(millis: number, callback: () => void): void {
-    // A longer one would be over at once.
-    const timer = setTimeout(callback, Math.min(millis, 2_147_483_647))
+    // One of more than 24 days would be over at once.
+    const timer = setTimeout(callback, Math.min(millis, 2e9))
     this.#forget = () => clearTimeout(timer)
   }
 

@@ -83,7 +83,8 @@ export class ApiError extends Data.TaggedError("ApiError")<{
       code,
       reason,
       message,
-      statusCode: isFailure(statusCode) ? statusCode : statuses[code],
+      // A code that the compiler has not seen has none.
+      statusCode: isFailure(statusCode) ? statusCode : ((statuses[code] as number | undefined) ?? 500),
       ...(details === undefined ? {} : { details }),
       ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
       ...(cause === undefined ? {} : { cause })
@@ -95,5 +96,6 @@ export class ApiError extends Data.TaggedError("ApiError")<{
   }
 }
 
-const isFailure = (status: number | undefined): status is number =>
+/** Whether a status is one of a failure. */
+export const isFailure = (status: number | undefined): status is number =>
   status !== undefined && Number.isInteger(status) && status >= 400 && status <= 599

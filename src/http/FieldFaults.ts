@@ -47,8 +47,13 @@ const ownWords = (node: Annotated | undefined): string | undefined => {
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
+/** How JSON writes the numbers that it has no words for: whoever sends a text for a number need not know. */
+const numbersOfJson = /(?:number \| )?"Infinity" \| "-Infinity" \| "NaN"/g
+
 const words = (issue: SchemaIssue.Issue, expected?: string | undefined): string =>
-  expected === undefined ? (format(issue).issues[0]?.message ?? "Expected another value") : `Expected ${expected}`
+  expected === undefined
+    ? (format(issue).issues[0]?.message ?? "Expected another value").replace(numbersOfJson, "number")
+    : `Expected ${expected}`
 
 /** A path as people write it: `address.city`, `tags[0]`. A name that is no word is quoted: `["a b"].c`. */
 const fieldOf = (path: ReadonlyArray<PropertyKey>): string => {

@@ -2,7 +2,7 @@
  * What an answer says of a failure, whoever made the error: one of ours, or of somebody's own API.
  */
 import { catalogue, type Code, coarseCode, describe, type Detail, type ResilienceError } from "../errors/index.ts"
-import { ApiError } from "./ApiError.ts"
+import { ApiError, isFailure } from "./ApiError.ts"
 import { publicDetails, publicMessage, shownDetails, shownMessage } from "./PublicMessage.ts"
 import { retryHeaders, retryHeadersOf } from "./RetryHeaders.ts"
 
@@ -25,15 +25,17 @@ export interface Told {
 }
 
 const ofApi = ({ code, details, message, reason, retryAfterMillis, statusCode }: ApiError): Told => {
-  const row: Code | undefined = titles[statusCode]
+  // An error is no answer that went well, whatever it says of itself.
+  const status = isFailure(statusCode) ? statusCode : 500
+  const row: Code | undefined = titles[status]
   return {
-    status: statusCode,
+    status,
     code,
     reason,
     message: shownMessage(message),
     title: row === undefined ? code : catalogue[row].message,
     details: details === undefined || details.length === 0 ? undefined : shownDetails(details),
-    headers: retryHeadersOf(statusCode, retryAfterMillis)
+    headers: retryHeadersOf(status, retryAfterMillis)
   }
 }
 

@@ -97,7 +97,8 @@ export const migrations: ReadonlyArray<string> = [
 
 /**
  * The steps of a sweep, each a bounded piece of work, to be repeated until it changes nothing. No step touches a stream
- * without an end; between any two of them, and if the process dies there, what is left is what a reader may find.
+ * without an end; between any two of them, and if the process dies there, what is left is what a reader may find. No
+ * parameter has a number: `node:sqlite` of Node 22.19 cannot bind those.
  */
 export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: Sweep) => [
   {
@@ -107,11 +108,11 @@ export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: 
   },
   {
     // Counted from the newest: what is beyond the limit is what ended first.
-    sql: `UPDATE ended SET state = 1 WHERE (SELECT sum(bytes) FROM ended WHERE state = 2) > ?1 AND position IN
+    sql: `UPDATE ended SET state = 1 WHERE (SELECT sum(bytes) FROM ended WHERE state = 2) > ? AND position IN
             (SELECT position FROM
                (SELECT position, sum(bytes) OVER (ORDER BY at DESC, position DESC) AS total FROM ended WHERE state = 2)
-             WHERE total > ?1 LIMIT 2048)`,
-    params: [maxBytes]
+             WHERE total > ? LIMIT 2048)`,
+    params: [maxBytes, maxBytes]
   },
   {
     sql: `UPDATE stream SET note = '' WHERE note <> '' AND key IN (SELECT key FROM ended WHERE state = 1)`,
@@ -135,7 +136,7 @@ export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: 
   {
     sql: `DELETE FROM stream WHERE key IN
             (SELECT stream.key FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
-             WHERE ended.state = 0 AND ended.at < ?1 AND (stream.idempotency_key IS NULL OR ended.at < ?2) LIMIT 256)`,
+             WHERE ended.state = 0 AND ended.at < ? AND (stream.idempotency_key IS NULL OR ended.at < ?) LIMIT 256)`,
     params: [streamsBefore, keysBefore]
   },
   {

@@ -4,7 +4,7 @@
  * A row is written before the change is answered, so whoever made it finds it there. While the books are away it waits
  * in memory with all that does, and is written when they are back.
  */
-import { Clock, Context, Duration, Effect, Layer, Random, Redacted, type Scope } from "effect"
+import { Clock, Context, Effect, Layer, Random, Redacted, type Scope } from "effect"
 import {
   Books,
   type BooksError,
@@ -16,7 +16,7 @@ import {
   sql
 } from "../books/index.ts"
 import { isSecretName, Secrets, type SecretsService } from "../errors/index.ts"
-import { Settings } from "../settings/index.ts"
+import { Settings, untilNextSweep } from "../settings/index.ts"
 import { AuditSection } from "./AuditSection.ts"
 
 /** A change that was made. Neither `before` nor `after` holds a secret. */
@@ -129,8 +129,6 @@ const read = (row: Row): Effect.Effect<AuditRow, BooksBroken> =>
     catch: () => new BooksBroken({ message: `the row ${String(row["id"])} of the audit cannot be read` })
   })
 
-/** How often rows are looked for that are too old. */
-const sweepEvery = Duration.hours(1)
 /** So many go in one statement: the books wait for no longer. */
 const sweepBatch = 1_000
 
@@ -171,7 +169,7 @@ export class Audit extends Context.Service<
     }) => Effect.Effect<AuditPage, BooksError>
   }
 >()("effect-resilience/operate/Audit") {
-  /** In the books. Rows that are older than `audit.retention` are removed, at once and then every hour. */
+  /** In the books. Rows that are older than `audit.retention` are removed, within a quarter of it and an hour at most. */
   static readonly layer: Layer.Layer<Audit, BooksNewer | BooksError, Books | Settings> = Layer.effect(
     Audit,
     Effect.suspend(() => make)
@@ -195,10 +193,10 @@ const make: Effect.Effect<Audit["Service"], BooksNewer | BooksError, Books | Sco
       return removed.length === sweepBatch
     }).pipe(
       Effect.repeat({ while: (more) => more }),
-      // What is too old is there in an hour, too.
+      // What is too old is there at the next one, too.
       Effect.ignore
     )
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(sweepEvery))))
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, untilNextSweep(section))))
 
     return {
       write: Effect.fnUntraced(function* (change, by) {

@@ -61,7 +61,8 @@ const limitsOf = (options: Options<never>): ClockLimits => {
  *
  * One fiber pumps and one watches, however many elements come; an element that comes alone costs 1.1 µs, where a
  * timer for each pull costs 10.
- * A duration that is zero, negative, infinite or not a number throws `InvalidPolicyOption`.
+ * A duration that is zero, negative, infinite or not a number throws `InvalidPolicyOption`, as does a `bufferSize` that is
+ * no positive integer.
  *
  * ```ts import.meta.vitest
  * import { Effect, Stream } from "effect"
@@ -120,6 +121,7 @@ export const watch: {
   ): Stream.Stream<A, E | ChannelResponseTimeExceeded | DeadlineExceeded, R>
 } = dual(2, <A, E, R>(self: Stream.Stream<A, E, R>, options: Options<A>): Stream.Stream<A, E | ClockError, R> => {
   const limits = limitsOf(options)
+  const bufferSize = InvalidPolicyOption.positiveInt(where, "bufferSize", options.bufferSize ?? 16)
   const { isContent } = options
   return Stream.callback<A, E | ClockError, R>(
     Effect.fnUntraced(function* (queue: Queue.Queue<A, E | ClockError | Cause.Done>) {
@@ -144,6 +146,6 @@ export const watch: {
       })
       yield* Queue.end(queue)
     }),
-    { bufferSize: options.bufferSize ?? 16 }
+    { bufferSize }
   )
 })

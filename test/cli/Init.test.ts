@@ -3,10 +3,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { afterAll } from "vitest"
 import { configurationOf, interview, type Interview } from "#src/cli/Init"
 import { keepFolder, load, optionsOf } from "./kit.ts"
@@ -116,6 +116,24 @@ describe("effect-resilience init", () => {
     assert.deepStrictEqual([again.code, again.stdout], [1, ""])
     assert.include(again.stderr, "relay.yaml: is there already, and is not written over")
     assert.strictEqual(readFileSync(join(folder, "relay.yaml"), "utf8"), written)
+  })
+
+  it("takes the answers of a file, and of none", () => {
+    const answers = join(folder, "answers.txt")
+    writeFileSync(answers, "ollama\n")
+    for (const from of [answers, "/dev/null"]) {
+      const input = openSync(from, "r")
+      const name = `of-${basename(from)}.yaml`
+      const { status, stderr } = spawnSync(process.execPath, [join(root, commandFile), "init", name], {
+        cwd: folder,
+        stdio: [input, "pipe", "pipe"],
+        encoding: "utf8"
+      })
+      closeSync(input)
+      assert.strictEqual(status, 0, stderr)
+      assert.notInclude(stderr, "relay_crashed")
+      assert.isTrue(existsSync(join(folder, name)))
+    }
   })
 
   it("an answer that cannot be is told, and nothing is written", async () => {

@@ -152,6 +152,12 @@ describe("a wait", () => {
     assert.strictEqual(backoffMillis({ jitter: "none" }, 1, 5000), 30_000)
   })
 
+  it("is none where a number is none, and in its later half where the jitter is not known", () => {
+    for (const options of [{ initialDelay: Number.NaN }, { maxDelay: Number.NaN }, { initialDelay: -5 }])
+      assert.deepStrictEqual(waits(options, 0.5), [0, 0, 0, 0, 0, 0, 0])
+    assert.deepStrictEqual(waits({ jitter: JSON.parse('"equl"') }, 0), waits({}, 0))
+  })
+
   it("lies in what its jitter says, and is whole milliseconds", () => {
     fc.assert(
       fc.property(
@@ -391,6 +397,11 @@ describe("the stream's own error", () => {
       play(inputs).actions.filter((action) => action.startsWith("ask")),
       ["ask 0", "ask 1", "ask 1", "ask 1"]
     )
+  })
+
+  it("is not asked anew where maxRetries is no number", () => {
+    const { actions } = play([connect, refused, due, refused, due], { maxRetries: Number.NaN })
+    assert.deepStrictEqual(actions, ["ask 0", "fail RetriesExhausted"])
   })
 
   it("is asked anew at most maxRetries times, whatever was read between", () => {

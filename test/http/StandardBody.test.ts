@@ -19,6 +19,7 @@ import {
   ValidationFailed
 } from "effect-resilience/errors"
 import {
+  ApiError,
   bodyAsked,
   errorAnswer,
   type FailedRequest,
@@ -63,6 +64,13 @@ describe("the standard body", () => {
     ])
     assert.strictEqual(body.traceId, "t1")
     assert.strictEqual(body.statusCode, 422)
+  })
+
+  it("is that of a failure, whatever an error says of its status", () => {
+    const lies = new ApiError({ code: "CONFLICT", reason: "r", message: "m", statusCode: 200 })
+    // As a program without types has it.
+    const unknown = ApiError.make({ code: JSON.parse('"TEAPOT"'), message: "m" })
+    for (const error of [lies, unknown]) assert.strictEqual(standardBody(error, request).error.statusCode, 500)
   })
 
   it("shows no details of what is nobody's business", () => {

@@ -117,6 +117,11 @@ describe("StreamClocks.watch", () => {
     })
   )
 
+  it("says which option is wrong", () => {
+    for (const bufferSize of [Number.NaN, -1, 0, 1.5])
+      assert.throws(() => StreamClocks.watch(Stream.never, { bufferSize }), /bufferSize/)
+  })
+
   it.effect("gives what came before a clock ran out, and interrupts the source", () =>
     Effect.gen(function* () {
       let interrupted = false
