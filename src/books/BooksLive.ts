@@ -22,6 +22,8 @@ const own: BooksModule = {
 
 /** How often the books are looked at, in milliseconds: news of other processes, or whether they are back. */
 const lookEvery = 500
+/** How often it is said that they are busy, in milliseconds at least. */
+const tellEvery = 60_000
 /** Writes that wait while the books are away. */
 const capacity = 10_000
 
@@ -80,11 +82,19 @@ export const makeBooks = Effect.fnUntraced(function* (
     yield* SubscriptionRef.set(health, usable)
     yield* Effect.logInfo(`the books at ${database.place} are back`)
   })
+  /** Somebody else holds them: said now and then, for as long as it lasts. */
+  let toldBusy = -Infinity
+  const tellBusy = ({ message }: BooksError): Effect.Effect<void> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      if (now - toldBusy < tellEvery) return Effect.void
+      toldBusy = now
+      return Effect.logWarning(message)
+    })
   const look = Effect.gen(function* () {
     yield* database.look
     if (SubscriptionRef.getUnsafe(health)._tag === "Away") yield* probe
     yield* readTopics
-  }).pipe(Effect.catch((error) => (error._tag === "BooksBusy" ? Effect.void : markAway(error))))
+  }).pipe(Effect.catch((error) => (error._tag === "BooksBusy" ? tellBusy(error) : markAway(error))))
   yield* readTopics
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), look)))
 

@@ -9,6 +9,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { JournalStore, JournalStoreSqliteNode, makeStreamId, pageRoom, replied } from "#src/journal/index"
+import { sweeping } from "#src/journal/SqliteSchema"
 import { claimed, ended, journalOn, makeTold, until } from "./kit.ts"
 
 const folder = Effect.acquireRelease(
@@ -162,6 +163,16 @@ const writeLongRows = (path: string): void => {
 }
 
 const longFrames = Array.from({ length: 2000 }, (_, n) => `${n} ${"\u{1f600}e".repeat(n % 90)}\n`)
+
+describe("a sweep", () => {
+  it("has no parameter with a number, which `node:sqlite` of Node 22.19 cannot bind, and a value for each", () => {
+    const steps = sweeping({ framesBefore: 1, keysBefore: 2, maxBytes: 3, streamsBefore: 4 })
+    for (const { params, sql } of steps) {
+      assert.notMatch(sql, /\?\d/)
+      assert.lengthOf(params, sql.split("?").length - 1)
+    }
+  })
+})
 
 describe("a database of version 2 with rows longer than a page", () => {
   it.effect("is read as it is, to the byte and from anywhere, and what was cut is gone on with", () =>

@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { DatabaseSync } from "node:sqlite"
+import { setTimeout as sleep } from "node:timers/promises"
 import { answer, cut, status } from "../support/behaviour.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
 import { channelOf } from "../support/relay.ts"
@@ -419,6 +420,28 @@ describe("books that are away", { timeout: 60_000 }, () => {
           assert.deepInclude(await sumOf(world), { open: 0, drift: 0 })
         }
       )
+    } finally {
+      folder.remove()
+    }
+  })
+
+  it("what ended meanwhile is settled within seconds, though nobody asks", async () => {
+    const folder = temporaryFolder()
+    const books = `${folder.path}/books.db`
+    try {
+      await withRelay({ tokens: [{ name: "bob", key: "key-of-bob" }], books: { path: books } }, async (world) => {
+        const other = new DatabaseSync(books)
+        other.exec("PRAGMA busy_timeout = 2000; ALTER TABLE relay_ledger RENAME TO elsewhere")
+        assert.strictEqual((await ask(world, {}, bearer("key-of-bob"))).status, 200)
+        // Longer than an end is waited for.
+        await sleep(2_500)
+        other.exec("ALTER TABLE elsewhere RENAME TO relay_ledger")
+        const settled = (): number =>
+          Number(other.prepare("SELECT count(*) AS n FROM relay_ledger WHERE kind = 'settle'").get()?.["n"])
+        for (const until = performance.now() + 15_000; settled() === 0 && performance.now() < until; ) await sleep(200)
+        assert.strictEqual(settled(), 1)
+        other.close()
+      })
     } finally {
       folder.remove()
     }
