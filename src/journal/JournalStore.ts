@@ -107,8 +107,8 @@ export interface FramePart {
   readonly isEnd: boolean
 }
 
-/** Whose a stream is that was forgotten: no token has such a name. */
-export const nobody = "\u0000"
+/** Whose a stream is that was forgotten: no token has such a name. A NUL would be lost: older Nodes read a text up to it. */
+export const nobody = "\n"
 /** How many frames a page holds at most. */
 export const pageFrames = 256
 

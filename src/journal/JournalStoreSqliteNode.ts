@@ -78,8 +78,16 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
   )
   const lastOf = database.prepare("SELECT last FROM piece WHERE position = ?")
   const page = database.prepare(
-    "SELECT last, lengths, text FROM json_each(?) AS place CROSS JOIN piece ON piece.position = place.value"
+    `SELECT position, last, lengths, text, octet_length(text) AS size
+     FROM json_each(?) AS place CROSS JOIN piece ON piece.position = place.value`
   )
+  const bytesOf = database.prepare("SELECT CAST(text AS BLOB) AS bytes FROM piece WHERE position = ?")
+  /** Before 24.10 or so `node:sqlite` reads a text up to its first NUL. */
+  const textIn = ({ position, size, text }: TextRow): string => {
+    if (Buffer.byteLength(text) === size) return text
+    const bytes = bytesOf.get(position)?.["bytes"]
+    return bytes instanceof Uint8Array ? Buffer.from(bytes).toString() : text
+  }
   // Of a row that is one frame. What it reads of a long one stays in SQLite.
   const part = database.prepare(
     `SELECT substr(CAST(text AS BLOB), ?, ?) AS part, octet_length(text) AS size FROM piece
@@ -256,11 +264,12 @@ export const over = (sqlite: Sqlite): JournalStore["Service"] => {
           // A row holds a frame or more.
           const places = `[${rows.slice(at, at + limit).join()}]`
           for (const row of page.iterate(places) as Iterable<unknown> as Iterable<TextRow>) {
-            const lengths = row.lengths === null ? [row.text.length] : row.lengths.split(",").map(Number)
+            const text = textIn(row)
+            const lengths = row.lengths === null ? [text.length] : row.lengths.split(",").map(Number)
             const skip = next - (row.last + 1 - lengths.length)
             if (skip < 0) break
             next = row.last + 1
-            if (!frames.add({ text: row.text, lengths }, skip)) break
+            if (!frames.add({ text, lengths }, skip)) break
           }
           return frames.page
         })
@@ -361,9 +370,11 @@ const mostReadRows = 1_000_000
 const listWeight = 32
 
 interface TextRow {
+  readonly position: number
   readonly last: number
   readonly lengths: string | null
   readonly text: string
+  readonly size: number
 }
 
 interface PartRow {
