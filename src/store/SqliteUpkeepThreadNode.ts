@@ -111,17 +111,23 @@ class Place {
       else this.copyBack(this.database)
     } catch (cause) {
       // A connection that cannot read is none.
-      places.delete(this.number)
       this.close()
+      // Moved away just now: that is told by the next look, and nothing is broken.
+      if (!this.isThere()) return
+      places.delete(this.number)
       this.tell({ _tag: "Broken", fault: String(cause) })
     }
   }
 
-  private lookAtPlace(): void {
+  /** The file that was opened is at its place, and so is its log if there was one. */
+  private isThere(): boolean {
     const { identity, path } = this.what
-    const hasLog = identityOf(this.log) !== undefined
-    const found = identityOf(path) === identity && (hasLog || !this.logged)
-    this.logged ||= found && hasLog
+    return identityOf(path) === identity && (!this.logged || identityOf(this.log) !== undefined)
+  }
+
+  private lookAtPlace(): void {
+    const found = this.isThere()
+    this.logged ||= found && identityOf(this.log) !== undefined
     if (found !== this.there) this.tell({ _tag: "Place", there: found })
     this.there = found
   }

@@ -53,10 +53,10 @@ const items = (path: string) => {
   return values
 }
 
-/** Waits until something is so, for at most 10 s of real time. */
+/** Waits until something is so, for at most 20 s of real time. */
 const until = (holds: () => boolean): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    const end = performance.now() + 10_000
+    const end = performance.now() + 20_000
     const look = (): void => {
       if (holds()) resume(Effect.void)
       else if (performance.now() > end) resume(Effect.die(new Error(`it never came: ${String(holds)}`)))
@@ -503,12 +503,16 @@ describe("a SQLite store whose file is gone", () => {
         yield* until(() => sqlite.usable())
       }
       yield* insert(sqlite, "after")
-      assert.deepStrictEqual(said, [
-        `the store at ${path} has been deleted or moved away under the running process`,
-        `the store at ${path} is there again`,
-        `the store at ${path} has been deleted or moved away under the running process`,
-        `the store at ${path} is there again`
-      ])
+      // That the upkeep began anew, if it met the file just as it went, is another matter.
+      assert.deepStrictEqual(
+        said.filter((line) => !line.startsWith("the upkeep")),
+        [
+          `the store at ${path} has been deleted or moved away under the running process`,
+          `the store at ${path} is there again`,
+          `the store at ${path} has been deleted or moved away under the running process`,
+          `the store at ${path} is there again`
+        ]
+      )
       // Another file of the same name is not the one.
       rmSync(path)
       writeFileSync(path, "")
