@@ -2,6 +2,7 @@
  * Where a SQLite database lies: its own file, whatever links lead to it, and who may read it.
  */
 import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
+import { pathToFileURL } from "node:url"
 import { dirname } from "node:path"
 
 /** The place of a database. */
@@ -59,4 +60,14 @@ const restrict = (file: string): void => {
   } catch {
     // It is used all the same.
   }
+}
+
+/**
+ * The address of a database that is there. To open what is not there would make it, empty; and whoever opens an empty
+ * database takes the log beside it for a leftover, and removes it: the log of the file that was moved away just then.
+ */
+export const addressOf = (file: string): URL => {
+  const address = pathToFileURL(file)
+  address.searchParams.set("mode", "rw")
+  return address
 }

@@ -9,7 +9,7 @@ import { fdatasyncSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parentPort } from "node:worker_threads"
-import { identityOf, sizeOf } from "./SqlitePlaceNode.ts"
+import { addressOf, identityOf, sizeOf } from "./SqlitePlaceNode.ts"
 
 /** A database that is kept in order. */
 export interface UpkeepPlace {
@@ -133,7 +133,7 @@ class Place {
   }
 
   private open(): void {
-    const opened = new DatabaseSync(this.what.path)
+    const opened = new DatabaseSync(addressOf(this.what.path))
     this.database = opened
     opened.exec(
       `PRAGMA busy_timeout = ${this.what.patience}; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0`
