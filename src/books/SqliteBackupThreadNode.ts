@@ -3,6 +3,7 @@
  */
 import { DatabaseSync } from "node:sqlite"
 import { workerData } from "node:worker_threads"
+import { addressOf } from "../store/SqlitePlaceNode.ts"
 import { copyInto } from "./SqliteCopyNode.ts"
 
 /** What the thread is started with. */
@@ -12,7 +13,7 @@ export interface BackupData {
 }
 
 const { file, path } = workerData as BackupData
-const database = new DatabaseSync(path)
+const database = new DatabaseSync(addressOf(path))
 database.exec("PRAGMA busy_timeout = 5000")
 copyInto(database, file)
 database.close()
