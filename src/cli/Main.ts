@@ -9,7 +9,8 @@ import { parseCommand, usage } from "./Command.ts"
 import type { Configuration } from "./Configuration.ts"
 import { loadConfiguration } from "./Configuration.ts"
 import { configurationJsonSchema } from "./ConfigurationJsonSchema.ts"
-import { packageVersion, printErr, printOut, runMain } from "./Process.ts"
+import { packageVersion } from "../server/PackageNode.ts"
+import { printErr, printOut, runMain } from "./Process.ts"
 
 const done = Effect.as(0)
 const refused = Effect.as(2)

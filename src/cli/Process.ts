@@ -2,19 +2,12 @@
  * The process of a command: its signals, its output, its end.
  */
 import { Effect, Exit, type Scope } from "effect"
-import { readFileSync } from "node:fs"
 import process from "node:process"
 import { makeSecrets, redactText } from "../errors/index.ts"
 import type { Cell } from "../settings/index.ts"
 import * as EventLogNode from "../telemetry/EventLogNode.ts"
 import { type EventLevel, lineOf } from "../telemetry/index.ts"
 import { makeAllYoung } from "./CollectorNode.ts"
-
-/** The version of this package. */
-export const packageVersion = (): string => {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8")
-  return (JSON.parse(text) as { readonly version: string }).version
-}
 
 /** Writes lines to stdout. */
 export const printOut = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stdout.write(`${text}\n`))

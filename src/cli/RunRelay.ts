@@ -4,20 +4,12 @@
 import { Context, Deferred, Effect, Layer } from "effect"
 import { createServer } from "node:net"
 import { Reload } from "../operate/index.ts"
+import { packageVersion } from "../server/PackageNode.ts"
 import { serve, type ServeError, type ServerOptions, ServerSection, storeLayer } from "../server/index.ts"
 import { banner } from "./Banner.ts"
 import { giveBackAtRest } from "./CollectorNode.ts"
 import type { Configuration } from "./Configuration.ts"
-import {
-  type Hangup,
-  hangup,
-  keepSecrets,
-  packageVersion,
-  printErr,
-  printOut,
-  stopSignal,
-  takeUncaught
-} from "./Process.ts"
+import { type Hangup, hangup, keepSecrets, printErr, printOut, stopSignal, takeUncaught } from "./Process.ts"
 
 const isTaken = ({ host, port }: ServerOptions): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
