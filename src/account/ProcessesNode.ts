@@ -4,7 +4,7 @@
 import { readlinkSync } from "node:fs"
 import { hostname } from "node:os"
 import process from "node:process"
-import type { Processes } from "./QuotaLive.ts"
+import type { Processes } from "./Presence.ts"
 
 /** Where a number means the same process: a container has numbers of its own, and often the name of its host. */
 const numberedBy = (): string => {

@@ -38,19 +38,12 @@ import {
   type Wanted,
   type Whose
 } from "./Quota.ts"
+import { makePresence, type Processes } from "./Presence.ts"
 import { QuotaSection } from "./QuotaSection.ts"
 import type { TokenQuota } from "./Token.ts"
 import { Tokens } from "./Tokens.ts"
 
 type Limits = typeof TokenQuota.Type
-
-/** What is known of processes on the same books. */
-export interface Processes {
-  /** The name of this one. */
-  readonly me: string
-  /** Whether the one with that name is known to be dead. */
-  readonly isDead: (name: string) => boolean
-}
 
 /** How the quota is kept. */
 export interface QuotaLayerOptions {
@@ -65,11 +58,6 @@ export const layer = (
   options: QuotaLayerOptions = {}
 ): Layer.Layer<Quota, BooksNewer | BooksError, Books | Journal | Settings | Tokens> =>
   Layer.effect(Quota, make(options))
-
-/** Other processes on the same books are held for gone when they have said nothing for so long, in milliseconds. */
-const silentFor = { memory: 180_000, durable: 7 * 86_400_000 }
-/** Who could say nothing itself for longer than this, in milliseconds, cannot tell that of others: the books were away. */
-const mostUnsaid = 90_000
 
 /** Rows of the ledger that one statement adds, and accounts that it charges. */
 const mostAtOnce = 64
@@ -115,6 +103,7 @@ const make = Effect.fnUntraced(function* ({
   const section = settings.of(QuotaSection)
   const groups = settings.of(GroupsSection)
   yield* books.migrate(ledgerModule)
+  const presence = yield* makePresence(books, journal, processes)
   const idOf = makeIds(yield* Random.nextIntBetween(0, 2 ** 32 - 1))
 
   /** What is reserved and has not begun yet. */
@@ -319,37 +308,10 @@ const make = Effect.fnUntraced(function* ({
     settledMonth: found.settledMonth
   })
 
-  /** Since when this process has said, again and again, that it is there. */
-  let presentSince = yield* Clock.currentTimeMillis
-  let saidAt = presentSince
-  const said = (now: number): void => {
-    if (now - saidAt > mostUnsaid) presentSince = now
-    saidAt = now
-  }
-
-  /** Journals in the memory of a process that is known to be dead: what it has reserved is gone with it. */
-  const dead = Effect.gen(function* () {
-    if (processes === undefined) return []
-    const others = yield* run(
-      sql`SELECT journal, process FROM relay_ledger_journals j
-          WHERE durable = 0 AND process IS NOT NULL AND journal <> ${journal.identity}
-            AND EXISTS (SELECT 1 FROM relay_reservations r WHERE r.journal = j.journal)`
-    )
-    return others.flatMap(({ journal, process }) => (processes.isDead(String(process)) ? [String(journal)] : []))
-  })
-
   const open = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    // Before that others may have had no way to say that they are there.
-    const isJudge = now - saidAt <= mostUnsaid && now - presentSince >= silentFor.memory
-    const silent = isJudge
-      ? sql` OR (j.durable = 0 AND j.seen_at <= ${now - silentFor.memory}) OR j.seen_at <= ${now - silentFor.durable}`
-      : sql``
-    const others = (yield* dead).reduce((one, other) => sql`${one} OR r.journal = ${other}`, silent)
     const rows = yield* run(
       sql`SELECT r.stream_id, r.token, r.token_group, r.at, CASE WHEN r.journal = ${journal.identity} THEN 0 ELSE 1 END AS gone
-          FROM relay_reservations r LEFT JOIN relay_ledger_journals j ON j.journal = r.journal
-          WHERE r.journal = ${journal.identity}${others}`
+          FROM relay_reservations r WHERE r.journal = ${journal.identity}${yield* presence.orGone}`
     )
     return rows.flatMap((row) => {
       const streamId = String(row["stream_id"])
@@ -366,25 +328,6 @@ const make = Effect.fnUntraced(function* ({
           ]
     })
   })
-
-  const keepPosition: Quota["Service"]["keepPosition"] = (position) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.map(
-        run(
-          sql`INSERT INTO relay_ledger_journals (journal, position, durable, seen_at, process)
-              VALUES (${journal.identity}, ${position}, ${journal.durable ? 1 : 0}, ${now}, ${processes?.me ?? null})
-              ON CONFLICT (journal) DO UPDATE SET position = ${position}, seen_at = ${now}`
-        ),
-        () => said(now)
-      )
-    )
-
-  const position = Effect.map(
-    run(sql`SELECT position FROM relay_ledger_journals WHERE journal = ${journal.identity}`),
-    ([row]) => String(row?.["position"] ?? "")
-  )
-  // It is known from the beginning, so that what it reserves is not another's.
-  yield* books.transaction(Effect.flatMap(position, keepPosition))
 
   /** The names whose grants are in the books, as far as this process has looked. */
   const entered = new Set<string>()
@@ -421,8 +364,8 @@ const make = Effect.fnUntraced(function* ({
         ? Effect.catch(settle([final]), () => Effect.sync(() => books.later(settle([final]))))
         : Effect.sync(() => books.later(settle([final]))),
     open,
-    position,
-    keepPosition,
+    position: presence.position,
+    keepPosition: presence.keepPosition,
     enter,
     of: (whose) =>
       Effect.gen(function* () {

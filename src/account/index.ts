@@ -35,6 +35,7 @@ export {
   type Wanted,
   type Whose
 } from "./Quota.ts"
+export type { Processes } from "./Presence.ts"
 export * as ProcessesNode from "./ProcessesNode.ts"
 export * as QuotaLive from "./QuotaLive.ts"
 export { type QuotaOptions, QuotaSection } from "./QuotaSection.ts"

@@ -6,6 +6,7 @@ import {
   GroupsSection,
   Ledger,
   LedgerSection,
+  type Processes,
   Quota,
   QuotaLive,
   QuotaSection,
@@ -31,7 +32,7 @@ const file = settingsFile({ sections: [TokensSection, QuotaSection, GroupsSectio
 export const processOn = (
   books: Books["Service"],
   written: { readonly [section: string]: unknown } = {},
-  processes?: QuotaLive.Processes
+  processes?: Processes
 ) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
