@@ -17,7 +17,7 @@ import {
   type Sweep
 } from "./JournalStore.ts"
 import { Shelf } from "./KeptFrames.ts"
-import { type MemoryEnd, MemoryStream, type MemoryWriter, Tombstone } from "./MemoryStream.ts"
+import { MemoryStream, type MemoryWriter, Tombstone } from "./MemoryStream.ts"
 import { type PartWriters, refusalOf, writeShare } from "./Share.ts"
 
 /** How many streams are remembered of which nothing is left but that they were. */
@@ -188,7 +188,10 @@ export class MemoryPlace {
   outcomes(after: string, limit: number): ReadonlyArray<Outcome> {
     const found: Array<Outcome> = []
     const next = after === "" ? 0 : Number(after) + 1
+    // Of those that were forgotten before they were told nothing is wanted any more.
+    const from = Math.max(this.ends.start, this.told)
     this.told = Math.max(this.told, next)
+    for (let at = from; at < Math.min(next, this.kept); at++) this.forgetAt(at)
     for (let at = Math.max(this.ends.start, next); at < this.ends.end && found.length < limit; at++) {
       const known = this.ends.at(at)
       if (known instanceof MemoryStream && known.end?.outcome !== undefined)
@@ -203,8 +206,7 @@ export class MemoryPlace {
       if (!(stream instanceof MemoryStream) || stream.end === undefined) continue
       if (stream.end.at >= framesBefore && this.size <= maxBytes) break
       this.size -= stream.size
-      stream.forget(this.kept < this.told)
-      this.bury(stream, stream.end, this.kept)
+      this.forgetAt(this.kept)
     }
     while (this.ends.start < this.kept) {
       const known = this.ends.at(this.ends.start)
@@ -261,11 +263,14 @@ export class MemoryPlace {
     return known instanceof Tombstone ? undefined : known
   }
 
-  /** Keeps no more of a stream that was forgotten than has to be known. `at` is its place among those that have ended. */
-  private bury({ id, key, owner }: MemoryStream, end: MemoryEnd, at: number): void {
-    if (key !== undefined || end.outcome !== undefined) return
-    const tombstone = new Tombstone(id, owner, end.at)
-    this.streams.set(id, tombstone)
+  /** Keeps no more of what has ended as the `at`th than has to be known. */
+  private forgetAt(at: number): void {
+    const stream = this.ends.at(at)
+    if (!(stream instanceof MemoryStream) || stream.end === undefined) return
+    stream.forget(at < this.told)
+    if (stream.key !== undefined || stream.end.outcome !== undefined) return
+    const tombstone = new Tombstone(stream.id, stream.owner, stream.end.at)
+    this.streams.set(stream.id, tombstone)
     this.ends.put(at, tombstone)
   }
 

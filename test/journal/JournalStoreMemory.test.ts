@@ -150,6 +150,14 @@ describe("R17: 45,000 short answers in memory", () => {
       assert.isBelow(held, 1.2 + (45_000 * 512) / maxBytes)
       assert.strictEqual((yield* Effect.flip(journal.locate(ids[0]!, undefined)))._tag, "StreamExpired")
       assert.strictEqual((yield* journal.locate(ids[44_999]!, undefined)).state, "ended")
+
+      // Of what is forgotten, and whose outcome was read, it is only known that it was.
+      for (let at = "", page; (page = yield* journal.outcomes(at, 1_000)).length > 0; ) at = page.at(-1)!.position
+      const sweep = { framesBefore: Number.MAX_SAFE_INTEGER, streamsBefore: 0, keysBefore: 0, maxBytes }
+      yield* replied<void, unknown>((done) => store.sweep(sweep, done))
+      const left = ((yield* heldBytes) - before) / 45_000
+      assert.isBelow(left, 260)
+      assert.strictEqual((yield* Effect.flip(journal.locate(ids[44_999]!, undefined)))._tag, "StreamExpired")
     })
   )
 })
