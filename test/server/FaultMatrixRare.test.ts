@@ -244,14 +244,17 @@ describe("what is not just text", () => {
       a.setDefault(cut(4, "stall", { delay: 10 }))
       const began = performance.now()
       const { events } = await read(`${relay.url}/chat?message=hello&timeout=1`)
-      assert.isBelow(performance.now() - began, 1500)
+      const over = performance.now()
+      // Some fifty others begin beside it; the clock that is not heeded would be five seconds.
+      assert.isAtLeast(over - began, 950)
+      assert.isBelow(over - began, 3000)
       assert.deepInclude(events.at(-1)?.json, {
         type: "timeout",
         code: "deadline_exceeded",
         recoverable: true,
         partial_content: firstWords(4)
       })
-      assert.isBelow((await a.requests[0]!.closed) - began, 1200)
+      assert.isBelow((await a.requests[0]!.closed) - over, 200)
     }))
 
   it.concurrent("with server.debug errors say more, and without it they do not", () =>
