@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, SubscriptionRef } from "effect"
 import { TestClock } from "effect/testing"
-import { sql } from "#src/books/index"
+import { BooksBusy, sql } from "#src/books/index"
 import { leavingBooks } from "./leaving.ts"
 
 /** Books that leave, with a table of what was said to them. */
@@ -23,6 +23,26 @@ const logged = <A, E, R>(test: (log: ReadonlyArray<string>) => Effect.Effect<A, 
   const sink = Logger.make(({ logLevel, message }) => void log.push(`${logLevel}: ${String(message)}`))
   return Effect.provide(Effect.scoped(test(log)), Logger.layer([sink]))
 }
+
+describe("books that another process holds", () => {
+  it.effect("say so once a minute, for as long as it lasts, and are not away", () =>
+    logged((log) =>
+      Effect.gen(function* () {
+        let isHeld = true
+        const busy = new BooksBusy({ message: "the books are busy" })
+        const { books } = yield* leavingBooks({
+          looksAway: Effect.suspend(() => (isHeld ? Effect.fail(busy) : Effect.void))
+        })
+        yield* TestClock.adjust("90 seconds")
+        assert.deepStrictEqual(log, ["Warn: the books are busy", "Warn: the books are busy"])
+        assert.deepStrictEqual(SubscriptionRef.getUnsafe(books.health), { _tag: "Usable" })
+        isHeld = false
+        yield* TestClock.adjust("10 minutes")
+        assert.lengthOf(log, 2)
+      })
+    )
+  )
+})
 
 describe("books that are away", () => {
   it.effect(

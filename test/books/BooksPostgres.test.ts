@@ -2,7 +2,7 @@ import { fork } from "node:child_process"
 import { connect, createServer, type Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted } from "effect"
+import { Effect, Fiber, Logger, Redacted } from "effect"
 import { sql } from "#src/books/index"
 import * as BooksPostgresNode from "#src/books/BooksPostgresNode"
 import { findPostgres, type PostgresServer, startPostgres } from "../support/postgres.ts"
@@ -57,9 +57,16 @@ describe.skipIf(binaries === undefined)("with a server", () => {
       Effect.gen(function* () {
         const url = server.database()
         yield* Effect.promise(() => server.stop())
-        const opening = yield* Effect.forkChild(open(url, { wait: "20 seconds" }), { startImmediately: true })
-        yield* Effect.sleep("700 millis")
+        const said: Array<string> = []
+        const log = Logger.layer([Logger.make<unknown, void>(({ message }) => void said.push(String(message)))])
+        const opening = yield* Effect.forkChild(Effect.provide(open(url, { wait: "20 seconds" }), log), {
+          startImmediately: true
+        })
+        yield* Effect.sleep("3500 millis")
         assert.isUndefined(opening.pollUnsafe())
+        // Once, however often it is asked.
+        assert.lengthOf(said, 1)
+        assert.match(said[0]!, /; waiting for it$/)
         yield* Effect.promise(() => server.start())
         const books = yield* Fiber.join(opening)
         yield* books.run(sql`SELECT 1`)

@@ -14,11 +14,11 @@ export interface LeavingBooks {
   readonly asked: () => number
 }
 
-/** Opens them. `looksAway`: it is seen that they are away where nobody writes, too. */
+/** Opens them. `looksAway`: it is seen that they are away where nobody writes, too; or something else, by an effect. */
 export const leavingBooks = ({
   looksAway = false
 }: {
-  readonly looksAway?: boolean
+  readonly looksAway?: boolean | Effect.Effect<void, BooksError>
 } = {}): Effect.Effect<LeavingBooks, BooksError | BooksNewer | BooksNotOpened, Scope.Scope> =>
   Effect.gen(function* () {
     const database = yield* openSqlite({ _tag: "Memory" })
@@ -31,7 +31,7 @@ export const leavingBooks = ({
       })
     const books = yield* makeBooks({
       ...database,
-      ...(looksAway ? { look: there(database.look) } : {}),
+      ...(looksAway === false ? {} : { look: looksAway === true ? there(database.look) : looksAway }),
       run: (statement) => there(database.run(statement)),
       transaction: (body) => there(database.transaction(body))
     })

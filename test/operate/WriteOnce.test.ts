@@ -276,6 +276,8 @@ describe("Idempotency-Key of the admin API", () => {
       assert.strictEqual(await models(known.key), 200)
       leave(true)
       assert.deepStrictEqual([await models(known.key), await models(unseen.key), await models(key)], [200, 503, 200])
+      const looked = await read(`${relay.url}/v1/models`, { headers: { authorization: `Bearer ${unseen.key}` } })
+      assert.match(JSON.parse(looked.text).error.message, /^Tokens cannot be looked up now\./)
       assert.deepStrictEqual(await ready(), [200, { status: "ready", ready: true, degraded: ["books"] }])
       const refused = await ops("POST", "tokens", { name: "alice" }, once)
       assert.strictEqual(refused.status, 500)
