@@ -19,14 +19,21 @@ const lookEvery = 2_000
 const worked = 0.15
 const rests = 0.05
 
-/** Says of one share of the time after the other whether rest has just come after work. A process that is new has worked. */
-export const restAfterWork = (): ((share: number) => boolean) => {
-  let working = true
+/** How many looks one after the other find rest before memory is given back that work has taken: five minutes. */
+const looksOfRest = 150
+
+/**
+ * Says of one share of the time after the other when work begins, and when there is rest: at once in a process that is
+ * new, whose code is not compiled yet, and after work when rest has lasted for `looks` of them. Each is told once.
+ */
+export const workAndRest = (looks: number): ((share: number) => "work" | "rest" | undefined) => {
+  let state: "new" | "work" | "rest" = "new"
+  let seen = 0
   return (share) => {
-    if (share > worked) working = true
-    if (share > rests || !working) return false
-    working = false
-    return true
+    seen = share > rests ? 0 : seen + 1
+    if (share > worked && state !== "work") return (state = "work")
+    const isRest = state === "new" ? seen > 0 : state === "work" && seen >= looks
+    return isRest ? (state = "rest") : undefined
   }
 }
 
@@ -43,17 +50,25 @@ const scavenge = (): void => {
  * Has memory given back when rest comes after work, for as long as the scope is open. V8 does so by itself, some 8 s
  * later and in small steps, once it sees that little is allocated; but it looks at that when it collects, and who rests
  * allocates too little for it ever to collect. So one scavenge is asked for.
+ *
+ * What V8 gives back so is also the shapes of objects of which there is none just now, and with them all compiled code
+ * that knows them: who is asked next is served at half the speed for some five seconds. So a pause of seconds is not rest,
+ * and from where work begins until there is rest V8 keeps them in what it collects by itself (decision 0057).
  */
 export const giveBackAtRest: Effect.Effect<void, never, Scope.Scope> = Effect.asVoid(
   Effect.acquireRelease(
     Effect.sync(() => {
-      const isRest = restAfterWork()
+      const turn = workAndRest(looksOfRest)
       let before = performance.eventLoopUtilization()
       return setInterval(() => {
-        const now = performance.eventLoopUtilization()
-        const { utilization } = performance.eventLoopUtilization(now, before)
-        before = now
-        if (isRest(utilization)) scavenge()
+        const looked = performance.eventLoopUtilization()
+        const { utilization } = performance.eventLoopUtilization(looked, before)
+        before = looked
+        const now = turn(utilization)
+        if (now === "work") setFlagsFromString("--no-memory-reducer-favors-memory")
+        if (now !== "rest") return
+        setFlagsFromString("--memory-reducer-favors-memory")
+        scavenge()
       }, lookEvery).unref()
     }),
     (timer) => Effect.sync(() => clearInterval(timer))

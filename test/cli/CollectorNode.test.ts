@@ -2,24 +2,43 @@
  * What is asked of the collector: memory is given back when rest comes after work.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { restAfterWork } from "#src/cli/CollectorNode"
+import { workAndRest } from "#src/cli/CollectorNode"
 import { commandFile, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { startNode } from "../support/spawnNode.ts"
 
-describe("rest after work", () => {
-  const told = (...shares: ReadonlyArray<number>): ReadonlyArray<number> => {
-    const isRest = restAfterWork()
-    return shares.flatMap((share, at) => (isRest(share) ? [at] : []))
+describe("work and rest", () => {
+  const told = (...shares: ReadonlyArray<number>): ReadonlyArray<readonly [number, "work" | "rest"]> => {
+    const turn = workAndRest(3)
+    return shares.flatMap((share, at) => {
+      const now = turn(share)
+      return now === undefined ? [] : [[at, now] as const]
+    })
   }
 
-  it("is told once, of a process that is new too", () => {
-    assert.deepStrictEqual(told(0.6, 0.01, 0.01, 0), [1])
-    assert.deepStrictEqual(told(0, 0), [0])
+  it("has rest at once in a process that is new, and once", () => {
+    assert.deepStrictEqual(told(0, 0, 0, 0, 0), [[0, "rest"]])
+    assert.deepStrictEqual(told(0.1, 0.01, 0.01, 0, 0), [[1, "rest"]])
   })
 
-  it("is told again when there was work again, and not of little that comes and goes", () => {
-    assert.deepStrictEqual(told(1, 0.02, 0.9, 0.1, 0.04, 0), [1, 4])
-    assert.deepStrictEqual(told(0, 0.1, 0.02, 0.14, 0.01), [0])
+  it("has rest after work when it has lasted", () => {
+    assert.deepStrictEqual(told(0.6, 0.01, 0.01, 0.02, 0, 0), [
+      [0, "work"],
+      [3, "rest"]
+    ])
+    assert.deepStrictEqual(told(0, 0.9, 0, 0, 0.6, 0, 0, 0, 0, 0), [
+      [0, "rest"],
+      [1, "work"],
+      [7, "rest"]
+    ])
+  })
+
+  it("takes little that comes and goes for neither, and begins anew to wait for rest", () => {
+    assert.deepStrictEqual(told(0, 0.1, 0.02, 0.14, 0, 0, 0, 0), [[0, "rest"]])
+    assert.deepStrictEqual(told(0, 0.9, 0, 0, 0.1, 0, 0, 0), [
+      [0, "rest"],
+      [1, "work"],
+      [7, "rest"]
+    ])
   })
 })
 
