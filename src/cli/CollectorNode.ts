@@ -19,18 +19,20 @@ const lookEvery = 2_000
 const worked = 0.15
 const rests = 0.05
 
-/** How many looks one after the other find rest before memory is given back that work has taken: five minutes. */
+/** How many looks find rest, with no work in between, before memory is given back that work has taken: five minutes. */
 const looksOfRest = 150
 
 /**
  * Says of one share of the time after the other when work begins, and when there is rest: at once in a process that is
- * new, whose code is not compiled yet, and after work when rest has lasted for `looks` of them. Each is told once.
+ * new, whose code is not compiled yet, and after work when `looks` of them found it. Little that is done in between (a
+ * probe, on a machine whose others want its core) does not begin them anew. Each is told once.
  */
 export const workAndRest = (looks: number): ((share: number) => "work" | "rest" | undefined) => {
   let state: "new" | "work" | "rest" = "new"
   let seen = 0
   return (share) => {
-    seen = share > rests ? 0 : seen + 1
+    if (share > worked) seen = 0
+    else if (share <= rests) seen++
     if (share > worked && state !== "work") return (state = "work")
     const isRest = state === "new" ? seen > 0 : state === "work" && seen >= looks
     return isRest ? (state = "rest") : undefined

@@ -32,12 +32,12 @@ describe("work and rest", () => {
     ])
   })
 
-  it("takes little that comes and goes for neither, and begins anew to wait for rest", () => {
+  it("takes little that comes and goes for neither, and goes on to wait for rest", () => {
     assert.deepStrictEqual(told(0, 0.1, 0.02, 0.14, 0, 0, 0, 0), [[0, "rest"]])
     assert.deepStrictEqual(told(0, 0.9, 0, 0, 0.1, 0, 0, 0), [
       [0, "rest"],
       [1, "work"],
-      [7, "rest"]
+      [5, "rest"]
     ])
   })
 })
