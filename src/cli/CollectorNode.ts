@@ -39,13 +39,16 @@ export const workAndRest = (looks: number): ((share: number) => "work" | "rest" 
   }
 }
 
-/** A scavenge, which takes some milliseconds. */
-const scavenge = (): void => {
+/**
+ * A scavenge, which takes some milliseconds, and whereupon V8 goes on by itself; or, of who has worked, everything at
+ * once: V8 has mostly been through by then, keeps the pages that it freed, and a scavenge would have nothing to begin.
+ */
+const giveBack = (hasWorked: boolean): void => {
   // A context that is new has the function, which is how those come by it that were not started with the flag.
   setFlagsFromString("--expose-gc")
-  const collect = runInNewContext("gc") as (options: { readonly type: "minor" }) => void
+  const collect = runInNewContext("gc") as (options: { readonly [option: string]: string }) => void
   setFlagsFromString("--no-expose-gc")
-  collect({ type: "minor" })
+  collect(hasWorked ? { type: "major", execution: "sync", flavor: "last-resort" } : { type: "minor" })
 }
 
 /**
@@ -61,16 +64,20 @@ export const giveBackAtRest: Effect.Effect<void, never, Scope.Scope> = Effect.as
   Effect.acquireRelease(
     Effect.sync(() => {
       const turn = workAndRest(looksOfRest)
+      let hasWorked = false
       let before = performance.eventLoopUtilization()
       return setInterval(() => {
         const looked = performance.eventLoopUtilization()
         const { utilization } = performance.eventLoopUtilization(looked, before)
         before = looked
         const now = turn(utilization)
-        if (now === "work") setFlagsFromString("--no-memory-reducer-favors-memory")
+        if (now === "work") {
+          hasWorked = true
+          setFlagsFromString("--no-memory-reducer-favors-memory")
+        }
         if (now !== "rest") return
         setFlagsFromString("--memory-reducer-favors-memory")
-        scavenge()
+        giveBack(hasWorked)
       }, lookEvery).unref()
     }),
     (timer) => Effect.sync(() => clearInterval(timer))
