@@ -89,7 +89,7 @@ export const runRelay = (configuration: Configuration, notes: ReadonlyArray<stri
           ...notes
         ].join("\n")
       )
-      yield* giveBackAtRest
+      yield* giveBackAtRest()
       const thrown = yield* Deferred.make<void>()
       yield* takeUncaught(({ _tag, error }) => {
         server.track(error, { uncaught: true })
