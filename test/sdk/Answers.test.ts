@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Script } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
 import type { Answer, Question } from "./question.ts"
+import { part } from "./part.ts"
 import { type Place, places, showsModel, showsReasoning } from "./sdks.ts"
 import { modelOf, withWorld } from "./world.ts"
 
@@ -175,22 +176,25 @@ const cases: ReadonlyArray<Case> = [
   }
 ]
 
-describe.each(cases)("$name", ({ gives, plays, question, where = () => true }) => {
-  it.each(places.filter(where))("$where", ({ client, delivery, dialect }) =>
-    withWorld({ a: { dialect, plays: [plays(dialect)] } }, {}, async ({ relay, upstreams }) => {
-      const answer = await client.ask({ url: relay.url, delivery, question: question ?? {} })
-      assert.isUndefined(answer.raised, answer.raised?.message)
-      const { usage, ...said } = gives
-      assert.deepInclude(answer, {
-        ...said,
-        ...(said.reasoning === undefined || showsReasoning(client) ? {} : { reasoning: "" }),
-        ...(showsModel(client) ? { model: modelOf[dialect] } : {})
+describe.each(cases.map((row, nth) => ({ ...row, nth })))(
+  "$name",
+  ({ gives, nth, plays, question, where = () => true }) => {
+    it.each(part(nth, places.filter(where)))("$where", ({ client, delivery, dialect }) =>
+      withWorld({ a: { dialect, plays: [plays(dialect)] } }, {}, async ({ relay, upstreams }) => {
+        const answer = await client.ask({ url: relay.url, delivery, question: question ?? {} })
+        assert.isUndefined(answer.raised, answer.raised?.message)
+        const { usage, ...said } = gives
+        assert.deepInclude(answer, {
+          ...said,
+          ...(said.reasoning === undefined || showsReasoning(client) ? {} : { reasoning: "" }),
+          ...(showsModel(client) ? { model: modelOf[dialect] } : {})
+        })
+        if (usage !== undefined) assert.deepInclude(answer.usage, usage)
+        assert.isAbove(answer.usage.input ?? 0, 0)
+        assert.strictEqual(answer.headers["x-attempts"], "a=200")
+        assert.isUndefined(answer.headers["x-dropped"])
+        assert.lengthOf(upstreams["a"]!.calls(), 1)
       })
-      if (usage !== undefined) assert.deepInclude(answer.usage, usage)
-      assert.isAbove(answer.usage.input ?? 0, 0)
-      assert.strictEqual(answer.headers["x-attempts"], "a=200")
-      assert.isUndefined(answer.headers["x-dropped"])
-      assert.lengthOf(upstreams["a"]!.calls(), 1)
-    })
-  )
-})
+    )
+  }
+)

@@ -7,6 +7,7 @@ import { Script } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
 import { aiAnthropic, aiGoogle, aiResponses } from "./aiSdk.ts"
 import type { Ask, Client, Question } from "./question.ts"
+import { part, type Placed } from "./part.ts"
 import { clients, dialects, showsReasoning } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
 import { type Upstreams, withWorld, type World } from "./world.ts"
@@ -115,7 +116,7 @@ const others: ReadonlyArray<Case> = [
   { name: "a silence behind the end", ending: "finishThenStall", ends: whole("Hm, well.", [1, 0]) }
 ]
 
-interface Row {
+interface Row extends Placed {
   readonly client: Client
   readonly from: UpstreamDialectName
   readonly to: UpstreamDialectName
@@ -124,9 +125,16 @@ interface Row {
 }
 
 const rowsOf = (delivery: Ask["delivery"], pairs: ReadonlyArray<readonly [UpstreamDialectName, UpstreamDialectName]>) =>
-  clients.flatMap((client) =>
+  clients.flatMap((client, c) =>
     pairs.map(
-      ([from, to]): Row => ({ client, from, to, delivery, where: `${client.name}, ${delivery}, ${from} to ${to}` })
+      ([from, to]): Row => ({
+        client,
+        from,
+        to,
+        delivery,
+        where: `${client.name}, ${delivery}, ${from} to ${to}`,
+        at: c + dialects.indexOf(from) + dialects.indexOf(to)
+      })
     )
   )
 
@@ -180,8 +188,10 @@ const check = async ({ after, ending, ends: usually, ofGemini }: Case, row: Row)
 }
 
 // Those that wait for a clock wait together.
-const eachOf = ({ ending }: Case, rows: ReadonlyArray<Row>) =>
-  ending === "stall" || ending === "finishThenStall" ? it.concurrent.each(rows) : it.each(rows)
+const eachOf = (row: Case, all: ReadonlyArray<Row>) => {
+  const rows = part([...rescued, ...others].indexOf(row), all)
+  return row.ending === "stall" || row.ending === "finishThenStall" ? it.concurrent.each(rows) : it.each(rows)
+}
 
 describe.each(rescued)("$name", (row) => {
   eachOf(row, rowsOf("stream", everyPair))("$where", (where) => check(row, where))
@@ -198,7 +208,8 @@ describe.each(others)("$name", (row) => {
 })
 
 describe.each([rescued[0]!, others[1]!, others[7]!, others[10]!])("$name, asked for whole", (row) => {
-  it.each(
+  eachOf(
+    row,
     rowsOf(
       "whole",
       across.filter(([from]) => from !== row.butNot)
@@ -207,7 +218,7 @@ describe.each([rescued[0]!, others[1]!, others[7]!, others[10]!])("$name, asked 
 })
 
 describe("what a continuation is asked", () => {
-  it.each(rowsOf("stream", everyPair))("the beginning of its own answer: $where", (row) => {
+  it.each(part(0, rowsOf("stream", everyPair)))("the beginning of its own answer: $where", (row) => {
     const upstreams: Upstreams = {
       a: { dialect: row.from, plays: [story.pipe(Script.cutAfter(4, "reset"))] },
       b: { dialect: row.to, plays: [story] }
@@ -221,7 +232,7 @@ describe("what a continuation is asked", () => {
     })
   })
 
-  it.each(rowsOf("stream", everyPair))("in words, where a model takes no beginning: $where", (row) => {
+  it.each(part(1, rowsOf("stream", everyPair)))("in words, where a model takes no beginning: $where", (row) => {
     const stubborn = story.pipe(Script.continuing({ prefill: Script.prefillRefused }))
     const upstreams: Upstreams = {
       a: { dialect: row.from, plays: [story.pipe(Script.cutAfter(4, "reset"))] },

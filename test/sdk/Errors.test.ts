@@ -7,6 +7,7 @@ import { Effect } from "effect"
 import { Script } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
 import type { Client, Raised } from "./question.ts"
+import { part } from "./part.ts"
 import { type Place, places } from "./sdks.ts"
 import { withWorld } from "./world.ts"
 
@@ -236,9 +237,10 @@ const checkRaised = (raised: Raised | undefined, place: Place, row: Case): void 
   assert.strictEqual(raised?.headers["request-id"] !== undefined, client.dialect === "anthropic")
 }
 
-describe.each(cases)("$name", (row) => {
+describe.each(cases.map((row, nth) => ({ ...row, nth })))("$name", ({ nth, ...row }) => {
+  const rows = part(nth, places)
   // Those that wait for a clock wait together.
-  const each = row.plays === Script.silence ? it.concurrent.each(places) : it.each(places)
+  const each = row.plays === Script.silence ? it.concurrent.each(rows) : it.each(rows)
   each("$where", (place) => {
     const { client, delivery, dialect } = place
     const script = typeof row.plays === "function" ? row.plays(dialect) : row.plays

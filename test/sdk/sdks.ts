@@ -6,6 +6,7 @@ import { aiAnthropic, aiGoogle, aiOpenai, aiResponses } from "./aiSdk.ts"
 import { anthropicSdk } from "./anthropicSdk.ts"
 import { googleSdk } from "./googleSdk.ts"
 import { openaiSdk } from "./openaiSdk.ts"
+import type { Placed } from "./part.ts"
 import type { Ask, Client } from "./question.ts"
 import { responsesSdk } from "./responsesSdk.ts"
 
@@ -28,7 +29,7 @@ export const dialects: ReadonlyArray<UpstreamDialectName> = ["openai", "response
 export const deliveries: ReadonlyArray<Ask["delivery"]> = ["whole", "stream"]
 
 /** One place of the matrix. */
-export interface Place {
+export interface Place extends Placed {
   readonly client: Client
   readonly dialect: UpstreamDialectName
   readonly delivery: Ask["delivery"]
@@ -37,9 +38,15 @@ export interface Place {
 }
 
 /** Every client over every channel, whole and streamed. */
-export const places: ReadonlyArray<Place> = clients.flatMap((client) =>
-  dialects.flatMap((dialect) =>
-    deliveries.map((delivery) => ({ client, dialect, delivery, where: `${client.name}, ${delivery}, over ${dialect}` }))
+export const places: ReadonlyArray<Place> = clients.flatMap((client, c) =>
+  dialects.flatMap((dialect, d) =>
+    deliveries.map((delivery, y) => ({
+      client,
+      dialect,
+      delivery,
+      where: `${client.name}, ${delivery}, over ${dialect}`,
+      at: c + d + 2 * y
+    }))
   )
 )
 
