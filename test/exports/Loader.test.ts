@@ -53,7 +53,11 @@ const load = (mode: "refuse" | "watch", files: ReadonlyArray<string>, ...flags: 
   const { stderr, stdout } = spawnSync(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", ...flags, script, mode, ...urls],
-    { cwd: root, encoding: "utf8", env: { PATH: process.env["PATH"] } }
+    {
+      cwd: root,
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node") }
+    }
   )
   assert.notStrictEqual(stdout, "", stderr)
   const told = JSON.parse(stdout) as Told

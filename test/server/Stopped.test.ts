@@ -24,7 +24,7 @@ const speak = async ({ response }: WireCall, silentBefore: number, silentMillis:
 
 const stopMillis = 4000
 
-const short = { headers: "1 second", firstContent: "1 second", idle: "1 second" }
+const short = { headers: "2 seconds", firstContent: "2 seconds", idle: "2 seconds" }
 
 /** Asks, stops the relay when that is due, and gives what came of it. */
 const stopped = async (silentBefore: number, silentMillis: number, settings: object = { timeouts: short }) => {

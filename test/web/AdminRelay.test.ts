@@ -47,12 +47,7 @@ describe.skipIf(browserPath === undefined)("the admin page of a relay", () => {
   }
   const dialog = (page: Page) => page.getByRole("dialog")
   const opened = (view: string, key: string, run: (page: Page) => Promise<void>): Promise<void> =>
-    withWindow(browser, `${relay.url}/admin#`, {}, async (page) => {
-      await page.evaluate((token) => sessionStorage.setItem("effect-resilience.token", token), key)
-      await page.goto(`${relay.url}/admin#/${view}`)
-      await page.reload()
-      await run(page)
-    })
+    withWindow(browser, `${relay.url}/admin#/${view}`, { token: key }, run)
 
   it("makes a token that can ask, gives it credits, and switches it off", () =>
     opened("tokens", "root-has-this-key", async (page) => {

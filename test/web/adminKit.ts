@@ -22,14 +22,7 @@ export const withAdmin = async (
   const server = await startAdminServer({ tokens })
   prepare?.(server)
   try {
-    await withWindow(browser, `${server.url}/admin#`, window, async (page) => {
-      if (token !== undefined) {
-        await page.evaluate((token) => sessionStorage.setItem("effect-resilience.token", token), token)
-      }
-      await page.goto(`${server.url}/admin${hash}`)
-      await page.reload()
-      await run(page, server)
-    })
+    await withWindow(browser, `${server.url}/admin${hash}`, { ...window, token }, (page) => run(page, server))
     // Whatever was asked: the token was in no address.
     for (const { path, query } of server.calls) assert.notInclude(`${path}?${query}`, "-key")
   } finally {

@@ -22,14 +22,27 @@ export const launch = (): Promise<Browser> => launchBrowser(browserPath!)
 /** What a browser says of connections that broke: they are broken here on purpose. */
 const broken = /ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION_(RESET|REFUSED)|EMPTY_RESPONSE)|status of (4|5)\d\d/
 
+/** A window, and the token that it has been given before. */
+interface WindowOptions extends BrowserContextOptions {
+  readonly token?: string | undefined
+}
+
 /** Opens a window on a page; fails if the page breaks its own policy, throws, or complains of itself. */
 export const withWindow = async (
   browser: Browser,
   url: string,
-  options: BrowserContextOptions,
+  { token, ...options }: WindowOptions,
   run: (page: Page) => Promise<void>
 ): Promise<void> => {
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, ...options })
+  if (token !== undefined) {
+    await context.addInitScript((token) => {
+      // Once, and not in the empty page before it: what the page does with it afterwards is the page's.
+      if (location.protocol === "about:" || window.name !== "") return
+      window.name = "given"
+      sessionStorage.setItem("effect-resilience.token", token)
+    }, token)
+  }
   const page = await context.newPage()
   const complaints: Array<string> = []
   page.on("pageerror", (error) => void complaints.push(error.message))
@@ -37,7 +50,7 @@ export const withWindow = async (
     if (message.type() === "error" && !broken.test(message.text())) complaints.push(message.text())
   })
   try {
-    await page.goto(`${url}/`)
+    await page.goto(url)
     await run(page)
     assert.deepEqual(complaints, [])
   } finally {
@@ -89,7 +102,7 @@ export interface Demo {
 /** Starts it in a folder of its own, on a free port. */
 export const startDemo = async (environment: { readonly [name: string]: string } = {}): Promise<Demo> => {
   const folder = mkdtempSync(join(tmpdir(), "demo-"))
-  const process = startNode("examples/start.ts", [], { PORT: "0", PACE: "25", ...environment }, folder)
+  const process = startNode("examples/start.ts", [], { PORT: "0", PACE: "50", ...environment }, folder)
   const banner = await process.printed("Ctrl-C")
   const url = /(http:\/\/localhost:\d+)\/chat/.exec(banner)?.[1] ?? ""
   return {
