@@ -1,53 +1,174 @@
 /**
- * The frames of a stream that has ended, as bytes: one buffer for all of them, and a byte or two for the length of each.
+ * The frames of a stream that has ended, as bytes: of each frame what the one before it does not say.
  *
  * The bytes are out of the collector's reach: what is kept for ten minutes would be copied twice and then looked over with
  * every full collection, and a text with one character beyond Latin-1 takes two bytes for each. They are cut from slabs in
  * the order in which streams end, which is the order in which they are forgotten: so no slab is held for long by one stream.
+ *
+ * Frames of one answer are alike (an id that counts, a head that repeats, a word that is new), so that a frame is written as
+ * two parts, its first line and the rest, and of each: how much of the same part before it begins, how much ends it, and
+ * what is new between. Nothing is assumed of what a frame says; one that is like none costs three to six bytes more than its
+ * own. Twelve words of OpenAI's take 0.6 kB in place of 2.7.
  */
 import { Buffer } from "node:buffer"
-import { type Frames, sliceFrames } from "./Frames.ts"
+import type { Frames } from "./Frames.ts"
 
 const slabSize = 256 * 1024
 
 /** A text that takes more than this is not worth a copy in one go: it stays as it is. */
 export const mostKept = slabSize
 
+/** The most that a frame takes beside its bytes: six numbers, of three bytes each. */
+const mostBeside = 18
+
+/** As far as a first line is looked for: one that is longer is cut there, and nothing is lost. */
+const longestLine = 96
+
+/** Each 256th frame is written as if none were before it, and its place is kept: a page is found without reading them all. */
+const marked = 256
+
+const lineFeed = 10
+const isHigh = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
+const isLow = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff
+
+/** Where the first line of a frame ends: behind its line feed. No character of two halves is torn. */
+const lineEnd = (text: string, from: number, to: number): number => {
+  const most = Math.min(to, from + longestLine)
+  for (let at = from; at < most; at++) if (text.charCodeAt(at) === lineFeed) return at + 1
+  return most < to && isHigh(text.charCodeAt(most - 1)) ? most - 1 : most
+}
+
+/** Writes frames, one after the other. HOT: each answer that is kept goes through it once. */
+class Writing {
+  /** How many bytes were written. */
+  at = 0
+  private readonly bytes: Buffer
+  /** Whether each byte is a character. */
+  private readonly plain: boolean
+  /** The frame before: its text, where it begins, where its first line ends, and where it ends. */
+  private text = ""
+  private from = 0
+  private line = 0
+  private to = 0
+  /** How much was alike of the part before. */
+  private readonly ofLine = { same: 0, tail: 0 }
+  private readonly ofRest = { same: 0, tail: 0 }
+
+  constructor(bytes: Buffer, plain: boolean) {
+    this.bytes = bytes
+    this.plain = plain
+  }
+
+  /** The next frame is like none. */
+  forget(): void {
+    this.text = ""
+    this.from = this.line = this.to = 0
+  }
+
+  frame(text: string, from: number, to: number): void {
+    const line = lineEnd(text, from, to)
+    const rest = line < to ? 1 : 0
+    this.part(text, from, line, this.from, this.line, rest)
+    if (rest === 1) this.part(text, line, to, this.line, this.to)
+    this.text = text
+    this.from = from
+    this.line = line
+    this.to = to
+  }
+
+  /** `rest`: the first number says by its lowest bit whether there is another part. */
+  private part(text: string, from: number, to: number, oldFrom: number, oldTo: number, rest?: number): void {
+    const old = this.text
+    const most = Math.min(to - from, oldTo - oldFrom)
+    const likely = rest === undefined ? this.ofRest : this.ofLine
+    // HOT: it is mostly as much as of the part before, and to compare so much at once takes a tenth of a loop's time.
+    let same = Math.min(likely.same, most)
+    if (same === 0 || text.slice(from, from + same) !== old.slice(oldFrom, oldFrom + same)) {
+      same = 0
+      while (same < most && text.charCodeAt(from + same) === old.charCodeAt(oldFrom + same)) same++
+    }
+    let tail = Math.min(likely.tail, most - same)
+    if (tail === 0 || text.slice(to - tail, to) !== old.slice(oldTo - tail, oldTo)) {
+      tail = 0
+      while (same + tail < most && text.charCodeAt(to - 1 - tail) === old.charCodeAt(oldTo - 1 - tail)) tail++
+    }
+    likely.same = same
+    likely.tail = tail
+    if (same > 0 && !this.plain && isHigh(text.charCodeAt(from + same - 1))) same--
+    if (tail > 0 && !this.plain && isLow(text.charCodeAt(to - tail))) tail--
+    this.number(rest === undefined ? same : same * 2 + rest)
+    this.number(tail)
+    this.fresh(text, from + same, to - tail)
+  }
+
+  private fresh(text: string, from: number, to: number): void {
+    // A call for each word would cost more than the word.
+    if (to - from > 64 || !(this.plain || isAscii(text, from, to))) {
+      const content = text.slice(from, to)
+      this.number(this.plain ? content.length : Buffer.byteLength(content))
+      this.at += this.bytes.write(content, this.at, this.plain ? "latin1" : "utf8")
+      return
+    }
+    this.number(to - from)
+    for (let n = from; n < to; n++) this.bytes[this.at++] = text.charCodeAt(n)
+  }
+
+  private number(value: number): void {
+    let rest = value
+    for (; rest >= 0x80; rest >>>= 7) this.bytes[this.at++] = (rest & 0x7f) | 0x80
+    this.bytes[this.at++] = rest
+  }
+}
+
+const isAscii = (text: string, from: number, to: number): boolean => {
+  for (let n = from; n < to; n++) if (text.charCodeAt(n) > 0x7f) return false
+  return true
+}
+
 /** Where frames of ended streams are put. */
 export class Shelf {
   private slab = Buffer.alloc(0)
   private used = 0
+  /** Where frames are written before it is known how much they take. */
+  private desk = Buffer.alloc(0)
 
   /** Copies frames: runs of `size` bytes in all, which is at most `mostKept`. */
   keep(runs: ReadonlyArray<Frames>, size: number): KeptFrames {
-    const lengths: Array<number> = []
     let characters = 0
-    for (const run of runs) characters += run.text.length
+    let count = 0
+    for (const { lengths, text } of runs) {
+      characters += text.length
+      count += lengths.length
+    }
     const plain = characters === size
-    let room = size
-    for (const run of runs) {
-      for (let n = 0; n < run.lengths.length; n++) {
-        const length = plain ? (run.lengths[n] ?? 0) : bytesOf(run, n)
-        lengths.push(length)
-        room += length < 0x80 ? 1 : length < 0x4000 ? 2 : 3
+    const desk = this.deskFor(size + count * mostBeside)
+    const writing = new Writing(desk, plain)
+    const marks: Array<number> = []
+    let n = 0
+    for (const { lengths, text } of runs) {
+      let from = 0
+      for (const length of lengths) {
+        if (n++ % marked === 0) {
+          writing.forget()
+          marks.push(writing.at)
+        }
+        writing.frame(text, from, from + length)
+        from += length
       }
     }
-    const slab = this.slabFor(room)
+    const slab = this.slabFor(writing.at)
     const at = this.used
-    let to = at
-    for (const { text } of runs) to += slab.write(text, to, plain ? "latin1" : "utf8")
-    const marks = lengths.length > marked ? [at, to] : undefined
-    let from = at
-    for (let n = 0; n < lengths.length; n++) {
-      if (marks !== undefined && n > 0 && n % marked === 0) marks.push(from, to)
-      const length = lengths[n]!
-      from += length
-      let rest = length
-      for (; rest >= 0x80; rest >>>= 7) slab[to++] = (rest & 0x7f) | 0x80
-      slab[to++] = rest
-    }
-    this.used = to
-    return new KeptFrames(slab, at, size, lengths.length, plain, marks)
+    desk.copy(slab, at, 0, writing.at)
+    this.used += writing.at
+    return new KeptFrames(slab, at, count, plain, marks.length > 1 ? marks : undefined)
+  }
+
+  private deskFor(room: number): Buffer {
+    if (room <= this.desk.length) return this.desk
+    const desk = Buffer.allocUnsafeSlow(Math.max(4096, room))
+    // A stream of a hundred thousand frames of one character is rare, and its desk not kept.
+    if (room <= 2 * slabSize) this.desk = desk
+    return desk
   }
 
   private slabFor(room: number): Buffer {
@@ -59,32 +180,19 @@ export class Shelf {
   }
 }
 
-const bytesOf = (run: Frames, n: number): number => Buffer.byteLength(sliceFrames(run, n, 1)?.text ?? "")
-
-/** The places of every 256th frame and length are kept: where a page begins is found without going through all of them. */
-const marked = 256
-
 /** Frames that are kept. */
 export class KeptFrames {
   private readonly slab: Buffer
   private readonly at: number
-  private readonly size: number
   private readonly count: number
   /** Whether each byte is a character. */
   private readonly plain: boolean
+  /** Where each 256th frame is, from the first one on. */
   private readonly marks: ReadonlyArray<number> | undefined
 
-  constructor(
-    slab: Buffer,
-    at: number,
-    size: number,
-    count: number,
-    plain: boolean,
-    marks: ReadonlyArray<number> | undefined
-  ) {
+  constructor(slab: Buffer, at: number, count: number, plain: boolean, marks: ReadonlyArray<number> | undefined) {
     this.slab = slab
     this.at = at
-    this.size = size
     this.count = count
     this.plain = plain
     this.marks = marks
@@ -95,31 +203,39 @@ export class KeptFrames {
     const { count, marks, plain, slab } = this
     if (first >= count) return undefined
     const mark = marks === undefined ? 0 : Math.floor(first / marked)
-    let from = marks?.[2 * mark] ?? this.at
-    let at = marks?.[2 * mark + 1] ?? this.at + this.size
-    const next = (): number => {
-      let length = 0
+    let at = this.at + (marks?.[mark] ?? 0)
+    const number = (): number => {
+      let value = 0
       for (let shift = 0; ; shift += 7) {
         const byte = slab[at++]!
-        length |= (byte & 0x7f) << shift
-        if (byte < 0x80) return length
+        value |= (byte & 0x7f) << shift
+        if (byte < 0x80) return value
       }
     }
-    for (let n = mark * marked; n < first; n++) from += next()
+    const part = (old: string, same: number): string => {
+      const tail = number()
+      const length = number()
+      const begin = same === 0 ? "" : old.slice(0, same)
+      const fresh = length === 0 ? "" : slab.toString(plain ? "latin1" : "utf8", at, (at += length))
+      return tail === 0 ? begin + fresh : begin + fresh + old.slice(old.length - tail)
+    }
     const lengths: Array<number> = []
-    let to = from
+    let line = ""
+    let rest = ""
     let text = ""
-    for (let n = first; n < count && lengths.length < most; n++) {
-      const length = next()
-      if (lengths.length > 0 && to + length - from > room) break
-      if (plain) lengths.push(length)
-      else {
-        const frame = slab.toString("utf8", to, to + length)
-        text += frame
-        lengths.push(frame.length)
-      }
-      to += length
+    let size = 0
+    for (let n = mark * marked; n < count && lengths.length < most; n++) {
+      if (n % marked === 0) line = rest = ""
+      const same = number()
+      line = part(line, same >>> 1)
+      rest = same % 2 === 1 ? part(rest, number()) : ""
+      if (n < first) continue
+      const frame = line + rest
+      size += plain ? frame.length : Buffer.byteLength(frame)
+      if (lengths.length > 0 && size > room) break
+      text += frame
+      lengths.push(frame.length)
     }
-    return { text: plain ? slab.toString("latin1", from, to) : text, lengths }
+    return { text, lengths }
   }
 }

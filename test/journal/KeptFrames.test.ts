@@ -13,7 +13,15 @@ const framesOf = (texts: ReadonlyArray<string>): Frames => ({
 
 const plain = fc.string({ minLength: 1, maxLength: 200 })
 const any = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 })
+/** Events as an answer has them: each is like the one before it, also where the halves of a character are alike. */
+const alike = fc
+  .array(fc.constantFrom("a", "b", "é", "ß", "日", "😀", "😁", "🤀", "\n", "😀".repeat(60), "😁😀".repeat(40)), {
+    minLength: 1,
+    maxLength: 600
+  })
+  .map((words) => words.map((word, n) => `id: s.${n}${word.length > 9 ? word : ""}\ndata: {"t":"${word}"}\n\n`))
 const texts = fc.oneof(
+  alike,
   fc.array(plain, { maxLength: 20 }),
   fc.array(any, { maxLength: 20 }),
   fc.array(fc.string({ unit: "binary-ascii", minLength: 1, maxLength: 2 }), { minLength: 500, maxLength: 900 })
@@ -52,6 +60,22 @@ describe("frames that are kept", () => {
       ),
       { numRuns: 60 }
     ))
+
+  it("take a fraction of their bytes where they are alike", () => {
+    const events = Array.from(
+      { length: 12 },
+      (_, n) =>
+        `id: 01k5m3v${"x".repeat(22)}.${n}\ndata: {"id":"chatcmpl-${"y".repeat(24)}","object":"chat.completion.chunk",` +
+        `"created":1764312000,"model":"m","choices":[{"index":0,"delta":{"content":"word${n * n} "}}]}\n\n`
+    )
+    const one = framesOf(events)
+    const shelf = new Shelf()
+    const before = process.memoryUsage().arrayBuffers
+    const kept = Array.from({ length: 4_000 }, () => shelf.keep([one], one.text.length))
+    const bytes = (process.memoryUsage().arrayBuffers - before) / kept.length
+    assert.isBelow(bytes, one.text.length / 4)
+    assert.deepStrictEqual(kept.at(-1)?.page(0, 20, 9_999), one)
+  })
 
   it("of the largest stream that is kept so come back whole", () => {
     const all = ["a".repeat(mostKept - 3), "é", "b"]
