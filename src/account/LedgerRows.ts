@@ -275,7 +275,7 @@ const comma = (): string => ", "
 const finalOf = makeRepeated(
   "SELECT stream_id FROM relay_ledger WHERE kind IN ('settle', 'refund') AND stream_id IN (",
   comma,
-  ")"
+  ") UNION ALL SELECT '' FROM (SELECT 1 FROM relay_reservations LIMIT 1) AS reserved"
 )
 const takeOf = makeRepeated("DELETE FROM relay_reservations WHERE stream_id IN (", comma, ") RETURNING *")
 
@@ -288,8 +288,14 @@ const filledUp = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
   return filled
 }
 
-/** Of these streams those that have their final row. */
+/**
+ * Of these streams those that have their final row; and `""`, if anything is reserved for anybody. HOT: to take away what is
+ * reserved costs 90 µs and more, also where nobody is limited and nothing is.
+ */
 export const selectFinal = (ids: ReadonlyArray<string>): Sql => finalOf(filledUp(ids))
+
+/** Whether anything is reserved, by the ids of `selectFinal`. */
+export const anyReserved = (ids: ReadonlySet<string>): boolean => ids.has("")
 
 /** Takes away what is reserved for these streams; gives it. */
 export const takeReservations = (ids: ReadonlyArray<string>): Sql => takeOf(filledUp(ids))

@@ -13,6 +13,7 @@ import { GroupsSection } from "./GroupsSection.ts"
 import { makeIds } from "./LedgerIds.ts"
 import {
   addReserved,
+  anyReserved,
   charge,
   insertAccount,
   insertRows,
@@ -259,7 +260,8 @@ const make = Effect.fnUntraced(function* ({
     const done = new Set((yield* run(selectFinal(ids))).map((row) => String(row["stream_id"])))
     const still = ids.filter((id) => !done.has(id))
     if (still.length === 0) return []
-    const taken = new Map((yield* run(takeReservations(still))).map((row) => [String(row["stream_id"]), row]))
+    const takes = anyReserved(done) ? yield* run(takeReservations(still)) : []
+    const taken = new Map(takes.map((row) => [String(row["stream_id"]), row]))
     const fresh = freshOf(finals, taken, done)
     const changes = changesOf(fresh, taken, (group) => isLimited(groupHeld(group)))
     const charged: Array<Row> = []

@@ -1,6 +1,7 @@
 /**
  * The log of a process: one JSON object a line on stderr.
  */
+import { Buffer } from "node:buffer"
 import process from "node:process"
 import { Effect, Layer } from "effect"
 import { EventLog } from "./EventLog.ts"
@@ -121,5 +122,12 @@ export const layerStream = (stream: LogStream): Layer.Layer<EventLog> =>
     ).pipe(Effect.map((lines) => EventLog.layerLines((line, event) => lines.add(line, event))))
   )
 
+const stderr: LogStream = {
+  // HOT: a text is given room for three bytes a character first, which takes twice as long.
+  write: (text) => process.stderr.write(Buffer.from(text)),
+  on: (event, listener) => process.stderr.on(event, listener),
+  off: (event, listener) => process.stderr.off(event, listener)
+}
+
 /** Writes to stderr, one JSON object a line. Survives a reader that went away. */
-export const layerStderr: Layer.Layer<EventLog> = layerStream(process.stderr)
+export const layerStderr: Layer.Layer<EventLog> = layerStream(stderr)

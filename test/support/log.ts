@@ -29,7 +29,8 @@ export const keepLog = (): void => {
   const write = process.stderr.write.bind(process.stderr) as (...args: ReadonlyArray<unknown>) => boolean
   process.stderr.write = (...args: ReadonlyArray<unknown>): boolean => {
     // The lines of a turn come together.
-    const lines = typeof args[0] === "string" ? args[0].trimEnd().split("\n").map(lineIn) : [undefined]
+    const text = args[0] instanceof Uint8Array ? Buffer.from(args[0]).toString() : args[0]
+    const lines = typeof text === "string" ? text.trimEnd().split("\n").map(lineIn) : [undefined]
     const known = lines.filter((line) => line !== undefined)
     if (known.length < lines.length) return write(...args)
     kept.push(...known)
