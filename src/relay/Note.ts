@@ -18,6 +18,7 @@ import type { Price } from "../account/index.ts"
 import { blames, codes, type ResilienceError } from "../errors/index.ts"
 import * as Codec from "../errors/Codec.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
+import { LastWritten } from "./LastWritten.ts"
 import { type Pursuit, untried } from "./Pursuit.ts"
 import type { AttemptShown, TrailEntry } from "./Trail.ts"
 import type { UsagePart } from "./UsageSum.ts"
@@ -256,30 +257,12 @@ export const encodeNote = (note: Note): string => {
   } satisfies { readonly [F in keyof Note | "version"]: unknown }
   const text = JSON.stringify(written)
   // The trail grows.
-  latest[latestAt] = { text, head: { error, open: note.open, shown: note.shown, trail: note.trail.slice() } }
-  latestAt = (latestAt + 1) % latest.length
+  latest.add(text, { error, open: note.open, shown: note.shown, trail: note.trail.slice() })
   return text
 }
 
-/**
- * HOT: the notes that were written last. A head is made of a note that this process has just committed: of nearly every
- * request it need not be read again. As many as a turn may write, and no more, because they are kept from the collector.
- */
-const latest: Array<{ readonly text: string; readonly head: NoteHead } | undefined> = Array.from({ length: 128 })
-let latestAt = 0
-/** Where the next one is looked for first: they are read in the order in which they were written. */
-let readAt = 0
-
-const headOfLatest = (text: string): NoteHead | undefined => {
-  for (let n = 0; n < latest.length; n++) {
-    const at = (readAt + n) % latest.length
-    const one = latest[at]
-    if (one?.text !== text) continue
-    readAt = at + 1
-    return one.head
-  }
-  return undefined
-}
+/** A head is made of a note that this process has just committed. As many as a turn may write. */
+const latest = new LastWritten<NoteHead>(128)
 
 /** Reads a note; `undefined` for one of a newer version, of an older one that had none, or that is damaged. */
 export const decodeNote = (text: string): Note | undefined => {
@@ -331,7 +314,7 @@ export interface NoteHead extends Pick<Note, "error"> {
  * far, and nothing was left out: that is seen without the schema, which takes a request 10 µs and more.
  */
 export const headOfNote = (text: string): NoteHead | undefined => {
-  const known = headOfLatest(text)
+  const known = latest.find(text)
   if (known !== undefined) return known
   const note = fieldsOf(parseJson(text))
   if (note?.["version"] !== 1) return undefined

@@ -5,6 +5,7 @@
 import { plainPrice, type Price, type Settlement } from "../account/index.ts"
 import { parseJson, type Usage } from "../dialect/index.ts"
 import { type Blame, blameOf, type Code, codeOf, describe, type ResilienceError } from "../errors/index.ts"
+import { LastWritten } from "./LastWritten.ts"
 import type { NoteStatus } from "./Note.ts"
 import type { TrailEntry } from "./Trail.ts"
 
@@ -58,31 +59,12 @@ export const encodeOutcome = (outcome: Outcome): string => {
   } satisfies { readonly [F in Exclude<keyof Outcome, "error"> | "version" | "code" | "class"]: unknown }
   const text = JSON.stringify(written)
   // The trail grows.
-  latest[latestAt] = { text, read: { ...written, price: outcome.price ?? plainPrice, trail: outcome.trail.slice() } }
-  latestAt = (latestAt + 1) % latest.length
+  latest.add(text, { ...written, price: outcome.price ?? plainPrice, trail: outcome.trail.slice() })
   return text
 }
 
-/**
- * HOT: the outcomes that were written last. Nearly each is read by its own process, some 25 ms later and in the order in which
- * it was written; what is not here any more, or was written by another, is read from its text.
- */
-const latest: Array<{ readonly text: string; readonly read: ReadOutcome } | undefined> = Array.from({ length: 256 })
-let latestAt = 0
-let readAt = 0
-
-const readOfLatest = (text: string): ReadOutcome | undefined => {
-  for (let n = 0; n < latest.length; n++) {
-    const at = (readAt + n) % latest.length
-    const one = latest[at]
-    if (one?.text !== text) continue
-    readAt = at + 1
-    // Nobody needs it twice.
-    latest[at] = undefined
-    return one.read
-  }
-  return undefined
-}
+/** Nearly each is read once, by its own process, some 25 ms later: more than end in that time. */
+const latest = new LastWritten<ReadOutcome>(256)
 
 /** An outcome as it is read again: of its error the code and the class. */
 export type ReadOutcome = Omit<Outcome, "error" | "price"> & {
@@ -95,7 +77,7 @@ export type ReadOutcome = Omit<Outcome, "error" | "price"> & {
  * Reads an outcome; `undefined` for one that this version does not know, and for a stream that was given up. Its only writer
  * is `encodeOutcome`, in a store that is ours: what it says is not checked field by field.
  */
-export const decodeOutcome = (text: string): ReadOutcome | undefined => readOfLatest(text) ?? readText(text)
+export const decodeOutcome = (text: string): ReadOutcome | undefined => latest.take(text) ?? readText(text)
 
 const readText = (text: string): ReadOutcome | undefined => {
   const read = parseJson(text)
