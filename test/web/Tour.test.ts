@@ -37,7 +37,7 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
   let browser: Browser
   let demo: Demo
   beforeAll(async () => {
-    ;[browser, demo] = await Promise.all([launch(), startDemo()])
+    ;[browser, demo] = await Promise.all([launch(), startDemo({ PACE: "25" })])
   }, 120_000)
   afterAll(async () => {
     await browser.close()
@@ -170,7 +170,8 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
   it("is no wider than a phone, whatever word is asked and said", { timeout: 60_000 }, () =>
     withWindow(browser, demo.url, { viewport: { width: 390, height: 844 } }, async (page) => {
       await calm(demo)
-      await page.getByLabel("Message", { exact: true }).fill("x".repeat(500))
+      // The answer says the question first: with words enough that it is still being said when all has been looked at.
+      await page.getByLabel("Message", { exact: true }).fill(`${"x".repeat(500)}${" and so on".repeat(200)}`)
       await page.keyboard.press("Enter")
       await until(async () => (await page.locator(".text").innerText()).includes("x".repeat(100)), 30_000)
       const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
@@ -181,8 +182,16 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
       const { height, y } = (await stop.boundingBox()) ?? { height: 0, y: -1 }
       assert.isTrue(y > 58 && y + height < 844, `it is at ${y}`)
       await keep(page, "phone-writing")
+      // Of so long a question the first lines are shown, and all of it when it is wanted.
+      const question = page.locator(".question p")
+      const { height: short } = (await question.boundingBox())!
+      await page.getByRole("button", { name: "Show all of it" }).click()
+      assert.isAbove((await question.boundingBox())!.height, 3 * short)
+      await page.getByRole("button", { name: "Show less" }).click()
+      assert.strictEqual((await question.boundingBox())!.height, short)
       await stop.click()
       await answer(page, "stopped").waitFor()
+      assert.deepEqual(await violations(page), [])
     })
   )
 

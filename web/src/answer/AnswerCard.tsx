@@ -8,6 +8,7 @@ import { expectedAnswer } from "../relay/demo.ts"
 import { wire } from "../relay/wire.ts"
 import { compare, type Proof } from "./proof.ts"
 import { ProofLine } from "./ProofLine.tsx"
+import { Question } from "./Question.tsx"
 import { isAway, type Run } from "./run.ts"
 import { settle } from "./settle.ts"
 import type { Answering } from "./useAnswer.ts"
@@ -138,7 +139,7 @@ export const AnswerCard = ({
       aria-label="The answer"
     >
       <header className="answer-head">
-        <p className="question">{run.question}</p>
+        <Question text={run.question} />
         <span className="status" data-outcome={away ? "lost" : run.outcome}>
           <span className="dot" aria-hidden="true" />
           {away ? "Reconnecting" : statusOf(run, text)}
