@@ -76,7 +76,7 @@ describe.skipIf(browserPath === undefined)("the tour", () => {
   )
 
   it("survives a relay that somebody else kills, and tells what happens", { timeout: 120_000 }, () =>
-    withWindow(browser, demo.url, { colorScheme: "dark" }, async (page) => {
+    withWindow(browser, demo.url, { colorScheme: "dark", reducedMotion: "no-preference" }, async (page) => {
       await calm(demo)
       const { kills, pid } = (await stateOf(demo)).relay
       await page.getByRole("button", { name: "Ask", exact: true }).click()
