@@ -12,6 +12,7 @@
  *   `state`: 2 its frames are kept, 1 they are being deleted, 0 they are gone.
  * - `identity`: which journal it is, for who keeps a position in it elsewhere.
  */
+import type { Round } from "../store/SqliteUpkeepThreadNode.ts"
 import type { Sweep } from "./JournalStore.ts"
 
 /** "ERJ1": the mark of our databases. */
@@ -96,56 +97,87 @@ export const migrations: ReadonlyArray<string> = [
 ]
 
 /**
- * The steps of a sweep, each a bounded piece of work, to be repeated until it changes nothing. No step touches a stream
- * without an end; between any two of them, and if the process dies there, what is left is what a reader may find. No
- * parameter has a number: `node:sqlite` of Node 22.19 cannot bind those.
+ * How many answers are chosen at a time, for which all that is kept is counted; and how many rows are changed and deleted
+ * in one go, for which the writer waits.
  */
-export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: Sweep) => [
-  {
+const atOnce = { chosen: 4096, rows: 256, pieces: 128 }
+
+/** What was chosen is condemned, and what is condemned deleted. */
+const forgetting: Round = {
+  first: {
     sql: `UPDATE ended SET state = 1 WHERE position IN
-            (SELECT position FROM ended WHERE state = 2 AND at < ? LIMIT 256)`,
-    params: [framesBefore]
+            (SELECT position FROM due JOIN ended USING (position) WHERE state = 2 LIMIT ?)`,
+    params: [atOnce.rows],
+    most: atOnce.rows
+  },
+  rest: [
+    {
+      sql: `UPDATE stream SET note = '' WHERE note <> '' AND key IN (SELECT key FROM ended WHERE state = 1)`,
+      params: []
+    },
+    {
+      // A row's place may be used anew once it is gone, by another stream.
+      sql: `DELETE FROM piece WHERE position IN
+              (SELECT piece.position FROM ended, json_each(ended.pieces) AS place
+                 JOIN piece ON piece.position = place.value AND piece.stream = ended.key
+               WHERE ended.state = 1 LIMIT ?)`,
+      params: [atOnce.pieces],
+      most: atOnce.pieces
+    },
+    {
+      sql: `UPDATE ended SET state = 0, bytes = 0, pieces = '[]' WHERE position IN
+              (SELECT position FROM ended WHERE state = 1 AND NOT EXISTS
+                 (SELECT 1 FROM json_each(ended.pieces) AS place
+                    JOIN piece ON piece.position = place.value AND piece.stream = ended.key) LIMIT ?)`,
+      params: [atOnce.rows],
+      most: atOnce.rows
+    }
+  ]
+}
+
+/**
+ * A sweep. No step touches a stream without an end; between any two of them, and if the process dies there, what is left
+ * is what a reader may find. What needs a look at all that is kept writes only into a list of its connection's own: its
+ * writer does not wait for that. No parameter has a number: `node:sqlite` of Node 22.19 cannot bind those.
+ */
+export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: Sweep): ReadonlyArray<Round> => [
+  {
+    first: { sql: `CREATE TEMP TABLE IF NOT EXISTS due (position INTEGER PRIMARY KEY)`, params: [] },
+    rest: [{ sql: `DELETE FROM due`, params: [] }]
   },
   {
-    // Counted from the newest: what is beyond the limit is what ended first.
-    sql: `UPDATE ended SET state = 1 WHERE (SELECT sum(bytes) FROM ended WHERE state = 2) > ? AND position IN
-            (SELECT position FROM
-               (SELECT position, sum(bytes) OVER (ORDER BY at DESC, position DESC) AS total FROM ended WHERE state = 2)
-             WHERE total > ? LIMIT 2048)`,
-    params: [maxBytes, maxBytes]
+    // What ended first goes first, until the rest is no more than the limit.
+    first: {
+      sql: `INSERT INTO due SELECT position FROM
+              (SELECT position, at, sum(bytes) OVER (ORDER BY at, position) - bytes AS before FROM
+                (SELECT position, at, bytes FROM ended WHERE state = 2 ORDER BY at, position LIMIT ?))
+            WHERE at < ? OR before < (SELECT sum(bytes) FROM ended WHERE state = 2) - ?`,
+      params: [atOnce.chosen, framesBefore, maxBytes],
+      most: atOnce.chosen
+    },
+    rest: [forgetting, { sql: `DELETE FROM due`, params: [] }]
   },
   {
-    sql: `UPDATE stream SET note = '' WHERE note <> '' AND key IN (SELECT key FROM ended WHERE state = 1)`,
-    params: []
-  },
-  {
-    // A row's place may be used anew once it is gone, by another stream.
-    sql: `DELETE FROM piece WHERE position IN
-            (SELECT piece.position FROM ended, json_each(ended.pieces) AS place
-               JOIN piece ON piece.position = place.value AND piece.stream = ended.key
-             WHERE ended.state = 1 LIMIT 512)`,
-    params: []
-  },
-  {
-    sql: `UPDATE ended SET state = 0, bytes = 0, pieces = '[]' WHERE position IN
-            (SELECT position FROM ended WHERE state = 1 AND NOT EXISTS
-               (SELECT 1 FROM json_each(ended.pieces) AS place
-                  JOIN piece ON piece.position = place.value AND piece.stream = ended.key) LIMIT 256)`,
-    params: []
-  },
-  {
-    sql: `DELETE FROM stream WHERE key IN
-            (SELECT stream.key FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
-             WHERE ended.state = 0 AND ended.at < ? AND (stream.idempotency_key IS NULL OR ended.at < ?) LIMIT 256)`,
-    params: [streamsBefore, keysBefore]
+    first: {
+      sql: `DELETE FROM stream WHERE key IN
+              (SELECT stream.key FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
+               WHERE ended.state = 0 AND ended.at < ? AND (stream.idempotency_key IS NULL OR ended.at < ?) LIMIT ?)`,
+      params: [streamsBefore, keysBefore, atOnce.rows],
+      most: atOnce.rows
+    },
+    rest: []
   },
   {
     // The last one stays, so that no position is given twice.
-    sql: `DELETE FROM ended WHERE position IN
-            (SELECT position FROM ended WHERE state = 0 AND at < ?
-               AND position < (SELECT max(position) FROM ended)
-               AND NOT EXISTS (SELECT 1 FROM stream WHERE stream.key = ended.key AND stream.ended = ended.position)
-             LIMIT 256)`,
-    params: [streamsBefore]
+    first: {
+      sql: `DELETE FROM ended WHERE position IN
+              (SELECT position FROM ended WHERE state = 0 AND at < ?
+                 AND position < (SELECT max(position) FROM ended)
+                 AND NOT EXISTS (SELECT 1 FROM stream WHERE stream.key = ended.key AND stream.ended = ended.position)
+               LIMIT ?)`,
+      params: [streamsBefore, atOnce.rows],
+      most: atOnce.rows
+    },
+    rest: []
   }
 ]

@@ -59,7 +59,7 @@ export interface Sqlite {
   readonly write: (body: () => void, done: (answer: Reply<void, UpdateDataError | LeaseLost>) => void) => void
   /** Runs a read. */
   readonly read: <A>(body: () => A) => Reply<A, QueryDataError>
-  /** Runs statements that each do a bounded piece of work, until they change nothing, beside the writer. */
+  /** Runs deletions that each do a bounded piece of work, beside the writer. */
   readonly clean: Upkeep["clean"]
   /** Whether writes can be expected to succeed. After one has failed this tries one, at most once a second. */
   readonly usable: () => boolean

@@ -3,12 +3,12 @@
  * database works without it: only its log and its file grow.
  */
 import { Worker } from "node:worker_threads"
-import type { Step, UpkeepAsk, UpkeepNews, UpkeepTell } from "./SqliteUpkeepThreadNode.ts"
+import type { Round, UpkeepAsk, UpkeepNews, UpkeepTell } from "./SqliteUpkeepThreadNode.ts"
 
 /** The upkeep of one database. */
 export interface Upkeep {
-  /** Runs each step again and again until it changes nothing; then calls back, with what went wrong if anything did. */
-  readonly clean: (steps: ReadonlyArray<Step>, done: (fault: string | undefined) => void) => void
+  /** Runs rounds of deletions one after the other; then calls back, with what went wrong if anything did. */
+  readonly clean: (rounds: ReadonlyArray<Round>, done: (fault: string | undefined) => void) => void
   /** Ends the thread's connection, and the thread with its last one; calls back when that is done, within 2 s. */
   readonly close: (done: () => void) => void
 }
@@ -175,11 +175,11 @@ export const startUpkeep = (options: UpkeepOptions): Upkeep => {
   open()
 
   return {
-    clean: (steps, done) => {
+    clean: (rounds, done) => {
       if (closing !== undefined || mine === undefined) return done("the upkeep thread is not running")
       const id = ids++
       waiting.set(id, done)
-      mine.ask({ _tag: "Clean", place, id, steps })
+      mine.ask({ _tag: "Clean", place, id, rounds })
     },
     close: (done) => {
       const last = mine

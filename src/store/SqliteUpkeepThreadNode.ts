@@ -27,16 +27,27 @@ export interface UpkeepPlace {
   readonly file: number | undefined
 }
 
-/** A deletion, or another statement that does a bounded piece of work: repeated until it changes nothing. */
+/**
+ * A deletion, or another statement. One that changes at most so many rows at a time is repeated while it changes as many:
+ * not until it changes nothing, for under a load there is always something more.
+ */
 export interface Step {
   readonly sql: string
   readonly params: ReadonlyArray<string | number | null>
+  /** So many rows; without it the statement is run once. */
+  readonly most?: number
+}
+
+/** Steps, and rounds within, that are done one after the other, and again while the first changes as many rows as it may. */
+export interface Round {
+  readonly first: Step
+  readonly rest: ReadonlyArray<Step | Round>
 }
 
 /** What the thread is told. `place` is a database's number. */
 export type UpkeepAsk =
   | { readonly _tag: "Open"; readonly place: number; readonly what: UpkeepPlace }
-  | { readonly _tag: "Clean"; readonly place: number; readonly id: number; readonly steps: ReadonlyArray<Step> }
+  | { readonly _tag: "Clean"; readonly place: number; readonly id: number; readonly rounds: ReadonlyArray<Round> }
   | { readonly _tag: "Close"; readonly place: number }
   | { readonly _tag: "End" }
 
@@ -138,7 +149,7 @@ class Place {
     opened.exec(
       `PRAGMA busy_timeout = ${this.what.patience}; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0`
     )
-    opened.exec("PRAGMA secure_delete = ON")
+    opened.exec("PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY")
     this.frame = Number(opened.prepare("PRAGMA page_size").get()?.["page_size"]) + 24
     // Asks the file itself.
     opened.prepare("PRAGMA user_version").get()
@@ -179,22 +190,39 @@ class Place {
     fdatasyncSync(file)
   }
 
-  clean(id: number, steps: ReadonlyArray<Step>): void {
+  clean(id: number, rounds: ReadonlyArray<Round>): void {
     const told = (fault: string | undefined): void => this.tell({ _tag: "Cleaned", id, fault })
     this.last = this.last
-      .then(() => this.run(steps))
+      .then(() => this.run(rounds))
       .then(
         () => told(undefined),
         (cause: unknown) => told(String(cause))
       )
   }
 
-  private async run(steps: ReadonlyArray<Step>): Promise<void> {
-    for (const { sql, params } of steps) {
-      if (this.database === undefined) throw new Error("the file is not there")
-      const statement = this.database.prepare(sql)
-      while (Number(statement.run(...params).changes) > 0) await sleep(pause)
+  private async run(rounds: ReadonlyArray<Round>): Promise<void> {
+    for (const round of rounds) await this.round(round)
+  }
+
+  private async round({ first, rest }: Round): Promise<void> {
+    let isMore = true
+    while (isMore) {
+      isMore = await this.step(first)
+      for (const part of rest) {
+        if ("first" in part) await this.round(part)
+        else while (await this.step(part));
+      }
     }
+  }
+
+  /** Whether there may be more to be done. */
+  private async step({ most, params, sql }: Step): Promise<boolean> {
+    if (this.database === undefined) throw new Error("the file is not there")
+    const { changes } = this.database.prepare(sql).run(...params)
+    if (most === undefined || changes === 0) return false
+    // Its writer has a turn.
+    await sleep(pause)
+    return Number(changes) >= most
   }
 
   close(): void {
@@ -225,7 +253,7 @@ parentPort?.on("message", (ask: UpkeepAsk) => {
       return place.look()
     }
     case "Clean":
-      return places.get(ask.place)?.clean(ask.id, ask.steps)
+      return places.get(ask.place)?.clean(ask.id, ask.rounds)
     case "Close":
       places.get(ask.place)?.close()
       places.delete(ask.place)

@@ -65,7 +65,9 @@ describe("the upkeep of a SQLite store", () => {
       )
       const clean = (sql: string) =>
         Effect.callback<string | undefined>((resume) =>
-          sqlite.clean([{ sql, params: [100] }], (fault) => resume(Effect.succeed(fault)))
+          sqlite.clean([{ first: { sql, params: [100], most: 100 }, rest: [] }], (fault) =>
+            resume(Effect.succeed(fault))
+          )
         )
       assert.isUndefined(yield* clean("DELETE FROM item WHERE rowid IN (SELECT rowid FROM item LIMIT ?)"))
       assert.strictEqual(sqlite.database.prepare("SELECT count(*) AS n FROM item").get()?.["n"], 0)
@@ -179,7 +181,7 @@ describe("the upkeep of a SQLite store", () => {
         onPlace: () => {}
       })
       const asked: Array<string | undefined> = []
-      upkeep.clean([{ sql: "DELETE FROM item", params: [] }], (fault) => void asked.push(fault))
+      upkeep.clean([{ first: { sql: "DELETE FROM item", params: [] }, rest: [] }], (fault) => void asked.push(fault))
       yield* until(() => told.includes("down"))
       assert.strictEqual(asked.length, 1)
       assert.isString(asked[0])

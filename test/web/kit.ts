@@ -34,7 +34,11 @@ export const withWindow = async (
   { token, ...options }: WindowOptions,
   run: (page: Page) => Promise<void>
 ): Promise<void> => {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, reducedMotion: "reduce", ...options })
+  const context = await browser.newContext({
+    viewport: { width: 1360, height: 900 },
+    reducedMotion: "reduce",
+    ...options
+  })
   if (token !== undefined) {
     await context.addInitScript((token) => {
       // Once, and not in the empty page before it: what the page does with it afterwards is the page's.
