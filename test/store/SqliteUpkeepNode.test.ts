@@ -76,6 +76,30 @@ describe("the upkeep of a SQLite store", () => {
     })
   )
 
+  it.live(
+    "comes to the end of a deletion though there is always something more to delete, as there is under a load",
+    () =>
+      Effect.gen(function* () {
+        const sqlite = yield* SqliteNode.open({ path: join(yield* folder, "relay.db"), ...schema })
+        sqlite.database.exec(`
+        INSERT INTO item WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) SELECT 'old' FROM n;
+        CREATE TRIGGER comes AFTER DELETE ON item BEGIN INSERT INTO item VALUES ('new'); END
+      `)
+        const few = { sql: "DELETE FROM item WHERE rowid IN (SELECT min(rowid) FROM item)", params: [] }
+        const all = {
+          sql: "DELETE FROM item WHERE rowid IN (SELECT rowid FROM item ORDER BY rowid LIMIT ?)",
+          params: [1_000],
+          most: 1_000
+        }
+        const fault = yield* Effect.callback<string | undefined>((resume) =>
+          sqlite.clean([{ first: all, rest: [{ first: few, rest: [all] }] }], (fault) => resume(Effect.succeed(fault)))
+        )
+        assert.isUndefined(fault)
+        const left = sqlite.database.prepare("SELECT count(*) AS n, sum(value = 'old') AS old FROM item").get()
+        assert.deepEqual({ ...left }, { n: 250, old: 0 })
+      })
+  )
+
   it.live("begins the log anew in time, so that nothing that was deleted stays in it", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "relay.db")
