@@ -12,7 +12,7 @@
  *   `state`: 2 its frames are kept, 1 they are being deleted, 0 they are gone.
  * - `identity`: which journal it is, for who keeps a position in it elsewhere.
  */
-import type { Round } from "../store/SqliteUpkeepThreadNode.ts"
+import type { Round, Step } from "../store/SqliteUpkeepThreadNode.ts"
 import type { Sweep } from "./JournalStore.ts"
 
 /** "ERJ1": the mark of our databases. */
@@ -96,17 +96,28 @@ export const migrations: ReadonlyArray<string> = [
    INSERT INTO identity VALUES (lower(hex(randomblob(16))));`
 ]
 
-/**
- * How many answers are chosen at a time, for which all that is kept is counted; and how many rows are changed and deleted
- * in one go, for which the writer waits.
- */
+/** How many are chosen at a time; and how many rows are changed and deleted in one go, for which the writer waits. */
 const atOnce = { chosen: 4096, rows: 256, pieces: 128 }
+
+/**
+ * What is due is chosen, so many at a time, and done with in smaller goes. It is written down in a list of the connection's
+ * own: its writer does not wait while all that is kept is looked through. (`CROSS JOIN` goes through that list, and not through
+ * the table.)
+ */
+const chosen = (select: string, params: Step["params"], ...done: ReadonlyArray<Step | Round>): Round => ({
+  first: {
+    sql: `INSERT INTO due ${select} LIMIT ?`,
+    params: [...params, atOnce.chosen],
+    most: atOnce.chosen
+  },
+  rest: [...done, { sql: "DELETE FROM due", params: [] }]
+})
 
 /** What was chosen is condemned, and what is condemned deleted. */
 const forgetting: Round = {
   first: {
     sql: `UPDATE ended SET state = 1 WHERE position IN
-            (SELECT position FROM due JOIN ended USING (position) WHERE state = 2 LIMIT ?)`,
+            (SELECT position FROM due CROSS JOIN ended ON position = due.it WHERE state = 2 LIMIT ?)`,
     params: [atOnce.rows],
     most: atOnce.rows
   },
@@ -135,49 +146,47 @@ const forgetting: Round = {
   ]
 }
 
+/** A sweep's first round: the list, empty. */
+const begun: Round = {
+  first: { sql: "CREATE TEMP TABLE IF NOT EXISTS due (it INTEGER PRIMARY KEY)", params: [] },
+  rest: [{ sql: "DELETE FROM due", params: [] }]
+}
+
 /**
  * A sweep. No step touches a stream without an end; between any two of them, and if the process dies there, what is left
- * is what a reader may find. What needs a look at all that is kept writes only into a list of its connection's own: its
- * writer does not wait for that. No parameter has a number: `node:sqlite` of Node 22.19 cannot bind those.
+ * is what a reader may find. No parameter has a number: `node:sqlite` of Node 22.19 cannot bind those.
  */
 export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: Sweep): ReadonlyArray<Round> => [
-  {
-    first: { sql: `CREATE TEMP TABLE IF NOT EXISTS due (position INTEGER PRIMARY KEY)`, params: [] },
-    rest: [{ sql: `DELETE FROM due`, params: [] }]
-  },
-  {
-    // What ended first goes first, until the rest is no more than the limit.
-    first: {
-      sql: `INSERT INTO due SELECT position FROM
-              (SELECT position, at, sum(bytes) OVER (ORDER BY at, position) - bytes AS before FROM
-                (SELECT position, at, bytes FROM ended WHERE state = 2 ORDER BY at, position LIMIT ?))
-            WHERE at < ? OR before < (SELECT sum(bytes) FROM ended WHERE state = 2) - ?`,
-      params: [atOnce.chosen, framesBefore, maxBytes],
-      most: atOnce.chosen
-    },
-    rest: [forgetting, { sql: `DELETE FROM due`, params: [] }]
-  },
-  {
-    first: {
-      sql: `DELETE FROM stream WHERE key IN
-              (SELECT stream.key FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
-               WHERE ended.state = 0 AND ended.at < ? AND (stream.idempotency_key IS NULL OR ended.at < ?) LIMIT ?)`,
-      params: [streamsBefore, keysBefore, atOnce.rows],
+  begun,
+  // What ended first goes first, until the rest is no more than the limit.
+  chosen(
+    `SELECT position FROM
+       (SELECT position, at, sum(bytes) OVER (ORDER BY at, position) - bytes AS before FROM
+         (SELECT position, at, bytes FROM ended WHERE state = 2 ORDER BY at, position LIMIT ?))
+     WHERE at < ? OR before < (SELECT sum(bytes) FROM ended WHERE state = 2) - ?`,
+    [atOnce.chosen, framesBefore, maxBytes],
+    forgetting
+  ),
+  chosen(
+    `SELECT stream.key FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
+     WHERE ended.state = 0 AND ended.at < ? AND (stream.idempotency_key IS NULL OR ended.at < ?)`,
+    [streamsBefore, keysBefore],
+    {
+      sql: `DELETE FROM stream WHERE key IN (SELECT key FROM due CROSS JOIN stream ON stream.key = due.it LIMIT ?)`,
+      params: [atOnce.rows],
       most: atOnce.rows
-    },
-    rest: []
-  },
-  {
-    // The last one stays, so that no position is given twice.
-    first: {
-      sql: `DELETE FROM ended WHERE position IN
-              (SELECT position FROM ended WHERE state = 0 AND at < ?
-                 AND position < (SELECT max(position) FROM ended)
-                 AND NOT EXISTS (SELECT 1 FROM stream WHERE stream.key = ended.key AND stream.ended = ended.position)
-               LIMIT ?)`,
-      params: [streamsBefore, atOnce.rows],
+    }
+  ),
+  // The last one stays, so that no position is given twice.
+  chosen(
+    `SELECT position FROM ended WHERE state = 0 AND at < ?
+       AND position < (SELECT max(position) FROM ended)
+       AND NOT EXISTS (SELECT 1 FROM stream WHERE stream.key = ended.key AND stream.ended = ended.position)`,
+    [streamsBefore],
+    {
+      sql: `DELETE FROM ended WHERE position IN (SELECT position FROM due CROSS JOIN ended ON position = due.it LIMIT ?)`,
+      params: [atOnce.rows],
       most: atOnce.rows
-    },
-    rest: []
-  }
+    }
+  )
 ]
