@@ -17,6 +17,7 @@ const benches: { readonly [name: string]: Bench } = {
   keywords: { load: () => import("./keywords.ts") },
   start: { load: () => import("./start.ts") },
   errorlog: { load: () => import("./errorlog.ts"), isLong: true },
+  full: { load: () => import("./full.ts"), isLong: true },
   soak: { load: () => import("./soak.ts"), isLong: true },
   open: { load: () => import("./open.ts"), isLong: true }
 }
