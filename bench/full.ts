@@ -10,8 +10,10 @@ import { median, throughput } from "./relay/measures.ts"
 import { cores, pin, ports, stopAll } from "./relay/process.ts"
 import { startRelay, startUpstream, type Subject } from "./relay/subjects.ts"
 
-/** Bytes that ended answers may take: full after some 5,000 short ones, and after more than there will be. */
-const rooms = { full: 16 * 1024 ** 2, roomy: 8 * 1024 ** 3 }
+/** Bytes that ended answers may take: the default, and more than there will be. */
+const rooms = { full: 256 * 1024 ** 2, roomy: 8 * 1024 ** 3 }
+/** So many short answers are in each relay before it is measured: the default has room for 85,000. */
+const filled = Number(process.env.FULL_ANSWERS ?? "100000")
 
 interface Loaded {
   readonly subject: Subject
@@ -19,7 +21,7 @@ interface Loaded {
   readonly rows: Array<Awaited<ReturnType<typeof throughput>>>
 }
 
-/** `FULL_ROUNDS` (5) rounds of `FULL_SECONDS` (4) each, after as many unmeasured seconds as four rounds have. */
+/** `FULL_ROUNDS` (5) rounds of `FULL_SECONDS` (4) each, after `FULL_ANSWERS` (100,000). */
 export const run = async (): Promise<void> => {
   const seconds = Number(process.env.FULL_SECONDS ?? "4")
   const rounds = Number(process.env.FULL_ROUNDS ?? "5")
@@ -36,7 +38,9 @@ export const run = async (): Promise<void> => {
         const port = ports.first + loaded.length
         const subject = await startRelay({ name, port, folder: own, store, more: { journal: { maxBytes } } })
         const client = makeClient(subject)
-        await throughput(subject, client, seconds * 4000)
+        for (let answers = 0; answers < filled; ) {
+          answers += (await throughput(subject, client, 2_000)).perSecond * 2
+        }
         loaded.push({ subject, client, rows: [] })
       }
     }
