@@ -179,7 +179,8 @@ class World {
   readonly complained = new Set<string>()
   /** How often it was started. */
   life = 0
-  killedAt = 0
+  /** Not yet. */
+  killedAt = Number.POSITIVE_INFINITY
   /** How the next connection is cut; `undefined`: clients go to the relay itself. */
   cutting: (() => Cut | undefined) | undefined
   private proxy: CuttingProxy | undefined
@@ -755,7 +756,8 @@ const round = async (world: World, name: string, plan: Plan, counts: Counts): Pr
   // A failure is told below.
   for (const one of running) one.catch(() => {})
   for (const comes of plan.kills) {
-    await Promise.race([comes(clients, world), ...running.map((one) => one.then(() => new Promise(() => {})))])
+    // All of them may be over before it comes: an upstream is not asked again then.
+    await Promise.race([comes(clients, world), Promise.all(running)])
     const hit = clients.filter(({ ended }) => !ended)
     counts.kills++
     counts.hits += hit.length
