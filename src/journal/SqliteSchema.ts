@@ -101,65 +101,89 @@ const atOnce = { chosen: 4096, rows: 256, pieces: 128 }
 
 /**
  * What is due is chosen, so many at a time, and done with in smaller goes. It is written down in a list of the connection's
- * own: its writer does not wait while all that is kept is looked through. (`CROSS JOIN` goes through that list, and not through
- * the table.)
+ * own: its writer does not wait while all that is kept is looked through, or all the pieces of a long answer. A go looks up
+ * what is in the list (`CROSS JOIN` goes through that, and not through the table), and once more whether it is due.
  */
-const chosen = (select: string, params: Step["params"], ...done: ReadonlyArray<Step | Round>): Round => ({
+const chosen = (
+  list: "due" | "part",
+  select: string,
+  params: Step["params"],
+  ...done: ReadonlyArray<Step | Round>
+): Round => ({
   first: {
-    sql: `INSERT INTO due ${select} LIMIT ?`,
+    sql: `INSERT OR IGNORE INTO ${list} ${select} LIMIT ?`,
     params: [...params, atOnce.chosen],
     most: atOnce.chosen
   },
-  rest: [...done, { sql: "DELETE FROM due", params: [] }]
+  rest: [...done, { sql: `DELETE FROM ${list}`, params: [] }]
 })
+
+/** A change of so many rows in one go. */
+const go = (sql: string, most: number): Step => ({ sql, params: [most], most })
 
 /** What was chosen is condemned, and what is condemned deleted. */
 const forgetting: Round = {
-  first: {
-    sql: `UPDATE ended SET state = 1 WHERE position IN
-            (SELECT position FROM due CROSS JOIN ended ON position = due.it WHERE state = 2 LIMIT ?)`,
-    params: [atOnce.rows],
-    most: atOnce.rows
-  },
+  first: go(
+    `UPDATE ended SET state = 1 WHERE position IN
+       (SELECT position FROM due CROSS JOIN ended ON position = due.it WHERE state = 2 LIMIT ?)`,
+    atOnce.rows
+  ),
   rest: [
-    {
-      sql: `UPDATE stream SET note = '' WHERE note <> '' AND key IN (SELECT key FROM ended WHERE state = 1)`,
-      params: []
-    },
-    {
-      // A row's place may be used anew once it is gone, by another stream.
-      sql: `DELETE FROM piece WHERE position IN
-              (SELECT piece.position FROM ended, json_each(ended.pieces) AS place
-                 JOIN piece ON piece.position = place.value AND piece.stream = ended.key
-               WHERE ended.state = 1 LIMIT ?)`,
-      params: [atOnce.pieces],
-      most: atOnce.pieces
-    },
-    {
-      sql: `UPDATE ended SET state = 0, bytes = 0, pieces = '[]' WHERE position IN
-              (SELECT position FROM ended WHERE state = 1 AND NOT EXISTS
-                 (SELECT 1 FROM json_each(ended.pieces) AS place
-                    JOIN piece ON piece.position = place.value AND piece.stream = ended.key) LIMIT ?)`,
-      params: [atOnce.rows],
-      most: atOnce.rows
-    }
+    go(
+      `UPDATE stream SET note = '' WHERE key IN
+         (SELECT stream.key FROM ended CROSS JOIN stream ON stream.key = ended.key
+          WHERE ended.state = 1 AND stream.note <> '' LIMIT ?)`,
+      atOnce.rows
+    ),
+    // A row's place may be used anew once it is gone, by another stream.
+    chosen(
+      "part",
+      `SELECT piece.position, piece.stream FROM ended, json_each(ended.pieces) AS place
+         JOIN piece ON piece.position = place.value AND piece.stream = ended.key
+       WHERE ended.state = 1`,
+      [],
+      go(
+        `DELETE FROM piece WHERE position IN
+           (SELECT position FROM part CROSS JOIN piece ON position = part.it AND piece.stream = part.stream LIMIT ?)`,
+        atOnce.pieces
+      )
+    ),
+    chosen(
+      "part",
+      `SELECT position, key FROM ended WHERE state = 1 AND NOT EXISTS
+         (SELECT 1 FROM json_each(ended.pieces) AS place
+            JOIN piece ON piece.position = place.value AND piece.stream = ended.key)`,
+      [],
+      go(
+        `UPDATE ended SET state = 0, bytes = 0, pieces = '[]' WHERE position IN
+           (SELECT position FROM part CROSS JOIN ended ON position = part.it WHERE state = 1 LIMIT ?)`,
+        atOnce.rows
+      )
+    )
   ]
 }
 
-/** A sweep's first round: the list, empty. */
-const begun: Round = {
-  first: { sql: "CREATE TEMP TABLE IF NOT EXISTS due (it INTEGER PRIMARY KEY)", params: [] },
-  rest: [{ sql: "DELETE FROM due", params: [] }]
-}
+/** A sweep's first rounds: the lists, empty. */
+const begun: ReadonlyArray<Round> = [
+  {
+    first: { sql: "CREATE TEMP TABLE IF NOT EXISTS due (it INTEGER PRIMARY KEY)", params: [] },
+    rest: [{ sql: "DELETE FROM due", params: [] }]
+  },
+  {
+    first: { sql: "CREATE TEMP TABLE IF NOT EXISTS part (it INTEGER PRIMARY KEY, stream INTEGER)", params: [] },
+    rest: [{ sql: "DELETE FROM part", params: [] }]
+  }
+]
 
 /**
  * A sweep. No step touches a stream without an end; between any two of them, and if the process dies there, what is left
  * is what a reader may find. No parameter has a number: `node:sqlite` of Node 22.19 cannot bind those.
  */
 export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: Sweep): ReadonlyArray<Round> => [
-  begun,
+  ...begun,
   // What ended first goes first, until the rest is no more than the limit.
   chosen(
+    "due",
     `SELECT position FROM
        (SELECT position, at, sum(bytes) OVER (ORDER BY at, position) - bytes AS before FROM
          (SELECT position, at, bytes FROM ended WHERE state = 2 ORDER BY at, position LIMIT ?))
@@ -167,26 +191,30 @@ export const sweeping = ({ framesBefore, keysBefore, maxBytes, streamsBefore }: 
     [atOnce.chosen, framesBefore, maxBytes],
     forgetting
   ),
+  // By the place of its end, which is never given twice; its key may be.
   chosen(
-    `SELECT stream.key FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
+    "due",
+    `SELECT ended.position FROM ended JOIN stream ON stream.key = ended.key AND stream.ended = ended.position
      WHERE ended.state = 0 AND ended.at < ? AND (stream.idempotency_key IS NULL OR ended.at < ?)`,
     [streamsBefore, keysBefore],
-    {
-      sql: `DELETE FROM stream WHERE key IN (SELECT key FROM due CROSS JOIN stream ON stream.key = due.it LIMIT ?)`,
-      params: [atOnce.rows],
-      most: atOnce.rows
-    }
+    go(
+      `DELETE FROM stream WHERE key IN
+         (SELECT stream.key FROM due CROSS JOIN ended ON position = due.it
+            CROSS JOIN stream ON stream.key = ended.key AND stream.ended = position LIMIT ?)`,
+      atOnce.rows
+    )
   ),
   // The last one stays, so that no position is given twice.
   chosen(
+    "due",
     `SELECT position FROM ended WHERE state = 0 AND at < ?
        AND position < (SELECT max(position) FROM ended)
        AND NOT EXISTS (SELECT 1 FROM stream WHERE stream.key = ended.key AND stream.ended = ended.position)`,
     [streamsBefore],
-    {
-      sql: `DELETE FROM ended WHERE position IN (SELECT position FROM due CROSS JOIN ended ON position = due.it LIMIT ?)`,
-      params: [atOnce.rows],
-      most: atOnce.rows
-    }
+    go(
+      `DELETE FROM ended WHERE position IN
+         (SELECT position FROM due CROSS JOIN ended ON position = due.it LIMIT ?)`,
+      atOnce.rows
+    )
   )
 ]

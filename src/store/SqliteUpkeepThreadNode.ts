@@ -149,6 +149,7 @@ class Place {
     opened.exec(
       `PRAGMA busy_timeout = ${this.what.patience}; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0`
     )
+    // Its lists are of numbers, and of some thousands of them: no file is made for those.
     opened.exec("PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY")
     this.frame = Number(opened.prepare("PRAGMA page_size").get()?.["page_size"]) + 24
     // Asks the file itself.
@@ -209,10 +210,14 @@ class Place {
     while (isMore) {
       isMore = await this.step(first)
       for (const part of rest) {
-        if ("first" in part) await this.round(part)
-        else while (await this.step(part));
+        await ("first" in part ? this.round(part) : this.repeat(part))
       }
     }
+  }
+
+  private async repeat(step: Step): Promise<void> {
+    let isMore = true
+    while (isMore) isMore = await this.step(step)
   }
 
   /** Whether there may be more to be done. */

@@ -10,6 +10,7 @@ import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { JournalStore, JournalStoreSqliteNode, makeStreamId, pageRoom, replied } from "#src/journal/index"
 import { sweeping } from "#src/journal/SqliteSchema"
+import { SqliteNode } from "#src/store/index"
 import type { Round, Step } from "#src/store/SqliteUpkeepThreadNode"
 import { claimed, ended, journalOn, makeTold, until } from "./kit.ts"
 
@@ -176,6 +177,57 @@ describe("a sweep", () => {
       assert.lengthOf(params, sql.split("?").length - 1)
     }
   })
+
+  it.live("goes through more than it chooses at a time, to the last piece, and leaves what is not due", () =>
+    Effect.gen(function* () {
+      const sqlite = yield* SqliteNode.open({ path: join(yield* folder, "relay.db"), application, migrations })
+      const { database } = sqlite
+      database.exec("BEGIN")
+      const stream = database.prepare("INSERT INTO stream VALUES (?, ?, 'chat', 'alice', 'note', 1000, ?, ?, ?)")
+      const end = database.prepare("INSERT INTO ended VALUES (?, ?, ?, 2, ?, ?, ?, 'completed')")
+      const piece = database.prepare("INSERT INTO piece VALUES (NULL, ?, ?, NULL, 'x')")
+      // Of 9,000 answers each third has a key, and two have five thousand pieces; three end at a time.
+      for (let key = 1; key <= 9_000; key++) {
+        const keyed = key % 3 === 0
+        const pieces = Array.from({ length: key === 7 || key === 8_999 ? 5_000 : 1 }, (_, at) =>
+          Number(piece.run(key, at).lastInsertRowid)
+        )
+        stream.run(key, `id${key}`, keyed ? `key${key}` : null, keyed ? "hash" : null, key)
+        end.run(key, key, 1_000 + Math.floor(key / 3), pieces.length, 10, JSON.stringify(pieces))
+      }
+      // One without an end.
+      stream.run(9_001, "live", null, null, null)
+      piece.run(9_001, 0)
+      database.exec("INSERT INTO live VALUES (9001, 'asked', 1, 1, 1, NULL); COMMIT")
+      const sweep = (due: Partial<Parameters<typeof sweeping>[0]>) =>
+        Effect.callback<string | undefined>((resume) =>
+          sqlite.clean(
+            sweeping({ framesBefore: 0, streamsBefore: 0, keysBefore: 0, maxBytes: 1e12, ...due }),
+            (fault) => resume(Effect.succeed(fault))
+          )
+        )
+      const count = (from: string) => Number(database.prepare(`SELECT count(*) AS n FROM ${from}`).get()?.["n"])
+
+      // Room for a thousand of them: those that ended last, to the position.
+      assert.isUndefined(yield* sweep({ maxBytes: 10_000 }))
+      assert.strictEqual(count("ended WHERE state = 2 AND position > 8000"), 1_000)
+      assert.strictEqual(count("ended WHERE state = 0 AND bytes = 0 AND pieces = '[]'"), 8_000)
+      assert.strictEqual(count("stream WHERE note = '' AND ended <= 8000"), 8_000)
+      assert.strictEqual(count("stream WHERE note <> ''"), 1_001)
+      assert.strictEqual(count("piece"), 999 + 5_000 + 1)
+
+      // Forgotten wholly: all but who has a key, the last one, and who has no end.
+      assert.isUndefined(yield* sweep({ framesBefore: 9_000, streamsBefore: 9_000 }))
+      assert.strictEqual(count("piece"), 1)
+      assert.strictEqual(count("stream"), 3_001)
+      assert.strictEqual(count("ended"), 3_000)
+      assert.isUndefined(yield* sweep({ framesBefore: 9_000, streamsBefore: 9_000, keysBefore: 9_000 }))
+      assert.strictEqual(count("stream"), 1)
+      assert.strictEqual(count("live"), 1)
+      assert.strictEqual(count("ended WHERE position = 9000"), 1)
+      assert.strictEqual(count("ended"), 1)
+    })
+  )
 })
 
 describe("a database of version 2 with rows longer than a page", () => {

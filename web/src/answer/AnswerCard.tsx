@@ -123,7 +123,9 @@ export const AnswerCard = ({
   useEffect(() => {
     // In a small window a new answer begins below what is seen.
     const top = card.current?.getBoundingClientRect().top ?? 0
-    if (top > innerHeight * 0.7) card.current?.scrollIntoView({ block: "start", behavior: "smooth" })
+    if (top <= innerHeight * 0.7) return
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches
+    card.current?.scrollIntoView({ block: "start", behavior: isStill ? "auto" : "smooth" })
   }, [run?.startedAt])
   if (run === undefined) return null
   const away = isAway(run)

@@ -9,25 +9,24 @@ export const Question = ({ text }: { readonly text: string }) => {
   const paragraph = useRef<HTMLParagraphElement>(null)
   const [isLong, setLong] = useState(false)
   const [isOpen, setOpen] = useState(false)
+  useLayoutEffect(() => setOpen(false), [text])
   useLayoutEffect(() => {
-    setOpen(false)
-    const measure = (): void => {
-      const { clientHeight = 0, scrollHeight = 0 } = paragraph.current ?? {}
-      // Open it is as high as it is: whether it is long was told when it was shut.
-      setLong((before) => (paragraph.current?.dataset["open"] === "true" ? before : scrollHeight > clientHeight + 1))
-    }
+    const shown = paragraph.current
+    // Open it is as high as it is: whether it is long is told when it is shut.
+    if (shown === null || isOpen) return
+    const measure = (): void => setLong(shown.scrollHeight > shown.clientHeight + 1)
     const observer = new ResizeObserver(measure)
-    if (paragraph.current !== null) observer.observe(paragraph.current)
+    observer.observe(shown)
     measure()
     return () => observer.disconnect()
-  }, [text])
+  }, [text, isOpen])
   return (
     <div className="question">
       <p ref={paragraph} data-open={isOpen}>
         {text}
       </p>
       {isLong ? (
-        <button type="button" className="question-more" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        <button type="button" className="question-more" onClick={() => setOpen(!isOpen)}>
           {isOpen ? "Show less" : "Show all of it"}
         </button>
       ) : null}
