@@ -138,8 +138,12 @@ export const begin = (health: Health, spot: Spot, now: number): Visit => {
   const channel = channelOf(health, spot.channel)
   const name = named(spot.model)
   const model = channel.models.get(name) ?? { gate: undefined, keys: [] }
-  channel.models.delete(name)
-  channel.models.set(name, model)
+  // HOT: mostly it is the newest already, and a table that is emptied shrinks, and grows again.
+  if (channel.newest !== model) {
+    channel.newest = model
+    channel.models.delete(name)
+    channel.models.set(name, model)
+  }
   if (channel.models.size > modelsRemembered) channel.models.delete(channel.models.keys().next().value!)
   const key = keyOf(channel, spot.key)
   const one = (model.keys[spot.key] ??= { gate: undefined, pause: Pause.none })
@@ -287,7 +291,10 @@ export const learn = (health: Health, fact: Fact, now: number): void => {
   switch (fact._tag) {
     case "Hinted": {
       const name = fact.model === undefined ? undefined : named(fact.model)
-      if (name !== undefined && !channel.models.has(name)) channel.models.set(name, { gate: undefined, keys: [] })
+      if (name !== undefined && !channel.models.has(name)) {
+        channel.newest = { gate: undefined, keys: [] }
+        channel.models.set(name, channel.newest)
+      }
       const model = name === undefined ? undefined : channel.models.get(name)
       const rests =
         model === undefined

@@ -39,6 +39,8 @@ export interface ChannelHealth {
   keys: Array<KeyHealth | undefined>
   /** Least recently asked first. */
   readonly models: Map<string, ModelHealth>
+  /** The last of them. */
+  newest: ModelHealth | undefined
 }
 
 /** The health of all channels. Mutable: one owner keeps it, and changes it only through this module. */
@@ -159,7 +161,7 @@ export const named = (model: string): string =>
 export const channelOf = (health: Health, id: string): ChannelHealth => {
   let found = health.channels.get(id)
   if (found === undefined) {
-    found = { gate: undefined, off: Switch.make(), keys: [], models: new Map() }
+    found = { gate: undefined, off: Switch.make(), keys: [], models: new Map(), newest: undefined }
     health.channels.set(id, found)
   }
   return found

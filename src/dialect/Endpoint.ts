@@ -26,7 +26,8 @@ const without = (query: string, other: string): string => {
  */
 export const endpointOf = (baseUrl: string, path: string, query = ""): string => {
   const mark = baseUrl.indexOf("?")
-  const base = (mark < 0 ? baseUrl : baseUrl.slice(0, mark)).replace(/\/+$/, "")
+  const written = mark < 0 ? baseUrl : baseUrl.slice(0, mark)
+  const base = written.endsWith("/") ? written.replace(/\/+$/, "") : written
   const own = mark < 0 ? "" : baseUrl.slice(mark + 1)
   const queries = [own, own === "" ? query : without(query, own)].filter((part) => part !== "")
   return `${base.endsWith(path) ? base : base + path}${queries.length === 0 ? "" : `?${queries.join("&")}`}`

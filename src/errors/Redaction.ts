@@ -197,9 +197,27 @@ export const isPlainName = (name: string): boolean => plainName.test(name)
 const oneWord = /^[A-Za-z0-9_-]{1,64}$/
 const keyShape = new RegExp(keys.source)
 
-/** Whether a text is one word in which there is nothing to redact: `redactValue` gives it back, and JSON escapes none of it. */
+/** Short words that have been looked at: states, kinds, names of channels and of most models. */
+const plainWords = new Set<string>()
+const shortWord = 20
+const mostPlainWords = 1_000
+
+const looksPlain = (text: string): boolean => {
+  if (plainWords.has(text)) return true
+  if (!oneWord.test(text) || keyShape.test(text)) return false
+  // A name may be anybody's: the set stays small.
+  if (plainWords.size >= mostPlainWords) plainWords.clear()
+  plainWords.add(text)
+  return true
+}
+
+/**
+ * Whether a text is one word in which there is nothing to redact: `redactValue` gives it back, and JSON escapes none of it.
+ *
+ * HOT: of the words in a line of the log only the two ids are not known yet, and to look through a word costs 70 ns.
+ */
 export const isPlainWord = (text: string, mask: (text: string) => string): boolean =>
-  oneWord.test(text) && !keyShape.test(text) && mask(text) === text
+  (text.length <= shortWord ? looksPlain(text) : oneWord.test(text) && !keyShape.test(text)) && mask(text) === text
 
 /**
  * Short texts in which nothing was found, such as `gpt-4.1`.

@@ -108,6 +108,10 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
   let shares: Array<Gathered> = []
   /** The number of the batch that is being gathered. */
   let gathering = 0
+  /** Somebody waits for what is gathered: frames, or an end. */
+  let awaited = false
+  /** What is gathered has let a turn pass. */
+  let passed = false
   let waiters: Array<Waiter> = []
   let closed: (() => void) | undefined
 
@@ -139,10 +143,17 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
 
   const flush = (): void => {
     if (state !== "scheduled") return
+    // A stream that has begun is about to ask for what it shall tell: that goes first.
+    if (!awaited && !passed && shares.length > 0 && waiters.length === 0 && closed === undefined) {
+      passed = true
+      return turn(flush)
+    }
     const batch = shares
     const number = gathering
     shares = []
     gathering = number + 1
+    awaited = false
+    passed = false
     if (batch.length === 0) {
       settle(gathering, undefined)
       return rest()
@@ -201,6 +212,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     append: (hub, frame) => {
       const share = gather(hub)
       if (share === undefined) return
+      awaited = true
       share.append(frame)
       pressure.add(hub, frame.length)
     },
@@ -210,7 +222,9 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     },
     end: (hub, end) => {
       const share = gather(hub)
-      if (share !== undefined) share.end = end
+      if (share === undefined) return
+      awaited = true
+      share.end = end
     },
     drop: (hub) => {
       const share = hub.gathered

@@ -16,7 +16,7 @@ import { FirstRecord } from "./FirstRecord.ts"
 import { Follower } from "./Follower.ts"
 import { splitFrames } from "./Frames.ts"
 import { type Gathered, makeGroupCommit } from "./GroupCommit.ts"
-import { type Hub, makeHub } from "./Hub.ts"
+import { type Hub, type HubWriter, makeHub } from "./Hub.ts"
 import {
   type Beginning,
   type ClaimReply,
@@ -212,6 +212,7 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
 
   const onFates = (shares: ReadonlyArray<Gathered>, fates: ReadonlyArray<Fate>): void => {
     // First all lengths, then the readers: one of them may look at another stream of the same commit.
+    const ended: Array<HubWriter | undefined> = []
     for (let n = 0; n < shares.length; n++) {
       if (fates[n]?._tag !== "Committed") continue
       const { begins, end, frames, hub, note } = shares[n]!
@@ -220,12 +221,13 @@ const make = Effect.fnUntraced(function* (options: JournalOptions) {
       hub.ended = end !== undefined
       if (end === undefined) hub.writer?.stored()
       else {
-        const { writer } = hub
+        ended.push(hub.writer)
         hub.writer = undefined
-        writer?.endStored()
       }
     }
     for (let n = 0; n < shares.length; n++) settleShare(shares[n]!, fates[n] ?? { _tag: "Stale" })
+    // Whoever reads goes first: what an end has to tell to others takes as long as to write it.
+    for (const writer of ended) writer?.endStored()
   }
 
   const settleShare = ({ end, frames, hub }: Gathered, fate: Fate): void => {

@@ -26,6 +26,7 @@ import { encodeNote, type Leave, type Note, type NoteStatus, type OpenAttempt } 
 import { encodeOutcome, freesKey } from "./Outcome.ts"
 import { pinOf } from "./Pinned.ts"
 import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
+import { LastAsked } from "./LastAsked.ts"
 import type { RelayEvents } from "./RelayEvents.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
 import { lostEntry, type TrailEntry } from "./Trail.ts"
@@ -170,7 +171,7 @@ export class Answer {
   private state: State = running
   private shown: Note["shown"]
   /** What is told of its end, while that is not committed. */
-  private untold: AnswerOver | undefined
+  private untold: ({ readonly _tag: "StreamEnded" } & AnswerOver) | undefined
   private overListener: (() => void) | undefined
 
   private readonly context: AnswerContext
@@ -198,6 +199,7 @@ export class Answer {
       listed: context.selection.models(start.group).includes(start.request.model),
       dialect: start.dialect.name,
       delivery: start.request.delivery,
+      asked: new LastAsked(),
       traceId: start.traceId,
       address: start.address
     }
@@ -351,7 +353,7 @@ export class Answer {
   park(): void {
     if (this.ended) return
     this.state = { _tag: "Ended", error: undefined }
-    this.context.events.tell({ _tag: "StreamAbandoned", ...this.over(undefined, 0) })
+    this.context.events.tell(this.over("StreamAbandoned", undefined, 0))
   }
 
   /** Its store failed, or has it written elsewhere: what was written last, its end too, may be nowhere. */
@@ -359,7 +361,7 @@ export class Answer {
     if (this.ended && this.untold === undefined) return
     this.state = { _tag: "Ended", error }
     this.untold = undefined
-    this.context.events.tell({ _tag: "StreamAbandoned", ...this.over(error, 0) })
+    this.context.events.tell(this.over("StreamAbandoned", error, 0))
     this.overListener?.()
   }
 
@@ -451,7 +453,7 @@ export class Answer {
     const shown = request.delivery !== "whole" && this.machine.committed
     const settlement = settled(price, { error, usage, delivered: shown })
     const credits = creditsOf(settlement)
-    this.untold = this.over(error, credits)
+    this.untold = this.over("StreamEnded", error, credits)
     this.lease.note(() => encodeNote(this.asNote(status, error, credits)))
     this.lease.end({
       outcome: encodeOutcome({
@@ -480,13 +482,18 @@ export class Answer {
     const { untold } = this
     if (untold === undefined) return
     this.untold = undefined
-    this.context.events.tell({ _tag: "StreamEnded", ...untold })
+    this.context.events.tell(untold)
     this.overListener?.()
   }
 
-  private over(error: ResilienceError | undefined, credits: number): AnswerOver {
+  private over<Tag extends "StreamAbandoned" | "StreamEnded">(
+    tag: Tag,
+    error: ResilienceError | undefined,
+    credits: number
+  ): { readonly _tag: Tag } & AnswerOver {
     const { attempts, machine, pursuit, ref, shown, startedAt, trail } = this
     return {
+      _tag: tag,
       answer: ref,
       error,
       ended: error === undefined ? machine.ended : undefined,

@@ -77,7 +77,10 @@ export class AnswerBody {
   }
 
   private begin(bytes: number): string {
-    return Buffer.concat(this.chunks).toString("utf8", 0, bytes)
+    const [first, another] = this.chunks
+    // HOT: nearly always the first piece is enough.
+    const whole = first === undefined || another !== undefined ? Buffer.concat(this.chunks) : first
+    return Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).toString("utf8", 0, bytes)
   }
 
   /** All that is held. */

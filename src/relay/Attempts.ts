@@ -269,16 +269,11 @@ class Attempts {
     answer.attemptShownAt = undefined
     begun.streams = this.learned.streams(target)
     const affinity = this.session?.first(target)
-    context.events.tell({
-      _tag: "AttemptBegan",
-      answer: answer.ref,
-      attempt: begun.number,
-      channel: target.channel.id,
-      key: target.keyIndex,
-      model: target.model,
-      mode,
-      ...(affinity === undefined ? {} : { affinity })
-    })
+    const { ref } = answer
+    const asked = { attempt: begun.number, channel: target.channel.id, key: target.keyIndex, model: target.model }
+    ref.asked.began(asked)
+    const { attempt: number, channel, key, model } = asked
+    context.events.tell({ _tag: "AttemptBegan", answer: ref, attempt: number, channel, key, model, mode, affinity })
     const encoding = dialect.encode({
       request,
       model: target.model,
@@ -514,6 +509,7 @@ class Attempts {
     })
     const firstContentMillis = answer.attemptShownAt === undefined ? undefined : answer.attemptShownAt - startedAt
     const { said } = end
+    answer.ref.asked.ended(entry)
     context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, said, firstContentMillis })
     return entry
   }

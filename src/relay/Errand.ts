@@ -24,6 +24,7 @@ import { RetryBudgetState } from "../policy/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import { isRoomier, roomOf } from "./Decision.ts"
 import type { AnswerRef } from "./Events.ts"
+import { LastAsked } from "./LastAsked.ts"
 import { overrideOf } from "./Override.ts"
 import { pinOf } from "./Pinned.ts"
 import * as Pursuit from "./Pursuit.ts"
@@ -96,7 +97,8 @@ export const runErrand = (
       model,
       listed: selection.models(group).includes(model),
       dialect,
-      delivery: "whole"
+      delivery: "whole",
+      asked: new LastAsked()
     }
     const settings = context.snapshot()
     const startedAt = now()

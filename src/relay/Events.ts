@@ -8,6 +8,7 @@
 import type { ChannelEvent, DisabledReason } from "../channel/index.ts"
 import type { Ended, Seam, Usage } from "../dialect/index.ts"
 import { InternalError, type ResilienceError } from "../errors/index.ts"
+import type { LastAsked } from "./LastAsked.ts"
 import type { AffinityResult } from "./SessionHome.ts"
 import type { TrailEntry } from "./Trail.ts"
 
@@ -28,6 +29,8 @@ export interface AnswerRef {
   readonly dialect: string
   /** Whether the client gets events, or one body in the end. */
   readonly delivery: "stream" | "whole" | "list"
+  /** Whom it has asked: the answer's own, so that it may be ahead of what was told. */
+  readonly asked: LastAsked
   /** The trace that the request belongs to, and where it came from, where that is known here. */
   readonly traceId?: string | undefined
   readonly address?: string | undefined
@@ -84,7 +87,7 @@ export type RelayEvent =
       readonly key: number
       readonly model: string
       readonly mode: TrailEntry["mode"]
-      readonly affinity?: AffinityResult
+      readonly affinity?: AffinityResult | undefined
     }
   /**
    * An attempt is over. `entry` says where and how; `error` is why, and has what the upstream said (`error.upstream`).
@@ -112,7 +115,7 @@ export type RelayEvent =
   | { readonly _tag: "Committed"; readonly answer: AnswerRef; readonly afterMillis: number }
   /**
    * An answer has ended: well, or with `error`. Told once of an answer, whatever became of the processes that wrote it:
-   * when its end is committed, before a reader has it.
+   * when its end is committed, in the turn in which its readers are given it.
    */
   | ({ readonly _tag: "StreamEnded" } & AnswerOver)
   /**

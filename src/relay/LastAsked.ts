@@ -7,22 +7,29 @@ import type { TrailEntry } from "./Trail.ts"
 /** Where an attempt is. */
 export type Asked = Pick<TrailEntry, "attempt" | "channel" | "key" | "model">
 
-/** The attempts of one answer that are under way. */
+/** The attempts of one answer, told to it before they are told to the sinks. */
 export class LastAsked {
-  private underWay: ReadonlyArray<Asked> = []
+  private readonly underWay: Array<Asked> = []
   private latest: Asked | undefined
+  private newest = 0
 
   /** The one under way, the later of two; when none is, the one that ended last. */
   get last(): Asked | undefined {
     return this.underWay.at(-1) ?? this.latest
   }
 
+  /** The number of the one that was begun last; 0 before the first. */
+  get attempts(): number {
+    return this.newest
+  }
+
   began(attempt: Asked): void {
-    this.underWay = [...this.underWay, attempt]
+    this.newest = attempt.attempt
+    this.underWay.push(attempt)
   }
 
   ended({ attempt }: Pick<Asked, "attempt">): void {
-    this.latest = this.underWay.find((one) => one.attempt === attempt) ?? this.latest
-    this.underWay = this.underWay.filter((one) => one.attempt !== attempt)
+    const at = this.underWay.findIndex((one) => one.attempt === attempt)
+    if (at >= 0) this.latest = this.underWay.splice(at, 1)[0]
   }
 }

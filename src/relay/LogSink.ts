@@ -9,7 +9,6 @@ import { describe, excerpt, printStreamFault, type ResilienceError, streamFaultO
 import type { EventFields, EventLog } from "../telemetry/index.ts"
 import type { AnswerOver, AnswerRef, RelayEvent, Sink } from "./Events.ts"
 import { refusalLog } from "./RefusalLog.ts"
-import { LastAsked } from "./LastAsked.ts"
 import { endedBy, failoversOf, type TrailEntry } from "./Trail.ts"
 
 const seconds = (millis: number): number => Math.round(millis) / 1000
@@ -88,15 +87,11 @@ const trailOf = (trail: ReadonlyArray<TrailEntry>): string =>
 
 /** How an answer stands: what is told of it when a reader goes. */
 class Story {
-  readonly owner: string
-  readonly model: string
+  readonly answer: AnswerRef
   status: "streaming" | "completed" | "cancelled" | "error" = "streaming"
-  attempts = 0
-  readonly asked = new LastAsked()
 
-  constructor({ model, owner }: AnswerRef) {
-    this.owner = owner
-    this.model = model
+  constructor(answer: AnswerRef) {
+    this.answer = answer
   }
 }
 
@@ -115,9 +110,9 @@ class Stories {
     this.all.set(answer.streamId, new Story(answer))
   }
 
-  end({ streamId }: AnswerRef, status: Story["status"]): Story | undefined {
+  end({ streamId }: AnswerRef, status: Story["status"]): void {
     const story = this.all.get(streamId)
-    if (story?.status !== "streaming") return undefined
+    if (story?.status !== "streaming") return
     story.status = status
     if (this.ended.length < mostEnded) this.ended.push(streamId)
     else {
@@ -125,7 +120,6 @@ class Stories {
       this.ended[this.oldest] = streamId
       this.oldest = (this.oldest + 1) % mostEnded
     }
-    return story
   }
 
   forget({ streamId }: AnswerRef): void {
@@ -137,15 +131,11 @@ class Stories {
  * The line of an answer's end: where it was asked for, what came of it, and what is wrong with it if anything is. HOT: it is
  * one literal. Spread together of the parts that other lines have it costs 3 µs more, half of what the line does.
  */
-const endFields = (
-  told: AnswerOver,
-  story: Story | undefined,
-  fault: ReturnType<typeof faults> | undefined
-): EventFields => {
+const endFields = (told: AnswerOver, fault: ReturnType<typeof faults> | undefined): EventFields => {
   const { answer, continuations, dropped, durationMillis, error, tokenCount, trail, usage } = told
   const whole = endedBy(trail)
   // An attempt that is under way when its answer ends is not in the trail yet.
-  const by = error === undefined ? whole : (story?.asked.last ?? trail.at(-1))
+  const by = error === undefined ? whole : (answer.asked.last ?? trail.at(-1))
   const clock = error === undefined ? undefined : clockOf(error)
   return {
     request_id: answer.requestId,
@@ -202,27 +192,28 @@ export const logSink = (log: EventLog["Service"]): Sink => {
     const fault = told.error === undefined ? undefined : faults(told.error)
     const status =
       fault === undefined ? "completed" : fault.fields.class === "cancelled" ? "cancelled" : ("error" as const)
-    const fields = endFields(told, stories.end(told.answer, status), fault)
+    stories.end(told.answer, status)
+    const fields = endFields(told, fault)
     if (fault === undefined) log.emit("info", "stream_completed", fields)
     else log.emit(fault.level, "stream_error", fields)
   }
   return {
     StreamStarted: ({ answer, messageLength }) => {
       stories.begin(answer)
-      log.emit("info", "stream_started", { ...ids(answer), ...asked(answer), message_length: messageLength })
+      log.emit("info", "stream_started", {
+        request_id: answer.requestId,
+        stream_id: answer.streamId === "" ? undefined : answer.streamId,
+        token_name: answer.owner === "" ? undefined : answer.owner,
+        model: answer.model,
+        message_length: messageLength
+      })
     },
     StreamTakenOver: ({ afterMillis, answer }) => {
       stories.begin(answer)
       log.emit("info", "relay_took_over", { ...ids(answer), ...asked(answer), duration: seconds(afterMillis) })
     },
-    AttemptBegan: ({ answer, attempt, channel, key, model }) => {
-      const story = stories.get(answer.streamId)
-      if (story === undefined) return
-      story.attempts = attempt
-      story.asked.began({ attempt, channel, key, model })
-    },
+    AttemptBegan: ignore,
     AttemptEnded: ({ answer, entry, error, firstContentMillis, said }) => {
-      stories.get(answer.streamId)?.asked.ended(entry)
       if (error === undefined) return
       const { code, type } = error.upstream ?? {}
       log.emit("warning", "attempt_failed", {
@@ -262,16 +253,17 @@ export const logSink = (log: EventLog["Service"]): Sink => {
     RequestRefused: refusalLog(log),
     ReaderClosed: (reader) => {
       const story = stories.get(reader.streamId)
-      const last = story?.asked.last
+      const answer = story?.answer
+      const last = answer?.asked.last
       log.emit("info", "stream_closed", {
         request_id: reader.requestId,
         stream_id: reader.streamId,
-        token_name: story === undefined || story.owner === "" ? undefined : story.owner,
-        model: story?.model,
+        token_name: answer === undefined || answer.owner === "" ? undefined : answer.owner,
+        model: answer?.model,
         channel: last?.channel,
         key: last === undefined || last.key < 0 ? undefined : last.key,
         channel_model: last?.model,
-        attempts: story?.attempts,
+        attempts: answer?.asked.attempts,
         status: story?.status
       })
     },

@@ -12,7 +12,6 @@ import { describe, type ErrorType, type ResilienceError } from "../errors/index.
 import type { Metrics } from "../telemetry/index.ts"
 import type { AnswerRef, Sink } from "./Events.ts"
 import { firstNames, none, other } from "./MetricLabels.ts"
-import { LastAsked } from "./LastAsked.ts"
 import { endedBy } from "./Trail.ts"
 
 const errorTypes: ReadonlyArray<ErrorType> = ["validation", "timeout", "rate_limit", "llm_error", "system_error"]
@@ -103,8 +102,6 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
 
   const tokenOf = firstNames(maxTokens)
   const modelOf = ({ listed, model }: AnswerRef): string => (listed ? model : other)
-  /** Who was asked last, of answers under way: an attempt that is under way at the end is not in the trail yet. */
-  const asked = new Map<string, LastAsked>()
 
   return {
     StreamStarted: () => {
@@ -112,14 +109,10 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       active.add(1)
     },
     StreamTakenOver: () => active.add(1),
-    AttemptBegan: ({ affinity, answer, attempt, channel, key, model }) => {
+    AttemptBegan: ({ affinity }) => {
       if (affinity !== undefined) affinities.add(1, { result: affinity })
-      const known = asked.get(answer.streamId) ?? new LastAsked()
-      asked.set(answer.streamId, known)
-      known.began({ attempt, channel, key, model })
     },
     AttemptEnded: ({ answer, entry, firstContentMillis }) => {
-      asked.get(answer.streamId)?.ended(entry)
       const { channel } = entry
       const model = modelOf(answer)
       const blame = entry.blame ?? "ok"
@@ -138,9 +131,9 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
         described === undefined ? "completed" : described.blame === "cancelled" ? "cancelled" : ("error" as const)
       if (described !== undefined) errors.add(1, { error_type: described.type })
       duration.observe(durationMillis / 1000, { outcome })
-      const last = asked.get(answer.streamId)?.last?.channel
-      asked.delete(answer.streamId)
-      const channel = (error === undefined ? endedBy(trail)?.channel : (last ?? trail.at(-1)?.channel)) ?? none
+      // An attempt that is under way at the end is not in the trail yet.
+      const last = error === undefined ? endedBy(trail) : (answer.asked.last ?? trail.at(-1))
+      const channel = last?.channel ?? none
       const model = modelOf(answer)
       const token = tokenOf(answer.owner)
       const blame = described?.blame ?? "ok"
@@ -152,9 +145,8 @@ export const metricsSink = (metrics: Metrics["Service"]): Sink => {
       tokens.add(usage.outputTokens, { channel, model, token, direction: "output" })
     },
     EmbeddingEnded: ignore,
-    StreamAbandoned: ({ answer, error }) => {
+    StreamAbandoned: ({ error }) => {
       active.add(-1)
-      asked.delete(answer.streamId)
       if (error !== undefined) errors.add(1, { error_type: describe(error).type })
     },
     RequestRefused: ({ error, generates }) => {

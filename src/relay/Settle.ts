@@ -9,6 +9,7 @@ import type { JournalFault, Lease, StreamRecord } from "../journal/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import { creditsOf, settled } from "./Bill.ts"
 import type { AnswerOver, AnswerRef } from "./Events.ts"
+import { LastAsked } from "./LastAsked.ts"
 import { encodeNote, firstNote, type Note } from "./Note.ts"
 import { encodeOutcome, freesKey } from "./Outcome.ts"
 import { writerLost } from "./Pursuit.ts"
@@ -65,7 +66,8 @@ export const settle = (settling: Settled): void => {
     model,
     listed: context.selection.models(group).includes(model),
     dialect: dialect.name,
-    delivery: "stream"
+    delivery: "stream",
+    asked: new LastAsked()
   }
   const over: AnswerOver = {
     answer,

@@ -13,6 +13,7 @@ export {
   type Sink,
   sinkOf
 } from "./Events.ts"
+export { LastAsked } from "./LastAsked.ts"
 export { loggedText, logSink } from "./LogSink.ts"
 export { metricsSink } from "./MetricsSink.ts"
 export { decodeNote, headOfNote, type Leave, type Note, type NoteHead, type NoteStatus, statusOfNote } from "./Note.ts"

@@ -18,7 +18,7 @@ import { errorFindOf } from "#src/operate/ErrorFind"
 import { insertRows, type PlacedRow, readRow } from "#src/operate/ErrorRows"
 import { makeSlots, slotAt } from "#src/operate/ErrorSlots"
 import { ErrorLog, type ErrorQuery } from "#src/operate/index"
-import { type AnswerRef, RelayEvents, type TrailEntry } from "#src/relay/index"
+import { type AnswerRef, LastAsked, RelayEvents, type TrailEntry } from "#src/relay/index"
 import { Settings } from "#src/settings/index"
 import { findPostgres, type PostgresServer, startPostgres } from "../support/postgres.ts"
 
@@ -46,7 +46,8 @@ const ref = (streamId: string): AnswerRef => ({
   model: "m",
   listed: true,
   dialect: "openai",
-  delivery: "stream"
+  delivery: "stream",
+  asked: new LastAsked()
 })
 const entry = (attempt = 1): TrailEntry => ({
   attempt,

@@ -17,7 +17,7 @@ import {
 } from "#src/errors/index"
 import * as TrackerNode from "#src/operate/TrackerNode"
 import { trackerSink } from "#src/operate/TrackerSink"
-import type { AnswerRef, TrailEntry } from "#src/relay/index"
+import { type AnswerRef, LastAsked, type TrailEntry } from "#src/relay/index"
 import { ErrorTracker, TrackedErrors } from "#src/telemetry/index"
 
 const ref: AnswerRef = {
@@ -28,7 +28,8 @@ const ref: AnswerRef = {
   model: "m",
   listed: true,
   dialect: "openai",
-  delivery: "stream"
+  delivery: "stream",
+  asked: new LastAsked()
 }
 const entry: TrailEntry = {
   attempt: 1,

@@ -6,20 +6,23 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Random } from "effect"
 import { CollectedEvents, EventLog, Metrics } from "effect-resilience/telemetry"
 import { ChannelResponseTimeExceeded, DoRequestFailed } from "effect-resilience/errors"
-import { makeListeners, RelayEvents, type RelayEvent, sinkOf } from "#src/relay/index"
+import { LastAsked, makeListeners, RelayEvents, type RelayEvent, sinkOf } from "#src/relay/index"
 import { Script } from "effect-resilience/testing"
 import { askAndRead, channel, options, passUntil, virtualRelay, whole } from "./virtual.ts"
 
-const answer = {
-  requestId: "req_1",
-  streamId: "stream_1",
-  owner: "alice",
-  group: "default",
-  model: "m",
-  listed: true,
-  dialect: "chat",
-  delivery: "stream"
-} as const
+const answerAsking = () =>
+  ({
+    requestId: "req_1",
+    streamId: "stream_1",
+    owner: "alice",
+    group: "default",
+    model: "m",
+    listed: true,
+    dialect: "chat",
+    delivery: "stream",
+    asked: new LastAsked()
+  }) as const
+const answer = answerAsking()
 
 describe("who listens", () => {
   it("every sink is told every event, in the order in which they were added, until it is removed", () => {
@@ -122,8 +125,11 @@ describe("log and metrics", () => {
         durationMillis: 2000
       }
       const usage = { inputTokens: 1, outputTokens: 2, estimated: true }
+      const answer = answerAsking()
       tell({ _tag: "StreamStarted", answer, messageLength: 5 })
+      answer.asked.began({ attempt: 1, channel: "a", key: 0, model: "m" })
       tell({ _tag: "AttemptBegan", answer, attempt: 1, channel: "a", key: 0, model: "m", mode: undefined })
+      answer.asked.ended(entry)
       tell({ _tag: "AttemptEnded", answer, entry, error, firstContentMillis: undefined })
       tell({
         _tag: "AttemptEnded",
@@ -239,10 +245,11 @@ describe("an answer's story", () => {
         listed: true,
         dialect: "chat",
         delivery: "stream",
+        asked: {},
         traceId: undefined,
         address: undefined
       }
-      for (const event of told) if ("answer" in event) assert.deepStrictEqual(event.answer as object, ref)
+      for (const event of told) if ("answer" in event) assert.deepStrictEqual({ ...event.answer, asked: {} }, ref)
       const [first, second] = told.filter((event) => event._tag === "AttemptEnded")
       assert.deepInclude(first?.entry as object, { channel: "a", key: 0, status: 401, blame: "credential" })
       assert.strictEqual(first?.error?.upstream?.status, 401)

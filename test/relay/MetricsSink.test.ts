@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { DoRequestFailed } from "effect-resilience/errors"
 import { Metrics } from "effect-resilience/telemetry"
-import { type AnswerRef, metricsSink, type Sink } from "#src/relay/index"
+import { type AnswerRef, LastAsked, metricsSink, type Sink } from "#src/relay/index"
 
 const usage = { inputTokens: 3, outputTokens: 4, estimated: false }
 const error = new DoRequestFailed({})
@@ -26,7 +26,9 @@ const play = (sink: Sink, answer: AnswerRef, channel: string, failed = false): v
   const failure = failed ? error : undefined
   const at = { ...entry, channel, ...(failed ? ({ blame: "transport", code: "do_request_failed" } as const) : {}) }
   sink.StreamStarted({ _tag: "StreamStarted", answer, messageLength: 5 })
+  answer.asked.began({ attempt: 1, channel, key: 0, model: "there" })
   sink.AttemptBegan({ _tag: "AttemptBegan", answer, attempt: 1, channel, key: 0, model: "there", mode: undefined })
+  answer.asked.ended(at)
   sink.AttemptEnded({ _tag: "AttemptEnded", answer, entry: at, error: failure, firstContentMillis: 70 })
   sink.StreamEnded({
     _tag: "StreamEnded",
@@ -54,6 +56,7 @@ const answerOf = (at: number, more: Partial<AnswerRef> = {}): AnswerRef => ({
   listed: true,
   dialect: "chat",
   delivery: "stream",
+  asked: new LastAsked(),
   ...more
 })
 

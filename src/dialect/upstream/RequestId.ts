@@ -26,15 +26,24 @@ const names: ReadonlyArray<string> = [
   "cf-ray" // Cloudflare: only where the upstream itself never answered
 ]
 
+const ranks: ReadonlyMap<string, number> = new Map(names.map((name, rank) => [name, rank]))
+
 const isId = (text: string): boolean => /^[\x21-\x7e]{1,128}$/.test(text)
 
 /**
  * The id in an answer's headers; `undefined` where none is one: at most 128 characters, none of them a space.
  */
 export const upstreamRequestId = (headers: HttpAnswer["headers"]): string | undefined => {
-  for (const name of names) {
+  let found: string | undefined
+  let best = names.length
+  // HOT: an answer has some five headers, and most of the vendors' are not among them.
+  for (const name in headers) {
+    const rank = ranks.get(name)
+    if (rank === undefined || rank >= best) continue
     const id = headerOf(headers, name)
-    if (id !== undefined && isId(id)) return id
+    if (id === undefined || !isId(id)) continue
+    found = id
+    best = rank
   }
-  return undefined
+  return found
 }

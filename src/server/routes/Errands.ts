@@ -8,7 +8,7 @@ import { Selection, TimeoutsSection } from "../../channel/index.ts"
 import { type ClientDialect, clientDialects, embeddings, embeddingTokens } from "../../dialect/index.ts"
 import { makeStreamId } from "../../journal/index.ts"
 import { ErrorLogSection } from "../../operate/ErrorLogSection.ts"
-import { attemptsHeader, type Errand, Relay, RelayEvents } from "../../relay/index.ts"
+import { attemptsHeader, type Errand, LastAsked, Relay, RelayEvents } from "../../relay/index.ts"
 import { Settings } from "../../settings/index.ts"
 import { makeAdmission } from "../Admission.ts"
 import { type Exchange, respond } from "../Exchange.ts"
@@ -110,6 +110,7 @@ export const makeErrands: Effect.Effect<Errands, never, Quota | RateGate | Relay
               listed: selection.models(asker.group).includes(request.model),
               dialect: "openai",
               delivery: "whole",
+              asked: new LastAsked(),
               ...originOf(exchange, errorLog.current.ip ? trusted() : undefined)
             },
             error: errand._tag === "Got" ? undefined : errand.error,
