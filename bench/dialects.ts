@@ -177,11 +177,12 @@ const plain = { body: "", dropped: [], names: undefined }
 const relay = (client: ClientDialect, dialect: UpstreamDialect, frames: ReadonlyArray<Frame>): number => {
   const decoder = dialect.decoder(plain)
   const encoder = client.encoder(identity)
+  const frame = client.frames(identity.streamId)
   let seq = 0
   let written = 0
   let begun = false
   const write = (payloads: ReturnType<typeof encoder.delta>): void => {
-    for (const payload of payloads) written += client.frame(payload, `${identity.streamId}.${seq++}`).length
+    for (const payload of payloads) written += frame(payload, seq++).length
   }
   const deltas: Array<Extract<UpstreamEvent, { _tag: "Delta" }>> = []
   write(encoder.open("m"))

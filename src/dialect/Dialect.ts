@@ -296,8 +296,8 @@ export interface ClientDialect {
   /** Checks a request. All that is wrong is told at once; every fault is a 400. */
   readonly parse: (asking: Asking, rules: ParseRules) => Result.Result<AnswerRequest, BadRequestBody | InvalidRequest>
   readonly encoder: (identity: AnswerIdentity) => AnswerEncoder
-  /** One event with its id, as it is stored and written. */
-  readonly frame: (payload: Payload, id: string) => string
+  /** The events of a stream, each with its id (`<stream>.<seq>`), as they are stored and written. */
+  readonly frames: (stream: string) => (payload: Payload, seq: number) => string
   /** Written while there is nothing to read; no frame of the journal. */
   readonly heartbeat: string
   /** Absent where all clients of the dialect can read an id and a comment. */

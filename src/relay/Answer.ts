@@ -176,6 +176,7 @@ export class Answer {
 
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
+  private readonly frame: ReturnType<ClientDialect["frames"]>
 
   constructor(start: AnswerStart, lease: Lease, context: AnswerContext, restored?: Restored) {
     const now = context.now()
@@ -203,6 +204,7 @@ export class Answer {
       traceId: start.traceId,
       address: start.address
     }
+    this.frame = start.dialect.frames(lease.id)
     this.encoder =
       restored?.encoder ??
       start.dialect.encoder({
@@ -510,9 +512,8 @@ export class Answer {
   }
 
   private append(payloads: ReadonlyArray<Payload>): void {
-    for (const payload of payloads) {
-      this.lease.append(this.start.dialect.frame(payload, `${this.id}.${this.lease.nextSeq()}`))
-    }
+    const { frame, lease } = this
+    for (const payload of payloads) lease.append(frame(payload, lease.nextSeq()))
   }
 }
 

@@ -49,8 +49,9 @@ export const settle = (settling: Settled): void => {
   const { group, model, pursuit, requestId, startedAt, trail } = life
   const { begun, beside, reasoning, sealed, text, tokenCount } = replayed
   const opening = record.length === 0 ? encoder.open(model) : []
+  const frame = dialect.frames(id)
   for (const payload of [...opening, ...encoder.fail({ error, partial: text, retryAfterMillis: undefined })]) {
-    lease.append(dialect.frame(payload, `${id}.${lease.nextSeq()}`))
+    lease.append(frame(payload, lease.nextSeq()))
   }
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
   const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)

@@ -258,7 +258,8 @@ const bodyOf = ({ client, steps, voice }: Play): string => {
   const said = [...voice.opening(), ...steps.flatMap((step) => voice.step(step))]
   const { finish, rest, terminator } = voice.closing()
   said.push(...finish, ...rest, ...terminator)
-  const shown = said.map((payload, seq) => view.push(client.frame(payload, `scripted.${seq}`)))
+  const frame = client.frames("scripted")
+  const shown = said.map((payload, seq) => view.push(frame(payload, seq)))
   return shown.join("") + view.end()
 }
 

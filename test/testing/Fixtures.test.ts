@@ -239,7 +239,7 @@ const tellOn = (client: ClientDialect, events: ReadonlyArray<UpstreamEvent>): Re
 }
 
 const framesOf = (client: ClientDialect, payloads: ReadonlyArray<Payload>): string =>
-  payloads.map((payload, seq) => client.frame(payload, `s.${seq}`)).join("")
+  payloads.map(client.frames("s")).join("")
 
 describe("what OpenAI writes, and those who speak as it does", () => {
   it("has a row for each recording", () => {

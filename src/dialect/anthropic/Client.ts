@@ -309,7 +309,8 @@ class MessageEncoder implements AnswerEncoder {
       case "message_delta":
         return this.passMessageDelta(out, raw)
       default:
-        out.push({ event: raw.type, data: printJson(raw) })
+        // A type of the upstream's own need not be a name that an event can have.
+        out.push({ event: /[\r\n\0]/.test(raw.type) ? undefined : raw.type, data: printJson(raw) })
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * Anthropic's Messages: as clients speak them to the relay, and as Anthropic, and who is like it, speaks them upstream.
  */
-import { encodeEvent, encodeJsonEvent } from "../../sse/index.ts"
+import { encodeEvent, eventsOf } from "../../sse/index.ts"
 import type { ClientDialect, UpstreamDialect } from "../Dialect.ts"
 import { endpointOf } from "../Endpoint.ts"
 import { isObject, parseJson } from "../Json.ts"
@@ -80,7 +80,7 @@ export const anthropicClient: ClientDialect = {
   asksByQuery: () => false,
   parse: parseAnthropicRequest,
   encoder: anthropicEncoder,
-  frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),
+  frames: eventsOf,
   // An event, as Anthropic's own is: its SDKs pass over it, and count on it.
   heartbeat: encodeEvent({ event: "ping", data: '{"type": "ping"}' }),
   views: { whole: wholeMessage, list: undefined },

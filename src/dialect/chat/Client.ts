@@ -1,7 +1,7 @@
 /**
  * Our own dialect: the events of `/chat`, which tell a person all that happens to an answer.
  */
-import { encodeComment, encodeJsonEvent } from "../../sse/index.ts"
+import { encodeComment, eventsOf } from "../../sse/index.ts"
 import type {
   AnswerEncoder,
   AnswerIdentity,
@@ -138,7 +138,7 @@ export const chatClient: ClientDialect = {
   asksByQuery: (query) => query.has("message"),
   parse: parseChatRequest,
   encoder,
-  frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),
+  frames: eventsOf,
   heartbeat: encodeComment("ping"),
   views: { whole, list: undefined },
   models: (names, about) => ({ data: names.map((name) => model(name, about)) }),

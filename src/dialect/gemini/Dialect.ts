@@ -56,7 +56,10 @@ export const geminiClient: ClientDialect = {
   asksByQuery: () => false,
   parse: parseGeminiRequest,
   encoder: geminiEncoder,
-  frame: ({ data }, id) => `data: ${data}\n\nid: ${id}\n\n`,
+  frames:
+    (stream) =>
+    ({ data }, seq) =>
+      `data: ${data}\n\nid: ${stream}.${seq}\n\n`,
   heartbeat: `${encodeComment("ping")}\n`,
   bare: bareEvents,
   views: { whole: wholeContent, list: contentList },

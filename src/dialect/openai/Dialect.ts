@@ -1,7 +1,7 @@
 /**
  * OpenAI's chat completions: as clients speak them to the relay, and as everything upstream speaks that is like OpenAI.
  */
-import { encodeComment, encodeJsonEvent } from "../../sse/index.ts"
+import { encodeComment, eventsOf } from "../../sse/index.ts"
 import type { ClientDialect, UpstreamDialect } from "../Dialect.ts"
 import { sse } from "../Framing.ts"
 import { endpointOf } from "../Endpoint.ts"
@@ -40,7 +40,7 @@ export const openaiClient: ClientDialect = {
   asksByQuery: () => false,
   parse: parseOpenAIRequest,
   encoder: openaiEncoder,
-  frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),
+  frames: eventsOf,
   heartbeat: encodeComment("ping"),
   views: { whole, list: undefined },
   models: openaiModels,

@@ -1,7 +1,7 @@
 /**
  * OpenAI's Responses: as clients speak them to the relay, and as OpenAI, and who is like it, speaks them upstream.
  */
-import { encodeComment, encodeJsonEvent } from "../../sse/index.ts"
+import { encodeComment, eventsOf } from "../../sse/index.ts"
 import type { ClientDialect, UpstreamDialect } from "../Dialect.ts"
 import { endpointOf } from "../Endpoint.ts"
 import { sse } from "../Framing.ts"
@@ -34,7 +34,7 @@ export const responsesClient: ClientDialect = {
   asksByQuery: () => false,
   parse: parseResponsesRequest,
   encoder: responsesEncoder,
-  frame: ({ data, event }, id) => encodeJsonEvent(event, id, data),
+  frames: eventsOf,
   heartbeat: encodeComment("ping"),
   views: { whole: wholeResponse, list: undefined },
   models: openaiModels,

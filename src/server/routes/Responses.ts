@@ -159,8 +159,7 @@ const makeKept = Effect.gen(function* () {
     if (!storeRequests || request.body["store"] === false) return
     const stream = inputStreamOf(id) as StreamId
     const lease = journal.create({ id: stream, dialect: inputDialect, owner, request: "", note: "" })
-    const payload = { event: undefined, data: keptInput(request) }
-    lease.append(clientDialects.responses.frame(payload, `${stream}.0`))
+    lease.append(clientDialects.responses.frames(stream)({ event: undefined, data: keptInput(request) }, 0))
     lease.end({ outcome: "", freesKey: false })
   }
 

@@ -416,7 +416,7 @@ describe("an Anthropic upstream's answer", () => {
 describe("how an Anthropic client is written to", () => {
   it("gives each event its name, and its id first", () => {
     const [payload] = begun().text("a")
-    expect(anthropicClient.frame(payload!, "s.3")).toBe(
+    expect(anthropicClient.frames("s")(payload!, 3)).toBe(
       'id: s.3\nevent: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
     )
   })

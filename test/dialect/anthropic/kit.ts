@@ -123,7 +123,7 @@ export const playEvents = (
   const error = verdict._tag === "Broken" ? verdict.error : undefined
   if (verdict._tag === "Complete") machine.complete(1)
   if (error !== undefined) machine.fail(error, undefined)
-  const text = payloads.map((payload, seq) => client.frame(payload, `s.${seq}`)).join("")
+  const text = payloads.map(client.frames("s")).join("")
   return { payloads, text, verdict: verdict._tag, error, machine }
 }
 

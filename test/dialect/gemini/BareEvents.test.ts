@@ -5,9 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { bareEvents } from "#src/dialect/gemini/BareEvents"
 import { geminiClient } from "#src/dialect/index"
 
-const { frame } = geminiClient
+const frame = geminiClient.frames("stream")
 const shown = (...data: ReadonlyArray<string>): string =>
-  bareEvents.show(data.map((one, seq) => frame({ event: undefined, data: one }, `stream.${seq}`)).join(""))
+  bareEvents.show(data.map((one, seq) => frame({ event: undefined, data: one }, seq)).join(""))
 
 describe("events without ids", () => {
   it("are the events and nothing else", () => {

@@ -264,7 +264,7 @@ describe("an answer of another upstream", () => {
         ...encoder.begin("m", { usage: { inputTokens: 1, outputTokens: 1, estimated: true }, deltas: [] }),
         ...steps.flatMap((step) => encoder.delta(step))
       ]
-      const frames = events.map((event, seq) => geminiClient.frame(event, `s.${seq}`)).join("")
+      const frames = events.map(geminiClient.frames("s")).join("")
       const told = events.map(
         ({ data }) => (JSON.parse(data) as Told).candidates[0]?.content.parts[0]?.thoughtSignature
       )
@@ -353,7 +353,7 @@ describe("an answer of another upstream", () => {
 
 describe("a frame", () => {
   it("is a block of one data line, and its id one of its own", () => {
-    expect(geminiClient.frame({ event: undefined, data: "{}" }, "s.1")).toBe("data: {}\n\nid: s.1\n\n")
+    expect(geminiClient.frames("s")({ event: undefined, data: "{}" }, 1)).toBe("data: {}\n\nid: s.1\n\n")
     expect(geminiClient.heartbeat).toBe(": ping\n\n")
   })
 })

@@ -181,7 +181,7 @@ export const playEvents = (
   return {
     payloads,
     data: payloads.flatMap(({ data }) => (data.startsWith("{") ? [JSON.parse(data) as Told] : [])),
-    text: payloads.map((payload, seq) => client.frame(payload, `s.${seq}`)).join(""),
+    text: payloads.map(client.frames("s")).join(""),
     verdict: verdict._tag,
     error
   }

@@ -106,7 +106,7 @@ describe("any event", () => {
         assert.strictEqual(replayed.text, machine.text)
         assert.isTrue(replayed.ended)
         const whole = openaiClient.views.whole.make()
-        payloads.forEach((payload, i) => whole.push(openaiClient.frame(payload, String(i))))
+        for (const frame of payloads.map(openaiClient.frames("s"))) whole.push(frame)
         const { choices } = JSON.parse(whole.end()) as { choices: ReadonlyArray<{ message: JsonObject }> }
         for (const { message } of choices) {
           for (const call of (message["tool_calls"] ?? []) as ReadonlyArray<JsonObject>) {

@@ -118,7 +118,7 @@ describe("a whole response", () => {
     assert.deepInclude(given["usage"], { input_tokens: 20, total_tokens: 29 })
     assert.deepInclude((given["usage"] as JsonObject)["input_tokens_details"], { cached_tokens: 5, their_detail: 1 })
     const view = responsesClient.views.whole.make()
-    payloads.forEach((payload, seq) => view.push(responsesClient.frame(payload, `${streamId}.${seq}`)))
+    for (const frame of payloads.map(responsesClient.frames(streamId))) view.push(frame)
     assert.include(view.end(), '"deep":9007199254740993')
   })
 

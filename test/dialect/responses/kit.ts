@@ -152,7 +152,7 @@ export const lastOf = (payloads: ReadonlyArray<Payload>): JsonObject =>
 /** The whole answer as its client is given it. */
 export const wholeOf = (payloads: ReadonlyArray<Payload>): JsonObject => {
   const view = responsesClient.views.whole.make()
-  payloads.forEach((payload, seq) => view.push(responsesClient.frame(payload, `${streamId}.${seq}`)))
+  for (const frame of payloads.map(responsesClient.frames(streamId))) view.push(frame)
   return JSON.parse(view.end()) as JsonObject
 }
 
