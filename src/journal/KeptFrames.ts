@@ -164,6 +164,18 @@ export class Shelf {
     return new KeptFrames(slab, at, count, plain, marks.length > 1 ? marks : undefined)
   }
 
+  /** Copies a text; a long one is not worth a copy in one go. */
+  text(text: string): string | KeptText {
+    const size = Buffer.byteLength(text)
+    if (size > mostKept) return text
+    const slab = this.slabFor(size)
+    const at = this.used
+    const plain = size === text.length
+    slab.write(text, at, plain ? "latin1" : "utf8")
+    this.used += size
+    return new KeptText(slab, at, size, plain)
+  }
+
   private deskFor(room: number): Buffer {
     if (room <= this.desk.length) return this.desk
     const desk = Buffer.allocUnsafeSlow(Math.max(4096, room))
@@ -178,6 +190,26 @@ export class Shelf {
       this.used = 0
     }
     return this.slab
+  }
+}
+
+/** A text that is kept. */
+export class KeptText {
+  private readonly slab: Buffer
+  private readonly at: number
+  private readonly size: number
+  /** Whether each byte is a character. */
+  private readonly plain: boolean
+
+  constructor(slab: Buffer, at: number, size: number, plain: boolean) {
+    this.slab = slab
+    this.at = at
+    this.size = size
+    this.plain = plain
+  }
+
+  read(): string {
+    return this.slab.toString(this.plain ? "latin1" : "utf8", this.at, this.at + this.size)
   }
 }
 

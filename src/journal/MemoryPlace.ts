@@ -191,11 +191,14 @@ export class MemoryPlace {
     // Of those that were forgotten before they were told nothing is wanted any more.
     const from = Math.max(this.ends.start, this.told)
     this.told = Math.max(this.told, next)
-    for (let at = from; at < Math.min(next, this.kept); at++) this.forgetAt(at)
+    for (let at = from; at < next; at++) {
+      if (at < this.kept) this.forgetAt(at)
+      else this.streamAt(at)?.told(this.shelf)
+    }
     for (let at = Math.max(this.ends.start, next); at < this.ends.end && found.length < limit; at++) {
-      const known = this.ends.at(at)
-      if (known instanceof MemoryStream && known.end?.outcome !== undefined)
-        found.push({ position: String(at), id: known.id, outcome: known.end.outcome })
+      const stream = this.streamAt(at)
+      const outcome = stream?.outcome
+      if (stream !== undefined && outcome !== undefined) found.push({ position: String(at), id: stream.id, outcome })
     }
     return found
   }
@@ -263,10 +266,16 @@ export class MemoryPlace {
     return known instanceof Tombstone ? undefined : known
   }
 
+  /** The stream that has ended as the `at`th, if it is more than that it was one. */
+  private streamAt(at: number): MemoryStream | undefined {
+    const known = this.ends.at(at)
+    return known instanceof MemoryStream ? known : undefined
+  }
+
   /** Keeps no more of what has ended as the `at`th than has to be known. */
   private forgetAt(at: number): void {
-    const stream = this.ends.at(at)
-    if (!(stream instanceof MemoryStream) || stream.end === undefined) return
+    const stream = this.streamAt(at)
+    if (stream?.end === undefined) return
     stream.forget(at < this.told)
     if (stream.key !== undefined || stream.end.outcome !== undefined) return
     const tombstone = new Tombstone(stream.id, stream.owner, stream.end.at)

@@ -5,7 +5,7 @@
 import type { StreamId } from "./Cursor.ts"
 import { FramePage } from "./Frames.ts"
 import { type Frames, type NewRecord, pageRoom } from "./JournalStore.ts"
-import { type KeptFrames, mostKept, type Shelf } from "./KeptFrames.ts"
+import { type KeptFrames, type KeptText, mostKept, type Shelf } from "./KeptFrames.ts"
 
 /** A process that shares the place. */
 export interface MemoryWriter {
@@ -19,7 +19,7 @@ export interface MemoryWriter {
 export interface MemoryEnd {
   readonly at: number
   /** `undefined`: whoever keeps books has it, and the stream was forgotten. */
-  outcome: string | undefined
+  outcome: string | KeptText | undefined
 }
 
 const textsAMark = 256
@@ -34,7 +34,7 @@ export class MemoryStream {
   owner: string
   readonly createdAt: number
   request: string
-  note: string
+  private text: string | KeptText
   epoch = 1
   /** How many bytes its frames have. */
   size = 0
@@ -59,8 +59,17 @@ export class MemoryStream {
     this.owner = record.owner
     this.createdAt = record.createdAt
     this.request = record.request
-    this.note = record.note
+    this.text = record.note
     this.writer = writer
+  }
+
+  /** Its note. */
+  get note(): string {
+    return typeof this.text === "string" ? this.text : this.text.read()
+  }
+
+  set note(note: string) {
+    this.text = note
   }
 
   /** Whether it has ended, as a share is compared with it. */
@@ -82,6 +91,7 @@ export class MemoryStream {
     this.end = end
     this.request = ""
     this.cancel = undefined
+    if (typeof this.text === "string") this.text = shelf.text(this.text)
     if (this.size > mostKept) return
     this.kept = shelf.keep(
       this.texts.map((text, n) => ({ text, lengths: this.lengthsAt(n) })),
@@ -101,12 +111,23 @@ export class MemoryStream {
     return typeof run === "number" ? [run] : run
   }
 
+  /** How it ended, as long as somebody may ask. */
+  get outcome(): string | undefined {
+    const outcome = this.end?.outcome
+    return typeof outcome === "object" ? outcome.read() : outcome
+  }
+
+  /** Whoever keeps books has its outcome: it is not asked for soon again. */
+  told(shelf: Shelf): void {
+    if (typeof this.end?.outcome === "string") this.end.outcome = shelf.text(this.end.outcome)
+  }
+
   /** Forgets what it was, but not that it was. `told`: nobody will ask for its outcome any more. */
   forget(told: boolean): void {
     if (told && this.end !== undefined) this.end.outcome = undefined
     this.dropTexts()
     this.kept = undefined
-    this.note = ""
+    this.text = ""
     this.size = 0
     this.forgotten = true
   }

@@ -97,3 +97,30 @@ describe("frames that are kept", () => {
     assert.deepStrictEqual(page === undefined ? undefined : splitFrames(page), all)
   })
 })
+
+describe("a text on the shelf", () => {
+  it("comes back as it was, between frames", () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "binary", maxLength: 40 }), { maxLength: 12 }), (texts) => {
+        const shelf = new Shelf()
+        const kept = texts.map((text) => {
+          const frames = shelf.keep(
+            [{ text: `id: 1\n${text}`, lengths: [6 + text.length] }],
+            Buffer.byteLength(text) + 6
+          )
+          return { frames, text: shelf.text(text) }
+        })
+        for (const [n, { frames, text }] of kept.entries()) {
+          assert.strictEqual(typeof text === "string" ? text : text.read(), texts[n])
+          assert.strictEqual(frames.page(0, 1, 1000)?.text, `id: 1\n${texts[n]}`)
+        }
+      })
+    )
+  })
+
+  it("stays as it is where it is longer than a slab", () => {
+    const long = "a".repeat(mostKept + 1)
+    assert.strictEqual(new Shelf().text(long), long)
+    assert.notStrictEqual(typeof new Shelf().text(long.slice(1)), "string")
+  })
+})
