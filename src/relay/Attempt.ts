@@ -3,7 +3,7 @@
  * clocks, and says how it ended. Between the upstream's socket and the journal there is no fiber, promise or timer for
  * an event: Effect owns the attempt's life, not its bytes.
  */
-import { type Clock, Effect, Redacted } from "effect"
+import { Clock, Context, Effect, Redacted } from "effect"
 import {
   type Target,
   Upstream,
@@ -110,19 +110,19 @@ export interface AttemptOptions {
   readonly onFinishing: () => void
 }
 
-const services = Effect.flatMap(Upstream, (upstream) => Effect.map(Secrets, ({ mask }) => ({ mask, upstream })))
-
 /** Runs one attempt. It cannot fail: a failure is how it ended. Interrupting it closes the upstream's socket at once. */
 export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, never, Upstream> =>
-  Effect.flatMap(services, ({ mask, upstream }) =>
-    Effect.clockWith((clock) =>
-      Effect.callback<AttemptEnd>((resume) => {
-        const live = new LiveAttempt(options, clock, mask, (end) => resume(Effect.succeed(end)))
-        live.begin(upstream)
-        return Effect.sync(() => live.interrupt())
-      })
-    )
-  )
+  // HOT: what it needs is read from the fiber at once, and not step by step.
+  Effect.withFiber<AttemptEnd, never, Upstream>((fiber) => {
+    const clock = fiber.getRef(Clock.Clock)
+    const { mask } = fiber.getRef(Secrets)
+    const upstream = Context.get(fiber.context as Context.Context<Upstream>, Upstream)
+    return Effect.callback<AttemptEnd>((resume) => {
+      const live = new LiveAttempt(options, clock, mask, (end) => resume(Effect.succeed(end)))
+      live.begin(upstream)
+      return Effect.sync(() => live.interrupt())
+    })
+  })
 
 /** What the channel itself had added is the channel's fault, and a name in a body says so, not a status. */
 const blamed = (end: AttemptEnd, { channel }: Target, { body }: Encoded): AttemptEnd => {

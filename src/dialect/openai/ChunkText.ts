@@ -5,9 +5,15 @@
 import { isExact, keepExact, printJson } from "../ExactNumbers.ts"
 import type { JsonObject } from "../Json.ts"
 
+/** A text in one piece. A template gives a tree of its parts, which is walked through each time that it is written. */
+const inOnePiece = (...parts: ReadonlyArray<string>): string => parts.join("")
+
 /** How every chunk of an answer begins. */
 export const chunkHead = (id: string, created: number, model: string): string =>
-  `{"id":${JSON.stringify(id)},"object":"chat.completion.chunk","created":${created},"model":${JSON.stringify(model)}`
+  inOnePiece(
+    `{"id":${JSON.stringify(id)},"object":"chat.completion.chunk","created":${created},"model":`,
+    JSON.stringify(model)
+  )
 
 // The text of a choice that has nothing else, as nearly all have; `undefined` if it has more.
 const onlyText = (choice: JsonObject): string | undefined => {
@@ -38,6 +44,14 @@ const onlyText = (choice: JsonObject): string | undefined => {
 
 const beforeText = '[{"index":0,"delta":{"content":'
 const behindText = '},"logprobs":null,"finish_reason":null}]'
+
+/** The choices of a chunk that says who speaks, as JSON. */
+export const roleChoices =
+  '[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]'
+
+/** The choices of a chunk that says how the answer ends. */
+export const finishChoices = (finish: string): string =>
+  `[{"index":0,"delta":{},"logprobs":null,"finish_reason":${JSON.stringify(finish)}}]`
 
 /** The choices of a chunk that says one text, as JSON. */
 export const textChoices = (text: string): string => `${beforeText}${JSON.stringify(text)}${behindText}`
@@ -89,5 +103,5 @@ export interface AroundText {
 export const aroundText = (head: string, raw: JsonObject, tail: string): AroundText | undefined => {
   const [choice, another] = raw["choices"] as ReadonlyArray<JsonObject>
   if (choice === undefined || another !== undefined || onlyText(choice) === undefined) return undefined
-  return { before: `${withFields(head, raw)},"choices":${beforeText}`, behind: behindText + tail }
+  return { before: inOnePiece(withFields(head, raw), ',"choices":', beforeText), behind: inOnePiece(behindText, tail) }
 }

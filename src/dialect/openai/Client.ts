@@ -10,7 +10,15 @@ import type { Usage } from "../Usage.ts"
 import { callIdOf } from "../CallId.ts"
 import { makeCalls, readCallPart } from "./Calls.ts"
 import { reasoningOf, textOf } from "./Chunk.ts"
-import { type AroundText, aroundText, chunkHead, rewriteChunk, textChoices } from "./ChunkText.ts"
+import {
+  type AroundText,
+  aroundText,
+  chunkHead,
+  finishChoices,
+  rewriteChunk,
+  roleChoices,
+  textChoices
+} from "./ChunkText.ts"
 import { openaiErrorBody } from "../OpenAIErrors.ts"
 import { readFinish, writeFinish } from "./Finish.ts"
 import { type ForeignPieces, makeForeignPieces } from "./Foreign.ts"
@@ -159,7 +167,8 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
   const created = Math.floor(identity.createdAt / 1000)
   // With `include_usage` every chunk but the last has `usage: null`; without it none has a usage.
   const tail = identity.includeUsage ? ',"usage":null}' : "}"
-  let head = chunkHead(id, created, "")
+  let named = ""
+  let head = chunkHead(id, created, named)
   // What is written around the texts of steps that are alike.
   let alike: object | undefined
   let around: AroundText | undefined
@@ -171,23 +180,23 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
 
   const chunk = (choices: string, end = tail): Payload => payload(`${head},"choices":${choices}${end}`)
 
-  const simple = (delta: JsonObject, finish: string | null): Payload =>
-    chunk(JSON.stringify([{ index: 0, delta, logprobs: null, finish_reason: finish }]))
+  const simple = (delta: JsonObject): Payload =>
+    chunk(JSON.stringify([{ index: 0, delta, logprobs: null, finish_reason: null }]))
 
   const role = (): Payload => {
     begun = true
-    return simple({ role: "assistant", content: "" }, null)
+    return chunk(roleChoices)
   }
 
   const plain = (delta: Delta): ReadonlyArray<Payload> => {
     const payloads: Array<Payload> = []
-    if (delta.reasoning !== "") payloads.push(simple({ reasoning_content: delta.reasoning }, null))
+    if (delta.reasoning !== "") payloads.push(simple({ reasoning_content: delta.reasoning }))
     if (delta.text !== "") payloads.push(chunk(textChoices(delta.text)))
     if (payloads.length > 0) foreign.pause()
-    if (delta.pieces !== undefined) for (const said of foreign.say(delta.pieces)) payloads.push(simple(said, null))
+    if (delta.pieces !== undefined) for (const said of foreign.say(delta.pieces)) payloads.push(simple(said))
     if (delta.finish !== undefined) {
       foreign.pause()
-      payloads.push(simple({}, writeFinish(delta.finish)))
+      payloads.push(chunk(finishChoices(writeFinish(delta.finish))))
     }
     return payloads
   }
@@ -215,6 +224,8 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
   }
 
   const name = (model: string): void => {
+    if (model === named) return
+    named = model
     head = chunkHead(id, created, model)
     alike = undefined
   }
@@ -247,7 +258,7 @@ export const openaiEncoder = (identity: AnswerIdentity): AnswerEncoder => {
     complete: ({ finish, usage }, finishShown) => {
       const payloads: Array<Payload> = []
       if (!begun && !finishShown) payloads.push(role())
-      if (!finishShown) payloads.push(simple({}, writeFinish(finish)))
+      if (!finishShown) payloads.push(chunk(finishChoices(writeFinish(finish))))
       if (identity.includeUsage) payloads.push(chunk("[]", `,"usage":${printJson(openaiUsage(usage))}}`))
       payloads.push(payload(terminator))
       return payloads
