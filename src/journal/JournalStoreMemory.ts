@@ -28,7 +28,7 @@ export interface Place {
 
 /** A place in memory, empty. Time is the fiber's `Clock`. */
 export const place: Effect.Effect<Place> = Effect.map(Clock.Clock, (clock): Place => {
-  const shared = new MemoryPlace()
+  const shared = new MemoryPlace({ shared: true })
   // What one owner leaves, the others have.
   const owner = Effect.sync(() => makeOwner(shared, () => clock.currentTimeMillisUnsafe(), true))
   return { owner: Effect.acquireRelease(owner, ({ lapse }) => Effect.sync(lapse)) }
@@ -37,7 +37,10 @@ export const place: Effect.Effect<Place> = Effect.map(Clock.Clock, (clock): Plac
 /** A store in memory, of one owner. It never fails. */
 export const layer: Layer.Layer<JournalStore> = Layer.effect(
   JournalStore,
-  Effect.map(Clock.Clock, (clock) => makeOwner(new MemoryPlace(), () => clock.currentTimeMillisUnsafe(), false).store)
+  Effect.map(
+    Clock.Clock,
+    (clock) => makeOwner(new MemoryPlace({ shared: false }), () => clock.currentTimeMillisUnsafe(), false).store
+  )
 )
 
 const message = "this process is dead"

@@ -47,6 +47,8 @@ const buried = {
 /** The place. */
 export class MemoryPlace {
   readonly identity: string = makeStreamId()
+  /** Others may come when its owner is gone: what one was told they want to be told, too. */
+  private readonly shared: boolean
   private readonly streams = new Map<StreamId, Known>()
   /** The streams that have a key, by owner and key. */
   private readonly keys = new Map<string, MemoryStream>()
@@ -62,6 +64,10 @@ export class MemoryPlace {
   private size = 0
   private readonly shelf = new Shelf()
   private readonly watchers = new Map<StreamId, Set<{ readonly by: MemoryWriter; readonly wake: () => void }>>()
+
+  constructor({ shared }: { readonly shared: boolean }) {
+    this.shared = shared
+  }
 
   begin(by: MemoryWriter, record: NewRecord, { bodyHash, freeBefore, key, onlyFinds }: IdempotencyKey): Beginning {
     const name = nameOf(record.owner, key)
@@ -193,7 +199,7 @@ export class MemoryPlace {
     this.told = Math.max(this.told, next)
     for (let at = from; at < next; at++) {
       if (at < this.kept) this.forgetAt(at)
-      else this.streamAt(at)?.told(this.shelf)
+      else this.streamAt(at)?.told(this.shared ? this.shelf : undefined)
     }
     for (let at = Math.max(this.ends.start, next); at < this.ends.end && found.length < limit; at++) {
       const stream = this.streamAt(at)

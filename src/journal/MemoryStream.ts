@@ -18,7 +18,7 @@ export interface MemoryWriter {
 /** How a stream ended. */
 export interface MemoryEnd {
   readonly at: number
-  /** `undefined`: whoever keeps books has it, and the stream was forgotten. */
+  /** `undefined`: whoever keeps books has it, and nobody else will ask. */
   outcome: string | KeptText | undefined
 }
 
@@ -117,9 +117,9 @@ export class MemoryStream {
     return typeof outcome === "object" ? outcome.read() : outcome
   }
 
-  /** Whoever keeps books has its outcome: it is not asked for soon again. */
-  told(shelf: Shelf): void {
-    if (typeof this.end?.outcome === "string") this.end.outcome = shelf.text(this.end.outcome)
+  /** Whoever keeps books has its outcome: if anybody else may ask for it, that is not soon. */
+  told(shelf: Shelf | undefined): void {
+    if (typeof this.end?.outcome === "string") this.end.outcome = shelf?.text(this.end.outcome)
   }
 
   /** Forgets what it was, but not that it was. `told`: nobody will ask for its outcome any more. */

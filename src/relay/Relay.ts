@@ -302,7 +302,8 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       id,
       dialect: dialect.name,
       owner,
-      request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
+      // What dies with this process nobody takes up.
+      request: options.journal.storeRequests && journal.durable ? encodeRequest(request.asking) : "",
       note: () =>
         encodeNote(
           firstNote({

@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { JournalStoreMemory, replied } from "#src/journal/index"
+import { JournalStore, JournalStoreMemory, replied } from "#src/journal/index"
 import { claimed, ended, journalOn, makeTold, stream, until } from "./kit.ts"
 import { journalSuite } from "./suite.ts"
 
@@ -108,6 +108,25 @@ describe("an owner that is held for dead, though it lives", () => {
       yield* until(() => told.terminal)
       assert.strictEqual(told.text, "aend")
     })
+  )
+})
+
+describe("a store of one owner", () => {
+  it.effect("keeps no outcome that was told, and one that was not until it is", () =>
+    Effect.gen(function* () {
+      const journal = yield* journalOn(yield* JournalStore)
+      const leases = [journal.create(stream), journal.create(stream)]
+      for (const lease of leases) lease.end(ended)
+      yield* leases[1]!.committed
+      const all = yield* journal.outcomes("", 10)
+      assert.lengthOf(all, 2)
+      assert.deepStrictEqual(yield* journal.outcomes("", 10), all)
+      assert.deepStrictEqual(yield* journal.outcomes(all[0]!.position, 10), all.slice(1))
+      assert.deepStrictEqual(yield* journal.outcomes("", 10), all.slice(1))
+      assert.deepStrictEqual(yield* journal.outcomes(all[1]!.position, 10), [])
+      assert.deepStrictEqual(yield* journal.outcomes("", 10), [])
+      assert.strictEqual((yield* journal.locate(leases[0]!.id, undefined)).record.note, stream.note)
+    }).pipe(Effect.provide(JournalStoreMemory.layer))
   )
 })
 
