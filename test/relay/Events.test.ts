@@ -249,7 +249,8 @@ describe("an answer's story", () => {
         traceId: undefined,
         address: undefined
       }
-      for (const event of told) if ("answer" in event) assert.deepStrictEqual({ ...event.answer, asked: {} } as object, ref)
+      for (const event of told)
+        if ("answer" in event) assert.deepStrictEqual({ ...event.answer, asked: {} } as object, ref)
       const [first, second] = told.filter((event) => event._tag === "AttemptEnded")
       assert.deepInclude(first?.entry as object, { channel: "a", key: 0, status: 401, blame: "credential" })
       assert.strictEqual(first?.error?.upstream?.status, 401)
