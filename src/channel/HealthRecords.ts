@@ -39,7 +39,7 @@ export interface ChannelHealth {
   keys: Array<KeyHealth | undefined>
   /** Least recently asked first. */
   readonly models: Map<string, ModelHealth>
-  /** The last of them. */
+  /** The last of them, if there is one. */
   newest: ModelHealth | undefined
 }
 
@@ -130,6 +130,7 @@ export const change = (
   if (place === "elsewhere") {
     channel.keys = channel.keys.map((key) => key && { gate: undefined, pause: Pause.none, off: key.off })
     channel.models.clear()
+    channel.newest = undefined
   } else for (const model of channel.models.values()) model.keys = kept(model.keys)
   if (place === "same") return
   channel.gate = undefined

@@ -1,6 +1,6 @@
 /**
  * Group commit: what all streams change within one turn of the event loop is one commit, in which each stream has one
- * share. At most one commit is under way; what comes meanwhile is the next. Readers are called after the commit, never
+ * share. What has neither frames nor an end, and is waited for by nobody, lets one turn pass. At most one commit is under way; what comes meanwhile is the next. Readers are called after the commit, never
  * before.
  *
  * A share is gathered in place, its frames joined as they come (a record for each frame cost 0.3 µs of an event, and as
@@ -108,8 +108,8 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
   let shares: Array<Gathered> = []
   /** The number of the batch that is being gathered. */
   let gathering = 0
-  /** Somebody waits for what is gathered: frames, or an end. */
-  let awaited = false
+  /** What is gathered has frames, or an end: readers want it. */
+  let wanted = false
   /** What is gathered has let a turn pass. */
   let passed = false
   let waiters: Array<Waiter> = []
@@ -144,7 +144,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
   const flush = (): void => {
     if (state !== "scheduled") return
     // A stream that has begun is about to ask for what it shall tell: that goes first.
-    if (!awaited && !passed && shares.length > 0 && waiters.length === 0 && closed === undefined) {
+    if (!wanted && !passed && shares.length > 0 && waiters.length === 0 && closed === undefined) {
       passed = true
       return turn(flush)
     }
@@ -152,7 +152,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     const number = gathering
     shares = []
     gathering = number + 1
-    awaited = false
+    wanted = false
     passed = false
     if (batch.length === 0) {
       settle(gathering, undefined)
@@ -176,6 +176,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
         // follow a gap.
         const given = shares
         shares = []
+        wanted = false
         gathering++
         for (const share of given) share.hub.gathered = undefined
         onFault(reply.error)
@@ -212,7 +213,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     append: (hub, frame) => {
       const share = gather(hub)
       if (share === undefined) return
-      awaited = true
+      wanted = true
       share.append(frame)
       pressure.add(hub, frame.length)
     },
@@ -223,7 +224,7 @@ export const makeGroupCommit = ({ commit, pressure, turn, onFates, onFault }: Gr
     end: (hub, end) => {
       const share = gather(hub)
       if (share === undefined) return
-      awaited = true
+      wanted = true
       share.end = end
     },
     drop: (hub) => {

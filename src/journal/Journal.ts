@@ -82,7 +82,7 @@ export class Journal extends Context.Service<
   {
     /**
      * Begins a stream. Its id is fresh: 128 random bits. It is found at once, and stored with its first commit: in the next
-     * turn.
+     * turn, or in the one after it where nothing is appended by then and nobody waits.
      */
     readonly create: (stream: NewStream) => Lease
     /**
@@ -129,7 +129,7 @@ export class Journal extends Context.Service<
     readonly cancel: (id: string, fault: string) => Effect.Effect<boolean, UpdateDataError>
     /**
      * Forgets a stream of an owner that has ended: from then on nobody finds it, and its frames and its note are gone. Its
-     * outcome stays. `false` if it has not ended, or is not there.
+     * outcome stays until it was told. `false` if it has not ended, or is not there.
      */
     readonly forget: (id: string, owner: string) => Effect.Effect<boolean, UpdateDataError>
     /**
@@ -148,7 +148,8 @@ export class Journal extends Context.Service<
   }
 >()("effect-resilience/journal/Journal") {
   /**
-   * The journal on whatever `JournalStore` there is. A commit is made once a turn of the event loop. Closing it commits
+   * The journal on whatever `JournalStore` there is. A commit is made once a turn of the event loop; what has neither
+   * frames nor an end lets one turn pass, unless somebody waits for it. Closing it commits
    * what is pending and then ends all leases and readers with a fault.
    *
    * If a commit fails, every lease and every reader has its `onFault` called, once; no terminal frame is invented. New

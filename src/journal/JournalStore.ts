@@ -161,8 +161,8 @@ export class JournalStore extends Context.Service<
     readonly cancel: (id: StreamId, fault: string, done: Done<boolean, UpdateDataError>) => void
     /**
      * Forgets a stream of an owner that has ended, at once: its frames and its note, and whose it was, so that nobody finds
-     * it any more and its key is free. Its outcome stays until it is swept. `false` if it has not ended, or is not the
-     * owner's.
+     * it any more and its key is free. Its outcome stays until it was told, or is swept. `false` if it has not ended, or
+     * is not the owner's.
      */
     readonly forget: (id: StreamId, owner: string, done: Done<boolean, UpdateDataError>) => void
     /** Calls back when another process cancels a stream that this one writes. Returns how to stop it. */
@@ -170,7 +170,7 @@ export class JournalStore extends Context.Service<
     /**
      * The ends of streams in the order of their commits, after a position; `""` is before all. Each end is there once,
      * until the stream is swept. Whoever asks for what is after a position has what is before it, and a store that does
-     * not last may forget that with the stream's frames.
+     * not last may forget that at once.
      */
     readonly outcomes: (after: string, limit: number, done: Done<ReadonlyArray<Outcome>, QueryDataError>) => void
     /**

@@ -197,7 +197,7 @@ export class MemoryPlace {
     // Of those that were forgotten before they were told nothing is wanted any more.
     const from = Math.max(this.ends.start, this.told)
     this.told = Math.max(this.told, next)
-    for (let at = from; at < next; at++) {
+    for (let at = from; at < Math.min(next, this.ends.end); at++) {
       if (at < this.kept) this.forgetAt(at)
       else this.streamAt(at)?.told(this.shared ? this.shelf : undefined)
     }

@@ -166,6 +166,8 @@ export class Answer {
   readonly deadlineAt: number
   /** Which answer this is, for events. */
   readonly ref: AnswerRef
+  /** Whom it has asked, as those who are told of it read it. */
+  readonly asked = new LastAsked()
   /** When the attempt under way was first shown, by `now`. */
   attemptShownAt: number | undefined
   private state: State = running
@@ -200,7 +202,7 @@ export class Answer {
       listed: context.selection.models(start.group).includes(start.request.model),
       dialect: start.dialect.name,
       delivery: start.request.delivery,
-      asked: new LastAsked(),
+      asked: this.asked,
       traceId: start.traceId,
       address: start.address
     }

@@ -271,7 +271,7 @@ class Attempts {
     const affinity = this.session?.first(target)
     const { ref } = answer
     const asked = { attempt: begun.number, channel: target.channel.id, key: target.keyIndex, model: target.model }
-    ref.asked.began(asked)
+    answer.asked.began(asked)
     const { attempt: number, channel, key, model } = asked
     context.events.tell({ _tag: "AttemptBegan", answer: ref, attempt: number, channel, key, model, mode, affinity })
     const encoding = dialect.encode({
@@ -509,7 +509,7 @@ class Attempts {
     })
     const firstContentMillis = answer.attemptShownAt === undefined ? undefined : answer.attemptShownAt - startedAt
     const { said } = end
-    answer.ref.asked.ended(entry)
+    answer.asked.ended(entry)
     context.events.tell({ _tag: "AttemptEnded", answer: answer.ref, entry, error, said, firstContentMillis })
     return entry
   }

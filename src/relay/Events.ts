@@ -30,7 +30,7 @@ export interface AnswerRef {
   /** Whether the client gets events, or one body in the end. */
   readonly delivery: "stream" | "whole" | "list"
   /** Whom it has asked: the answer's own, so that it may be ahead of what was told. */
-  readonly asked: LastAsked
+  readonly asked: Pick<LastAsked, "attempts" | "last">
   /** The trace that the request belongs to, and where it came from, where that is known here. */
   readonly traceId?: string | undefined
   readonly address?: string | undefined

@@ -33,7 +33,10 @@ export const frameStream = (
     }
     const resume = waiting
     waiting = undefined
-    resume(given)
+    // What is resumed runs at once, in the middle of the commit. Others are told of an end behind its readers: whoever has
+    // asked goes on after that.
+    if (ended) queueMicrotask(() => resume(given))
+    else resume(given)
   }
   const reader = journal.follow(id, after, {
     onFrames: (text, _last, terminal) => {

@@ -125,6 +125,7 @@ describe("a store of one owner", () => {
       assert.deepStrictEqual(yield* journal.outcomes("", 10), all.slice(1))
       assert.deepStrictEqual(yield* journal.outcomes(all[1]!.position, 10), [])
       assert.deepStrictEqual(yield* journal.outcomes("", 10), [])
+      assert.deepStrictEqual(yield* journal.outcomes("9007199254740990", 10), [])
       assert.strictEqual((yield* journal.locate(leases[0]!.id, undefined)).record.note, stream.note)
     }).pipe(Effect.provide(JournalStoreMemory.layer))
   )

@@ -6,7 +6,7 @@ import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Script } from "effect-resilience/testing"
 import { Journal } from "#src/journal/index"
-import { Relay } from "#src/relay/index"
+import { Relay, RelayEvents, sinkOf } from "#src/relay/index"
 import { channel, options, virtualRelay, whole, wholeText } from "./virtual.ts"
 
 const channels = [channel("a", { priority: 2 }), channel("b", { priority: 1 })]
@@ -45,6 +45,36 @@ describe("Relay.ask", () => {
         assert.strictEqual(wrong._tag, "InvalidRequest")
         const unknown = yield* Effect.flip(Stream.runDrain(relay.ask({ message: "hello", model: "other" })))
         assert.strictEqual(unknown._tag, "ModelNotFound")
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.effect("is over, and told to be, when whoever asked goes on", () =>
+    Effect.gen(function* () {
+      const { layer } = virtualRelay(options([channel("a")]), { a: [whole] })
+      yield* Effect.gen(function* () {
+        const relay = yield* Relay
+        const events = yield* RelayEvents
+        const told: Array<string> = []
+        const asking = Effect.scoped(
+          Effect.gen(function* () {
+            yield* Effect.acquireRelease(
+              Effect.sync(() =>
+                events.add(
+                  "test",
+                  sinkOf(({ _tag }) => void told.push(_tag))
+                )
+              ),
+              (remove) => Effect.sync(remove)
+            )
+            yield* Stream.runDrain(relay.ask({ message: "hello" }))
+            told.push(`${relay.active()} under way`)
+          })
+        )
+        const asked = yield* Effect.forkChild(asking)
+        for (let n = 0; n < 100; n++) yield* TestClock.adjust(100)
+        yield* Fiber.join(asked)
+        assert.deepStrictEqual(told.slice(-2), ["StreamEnded", "0 under way"])
       }).pipe(Effect.provide(layer))
     })
   )

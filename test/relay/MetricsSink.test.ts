@@ -21,8 +21,10 @@ const entry = {
   durationMillis: 10
 } as const
 
+type Ref = AnswerRef & { readonly asked: LastAsked }
+
 /** An answer, from its beginning to its end. */
-const play = (sink: Sink, answer: AnswerRef, channel: string, failed = false): void => {
+const play = (sink: Sink, answer: Ref, channel: string, failed = false): void => {
   const failure = failed ? error : undefined
   const at = { ...entry, channel, ...(failed ? ({ blame: "transport", code: "do_request_failed" } as const) : {}) }
   sink.StreamStarted({ _tag: "StreamStarted", answer, messageLength: 5 })
@@ -47,7 +49,7 @@ const play = (sink: Sink, answer: AnswerRef, channel: string, failed = false): v
   })
 }
 
-const answerOf = (at: number, more: Partial<AnswerRef> = {}): AnswerRef => ({
+const answerOf = (at: number, more: Partial<Ref> = {}): Ref => ({
   requestId: `req_${at}`,
   streamId: `stream_${at}`,
   owner: "",
