@@ -302,8 +302,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       id,
       dialect: dialect.name,
       owner,
-      // What dies with this process nobody takes up.
-      request: options.journal.storeRequests && journal.durable ? encodeRequest(request.asking) : "",
+      request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
       note: () =>
         encodeNote(
           firstNote({
