@@ -161,7 +161,7 @@ describe("what is written of an answer", () => {
                 seam: "exact",
                 offset: 0,
                 dropped: 0
-              } as never)
+              })
             )
             const error = new UpstreamOverloaded({
               message: text,
