@@ -1,5 +1,6 @@
 /**
- * The frames of a stream that has ended, as bytes: of each frame what the one before it does not say.
+ * The frames of a stream that has ended, as bytes: of each frame what the one before it does not say. Its note, and how it
+ * ended, stand beside them as they are (`KeptText`).
  *
  * The bytes are out of the collector's reach: what is kept for ten minutes would be copied twice and then looked over with
  * every full collection, and a text with one character beyond Latin-1 takes two bytes for each. They are cut from slabs in
