@@ -108,7 +108,7 @@ describe("S8: readers that never read", { timeout: 120_000 }, () => {
       const folder = temporaryFolder()
       const upstream = await upstreamOf(piece)
       const relay = await startRelay({
-        server: { readerGrace: "1 second", heartbeat: "20 millis" },
+        server: { readerGrace: "2 seconds", heartbeat: "20 millis" },
         store: type === "memory" ? { type } : { type, path: `${folder.path}/relay.db` },
         channels: [channelOf("a", upstream.url, { models: ["m"] })]
       })
@@ -118,10 +118,10 @@ describe("S8: readers that never read", { timeout: 120_000 }, () => {
         const id = asked.headers.get("x-stream-id") ?? ""
         const text = withoutHeartbeats(await asked.text())
         const replayed = stuckOn(relay.port, `/streams/${id}`)
-        // One that takes a little now and then is slow, and no more.
+        // One that takes a little now and then is slow, and no more; it is for longer than the grace, and each pause is far shorter.
         const slow = await open(`${relay.url}/streams/${id}`)
         slow.pause()
-        for (let n = 0; n < 5; n++) {
+        for (let n = 0; n < 6; n++) {
           await sleep(500)
           slow.resume()
           await sleep(1)
