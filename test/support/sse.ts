@@ -80,8 +80,9 @@ class Reader {
   push(chunk: Uint8Array): void {
     const text = this.#decoder.decode(chunk, { stream: true })
     this.text += text
-    // The relay writes LF only: anything else would be seen as a part of a value.
-    const lines = (this.#rest + text).split("\n")
+    // The relay writes LF only: anything else would be seen as a part of a value. What is no line yet is not looked at again.
+    const lines = text.split("\n")
+    lines[0] = this.#rest + lines[0]
     this.#rest = lines.pop() ?? ""
     for (const line of lines) this.#line(line)
   }
