@@ -8,14 +8,13 @@ import { join } from "node:path"
 import process from "node:process"
 import { type Client, makeClient } from "./relay/client.ts"
 import { goals } from "./relay/goals.ts"
-import { burst, firstEvent, paced, perOpenAnswer, throughput } from "./relay/measures.ts"
+import { burst, firstEvent, paced, perOpenAnswer, throughput, warmUp } from "./relay/measures.ts"
 import { cores, pin, ports, stopAll } from "./relay/process.ts"
 import { against, type Measured, over, type Round } from "./relay/rounds.ts"
 import { startBare, startNginx, startPortkey, startRelay, startUpstream, type Subject } from "./relay/subjects.ts"
 
 const measureRound = async (subject: Subject, client: Client, millis: number): Promise<Round> => {
-  // Who has rested while the others were measured has lost some of its compiled code: what is measured is who works.
-  await throughput(subject, client, millis / 2)
+  await warmUp(subject, client, millis)
   const { cpuPerRequest, p50, p99, perSecond } = await throughput(subject, client, millis)
   const { p50: delay } = await paced(subject, client, 20, 20, millis / 2)
   const { cpuPerEvent } = await paced(subject, client, 100, 5, millis)
