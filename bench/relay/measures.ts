@@ -37,8 +37,8 @@ export const throughput = async (subject: Subject, client: Client, millis: numbe
 /**
  * Asks until a request costs as much as in the slice before: at least three slices of half of `millis`, at most eight.
  *
- * Who has rested while the others were measured has lost some of its compiled code, and is at first slower by half or more, for
- * seconds: so is the bare relay.
+ * Who has rested while the others were measured is slower at first, by half or more and for seconds: ours has lost compiled code
+ * then (decision 0057), and the bare relay was seen to be slower, too.
  */
 export const warmUp = async (subject: Subject, client: Client, millis: number): Promise<void> => {
   let before = Number.POSITIVE_INFINITY
