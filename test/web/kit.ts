@@ -20,7 +20,8 @@ export const browserPath = findBrowser()
 export const launch = (): Promise<Browser> => launchBrowser(browserPath!)
 
 /** What a browser says of connections that broke: they are broken here on purpose. */
-const broken = /ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION_(RESET|REFUSED)|EMPTY_RESPONSE)|status of (4|5)\d\d/
+const broken =
+  /ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION_(RESET|REFUSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)|status of (4|5)\d\d/
 
 /** A window, and the token that it has been given before. */
 interface WindowOptions extends BrowserContextOptions {
