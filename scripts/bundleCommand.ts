@@ -10,6 +10,7 @@
  */
 import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
+import type { Plugin } from "rolldown"
 import { buildAnew, buildIfChanged, root } from "./builtFrom.ts"
 
 /**
@@ -35,6 +36,48 @@ const inAscii = (file: string, code: string): string => {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
 
+/**
+ * The same program, which asks for Node's modules by a call. An `import` of one reads all of its names, and behind some there is
+ * a getter that loads more: `stdin` of `node:process` makes one, `promises` of `node:fs` brings six modules.
+ */
+export const withBuiltinsCalled = (file: string, code: string): string => {
+  const called = code.replace(
+    /^import (?:\* as )?([\w$]+|\{[^}]*\}) from "(node:[\w/]+)";$/gm,
+    (_, names: string, module: string) =>
+      `const ${names.replace(/([\w$]+) as /g, "$1: ")} = ${
+        module === "node:process" ? "globalThis.process" : `globalThis.process.getBuiltinModule("${module}")`
+      };`
+  )
+  const left = /^(?:import|export)\b[^;]*"node:[^;]*;/m.exec(called)
+  if (left !== null) throw new Error(`${file}: another kind of import: ${left[0]}`)
+  return called
+}
+
+/** What of undici its client asks for and the relay has no use for: it speaks HTTP/1.1, and sends bodies that are bytes or text. */
+const unusedOfUndici = /(?:^|\/)(?:client-h2|parser-h1)\.js$|\/web\//
+
+/**
+ * undici's client alone, as Node's own build of it is: with one parser. HTTP/2 would load `node:http2` (10 ms and 6 MB), and all
+ * of it together is half of the file.
+ */
+const leanUndici: Plugin = {
+  name: "lean-undici",
+  resolveId: (source, importer) =>
+    source === "undici" || (/[\\/]node_modules[\\/]undici[\\/]/.test(importer ?? "") && unusedOfUndici.test(source))
+      ? `\0unused:${source}`
+      : undefined,
+  load: (id) =>
+    id.startsWith("\0unused:")
+      ? `module.exports = () => { throw new Error("effect-resilience: the command is without undici's ${basename(id)}") }`
+      : undefined,
+  transform: (code, id) => {
+    if (!id.endsWith("/undici/lib/dispatcher/client-h1.js")) return undefined
+    const asked = "typeof esbuildDetection === 'undefined'"
+    if (!code.includes(asked)) throw new Error("undici's client no longer asks which parsers its build has")
+    return code.replaceAll(asked, "false")
+  }
+}
+
 /** The package that a module is of, by its folder; `undefined` for our own. */
 export const packageOf = (module: string): string | undefined =>
   /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(module.replaceAll("\\", "/"))?.[1]
@@ -53,21 +96,65 @@ export const notices = (packages: Iterable<string>): string =>
     .sort()
     .join("\n---\n\n")
 
+/** What is loaded with a module, when it is. */
+const loadedWith = (module: string, imported: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlySet<string> => {
+  const found = new Set<string>()
+  const visit = (one: string): void => {
+    for (const next of imported.get(one) ?? []) {
+      if (found.has(next)) continue
+      found.add(next)
+      visit(next)
+    }
+  }
+  visit(module)
+  return found
+}
+
+/**
+ * Puts into one file what is loaded together: what threads need, what every command needs, and what a relay needs beside it. Left
+ * to itself a bundler makes a file of all that the same entries need: 37 of them for a start.
+ */
+const inFewFiles = () => {
+  const imported = new Map<string, ReadonlyArray<string>>()
+  const note: Plugin = {
+    name: "note-imports",
+    moduleParsed: ({ id, importedIds }) => void imported.set(id, importedIds)
+  }
+  const ofThreads = (id: string): boolean =>
+    Object.values(entries()).some((entry) => entry.endsWith("ThreadNode.ts") && loadedWith(entry, imported).has(id))
+  return {
+    note,
+    groups: [
+      { name: "threads", test: ofThreads, priority: 3 },
+      { name: "command", test: /[\\/]src[\\/]cli[\\/]RunCommand\.ts$/, priority: 2 },
+      { name: "relay", test: /[\\/]src[\\/]cli[\\/]RunRelay\.ts$/, priority: 1 }
+    ]
+  }
+}
+
 /** Writes the command to a folder. Two levels above it has to be the package's `package.json`. */
 export const bundleCommand = async (folder: string): Promise<void> => {
   const { rolldown } = await import("rolldown")
+  const { groups, note } = inFewFiles()
   const bundle = await rolldown({
     input: { ...entries() },
     external,
     platform: "node",
+    plugins: [leanUndici, note],
     resolve: { conditionNames: ["effect-resilience-source", "import", "default"] }
   })
-  const { output } = await bundle.generate({ format: "esm", chunkFileNames: "[name].js", comments: false })
+  const { output } = await bundle.generate({
+    format: "esm",
+    chunkFileNames: "[name].js",
+    comments: false,
+    codeSplitting: { groups }
+  })
   await bundle.close()
   const chunks = output.filter((file) => file.type === "chunk")
   const packages = chunks.flatMap(({ moduleIds }) => moduleIds.flatMap((module) => packageOf(module) ?? []))
   mkdirSync(folder, { recursive: true })
-  for (const { code, fileName } of chunks) writeFileSync(join(folder, fileName), inAscii(fileName, code))
+  for (const { code, fileName } of chunks)
+    writeFileSync(join(folder, fileName), withBuiltinsCalled(fileName, inAscii(fileName, code)))
   writeFileSync(join(folder, "THIRD-PARTY.txt"), notices(packages))
 }
 

@@ -5,8 +5,8 @@
 import { existsSync, renameSync, rmSync } from "node:fs"
 import { resolve } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
-import { Worker } from "node:worker_threads"
 import { Effect } from "effect"
+import { startWorker } from "../store/WorkerNode.ts"
 import { BackupRefused, type BooksError } from "./BooksErrors.ts"
 import type { BackupData } from "./SqliteBackupThreadNode.ts"
 import { copyInto } from "./SqliteCopyNode.ts"
@@ -50,10 +50,7 @@ const copyInThread = (
   refused: (cause: unknown) => BackupRefused
 ): Effect.Effect<void, BackupRefused> =>
   Effect.callback((resume) => {
-    const worker = new Worker(thread, {
-      workerData: { path, file: partial } satisfies BackupData,
-      execArgv: ["--disable-warning=ExperimentalWarning"]
-    })
+    const worker = startWorker(thread, { path, file: partial } satisfies BackupData)
     let fault: unknown
     worker.once("error", (error) => {
       fault = error

@@ -5,8 +5,9 @@
  * The thread is started by the first that is read (some 30 ms; from sources, whose types go first, 70), and ends when it
  * has had nothing to do for as long as somebody who searches may think.
  */
-import { Worker } from "node:worker_threads"
+import type { Worker } from "node:worker_threads"
 import { Effect, type Scope } from "effect"
+import { startWorker } from "../store/WorkerNode.ts"
 import { BooksAway, type BooksError } from "./BooksErrors.ts"
 import { type Row, type Sql, textOf } from "./Sql.ts"
 import type { ReadData, ReadReply, ReadRequest } from "./SqliteReadThreadNode.ts"
@@ -46,10 +47,7 @@ export const makeSqliteRead = (options: {
   }
 
   const start = (): Reader => {
-    const worker = new Worker(thread, {
-      workerData: { path } satisfies ReadData,
-      execArgv: ["--disable-warning=ExperimentalWarning"]
-    })
+    const worker = startWorker(thread, { path } satisfies ReadData)
     const one: Reader = { worker, waiting: new Map(), idle: undefined }
     worker.unref()
     worker.on("message", (reply: ReadReply) => {

@@ -2,6 +2,7 @@
  * What the command asks of V8's collector. A library changes nothing of the sort: it is for the process whose own it is.
  */
 import { Effect, type Scope } from "effect"
+import { flushCompileCache } from "node:module"
 import { performance } from "node:perf_hooks"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -57,8 +58,12 @@ const collect = (options: { readonly [option: string]: string }): void => {
 }
 
 const onTurn: { readonly [turn in Turn]: () => void } = {
-  // Some milliseconds, whereupon V8 goes on by itself, in small steps.
-  started: () => collect({ type: "minor" }),
+  started: () => {
+    // What was compiled is kept for the next start (CompiledNode), also where this process does not come to an end of its own.
+    flushCompileCache()
+    // Some milliseconds, whereupon V8 goes on by itself, in small steps.
+    collect({ type: "minor" })
+  },
   work: () => setFlagsFromString("--no-memory-reducer-favors-memory"),
   // All at once: V8 has mostly been through by then and keeps the pages that it freed, and a scavenge would begin nothing.
   rest: () => {

@@ -3,7 +3,8 @@
  * that are given twice with their path too.
  */
 import { Effect } from "effect"
-import { readFile } from "node:fs/promises"
+import { readFile } from "node:fs"
+import { promisify } from "node:util"
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml"
 import { ConfigurationFaults, type Fault, type Path } from "../settings/index.ts"
 
@@ -136,6 +137,6 @@ export const readFault = (error: unknown): string => {
 /** Reads and parses a file. The error says in one fault why it cannot be read, or holds every fault of the syntax. */
 export const readConfigurationFile = (file: string): Effect.Effect<ParsedFile, ConfigurationFaults> =>
   Effect.tryPromise({
-    try: async () => new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)),
+    try: async () => new TextDecoder("utf-8", { fatal: true }).decode(await promisify(readFile)(file)),
     catch: (error) => ConfigurationFaults.of(file, [{ path: [], message: readFault(error) }])
   }).pipe(Effect.flatMap((text) => parseConfiguration(file, text)))

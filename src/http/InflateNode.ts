@@ -3,7 +3,7 @@
  * though nobody asked for it.
  */
 import type { Transform } from "node:stream"
-import * as Zlib from "node:zlib"
+import { zlib } from "./ZlibNode.ts"
 
 type Coding = "gzip" | "deflate" | "br" | "zstd"
 
@@ -28,13 +28,13 @@ const decoderOf = (coding: Coding, first: Uint8Array): Transform | undefined => 
   switch (coding) {
     case "gzip":
       // Who has unpacked a body may have left its label.
-      return isGzip(first) ? Zlib.createGunzip() : undefined
+      return isGzip(first) ? zlib().createGunzip() : undefined
     case "deflate":
-      return hasHead(first) ? Zlib.createInflate() : Zlib.createInflateRaw()
+      return hasHead(first) ? zlib().createInflate() : zlib().createInflateRaw()
     case "br":
-      return Zlib.createBrotliDecompress()
+      return zlib().createBrotliDecompress()
     case "zstd":
-      return Zlib.createZstdDecompress({ params: { [Zlib.constants.ZSTD_d_windowLogMax]: zstdWindowLog } })
+      return zlib().createZstdDecompress({ params: { [zlib().constants.ZSTD_d_windowLogMax]: zstdWindowLog } })
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * A cursor names an event for ever: `<stream id>.<seq>`. It is what a client has, and what it comes back with.
  */
-
+import { randomFillSync } from "node:crypto"
 import type { Brand } from "effect"
 
 /** The id of a stream: `[A-Za-z0-9_-]{22,40}`. Ours are 128 random bits. */
@@ -33,7 +33,7 @@ let used = 0
 
 const draw = (): string => {
   if (used === drawn.length) {
-    globalThis.crypto.getRandomValues(characters)
+    randomFillSync(characters)
     // Of each byte six bits count.
     for (let at = 0; at < characters.length; at++) characters[at] = inOrder.charCodeAt(characters[at]! & 63)
     drawn = ascii.decode(characters)

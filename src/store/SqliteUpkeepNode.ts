@@ -2,8 +2,9 @@
  * The upkeep of SQLite databases: one thread of the process for all of them, which is started again when it dies. A
  * database works without it: only its log and its file grow.
  */
-import { Worker } from "node:worker_threads"
+import type { Worker } from "node:worker_threads"
 import type { Round, UpkeepAsk, UpkeepNews, UpkeepTell } from "./SqliteUpkeepThreadNode.ts"
+import { startWorker } from "./WorkerNode.ts"
 
 /** The upkeep of one database. */
 export interface Upkeep {
@@ -54,8 +55,7 @@ class Thread {
   private closing = 0
 
   constructor() {
-    // The flags of this process (a loader, an inspector) are not the thread's.
-    const worker = new Worker(source, { execArgv: ["--disable-warning=ExperimentalWarning"] })
+    const worker = startWorker(source)
     this.worker = worker
     let fault = "it ended"
     worker.on("message", ({ news, place }: UpkeepTell) => this.listeners.get(place)?.hear(news))

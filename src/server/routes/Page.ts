@@ -5,9 +5,9 @@
  * ask for, with a token where there are tokens.
  */
 import { Effect } from "effect"
-import { gzip } from "node:zlib"
 import { TokensSection } from "../../account/index.ts"
 import { NotFound, stackless } from "../../errors/index.ts"
+import { zlib } from "../../http/ZlibNode.ts"
 import { Settings } from "../../settings/index.ts"
 import { type Exchange, respond } from "../Exchange.ts"
 import { OwnRoutes } from "../OwnRoutes.ts"
@@ -53,7 +53,7 @@ const filledIn = (index: string, about: About): string =>
 
 const packed = (content: Buffer): Effect.Effect<Buffer> =>
   Effect.callback((resume) => {
-    gzip(content, (error, result) => resume(Effect.succeed(error === null ? result : content)))
+    zlib().gzip(content, (error, result) => resume(Effect.succeed(error === null ? result : content)))
   })
 
 /** The zipped files, each once it was asked for so: what there is of them is what was built. */

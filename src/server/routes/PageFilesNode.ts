@@ -6,15 +6,16 @@
  * nothing of them.
  */
 import { Effect } from "effect"
-import { readFile } from "node:fs/promises"
+import { readFile } from "node:fs"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { packageFolder } from "../PackageNode.ts"
 
 const folder = join(packageFolder, "dist", "web")
 
 const readOrNone = (path: string): Effect.Effect<Buffer | undefined> =>
   Effect.orElseSucceed(
-    Effect.tryPromise(() => readFile(path)),
+    Effect.tryPromise(() => promisify(readFile)(path)),
     () => undefined
   )
 
