@@ -5,9 +5,10 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as BooksSqliteNode from "#src/books/BooksSqliteNode"
+import { shareOfRuns } from "../support/share.ts"
 import { folder, openBooks, pairs, readPairs } from "./kit.ts"
 
-const runs = 10
+const runs = shareOfRuns(10)
 const script = fileURLToPath(new URL("killed.ts", import.meta.url))
 const flags = ["--disable-warning=ExperimentalWarning", "--conditions=effect-resilience-source"]
 

@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { JournalStore, JournalStoreSqliteNode } from "#src/journal/index"
+import { shareOfRuns } from "../support/share.ts"
 import { claimed, ended, journalOn, makeTold, until } from "./kit.ts"
 
-const runs = 20
+const runs = shareOfRuns(20)
 const script = fileURLToPath(new URL("killed.ts", import.meta.url))
 const flags = ["--disable-warning=ExperimentalWarning", "--conditions=effect-resilience-source"]
 

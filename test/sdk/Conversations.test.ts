@@ -8,6 +8,7 @@ import type { UpstreamDialectName } from "#src/dialect/index"
 import { aiGoogle } from "./aiSdk.ts"
 import { openaiSdk } from "./openaiSdk.ts"
 import type { Question } from "./question.ts"
+import { share } from "../support/share.ts"
 import { clients, dialects, type Place, places, showsReasoning } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
 import { type Body, bodiesOf, type Upstreams, withWorld } from "./world.ts"
@@ -137,7 +138,7 @@ const signedIn = (place: Place): ReadonlyArray<object> =>
     : []
 
 describe("reasoning and calls go back to whom they came from", () => {
-  it.each(places)("$where", (place) => {
+  it.each(share(places))("$where", (place) => {
     const { client, delivery, dialect, where } = place
     return withWorld(
       { a: { dialect, plays: dialect === "anthropic" ? strict : [thinks(dialect), Script.answer("Sunny.")] } },
@@ -231,7 +232,7 @@ describe("reasoning of one vendor's is not given to another's", () => {
       dialects.filter((to) => to !== from).map((to) => ({ client, from, to, name: client.name }))
     )
   )
-  it.each(rows)("$name, from $from to $to", ({ client, from, name, to }) => {
+  it.each(share(rows))("$name, from $from to $to", ({ client, from, name, to }) => {
     const upstreams: Upstreams = {
       a: { dialect: from, plays: [thinks(from), Script.status(500)] },
       b: { dialect: to, plays: [Script.answer("Sunny.")] }

@@ -7,6 +7,7 @@ import { Script } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
 import { langChains } from "./langChain.ts"
 import type { Question } from "./question.ts"
+import { share } from "../support/share.ts"
 import { deliveries, dialects } from "./sdks.ts"
 import { withWorld } from "./world.ts"
 
@@ -32,7 +33,7 @@ const places = langChains.flatMap((client) =>
 )
 
 describe("LangChain JS is given", () => {
-  it.each(places)("a text with its usage, and thoughts: $where", ({ client, delivery, dialect }) =>
+  it.each(share(places))("a text with its usage, and thoughts: $where", ({ client, delivery, dialect }) =>
     withWorld(
       {
         a: {
@@ -60,7 +61,7 @@ describe("LangChain JS is given", () => {
     )
   )
 
-  it.each(places)("two calls at once, whose results go back: $where", ({ client, delivery, dialect }) =>
+  it.each(share(places, 1))("two calls at once, whose results go back: $where", ({ client, delivery, dialect }) =>
     withWorld(
       { a: { dialect, plays: [calling, Script.answer("Sunny.")] } },
       {},
@@ -90,7 +91,7 @@ describe("an answer that is cut in its words goes on, and LangChain JS sees one"
   const rows = langChains.flatMap((client) =>
     dialects.map((from, i) => ({ client, from, to: dialects[(i + 1) % dialects.length]!, name: client.name }))
   )
-  it.each(rows)("$name, $from to $to", ({ client, from, to }) =>
+  it.each(share(rows))("$name, $from to $to", ({ client, from, to }) =>
     withWorld(
       {
         a: { dialect: from, plays: [Script.answer(text).pipe(Script.cutAfter(3, "reset"))] },
@@ -111,7 +112,7 @@ describe("an answer that fails behind its first words is raised by LangChain JS,
   // What Gemini writes of a call is all of it.
   const broken = (dialect: UpstreamDialectName) => calling.pipe(Script.cutAfter(dialect === "gemini" ? 7 : 3, "end"))
   const rows = langChains.flatMap((client) => dialects.map((dialect) => ({ client, dialect, name: client.name })))
-  it.each(rows)("$name, over $dialect", ({ client, dialect }) =>
+  it.each(share(rows))("$name, over $dialect", ({ client, dialect }) =>
     withWorld({ a: { dialect, plays: [broken(dialect)] } }, {}, async ({ relay, upstreams: { a } }) => {
       // It would ask again, had nothing been shown.
       const answer = await client.asking(2).ask({ url: relay.url, delivery: "stream", question: asks })

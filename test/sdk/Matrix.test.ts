@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Script, type ScriptedCall } from "effect-resilience/testing"
 import type { UpstreamDialectName } from "#src/dialect/index"
+import { isAll, share } from "../support/share.ts"
 import { read } from "../support/sse.ts"
 import { langChains } from "./langChain.ts"
 import { type Answer, type Ask, type Client, nothingSaid, type Question } from "./question.ts"
@@ -227,7 +228,10 @@ const lookAtGiven = (client: Client, dialect: UpstreamDialectName, cells: Readon
   })
 }
 
-describe.each(everybody)("$name", (client) => {
+/** Whose lines are looked at. */
+const lookedAt = share(everybody)
+
+describe.each(lookedAt)("$name", (client) => {
   it.each(dialects)("is looked at in every cell, over %s", async (dialect) => {
     await lookAtGiven(
       client,
@@ -264,11 +268,18 @@ const cellOf = (client: Client, cell: Cell): string => {
   return [...words].map(([word, those]) => `${those.join(", ")}: ${word}`).join("; ")
 }
 
-const tableOf = ([title, cells]: (typeof sections)[number]): string => {
-  const lines = [
-    [title, ...cells.map((cell) => cell.title)],
-    ...everybody.map((client) => [client.name, ...cells.map((cell) => cellOf(client, cell))])
-  ]
+type Section = (typeof sections)[number]
+
+const lineOf = (client: Client, cells: ReadonlyArray<Cell>): ReadonlyArray<string> => [
+  client.name,
+  ...cells.map((cell) => cellOf(client, cell))
+]
+
+/** A line of a table, however wide its columns are. */
+const narrow = (line: string): string => line.replaceAll(/ +/g, " ")
+
+const tableOf = ([title, cells]: Section): string => {
+  const lines = [[title, ...cells.map((cell) => cell.title)], ...everybody.map((client) => lineOf(client, cells))]
   const widths = lines[0]!.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)))
   const row = (line: ReadonlyArray<string>): string =>
     `| ${line.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`
@@ -284,6 +295,15 @@ afterAll(() => {
   const from = now.indexOf(begin)
   const to = now.indexOf(end)
   assert.isTrue(from >= 0 && to > from, "the page has a place for its tables")
+  if (!isAll) {
+    const there = new Set(now.slice(from, to).split("\n").map(narrow))
+    for (const [, cells] of sections)
+      for (const client of lookedAt) {
+        const line = narrow(`| ${lineOf(client, cells).join(" | ")} |`)
+        assert.isTrue(there.has(line), `docs/clients.md has no line ${line}`)
+      }
+    return
+  }
   const fresh = now.slice(0, from) + [begin, ...sections.map(tableOf), end].join("\n\n") + now.slice(to + end.length)
   if (process.env["UPDATE"] === "1") writeFileSync(page, fresh)
   else assert.strictEqual(now, fresh, "docs/clients.md has the tables as they are")

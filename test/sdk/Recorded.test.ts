@@ -12,6 +12,7 @@ import { aiAnthropic, aiGoogle, aiResponses } from "./aiSdk.ts"
 import { openaiSdk } from "./openaiSdk.ts"
 import type { Answer, Client, Question } from "./question.ts"
 import { responsesSdk } from "./responsesSdk.ts"
+import { share } from "../support/share.ts"
 import { clients, deliveries, dialects, places, showsReasoning } from "./sdks.ts"
 import { withWorld } from "./world.ts"
 
@@ -231,9 +232,9 @@ const streamOf = ({ dialect, file }: Row): Script.Script =>
     headers: { "content-type": "text/event-stream" }
   })
 
-describe.each(rows)("$dialect, $file", (row) => {
+describe.each(rows.map((row, nth) => ({ ...row, nth })))("$dialect, $file", ({ nth, ...row }) => {
   const where = places.filter(({ client, dialect }) => dialect === row.dialect && row.butNot?.includes(client) !== true)
-  it.each(where)("$where", ({ client, delivery, dialect }) => {
+  it.each(share(where, nth))("$where", ({ client, delivery, dialect }) => {
     const upstreams = { a: { dialect, plays: [streamOf(row)] } }
     return withWorld(upstreams, { recovery: { mode: "off" } }, async ({ relay }) => {
       const answer = await client.ask({ url: relay.url, delivery, question: row.question ?? {} })

@@ -8,6 +8,7 @@ import type { UpstreamDialectName } from "#src/dialect/index"
 import { aiGoogle, aiResponses } from "./aiSdk.ts"
 import { googleSdk } from "./googleSdk.ts"
 import type { Client, Question, Turn } from "./question.ts"
+import { share } from "../support/share.ts"
 import { clients, dialects } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
 import { type Body, bodiesOf, modelOf, withWorld } from "./world.ts"
@@ -706,7 +707,7 @@ const plainField = (body: Body, field: "input" | "messages"): Body =>
 
 const judged: Array<Judged> = []
 
-describe.each(cases)("$name", ({ by, dropped, question, sends }) => {
+describe.each(cases.map((row, nth) => ({ ...row, nth })))("$name", ({ by, dropped, nth, question, sends }) => {
   const asked = clients.filter((client) => by === undefined || by(client))
   const rows = asked.flatMap((client) =>
     dialects.flatMap((dialect) => {
@@ -716,7 +717,7 @@ describe.each(cases)("$name", ({ by, dropped, question, sends }) => {
         : [{ client, dialect, sent, name: client.name }]
     })
   )
-  it.each(rows)("$name, over $dialect", ({ client, dialect, name, sent }) =>
+  it.each(share(rows, nth))("$name, over $dialect", ({ client, dialect, name, sent }) =>
     withWorld({ a: { dialect, plays: [answerTo(question)] } }, {}, async ({ relay, upstreams }) => {
       const answer = await client.ask({ url: relay.url, delivery: "whole", question })
       assert.isUndefined(answer.raised, answer.raised?.message)

@@ -58,26 +58,26 @@ describe("a primary that is down for a while and comes back", () => {
         channelOf("was-down", primary.url, { priority: 2 }),
         channelOf("stood-in", backup.url, { priority: 1 })
       ],
-      breaker: { window: "10 seconds", minimum: 2, failureRate: 0.5, open: "600 millis", cap: "600 millis" }
+      breaker: { window: "10 seconds", minimum: 2, failureRate: 0.5, open: "1500 millis", cap: "1500 millis" }
     })
     await ask(relay)
     assert.strictEqual(await stateOf(relay, "was-down"), 0)
 
     await primary.down()
+    let opens = Number.NaN
     await until(async () => {
+      opens = performance.now()
       await ask(relay)
       return (await stateOf(relay, "was-down")) === 2
     })
-    const openedAt = performance.now()
 
     // Open: nobody waits for it, not even for a connection that is refused.
     assert.deepEqual(await ask(relay), ["init", "done"])
     await primary.up()
-    if (performance.now() - openedAt < 500) {
-      primary.reset()
-      assert.deepEqual(await ask(relay), ["init", "done"])
-      assert.lengthOf(primary.requests, 0)
-    }
+    primary.reset()
+    assert.deepEqual(await ask(relay), ["init", "done"])
+    // Where all of that took longer, it may have been probed.
+    if (performance.now() - opens < 1500) assert.lengthOf(primary.requests, 0)
 
     await until(async () => {
       await ask(relay)

@@ -7,6 +7,7 @@ import { type ClientDialectName, clientDialects } from "#src/dialect/index"
 import { JournalStoreMemory } from "#src/journal/index"
 import { Script } from "effect-resilience/testing"
 import * as fc from "fast-check"
+import { shareOfRuns } from "../../support/share.ts"
 import { wholeText } from "../virtual.ts"
 import { ask, comeBack, judge, passing, startLife, type Upstreams, virtually } from "./lives.ts"
 
@@ -99,7 +100,7 @@ describe("an answer that is put down at any committed prefix and taken up by ano
               })
             )
         ),
-        { numRuns: 120 }
+        { numRuns: shareOfRuns(120) }
       ),
     120_000
   )

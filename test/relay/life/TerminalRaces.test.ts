@@ -9,6 +9,7 @@ import { Script } from "effect-resilience/testing"
 import * as fc from "fast-check"
 import { type ClientDialectName, clientDialects } from "#src/dialect/index"
 import { JournalStoreMemory } from "#src/journal/index"
+import { shareOfRuns } from "../../support/share.ts"
 import { type readerOf } from "../virtual.ts"
 import { ask, comeBack, judge, type Life, type LifeOptions, passing, recordOf, startLife, virtually } from "./lives.ts"
 
@@ -131,11 +132,11 @@ const unwritten: Race = {
 
 describe("whatever ends an answer at the same time", () => {
   it(
-    "a thousand races: one terminal event, nothing after it, one outcome, the same for all who read",
+    "races: one terminal event, nothing after it, one outcome, the same for all who read",
     () =>
       fc.assert(
         fc.asyncProperty(race, (one) => virtually(run(one))),
-        { numRuns: 1000, examples: [[unwritten]] }
+        { numRuns: shareOfRuns(1000), examples: [[unwritten]] }
       ),
     300_000
   )
