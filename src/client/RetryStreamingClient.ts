@@ -3,7 +3,7 @@
  * dependency: `RetryStreamingClient`. What it does when is the reconnect machine's; here it is done, by `fetch` and
  * `setTimeout`. `ResumableStream` is the same as a `Stream`, `useRetryStreaming` the same as a hook.
  */
-import { makeSseParser } from "../sse/SseParser.ts"
+import { sseParserOf } from "../sse/SseParser.ts"
 import { type ClientEvents, type OtherName, ownNames } from "./ClientEvents.ts"
 import { type ClientFault, type ConnectionFault, faultMessage } from "./ClientFault.ts"
 import { cancelAddress, errorCode, headerOf, maxEventBytes, parseJson, patience } from "./ClientWire.ts"
@@ -245,7 +245,7 @@ export class RetryStreamingClient {
     const take = (input: Input): void => {
       if (this.#connection === connection) this.#take(input)
     }
-    const parser = makeSseParser({
+    const parser = sseParserOf({
       maxEventBytes,
       onEvent: ({ data, event, id }, hasId) =>
         take({ _tag: "Event", event, id: hasId ? id : undefined, data, json: parseJson(data) }),

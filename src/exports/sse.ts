@@ -10,7 +10,14 @@ export {
 } from "../sse/index.ts"
 
 // Reading
-export { makeSseParser, type SseEvent, type SseOverflow, type SseParser, type SseParserOptions } from "../sse/index.ts"
+export {
+  InvalidSseOption,
+  makeSseParser,
+  type SseEvent,
+  type SseOverflow,
+  type SseParser,
+  type SseParserOptions
+} from "../sse/index.ts"
 
 // Writing
 export {

@@ -23,6 +23,12 @@ import { type PartWriters, refusalOf, writeShare } from "./Share.ts"
 /** How many streams are remembered of which nothing is left but that they were. */
 const mostTombstones = 100_000
 
+/**
+ * How many keys of those are remembered beside, for as long as a key is to be: some 400 bytes each. Whoever gives each request a
+ * key of its own, a thousand a second, would have filled the memory long before a day is over.
+ */
+const mostKeys = 500_000
+
 /** A stream, or that it was one. */
 type Known = MemoryStream | Tombstone
 
@@ -51,7 +57,7 @@ export class MemoryPlace {
   private readonly shared: boolean
   private readonly streams = new Map<StreamId, Known>()
   /** The streams that have a key, by owner and key. */
-  private readonly keys = new Map<string, MemoryStream>()
+  private readonly keys = new Map<string, Known>()
   /** Streams that have ended, in that order: an outcome's position is its place here. */
   private readonly ends = new Line<Known>()
   /** Which of `ends` is the first whose frames are kept. */
@@ -59,21 +65,26 @@ export class MemoryPlace {
   /** Before which of `ends` whoever keeps books has all outcomes. */
   private told = 0
   /** Streams that have ended and are out of `ends`, but whose key is bound. */
-  private readonly bound = new Line<MemoryStream>()
+  private readonly bound = new Line<Known>()
   /** How many bytes the frames of those have. */
   private size = 0
   private readonly shelf = new Shelf()
   private readonly watchers = new Map<StreamId, Set<{ readonly by: MemoryWriter; readonly wake: () => void }>>()
 
-  constructor({ shared }: { readonly shared: boolean }) {
-    this.shared = shared
+  private readonly mostTombstones: number
+  private readonly mostKeys: number
+
+  constructor(options: { readonly shared: boolean; readonly mostTombstones?: number; readonly mostKeys?: number }) {
+    this.shared = options.shared
+    this.mostTombstones = options.mostTombstones ?? mostTombstones
+    this.mostKeys = options.mostKeys ?? mostKeys
   }
 
   begin(by: MemoryWriter, record: NewRecord, { bodyHash, freeBefore, key, onlyFinds }: IdempotencyKey): Beginning {
     const name = nameOf(record.owner, key)
     const found = this.keys.get(name)
-    if (found !== undefined && (found.end === undefined || found.end.at >= freeBefore)) {
-      return { _tag: "Exists", record: this.recordOf(by, found), sameBody: found.key?.bodyHash === bodyHash }
+    if (found !== undefined && (endedAt(found) ?? Number.POSITIVE_INFINITY) >= freeBefore) {
+      return { _tag: "Exists", record: this.knownAs(by, found), sameBody: found.key?.bodyHash === bodyHash }
     }
     if (onlyFinds === true) return { _tag: "Absent" }
     if (found !== undefined) this.freeKey(found)
@@ -135,8 +146,13 @@ export class MemoryPlace {
 
   find(by: MemoryWriter, id: StreamId): StreamRecord | undefined {
     const known = this.streams.get(id)
-    if (known instanceof Tombstone) return { ...buried, ...known, createdAt: known.endedAt }
-    return known && this.recordOf(by, known)
+    return known && this.knownAs(by, known)
+  }
+
+  private knownAs(by: MemoryWriter, known: Known): StreamRecord {
+    if (known instanceof MemoryStream) return this.recordOf(by, known)
+    const { endedAt, id, owner } = known
+    return { ...buried, id, owner, createdAt: endedAt, endedAt }
   }
 
   page(id: StreamId, after: number, limit: number): Frames | undefined {
@@ -182,8 +198,8 @@ export class MemoryPlace {
   forget(id: StreamId, owner: string): boolean {
     const known = this.streams.get(id)
     if (known === undefined || endedAt(known) === undefined || known.owner !== owner) return false
+    this.freeKey(known)
     if (known instanceof MemoryStream) {
-      this.freeKey(known)
       this.size -= known.size
       known.forget(false)
     }
@@ -219,18 +235,20 @@ export class MemoryPlace {
     }
     while (this.ends.start < this.kept) {
       const known = this.ends.at(this.ends.start)
-      const tooMany = this.kept - this.ends.start > mostTombstones
+      const tooMany = this.kept - this.ends.start > this.mostTombstones
       const ended = known && endedAt(known)
       if (ended !== undefined && ended >= streamsBefore && !tooMany) break
       this.ends.shift()
-      if (known instanceof MemoryStream && known.key !== undefined) this.bound.push(known)
-      else this.drop(known)
+      if (known?.key === undefined) this.drop(known)
+      else this.bound.push(known)
     }
     while (this.bound.start < this.bound.end) {
-      const stream = this.bound.at(this.bound.start)
-      if (stream?.end !== undefined && stream.end.at >= keysBefore) break
+      const known = this.bound.at(this.bound.start)
+      const tooMany = this.bound.end - this.bound.start > this.mostKeys
+      const ended = known && endedAt(known)
+      if (ended !== undefined && ended >= keysBefore && !tooMany) break
       this.bound.shift()
-      this.drop(stream)
+      this.drop(known)
     }
   }
 
@@ -261,9 +279,10 @@ export class MemoryPlace {
     return stream.writer.goneSince === undefined ? "another" : "gone"
   }
 
-  private freeKey(stream: MemoryStream): void {
-    if (stream.key !== undefined) this.keys.delete(stream.key.name)
-    stream.key = undefined
+  private freeKey(known: Known): void {
+    // Another may have come by it since.
+    if (known.key !== undefined && this.keys.get(known.key.name) === known) this.keys.delete(known.key.name)
+    known.key = undefined
   }
 
   /** What is left of a stream, if it is more than that it was one. */
@@ -283,16 +302,18 @@ export class MemoryPlace {
     const stream = this.streamAt(at)
     if (stream?.end === undefined) return
     stream.forget(at < this.told)
-    if (stream.key !== undefined || stream.end.outcome !== undefined) return
-    const tombstone = new Tombstone(stream.id, stream.owner, stream.end.at)
-    this.streams.set(stream.id, tombstone)
+    if (stream.end.outcome !== undefined) return
+    const { end, id, key, owner } = stream
+    const tombstone = new Tombstone(id, owner, end.at, key)
+    this.streams.set(id, tombstone)
+    if (key !== undefined) this.keys.set(key.name, tombstone)
     this.ends.put(at, tombstone)
   }
 
-  private drop(stream: Known | undefined): void {
-    if (stream === undefined) return
-    if (stream instanceof MemoryStream) this.freeKey(stream)
-    this.streams.delete(stream.id)
+  private drop(known: Known | undefined): void {
+    if (known === undefined) return
+    this.freeKey(known)
+    this.streams.delete(known.id)
   }
 
   private wake(id: StreamId, by: MemoryWriter): void {

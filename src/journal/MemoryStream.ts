@@ -15,6 +15,12 @@ export interface MemoryWriter {
   cancelled: ((id: StreamId, fault: string) => void) | undefined
 }
 
+/** By what a stream is asked for again: the owner and key, and what was asked with it. */
+export interface BoundKey {
+  readonly name: string
+  readonly bodyHash: string
+}
+
 /** How a stream ended. */
 export interface MemoryEnd {
   readonly at: number
@@ -42,7 +48,7 @@ export class MemoryStream {
   end: MemoryEnd | undefined
   forgotten = false
   cancel: string | undefined
-  key: { readonly name: string; readonly bodyHash: string } | undefined
+  key: BoundKey | undefined
   /** How many frames it has had. */
   length = 0
   private texts: Array<string> = []
@@ -156,17 +162,19 @@ export class MemoryStream {
 }
 
 /**
- * That a stream was, whose, and until when: what is left of one that was forgotten, and of which nobody wants anything
- * more. There may be a hundred thousand, so that each is a few words.
+ * That a stream was, whose, and until when, and the key that it has: what is left of one that was forgotten, and of which nobody
+ * wants anything more. There may be hundreds of thousands, so that each is a few words.
  */
 export class Tombstone {
   readonly id: StreamId
   owner: string
   readonly endedAt: number
+  key: BoundKey | undefined
 
-  constructor(id: StreamId, owner: string, endedAt: number) {
+  constructor(id: StreamId, owner: string, endedAt: number, key: BoundKey | undefined) {
     this.id = id
     this.owner = owner
     this.endedAt = endedAt
+    this.key = key
   }
 }

@@ -33,8 +33,24 @@ export interface SseParserOptions {
    * cut is part of what is asked about.
    */
   readonly isWholeAtEnd?: ((event: SseEvent) => boolean) | undefined
-  /** The most bytes of UTF-8 in one event, field names included, or in one line. Default 1,048,576. */
+  /** The most bytes of UTF-8 in one event, field names included, or in one line: 1 or more. Default 1,048,576. */
   readonly maxEventBytes?: number | undefined
+}
+
+/** A parser was made with a limit that is none. That is a programming error, so it is thrown when the parser is made. */
+export class InvalidSseOption extends Error {
+  readonly _tag = "InvalidSseOption"
+  override readonly name = "InvalidSseOption"
+  readonly option: "maxEventBytes"
+  constructor(option: "maxEventBytes", message: string) {
+    super(message)
+    this.option = option
+  }
+}
+
+const checkLimit = (maxEventBytes: number): void => {
+  if (Number.isSafeInteger(maxEventBytes) && maxEventBytes > 0) return
+  throw new InvalidSseOption("maxEventBytes", `"maxEventBytes" must be a positive integer, got ${maxEventBytes}`)
 }
 
 /** A parser of one client's streams, one after the other. */
@@ -357,7 +373,8 @@ class Parser implements SseParser {
 
 /**
  * Makes a parser. A byte order mark at the start is dropped once; lines end in CR, LF or CRLF; an id counts from the
- * blank line that ends its block, even if the block has no data; `retry:` is state, and no event.
+ * blank line that ends its block, even if the block has no data; `retry:` is state, and no event. Throws `InvalidSseOption`
+ * for a `maxEventBytes` that is no positive integer.
  *
  * ```ts import.meta.vitest
  * import { makeSseParser, type SseEvent } from "effect-resilience/sse"
@@ -373,4 +390,10 @@ class Parser implements SseParser {
  * parser.retryMillis // => 250
  * ```
  */
-export const makeSseParser = (options: SseParserOptions): SseParser => new Parser(options)
+export const makeSseParser = (options: SseParserOptions): SseParser => {
+  if (options.maxEventBytes !== undefined) checkLimit(options.maxEventBytes)
+  return sseParserOf(options)
+}
+
+/** The same for options of our own, which are right: for a browser, which loads no more than it needs. */
+export const sseParserOf = (options: SseParserOptions): SseParser => new Parser(options)

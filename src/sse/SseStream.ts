@@ -16,7 +16,8 @@ export type DecodeOptions = Omit<SseParserOptions, "onEvent">
 /**
  * The events of a stream of bytes. An event that the end of the bytes leaves unfinished is dropped, as the standard says:
  * whether an answer is whole is for its own terminator to tell. Fails with `BadResponseBody` when an event or a line is
- * larger than `maxEventBytes` (1 MiB unless said otherwise); what came before it is given first.
+ * larger than `maxEventBytes` (1 MiB unless said otherwise); what came before it is given first. A `maxEventBytes` that is no
+ * positive integer is a defect (`InvalidSseOption`).
  *
  * ```ts import.meta.vitest
  * import { Effect, Stream } from "effect"

@@ -10,7 +10,7 @@ import { dual } from "effect/Function"
 import { BadResponse, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
 import { InvalidPolicyOption } from "../policy/index.ts"
 import { AnswerInterrupted, type Interrupted, type Usage } from "./AnswerInterrupted.ts"
-import { makeStitcher, type StitchDecision, type StitcherOptions } from "./Stitcher.ts"
+import { checkStitcher, makeStitcher, type StitchDecision, type StitcherOptions } from "./Stitcher.ts"
 
 export type { Interrupted, Usage } from "./AnswerInterrupted.ts"
 
@@ -354,7 +354,8 @@ export interface StitchOptions extends StitcherOptions {
 
 /**
  * Joins a continuation to the text before it: what it repeats is dropped where that is sure. Text that is held for the
- * decision is given before a failure too. Fails with `BadResponse` when a prefilled target begins anew.
+ * decision is given before a failure too. Fails with `BadResponse` when a prefilled target begins anew. Throws
+ * `InvalidPolicyOption` for a number of code points that is no positive integer.
  *
  * ```ts import.meta.vitest
  * import { Effect, Stream } from "effect"
@@ -369,9 +370,11 @@ export interface StitchOptions extends StitcherOptions {
  * Effect.runSync(rest) // => " dog."
  * ```
  */
-export const stitch =
-  (options: StitchOptions) =>
-  <E, R>(self: Stream.Stream<string, E, R>): Stream.Stream<string, E | BadResponse, R> =>
+export const stitch = (
+  options: StitchOptions
+): (<E, R>(self: Stream.Stream<string, E, R>) => Stream.Stream<string, E | BadResponse, R>) => {
+  checkStitcher("PartialContent.stitch", options)
+  return <E, R>(self: Stream.Stream<string, E, R>): Stream.Stream<string, E | BadResponse, R> =>
     Stream.transformPull(self, (pull) =>
       Effect.sync(() => {
         const stitcher = makeStitcher(options)
@@ -402,3 +405,4 @@ export const stitch =
         return Effect.suspend(() => ended ?? step)
       })
     )
+}

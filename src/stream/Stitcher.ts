@@ -14,6 +14,7 @@
  * The longest overlap is found with the automaton of Knuth, Morris and Pratt, the continuation being the pattern and the
  * end of the text what is searched; the pattern grows as it comes. Linear in both.
  */
+import { InvalidPolicyOption } from "../policy/index.ts"
 
 /** How a continuation was joined. */
 export type Seam =
@@ -295,8 +296,14 @@ const makeAlike = (options: StitcherOptions) => {
   }
 }
 
+/** Throws `InvalidPolicyOption` for a number of code points that is none. */
+export const checkStitcher = (where: string, { maxOverlap, minOverlap, minRestart }: StitcherOptions): void => {
+  for (const [option, value] of Object.entries({ maxOverlap, minOverlap, minRestart }))
+    if (value !== undefined) InvalidPolicyOption.positiveInt(where, option, value)
+}
+
 /**
- * Makes the joint of one continuation.
+ * Makes the joint of one continuation. Throws `InvalidPolicyOption` for a number of code points that is no positive integer.
  *
  * ```ts import.meta.vitest
  * import { makeStitcher } from "effect-resilience/stream"
@@ -309,6 +316,7 @@ const makeAlike = (options: StitcherOptions) => {
  * ```
  */
 export const makeStitcher = (options: StitcherOptions): Stitcher => {
+  checkStitcher("makeStitcher", options)
   const committed = codePoints(options.committed)
   const firstWord = committed.findIndex((point) => !isSpace(point))
   const asItIs = compare(committed, options)

@@ -1,12 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Cause, Effect, Stream } from "effect"
 import { BadResponseBody } from "effect-resilience/errors"
-import { encodeEvent, SseStream, type SseEvent } from "effect-resilience/sse"
+import { encodeEvent, InvalidSseOption, makeSseParser, SseStream, type SseEvent } from "effect-resilience/sse"
 import * as fc from "fast-check"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 describe("SseStream", () => {
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])("takes no limit that is none (%d)", (maxEventBytes) => {
+    assert.throws(() => makeSseParser({ maxEventBytes, onEvent: () => {} }), InvalidSseOption, "maxEventBytes")
+    const exit = Effect.runSyncExit(
+      Stream.make(bytes("data: a\n\n")).pipe(SseStream.decode({ maxEventBytes }), Stream.runDrain)
+    )
+    assert.isTrue(exit._tag === "Failure" && Cause.hasDies(exit.cause))
+  })
+
   it.effect("gives a chunk's events as one array, and an empty chunk none", () =>
     Effect.gen(function* () {
       const arrays: Array<ReadonlyArray<string>> = []

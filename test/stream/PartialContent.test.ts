@@ -6,6 +6,7 @@ import { Failures } from "effect-resilience/policy"
 import {
   AnswerInterrupted,
   AnswerInterruptedSchema,
+  makeStitcher,
   PartialContent,
   type StitchDecision
 } from "effect-resilience/stream"
@@ -187,6 +188,17 @@ describe("PartialContent.recover", () => {
 })
 
 describe("PartialContent.stitch", () => {
+  it.each(["maxOverlap", "minOverlap", "minRestart"] as const)("takes no %s that is none", (option) => {
+    for (const value of [0, -1, 1.5, Number.NaN]) {
+      const wrong = { committed: "", mode: "message", [option]: value } as const
+      assert.throws(
+        () => PartialContent.stitch(wrong),
+        `PartialContent.stitch: "${option}" must be a positive integer, got ${value}`
+      )
+      assert.throws(() => makeStitcher(wrong), `makeStitcher: "${option}" must be a positive integer, got ${value}`)
+    }
+  })
+
   const committed = "It was a bright cold day in April, and the clocks"
 
   const run = <E>(rest: Stream.Stream<string, E>, mode: "prefill" | "message" = "message") => {
