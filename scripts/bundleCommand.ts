@@ -48,6 +48,7 @@ export const withBuiltinsCalled = (file: string, code: string): string => {
         module === "node:process" ? "globalThis.process" : `globalThis.process.getBuiltinModule("${module}")`
       };`
   )
+  if (/^const \{[^}]*\bdefault:/m.test(called)) throw new Error(`${file}: an import of "default" by its name`)
   const left = /^(?:import|export)\b[^;]*"node:[^;]*;/m.exec(called)
   if (left !== null) throw new Error(`${file}: another kind of import: ${left[0]}`)
   return called
@@ -57,26 +58,30 @@ export const withBuiltinsCalled = (file: string, code: string): string => {
 const unusedOfUndici = /(?:^|\/)(?:client-h2|parser-h1)\.js$|\/web\//
 
 /**
- * undici's client alone, as Node's own build of it is: with one parser. HTTP/2 would load `node:http2` (10 ms and 6 MB), and all
- * of it together is half of the file.
+ * undici's client alone, with one parser, as Node's own build has it. HTTP/2 would load `node:http2` (10 ms and 6 MB), and all
+ * of it together is half of the file. Calls back where undici asks which parsers its build has.
  */
-const leanUndici: Plugin = {
+const leanUndici = (onAsked: () => void): Plugin => ({
   name: "lean-undici",
   resolveId: (source, importer) =>
     source === "undici" || (/[\\/]node_modules[\\/]undici[\\/]/.test(importer ?? "") && unusedOfUndici.test(source))
       ? `\0unused:${source}`
       : undefined,
-  load: (id) =>
-    id.startsWith("\0unused:")
-      ? `module.exports = () => { throw new Error("effect-resilience: the command is without undici's ${basename(id)}") }`
-      : undefined,
+  load: (id) => {
+    const name = /^\0unused:(.*)$/.exec(id)?.[1]
+    if (name === undefined) return undefined
+    const refusal = `throw new Error("effect-resilience: the command was built without ${name} (undici)")`
+    // The one that is loaded before it is known whether anybody wants it.
+    return name.endsWith("client-h2.js") ? `module.exports = () => { ${refusal} }` : refusal
+  },
   transform: (code, id) => {
-    if (!id.endsWith("/undici/lib/dispatcher/client-h1.js")) return undefined
+    if (!/[\\/]undici[\\/]lib[\\/]dispatcher[\\/]client-h1\.js$/.test(id)) return undefined
     const asked = "typeof esbuildDetection === 'undefined'"
-    if (!code.includes(asked)) throw new Error("undici's client no longer asks which parsers its build has")
+    if (!code.includes(asked)) return undefined
+    onAsked()
     return code.replaceAll(asked, "false")
   }
-}
+})
 
 /** The package that a module is of, by its folder; `undefined` for our own. */
 export const packageOf = (module: string): string | undefined =>
@@ -136,11 +141,12 @@ const inFewFiles = () => {
 export const bundleCommand = async (folder: string): Promise<void> => {
   const { rolldown } = await import("rolldown")
   const { groups, note } = inFewFiles()
+  let isLean = false
   const bundle = await rolldown({
     input: { ...entries() },
     external,
     platform: "node",
-    plugins: [leanUndici, note],
+    plugins: [leanUndici(() => (isLean = true)), note],
     resolve: { conditionNames: ["effect-resilience-source", "import", "default"] }
   })
   const { output } = await bundle.generate({
@@ -150,6 +156,7 @@ export const bundleCommand = async (folder: string): Promise<void> => {
     codeSplitting: { groups }
   })
   await bundle.close()
+  if (!isLean) throw new Error("undici's client no longer asks which parsers its build has")
   const chunks = output.filter((file) => file.type === "chunk")
   const packages = chunks.flatMap(({ moduleIds }) => moduleIds.flatMap((module) => packageOf(module) ?? []))
   mkdirSync(folder, { recursive: true })

@@ -15,7 +15,13 @@ export type MakeClient = typeof Client
 export const loadClient = (): Promise<MakeClient> =>
   import("undici/lib/dispatcher/client.js").then(
     ({ default: client }) => client,
-    () => import("undici").then(({ Client }) => Client)
+    (cause: unknown) =>
+      import("undici").then(
+        ({ Client }) => Client,
+        () => {
+          throw cause
+        }
+      )
   )
 
 /** What the connections to one origin have in common. */

@@ -4,12 +4,12 @@
  *
  * Code that is had from a folder is run as it is there, so the folder is the user's own: `effect-resilience` in the folder that
  * the system gives each user for such things. Where that cannot be had (no home, a file system that is read only, a folder that
- * others may write to) nothing is kept, and nothing else is different. `NODE_COMPILE_CACHE` names another folder, and
+ * others may change) nothing is kept, and nothing else is different. `NODE_COMPILE_CACHE` names another folder, and
  * `NODE_DISABLE_COMPILE_CACHE=1` keeps nothing: both are Node's.
  */
-import { mkdirSync, statSync } from "node:fs"
+import { mkdirSync, realpathSync, statSync } from "node:fs"
 import { enableCompileCache } from "node:module"
-import { isAbsolute, join } from "node:path"
+import { dirname, isAbsolute, join } from "node:path"
 import process from "node:process"
 
 /** The variables of an environment. */
@@ -25,7 +25,10 @@ export const cacheFolder = (environment: Variables): string | undefined => {
   return isAbsolute(home) ? join(home, ".cache") : undefined
 }
 
-const isThereOrMade = (folder: string): void => {
+/** Makes a folder that is not there, in one that is this user's: nobody is left something in his home that is not his. */
+const isThereOrMade = (folder: string, user: number): void => {
+  if (statSync(folder, { throwIfNoEntry: false }) !== undefined) return
+  if (statSync(dirname(folder)).uid !== user) throw new Error(`${dirname(folder)} is another's`)
   try {
     mkdirSync(folder, { mode: 0o700 })
   } catch (error) {
@@ -33,28 +36,35 @@ const isThereOrMade = (folder: string): void => {
   }
 }
 
-/** What says whose a folder is, and who may change what is in it. */
-const groupWrites = 0o020
-const othersWrite = 0o002
+const system = 0
+const othersUse = 0o077
+const othersWrite = 0o022
 const ownersDelete = 0o1000
 
+/** Whether nobody but the user and the system can put another folder in its place: neither it nor any that it is in. */
+const isKept = (folder: string, user: number): boolean => {
+  const { mode, uid } = statSync(folder)
+  const isSafe = (uid === user || uid === system) && ((mode & othersWrite) === 0 || (mode & ownersDelete) !== 0)
+  const above = dirname(folder)
+  return isSafe && (above === folder || isKept(above, user))
+}
+
 /**
- * The folder for compiled code, if there can be one: only this user writes to it, and nobody can put another in its place. It
- * is made if it is not there, and so is the one that it is in; a home is not.
+ * The folder for compiled code, if there can be one: the user's, nobody else's to read or write, and in none that others may
+ * change (as OpenSSH wants it of its keys). It is made if it is not there, and so is the one that it is in; a home is not. Where
+ * there are no users (Windows) there is none.
  */
-export const compiledFolder = (environment: Variables): string | undefined => {
+export const compiledFolder = (environment: Variables, user = process.getuid?.()): string | undefined => {
   const all = cacheFolder(environment)
-  if (all === undefined) return undefined
+  if (all === undefined || user === undefined) return undefined
   const own = join(all, "effect-resilience")
   try {
-    isThereOrMade(all)
-    isThereOrMade(own)
-    const around = statSync(all).mode
-    const found = statSync(own)
-    const isReplaced = (around & othersWrite) !== 0 && (around & ownersDelete) === 0
-    const isOwn =
-      found.isDirectory() && found.uid === process.getuid?.() && (found.mode & (groupWrites | othersWrite)) === 0
-    return isOwn && !isReplaced ? own : undefined
+    for (const folder of [all, own]) isThereOrMade(folder, user)
+    // What is looked at is where it is, and not what leads there.
+    const place = realpathSync(own)
+    const found = statSync(place)
+    const isOwn = found.isDirectory() && found.uid === user && (found.mode & othersUse) === 0
+    return isOwn && isKept(dirname(place), user) ? place : undefined
   } catch {
     return undefined
   }
@@ -62,6 +72,8 @@ export const compiledFolder = (environment: Variables): string | undefined => {
 
 /** From now on what is loaded is had from there if it can, and kept there when the process ends. */
 export const keepCompiled = (): void => {
+  // From its sources it is run by who changes them.
+  if (import.meta.url.endsWith(".ts")) return
   if (process.env["NODE_COMPILE_CACHE"] || process.env["NODE_DISABLE_COMPILE_CACHE"]) return
   const folder = compiledFolder(process.env)
   if (folder !== undefined) enableCompileCache(folder)

@@ -10,7 +10,7 @@ const schema = section({
   idempotencyRetention: withDefault(
     LongMillis,
     "24 hours",
-    "How long an idempotency key stands for its answer after it has ended; longer than `retention` it is answered 410."
+    "How long an idempotency key stands for its answer after it has ended; longer than `retention` it is answered 410. A store in memory knows the last 500,000 of those."
   ),
   onDisconnect: withDefault(
     choice(["detach", "cancel"]),

@@ -118,7 +118,8 @@ export class JournalStore extends Context.Service<
   {
     /**
      * Begins a stream under a key, atomically: of any number of beginnings with one key, at any processes, one begins a
-     * stream and the others are told of it. The key is bound until `freesKey` or `keysBefore` frees it. (A stream
+     * stream and the others are told of it. The key is bound until `freesKey` or `keysBefore` frees it, or a store in
+     * memory has too many of what it has forgotten. (A stream
      * without a key is begun with its first share.)
      */
     readonly begin: (stream: NewRecord, key: IdempotencyKey, done: Done<Beginning, UpdateDataError>) => void

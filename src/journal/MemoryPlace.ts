@@ -24,8 +24,8 @@ import { type PartWriters, refusalOf, writeShare } from "./Share.ts"
 const mostTombstones = 100_000
 
 /**
- * How many keys of those are remembered beside, for as long as a key is to be: some 400 bytes each. Whoever gives each request a
- * key of its own, a thousand a second, would have filled the memory long before a day is over.
+ * How many keys are remembered beside, of streams that are out of `ends`, for as long as a key is to be: some 300 bytes each.
+ * Whoever gives each request a key of its own, a thousand a second, would have filled the memory long before a day is over.
  */
 const mostKeys = 500_000
 
@@ -65,7 +65,7 @@ export class MemoryPlace {
   /** Before which of `ends` whoever keeps books has all outcomes. */
   private told = 0
   /** Streams that have ended and are out of `ends`, but whose key is bound. */
-  private readonly bound = new Line<Known>()
+  private readonly bound = new Line<Tombstone>()
   /** How many bytes the frames of those have. */
   private size = 0
   private readonly shelf = new Shelf()
@@ -84,12 +84,17 @@ export class MemoryPlace {
     const name = nameOf(record.owner, key)
     const found = this.keys.get(name)
     if (found !== undefined && (endedAt(found) ?? Number.POSITIVE_INFINITY) >= freeBefore) {
-      return { _tag: "Exists", record: this.knownAs(by, found), sameBody: found.key?.bodyHash === bodyHash }
+      return {
+        _tag: "Exists",
+        record: this.knownAs(by, found),
+        sameBody: !(found instanceof MemoryStream) || found.bodyHash === bodyHash
+      }
     }
     if (onlyFinds === true) return { _tag: "Absent" }
     if (found !== undefined) this.freeKey(found)
     const stream = new MemoryStream(record, by)
-    stream.key = { name, bodyHash }
+    stream.keyName = name
+    stream.bodyHash = bodyHash
     this.keys.set(name, stream)
     this.streams.set(record.id, stream)
     return { _tag: "Begun", epoch: stream.epoch }
@@ -239,8 +244,8 @@ export class MemoryPlace {
       const ended = known && endedAt(known)
       if (ended !== undefined && ended >= streamsBefore && !tooMany) break
       this.ends.shift()
-      if (known?.key === undefined) this.drop(known)
-      else this.bound.push(known)
+      if (known?.keyName === undefined) this.drop(known)
+      else this.bound.push(known instanceof Tombstone ? known : this.bury(known, ended ?? 0))
     }
     while (this.bound.start < this.bound.end) {
       const known = this.bound.at(this.bound.start)
@@ -280,9 +285,8 @@ export class MemoryPlace {
   }
 
   private freeKey(known: Known): void {
-    // Another may have come by it since.
-    if (known.key !== undefined && this.keys.get(known.key.name) === known) this.keys.delete(known.key.name)
-    known.key = undefined
+    if (known.keyName !== undefined) this.keys.delete(known.keyName)
+    known.keyName = undefined
   }
 
   /** What is left of a stream, if it is more than that it was one. */
@@ -302,12 +306,15 @@ export class MemoryPlace {
     const stream = this.streamAt(at)
     if (stream?.end === undefined) return
     stream.forget(at < this.told)
-    if (stream.end.outcome !== undefined) return
-    const { end, id, key, owner } = stream
-    const tombstone = new Tombstone(id, owner, end.at, key)
+    if (stream.end.outcome === undefined) this.ends.put(at, this.bury(stream, stream.end.at))
+  }
+
+  /** Leaves of a stream that it was. */
+  private bury({ id, keyName, owner }: MemoryStream, endedAt: number): Tombstone {
+    const tombstone = new Tombstone(id, owner, endedAt, keyName)
     this.streams.set(id, tombstone)
-    if (key !== undefined) this.keys.set(key.name, tombstone)
-    this.ends.put(at, tombstone)
+    if (keyName !== undefined) this.keys.set(keyName, tombstone)
+    return tombstone
   }
 
   private drop(known: Known | undefined): void {

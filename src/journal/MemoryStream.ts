@@ -15,12 +15,6 @@ export interface MemoryWriter {
   cancelled: ((id: StreamId, fault: string) => void) | undefined
 }
 
-/** By what a stream is asked for again: the owner and key, and what was asked with it. */
-export interface BoundKey {
-  readonly name: string
-  readonly bodyHash: string
-}
-
 /** How a stream ended. */
 export interface MemoryEnd {
   readonly at: number
@@ -48,7 +42,9 @@ export class MemoryStream {
   end: MemoryEnd | undefined
   forgotten = false
   cancel: string | undefined
-  key: BoundKey | undefined
+  /** The owner and key that it is asked for by, and what was asked by them. */
+  keyName: string | undefined
+  bodyHash: string | undefined
   /** How many frames it has had. */
   length = 0
   private texts: Array<string> = []
@@ -169,12 +165,12 @@ export class Tombstone {
   readonly id: StreamId
   owner: string
   readonly endedAt: number
-  key: BoundKey | undefined
+  keyName: string | undefined
 
-  constructor(id: StreamId, owner: string, endedAt: number, key: BoundKey | undefined) {
+  constructor(id: StreamId, owner: string, endedAt: number, keyName: string | undefined) {
     this.id = id
     this.owner = owner
     this.endedAt = endedAt
-    this.key = key
+    this.keyName = keyName
   }
 }

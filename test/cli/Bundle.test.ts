@@ -140,5 +140,6 @@ describe("imports of Node's modules as calls", () => {
   it("are all there: another form is told", () => {
     assert.throws(() => withBuiltinsCalled("some.js", 'export * from "node:fs";'), /some\.js.*export \* from "node:fs"/)
     assert.throws(() => withBuiltinsCalled("some.js", 'import fs, { a } from "node:fs";'), /import fs, \{ a \}/)
+    assert.throws(() => withBuiltinsCalled("some.js", 'import { default as os } from "node:os";'), /default/)
   })
 })

@@ -77,6 +77,25 @@ describe("a key of a stream that was forgotten", () => {
     assert.strictEqual(begin("key 0", true)._tag, "Absent")
   })
 
+  it("is forgotten with the stream's outcome, where nobody has come for that meanwhile", () => {
+    const { begin, ended, place } = filled()
+    const [id] = ended(1)
+    place.sweep(all)
+    assert.lengthOf(place.outcomes("", 10), 0)
+    assert.deepInclude(place.find(me, id!), { id: id!, dialect: "", forgotten: true })
+    assert.strictEqual(begin("key 0", true)._tag, "Exists")
+  })
+
+  it("is not counted among streams that were: of those there are so many at most, by themselves", () => {
+    const { ended, known, place, told } = filled({ mostTombstones: 5, mostKeys: 10 })
+    const ids = ended(30)
+    told()
+    place.sweep({ ...all, streamsBefore: 0 })
+    // Five as streams, and of the 25 before them the last ten.
+    assert.deepStrictEqual(known(30), [15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29])
+    assert.isUndefined(place.find(me, ids[14]!))
+  })
+
   it("is one of so many: the oldest go first, and those that are under way never", () => {
     const { begin, ended, known, place, told } = filled({ mostTombstones: 5, mostKeys: 10 })
     const { id } = begin("under way")

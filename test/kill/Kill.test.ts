@@ -2,13 +2,13 @@
  * Answers outlive the process that writes them, whenever it is killed. `npm run test:kill` does the same for longer.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { isAll } from "../support/share.ts"
+import { isCi } from "../support/share.ts"
 import { quantile, runKills } from "./killing.ts"
 
 const seed = Number(process.env["KILL_SEED"] ?? Date.now() % 1_000_000)
 
 /** What a change is looked at by, and what CI has time for; `npm run test:kill` has 1,000. */
-const runs = isAll ? 100 : 12
+const runs = isCi ? 100 : 12
 
 describe("kill -9 at any moment, a restart, cut connections, and clients that come back by an id or by a key", () => {
   it(`${runs} runs: nothing lost, nothing doubled, one end, the whole text, one generation a life (seed ${seed})`, async () => {

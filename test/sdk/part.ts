@@ -1,7 +1,7 @@
 /**
  * The part of a matrix that `npm test` goes to. All of it (`npm run test:matrix`) is thousands of places, and takes a quarter
- * of an hour of processor; what breaks, breaks for a value of one axis or for two that meet. Where `CI` is not set it is a third of
- * that part.
+ * of an hour of processor; what breaks, breaks for a value of one axis or for two that meet. Where `CI` is not set it is a share of
+ * that part (`../support/share.ts`).
  */
 
 import { share } from "../support/share.ts"
@@ -18,7 +18,7 @@ export interface Placed {
 
 /**
  * Every fourth place of each diagonal; the case is one axis more. So each case meets every value of each axis, and over four
- * cases that follow each other every two values of different axes meet.
+ * cases that follow each other every two values of different axes meet (in CI).
  */
 export const part = <Row extends Placed>(nth: number, rows: ReadonlyArray<Row>): ReadonlyArray<Row> =>
   all
