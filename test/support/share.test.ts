@@ -2,7 +2,7 @@
  * What is left of a table where somebody waits: less than half of it, and every value of every axis.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { isAll, share, shareOfRuns } from "./share.ts"
+import { isAll, share, shareOfRuns, thirdOf } from "./share.ts"
 
 const table = (...lengths: ReadonlyArray<number>) =>
   lengths
@@ -17,7 +17,7 @@ const table = (...lengths: ReadonlyArray<number>) =>
       name: `${client} ${dialect} ${delivery}`
     }))
 
-describe.skipIf(isAll)("a share of a table", () => {
+describe("a third of a table", () => {
   it.each([
     [8, 4, 2],
     [8, 4, 3],
@@ -27,7 +27,7 @@ describe.skipIf(isAll)("a share of a table", () => {
   ])("of %d clients, %d dialects, %d deliveries meets each, whichever it is", (...lengths) => {
     const rows = table(...lengths)
     for (let nth = 0; nth < 20; nth++) {
-      const some = share(rows, nth)
+      const some = thirdOf(rows, nth)
       assert.isBelow(some.length, rows.length / 2)
       for (const axis of ["client", "dialect", "delivery"] as const)
         assert.strictEqual(new Set(some.map((row) => row[axis])).size, new Set(rows.map((row) => row[axis])).size, axis)
@@ -36,9 +36,11 @@ describe.skipIf(isAll)("a share of a table", () => {
 
   it("is another for another case, at least one row, and none of none", () => {
     const rows = table(8, 4, 2)
-    assert.notDeepEqual(share(rows, 0), share(rows, 1))
-    assert.lengthOf(share([{ name: "one" }]), 1)
-    assert.lengthOf(share([]), 0)
-    assert.strictEqual(shareOfRuns(10), 4)
+    assert.notDeepEqual(thirdOf(rows, 0), thirdOf(rows, 1))
+    assert.lengthOf(thirdOf([{ name: "one" }]), 1)
+    assert.lengthOf(thirdOf([]), 0)
+    // In CI it is all of it.
+    assert.deepEqual(share(rows), isAll ? rows : thirdOf(rows))
+    assert.strictEqual(shareOfRuns(10), isAll ? 10 : 4)
   })
 })

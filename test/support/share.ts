@@ -25,8 +25,7 @@ const axesOf = <Row extends object>(rows: ReadonlyArray<Row>, most: number): Rea
  * A third of the rows of a table, in which every value of every axis is met, and at least one row: `nth` says which, so that cases
  * that follow each other meet others.
  */
-export const share = <Row extends object>(rows: ReadonlyArray<Row>, nth = 0): ReadonlyArray<Row> => {
-  if (isAll) return rows
+export const thirdOf = <Row extends object>(rows: ReadonlyArray<Row>, nth = 0): ReadonlyArray<Row> => {
   const most = Math.ceil(rows.length * third)
   const axes = axesOf(rows, most)
   const place = new Map(rows.map((row, at) => [row, ((at + 7 * nth) * golden) % 1]))
@@ -41,6 +40,10 @@ export const share = <Row extends object>(rows: ReadonlyArray<Row>, nth = 0): Re
   for (const row of order) if (taken.size < most && !taken.has(row)) take(row)
   return rows.filter((row) => taken.has(row))
 }
+
+/** What is gone through of a table. */
+export const share = <Row extends object>(rows: ReadonlyArray<Row>, nth = 0): ReadonlyArray<Row> =>
+  isAll ? rows : thirdOf(rows, nth)
 
 /** So many runs of a property, or a third of them. */
 export const shareOfRuns = (count: number): number => (isAll ? count : Math.ceil(count * third))
