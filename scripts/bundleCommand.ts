@@ -125,8 +125,16 @@ const inFewFiles = () => {
     name: "note-imports",
     moduleParsed: ({ id, importedIds }) => void imported.set(id, importedIds)
   }
-  const ofThreads = (id: string): boolean =>
-    Object.values(entries()).some((entry) => entry.endsWith("ThreadNode.ts") && loadedWith(entry, imported).has(id))
+  // Asked for once all imports are noted.
+  let threads: ReadonlySet<string> | undefined
+  const ofThreads = (id: string): boolean => {
+    threads ??= new Set(
+      Object.values(entries()).flatMap((entry) =>
+        entry.endsWith("ThreadNode.ts") ? [...loadedWith(entry, imported)] : []
+      )
+    )
+    return threads.has(id)
+  }
   return {
     note,
     groups: [

@@ -26,7 +26,7 @@ export const cacheFolder = (environment: Variables): string | undefined => {
 }
 
 /** Makes a folder that is not there, in one that is this user's: nobody is left something in his home that is not his. */
-const isThereOrMade = (folder: string, user: number): void => {
+const makeIfNone = (folder: string, user: number): void => {
   if (statSync(folder, { throwIfNoEntry: false }) !== undefined) return
   if (statSync(dirname(folder)).uid !== user) throw new Error(`${dirname(folder)} is another's`)
   try {
@@ -59,7 +59,7 @@ export const compiledFolder = (environment: Variables, user = process.getuid?.()
   if (all === undefined || user === undefined) return undefined
   const own = join(all, "effect-resilience")
   try {
-    for (const folder of [all, own]) isThereOrMade(folder, user)
+    for (const folder of [all, own]) makeIfNone(folder, user)
     // What is looked at is where it is, and not what leads there.
     const place = realpathSync(own)
     const found = statSync(place)
