@@ -13,6 +13,9 @@ const secondMillis = 1000
 /** The longest part of a path that is logged. */
 const pathLength = 256
 
+/** The most of a store's own words that is logged, in UTF-16 units. */
+const messageLength = 500
+
 /** Writes to an event log. Neither the body nor a header nor the query of a request is in it. */
 export const refusalLog = (log: EventLog["Service"]): Sink["RequestRefused"] => {
   let since = Number.NEGATIVE_INFINITY
@@ -38,6 +41,8 @@ export const refusalLog = (log: EventLog["Service"]): Sink["RequestRefused"] => 
       class: blame,
       code,
       status_code: status,
+      // The client is told nothing of a store's failure; whoever mends it has to be. What others are told may quote them.
+      error: blame === "storage" ? excerpt(error.message, messageLength) : undefined,
       // What never became a request has neither, or had.
       method: method === "" ? undefined : method,
       path: path === "" ? undefined : excerpt(path, pathLength)

@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite"
 import { setTimeout as sleep } from "node:timers/promises"
 import { answer, cut, status } from "../support/behaviour.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
+import { logLines } from "../support/log.ts"
 import { channelOf } from "../support/relay.ts"
 import { startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { open, read } from "../support/sse.ts"
@@ -409,6 +410,10 @@ describe("books that are away", { timeout: 60_000 }, () => {
           const refused = await ask(world)
           assert.strictEqual(refused.status, 500)
           assert.strictEqual(JSON.parse(refused.text).error.code, "query_data_error")
+          assert.notInclude(refused.text, "busy")
+          const refusal = () => logLines().findLast(({ event }) => event === "relay_refused")
+          await until(() => refusal() !== undefined)
+          assert.include(refusal()?.["error"], `the books at ${books} are busy`)
           assert.strictEqual((await ask(world, {}, bearer("key-of-bob"))).status, 200)
           other.exec("ROLLBACK")
           other.close()
