@@ -33,6 +33,7 @@ import { type ChatEvent, chatEvent, type Reset } from "./ChatEvent.ts"
 import { cancelAddress, errorCode, headerOf, maxEventBytes, parseJson, patience } from "./ClientWire.ts"
 import { isOnline, whenOnline } from "./Connectivity.ts"
 import { type Action, type Given, giveUp, idle, type Input, type Step, step } from "./Reconnect.ts"
+import type { LastFault } from "./ClientFault.ts"
 import { hintMillis, type ReconnectOptions } from "./ReconnectRules.ts"
 import { errorOf, type ResumableStreamError } from "./ResumableStreamErrors.ts"
 
@@ -208,6 +209,12 @@ const makeWith = <A, E>(
       }
     }
 
+    /** Nothing more is asked. */
+    const givenUp = (last: LastFault): Turn => {
+      const [gaveUp] = proceed(giveUp(state, last))
+      return gaveUp?._tag === "Fail" ? gaveUp : { _tag: "End" }
+    }
+
     type Out = Queue.Queue<A, ResumableStreamError | E | Cause.Done>
 
     const give = (out: Out, into: Read): Effect.Effect<unknown, E> => {
@@ -250,8 +257,14 @@ const makeWith = <A, E>(
           ...(posts && { "idempotency-key": `${key}-${spent + asking}` })
         })
         const answered = yield* Effect.result(answerOf(client.execute(request)))
-        if (Result.isFailure(answered)) cut("network_error", answered.failure.message)
-        else {
+        if (Result.isFailure(answered)) {
+          const { message, reason } = answered.failure
+          // An address that is none, or a body that cannot be written, is the same at the next try.
+          if (reason._tag === "InvalidUrlError" || reason._tag === "EncodeError") {
+            return givenUp({ _tag: "ConnectionFault", message })
+          }
+          cut("network_error", message)
+        } else {
           const response = answered.success
           const now = yield* Clock.currentTimeMillis
           read(into, {
@@ -326,8 +339,7 @@ const makeWith = <A, E>(
             case "Wait": {
               const delayMillis = yield* waitOf(turn)
               if (delayMillis === undefined) {
-                const [gaveUp] = proceed(giveUp(state, turn.last))
-                turn = gaveUp?._tag === "Fail" ? gaveUp : { _tag: "End" }
+                turn = givenUp(turn.last)
                 break
               }
               const { attempt, maxRetries, reason } = turn.notice
@@ -407,7 +419,7 @@ const makeWith = <A, E>(
 /**
  * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
  * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
- * the server asks; it gives up after 5 retries in a row without a new event. A POST carries an `Idempotency-Key`, the
+ * the server asks; it gives up after 5 retries in a row without a new event, and at once on an address that is none. A POST carries an `Idempotency-Key`, the
  * same one until its answer has ended, so that it is made and paid once.
  *
  * With `eventSchema` each event is decoded by it, from `WireEvent`, and what it refuses fails the stream; `Reset` is given
@@ -427,7 +439,7 @@ export function make<A>(
 /**
  * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
  * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
- * the server asks; it gives up after 5 retries in a row without a new event. A POST carries an `Idempotency-Key`, the
+ * the server asks; it gives up after 5 retries in a row without a new event, and at once on an address that is none. A POST carries an `Idempotency-Key`, the
  * same one until its answer has ended, so that it is made and paid once.
  *
  * Its events are the relay's: `ChatEvent`.

@@ -183,6 +183,21 @@ describe("ResumableStream", () => {
       })
   )
 
+  it.effect("asks nothing of an address that is none, and fails at once", () =>
+    Effect.gen(function* () {
+      const server = serve({ body: init() + done(1) })
+      const { exit, statuses } = yield* readAll(server, { url: "http://relay:99999/chat" } as never)
+      const error = errorIn(exit)
+      assert.deepInclude(error, { _tag: "RetriesExhausted", attempts: 0 })
+      assert.include(error.message, "http://relay:99999/chat")
+      assert.lengthOf(server.asked, 0)
+      assert.deepStrictEqual(
+        statuses.map(({ _tag }) => _tag),
+        ["Connecting", "Failed"]
+      )
+    })
+  )
+
   it.effect.each([
     [410, { _tag: "StreamExpired", partial: "Hel" }, 2],
     [404, { _tag: "HttpFault", status: 404, code: "stream_not_found" }, 2],
