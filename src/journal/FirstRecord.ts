@@ -1,6 +1,7 @@
 /**
- * What a stream begins with, from `create` to its first commit. Its note is a text that its writer has to make: it is made
- * when somebody asks for it, and nearly always a later one is committed with it before anybody has.
+ * What a stream begins with, from `create` to its first commit. Its request and its note are texts that its writer has to make:
+ * each is made when somebody asks for it. Of the note a later one is nearly always committed before anybody has, and an
+ * upstream is asked before the first commit asks for the request, which may be long.
  */
 import { makeStreamId, type StreamId } from "./Cursor.ts"
 import type { NewStream } from "./Lease.ts"
@@ -11,17 +12,23 @@ export class FirstRecord implements NewRecord {
   readonly id: StreamId
   readonly dialect: string
   readonly owner: string
-  readonly request: string
   readonly createdAt: number
+  private asked: string | (() => string)
   private text: string | (() => string)
 
   constructor({ dialect, id, note, owner, request }: NewStream, createdAt: number) {
     this.id = id ?? makeStreamId()
     this.dialect = dialect
     this.owner = owner
-    this.request = request
+    this.asked = request
     this.createdAt = createdAt
     this.text = note
+  }
+
+  /** What was asked. */
+  get request(): string {
+    if (typeof this.asked === "function") this.asked = this.asked()
+    return this.asked
   }
 
   /** The stream's note. */

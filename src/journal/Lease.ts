@@ -15,8 +15,8 @@ export interface NewStream {
   readonly dialect: string
   /** The name of the token that it belongs to, or `""`. */
   readonly owner: string
-  /** What another process needs to go on with it. It is deleted with the terminal event. */
-  readonly request: string
+  /** What another process needs to go on with it, or what gives it, when it is stored. It is deleted with the terminal event. */
+  readonly request: string | (() => string)
   /** Or what gives it: that is asked once, and not at all where a later note is committed with the stream's beginning. */
   readonly note: string | (() => string)
 }

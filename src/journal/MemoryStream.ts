@@ -33,7 +33,8 @@ export class MemoryStream {
   readonly dialect: string
   owner: string
   readonly createdAt: number
-  request: string
+  /** What it has begun with, until it has ended: its request is made when it is asked for, and mostly nobody does. */
+  private begun: NewRecord | undefined
   private text: string | KeptText
   epoch = 1
   /** How many bytes its frames have. */
@@ -60,9 +61,14 @@ export class MemoryStream {
     this.dialect = record.dialect
     this.owner = record.owner
     this.createdAt = record.createdAt
-    this.request = record.request
+    this.begun = record
     this.text = record.note
     this.writer = writer
+  }
+
+  /** What was asked; `""` once it has ended. */
+  get request(): string {
+    return this.begun?.request ?? ""
   }
 
   /** Its note. */
@@ -91,7 +97,7 @@ export class MemoryStream {
 
   finish(end: MemoryEnd, shelf: Shelf): void {
     this.end = end
-    this.request = ""
+    this.begun = undefined
     this.cancel = undefined
     if (typeof this.text === "string") this.text = shelf.text(this.text)
     if (this.size > mostKept) return

@@ -116,13 +116,15 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
 
   const insert = (
     { key, pieces }: LiveStream,
-    { createdAt, dialect, id, note, owner, request }: NewRecord,
+    record: NewRecord,
+    note: string,
     name: string | null,
     bodyHash: string | null,
     ended: number | null
   ): void => {
+    const { createdAt, dialect, id, owner } = record
     insertStream.run(key, id, dialect, owner, note, createdAt, name, bodyHash, ended)
-    if (ended === null) insertLive.run(key, request, pieces[0] ?? top.position + 1)
+    if (ended === null) insertLive.run(key, record.request, pieces[0] ?? top.position + 1)
   }
 
   const parts: PartWriters<LiveStream> = {
@@ -154,7 +156,7 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
     stream.begins = undefined
     stream.note = undefined
     if (end === undefined) {
-      if (begins !== undefined) insert(stream, { ...begins, note: note ?? begins.note }, null, null, null)
+      if (begins !== undefined) insert(stream, begins, note ?? begins.note, null, null, null)
       else if (note !== undefined) setNote.run(note, key)
       return
     }
@@ -165,7 +167,7 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
     stream.pieces.length = 0
     stream.lasts.length = 0
     const position = Number(insertEnded.run(key, end.at, length, bytes, rows, end.outcome).lastInsertRowid)
-    if (begins !== undefined) return insert(stream, { ...begins, note: note ?? begins.note }, null, null, position)
+    if (begins !== undefined) return insert(stream, begins, note ?? begins.note, null, null, position)
     setEnded.run(note ?? null, position, key)
     deleteLive.run(key)
     if (end.freesKey) freeKey.run(key)
@@ -181,7 +183,7 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
       if (stream !== undefined) settle(stream)
       return stream
     },
-    begin: (record, name, bodyHash) => insert(add(record), record, name, bodyHash, null),
+    begin: (record, name, bodyHash) => insert(add(record), record, record.note, name, bodyHash, null),
     freeKey: (key) => void freeKey.run(key),
     claim: (stream) => {
       stream.epoch++

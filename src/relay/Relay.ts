@@ -302,7 +302,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       id,
       dialect: dialect.name,
       owner,
-      request: options.journal.storeRequests ? encodeRequest(request.asking) : "",
+      request: options.journal.storeRequests ? () => encodeRequest(request.asking) : "",
       note: () =>
         encodeNote(
           firstNote({

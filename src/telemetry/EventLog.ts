@@ -68,19 +68,7 @@ export class EventLog extends Context.Service<
 
   /** Gives each event, as one line of JSON without its line feed, to `write`, with its name. If `write` throws, the line is lost. */
   static readonly layerLines = (write: (line: string, event: string) => void): Layer.Layer<EventLog> =>
-    Layer.effect(
-      EventLog,
-      Effect.gen(function* () {
-        const lineOf = makeLineWriter({ mask: (yield* Secrets).mask, maxText: longestText })
-        const timestampNow = isoNow(yield* Clock.Clock)
-        return {
-          emit: (level, event, fields = {}) => {
-            const timestamp = timestampNow()
-            quietly(() => write(lineOf(timestamp, level, event, fields), event))
-          }
-        }
-      })
-    )
+    layerLinesLater((line, event) => write(line(), event))
 
   /** Collects the events, for tests. */
   static readonly layerTest: Layer.Layer<EventLog | CollectedEvents> = Layer.unwrap(
@@ -105,6 +93,25 @@ export class EventLog extends Context.Service<
     )
   )
 }
+
+/**
+ * The same, for whoever writes later than it is told: a line is put together when it is asked for, of the fields as they are
+ * then. To be asked for once.
+ */
+export const layerLinesLater = (write: (line: () => string, event: string) => void): Layer.Layer<EventLog> =>
+  Layer.effect(
+    EventLog,
+    Effect.gen(function* () {
+      const lineOf = makeLineWriter({ mask: (yield* Secrets).mask, maxText: longestText })
+      const timestampNow = isoNow(yield* Clock.Clock)
+      return {
+        emit: (level, event, fields = {}) => {
+          const timestamp = timestampNow()
+          quietly(() => write(() => lineOf(timestamp, level, event, fields), event))
+        }
+      }
+    })
+  )
 
 const logAt = {
   debug: Effect.logDebug,

@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer"
 import process from "node:process"
 import { Effect, Layer } from "effect"
-import { EventLog } from "./EventLog.ts"
+import { type EventLog, layerLinesLater } from "./EventLog.ts"
 
 /** What the log needs of a stream: Node's stderr, or a test's own. */
 export interface LogStream {
@@ -16,6 +16,9 @@ export interface LogStream {
 /** How much may wait to be written, in characters: what is more is written at once. */
 const maxWaiting = 65_536
 
+/** What a line counts for that is not put together yet: some such lines are longer, and most are shorter. */
+const lengthOfWaiting = 512
+
 /** What waits to be written, of all logs of this process. */
 const waitingLogs = new Set<Lines>()
 
@@ -24,8 +27,8 @@ const logs = new WeakMap<LogStream, Lines>()
 
 /**
  * What has only begun may be told a turn later: nobody was answered yet, and what is asked of an upstream need not wait for
- * a call of the system. All other lines are written before anybody else is answered, so that they are there for whoever was
- * told of what they say.
+ * the line to be put together (its fields are texts and numbers, which nothing changes), nor for a call of the system. All
+ * other lines are written before anybody else is answered, so that they are there for whoever was told of what they say.
  */
 const mayWait: ReadonlySet<string> = new Set(["stream_started"])
 
@@ -33,7 +36,9 @@ const mayWait: ReadonlySet<string> = new Set(["stream_started"])
 class Lines {
   /** How many logs write to it. */
   users = 0
-  private text = ""
+  /** Whole lines, and such as are put together when they are written. */
+  private lines: Array<string | (() => string)> = []
+  private length = 0
   private broken = false
   /** They are written in this turn. */
   private due = false
@@ -47,22 +52,29 @@ class Lines {
 
   readonly fail = (): void => {
     this.broken = true
-    this.text = ""
+    this.take()
+  }
+
+  /** What waits, which does so no longer. */
+  private take(): ReadonlyArray<string | (() => string)> {
+    const { lines } = this
+    this.lines = []
+    this.length = 0
     waitingLogs.delete(this)
+    return lines
   }
 
   readonly flush = (): void => {
     this.due = false
-    const { text } = this
-    if (text === "") return
-    this.text = ""
-    waitingLogs.delete(this)
+    if (this.lines.length === 0) return
+    let text = ""
+    for (const line of this.take()) text += `${typeof line === "string" ? line : line()}\n`
     this.stream.write(text)
   }
 
   private readonly rest = (): void => {
     this.resting = false
-    if (this.text !== "") this.flushSoon()
+    if (this.lines.length > 0) this.flushSoon()
   }
 
   private flushSoon(): void {
@@ -71,12 +83,14 @@ class Lines {
     setImmediate(this.flush)
   }
 
-  add(line: string, event: string): void {
+  add(line: () => string, event: string): void {
     if (this.broken) return
-    if (this.text === "") waitingLogs.add(this)
-    this.text += `${line}\n`
-    if (this.text.length >= maxWaiting) this.flush()
-    else if (!mayWait.has(event)) this.flushSoon()
+    const waits = mayWait.has(event)
+    const added = waits ? line : line()
+    this.length += typeof added === "string" ? added.length : lengthOfWaiting
+    if (this.lines.push(added) === 1) waitingLogs.add(this)
+    if (this.length >= maxWaiting) this.flush()
+    else if (!waits) this.flushSoon()
     else if (!this.due && !this.resting) {
       this.resting = true
       setImmediate(this.rest)
@@ -119,7 +133,7 @@ export const layerStream = (stream: LogStream): Layer.Layer<EventLog> =>
             if (logs.get(stream) === lines) logs.delete(stream)
           })
         })
-    ).pipe(Effect.map((lines) => EventLog.layerLines((line, event) => lines.add(line, event))))
+    ).pipe(Effect.map((lines) => layerLinesLater((line, event) => lines.add(line, event))))
   )
 
 const stderr: LogStream = {

@@ -78,7 +78,12 @@ export const journalOn = (
 export const ended: LeaseEnd = { outcome: "completed", freesKey: false }
 
 /** A new stream that nothing depends on. */
-export const stream: NewStream & { readonly note: string } = { dialect: "chat", owner: "", request: "{}", note: "" }
+export const stream: NewStream & { readonly note: string; readonly request: string } = {
+  dialect: "chat",
+  owner: "",
+  request: "{}",
+  note: ""
+}
 
 /** Claims a stream that nobody else claims. */
 export const claimed = (journal: Journal["Service"], record: StreamRecord): Effect.Effect<Lease> =>

@@ -129,10 +129,14 @@ export const sharedSuite = (backend: Backend): void => {
       Effect.gen(function* () {
         const { first, next } = yield* twoOwners(backend)
         yield* TestClock.setTime(1_000)
-        const lease = first.journal.create({ ...stream, request: "asked", note: "half" })
+        let made = 0
+        const request = () => `asked ${++made}`
+        const lease = first.journal.create({ ...stream, request, note: "half" })
         const late = first.journal.create(stream)
         lease.append("a")
         lease.append("b")
+        // Whoever begins one waits for nothing that is only stored.
+        assert.strictEqual(made, 0)
         yield* lease.committed
         const done = first.journal.create(stream)
         yield* end(done)
@@ -144,7 +148,7 @@ export const sharedSuite = (backend: Backend): void => {
         assert.deepStrictEqual(
           orphans.map(({ id, length, request, note, writer, epoch }) => [id, length, request, note, writer, epoch]),
           [
-            [lease.id, 2, "asked", "half", "gone", 1],
+            [lease.id, 2, "asked 1", "half", "gone", 1],
             [late.id, 0, "{}", "", "gone", 1]
           ]
         )
@@ -152,7 +156,7 @@ export const sharedSuite = (backend: Backend): void => {
         assert.strictEqual((yield* journal.orphans(1)).length, 1)
         const claim = yield* journal.claim(orphans[0]!)
         if (claim._tag !== "Claimed") return assert.fail(claim._tag)
-        assert.deepInclude(claim.record, { epoch: 2, length: 2, request: "asked", writer: "me", goneSince: null })
+        assert.deepInclude(claim.record, { epoch: 2, length: 2, request: "asked 1", writer: "me", goneSince: null })
         assert.strictEqual(claim.lease.nextSeq(), 2)
         assert.deepStrictEqual(
           (yield* journal.orphans(9)).map(({ id }) => id),

@@ -265,10 +265,17 @@ describe("a stream", () => {
           .flatMap((line) => (line === "" ? [] : [(JSON.parse(line) as { event: string }).event]))
       yield* Effect.gen(function* () {
         const { emit } = yield* EventLog
-        emit("info", "stream_started")
+        let asked = 0
+        emit("info", "stream_started", {
+          get model() {
+            return `m${++asked}`
+          }
+        })
         yield* turn
         assert.deepStrictEqual(events(), [])
+        assert.strictEqual(asked, 0)
         yield* turn
+        assert.include(written.join(""), `"model":"m`)
         assert.deepStrictEqual(events(), ["stream_started"])
         emit("info", "stream_started")
         emit("info", "stream_completed")
@@ -288,8 +295,11 @@ describe("a stream", () => {
       const written: Array<string> = []
       yield* Effect.gen(function* () {
         const { emit } = yield* EventLog
-        for (let i = 0; i < 1000; i++) emit("info", "one", { error: "x".repeat(100) })
+        for (let i = 0; i < 500; i++) emit("info", "one", { error: "x".repeat(200) })
         assert.isAtLeast(written.length, 1)
+        const before = written.length
+        for (let i = 0; i < 500; i++) emit("info", "stream_started", { error: "x".repeat(200) })
+        assert.isAbove(written.length, before)
       }).pipe(Effect.provide(EventLogNode.layerStream(stream((chunk) => written.push(chunk)))))
       assert.strictEqual(written.join("").split("\n").length, 1001)
     })
