@@ -44,6 +44,12 @@ export interface RunningServer {
   readonly shutdown: Effect.Effect<"clean" | "graceExpired">
 }
 
+/**
+ * How many connections may wait to be taken; a system allows fewer where it will (`somaxconn`). Node's 511 are too few: it takes
+ * one in each turn of the event loop, and a turn is long where thousands of answers are open. What finds no place is reset.
+ */
+const mostWaiting = 4096
+
 const listen = (server: Server, host: string, port: number): Effect.Effect<AddressInfo, ListenFailed> =>
   Effect.callback((resume) => {
     const failed = (error: NodeJS.ErrnoException): void => {
@@ -56,7 +62,7 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<Addre
       resume(Effect.fail({ _tag: "ListenFailed", message }))
     }
     server.once("error", failed)
-    server.listen(port, host, () => {
+    server.listen(port, host, mostWaiting, () => {
       server.removeListener("error", failed)
       resume(Effect.succeed(server.address() as AddressInfo))
     })
