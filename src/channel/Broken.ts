@@ -2,7 +2,7 @@
  * What is said of a connection that broke: where, and why. Never with whom, nor with what key: the messages of Node and
  * undici name hosts, addresses and certificates, so that only the code of an error is told.
  */
-import { DoRequestFailed, stackless } from "../errors/index.ts"
+import { BulkheadFull, DoRequestFailed, stackless } from "../errors/index.ts"
 
 /** Where a call stands: what its failure is said to have happened during. */
 export type Phase = "connecting" | "waiting for the answer" | "reading the answer"
@@ -42,6 +42,14 @@ const reasons: { readonly [code: string]: string } = {
   ERR_INVALID_HTTP_TOKEN: "a header has a name that is not allowed"
 }
 
+/** What there is too little of here, and not where the connection was to go. */
+const scarce: { readonly [code: string]: string } = {
+  EMFILE: "this process may open no more files",
+  ENFILE: "this machine may open no more files",
+  ENOBUFS: "this machine has no room for another connection",
+  ENOMEM: "this machine has no memory for another connection"
+}
+
 /** What undici says, where that is not Node's own word. */
 const undiciReasons: { readonly [code: string]: string } = {
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the answer is not as long as it says",
@@ -79,7 +87,7 @@ export const reasonOf = (error: unknown): string => {
   const ofUndici = error instanceof Error ? reasonOfUndici(code, error) : undefined
   if (ofUndici !== undefined) return ofUndici
   if (typeof code !== "string") return "the connection broke"
-  const known = reasons[code]
+  const known = reasons[code] ?? scarce[code]
   if (known !== undefined) return `${known} (${code})`
   if (code.startsWith("HPE_")) return `the answer is not HTTP (${code})`
   if (/^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO|HOSTNAME_MISMATCH)/.test(code)) {
@@ -88,9 +96,18 @@ export const reasonOf = (error: unknown): string => {
   return `the connection broke (${code})`
 }
 
-/** The error of a call. */
+/** The error of a call, of what is known of it. */
 export const broken = (reason: string, phase: Phase): DoRequestFailed =>
   stackless(() => new DoRequestFailed({ message: `${reason} while ${phase}` }))
+
+/** The error of a call. A connection that is not made for want of something here is no fault of whom it was to go to. */
+export const errorOf = (error: unknown, phase: Phase): BulkheadFull | DoRequestFailed => {
+  const code = codeOf(error)
+  if (phase !== "connecting" || typeof code !== "string" || scarce[code] === undefined) {
+    return broken(reasonOf(error), phase)
+  }
+  return stackless(() => new BulkheadFull({ message: `no connection could be made: ${reasonOf({ code })}` }))
+}
 
 /** Whether a kept socket that failed so, and has answered nothing, was dead before it was asked. */
 export const isStale = (error: unknown): boolean => {

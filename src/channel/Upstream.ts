@@ -3,7 +3,7 @@
  * a socket and what reads it; whoever opens a call owns its end.
  */
 import { Context, type Redacted } from "effect"
-import type { DoRequestFailed, ReadResponseBodyFailed } from "../errors/index.ts"
+import type { BulkheadFull, DoRequestFailed, ReadResponseBodyFailed } from "../errors/index.ts"
 
 /** How requests get to an upstream, where that is not straight away and by the certificates that Node trusts. */
 export interface UpstreamRoute {
@@ -35,8 +35,8 @@ export interface UpstreamSink {
   readonly onData: (chunk: Uint8Array) => void
   /** The body is complete by its framing: its length, its last chunk, or a closed HTTP/1.0 connection. */
   readonly onEnd: () => void
-  /** The connection could not be made, or broke before the body was complete. */
-  readonly onError: (error: DoRequestFailed | ReadResponseBodyFailed) => void
+  /** The connection could not be made, for want of something here (`BulkheadFull`) or not, or broke before the body was complete. */
+  readonly onError: (error: BulkheadFull | DoRequestFailed | ReadResponseBodyFailed) => void
 }
 
 /**

@@ -8,7 +8,7 @@ import { Effect, Layer } from "effect"
 import type { Dispatcher } from "undici"
 import { codingsOf, peel } from "../http/InflateNode.ts"
 import { Cancelling } from "./CancellingNode.ts"
-import { broken, isStale, type Phase, reasonOf, Unmade } from "./Broken.ts"
+import { broken, errorOf, isStale, type Phase, Unmade } from "./Broken.ts"
 import { type Carried, type Connection, loadClient } from "./ConnectionNode.ts"
 import { type Options, type Origin, Pool, type Target, type Waiter } from "./PoolNode.ts"
 import { isOfProxy, refusedByProxy, unreached } from "./TunnelNode.ts"
@@ -250,14 +250,17 @@ class Call implements UpstreamCall, Carried, Waiter {
   }
 
   private fail(error: unknown): void {
-    this.failFor(reasonOf(error))
+    this.failWith(errorOf(error, this.phase))
   }
 
   private failFor(reason: string): void {
-    if (!this.returned) return queueMicrotask(() => this.failFor(reason))
+    this.failWith(broken(reason, this.phase))
+  }
+
+  private failWith(error: ReturnType<typeof errorOf>): void {
+    if (!this.returned) return queueMicrotask(() => this.failWith(error))
     if (this.ended) return
     this.ended = true
-    const error = broken(reason, this.phase)
     this.drop()
     this.sink.onError(error)
   }

@@ -30,6 +30,7 @@ import {
 import {
   BadResponse,
   cancelFaultOf,
+  type BulkheadFull,
   type DoRequestFailed,
   InternalError,
   maskError,
@@ -289,7 +290,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     }
   }
 
-  onError(error: DoRequestFailed | ReadResponseBodyFailed): void {
+  onError(error: BulkheadFull | DoRequestFailed | ReadResponseBodyFailed): void {
     this.over()
     const { life } = this
     if (this.done || life === undefined) return

@@ -13,12 +13,13 @@ import { Journal } from "../journal/index.ts"
 import { makeFibers, Slots, type Slotted } from "../memory/index.ts"
 import { Relay, type RelayEvent, RelayEvents, sinkOf } from "../relay/index.ts"
 import { Settings } from "../settings/index.ts"
-import { ErrorTracker } from "../telemetry/index.ts"
+import { ErrorTracker, EventLog } from "../telemetry/index.ts"
 import { makeDispatcher, type Routed, type Served } from "./Dispatch.ts"
 import type { Exchange } from "./Exchange.ts"
 import { makeExchange } from "./ExchangeNode.ts"
 import { answerGarbage, headFault, headTimes, maxParsedBytes } from "./HeadFaultNode.ts"
 import { isLingering } from "./LingeringCloseNode.ts"
+import { watchOpenFiles } from "./OpenFilesNode.ts"
 import type { RouteShown } from "./Route.ts"
 import { ServerSection } from "./ServerSection.ts"
 
@@ -107,6 +108,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const relay = yield* Relay
   const journal = yield* Journal
   const events = yield* RelayEvents
+  const log = yield* EventLog
   const requests = new Slots<UnderWay>()
   const connections = new WeakMap<Socket, Connection>()
   const now = (): number => clock.currentTimeMillisUnsafe()
@@ -152,6 +154,10 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   )
   // Longer than the proxies before it keep theirs, so that none of them sends on a connection that was just closed.
   server.keepAliveTimeout = 65_000
+  server.on(
+    "connection",
+    watchOpenFiles((open, most) => log.emit("warning", "relay_files_low", { open_files: open, most_files: most }))
+  )
   // An expectation that is not known is nothing to us; Node would answer it without a body and an id.
   server.on("checkExpectation", onRequest)
   // Whether a body is wanted is not known yet: a client that waits with it need not send what is refused.

@@ -6,7 +6,7 @@ import * as Net from "node:net"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { afterEach } from "vitest"
 import { Upstream, UpstreamNode, type UpstreamCall, type UpstreamRoute } from "#src/channel/index"
-import type { DoRequestFailed, ReadResponseBodyFailed } from "#src/errors/index"
+import type { BulkheadFull, DoRequestFailed, ReadResponseBodyFailed } from "#src/errors/index"
 
 /** What is done when a test has ended, the last first. */
 export const cleanups: Array<() => Promise<unknown> | void> = []
@@ -75,7 +75,7 @@ export interface Recorded {
   status: number
   headers: { readonly [name: string]: unknown }
   body: string
-  error: DoRequestFailed | ReadResponseBodyFailed | undefined
+  error: BulkheadFull | DoRequestFailed | ReadResponseBodyFailed | undefined
   readonly ended: Promise<void>
   readonly head: Promise<void>
 }
