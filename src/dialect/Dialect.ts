@@ -314,6 +314,8 @@ export interface ClientDialect {
   readonly head: "atOnce" | "atFirstContent"
   /** What becomes of an answer whose client leaves: as the configuration says, or it is cancelled. */
   readonly leave: "asConfigured" | "cancel"
+  /** Whether a tool's call stands in one event, so that nothing of it was shown before its end. */
+  readonly wholeCalls?: boolean
   /** Whether a reader may be let go between two events, to come back. */
   readonly lettable: boolean
 }

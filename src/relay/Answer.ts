@@ -224,11 +224,14 @@ export class Answer {
   /** A machine for this answer that has seen nothing. Of several the one is the answer's that `prefer` makes it. */
   makeMachine(): Machine {
     const { context, start } = this
+    const { choices, delivery, json } = start.request
+    const whole = delivery === "whole"
     const machine: Machine = new Machine({
       encoder: this.encoder,
-      choices: start.request.choices,
+      choices,
       inputEstimate: start.request.inputEstimate,
-      atOnce: start.request.json && start.request.delivery === "whole",
+      atOnce: whole && (json || choices > 1),
+      holds: whole ? "all" : start.dialect.wholeCalls === true ? "calls" : undefined,
       output: {
         show: (payloads) => this.append(payloads),
         onCommit: () => {

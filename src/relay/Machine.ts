@@ -56,7 +56,16 @@ export interface MachineOptions {
    * together from parts, is begun anew while nobody has seen any of it. Default: what comes is shown.
    */
   readonly atOnce?: boolean | undefined
+  /**
+   * What of an attempt is not shown before it has said all, since a loss behind it would be one for good: what cannot be spliced,
+   * where nobody reads before the end, or the calls of tools, where a client is given each as a whole. Default: nothing.
+   */
+  readonly holds?: "all" | "calls" | undefined
 }
+
+/** Whether a step is a part of a tool's call. */
+const calls = ({ pieces }: Delta): boolean =>
+  pieces !== undefined && pieces.some(({ _tag }) => _tag === "ToolCall" || _tag === "ToolInput")
 
 /** How many events are kept that come before the first content: they are shown with it. */
 const maxOpening = 32
@@ -88,6 +97,7 @@ export class Machine {
   /** What the attempt has said so far, where it is shown at once. */
   private waiting: Waiting | undefined
   private readonly atOnce: boolean
+  private readonly held: ((delta: Delta) => boolean) | undefined
   private opening: Array<Delta> = []
   private finishes = 0
   private said: Said | undefined
@@ -112,6 +122,7 @@ export class Machine {
     this.choices = options.choices
     this.inputEstimate = options.inputEstimate
     this.atOnce = options.atOnce === true
+    this.held = options.holds === undefined ? undefined : options.holds === "all" ? seals : calls
   }
 
   /**
@@ -175,6 +186,7 @@ export class Machine {
   join(join: Join): void {
     this.closePart(join.mode === "token")
     if (join.mode !== "token") this.part.repeated = 0
+    this.waiting = undefined
     this.barren = undefined
     this.phase = {
       _tag: "Joining",
@@ -197,9 +209,10 @@ export class Machine {
    */
   pause(): Verdict {
     const { phase } = this
+    if (this.waiting?.sealed === true) return truncated()
     switch (phase._tag) {
       case "Unseen":
-        return this.waiting?.sealed === true ? truncated() : paused
+        return paused
       case "Joining": {
         const rest = phase.stitcher.end()
         const { decision } = phase.stitcher
@@ -239,7 +252,11 @@ export class Machine {
       case "Delta":
         this.heard += size
         if (this.heard > maxSaid) return this.tooLong()
-        if (this.waiting === undefined) return this.delta(event, size)
+        if (this.waiting === undefined) {
+          if (this.held === undefined || this.phase._tag === "Finishing" || !this.held(event))
+            return this.delta(event, size)
+          this.waiting = new Waiting()
+        }
         // Its end is known; or it is longer than any answer, which is for `delta` to say.
         return this.waiting.push(event, size) ? this.unwait() : going
       case "Done":

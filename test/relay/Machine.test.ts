@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type AnswerEncoder, type Delta, nothing, openaiClient, type Payload, type Seam } from "#src/dialect/index"
 import { DoRequestFailed, EmptyResponse, ReadResponseBodyFailed, StreamTruncated } from "effect-resilience/errors"
 import { maxEnvelope, maxSaid, maxText } from "#src/relay/AnswerLength"
-import { Machine } from "#src/relay/Machine"
+import { Machine, type MachineOptions } from "#src/relay/Machine"
 import * as fc from "fast-check"
 
 interface Fields {
@@ -72,14 +72,14 @@ const cut = new DoRequestFailed({})
 const answer =
   "The quick brown fox jumps over the lazy dog and then it sleeps for the rest of the afternoon, dreaming of hens."
 
-/** One that shows nothing before it has all of it. */
-const waiting = () => {
+/** One that shows nothing before it has all of it, or nothing of some kind. */
+const waiting = (options: Pick<MachineOptions, "atOnce" | "holds"> = { atOnce: true }) => {
   const shown: Array<Payload> = []
   const machine = new Machine({
     encoder,
     choices: 1,
     inputEstimate: () => 7,
-    atOnce: true,
+    ...options,
     output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: () => {} }
   })
   machine.begin("m")
@@ -348,6 +348,63 @@ describe("Machine", () => {
       const empty = waiting().machine
       empty.step(delta({ finish: "stop" }))
       assert.strictEqual(empty.step(done)._tag, "Broken")
+    })
+
+    const call: Delta = {
+      ...nothing,
+      pieces: [{ _tag: "ToolCall", index: 0, id: "c", name: "f", input: "{}" }] as unknown as Delta["pieces"]
+    }
+    const events = (shown: ReadonlyArray<Payload>) => shown.map(({ data, event }) => event ?? data)
+
+    it("what cannot be spliced waits alone: its text is shown, and is gone on from", () => {
+      const { machine, shown } = waiting({ holds: "all" })
+      machine.step(text("The quick brown fox"))
+      machine.step(delta({ sealed: true }))
+      machine.step(text(" and more"))
+      assert.deepStrictEqual(events(shown), ["begin", "The quick brown fox"])
+      assert.isUndefined(machine.position)
+      assert.strictEqual(machine.loss(cut)._tag, "Broken")
+      machine.join({ mode: "prefill", from: "a", to: "b", reason: "cut" })
+      machine.step(text(" jumps."))
+      machine.step(delta({ sealed: true }))
+      machine.step(delta({ finish: "stop" }))
+      assert.strictEqual(machine.step(done)._tag, "Complete")
+      assert.strictEqual(machine.text, "The quick brown fox jumps.")
+      assert.deepStrictEqual(
+        events(shown).filter((one) => one === "sealed"),
+        ["sealed"]
+      )
+    })
+
+    it.each([
+      ["its end without a terminator", (m: Machine) => m.eof()],
+      ["a reset", (m: Machine) => m.loss(cut)],
+      ["a pause", (m: Machine) => m.pause()]
+    ] as const)("what cannot be spliced, then %s, is begun anew where nothing else was said", (_, end) => {
+      const { machine, shown } = waiting({ holds: "all" })
+      machine.step(delta({ sealed: true }))
+      assert.strictEqual(end(machine)._tag, "Broken")
+      assert.deepStrictEqual(shown, [])
+      assert.isFalse(machine.committed)
+      machine.begin("m")
+      machine.step(delta({ sealed: true }))
+      machine.step(delta({ finish: "stop" }))
+      assert.deepStrictEqual(events(shown), ["begin", "sealed"])
+      assert.strictEqual(machine.step(done)._tag, "Complete")
+    })
+
+    it("the calls of tools wait, and nothing else, where a client is given each as a whole", () => {
+      const { machine, shown } = waiting({ holds: "calls" })
+      machine.step(delta({ sealed: true }))
+      assert.deepStrictEqual(events(shown), ["begin", "sealed"])
+      const another = waiting({ holds: "calls" })
+      another.machine.step(call)
+      assert.deepStrictEqual(another.shown, [])
+      assert.strictEqual(another.machine.loss(cut)._tag, "Broken")
+      another.machine.begin("m")
+      another.machine.step(call)
+      assert.strictEqual((another.machine.step(delta({ finish: "stop" })), another.machine.step(done))._tag, "Complete")
+      assert.deepStrictEqual(events(another.shown), ["begin", "sealed"])
     })
 
     it("what is longer than any answer ends", () => {

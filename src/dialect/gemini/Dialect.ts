@@ -62,6 +62,7 @@ export const geminiClient: ClientDialect = {
       `data: ${data}\n\nid: ${stream}.${seq}\n\n`,
   heartbeat: `${encodeComment("ping")}\n`,
   bare: bareEvents,
+  wholeCalls: true,
   views: { whole: wholeContent, list: contentList },
   models: geminiModels,
   model: geminiModel,
