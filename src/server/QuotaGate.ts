@@ -17,6 +17,7 @@ import {
 import type { AnswerRequest } from "../dialect/index.ts"
 import type { InsufficientUserQuota, PreConsumeTokenQuotaFailed, QueryDataError } from "../errors/index.ts"
 import { makeStreamId, type StreamId } from "../journal/index.ts"
+import { Settling } from "../operate/index.ts"
 import { Settings } from "../settings/index.ts"
 import { ownerOf } from "./routes/Streams.ts"
 
@@ -41,8 +42,16 @@ export interface QuotaGate {
 }
 
 /** Makes it over the services that it needs. */
-export const makeQuotaGate: Effect.Effect<QuotaGate, never, Quota | Settings> = Effect.gen(function* () {
+export const makeQuotaGate: Effect.Effect<QuotaGate, never, Quota | Settings | Settling> = Effect.gen(function* () {
   const quota = yield* Quota
+  const { flush } = yield* Settling
+  // What ended last is settled some milliseconds later: until then it is reserved, and who asks next may be refused for it.
+  const again = (wanted: Wanted) => Effect.andThen(Effect.ignore(flush), quota.reserve(wanted))
+  const reserve = (wanted: Wanted) =>
+    Effect.catchTags(quota.reserve(wanted), {
+      InsufficientUserQuota: () => again(wanted),
+      PreConsumeTokenQuotaFailed: () => again(wanted)
+    })
   const prices = (yield* Settings).of(PricesSection)
   return {
     prices: () => {
@@ -71,7 +80,7 @@ export const makeQuotaGate: Effect.Effect<QuotaGate, never, Quota | Settings> = 
         : // Not interruptible: whoever leaves between the two would leave it reserved.
           Effect.uninterruptible(
             Effect.andThen(
-              quota.reserve(wanted),
+              reserve(wanted),
               begin.pipe(
                 Effect.tapCause(() => quota.release(wanted)),
                 Effect.tap((begun) =>

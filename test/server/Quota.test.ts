@@ -110,6 +110,24 @@ describe("quota", () => {
       assert.strictEqual((await sumOf(world)).drift, 0)
     }))
 
+  it.each([
+    ["a balance", { balance: 1300 }],
+    ["a budget", { budget: { amount: 1300, per: "day" } }]
+  ])(
+    "one after the other are let through for as long as there is enough, whatever is not settled yet: %s",
+    (_, quota) =>
+      withRelay({ tokens: tokens(quota) }, async (world) => {
+        const got: Array<number> = []
+        for (let n = 0; n < 5; n++) got.push((await ask(world)).status)
+        assert.deepStrictEqual(got, [200, 200, 200, 200, 200])
+        assert.strictEqual((await sumOf(world)).drift, 0)
+        while ((await ask(world)).status === 200) got.push(200)
+        // What is left does not pay what a request may cost.
+        const { settledToday } = (await admin(world, "/quota/alice")).body
+        assert.isBelow(1300 - settledToday, 2 + 1024)
+      })
+  )
+
   it("a budget that has too little left is 403 pre_consume_token_quota_failed", () =>
     withRelay({ tokens: tokens({ budget: { amount: 1500, per: "day" } }) }, async (world) => {
       assert.strictEqual((await ask(world, { max_tokens: 1400 })).status, 200)
@@ -411,7 +429,7 @@ describe("books that are away", { timeout: 60_000 }, () => {
           assert.strictEqual(refused.status, 500)
           assert.strictEqual(JSON.parse(refused.text).error.code, "query_data_error")
           assert.notInclude(refused.text, "busy")
-          const refusal = () => logLines().findLast(({ event }) => event === "relay_refused")
+          const refusal = () => logLines().findLast(({ code, event }) => event === "relay_refused" && code === "query_data_error")
           await until(() => refusal() !== undefined)
           assert.include(refusal()?.["error"], `the books at ${books} are busy`)
           assert.strictEqual((await ask(world, {}, bearer("key-of-bob"))).status, 200)

@@ -24,6 +24,7 @@ import {
 } from "../../errors/index.ts"
 import type { Journal } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
+import type { Settling } from "../../operate/index.ts"
 import {
   type Answer,
   type AnswerStart,
@@ -85,7 +86,7 @@ const otherRequest = stackless(
 export const generateRoutes: Effect.Effect<
   ReadonlyArray<Route>,
   never,
-  Journal | Quota | RateGate | Readers | Relay | RelayEvents | Selection | Settings | Streams
+  Journal | Quota | RateGate | Readers | Relay | RelayEvents | Selection | Settings | Settling | Streams
 > = Effect.gen(function* () {
   const kept = yield* keptResponses
   const { counting, embedding } = yield* makeErrands
