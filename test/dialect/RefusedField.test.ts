@@ -98,3 +98,101 @@ describe("the field that an upstream refuses", () => {
     assert.strictEqual(found({ param: "temperature" }, 422), "temperature")
   })
 })
+
+/** As vendors have said it to others, word for word. */
+describe("the field that a vendor refuses in words of its own", () => {
+  const openai = [
+    "max_completion_tokens",
+    "messages[].reasoning_content",
+    "reasoning_effort",
+    "tools[].function.strict"
+  ]
+  const anthropic = ["output_config.effort", "temperature", "thinking", "tools[].strict"]
+  const thought = {
+    reasoning_effort: "medium",
+    messages: [{ role: "assistant", reasoning_content: "hm", content: "b" }]
+  }
+  const adaptive = {
+    thinking: { type: "adaptive" },
+    output_config: { effort: "high" },
+    tools: [{ name: "f", input_schema: { type: "object", properties: { a: {} } }, strict: true }]
+  }
+  const formatted = { output_config: { effort: "high", format: { type: "json_schema" } } }
+  const inHistory = "messages[].reasoning_content"
+
+  const cases: ReadonlyArray<
+    readonly [
+      message: string,
+      param: string | undefined,
+      fields: ReadonlyArray<string>,
+      body: object,
+      expected: string | undefined
+    ]
+  > = [
+    ["This model does not support the effort parameter.", undefined, anthropic, adaptive, "output_config.effort"],
+    ["output_config: Extra inputs are not permitted", undefined, anthropic, adaptive, "output_config.effort"],
+    ["Unknown parameter", "output_config", anthropic, adaptive, "output_config.effort"],
+    ["output_config: Extra inputs are not permitted", undefined, anthropic, formatted, undefined],
+    ["output_config.format: Extra inputs are not permitted", undefined, anthropic, formatted, undefined],
+    [
+      '"thinking.type.disabled" is not supported for this model. Thinking defaults to adaptive mode when not specified; use "thinking.type.enabled" with "budget_tokens" for extended thinking.',
+      undefined,
+      anthropic,
+      { thinking: { type: "disabled" } },
+      "thinking"
+    ],
+    ["tools.0.custom.strict: Extra inputs are not permitted", undefined, anthropic, adaptive, "tools[].strict"],
+    ["tools.0.input_schema.strict: Extra inputs are not permitted", undefined, anthropic, adaptive, undefined],
+    ["tools.0.custom.input_schema.strict: no such keyword", undefined, anthropic, adaptive, undefined],
+    ['"llama3.2" does not support thinking', undefined, openai, thought, "reasoning_effort"],
+    ['think value "medium" is not supported for this model', undefined, openai, thought, "reasoning_effort"],
+    ["This model does not support thinking blocks in a user turn", undefined, openai, thought, undefined],
+    [
+      "'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' : property 'reasoning_content' is unsupported)]",
+      undefined,
+      openai,
+      thought,
+      inHistory
+    ],
+    ["Extra inputs are not permitted", "messages.1.assistant.reasoning_content", openai, thought, inHistory],
+    [
+      "body.messages.1.assistant.reasoning_content: property 'body.messages.1.assistant.reasoning_content' is unsupported",
+      "validation_error",
+      openai,
+      thought,
+      inHistory
+    ],
+    [
+      "Extra inputs are not permitted, field: 'messages[1].reasoning_content', value: 'hm'",
+      undefined,
+      openai,
+      thought,
+      inHistory
+    ],
+    [
+      "Please remove the reasoning_content from your message to reduce network traffic.",
+      undefined,
+      openai,
+      thought,
+      inHistory
+    ],
+    [
+      "thinking is enabled but reasoning_content is missing in assistant tool call message at index 2",
+      undefined,
+      openai,
+      thought,
+      undefined
+    ],
+    [
+      "The `reasoning_content` in the thinking mode must be passed back to the API.",
+      undefined,
+      openai,
+      thought,
+      undefined
+    ]
+  ]
+  it.each(cases)("%s (%s)", (message, param, among, body, expected) => {
+    const error = new InvalidRequest({ upstream: { status: 400, message, ...(param === undefined ? {} : { param }) } })
+    assert.strictEqual(refusedField(error, 400, among, JSON.stringify(body)), expected)
+  })
+})

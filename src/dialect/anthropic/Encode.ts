@@ -44,7 +44,16 @@ const isOwn = (request: AnswerRequest): boolean => request.dialect === "anthropi
 export const unsaidToAnthropic = (request: AnswerRequest): ReadonlyArray<string> =>
   isOwn(request) ? [] : crossed(request.asked()).unsaid
 
-const refusable = ["metadata", "output_config.effort", "service_tier", "temperature", "thinking", "top_k", "top_p"]
+const refusable = [
+  "metadata",
+  "output_config.effort",
+  "service_tier",
+  "temperature",
+  "thinking",
+  "tools[].strict",
+  "top_k",
+  "top_p"
+]
 
 /** What a target may refuse of the body: hints of another dialect's client. */
 export const refusableByAnthropic = (request: AnswerRequest): ReadonlyArray<string> => (isOwn(request) ? [] : refusable)

@@ -2,6 +2,7 @@
  * Which field of the body an upstream has refused. It names one in `param`, or only in words, which may be its own.
  */
 import type { ResilienceError } from "../../errors/index.ts"
+import { isObject, parseJson } from "../Json.ts"
 import { meantByGoogle } from "./GoogleRefusal.ts"
 
 /** An upstream says which one of a list it refused; whoever refuses one refuses each. */
@@ -15,14 +16,82 @@ const escaped = (path: string): string => path.replaceAll(/[.*+?^${}()|[\]\\]/g,
 // `user` and `store` are words, too: alone they say nothing, as in "must end with a user message".
 const asName = (word: string): string =>
   [
-    `['"\`]${word}['"\`]`,
+    `['"\`]${word}(?:\\.[\\w.]+)?['"\`]`,
     `^${word}:`,
     `\\b(?:argument|field|input|key|parameter|property)s?\\b(?: supplied)?:? ${word}${after}`,
     `${before}${word} (?:is|are|does|may|can|must) ?(?:not|n't|no longer|deprecated|unsupported)\\b`
   ].join("|")
 
+const isWord = (name: string): boolean => /^[a-z]+$/.test(name)
+
 const names = (words: string, path: string): boolean =>
-  new RegExp(/^[a-z]+$/.test(path) ? asName(path) : before + escaped(path) + after, "i").test(words)
+  new RegExp(isWord(path) ? asName(path) : before + escaped(path) + after, "i").test(words)
+
+// "Missing `reasoning_content` field in the assistant message", "… must be passed back to the API".
+const isLacking =
+  /\bmissing\b|\brequired\b|\b(?:must|should|needs? to) be (?:included|kept|passed|present|provided|sent|set)\b/i
+
+/** Whether a field within others is named by its last step alone, which is no word of anybody's: `reasoning_content`. */
+const namesLast = (words: string, path: string): boolean => {
+  const last = path.slice(path.lastIndexOf(".") + 1)
+  return last !== path && last.includes("_") && !isLacking.test(words) && names(words, last)
+}
+
+/** What vendors say of a field without its name, and the fields that may be meant. */
+const sayings: ReadonlyArray<readonly [RegExp, ReadonlyArray<string>]> = [
+  // "This model does not support the effort parameter."
+  [/\beffort parameter\b/i, ["output_config.effort"]],
+  // "\"llama3.2\" does not support thinking", "think value \"medium\" is not supported for this model".
+  [/\bdoes not support thinking\.?$|^think value\b/i, ["reasoning_effort", "reasoning.effort", "thinking"]]
+]
+
+const meantBy = (words: string): ReadonlyArray<string> => sayings.find(([said]) => said.test(words))?.[1] ?? []
+
+/**
+ * The field that is refused with its object: the first one, where the object holds nothing but what may be refused, and
+ * its name is no word. `output_config` is `output_config.effort`, unless a format stands beside it.
+ */
+const refusedWith = (object: string, fields: ReadonlyArray<string>, body: string): string | undefined => {
+  const inside = fields.filter((field) => field.startsWith(`${object}.`))
+  if (inside.length === 0 || isWord(object)) return undefined
+  let held = parseJson(body)
+  for (const step of object.split(".")) held = isObject(held) ? held[step] : undefined
+  return isObject(held) && Object.keys(held).every((name) => inside.includes(`${object}.${name}`))
+    ? inside[0]
+    : undefined
+}
+
+/** The objects that fields stand in. */
+const objectsOf = (fields: ReadonlyArray<string>): ReadonlyArray<string> =>
+  fields.filter((field) => field.includes(".")).map((field) => field.slice(0, field.lastIndexOf(".")))
+
+/** The field that is refused in words which say no place. */
+const inWords = (words: string, fields: ReadonlyArray<string>, body: string): string | undefined => {
+  const named =
+    fields.find((field) => names(words, field)) ??
+    fields.find((field) => namesLast(words, field)) ??
+    meantBy(words).find((field) => fields.includes(field))
+  if (named !== undefined) return named
+  const object = objectsOf(fields).find((one) => names(words, one))
+  return object === undefined ? undefined : refusedWith(object, fields, body)
+}
+
+/**
+ * A path without the kinds that validators name behind what is one of a list: `messages[].assistant.content`. A kind is
+ * no field of the body.
+ */
+const withoutKinds = (path: string, body: string): string =>
+  path.replaceAll(/\[\]\.(\w+)(?=\.)/g, (step, kind: string) => (body.includes(`"${kind}":`) ? step : "[]"))
+
+/** The field that is refused at a place. */
+const at = (path: string, fields: ReadonlyArray<string>, body: string): string | undefined => {
+  const plain = withoutKinds(path, body)
+  return fields.find((field) => isIn(path, field) || isIn(plain, field)) ?? refusedWith(path, fields, body)
+}
+
+// Cerebras gives its kind of error in the place of a path.
+const isPath = (param: string | null | undefined): param is string =>
+  param !== undefined && param !== null && param !== "" && param !== "validation_error"
 
 /** Whether a body holds a field: of what it does not, leaving it out would change nothing. */
 const holds = (body: string, path: string): boolean => body.includes(`"${path.slice(path.lastIndexOf(".") + 1)}"`)
@@ -43,17 +112,15 @@ export const refusedField = (
   if ((status !== 400 && status !== 422) || refusable.length === 0) return undefined
   const fields = refusable.filter((field) => holds(body, field))
   const { message, param } = error.upstream ?? {}
-  if (param !== undefined && param !== null && param !== "") {
-    const path = generally(param)
-    return fields.find((field) => isIn(path, field))
-  }
+  if (isPath(param)) return at(generally(param), fields, body)
   if (message === undefined) return undefined
   const meant = meantByGoogle(message).find((field) => fields.includes(field))
   if (meant !== undefined) return meant
-  const [, place, words] = /^([\w[\].]+): (.+)$/s.exec(message) ?? []
-  return place === undefined || !/[.[]/.test(place)
-    ? fields.find((field) => names(generally(message), field))
-    : within(generally(place), words ?? "", fields)
+  const [, place, words] = /^(?:body\.)?([\w[\].]+): (.+)$/s.exec(message) ?? []
+  if (place === undefined || !/[.[]/.test(place)) return inWords(generally(message), fields, body)
+  const path = generally(place)
+  // Who says where it is wrong is believed: `messages.1.content.0: … in thinking block` is not about `thinking`.
+  return at(path, fields, body) ?? fields.find((field) => isBelow(path, field, words ?? ""))
 }
 
 // "Your organization must be verified to stream this model", "… does not support 'wav' when stream=true", "streaming is not
@@ -75,7 +142,6 @@ const isNamed = (param: string | null | undefined, field: string): boolean =>
 const isIn = (path: string, field: string): boolean =>
   path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[]`)
 
-/** Who says where it is wrong is believed: `messages.1.content.0: … in thinking block` is not about `thinking`. */
-const within = (path: string, words: string, fields: ReadonlyArray<string>): string | undefined =>
-  fields.find((field) => isIn(path, field)) ??
-  fields.find((field) => field.startsWith(`${path}.`) && names(words, field.slice(path.length + 1)))
+/** Whether a place and the words about it name a field together. */
+const isBelow = (path: string, field: string, words: string): boolean =>
+  field.startsWith(`${path}.`) && names(words, field.slice(path.length + 1))
