@@ -156,6 +156,8 @@ export interface SelectionService {
   /** What a target has refused within the last hour, remembered per channel and model. */
   readonly refused: (target: Target) => Refused
   readonly rememberRefusal: (target: Target, refusal: Refusal) => void
+  /** It takes it after all. */
+  readonly forgetRefusal: (target: Target, refusal: Refusal) => void
 }
 
 /** Who is told of what happens to channels. */

@@ -43,12 +43,14 @@ export class Refusals {
     const at = keyOf(channel.id, model)
     const known: Remembered = this.targets.get(at) ?? new Map()
     // A dialect has a handful of either: there is nothing to bound.
-    known.set(refusal._tag === "Mode" ? `mode ${refusal.mode}` : `field ${refusal.path}`, {
-      refusal,
-      until: now + remembered
-    })
+    known.set(nameOf(refusal), { refusal, until: now + remembered })
     this.targets.set(at, known)
     if (this.targets.size > targetsRemembered) this.targets.delete(this.targets.keys().next().value!)
+  }
+
+  /** A target takes what it had refused. */
+  retract({ channel, model }: Target, refusal: Refusal): void {
+    this.targets.get(keyOf(channel.id, model))?.delete(nameOf(refusal))
   }
 
   /** A channel is gone, or is another place now. */
@@ -58,3 +60,6 @@ export class Refusals {
 }
 
 const keyOf = (channel: string, model: string): string => `${channel} ${model}`
+
+const nameOf = (refusal: Refusal): string =>
+  refusal._tag === "Mode" ? `mode ${refusal.mode}` : `field ${refusal.path}`

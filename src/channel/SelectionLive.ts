@@ -350,7 +350,8 @@ export const make = ({
         waiting.look()
       },
       refused: (target) => refusals.of(target, MonotonicClock.wholeMillis(clock)),
-      rememberRefusal: (target, refusal) => refusals.remember(target, refusal, MonotonicClock.wholeMillis(clock))
+      rememberRefusal: (target, refusal) => refusals.remember(target, refusal, MonotonicClock.wholeMillis(clock)),
+      forgetRefusal: (target, refusal) => refusals.retract(target, refusal)
     }
   })
 

@@ -20,7 +20,14 @@ export * from "./gemini/index.ts"
 export * from "./openai/index.ts"
 export * from "./responses/index.ts"
 export { isEmptyData } from "./upstream/Idle.ts"
-export { refusedField, refusesStream } from "./upstream/RefusedField.ts"
+export {
+  refusableIn,
+  refusedField,
+  refusesStream,
+  refusesThisStream,
+  refusesValue,
+  takenAfterAll
+} from "./upstream/RefusedField.ts"
 export { classify, classifyInBand, isKnownName } from "./upstream/Classify.ts"
 export { relayErrorIn } from "./upstream/RelayError.ts"
 export { upstreamRequestId } from "./upstream/RequestId.ts"

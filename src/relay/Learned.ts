@@ -8,14 +8,29 @@ import {
   type AnswerRequest,
   type ContinuationMode,
   type DialectsService,
+  refusableIn,
   refusedField,
   refusesStream,
-  type Refusal
+  refusesThisStream,
+  refusesValue,
+  type Refusal,
+  takenAfterAll
 } from "../dialect/index.ts"
 import { blameOf } from "../errors/index.ts"
 import type { AnswerContext } from "./Answer.ts"
 import type { AttemptEnd } from "./Attempt.ts"
 import { continuationModes, refusesForGood, refusesMode } from "./Decision.ts"
+
+/**
+ * For whom it holds that a field was refused: for all who ask the target; for this answer's conversation, whoever is asked;
+ * or for this request alone, of this target. `none`: it is taken after all.
+ */
+type Holds = "all" | "conversation" | "request" | "none"
+
+interface RefusedField {
+  readonly path: string
+  readonly holds: Holds
+}
 
 /** One answer's. */
 export class Learned {
@@ -24,6 +39,10 @@ export class Learned {
   private readonly dialects: DialectsService
   /** What of this conversation was refused: for this answer only, whoever is asked. */
   private readonly refusedOnce = new Set<string>()
+  /** What a target has refused of this request alone, by its key. */
+  private readonly refusedHere = new Map<string, Set<string>>()
+  /** What a target was given back, by its key: that is not taken away from it twice. */
+  private readonly givenBack = new Map<string, Set<string>>()
   /** The modes in which targets did not go on from this answer: from another one they may. */
   private readonly declined = new Map<string, ReadonlyArray<ContinuationMode>>()
   private readonly gaveToken: (target: Target) => boolean
@@ -42,7 +61,7 @@ export class Learned {
 
   /** Whether a target is asked for a stream: its channel gives them, and it has not refused one that no client had asked for. */
   streams(target: Target): boolean {
-    return target.channel.stream && !this.selection.refused(target).fields.has(streamField)
+    return target.channel.stream && !this.known(target, streamField)
   }
 
   /** The modes in which a target may go on from this answer, in the order in which they are tried. */
@@ -65,9 +84,12 @@ export class Learned {
   /** What of a body a target does not take: of what its own dialect's client wrote, nothing is taken away. */
   fields(target: Target): ReadonlySet<string> {
     const { fields } = this.selection.refused(target)
-    if (fields.size === 0) return this.refusedOnce
+    const here = this.refusedHere.get(keyOf(target)) ?? nothing
+    if (fields.size === 0 && here.size === 0) return this.refusedOnce
     const refusable = this.dialects.of(target.channel.dialect).refusable(this.request)
-    return new Set([...refusable.filter((field) => fields.has(field)), ...this.refusedOnce])
+    const kept = this.givenBack.get(keyOf(target)) ?? nothing
+    const left = refusable.filter((field) => (fields.has(field) || here.has(field)) && !kept.has(field))
+    return new Set([...left, ...this.refusedOnce])
   }
 
   /** Whether a target did not take a field that no client had asked for. */
@@ -82,10 +104,9 @@ export class Learned {
   from(target: Target, mode: ContinuationMode | undefined, end: AttemptEnd, sent: string): Refusal | undefined {
     const field = this.field(target, end, sent)
     if (field !== undefined) {
-      const { path } = field
-      if (field.once) this.refusedOnce.add(path)
-      else this.selection.rememberRefusal(target, { _tag: "Field", path })
-      return { _tag: "Field", path }
+      const refusal = { _tag: "Field", path: field.path } as const
+      this.take(target, refusal, field.holds)
+      return refusal
     }
     if (mode === undefined || !refusesMode(end.verdict)) return undefined
     const refusal = { _tag: "Mode", mode } as const
@@ -100,24 +121,45 @@ export class Learned {
     return this.request.dialect === channel.dialect && this.request.body["stream"] === true
   }
 
-  private field(
-    target: Target,
-    { status, verdict }: AttemptEnd,
-    sent: string
-  ): { readonly path: string; readonly once: boolean } | undefined {
+  /** Whether it is known that a target does not take a field. */
+  private known(target: Target, field: string): boolean {
+    const here = this.refusedHere.get(keyOf(target))
+    return this.selection.refused(target).fields.has(field) || here?.has(field) === true
+  }
+
+  private take(target: Target, refusal: Extract<Refusal, { readonly _tag: "Field" }>, holds: Holds): void {
+    const { path } = refusal
+    switch (holds) {
+      case "all":
+        return this.selection.rememberRefusal(target, refusal)
+      case "conversation":
+        this.refusedOnce.add(path)
+        return
+      case "request":
+        return addTo(this.refusedHere, target, path)
+      case "none":
+        this.refusedOnce.delete(path)
+        this.selection.forgetRefusal(target, refusal)
+        return addTo(this.givenBack, target, path)
+    }
+  }
+
+  private field(target: Target, { status, verdict }: AttemptEnd, sent: string): RefusedField | undefined {
     if (verdict._tag !== "Broken" || !refusingStatuses.has(status)) return undefined
     const { error } = verdict
     // Nobody takes it away: it is the channel's own.
     if (blameOf(error) === "channel") return undefined
     if (this.streams(target) && !this.asksStreamOf(target) && refusesStream(error, sent)) {
-      return { path: streamField, once: false }
+      return { path: streamField, holds: refusesThisStream(error) ? "request" : "all" }
     }
-    const known = this.selection.refused(target).fields
+    const back = takenAfterAll(error, status, this.fields(target), sent)
+    if (back !== undefined) return { path: back, holds: "none" }
     const dialect = this.dialects.of(target.channel.dialect)
     const once = dialect.refusableOnce?.(this.request) ?? []
+    const kept = this.givenBack.get(keyOf(target)) ?? nothing
     // What is more exact comes first.
-    const left = [...once, ...dialect.refusable(this.request)].filter(
-      (field) => !known.has(field) && !this.refusedOnce.has(field)
+    const left = refusableIn(error, [...once, ...dialect.refusable(this.request)]).filter(
+      (field) => !this.known(target, field) && !this.refusedOnce.has(field) && !kept.has(field)
     )
     const named = (among: ReadonlyArray<string>) => refusedField(error, status, among, sent)
     const path = named(left)
@@ -125,8 +167,16 @@ export class Learned {
     // Of two that exclude each other, each is taken alone.
     const param = error.upstream?.param ?? ""
     const together = param === "" && named(left.filter((field) => field !== path)) !== undefined
-    return { path, once: together || once.includes(path) }
+    if (together || once.includes(path)) return { path, holds: "conversation" }
+    return { path, holds: refusesValue(error) ? "request" : "all" }
   }
+}
+
+const nothing: ReadonlySet<string> = new Set()
+
+const addTo = (byTarget: Map<string, Set<string>>, target: Target, path: string): void => {
+  const key = keyOf(target)
+  byTarget.set(key, (byTarget.get(key) ?? new Set()).add(path))
 }
 
 /** By this name it is remembered that a target gives no streams. */

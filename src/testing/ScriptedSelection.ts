@@ -93,8 +93,19 @@ export const layer = (targets: ReadonlyArray<Target>): Layer.Layer<Selection | S
             fields: new Set(known.flatMap((refusal) => (refusal._tag === "Field" ? [refusal.path] : [])))
           }
         },
-        rememberRefusal: (target, refusal) => void refusals.push({ target, refusal })
+        rememberRefusal: (target, refusal) => void refusals.push({ target, refusal }),
+        forgetRefusal: ({ channel, model }, refusal) => {
+          const left = refusals.filter(
+            (known) =>
+              known.target.channel.id !== channel.id ||
+              known.target.model !== model ||
+              nameOf(known.refusal) !== nameOf(refusal)
+          )
+          refusals.splice(0, refusals.length, ...left)
+        }
       })
       return Layer.merge(selection, Layer.succeed(SelectionScript, { picks, releases, refusals }))
     })
   )
+
+const nameOf = (refusal: Refusal): string => (refusal._tag === "Mode" ? refusal.mode : `field ${refusal.path}`)

@@ -32,6 +32,16 @@ describe("refusals", () => {
     assert.strictEqual(refusals.of(target("a"), hour).fields.size, 1)
   })
 
+  it("are taken back one by one", () => {
+    const refusals = new Refusals()
+    refusals.remember(target("a"), temperature, 0)
+    refusals.remember(target("a"), prefill, 0)
+    refusals.retract(target("a"), temperature)
+    refusals.retract(target("b"), temperature)
+    const { fields, modes } = refusals.of(target("a"), 1)
+    assert.deepStrictEqual([...modes, ...fields], ["prefill"])
+  })
+
   it("go with their channel, and with no other whose id begins alike", () => {
     const refusals = new Refusals()
     refusals.remember(target("a"), temperature, 0)

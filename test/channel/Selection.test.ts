@@ -463,6 +463,8 @@ describe("refused modes", () => {
       assert.deepStrictEqual([...selection.refused(b).modes], [])
       selection.rememberRefusal(a, { _tag: "Mode", mode: "message" })
       assert.deepStrictEqual([...selection.refused(a).modes], ["prefill", "message"])
+      selection.forgetRefusal(a, { _tag: "Mode", mode: "prefill" })
+      assert.deepStrictEqual([...selection.refused(a).modes], ["message"])
     }).pipe(over([channel("a"), channel("b")]))
   )
 })

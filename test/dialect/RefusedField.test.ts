@@ -1,5 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { refusedField, refusesStream } from "#src/dialect/index"
+import {
+  refusableIn,
+  refusedField,
+  refusesStream,
+  refusesThisStream,
+  refusesValue,
+  takenAfterAll
+} from "#src/dialect/index"
 import { InvalidRequest } from "#src/errors/index"
 
 const fields = ["temperature", "top_p", "thinking", "output_config.effort", "tools[].function.strict", "user"]
@@ -194,5 +201,107 @@ describe("the field that a vendor refuses in words of its own", () => {
   it.each(cases)("%s (%s)", (message, param, among, body, expected) => {
     const error = new InvalidRequest({ upstream: { status: 400, message, ...(param === undefined ? {} : { param }) } })
     assert.strictEqual(refusedField(error, 400, among, JSON.stringify(body)), expected)
+  })
+})
+
+/** What an upstream has said with a 400. */
+const refusal = (message: string, code?: string, param?: string) =>
+  new InvalidRequest({
+    upstream: {
+      status: 400,
+      message,
+      ...(code === undefined ? {} : { code }),
+      ...(param === undefined ? {} : { param })
+    }
+  })
+
+const noMaxTokens =
+  "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+const tooMany = "max_tokens is too large: 200000. This model supports at most 100000 completion tokens."
+
+describe("a value that is refused", () => {
+  it.each([
+    [
+      "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3 instead.",
+      "decimal_above_max_value"
+    ],
+    ["temperature", "integer_below_min_value"],
+    [
+      "Invalid 'user': string too long. Expected a string with maximum length 64, but got a string with length 142 instead.",
+      "string_above_max_length"
+    ],
+    [
+      "Unsupported value: 'reasoning_effort' does not support 'max' with this model. Supported values are: 'low', 'medium', and 'high'.",
+      "unsupported_value"
+    ],
+    ["seed", "invalid_type"],
+    [tooMany, undefined],
+    ["max_tokens: 200000 > 64000, which is the maximum allowed number of output tokens", undefined],
+    ["temperature: Input should be less than or equal to 1", undefined],
+    ["temperature must be between 0 and 2", undefined],
+    ['think value "medium" is not supported for this model', undefined],
+    ["it has a topK value of 64 but the supported range is from 1 (inclusive) to 41 (exclusive)", undefined],
+    ["Invalid value at 'generation_config.seed' (TYPE_INT32), 12345678901", undefined]
+  ])("is told by its words or its code: %s (%s)", (message, code) => {
+    assert.isTrue(refusesValue(refusal(message, code)))
+  })
+
+  it.each([
+    ["Unsupported parameter: 'temperature' is not supported with this model.", "unsupported_parameter"],
+    [
+      "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
+      "unsupported_value"
+    ],
+    ["top_p: Extra inputs are not permitted", undefined],
+    [
+      "thinking: Input tag 'adaptive' found using 'type' does not match any of the expected tags: 'disabled'",
+      undefined
+    ],
+    ["This model does not support the effort parameter.", undefined],
+    ["", undefined]
+  ])("is none where any would be refused: %s", (message, code) => {
+    assert.isFalse(refusesValue(refusal(message, code)))
+  })
+
+  it("is the client's where it is no hint", () => {
+    const fields = ["max_completion_tokens", "temperature"]
+    assert.deepStrictEqual(refusableIn(refusal(tooMany), fields), ["temperature"])
+    assert.deepStrictEqual(refusableIn(refusal("Unknown parameter"), fields), fields)
+  })
+})
+
+describe("what is said by another name where it was refused", () => {
+  const without = new Set(["max_completion_tokens"])
+  const body = '{"max_tokens":5}'
+
+  it("is taken after all where the other name is refused, too", () => {
+    assert.strictEqual(takenAfterAll(refusal(noMaxTokens), 400, without, body), "max_completion_tokens")
+  })
+
+  it("and not where it is the value, where it was not left out, or where something else is refused", () => {
+    assert.strictEqual(takenAfterAll(refusal(tooMany, "invalid_value", "max_tokens"), 400, without, body), undefined)
+    assert.strictEqual(takenAfterAll(refusal(noMaxTokens), 400, new Set(["temperature"]), body), undefined)
+    assert.strictEqual(takenAfterAll(refusal("top_p: Extra inputs"), 400, without, body), undefined)
+  })
+})
+
+describe("a stream that is refused", () => {
+  it.each([
+    ["Your organization must be verified to stream this model. If you just verified, wait.", "stream"],
+    ["This model does not support streaming.", undefined],
+    ["Streaming is not supported with this model", undefined],
+    ["stream is unsupported here", undefined]
+  ])("is so for everybody: %s", (message, param) => {
+    assert.isFalse(refusesThisStream(refusal(message, undefined, param)))
+  })
+
+  it.each([
+    ["'audio.format' does not support 'wav' when stream=true. Supported values are: 'pcm16'.", "audio.format"],
+    ["'audio.format' does not support 'wav' when stream=true.", undefined],
+    ["Streaming is not supported with tools.", undefined],
+    ["logprobs are not supported in streaming mode", undefined],
+    ["stream is not supported when n > 1", "stream"]
+  ])("is so for what else is asked: %s", (message, param) => {
+    assert.isTrue(refusesThisStream(refusal(message, undefined, param)))
   })
 })

@@ -204,3 +204,204 @@ describe("R6: a hint that a target refuses in its own words", () => {
       }
     ))
 })
+
+describe("R6: what is refused of one client's request is not taken from another's", () => {
+  const over = (
+    refusals: ReadonlyArray<Refusal>,
+    run: (world: World, sent: () => ReadonlyArray<Body>) => Promise<void>
+  ) =>
+    withWorld({ a: { dialect: "openai", plays: refusing(...refusals) } }, {}, (world) =>
+      run(world, () => bodiesOf(world.upstreams["a"]!))
+    )
+
+  const values: ReadonlyArray<
+    readonly [field: string, refusal: Refusal, wrong: object, right: object, value: unknown, dropped: string]
+  > = [
+    [
+      "temperature",
+      [
+        ({ temperature }) => Number(temperature) > 2,
+        openai(
+          "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3 instead.",
+          "temperature",
+          "decimal_above_max_value"
+        )
+      ],
+      { temperature: 3 },
+      { temperature: 0.2 },
+      0.2,
+      "temperature"
+    ],
+    [
+      "user",
+      [
+        ({ user }) => String(user).length > 64,
+        openai(
+          "Invalid 'user': string too long. Expected a string with maximum length 64, but got a string with length 142 instead.",
+          "user",
+          "string_above_max_length"
+        )
+      ],
+      { metadata: { user_id: "x".repeat(142) } },
+      { metadata: { user_id: "bob" } },
+      "bob",
+      "metadata.user_id"
+    ],
+    [
+      "reasoning_effort",
+      [
+        ({ reasoning_effort }) => reasoning_effort === "max",
+        openai(
+          "Unsupported value: 'reasoning_effort' does not support 'max' with this model. Supported values are: 'low', 'medium', and 'high'.",
+          "reasoning_effort",
+          "unsupported_value"
+        )
+      ],
+      { output_config: { effort: "max" } },
+      { output_config: { effort: "low" } },
+      "low",
+      "output_config.effort"
+    ]
+  ]
+
+  it.each(values)("a value: %s", (field, refusal, wrong, right, value, dropped) =>
+    over([refusal], async (world, sent) => {
+      const one = await message(world, wrong)
+      assert.deepStrictEqual([one.status, one.headers.get("x-dropped")], [200, dropped])
+      const other = await message(world, right)
+      assert.deepStrictEqual([other.status, other.headers.get("x-dropped")], [200, null])
+      assert.deepStrictEqual(
+        sent().map((body) => field in body),
+        [true, false, true]
+      )
+      assert.strictEqual(sent().at(-1)?.[field], value)
+    })
+  )
+
+  it("but a field of which no value is taken is remembered", () =>
+    over(
+      [
+        [
+          ({ temperature }) => temperature !== undefined,
+          openai(
+            "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
+            "temperature",
+            "unsupported_value"
+          )
+        ]
+      ],
+      async (world, sent) => {
+        for (const _ of [1, 2]) assert.strictEqual((await message(world, { temperature: 0.2 })).status, 200)
+        assert.lengthOf(sent(), 3)
+      }
+    ))
+
+  it("a value is left out for the target that has refused it, and no other", () =>
+    withWorld(
+      {
+        a: { dialect: "openai", plays: refusing(values[0]![1], [() => true, { error: { message: "down" } }, 503]) },
+        b: { dialect: "openai", plays: [Script.answer("yes")] }
+      },
+      { retry: { times: 3 } },
+      async (world) => {
+        const answered = await message(world, { temperature: 3 })
+        assert.deepStrictEqual([answered.status, answered.headers.get("x-dropped")], [200, null])
+        assert.strictEqual(bodiesOf(world.upstreams["b"]!)[0]?.["temperature"], 3)
+      }
+    ))
+
+  const noMaxTokens: Refusal = [
+    ({ max_tokens }) => max_tokens !== undefined,
+    openai(
+      "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+      "max_tokens",
+      "unsupported_parameter"
+    )
+  ]
+
+  it.each(["max_completion_tokens", "max_tokens"])("too many tokens are the client's, told of %s", (param) =>
+    over(
+      [
+        noMaxTokens,
+        [
+          (body) => Number(body["max_completion_tokens"]) > 100_000,
+          openai(
+            "max_tokens is too large: 200000. This model supports at most 100000 completion tokens.",
+            param,
+            "invalid_value"
+          )
+        ]
+      ],
+      async (world, sent) => {
+        const one = await message(world, { max_tokens: 200_000 })
+        assert.strictEqual(one.status, 400)
+        assert.include(await one.text(), "too large")
+        assert.strictEqual((await message(world, {})).status, 200)
+        assert.deepStrictEqual(
+          sent().map((body) => body["max_completion_tokens"]),
+          [200_000, 1000]
+        )
+      }
+    )
+  )
+
+  it("who takes max_tokens alone is asked so, until it takes that no more", () => {
+    let old = true
+    const refusals: ReadonlyArray<Refusal> = [
+      [
+        (body) => old && body["max_completion_tokens"] !== undefined,
+        openai("Unknown parameter: 'max_completion_tokens'.", "max_completion_tokens", "unknown_parameter")
+      ],
+      [(body) => !old && noMaxTokens[0](body), noMaxTokens[1]]
+    ]
+    return over(refusals, async (world, sent) => {
+      for (const _ of [1, 2]) assert.strictEqual((await message(world, {})).status, 200)
+      old = false
+      for (const _ of [1, 2]) assert.strictEqual((await message(world, {})).status, 200)
+      assert.deepStrictEqual(
+        sent().map((body) => (body["max_tokens"] === undefined ? "new" : "old")),
+        ["new", "old", "old", "old", "new", "new"]
+      )
+    })
+  })
+
+  it("who takes neither is asked by both names once, and what it says is told", () =>
+    over(
+      [
+        noMaxTokens,
+        [
+          (body) => body["max_completion_tokens"] !== undefined,
+          openai("Unknown parameter: 'max_completion_tokens'.", "max_completion_tokens", "unknown_parameter")
+        ]
+      ],
+      async (world, sent) => {
+        const answered = await message(world, {})
+        assert.strictEqual(answered.status, 400)
+        assert.include(await answered.text(), "max_completion_tokens")
+        assert.lengthOf(sent(), 3)
+      }
+    ))
+
+  it("a stream: sound that cannot be sent in parts", () =>
+    over(
+      [
+        [
+          ({ audio, stream }) => stream === true && JSON.stringify(audio)?.includes("wav") === true,
+          openai(
+            "Unsupported value: 'audio.format' does not support 'wav' when stream=true. Supported values are: 'pcm16'.",
+            "audio.format",
+            "unsupported_value"
+          )
+        ]
+      ],
+      async (world, sent) => {
+        const audio = { voice: "alloy", format: "wav" }
+        assert.strictEqual((await completion(world, { modalities: ["text", "audio"], audio })).status, 200)
+        assert.strictEqual((await completion(world, {})).status, 200)
+        assert.deepStrictEqual(
+          sent().map(({ stream }) => stream === true),
+          [true, false, true]
+        )
+      }
+    ))
+})

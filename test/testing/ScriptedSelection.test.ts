@@ -19,6 +19,11 @@ describe("the scripted selection", () => {
       selection.rememberRefusal(a.target, { _tag: "Mode", mode: "prefill" })
       assert.deepStrictEqual([...selection.refused(a.target).modes], ["prefill"])
       assert.deepStrictEqual([...selection.refused(b.target).modes], [])
+      selection.rememberRefusal(a.target, { _tag: "Field", path: "temperature" })
+      selection.forgetRefusal(a.target, { _tag: "Mode", mode: "prefill" })
+      selection.forgetRefusal(b.target, { _tag: "Field", path: "temperature" })
+      const { fields, modes } = selection.refused(a.target)
+      assert.deepStrictEqual([...fields, ...modes], ["temperature"])
       assert.strictEqual(script.picks[1]?.only, "b")
       assert.deepStrictEqual(
         script.releases.map(({ outcome, target }) => [target.channel.id, outcome._tag]),

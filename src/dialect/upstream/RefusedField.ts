@@ -123,6 +123,52 @@ export const refusedField = (
   return at(path, fields, body) ?? fields.find((field) => isBelow(path, field, words ?? ""))
 }
 
+/**
+ * What is no hint: refused by its name, it is said by another one that older upstreams have for it; refused by its value,
+ * it is the client's.
+ */
+const otherNames: ReadonlyMap<string, string> = new Map([["max_completion_tokens", "max_tokens"]])
+
+const valueCodes = /_(?:above_max|below_min)_|^(?:invalid|unsupported)_(?:type|value)$/i
+
+// "Expected a value <= 2, but got 3 instead", "Supported values are: 'low', …", "string too long", "Input should be less than
+// or equal to 1", "200000 > 64000, which is the maximum allowed", "think value \"medium\" is not supported".
+const valueWords =
+  /\b(?:expected an? \w|(?:allowed|supported|valid) (?:range|values?)\b|invalid value\b|out of range\b|input should be\b|exceed|\d [<>]=? \d|at (?:least|most) \d|(?:maximum|minimum) (?:allowed|is|of|value)\b|value "[^"]*" is not\b|too (?:big|high|large|long|low|short|small)\b|must be (?:an? |at (?:least|most)|between|greater|in |larger|less|one of|positive|smaller|within|[<>≤≥]))/i
+
+/** Who takes the default alone takes no value that anybody need say. */
+const defaultOnly = /\bonly the default\b/i
+
+/** Whether a refusal is of a value: what it says of one request's it does not say of the next one's. */
+export const refusesValue = (error: ResilienceError): boolean => {
+  const { code, message = "" } = error.upstream ?? {}
+  return !defaultOnly.test(message) && (valueCodes.test(code ?? "") || valueWords.test(message))
+}
+
+/** What of `refusable` a failure may be a refusal of: a value that is no hint is the client's own. */
+export const refusableIn = (error: ResilienceError, refusable: ReadonlyArray<string>): ReadonlyArray<string> =>
+  refusesValue(error) ? refusable.filter((field) => !otherNames.has(field)) : refusable
+
+/**
+ * The field that a target takes after all, although it was left out: what was said in its place is refused, too. `undefined`
+ * where a failure says nothing of the kind.
+ *
+ * @param without What was left out.
+ * @param body What it was sent.
+ */
+export const takenAfterAll = (
+  error: ResilienceError,
+  status: number | undefined,
+  without: ReadonlySet<string>,
+  body: string
+): string | undefined => {
+  if (refusesValue(error)) return undefined
+  for (const [field, other] of otherNames) {
+    if (without.has(field) && refusedField(error, status, [other], body) !== undefined) return field
+  }
+  return undefined
+}
+
 // "Your organization must be verified to stream this model", "… does not support 'wav' when stream=true", "streaming is not
 // supported with this model", "… is not available in streaming mode".
 const noStreams =
@@ -133,6 +179,18 @@ export const refusesStream = (error: ResilienceError, body: string): boolean => 
   if (!/"stream":true/.test(body)) return false
   const { message, param } = error.upstream ?? {}
   return param === "stream" || (!isNamed(param, "stream_options") && noStreams.test(message ?? ""))
+}
+
+// "… does not support 'wav' when stream=true", "streaming is not supported with tools".
+const circumstance =
+  /\b(?:if|in combination|together|unless|when|while)\b|\bstream ?= ?true\b|\b(?:audio|functions?|json|logprobs|response_format|tools?)\b/i
+
+/** Whether a refusal of a stream is for what else this request asks: of another one's stream it says nothing. */
+export const refusesThisStream = (error: ResilienceError): boolean => {
+  const { message = "", param } = error.upstream ?? {}
+  if (isPath(param) && param !== "stream") return true
+  const sentence = message.split(/[.;]\s/).find((words) => noStreams.test(words))
+  return circumstance.test(sentence ?? "")
 }
 
 const isNamed = (param: string | null | undefined, field: string): boolean =>
