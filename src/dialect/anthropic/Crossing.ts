@@ -4,6 +4,7 @@
  */
 import type { FitNames } from "../FitNames.ts"
 import type { JsonObject } from "../Json.ts"
+import { objectSchema } from "../JsonSchema.ts"
 import type { Asked, Effort, Hint, Tool } from "../Request.ts"
 import { crossedMessages } from "./CrossedMessages.ts"
 
@@ -20,9 +21,6 @@ export interface Crossed {
   /** What holds numbers that are to be printed as they were written. */
   readonly exact: ReadonlyArray<JsonObject>
 }
-
-const objectSchema = (schema: JsonObject): JsonObject =>
-  schema["type"] === undefined ? { type: "object", ...schema } : schema
 
 const toolOf = (tool: Tool, names: FitNames): JsonObject => ({
   name: names.fit(tool.name),

@@ -2,6 +2,7 @@
  * A request of another dialect's client in OpenAI's words.
  */
 import { isObject, type JsonObject } from "../Json.ts"
+import { objectSchema, spelledOut } from "../JsonSchema.ts"
 import type { AnswerRequest, Asked, Hint, HintName, Part } from "../Request.ts"
 import { generally } from "../upstream/RefusedField.ts"
 import { messagesOf, unsaidPart } from "./CrossingMessages.ts"
@@ -71,7 +72,7 @@ const toolsOf = ({ tools }: Asked, fitting: Fitting, refused: ReadonlySet<string
     function: {
       name: fitting.fit(name),
       ...(description === undefined ? {} : { description }),
-      parameters: schema,
+      parameters: spelledOut(objectSchema(schema)),
       ...(strict === undefined || refused.has("tools[].function.strict") ? {} : { strict })
     }
   }))
@@ -83,8 +84,8 @@ const formatOf = ({ format }: Asked): JsonObject | undefined => {
   if (format._tag === "Text") return undefined
   if (format.schema === undefined) return { type: "json_object" }
   const { name, schema, strict } = format
-  const named = name === undefined ? "response" : fitName(name)
-  return { type: "json_schema", json_schema: { name: named, schema, ...(strict === undefined ? {} : { strict }) } }
+  const said = { name: name === undefined ? "response" : fitName(name), schema: spelledOut(schema) }
+  return { type: "json_schema", json_schema: { ...said, ...(strict === undefined ? {} : { strict }) } }
 }
 
 /**

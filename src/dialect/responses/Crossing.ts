@@ -3,6 +3,7 @@
  * cannot be said at all.
  */
 import { isObject, type JsonObject } from "../Json.ts"
+import { objectSchema, spelledOut } from "../JsonSchema.ts"
 import { fitName, type Fitting, makeFitting } from "../OpenAINames.ts"
 import type { AnswerRequest, Asked, Hint, HintName, Part, Turn } from "../Request.ts"
 import { generally } from "../upstream/RefusedField.ts"
@@ -82,7 +83,7 @@ const toolsOf = ({ tools }: Asked, fitting: Fitting, refused: ReadonlySet<string
     type: "function",
     name: fitting.fit(name),
     ...(description === undefined ? {} : { description }),
-    parameters: schema,
+    parameters: spelledOut(objectSchema(schema)),
     ...(refused.has("tools[].strict") ? {} : { strict: strict ?? false })
   }))
 
@@ -94,7 +95,7 @@ const formatOf = ({ format }: Asked): JsonObject | undefined => {
   if (format.schema === undefined) return { type: "json_object" }
   const { name, schema, strict } = format
   const named = name === undefined ? "response" : fitName(name)
-  return { type: "json_schema", name: named, schema, ...(strict === undefined ? {} : { strict }) }
+  return { type: "json_schema", name: named, schema: spelledOut(schema), ...(strict === undefined ? {} : { strict }) }
 }
 
 /**
