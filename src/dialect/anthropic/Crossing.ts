@@ -5,7 +5,8 @@
 import type { FitNames } from "../FitNames.ts"
 import type { JsonObject } from "../Json.ts"
 import { objectSchema } from "../JsonSchema.ts"
-import type { Asked, Effort, Hint, Tool } from "../Request.ts"
+import { type AnswerRequest, type Asked, type Effort, type Hint, strictPath, type Tool } from "../Request.ts"
+import { closeParameters, closeSchema } from "./ClosedSchema.ts"
 import { crossedMessages } from "./CrossedMessages.ts"
 
 /** A request in Anthropic's words. */
@@ -22,12 +23,31 @@ export interface Crossed {
   readonly exact: ReadonlyArray<JsonObject>
 }
 
-const toolOf = (tool: Tool, names: FitNames): JsonObject => ({
-  name: names.fit(tool.name),
-  ...(tool.description === undefined ? {} : { description: tool.description }),
-  input_schema: objectSchema(tool.schema),
-  ...(tool.strict === undefined ? {} : { strict: tool.strict })
-})
+interface CrossedTools {
+  readonly tools: ReadonlyArray<JsonObject>
+  readonly unsaid: ReadonlyArray<string>
+}
+
+// A strict tool whose schema there are no words for is one that is not strict.
+const toolsOf = ({ tools }: Asked, { dialect }: AnswerRequest, names: FitNames): CrossedTools => {
+  const unsaid: Array<string> = []
+  const strictOf = (tool: Tool): JsonObject | undefined => {
+    const schema = tool.strict === true ? closeParameters(tool.schema) : undefined
+    if (tool.strict === true && schema === undefined) unsaid.push(strictPath(tool, dialect))
+    return schema && { input_schema: schema, strict: true }
+  }
+  return {
+    tools: tools.map((tool) => ({
+      name: names.fit(tool.name),
+      ...(tool.description === undefined ? {} : { description: tool.description }),
+      ...(strictOf(tool) ?? {
+        input_schema: objectSchema(tool.schema),
+        ...(tool.strict === false ? { strict: false } : {})
+      })
+    })),
+    unsaid
+  }
+}
 
 const toolChoiceOf = ({ oneCallAtATime, toolChoice }: Asked, names: FitNames): JsonObject | undefined => {
   const once = oneCallAtATime ? { disable_parallel_tool_use: true } : {}
@@ -126,45 +146,56 @@ const hinted = (hints: ReadonlyArray<Hint>, thinks: boolean): Hinted => {
   return { fields, dropped, origins }
 }
 
-const unsaidOf = ({ format, meanings, stop }: Asked): ReadonlyArray<string> => [
+// Any JSON, and what a schema may be that cannot be closed, there are no words for.
+const formatOf = ({ format }: Asked): JsonObject | undefined => {
+  const schema = format._tag === "Json" ? closeSchema(format.schema) : undefined
+  return schema && { type: "json_schema", schema }
+}
+
+const unsaidOf = ({ meanings, stop }: Asked): ReadonlyArray<string> => [
   ...meanings.map(({ path }) => path),
-  ...(format._tag === "Json" && format.schema === undefined ? [format.path] : []),
   // It refuses to stop at white space alone.
   ...(stop?.sequences.some((sequence) => sequence.trim() === "") === true ? [stop.path] : [])
 ]
 
 /** Puts a request in Anthropic's words, as far as there are any; with the reasoning that it has signed, or without. */
-export const crossed = (asked: Asked, reasoning = true): Crossed => {
-  const { effort, format, maxTokens, stop, tools } = asked
+export const crossed = (request: AnswerRequest, reasoning = true): Crossed => {
+  const asked = request.asked()
+  const { effort, maxTokens, stop } = asked
   const { dropped, exact, messages, names, system, unsaid } = crossedMessages(asked, reasoning)
   const thinking = thinkingOf(asked)
   const hints = hinted(asked.hints, thinking?.["type"] === "adaptive")
   const level = effort === undefined ? undefined : efforts[effort.level]
+  const format = formatOf(asked)
   const output: JsonObject = {
     ...(level === undefined ? {} : { effort: level }),
-    ...(format._tag === "Json" && format.schema !== undefined
-      ? { format: { type: "json_schema", schema: format.schema } }
-      : {})
+    ...(format === undefined ? {} : { format })
   }
   if (effort !== undefined) {
     hints.origins.set("thinking", effort.path)
     hints.origins.set("output_config.effort", effort.path)
   }
   const sequences = stop?.sequences.filter((sequence) => sequence.trim() !== "") ?? []
+  const { tools, unsaid: loose } = toolsOf(asked, request, names)
   const choice = tools.length === 0 ? undefined : toolChoiceOf(asked, names)
   return {
     body: {
       ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
       ...(system.length === 0 ? {} : { system: system.length === 1 ? system[0]!["text"] : system }),
       messages,
-      ...(tools.length === 0 ? {} : { tools: tools.map((tool) => toolOf(tool, names)) }),
+      ...(tools.length === 0 ? {} : { tools }),
       ...(choice === undefined ? {} : { tool_choice: choice }),
       ...(sequences.length === 0 ? {} : { stop_sequences: sequences }),
       ...(thinking === undefined ? {} : { thinking }),
       ...(Object.keys(output).length === 0 ? {} : { output_config: output }),
       ...hints.fields
     },
-    unsaid: [...unsaidOf(asked), ...unsaid],
+    unsaid: [
+      ...unsaidOf(asked),
+      ...(asked.format._tag === "Json" && format === undefined ? [asked.format.path] : []),
+      ...loose,
+      ...unsaid
+    ],
     dropped: [...hints.dropped, ...dropped],
     names: names.changed(),
     origins: hints.origins,

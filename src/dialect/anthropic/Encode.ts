@@ -42,7 +42,7 @@ const isOwn = (request: AnswerRequest): boolean => request.dialect === "anthropi
 
 /** The fields that Anthropic has no words for. Its own clients' requests have none. */
 export const unsaidToAnthropic = (request: AnswerRequest): ReadonlyArray<string> =>
-  isOwn(request) ? [] : crossed(request.asked()).unsaid
+  isOwn(request) ? [] : crossed(request).unsaid
 
 const refusable = [
   "metadata",
@@ -94,7 +94,7 @@ const withContinuation = ({ continuation, request }: EncodeRequest, messages: Re
  */
 export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, ConvertRequestFailed> => {
   const { continuation, drop, model, params, refused, request, stream } = options
-  const said = isOwn(request) ? own(request) : crossed(request.asked(), !refused.has(signedReasoning))
+  const said = isOwn(request) ? own(request) : crossed(request, !refused.has(signedReasoning))
   if (said.unsaid.length > 0 && !drop) return Result.fail(unsayable(said.unsaid))
   const { messages, ...body } = said.body
   const asked = withContinuation(options, messages as ReadonlyArray<Message>)

@@ -3,7 +3,7 @@
  * all.
  */
 import type { JsonObject } from "../Json.ts"
-import type { AnswerRequest, Asked, Effort, Hint, Tool } from "../Request.ts"
+import { type AnswerRequest, type Asked, type Effort, type Hint, strictPath, type Tool } from "../Request.ts"
 import { type Content, crossedContents } from "./CrossedContents.ts"
 import type { FitNames } from "../FitNames.ts"
 
@@ -131,11 +131,7 @@ const hinted = (hints: ReadonlyArray<Hint>): Hinted => {
 
 /** What Gemini has no words for although it changes little: held to its schema, one call at a time. */
 const hintsOfTools = ({ oneCallAtATime, tools }: Asked, { dialect }: AnswerRequest): ReadonlyArray<string> => [
-  ...tools
-    .filter(({ strict }) => strict === true)
-    .map(({ path }) =>
-      dialect === "openai" && path.startsWith("tools") ? `${path}.function.strict` : `${path}.strict`
-    ),
+  ...tools.filter(({ strict }) => strict === true).map((tool) => strictPath(tool, dialect)),
   ...(oneCallAtATime ? [dialect === "anthropic" ? "tool_choice.disable_parallel_tool_use" : "parallel_tool_calls"] : [])
 ]
 

@@ -267,6 +267,7 @@ describe("a conversation in Anthropic's words", () => {
 })
 
 describe("tools in Anthropic's words", () => {
+  const closed = { type: "object", properties: {}, additionalProperties: false }
   const tool = (name: string, more: Partial<Asked["tools"][number]> = {}) => ({
     path: "tools[0]",
     name,
@@ -280,10 +281,22 @@ describe("tools in Anthropic's words", () => {
     const tools = [tool("get", { description: "Gets", strict: true }), tool("put", { schema: {} })]
     expect(body({ tools })).toEqual({
       tools: [
-        { name: "get", description: "Gets", input_schema: { type: "object", properties: {} }, strict: true },
+        { name: "get", description: "Gets", input_schema: closed, strict: true },
         { name: "put", input_schema: { type: "object" } }
       ]
     })
+  })
+
+  it("are not strict where that cannot be said of their schema, and so not asked for", () => {
+    const schema = { type: "object", additionalProperties: { type: "string" } }
+    const tools = [tool("get", { schema, strict: true }), tool("put", { schema, strict: false, path: "tools[1]" })]
+    expect(unsaid({ tools })).toEqual(["tools[0].function.strict"])
+    const made = encoded(asking({ tools }), { drop: true })
+    expect(made.dropped).toEqual(["tools[0].function.strict"])
+    expect(made.body["tools"]).toEqual([
+      { name: "get", input_schema: schema },
+      { name: "put", input_schema: schema, strict: false }
+    ])
   })
 
   it.each([
@@ -379,13 +392,18 @@ describe("what is asked of an answer, in Anthropic's words", () => {
   })
 
   it("is JSON by a schema, and not any JSON", () => {
-    const schema = { type: "object" }
-    const json = (of: typeof schema | undefined): Partial<Asked> => ({
+    const schema = { type: "object", properties: {} }
+    const json = (of: Asked["tools"][number]["schema"] | undefined): Partial<Asked> => ({
       format: { _tag: "Json", path: "response_format", schema: of, name: "x", strict: true }
     })
-    expect(body(json(schema))).toEqual({ output_config: { format: { type: "json_schema", schema } } })
+    expect(body(json(schema))).toEqual({
+      output_config: { format: { type: "json_schema", schema: { ...schema, additionalProperties: false } } }
+    })
     expect(unsaid(json(schema))).toEqual([])
-    expect(unsaid(json(undefined))).toEqual(["response_format"])
+    for (const any of [undefined, { type: "object" }, { ...schema, additionalProperties: true }]) {
+      expect(unsaid(json(any))).toEqual(["response_format"])
+      expect(encoded(asking(json(any)), { drop: true }).body).not.toHaveProperty("output_config")
+    }
   })
 
   it.each([

@@ -80,7 +80,7 @@ const anyAsked: fc.Arbitrary<Asked> = fc
       fc.record({
         name: id,
         description: fc.option(said, { nil: undefined }),
-        schema: fc.constant({ type: "object", properties: {} }),
+        schema: fc.constant({ type: "object", properties: {}, additionalProperties: false }),
         strict: fc.option(fc.boolean(), { nil: undefined })
       }),
       { maxLength: 3, selector: ({ name }) => name }
@@ -117,7 +117,7 @@ const anyAsked: fc.Arbitrary<Asked> = fc
         ? {
             _tag: "Json",
             path: "output_config.format",
-            schema: { type: "object" },
+            schema: { type: "object", properties: {}, additionalProperties: false },
             name: undefined,
             strict: undefined
           }
