@@ -11,9 +11,11 @@ export interface NameRule {
   readonly unfitFirst?: RegExp
 }
 
-/** Makes names fit, and remembers what they were. The same name always becomes the same. */
+/** Makes names fit, and remembers what they were. The same name becomes the same, until another is made of it. */
 export interface FitNames {
   readonly fit: (name: string) => string
+  /** Makes one more of a name: from now on it becomes this one. */
+  readonly another: (name: string) => string
   /** What was changed: from what the target is told to what it was. `undefined` where nothing was. */
   readonly changed: () => ReadonlyMap<string, string> | undefined
 }
@@ -49,6 +51,7 @@ export const makeFitNames = (names: Iterable<string>, { longest, unfit, unfitFir
   for (const name of known) if (!isFit(name)) add(name)
   return {
     fit: (name) => fitted.get(name) ?? add(name),
+    another: add,
     changed: () => (changed.size === 0 ? undefined : changed)
   }
 }

@@ -1,6 +1,7 @@
 /**
  * A conversation that another dialect's client sent, as Anthropic's messages.
  */
+import { type CallIds, makeCallIds } from "../CallIds.ts"
 import { isExact } from "../ExactNumbers.ts"
 import { type FitNames, makeFitNames, type NameRule } from "../FitNames.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
@@ -31,7 +32,7 @@ interface Sink {
   readonly unsaid: Array<string>
   readonly dropped: Array<string>
   readonly names: FitNames
-  readonly ids: FitNames
+  readonly ids: CallIds
   readonly exact: Array<JsonObject>
 }
 
@@ -126,13 +127,13 @@ const blocksOf = (part: Part, sink: Sink): ReadonlyArray<JsonObject> => {
       return reasoningBlock(part)
     case "ToolCall":
       return [
-        { type: "tool_use", id: sink.ids.fit(part.id), name: sink.names.fit(part.name), input: inputOf(part, sink) }
+        { type: "tool_use", id: sink.ids.call(part.id), name: sink.names.fit(part.name), input: inputOf(part, sink) }
       ]
     case "ToolResult":
       return [
         {
           type: "tool_result",
-          tool_use_id: sink.ids.fit(part.id),
+          tool_use_id: sink.ids.result(part.id),
           ...resultContent(part.parts, sink),
           ...(part.failed ? { is_error: true } : {})
         }
@@ -161,7 +162,7 @@ const messageOf = (role: string, blocks: ReadonlyArray<JsonObject>): Message => 
 
 /**
  * A conversation as messages that alternate: neighbours of one role are merged, and texts without a word left out; without
- * `reasoning`, all of that is, too.
+ * `reasoning`, all of that is, too. An id of a call that comes again becomes another: Anthropic takes each only once.
  */
 export const crossedMessages = ({ system, toolChoice, tools, turns }: Asked, reasoning: boolean): CrossedMessages => {
   const parts = turns.flatMap(({ parts }) => parts)
@@ -177,14 +178,17 @@ export const crossedMessages = ({ system, toolChoice, tools, turns }: Asked, rea
       ],
       names
     ),
-    ids: makeFitNames(
-      calls.map(({ id }) => id),
-      names
+    ids: makeCallIds(
+      makeFitNames(
+        calls.map(({ id }) => id),
+        names
+      )
     ),
     exact: []
   }
   const runs: Array<{ readonly role: "user" | "assistant"; readonly blocks: Array<JsonObject> }> = []
-  for (const turn of turns) {
+  for (const [i, turn] of turns.entries()) {
+    if (turn.role === "assistant" && turns[i - 1]?.role !== "assistant") sink.ids.turn()
     for (const part of turn.parts) {
       if (part._tag === "Reasoning" && !reasoning) continue
       const role = roleOf(turn, part)

@@ -133,6 +133,40 @@ describe("a conversation in Anthropic's words", () => {
     ])
   })
 
+  it("has an id of a call only once, and each result with its call", () => {
+    const again = (...results: ReadonlyArray<Part>) => [
+      turn("assistant", call("call_0", "get", '{"x":1}'), call("call_0_2", "get", "")),
+      ...results.map((one) => turn("user", one))
+    ]
+    const both = [result("call_0", "one"), result("call_0_2", "two")]
+    const ids = (...turns: ReadonlyArray<Turn>) =>
+      (turnsOf(...turns) as ReadonlyArray<{ readonly content: ReadonlyArray<Record<string, unknown>> }>).map(
+        ({ content }) => content.map((block) => block["id"] ?? block["tool_use_id"] ?? block["text"])
+      )
+    expect(ids(...again(...both), ...again(...both), ...again(both[1]!, both[0]!))).toEqual([
+      ["call_0", "call_0_2"],
+      ["call_0", "call_0_2"],
+      ["call_0_3", "call_0_2_2"],
+      ["call_0_3", "call_0_2_2"],
+      ["call_0_4", "call_0_2_3"],
+      ["call_0_2_3", "call_0_4"]
+    ])
+    const twice = turn("assistant", call("a", "get", ""), call("a", "get", ""))
+    expect(ids(twice, turn("user", result("a", "one")), turn("user", result("a", "two")))).toEqual([
+      ["a", "a_2"],
+      ["a", "a_2"]
+    ])
+    // One that was not answered in its turn is answered no more.
+    const once = turn("assistant", call("a", "get", ""))
+    const well = turn("user", text("?"), text("!"))
+    expect(ids(once, well, once, turn("user", result("a", "two"), result("a", "three")))).toEqual([
+      ["a"],
+      ["?", "!"],
+      ["a_2"],
+      ["a_2", "a_2"]
+    ])
+  })
+
   it("has no input where the arguments are no object, and tells it", () => {
     for (const input of ["{nope", "[1]", "null", '"x"']) {
       const turns = [turn("assistant", call("c1", "get", input, "messages[1].tool_calls[0]"))]
@@ -371,9 +405,16 @@ describe("S3: what is large", () => {
       turn("assistant", ...many.map((id) => call(id, id, "{}"))),
       turn("user", ...many.map((id) => result(id, "x")))
     ]
-    const started = performance.now()
-    encoded(asking({ turns }))
-    expect(performance.now() - started).toBeLessThan(3000)
+    const same = many.map(() => "call_0")
+    const counted = [
+      turn("assistant", ...same.map((id) => call(id, "get", "{}"))),
+      turn("user", ...same.map((id) => result(id, "x")))
+    ]
+    for (const all of [turns, counted]) {
+      const started = performance.now()
+      encoded(asking({ turns: all }))
+      expect(performance.now() - started).toBeLessThan(3000)
+    }
   })
 })
 
