@@ -12,7 +12,7 @@ import { type JsonScan, nothingScanned, scanJson } from "../JsonScan.ts"
 export interface Call {
   /** Its number among the calls of its choice. */
   readonly place: number
-  /** The upstream's; `""` where it has none. */
+  /** The upstream's; `""` where it has none, or has given it to another call before. */
   readonly id: string
   /** `""` until it is known. */
   name: string
@@ -69,7 +69,7 @@ export const makeCalls = (whole = false): Calls => {
 
   const begin = ({ id }: CallPart): Tracked => ({
     place: count++,
-    id,
+    id: byId.has(id) ? "" : id,
     name: "",
     held: "",
     named: false,

@@ -528,16 +528,27 @@ describe("R10: tool calls that trust other things than the index", () => {
       [twice({ index: 0, id: "f" }), twice({ index: 1, id: "f" })]
     ]) {
       const { message } = relayed(events.map((parts) => chunk({ tool_calls: parts.map(part) })))
-      assert.lengthOf(message["tool_calls"] as ReadonlyArray<unknown>, 2)
+      const ids = (message["tool_calls"] as ReadonlyArray<JsonObject>).map(({ id }) => id)
+      assert.lengthOf(ids, 2)
+      assert.strictEqual(new Set(ids).size, 2)
     }
+  })
+
+  it("R10: an id that says nothing is the first call's alone", () => {
+    const same = (index: number) => chunk({ tool_calls: [part({ index, id: "same", name: "f", input: "{}" })] })
+    const pieces = decodeAll([same(0), same(1)]).flatMap((event): ReadonlyArray<Piece> => (event as Delta).pieces ?? [])
+    assert.deepStrictEqual(
+      pieces.flatMap((piece) => (piece._tag === "ToolCall" ? [piece.id] : [])),
+      ["same", ""]
+    )
   })
 
   it("R10: in a whole answer each is a call of its own, whatever it says", () => {
     const call = { index: 0, id: "same", function: { name: "f", arguments: "{}" } }
     const [first] = decodeWhole({ choices: [{ index: 0, message: { tool_calls: [call, call, call] } }] }) as [Delta]
     assert.deepStrictEqual(
-      first.pieces?.filter(({ _tag }) => _tag === "ToolCall").map((piece) => (piece as { index: number }).index),
-      [0, 1, 2]
+      first.pieces?.filter(({ _tag }) => _tag === "ToolCall"),
+      ["same", "", ""].map((id, index) => ({ _tag: "ToolCall" as const, index, id, name: "f" }))
     )
   })
 
