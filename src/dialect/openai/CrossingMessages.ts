@@ -61,11 +61,12 @@ const contentPart = (part: Part): JsonObject | undefined => {
 
 const texts = (parts: ReadonlyArray<Part>): ReadonlyArray<Of<"Text">> => parts.filter((part) => part._tag === "Text")
 
-// One text is a string, as every upstream takes it; several are parts.
-const contentOf = (parts: ReadonlyArray<Part>): unknown => {
-  const [first, ...more] = parts
-  if (first?._tag === "Text" && more.length === 0) return first.text
-  return parts.flatMap((part) => contentPart(part) ?? [])
+// What is text alone is a string: every upstream takes that, and not all take parts.
+const contentOf = (parts: ReadonlyArray<Part>, between = "\n\n"): unknown => {
+  const said = texts(parts)
+  return said.length < parts.length
+    ? parts.flatMap((part) => contentPart(part) ?? [])
+    : said.flatMap(({ text }) => (text === "" ? [] : [text])).join(between)
 }
 
 const resultOf = ({ failed, id, parts }: Of<"ToolResult">): Message => {
@@ -74,7 +75,7 @@ const resultOf = ({ failed, id, parts }: Of<"ToolResult">): Message => {
   const marked: ReadonlyArray<Part> = failed
     ? [{ _tag: "Text", text: failedMark + (first?.text ?? "") }, ...more]
     : said
-  return { role: "tool", tool_call_id: fitId(id), content: marked.length === 0 ? "" : contentOf(marked) }
+  return { role: "tool", tool_call_id: fitId(id), content: contentOf(marked) }
 }
 
 /** What an upstream of this dialect had sealed, as it wrote it: a line of JSON for each. */
@@ -140,7 +141,8 @@ const assistantOf = (parts: ReadonlyArray<Part>, options: MessageOptions): Reado
   return [
     {
       role: "assistant",
-      content: silent ? null : contentOf(said),
+      // What one answer said in parts, it said without a break.
+      content: silent ? null : contentOf(said, ""),
       ...(refusals.length === 0 ? {} : { refusal: refusals.map(({ text }) => text).join("") }),
       ...reasoning,
       ...(calls.length === 0 ? {} : { tool_calls: calls.map((call) => callOf(call, options)) })

@@ -53,16 +53,36 @@ describe("messages of another client", () => {
         [text("a"), text("b")]
       ),
       [
-        {
-          role: "system",
-          content: [
-            { type: "text", text: "a" },
-            { type: "text", text: "b" }
-          ]
-        },
+        { role: "system", content: "a\n\nb" },
         { role: "user", content: "hi" },
         { role: "system", content: "c" },
         { role: "assistant", content: "so" }
+      ]
+    )
+  })
+
+  it("are one text where they are nothing but texts, since not all upstreams take parts", () => {
+    assert.deepStrictEqual(
+      messages(
+        [
+          { role: "user", parts: [result([text("x"), text(""), text("y")], true), text("a"), text("b")] },
+          { role: "assistant", parts: [text("The grass is"), call(), text(" green.")] },
+          { role: "system", parts: [text("c"), text("d")] },
+          { role: "user", parts: [text(""), text("")] }
+        ],
+        [text("e"), text("")]
+      ),
+      [
+        { role: "system", content: "e" },
+        { role: "tool", tool_call_id: "a", content: "Error: x\n\ny" },
+        { role: "user", content: "a\n\nb" },
+        {
+          role: "assistant",
+          content: "The grass is green.",
+          tool_calls: [{ id: "a", type: "function", function: { name: "f", arguments: '{"q":1}' } }]
+        },
+        { role: "system", content: "c\n\nd" },
+        { role: "user", content: "" }
       ]
     )
   })
@@ -122,14 +142,7 @@ describe("messages of another client", () => {
             { id: "c", type: "function", function: { name: "f", arguments: "{}" } }
           ]
         },
-        {
-          role: "tool",
-          tool_call_id: "a",
-          content: [
-            { type: "text", text: "x" },
-            { type: "text", text: "y" }
-          ]
-        },
+        { role: "tool", tool_call_id: "a", content: "x\n\ny" },
         { role: "tool", tool_call_id: "a", content: "Error: broken" },
         { role: "tool", tool_call_id: "a", content: "Error: " },
         { role: "user", content: "and" }
@@ -617,12 +630,33 @@ describe("there and back", () => {
     }
   }
 
+  const oneText = (parts: ReadonlyArray<Part>, between: string): ReadonlyArray<Part> =>
+    parts.length > 1 && parts.every(({ _tag }) => _tag === "Text")
+      ? [text(parts.flatMap((part) => (part._tag === "Text" && part.text !== "" ? [part.text] : [])).join(between))]
+      : parts
+  const isResult = ({ _tag }: Part): boolean => _tag === "ToolResult"
+  /** What is text alone is one text: of an answer without a break. */
+  const joined = (turn: Turn): Turn => {
+    const apart = turn.role === "assistant" ? (part: Part) => part._tag !== "Text" : isResult
+    const texts = oneText(
+      turn.parts.filter((part) => !apart(part)),
+      turn.role === "assistant" ? "" : "\n\n"
+    )
+    const others = turn.parts
+      .filter(apart)
+      .map((part) => (part._tag === "ToolResult" ? { ...part, parts: oneText(part.parts, "\n\n") } : part))
+    const before = turn.role === "assistant" ? others.filter(({ _tag }) => _tag === "Reasoning") : others
+    return { ...turn, parts: [...before, ...texts, ...others.filter((part) => !before.includes(part))] }
+  }
+
   it("what is carried is the same", () => {
     fc.assert(
       fc.property(asked, fc.boolean(), (once, chat) => {
         const request = { ...foreign(once), dialect: chat ? "chat" : ("other" as "chat") } as const
         const { text } = encoded(request)
-        assert.deepStrictEqual(normal(parse(text).asked()), normal(once))
+        const system = chat ? once.system : oneText(once.system, "\n\n")
+        const said = { ...once, system, turns: once.turns.map(joined) }
+        assert.deepStrictEqual(normal(parse(text).asked()), normal(said))
       }),
       { numRuns: 300 }
     )
