@@ -19,6 +19,7 @@ export * from "./chat/index.ts"
 export * from "./gemini/index.ts"
 export * from "./openai/index.ts"
 export * from "./responses/index.ts"
+export { jsonLines, sse } from "./upstream/Frames.ts"
 export { isEmptyData } from "./upstream/Idle.ts"
 export {
   refusableIn,

@@ -2,7 +2,7 @@
  * The body of an upstream's answer as it comes: what it is, and what of it is held until that is known, or until it is
  * whole. Events are read as they come and never held.
  */
-import { bodyKind, isLines } from "./BodyKind.ts"
+import { bodyKind, type LinesKind, linesKind } from "./BodyKind.ts"
 
 /** The largest body of an answer that is not a stream, in bytes. */
 export const maxWholeBody = 8 * 1024 * 1024
@@ -41,8 +41,8 @@ export class AnswerBody {
   size = 0
   /** Its label says that it is a stream. */
   labelled = false
-  /** Whether what is not known as a stream is one of lines, once that is seen. */
-  private lines: boolean | undefined
+  /** What that which is not known as a stream is by its lines, once that is seen. */
+  private lines: LinesKind | undefined
   /** Its first line has ended, and nothing has come behind it. */
   private begunLines = false
   private chunks: Array<Uint8Array> = []
@@ -63,17 +63,18 @@ export class AnswerBody {
       if (this.kind === "stream") return "events"
       if (this.kind === "unknown") return "held"
     }
-    if (!this.isLines(chunk)) return "part"
+    const lines = this.linesBehind(chunk)
+    if (lines === undefined || lines === "neither") return "part"
     this.kind = "stream"
-    return "lines"
+    return lines
   }
 
   /** What is told in lines is a stream, whatever it says of itself; most of what is whole has no line before its end. */
-  private isLines(chunk: Uint8Array): boolean {
-    if (this.lines !== undefined || (!chunk.includes(newline) && !this.begunLines)) return false
-    this.lines = this.size > maxFirstLine ? false : isLines(this.text())
+  private linesBehind(chunk: Uint8Array): LinesKind | undefined {
+    if (this.lines !== undefined || (!chunk.includes(newline) && !this.begunLines)) return this.lines
+    this.lines = this.size > maxFirstLine ? "neither" : linesKind(this.text())
     this.begunLines = this.lines === undefined
-    return this.lines === true
+    return this.lines
   }
 
   private begin(bytes: number): string {

@@ -36,16 +36,23 @@ export const bodyKind = (start: string, labelled: boolean): BodyKind => {
   return next === ":" && (labelled || fields.includes(name)) ? "stream" : "whole"
 }
 
+/** What comes behind a whole object on the first line: more of them, events, or nothing that is read line by line. */
+export type LinesKind = "lines" | "events" | "neither"
+
 /**
- * Whether a body that begins so, and is not known as events, is lines of JSON, an event each: a whole object on its first
- * line, and something behind it. `undefined` while that is not known.
+ * What a body is read as that begins so, and is not known as events: as lines of JSON, an event each, where a whole object
+ * on its first line has another one behind it, or the terminator; as events where a field is behind it, so that the object
+ * stands before them. `undefined` while that is not known.
  */
-export const isLines = (start: string): boolean | undefined => {
+export const linesKind = (start: string): LinesKind | undefined => {
   const begun = start.trimStart()
-  if (begun !== "" && !begun.startsWith("{")) return false
+  if (begun !== "" && !begun.startsWith("{")) return "neither"
   const end = begun.indexOf("\n")
   if (end < 0) return undefined
-  if (!isObject(parseJson(begun.slice(0, end)))) return false
+  if (!isObject(parseJson(begun.slice(0, end)))) return "neither"
   const rest = begun.slice(end).trimStart()
-  return rest === "" ? undefined : rest.startsWith("{") || rest.startsWith("[DONE]".slice(0, rest.length))
+  if (rest === "") return undefined
+  if (rest.startsWith("{") || rest.startsWith("[DONE]".slice(0, rest.length))) return "lines"
+  const kind = bodyKind(rest, false)
+  return kind === "unknown" ? undefined : kind === "stream" ? "events" : "neither"
 }

@@ -33,6 +33,11 @@ export interface SseParserOptions {
    * cut is part of what is asked about.
    */
   readonly isWholeAtEnd?: ((event: SseEvent) => boolean) | undefined
+  /**
+   * A line that the standard ignores, without its end: it is neither a comment nor a field that there is. With
+   * `isWholeAtEnd` also what the end of the stream cuts off, but for `data`.
+   */
+  readonly onIgnored?: ((line: string) => void) | undefined
   /** The most bytes of UTF-8 in one event, field names included, or in one line: 1 or more. Default 1,048,576. */
   readonly maxEventBytes?: number | undefined
 }
@@ -135,6 +140,10 @@ const fieldAt = (text: string, at: number): "data" | "event" | "id" | undefined 
   }
 }
 
+/** A value from behind its colon, without one space before it. No line has a space where it ends. */
+const valueAt = (text: string, from: number, end?: number): string =>
+  text.slice(text.charCodeAt(from) === SPACE ? from + 1 : from, end)
+
 /**
  * A class, and no closures over variables: objects with getters of their own get a hidden class each, which lives as long
  * as the old generation is not collected, and with it all that the closures see.
@@ -183,6 +192,7 @@ class Parser implements SseParser {
       // Of any other line that was cut nothing is believed.
       if (this.#truncated === undefined && fieldAt(this.#pending, 0) === "data")
         this.#line(this.#pending, 0, this.#pending.length)
+      else this.#options.onIgnored?.(this.#pending)
       const data = this.#data
       const type = this.#type
       if (data !== undefined && isWholeAtEnd({ event: type === "" ? "message" : type, data, id: this.#idBuffer }))
@@ -230,7 +240,8 @@ class Parser implements SseParser {
     )
   }
 
-  #field(name: string, value: string): void {
+  /** `line`: all of it, where its name may be none that there is. */
+  #field(name: string, value: string, line?: string): void {
     switch (name) {
       case "data":
         this.#data = this.#data === undefined ? value : this.#data + "\n" + value
@@ -250,6 +261,9 @@ class Parser implements SseParser {
         if (!/^\d+$/.test(value)) return
         this.retryMillis = Math.min(Number(value), maxTimer)
         this.#options.onRetry?.(this.retryMillis)
+        return
+      default:
+        this.#options.onIgnored?.(line!)
     }
   }
 
@@ -261,22 +275,19 @@ class Parser implements SseParser {
     }
     if (!this.#fits(text, start, end)) return false
     if (text.charCodeAt(start) === COLON) {
-      this.#options.onComment?.(
-        text.slice(text.charCodeAt(start + 1) === SPACE && start + 1 < end ? start + 2 : start + 1, end)
-      )
+      this.#options.onComment?.(valueAt(text, start + 1, end))
       return true
     }
     const name = fieldAt(text, start)
     if (name !== undefined) {
-      const from = start + name.length + 1
-      this.#field(name, text.slice(text.charCodeAt(from) === SPACE && from < end ? from + 1 : from, end))
+      this.#field(name, valueAt(text, start + name.length + 1, end))
       return true
     }
     // Cut out first: a search for the colon must not run on to the end of the chunk.
     const whole = text.slice(start, end)
     const colon = whole.indexOf(":")
-    if (colon === -1) this.#field(whole, "")
-    else this.#field(whole.slice(0, colon), whole.slice(colon + (whole.charCodeAt(colon + 1) === SPACE ? 2 : 1)))
+    const nameEnd = colon === -1 ? whole.length : colon
+    this.#field(whole.slice(0, nameEnd), valueAt(whole, nameEnd + 1), whole)
     return true
   }
 

@@ -28,13 +28,21 @@ describe("the body of an answer", () => {
     assert.deepStrictEqual(read([bytes(" \n"), bytes("da"), bytes("ta: 1")]).steps, ["held", "held", "events"])
     assert.deepStrictEqual(read([bytes("foo: 1\n\n")], true).steps, ["events"])
     assert.deepStrictEqual(read([bytes('{"a":1}\n'), bytes('{"b":2}\n')]).steps, ["part", "lines"])
+    assert.deepStrictEqual(read([bytes('{"a":1}\n\nda'), bytes("ta: 1\n\n")]).steps, ["part", "events"])
     assert.deepStrictEqual(read([bytes('{\n "a": 1\n}'), bytes("\n")]).steps, ["part", "part"])
     assert.deepStrictEqual(read([bytes(" ".repeat(2_000))]).steps, ["part"])
   })
 
   it("is the same however it is cut, and nothing of it is lost", () => {
     const text = fc.oneof(
-      fc.constantFrom('data: {"a":1}\n\ndata: 2\n\n', '{"a":"ü€"}\n{"b":2}\n', '{"choices":[]}', "<html>\n</html>", ""),
+      fc.constantFrom(
+        'data: {"a":1}\n\ndata: 2\n\n',
+        '{"a":"ü€"}\n{"b":2}\n',
+        '{"a":"ü€"}\n\nid: 1\n',
+        '{"choices":[]}',
+        "<html>\n</html>",
+        ""
+      ),
       fc.string({ unit: "binary", maxLength: 40 })
     )
     fc.assert(

@@ -160,3 +160,41 @@ describe("R7: an event that says nothing", () => {
     assert.deepStrictEqual(await shown(play), { text: "one other", asked: [1, 1], ends: true })
   })
 })
+
+describe("A2: an error that is no event", () => {
+  const failed = { error: { code: 500, message: "out of memory", type: "server_error" } }
+  it.each([
+    ["a field of its own", `error: ${JSON.stringify(failed.error)}`],
+    ["a line of JSON", JSON.stringify(failed)],
+    ["lines of JSON", JSON.stringify(failed, null, 2)]
+  ])("but %s is one, and no end of an answer", async (_, lines) => {
+    const play =
+      (events: string): Play =>
+      (response) => {
+        head(response, "text/event-stream")
+        response.end(events)
+      }
+    for (const behind of [ending, ""]) {
+      assert.deepStrictEqual(await shown(play(`${chunk("one ")}${lines}\n\n${behind}`)), {
+        text: "one other",
+        asked: [1, 1],
+        ends: true
+      })
+      assert.deepStrictEqual(await shown(play(`${chunk("")}${lines}\n\n${behind}`)), other)
+    }
+  })
+  it("is the error that it says: one of the request's is asked once", async () => {
+    const tooLong = {
+      code: 400,
+      message: "the request exceeds the available context size",
+      type: "invalid_request_error"
+    }
+    for (const line of [`error: ${JSON.stringify(tooLong)}`, JSON.stringify({ error: tooLong })]) {
+      const refused = await shown((response) => {
+        head(response, "text/event-stream")
+        response.end(`${line}\n\ndata: [DONE]\n\n`)
+      })
+      assert.deepStrictEqual(refused, { text: "", asked: [1, 0], ends: false })
+    }
+  })
+})

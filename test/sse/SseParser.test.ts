@@ -417,3 +417,39 @@ describe("R4: an event that the end of the stream cuts off", () => {
     assert.deepStrictEqual(read([""], always), [])
   })
 })
+
+describe("A2: a line that the standard ignores", () => {
+  const read = (text: string, isWholeAtEnd?: (event: SseEvent) => boolean) => {
+    const observed: Array<ReadonlyArray<string>> = []
+    for (const chunks of [[text], Array.from(text)]) {
+      const lines: Array<string> = []
+      const parser = makeSseParser({ onEvent: () => undefined, onIgnored: (line) => lines.push(line), isWholeAtEnd })
+      for (const chunk of chunks) parser.feed(chunk)
+      parser.end()
+      observed.push(lines.filter((line) => line !== ""))
+    }
+    assert.deepStrictEqual(observed[0], observed[1])
+    return observed[0]
+  }
+
+  it("is told as it is, and no other one is", () => {
+    const fields = "data: a\ndata\nevent: x\nevent\nid: 1\nid\nretry: 5\nretry: x\nretry\n: comment\n:\n\n"
+    assert.deepStrictEqual(read(fields), [])
+    const ignored = ["error: {}", "{", '  "a": "b:  c",', "}", " data: x", "dataset: x", "Data: x", "x"]
+    assert.deepStrictEqual(read(fields + ignored.join("\n") + "\r\n" + fields), ignored)
+  })
+
+  it("is told where the end of the stream cuts it off, if that is asked about", () => {
+    for (const line of ["}", "error: x", "id: 4"]) {
+      assert.deepStrictEqual(read(`data: a\n\n${line}`), [])
+      assert.deepStrictEqual(
+        read(`data: a\n\n${line}`, () => true),
+        [line]
+      )
+    }
+    assert.deepStrictEqual(
+      read("data: a\n\ndata: b", () => true),
+      []
+    )
+  })
+})

@@ -4,7 +4,7 @@
 import { encodeComment } from "../../sse/index.ts"
 import type { ClientDialect, EndpointOptions, UpstreamDialect } from "../Dialect.ts"
 import { endpointOf } from "../Endpoint.ts"
-import { sse } from "../Framing.ts"
+import { sse } from "../upstream/Frames.ts"
 import { isObject, parseJson } from "../Json.ts"
 import { apiClient } from "./ApiClient.ts"
 import { contentList, wholeContent } from "./Assembly.ts"

@@ -3,7 +3,7 @@
  */
 import { encodeComment, eventsOf } from "../../sse/index.ts"
 import type { ClientDialect, UpstreamDialect } from "../Dialect.ts"
-import { sse } from "../Framing.ts"
+import { sse } from "../upstream/Frames.ts"
 import { endpointOf } from "../Endpoint.ts"
 import { wholeView } from "../WholeView.ts"
 import { makeOpenAIAssembly } from "./Assembly.ts"

@@ -4,7 +4,7 @@
 import { encodeComment, eventsOf } from "../../sse/index.ts"
 import type { ClientDialect, UpstreamDialect } from "../Dialect.ts"
 import { endpointOf } from "../Endpoint.ts"
-import { sse } from "../Framing.ts"
+import { sse } from "../upstream/Frames.ts"
 import { openaiFailure } from "../OpenAIErrors.ts"
 import { openaiModel, openaiModels } from "../OpenAIModels.ts"
 import { responsesEncoder } from "./Client.ts"
