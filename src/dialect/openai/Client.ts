@@ -6,7 +6,6 @@ import type { AnswerEncoder, AnswerIdentity, Payload, Replayed } from "../Dialec
 import { type Delta, type Finish, isContent, seals } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
-import type { Usage } from "../Usage.ts"
 import { callIdOf } from "../CallId.ts"
 import { makeCalls, readCallPart } from "./Calls.ts"
 import { reasoningOf, textOf } from "./Chunk.ts"
@@ -19,6 +18,7 @@ import {
   roleChoices,
   textChoices
 } from "./ChunkText.ts"
+import { openaiUsage } from "./CompletionUsage.ts"
 import { openaiErrorBody } from "../OpenAIErrors.ts"
 import { readFinish, writeFinish } from "./Finish.ts"
 import { type ForeignPieces, makeForeignPieces } from "./Foreign.ts"
@@ -70,23 +70,6 @@ const identify = (raw: JsonObject, streamId: string): void => {
       if (!isObject(part) || part["id"] !== undefined || readCallPart(part).name === "") continue
       part["id"] = callIdOf(streamId, Number(choice["index"]), Number(part["index"]))
     }
-  }
-}
-
-/** Token counts as OpenAI's `usage`, with the details of an OpenAI upstream, or those that there are words for. */
-export const openaiUsage = (usage: Usage): JsonObject => {
-  const counts = {
-    prompt_tokens: usage.inputTokens,
-    completion_tokens: usage.outputTokens,
-    total_tokens: usage.inputTokens + usage.outputTokens
-  }
-  if (usage.native?.from === "openai") return { ...usage.native.raw, ...counts }
-  return {
-    ...counts,
-    ...(usage.cacheReadTokens === undefined ? {} : { prompt_tokens_details: { cached_tokens: usage.cacheReadTokens } }),
-    ...(usage.reasoningTokens === undefined
-      ? {}
-      : { completion_tokens_details: { reasoning_tokens: usage.reasoningTokens } })
   }
 }
 

@@ -9,10 +9,11 @@ import { classify, classifyInBand } from "../upstream/Classify.ts"
 import { isIdle } from "../upstream/Idle.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { failureOf } from "../OpenAIFailures.ts"
-import { isCount, type Usage } from "../Usage.ts"
+import type { Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import { reasoningOf, saysOnlyText, textOf } from "./Chunk.ts"
 import { ChunkTemplate } from "./ChunkTemplate.ts"
+import { usageOf } from "./CompletionUsage.ts"
 import { readFinish } from "./Finish.ts"
 import { type PieceReading, piecesOf, releaseSignature } from "./Pieces.ts"
 
@@ -21,29 +22,6 @@ const done: UpstreamEvent = { _tag: "Done" }
 const failed = (error: ResilienceError): UpstreamEvent => ({ _tag: "Fault", error })
 
 const misshapen = (what: string): UpstreamEvent => failed(stackless(() => new BadResponseBody({ message: what })))
-
-const detail = (usage: JsonObject, details: string, field: string): number | undefined => {
-  const said = usage[details]
-  const count = isObject(said) ? said[field] : undefined
-  return isCount(count) ? count : undefined
-}
-
-/** The token counts of a `usage` object; what it does not say is 0, and the whole is then an estimate. */
-export const readUsage = (usage: unknown): Usage | undefined => {
-  if (!isObject(usage)) return undefined
-  const input = usage["prompt_tokens"]
-  const output = usage["completion_tokens"]
-  if (!isCount(input) && !isCount(output)) return undefined
-  return {
-    inputTokens: isCount(input) ? input : 0,
-    outputTokens: isCount(output) ? output : 0,
-    cacheReadTokens: detail(usage, "prompt_tokens_details", "cached_tokens"),
-    cacheWriteTokens: undefined,
-    reasoningTokens: detail(usage, "completion_tokens_details", "reasoning_tokens"),
-    estimated: !isCount(input) || !isCount(output),
-    native: { from: "openai", raw: usage }
-  }
-}
 
 /** What is known of an answer while it is read: the tool calls of each choice. */
 interface Reading {
@@ -148,7 +126,7 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
     reasoning,
     pieces,
     finish,
-    usage: raw["usage"] === undefined ? undefined : readUsage(raw["usage"]),
+    usage: usageOf(raw, list),
     from: "openai",
     raw
   }
@@ -224,7 +202,7 @@ const readEvent = (event: string, data: string, encoded: Encoded, reading: Readi
     return step
   }
   // A frame with nothing but usage, a ping, or an event of the vendor's own.
-  const usage = readUsage(raw["usage"])
+  const usage = usageOf(raw)
   const silent = event !== "" && event !== "message"
   return (list === undefined || list === null) &&
     (usage !== undefined || silent || raw["object"] === "chat.completion.chunk" || raw["type"] === "ping")
@@ -284,7 +262,7 @@ const readWhole = (whole: JsonObject, list: ReadonlyArray<unknown>, encoded: Enc
       events.push(step)
     }
   }
-  const usage = readUsage(whole["usage"])
+  const usage = usageOf(whole, list)
   if (usage !== undefined) {
     const { choices: _, ...head } = whole
     events.push(stepOf({ ...head, object: "chat.completion.chunk", choices: [] }, usage))
