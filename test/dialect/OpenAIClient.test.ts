@@ -462,7 +462,7 @@ describe("assembleOpenAI", () => {
           message: {
             content: null,
             tool_calls: [
-              { id: "a", type: "function", function: { name: "f", arguments: '{"q":1}' }, x: { y: "12" } },
+              { id: "a", type: "function", function: { name: "f", arguments: '{"q":1}' }, x: { y: "2" } },
               { id: "b", type: "function", function: { name: "g", arguments: "{}" } }
             ]
           },
@@ -526,6 +526,69 @@ describe("assembleOpenAI", () => {
             ],
             refusal: null
           }
+        }
+      ]
+    })
+  })
+
+  it("says a word once that comes with every chunk", () => {
+    expect(
+      assemble([
+        chunk({ role: "assistant", reasoning: "We", channel: "analysis", x: { y: "a", z: [1] } }),
+        chunk({ reasoning: " think", channel: "analysis", x: { y: "a" } }),
+        chunk({ content: "a", channel: "", audio: { id: "i", data: "AA", transcript: "o", format: "wav" } }),
+        chunk({ content: "b", channel: "final", audio: { id: "i", data: "BB", transcript: "n", format: "wav" } }),
+        chunk({ content: "c", channel: null, reasoning_text: "h" }),
+        chunk({ reasoning_text: "m" })
+      ])
+    ).toMatchObject({
+      choices: [
+        {
+          message: {
+            content: "abc",
+            reasoning: "We think",
+            reasoning_text: "hm",
+            channel: "final",
+            x: { y: "a", z: [1] },
+            audio: { id: "i", data: "AABB", transcript: "on", format: "wav" }
+          }
+        }
+      ]
+    })
+  })
+
+  it("joins a signature that comes in parts", () => {
+    const signed = (google: string, relay: string) => ({
+      extra_content: { google: { thought_signature: google }, relay: { signature: relay } }
+    })
+    expect(assemble([chunk(signed("a", "er1.x.c")), chunk(signed("b", "d"))])).toMatchObject({
+      choices: [{ message: signed("ab", "er1.x.cd") }]
+    })
+  })
+
+  it("keeps of what stands beside the deltas what was said last", () => {
+    const filtered = (severity: string, more: object = {}) => ({
+      content_filter_results: { hate: { filtered: false, severity }, ...more }
+    })
+    const citation = { license: "MIT", URL: "https://code.example/a" }
+    const code = { protected_material_code: { detected: true, citation } }
+    const places = [{ start: 0, text: "a" }]
+    expect(
+      assemble([
+        chunk({ content: "a" }, { ...filtered("safe", code), places, stop_reason: null, message: { content: "a" } }),
+        chunk({ content: "b" }, { ...filtered("low", code), places, text: "x", message: { content: "ab" } }),
+        chunk({}, { finish_reason: "stop", content_filter_results: {}, places: [], text: "y", stop_reason: "eos" })
+      ])
+    ).toMatchObject({
+      choices: [
+        {
+          message: { content: "ab" },
+          ...filtered("low", code),
+          places,
+          text: "y",
+          stop_reason: "eos",
+          logprobs: null,
+          finish_reason: "stop"
         }
       ]
     })

@@ -8,8 +8,23 @@ import { type Calls, makeCalls, readCallPart } from "./Calls.ts"
 
 type Items = ReadonlyArray<unknown>
 
-/** Fields that are said whole, and perhaps again: the last one counts. Every other text grows. */
-const whole: ReadonlySet<string> = new Set(["id", "type", "role", "name", "object", "index", "format"])
+/** Texts that come in pieces. Every other one is said whole, and perhaps again: the last one counts. */
+const growing: ReadonlySet<string> = new Set([
+  "content",
+  "reasoning",
+  "reasoning_content",
+  "reasoning_text",
+  "refusal",
+  "arguments",
+  "input",
+  "transcript",
+  "data",
+  "text",
+  "summary",
+  "thinking",
+  "signature",
+  "thought_signature"
+])
 
 const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === ""
 
@@ -17,7 +32,7 @@ const merge = (old: unknown, value: unknown, field: string): unknown => {
   if (value === undefined || value === null) return old
   if (typeof value === "string") {
     if (value === "" && !isEmpty(old)) return old
-    return typeof old === "string" && !whole.has(field) ? old + value : value
+    return typeof old === "string" && growing.has(field) ? old + value : value
   }
   if (Array.isArray(value)) return mergeList(Array.isArray(old) ? (old as Array<unknown>) : [], value, field)
   if (isObject(value)) return mergeObject(isObject(old) ? old : {}, value)
@@ -30,6 +45,19 @@ const mergeObject = (into: JsonObject, from: JsonObject): JsonObject => {
     if (field === "__proto__") continue
     const merged = merge(into[field], value, field)
     into[field] = merged === undefined ? null : merged
+  }
+  keepExact(into, from)
+  return into
+}
+
+// What stands beside a delta is told of the answer so far: it is no piece of anything, and what says nothing takes nothing
+// back.
+const replaceObject = (into: JsonObject, from: JsonObject): JsonObject => {
+  for (const [field, value] of Object.entries(from)) {
+    if (field === "__proto__") continue
+    const old = into[field]
+    if (isObject(value)) into[field] = replaceObject(isObject(old) ? old : {}, value)
+    else if (old === undefined || !(isEmpty(value) || (Array.isArray(value) && value.length === 0))) into[field] = value
   }
   keepExact(into, from)
   return into
@@ -185,7 +213,10 @@ export interface OpenAIAssembly {
   readonly print: () => string
 }
 
-/** Begins to put an answer together. Unknown fields are kept: texts and lists grow, of other values the last one counts. */
+/**
+ * Begins to put an answer together. Unknown fields are kept: of a message its lists grow, and of its texts those that come
+ * in pieces; of all else, and of what stands beside a message, the last one counts.
+ */
 export const makeOpenAIAssembly = (): OpenAIAssembly => {
   const head: JsonObject = { id: "", object: "chat.completion", created: 0, model: "" }
   const choices = new Map<number, Choice>()
@@ -212,9 +243,11 @@ export const makeOpenAIAssembly = (): OpenAIAssembly => {
   }
 
   const pushChoice = (said: JsonObject): void => {
-    const { index, delta, finish_reason: finish, ...rest } = said
+    const { index, delta, finish_reason: finish, logprobs, ...rest } = said
     const choice = choiceAt(typeof index === "number" ? index : 0)
-    mergeObject(choice.rest, rest)
+    replaceObject(choice.rest, rest)
+    // Those of the tokens of this event.
+    if (!isEmpty(logprobs)) mergeObject(choice.rest, { logprobs })
     if (typeof finish === "string" && finish !== "") choice.finish = finish
     if (!isObject(delta)) return
     const { content, tool_calls: calls, ...message } = delta
