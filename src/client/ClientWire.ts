@@ -7,8 +7,11 @@ import { fields } from "./Reconnect.ts"
 /** What is short, an error's body or the answer to a cancellation, and does not come in so many milliseconds is not waited for. */
 export const patience = 2_000
 
-/** The most bytes of one event: an answer's last event holds the whole of it. */
-export const maxEventBytes = 16_777_216
+/**
+ * The most bytes of one event: an answer's last event holds the whole of it. The longest that a relay makes is of 8 Mi
+ * characters, of six bytes each where JSON escapes them all.
+ */
+export const maxEventBytes = 67_108_864
 
 /** Data as JSON, or `undefined` where it is none. */
 export const parseJson = (data: string): unknown => {

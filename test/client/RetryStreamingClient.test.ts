@@ -46,6 +46,8 @@ const talk = async (
   return { client, told, text: () => text, over }
 }
 
+const eventsOf = (text: string): Response => new Response(text, { headers: { "content-type": "text/event-stream" } })
+
 const cursors = (): ReadonlyArray<unknown> => server!.received.map(({ headers }) => headers["last-event-id"])
 
 describe("a server that", () => {
@@ -158,6 +160,16 @@ describe("a server that", () => {
     assert.isNotEmpty(words)
     assert.deepStrictEqual(told.slice(-2), ["error", "fatal"])
     assert.strictEqual(client.state, "failed")
+  })
+
+  it("ends with the longest answer that a relay makes, of characters that JSON escapes: that is read", async () => {
+    const length = 8 * 1024 * 1024
+    const last = `event: done\ndata: {"full_content":"${"\\u0001".repeat(length)}"}\n\n`
+    const { client, over } = await talk([answer(204)], { fetch: async () => eventsOf(last) })
+    let got = ""
+    client.on("done", ({ full_content }) => void (got = full_content))
+    await over
+    assert.deepStrictEqual([client.state, got.length], ["ended", length])
   })
 
   it("redirects a GET is followed", async () => {
