@@ -72,7 +72,7 @@ const keeps = (event: keyof typeof promised, json: unknown): boolean =>
  * An event of the wire as an event of an answer.
  */
 export const chatEvent = (given: Given): ChatEvent => {
-  const { data, event, id = "", json } = given
+  const { data, event, id = "", json = data } = given
   if (event === "message") return { _tag: "Message", id, content: contentOf(given) }
   const said = fields(json)
   // The fields were looked at: the compiler cannot see that they are all that a type names.
@@ -92,5 +92,5 @@ export const chatEvent = (given: Given): ChatEvent => {
     case "done":
       if (keeps(event, json)) return { ...(said as unknown as DoneData), _tag: "Done", id }
   }
-  return { _tag: "Other", id, event, data: json ?? data }
+  return { _tag: "Other", id, event, data: json }
 }

@@ -461,7 +461,7 @@ export function make<A>(
   const decode = Schema.decodeUnknownEffect(eventSchema)
   return makeWith(options, (given) => {
     if (given._tag === "Reset") return Effect.succeed<A | Reset>(given)
-    const { data, event, id = "", json } = given
-    return decode({ event, id, data: json ?? data })
+    const { data, event, id = "", json = data } = given
+    return decode({ event, id, data: json })
   })
 }

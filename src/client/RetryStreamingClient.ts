@@ -180,9 +180,9 @@ export class RetryStreamingClient {
       case "Request":
         return void this.#ask(action)
       case "Give": {
-        const { event } = action
-        if (event.event === "message") return this.#emit("message", contentOf(event))
-        if (!ownNames.test(event.event)) this.#emit(event.event, event.json ?? event.data)
+        const { data, event, json = data } = action.event
+        if (event === "message") return this.#emit("message", contentOf(action.event))
+        if (!ownNames.test(event)) this.#emit(event, json)
         return
       }
       case "Reset":

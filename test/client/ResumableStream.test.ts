@@ -145,6 +145,21 @@ describe("ResumableStream", () => {
     })
   )
 
+  it.effect.each([
+    ["null", null],
+    ["none", "none"],
+    ["0", 0]
+  ] as const)("gives the data of an event parsed where it is JSON, to a schema too: %s", ([written, data]) =>
+    Effect.gen(function* () {
+      const server = serve({ body: `event: other\ndata: ${written}\n\n${done(0)}` })
+      const { events } = yield* readAll(server)
+      assert.deepStrictEqual<unknown>(events[0], { _tag: "Other", id: "", event: "other", data })
+      const eventSchema = Schema.Struct({ event: Schema.String, id: Schema.String, data: Schema.Unknown })
+      const decoded = yield* readAll(server, { eventSchema } as never)
+      assert.deepStrictEqual<unknown>(decoded.events[0], { event: "other", id: "", data })
+    })
+  )
+
   it.effect("waits as the server asks, by the clock", () =>
     Effect.gen(function* () {
       const server = serve({ status: 503, headers: { "retry-after": "7" } }, { body: done(0) })

@@ -304,13 +304,15 @@ describe("handlers", () => {
 
   it("get the parsed data of every event, its text where it is no JSON; names of the client's own are not handed on", async () => {
     const { client, over } = await talk([
-      stream(`event: other\ndata: {"a":1}\n\nevent: bare\ndata: b\n\nevent: fatal\ndata: {}\n\n${done(0)}`)
+      stream(
+        `event: other\ndata: {"a":1}\n\nevent: other\ndata: null\n\nevent: bare\ndata: b\n\nevent: fatal\ndata: {}\n\n${done(0)}`
+      )
     ])
     const got: Array<unknown> = []
     client.on("other", (data) => void got.push(data)).on("bare", (data) => void got.push(data))
     client.on("fatal", () => void got.push("fatal"))
     await over
-    assert.deepStrictEqual(got, [{ a: 1 }, "b"])
+    assert.deepStrictEqual(got, [{ a: 1 }, null, "b"])
   })
 
   it("may close and connect: what was of before says nothing more", async () => {
