@@ -251,8 +251,7 @@ export class RetryStreamingClient {
         take({ _tag: "Event", event, id: hasId ? id : undefined, data, json: parseJson(data) }),
       onRetry: (millis) => take({ _tag: "Delay", millis })
     })
-    const body = this.#body
-    const posts = body !== undefined
+    const posts = this.#body !== undefined
     let reason: "network_error" | "stream_cut" = "network_error"
     let message = "stream cut"
     try {
@@ -266,24 +265,24 @@ export class RetryStreamingClient {
       const response = await this.#fetch(this.#asked, {
         method: posts ? "POST" : "GET",
         headers,
-        body: body ?? null,
+        body: this.#body ?? null,
         cache: "no-store",
         redirect: posts ? "manual" : "follow",
         signal: connection.signal
       })
       reason = "stream_cut"
       const { status } = response
-      const header = (name: string): string | undefined => response.headers.get(name) ?? undefined
+      const header = (name: string): string => response.headers.get(name) ?? ""
       let code = ""
-      if (status > 204) {
+      if (status > 204 && this.#connection === connection) {
+        // The head lets go of this timer, if it still counts: after `close` and `connect` another's wait stands in its place.
         this.#after(patience, () => connection.abort())
         code = errorCode(await response.text().catch(() => ""))
-        this.#forget()
       }
       take({
         _tag: "Head",
         status,
-        contentType: header("content-type") ?? "",
+        contentType: header("content-type"),
         code,
         hintMillis: hintMillis(header, Date.now),
         streamId: header("x-stream-id")

@@ -135,9 +135,8 @@ const fieldAt = (text: string, at: number): "data" | "event" | "id" | undefined 
         : undefined
     case 105: // i
       return text.charCodeAt(at + 1) === 100 && text.charCodeAt(at + 2) === COLON ? "id" : undefined
-    default:
-      return undefined
   }
+  return undefined
 }
 
 /** A value from behind its colon, without one space before it. No line has a space where it ends. */
@@ -328,8 +327,8 @@ class Parser implements SseParser {
   }
 
   #feedText(chunk: string): void {
-    if (chunk === "") return
     let text = chunk
+    if (text === "") return
     if (this.#atStart) {
       this.#atStart = false
       if (text.charCodeAt(0) === BOM) text = text.slice(1)

@@ -443,18 +443,63 @@ describe("connect", () => {
     client.close()
   })
 
-  it("waits while a browser is offline, and asks as soon as it is not", async () => {
+  /** A browser that is told whether it is online. */
+  const stubBrowser = (online: boolean): ((online: boolean) => void) => {
     const window = new EventTarget()
-    const navigator = { onLine: false }
+    const navigator = { onLine: online }
     vi.stubGlobal("navigator", navigator)
     vi.stubGlobal("addEventListener", window.addEventListener.bind(window))
     vi.stubGlobal("removeEventListener", window.removeEventListener.bind(window))
+    return (now) => {
+      navigator.onLine = now
+      window.dispatchEvent(new Event(now ? "online" : "offline"))
+    }
+  }
+
+  it("waits while a browser is offline, and asks as soon as it is not", async () => {
+    const beOnline = stubBrowser(false)
     const { client, over, told } = await talk([stream(done(0))], { maxRetries: 0 })
     await new Promise((resolve) => setTimeout(resolve, 20))
     assert.deepStrictEqual([client.state, server!.received.length, told], ["waiting", 0, []])
-    navigator.onLine = true
-    window.dispatchEvent(new Event("online"))
+    beOnline(true)
     await over
     assert.strictEqual(client.state, "ended")
+  })
+
+  it("anew waits for what it waits for itself, whatever becomes of the request before", async () => {
+    const beOnline = stubBrowser(true)
+    const stalls: Answer = (response) => {
+      response.writeHead(503, { "content-type": "application/json" })
+      response.write("{")
+    }
+    const { client, over } = await talk([stalls, stream(done(0))])
+    while (server!.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    // Its head has come, and its body is waited for.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    beOnline(false)
+    client.close()
+    client.connect()
+    await server!.received[0]!.left
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    beOnline(true)
+    await over
+    assert.deepStrictEqual([client.state, server!.received.length], ["ended", 2])
+  })
+
+  it("anew is left without a timer, though an answer comes to the request before", async () => {
+    let give: (response: Response) => void = () => {}
+    // A `fetch` that does not hear of it that nobody waits for it any more.
+    const fetch = async (): Promise<Response> => new Promise((resolve) => (give = resolve))
+    const beOnline = stubBrowser(true)
+    const { client } = await talk([answer(204)], { fetch })
+    client.close()
+    beOnline(false)
+    client.connect()
+    give(new Response("{}", { status: 503 }))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const forget = vi.spyOn(globalThis, "removeEventListener")
+    client.close()
+    assert.strictEqual(forget.mock.calls.length, 1)
+    forget.mockRestore()
   })
 })
