@@ -86,7 +86,8 @@ export class RetryStreamingClient {
   #forget: () => void = () => {}
 
   constructor(url: string | URL, options: RetryStreamingClientOptions = {}) {
-    this.#url = String(url)
+    // What stands behind a fragment is never sent: a query has to stand before it.
+    this.#url = String(url).replace(/#.*/, "")
     this.#options = options
     this.#state = idle(options)
   }

@@ -254,6 +254,17 @@ describe("what a request says", () => {
     assert.strictEqual(server!.received[0]!.url, "/chat?message=a")
   })
 
+  it.each(["/chat#top", "/chat?token=k#top?x", "/chat#?#"])(
+    "by GET has its query before a fragment: %s",
+    async (path) => {
+      const { over } = await talk([stream(done(0))], {}, { message: "a" }, path)
+      await over
+      const { searchParams } = new URL(server!.received[0]!.url, server!.url)
+      assert.strictEqual(searchParams.get("message"), "a")
+      assert.strictEqual(searchParams.get("token"), path.includes("token") ? "k" : null)
+    }
+  )
+
   it("has an id that is no ASCII as UTF-8, as EventSource has it", async () => {
     const { over, text } = await talk([
       stream('id: ü…\ndata: {"content":"x"}\n\n', "cut"),
