@@ -10,6 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Queue from "effect/Queue"
@@ -48,8 +49,8 @@ export {
   StreamGap
 } from "./ResumableStreamErrors.ts"
 
-/** Where a stream is. `Ended`, `Failed` and `Closed` are the last. */
-export type Status =
+/** Where a stream is. `Ended`, `Failed` and `Closed` are the last, until `events` is run again. */
+export type Status<E = ResumableStreamError> =
   | { readonly _tag: "Connecting" }
   | { readonly _tag: "Open" }
   /**
@@ -65,7 +66,9 @@ export type Status =
       readonly reason: string
     }
   | { readonly _tag: "Ended" }
-  | { readonly _tag: "Failed"; readonly error: ResumableStreamError }
+  /** `events` failed so. */
+  | { readonly _tag: "Failed"; readonly error: E }
+  /** It was left: closed or cancelled, or nobody reads `events` any more. */
   | { readonly _tag: "Closed" }
 
 /** What is asked: an address, or a whole request of Effect's. */
@@ -102,7 +105,7 @@ export interface ResumableStream<out A = ChatEvent, out E = ResumableStreamError
   /** The answer's events, each once and in order. It asks when it is run; run it once at a time. */
   readonly events: Stream.Stream<A, E>
   /** Where it is now, and each change. It ends after the last. */
-  readonly status: Stream.Stream<Status>
+  readonly status: Stream.Stream<Status<E>>
   /** The content of its messages so far. */
   readonly text: Effect.Effect<string>
   /** Cancels the answer where it is made, and leaves. What reads `events` sees them end. */
@@ -118,9 +121,11 @@ const requestOf = (asked: Asked): HttpClientRequest.HttpClientRequest => {
   return body === undefined ? request : HttpClientRequest.bodyJsonUnsafe(request, body)
 }
 
-const connecting: Status = { _tag: "Connecting" }
+const connecting: Status<never> = { _tag: "Connecting" }
 
-const isFinal = ({ _tag }: Status): boolean => _tag === "Ended" || _tag === "Failed" || _tag === "Closed"
+const closed: Status<never> = { _tag: "Closed" }
+
+const isFinal = ({ _tag }: Status<unknown>): boolean => _tag === "Ended" || _tag === "Failed" || _tag === "Closed"
 
 /** What ends the reading of a connection, or a wait. */
 type Turn = Extract<Action, { readonly _tag: "Request" | "Wait" | "AwaitOnline" | "End" | "Fail" }>
@@ -157,7 +162,7 @@ const makeWith = <A, E>(
   Effect.gen(function* () {
     const http = yield* HttpClient.HttpClient
     const random = yield* Random.Random
-    const status = yield* SubscriptionRef.make<Status>(connecting)
+    const status = yield* SubscriptionRef.make<Status<ResumableStreamError | E>>(connecting)
     const left = yield* Deferred.make<void>()
     const { schedule } = options
     const { maxRetries = schedule === undefined ? 5 : Number.POSITIVE_INFINITY } = options
@@ -225,7 +230,7 @@ const makeWith = <A, E>(
     }
 
     /** The last status stays: what comes late changes nothing. */
-    const tell = (now: Status): Effect.Effect<void> =>
+    const tell = (now: Status<ResumableStreamError | E>): Effect.Effect<void> =>
       SubscriptionRef.updateSome(status, (before) =>
         isFinal(before) || (before._tag === "Connecting" && now._tag === "Connecting")
           ? Option.none()
@@ -361,16 +366,23 @@ const makeWith = <A, E>(
               hasEnded = true
               return yield* tell({ _tag: "Ended" })
             case "Fail": {
-              const error = errorOf(turn.error)
               // One that could be asked anew has had its key counted.
               hasEnded = turn.error._tag === "ServerFault" && !turn.error.error.recoverable
-              yield* tell({ _tag: "Failed", error })
-              return yield* Effect.fail(error)
+              return yield* Effect.fail(errorOf(turn.error))
             }
           }
         }
         return yield* Effect.never
       })
+
+    /** Nothing is read any more, whyever: what has not been told is that it failed, or that who read it has left. */
+    const over = (exit: Exit.Exit<unknown, ResumableStreamError | E>): Effect.Effect<void> =>
+      tell(
+        Option.match(Exit.findErrorOption(exit), {
+          onNone: () => closed,
+          onSome: (error) => ({ _tag: "Failed", error })
+        })
+      )
 
     const events = Stream.callback<A, ResumableStreamError | E>(
       (out) =>
@@ -383,11 +395,11 @@ const makeWith = <A, E>(
             yield* Effect.raceFirst(run(out), Deferred.await(left))
           }
           yield* Queue.end(out)
-        }),
+        }).pipe(Effect.onExit(over)),
       { bufferSize: 64, strategy: "suspend" }
     )
 
-    const leave = Effect.andThen(tell({ _tag: "Closed" }), Deferred.succeed(left, undefined))
+    const leave = Effect.andThen(tell(closed), Deferred.succeed(left, undefined))
 
     const close = Effect.suspend(() => {
       take({ _tag: "Close" })

@@ -311,6 +311,70 @@ describe("ResumableStream", () => {
     })
   )
 
+  it.effect("fails in its status, too, with what a schema refuses", () =>
+    Effect.gen(function* () {
+      const eventSchema = Schema.Struct({ data: Schema.Struct({ content: Schema.String }) })
+      const server = serve({ body: `${says(0, "x")}id: ${a}.1\ndata: {"content":5}\n\n`, then: "open" })
+      const { exit, statuses } = yield* readAll(server, { eventSchema } as never)
+      const error: unknown = errorIn(exit)
+      assert.deepInclude(error, { _tag: "SchemaError" })
+      assert.deepStrictEqual<unknown>(statuses, [{ _tag: "Connecting" }, { _tag: "Open" }, { _tag: "Failed", error }])
+    })
+  )
+
+  const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+
+  type Events = Stream.Stream<ResumableStream.ChatEvent, ResumableStream.ResumableStreamError>
+
+  const stops: ReadonlyArray<readonly [string, (events: Events) => Effect.Effect<unknown, unknown>]> = [
+    ["has read enough", (events) => Stream.runDrain(Stream.take(events, 2))],
+    [
+      "fails",
+      (events) => Stream.runForEach(events, ({ _tag }) => (_tag === "Message" ? Effect.fail("no") : Effect.void))
+    ],
+    [
+      "is interrupted",
+      (events) =>
+        Effect.gen(function* () {
+          const read: Array<unknown> = []
+          const reading = yield* Effect.forkChild(Stream.runForEach(events, () => Effect.sync(() => read.push(0))))
+          while (read.length < 2) yield* turn
+          yield* Fiber.interrupt(reading)
+        })
+    ]
+  ]
+  it.effect.each(stops)("is closed when who reads it %s, and asks anew when it is read again", ([, read]) =>
+    Effect.gen(function* () {
+      const body = init() + says(1, "Hel")
+      const server = serve({ body, then: "open" }, { body: body + done(2) })
+      const made = yield* ResumableStream.make({ url: "http://relay/chat" }).pipe(
+        Effect.provideService(HttpClient.HttpClient, server.client)
+      )
+      const tags = Stream.runCollect(Stream.map(made.status, ({ _tag }) => _tag))
+      const first = yield* Effect.forkScoped(tags)
+      yield* Effect.yieldNow
+      yield* Effect.exit(read(made.events))
+      assert.deepStrictEqual(yield* Fiber.join(first), ["Connecting", "Open", "Closed"])
+      assert.lengthOf(yield* Stream.runCollect(made.events), 3)
+      assert.deepStrictEqual(yield* tags, ["Ended"])
+      assert.lengthOf(server.asked, 2)
+    })
+  )
+
+  it.effect("cancels where the answer is made when who read it has stopped, too", () =>
+    Effect.gen(function* () {
+      const server = serve({ body: init() + says(1, "Hel"), then: "open" }, { status: 202 })
+      const made = yield* ResumableStream.make({ url: "http://relay/chat" }).pipe(
+        Effect.provideService(HttpClient.HttpClient, server.client)
+      )
+      yield* Stream.runDrain(Stream.take(made.events, 2))
+      yield* made.cancel
+      const { request, url } = server.asked[1]!
+      assert.deepStrictEqual([request.method, url], ["DELETE", `http://relay/streams/${a}`])
+      assert.deepStrictEqual(yield* Stream.runCollect(made.status), [{ _tag: "Closed" }])
+    })
+  )
+
   it.effect("cancels where the answer is made, and ends what reads it", () =>
     Effect.gen(function* () {
       const server = serve({ body: init() + says(1, "Hel"), then: "open" }, { status: 202 })
