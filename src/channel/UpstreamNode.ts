@@ -176,11 +176,13 @@ class Call implements UpstreamCall, Carried, Waiter {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
-    if (this.ended || status < 200) return
+    if (this.ended || (status >= 100 && status < 200)) return
     if (this.target!.passedOn && isOfProxy(status, headers)) return this.fail(refusedByProxy(status))
     this.phase = "reading the answer"
     this.sink.onHead(status, headers)
     if (this.ended) return
+    // undici reads no body of what is below 200, and takes the end of what is below 100 for its own fault.
+    if (status < 100) return this.end()
     const coding = headers["content-encoding"]
     this.coded = codingsOf(typeof coding === "object" ? coding.join() : coding)
     if (this.paused) controller.pause()

@@ -53,17 +53,33 @@ describe("UpstreamNode", () => {
 
   it("gives any status to its caller", async () => {
     const upstream = await open()
-    for (const status of [101, 299, 304, 599, 799]) {
+    for (const status of ["000", "050", "099", "101", "299", "304", "599", "799"]) {
       const server = await rawServer((socket) =>
         onRequests(socket, () =>
           socket.end(
-            `HTTP/1.1 ${status} X\r\nconnection: ${status === 101 ? "upgrade\r\nupgrade: x" : "close"}\r\n\r\n`
+            `HTTP/1.1 ${status} X\r\nconnection: ${status === "101" ? "upgrade\r\nupgrade: x" : "close"}\r\n\r\n`
           )
         )
       )
       const recorded = send(upstream, server.url)
       await recorded.ended
-      expect([status, recorded.status, recorded.events.at(-1)]).toEqual([status, status, "end"])
+      expect([status, recorded.status, recorded.events.at(-1)]).toEqual([status, Number(status), "end"])
+    }
+  })
+
+  it.each([
+    ["no body", "content-length: 0\r\n\r\n"],
+    ["a body", "content-length: 2\r\n\r\nab"],
+    ["a body in chunks", "transfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"],
+    ["a body without an end", "\r\nab"]
+  ])("takes a status below 100 for an answer, with %s, and asks nothing more on its connection", async (_, rest) => {
+    const upstream = await open()
+    const server = await rawServer((socket) => onRequests(socket, () => socket.write(`HTTP/1.1 050 X\r\n${rest}`)))
+    for (const connections of [1, 2]) {
+      const recorded = send(upstream, server.url)
+      await recorded.ended
+      expect([recorded.status, recorded.events]).toEqual([50, ["open", "head", "end"]])
+      expect(server.state.connections).toBe(connections)
     }
   })
 
