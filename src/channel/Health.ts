@@ -206,8 +206,10 @@ export const settle = (
   const outcomeOf = (failed: boolean) => (verdict._tag === "Success" ? "success" : failed ? "failure" : "ignored")
 
   const trialKey = fault === "credential" || (fault === "quota" && hint === undefined)
-  leaveTrial(health, channel, tickets.channel, outcomeOf(fault === "channel"), now)
-  leaveTrial(health, key, tickets.key, outcomeOf(trialKey), now)
+  // What is off by evidence rests for that alone: its trial must not have to wait for another.
+  const restsAnew = ({ off }: { readonly off: Switch.Switch }): boolean => !Switch.isOffByEvidence(off)
+  leaveTrial(health, channel, tickets.channel, outcomeOf(fault === "channel" && restsAnew(channel)), now)
+  leaveTrial(health, key, tickets.key, outcomeOf(trialKey && restsAnew(key)), now)
   leaveTrial(health, model, tickets.model, outcomeOf(fault === "model"), now)
   Gate.leave(circuit, tickets.circuit, outcomeOf(fault === "circuit"), now)
   const isWell = Gate.isWell(circuit)
@@ -304,12 +306,14 @@ export const learn = (health: Health, fact: Fact, now: number): void => {
       return
     }
     case "Disabled": {
-      const { off } = fact.key === undefined ? channel : keyOf(channel, fact.key)
+      const owner: { gate: Gate.Gate | undefined; readonly off: Switch.Switch } =
+        fact.key === undefined ? channel : keyOf(channel, fact.key)
+      const { off } = owner
       const { disabler } = fact
       if (disabler.by === "hand") off.byHand = true
       else {
         const { evidence, reason, times = 1, until } = disabler
-        Switch.learnOff(off, until, times, { reason, evidence })
+        if (Switch.learnOff(off, until, times, { reason, evidence }) === "off") owner.gate = undefined
         off.leftToProber = health.leftToProber(fact.channel)
       }
       return

@@ -23,6 +23,7 @@ import {
   type Picked,
   Registry,
   Selection,
+  type Target,
   type Wanted,
   type Witness
 } from "#src/channel/index"
@@ -138,6 +139,31 @@ describe("a key", () => {
     }).pipe(over([channel("a", { models: ["*"] })]))
   )
 
+  it.effect("has its trial when that is due, whatever else was under way on it, and is refused before its time", () =>
+    Effect.gen(function* () {
+      const first = ({ keyIndex }: Target): boolean => keyIndex === 0
+      const underWay = yield* Effect.replicateEffect(pick({ suits: first }), 5)
+      for (const picked of underWay) fail(picked, dead())
+      fail(yield* pick({ suits: first }), dead())
+      assert.strictEqual((yield* detail("a")).keys[0]!.until, 3_000)
+      yield* TestClock.adjust("3 seconds")
+      ;(yield* pick({ suits: first })).release({ _tag: "Success" })
+      assert.deepStrictEqual(yield* keysOf("a"), ["enabled", "enabled"])
+    }).pipe(over([channel("a", { keyCount: 2 })], { trial: "3 seconds" }))
+  )
+
+  it.effect("that is known to be off from elsewhere cools no longer than that", () =>
+    Effect.gen(function* () {
+      const selection = yield* Selection
+      yield* refused(1, 0)
+      fail(yield* pick(), dead())
+      selection.learn({ _tag: "Disabled", channel: "a", key: 0, disabler: { by: "evidence", until: 31_000 } })
+      assert.strictEqual(idOf(yield* pick()), "b#0")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(idOf(yield* pick()), "a#0")
+    }).pipe(over([channel("a", { priority: 1 }), channel("b")], { after: 3 }))
+  )
+
   it.effect("stays off beside others that take its place, and keeps off through a change of the channel", () =>
     Effect.gen(function* () {
       yield* refused(2, 0)
@@ -249,6 +275,15 @@ describe("a channel", () => {
       ;(yield* pick({ only: "a" })).release({ _tag: "Success" })
       assert.strictEqual((yield* detail("a")).state, "enabled")
     }).pipe(over([channel("a", { priority: 1 }), channel("b")]))
+  )
+
+  it.effect("has its trial when that is due, whatever else was under way on it", () =>
+    Effect.gen(function* () {
+      const underWay = yield* Effect.replicateEffect(pick({ only: "a" }), 3)
+      for (const picked of underWay) fail(picked, new ChannelParamOverrideInvalid({}))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(idOf(yield* pick()), "a#0")
+    }).pipe(over([channel("a", { priority: 1 }), channel("b")], { trial: "3 seconds" }))
   )
 
   it.effect("is off when all of its keys are, until one of them is well", () =>
