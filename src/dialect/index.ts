@@ -29,7 +29,7 @@ export {
   refusesValue,
   takenAfterAll
 } from "./upstream/RefusedField.ts"
-export { classify, classifyInBand, isKnownName } from "./upstream/Classify.ts"
+export { classify, classifyInBand, isKnownName, withoutQuotedBlame } from "./upstream/Classify.ts"
 export { relayErrorIn } from "./upstream/RelayError.ts"
 export { upstreamRequestId } from "./upstream/RequestId.ts"
 export { headerOf } from "./HttpAnswer.ts"

@@ -14,6 +14,7 @@ import {
 import {
   type AnswerRequest,
   classify as classifyAnswer,
+  type Classified,
   type Encoded,
   type EventDecoder,
   type Framing,
@@ -25,7 +26,8 @@ import {
   relayErrorIn,
   type UpstreamDialect,
   type UpstreamEvent,
-  upstreamRequestId
+  upstreamRequestId,
+  withoutQuotedBlame
 } from "../dialect/index.ts"
 import {
   BadResponse,
@@ -47,7 +49,7 @@ import { AnswerBody, maxWholeBody } from "./AnswerBody.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine } from "./Machine.ts"
 import { overrideOf } from "./Override.ts"
-import { withoutQuotations, withoutQuotedNames } from "./Quotation.ts"
+import { withoutQuotations, withoutQuotationsOfAnyCase, withoutQuotedNames } from "./Quotation.ts"
 import type { Verdict } from "./Verdict.ts"
 import {
   type AttemptLimits,
@@ -484,12 +486,18 @@ class LiveAttempt implements UpstreamSink, Watched {
   private faultIn(told: string, error: ResilienceError): Extract<UpstreamEvent, { readonly _tag: "Fault" }> {
     const ofRelay = streamIdIn(this.headers) === undefined ? undefined : relayErrorIn(told)
     this.saidFailed = ofRelay !== undefined || error.upstream !== undefined
-    return { _tag: "Fault", error: ofRelay ?? error }
+    return { _tag: "Fault", error: ofRelay ?? this.unquoted({ error, byStatus: false }, told).error }
+  }
+
+  /** What is said in the request's own words blames nobody else. */
+  private unquoted(classified: Classified, told: string): Classified {
+    const sent = this.life?.options.encoded.body ?? ""
+    return withoutQuotedBlame(classified, told, (words) => withoutQuotationsOfAnyCase(words, sent))
   }
 
   private classify(): AttemptEnd {
     const answer = this.masked(this.whole())
-    const classified = classifyAnswer(answer)
+    const classified = this.unquoted(classifyAnswer(answer), answer.body)
     const { error } = this.faultIn(answer.body, classified.error)
     const own = error === classified.error
     return {

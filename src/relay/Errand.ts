@@ -10,7 +10,8 @@ import {
   type Encoded,
   type HttpAnswer,
   type UpstreamDialect,
-  upstreamRequestId
+  upstreamRequestId,
+  withoutQuotedBlame
 } from "../dialect/index.ts"
 import {
   ChannelResponseTimeExceeded,
@@ -28,7 +29,7 @@ import { LastAsked } from "./LastAsked.ts"
 import { overrideOf } from "./Override.ts"
 import { pinOf } from "./Pinned.ts"
 import * as Pursuit from "./Pursuit.ts"
-import { withoutQuotations, withoutQuotedNames } from "./Quotation.ts"
+import { withoutQuotations, withoutQuotationsOfAnyCase, withoutQuotedNames } from "./Quotation.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
 
@@ -326,7 +327,14 @@ const post = (
         if (well && kind.isAnswer(dialect, answer.body, request))
           return finish({ _tag: "Got", body: answer.body, status })
         // What comes with a good status and is no answer may be an error.
-        const { byStatus, error: found, words } = classify({ ...answer, body: mask(answer.body) })
+        const told = mask(answer.body)
+        const {
+          byStatus,
+          error: found,
+          words
+        } = withoutQuotedBlame(classify({ ...answer, body: told }), told, (text) =>
+          withoutQuotationsOfAnyCase(text, encoded.body)
+        )
         const error = overrideOf(found, channel, encoded.body)
         finish(failed(maskError(error, mask), status, byStatus && error === found, words))
       }

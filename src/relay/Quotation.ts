@@ -1,7 +1,7 @@
 /**
  * What an upstream's words quote of the request: a prompt, or an answer that was to go on, which no log may hold.
  */
-import { isKnownName } from "../dialect/index.ts"
+import { foldCase, isKnownName } from "../dialect/index.ts"
 import { type ResilienceError, stackless } from "../errors/index.ts"
 
 /** What is that long and stands in both is a quotation; what is shorter is chance. */
@@ -202,6 +202,10 @@ export const withoutQuotations = (text: string, body: string): string => {
   }
   return out
 }
+
+/** The same whatever the case: an upstream may have changed it. */
+export const withoutQuotationsOfAnyCase = (text: string, body: string): string =>
+  withoutQuotations(foldCase(text), foldCase(body))
 
 /**
  * An error without the upstream's code and type where a request holds these too: what looks like a name may be a word of a

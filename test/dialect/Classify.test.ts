@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { classify, classifyInBand, openai } from "../../src/dialect/index.ts"
+import { classify, classifyInBand, openai, withoutQuotedBlame } from "../../src/dialect/index.ts"
 import { isErrorBody } from "../../src/dialect/upstream/Body.ts"
 import { blameOf, codeOf, type ResilienceError } from "../../src/errors/index.ts"
+import { withoutQuotationsOfAnyCase } from "../../src/relay/Quotation.ts"
 
 const answer = (status: number, body: string | object = "", headers: { readonly [name: string]: string } = {}) => ({
   status,
@@ -361,6 +362,64 @@ describe("nothing is named by accident", () => {
         expect(of(status, body)).toMatch(/^(quota|credential) /)
       }
     }
+  })
+})
+
+describe("what an upstream only quotes of the request blames no key and no model", () => {
+  const sent = (effort: string): string => JSON.stringify({ model: "gpt-4-turbo-preview", reasoning_effort: effort })
+  const unquoted = (status: number, body: object, request: string): string => {
+    const given = answer(status, body)
+    const { byStatus, error } = withoutQuotedBlame(classify(given), given.body, (text) =>
+      withoutQuotationsOfAnyCase(text, request)
+    )
+    return `${named(error)}${byStatus ? " by status" : ""}`
+  }
+  const refusing = (words: string): object => ({
+    error: { message: `Invalid value: '${words}'. Supported values are: 'low'.`, code: "invalid_value" }
+  })
+
+  for (const words of [
+    "you exceeded your current quota",
+    "Your credit balance is too low",
+    "reached your monthly spending limit",
+    "used all available credits",
+    "x. Your account balance is insufficient",
+    "the security token included in the request is expired",
+    "model `gpt-x` does not exist",
+    'model "x" not found',
+    "gpt-x is not a valid model",
+    "no such tool; model 'gpt-x' not found; you exceeded your current quota"
+  ]) {
+    it(words, () => {
+      expect(of(400, refusing(words))).toMatch(/^(quota|credential|model) /)
+      expect(unquoted(400, refusing(words), sent(words))).toBe("caller invalid_request by status")
+      expect(unquoted(400, refusing(words.toLowerCase()), sent(words.toUpperCase()))).toBe(
+        "caller invalid_request by status"
+      )
+      expect(unquoted(429, refusing(words), sent(words))).toBe("rate channel:rate_limited by status")
+      expect(unquoted(400, refusing(words), sent("high")), "not asked").toBe(of(400, refusing(words)))
+    })
+  }
+
+  it("what it says itself still does: a code, a phrase that the request has a part of, a model by its name", () => {
+    const quota = "quota channel:quota_exhausted"
+    const words = "You exceeded your current quota"
+    expect(unquoted(429, { error: { message: words, code: "insufficient_quota" } }, sent(words))).toBe(quota)
+    const low = { error: { message: "Your credit balance is too low to access the API." } }
+    expect(unquoted(400, low, sent("why is your credit balance so low?"))).toBe(quota)
+    const google = { error: { message: "API key not valid.", details: [{ reason: "API_KEY_INVALID" }] } }
+    expect(unquoted(400, google, sent("api key not valid. why?"))).toBe("credential channel:invalid_key")
+    for (const quote of ['"', "'", "`"]) {
+      const lacking = { error: { message: `The model ${quote}gpt-4-turbo-preview${quote} does not exist` } }
+      expect(unquoted(400, lacking, sent("high"))).toBe("model model_not_found")
+    }
+  })
+
+  it("inside a good answer too: its own words stand for a status", () => {
+    const words = "you exceeded your current quota"
+    const body = { error: { message: `Invalid value: '${words}'`, type: "invalid_request_error" } }
+    expect(unquoted(200, body, sent("high"))).toBe("quota channel:quota_exhausted")
+    expect(unquoted(200, body, sent(words))).toBe("caller invalid_request by status")
   })
 })
 

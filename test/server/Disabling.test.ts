@@ -9,7 +9,7 @@ import * as BooksMemoryNode from "#src/books/BooksMemoryNode"
 import { createHash } from "node:crypto"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { answer, type Behaviour, silence, status as statusOf } from "../support/behaviour.ts"
+import { answer, type Behaviour, cut, silence, status as statusOf } from "../support/behaviour.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
 import { type LogLine, logLines } from "../support/log.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
@@ -207,6 +207,25 @@ describe("false positives", () => {
         [await keyStates(relay.url, "a"), await keyStates(relay.url, "b")],
         [["cooling"], ["cooling"]]
       )
+    }))
+
+  it("17: a field whose value its upstream quotes when it refuses it is its writer's fault, whatever it says", () =>
+    withRelay({ disable: { after: 1 } }, async ({ a, b, relay }) => {
+      for (const words of [
+        "you exceeded your current quota",
+        "the security token included in the request is expired",
+        "model `m` does not exist"
+      ]) {
+        const message = `Invalid value: '${words}'. Supported values are: 'low', 'medium', and 'high'.`
+        const refusal = { error: { message, type: "invalid_request_error", param: "effort", code: "invalid_value" } }
+        a.enqueue(status(400, refusal), cut(0, "errorFrame", refusal))
+        for (let times = 0; times < 2; times++) {
+          assert.strictEqual((await ask(relay.url, { reasoning_effort: words })).status, 400)
+        }
+      }
+      assert.deepStrictEqual([a.requests.length, b.requests.length], [6, 0])
+      for (const id of ["a", "b"]) assert.deepStrictEqual(await keyStates(relay.url, id), ["enabled"])
+      assert.strictEqual((await channelAt(relay.url, "a")).state, "enabled")
     }))
 
   it("20: callers' faults, clocks of ours and clients that leave cool nobody", () =>

@@ -141,6 +141,19 @@ describe("POST /v1/embeddings", () => {
     )
   )
 
+  it("rests none for what an upstream quotes of the request when it refuses it", () =>
+    withWorld(
+      upstream(Script.status(400, { body: { error: { message: "bad user 'you exceeded your current quota'" } } })),
+      {},
+      async ({ relay, upstreams: { a } }) => {
+        for (let times = 0; times < 2; times++) {
+          const raised = await raisedBy(ask(relay.url, { user: "you exceeded your current quota" }))
+          assert.instanceOf(raised, BadRequestError)
+        }
+        assert.lengthOf(a!.calls(), 2)
+      }
+    ))
+
   it("takes texts as the numbers of their tokens, more than a conversation may have values", () =>
     withWorld(upstream(Script.status(200, { body: hundred })), {}, async ({ relay, upstreams }) => {
       const input = Array.from({ length: 100 }, () => Array.from({ length: 1500 }, (_, n) => n))

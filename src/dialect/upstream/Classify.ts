@@ -26,7 +26,7 @@ import type { Classified, HttpAnswer } from "../Dialect.ts"
 import { parseJson } from "../Json.ts"
 import { hintOf } from "./Hint.ts"
 import { type BodySaid, isErrorBody, readBody, readSaid, saidOf } from "./Body.ts"
-import { isNamed, type Name, nameOf } from "./Names.ts"
+import { isNamed, type Name, nameOf, type Unquote } from "./Names.ts"
 
 interface Fields {
   readonly message: string
@@ -151,15 +151,22 @@ const give = (
   )
 }
 
+/** Whether what came with a status may blame a key; inside a good answer there may be none. */
+const mayBlameKey = (status: number | undefined): boolean => status === undefined || keyStatuses.has(status)
+
+/** The status that words of a body stand for. */
+const statusIn = ({ code, type, words }: BodySaid): number =>
+  [code, type, ...words]
+    .map((word) => (word === undefined ? undefined : statusByWord.get(word.toLowerCase())))
+    .find(Boolean) ?? 500
+
+const makeOf = (name: Name | undefined, status: number): Make =>
+  name === undefined ? (byStatus.get(status) ?? badStatus) : byName[name]
+
 const inBand = (said: BodySaid, answer: Pick<HttpAnswer, "headers" | "now">): ResilienceError => {
-  const name = nameOf(said, { phrases: true, blamesKey: said.status === undefined || keyStatuses.has(said.status) })
-  const words = [said.code, said.type, ...said.words]
-  const status =
-    said.status ??
-    words.map((word) => (word === undefined ? undefined : statusByWord.get(word.toLowerCase()))).find(Boolean) ??
-    500
-  const make = name === undefined ? (byStatus.get(status) ?? badStatus) : byName[name]
-  return give(make, said, said.status, "the upstream's answer is an error", answer)
+  const { status } = said
+  const name = nameOf(said, { phrases: true, blamesKey: mayBlameKey(status) })
+  return give(makeOf(name, status ?? statusIn(said)), said, status, "the upstream's answer is an error", answer)
 }
 
 /**
@@ -194,10 +201,36 @@ export const classify = (answer: HttpAnswer): Classified => {
   const isError = status >= 400 && status <= 599
   const said = readBody(answer.body)
   const name = isError ? nameOf(said, { phrases: status < 500, blamesKey: keyStatuses.has(status) }) : undefined
-  const make = name === undefined ? (byStatus.get(status) ?? badStatus) : byName[name]
   return {
-    error: give(make, said, status, `the upstream answered ${status}`, answer),
+    error: give(makeOf(name, status), said, status, `the upstream answered ${status}`, answer),
     byStatus: name === undefined,
     words: said.message
   }
+}
+
+/** What blames a key or a model. */
+const blaming: ReadonlySet<ResilienceError["_tag"]> = new Set([
+  "ChannelInvalidKey",
+  "ChannelQuotaExhausted",
+  "ModelNotFound"
+])
+
+/**
+ * A classified failure without what it says only because it quotes the request: who writes an upstream's own words into a
+ * field that it refuses must not have its keys and models rest. What nothing else names goes by its status. `told` is the
+ * body, or the event, that it came in.
+ */
+export const withoutQuotedBlame = (classified: Classified, told: string, unquote: Unquote): Classified => {
+  const { error } = classified
+  const { upstream } = error
+  if (upstream?.message === undefined || !blaming.has(error._tag)) return classified
+  const body = readBody(told)
+  const said = { ...body, message: body.message ?? upstream.message }
+  const options = { phrases: true, blamesKey: mayBlameKey(upstream.status) }
+  const name = nameOf(said, { ...options, unquote })
+  if (name === nameOf(said, options)) return classified
+  const make = makeOf(name, upstream.status ?? statusIn(said))
+  const { message, retryAfterMillis } = error
+  const hint = retryAfterMillis === undefined || hopeless.has(make) ? {} : { retryAfterMillis }
+  return { ...classified, error: stackless(() => make({ message, upstream, ...hint })), byStatus: name === undefined }
 }

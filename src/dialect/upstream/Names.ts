@@ -158,19 +158,51 @@ const names = ["context", "policy", "quota", "key", "model"] as const satisfies 
 
 const nameByCode = new Map<string, Name>(names.flatMap((name) => codes[name].map((code) => [code, name] as const)))
 
-// Gemini sends one message for a spent quota and for its limit per minute; only the quota's id tells them apart.
 /** Whether a code is one of these. */
 export const isNamed = (code: string): boolean => nameByCode.has(code)
 
+/** A text without what it quotes of the request: `***` stands in the place of each quotation. */
+export type Unquote = (text: string) => string
+
+const quotation = "***"
+
+const unsaid = (words: string): boolean => words === quotation
+
+/** Whether a phrase is only quoted, by what is left of the words that it was found in. A model's name may be. */
+const isOnlyQuoted: { readonly [N in Name]: ((left: string, phrase: RegExp) => boolean) | undefined } = {
+  // These blame the request itself, and nobody else rests for them.
+  context: undefined,
+  policy: undefined,
+  quota: unsaid,
+  key: unsaid,
+  model: (left, phrase) => !phrase.test(left) && !phrase.test(left.replaceAll(quotation, `"${quotation}"`))
+}
+
+/** Whether a message says one of the phrases of a name, wherever, and does not only quote it. */
+const says = (name: Name, message: string, unquote: Unquote | undefined): boolean => {
+  const isQuoted = unquote === undefined ? undefined : isOnlyQuoted[name]
+  return phrases[name].some((phrase) =>
+    isQuoted === undefined || unquote === undefined
+      ? phrase.test(message)
+      : [...message.matchAll(new RegExp(phrase, "gi"))].some(([words]) => !isQuoted(unquote(words), phrase))
+  )
+}
+
+// Gemini sends one message for a spent quota and for its limit per minute; only the quota's id tells them apart.
 const isPerMinute = (said: BodySaid): boolean => said.words.some((word) => /PerMinute/i.test(word))
 
 /**
  * What a body names, or `undefined`. `phrases: false` looks at codes and types only: an upstream that failed for its
- * own reasons may say anything in its message.
+ * own reasons may say anything in its message. With `unquote` what a message only quotes of the request blames no key and
+ * no model.
  */
 export const nameOf = (
   said: BodySaid,
-  options: { readonly phrases: boolean; readonly blamesKey: boolean }
+  options: {
+    readonly phrases: boolean
+    readonly blamesKey: boolean
+    readonly unquote?: Unquote | undefined
+  }
 ): Name | undefined => {
   const found = new Set<Name>()
   for (const word of [said.code, said.type, ...said.words]) {
@@ -182,5 +214,5 @@ export const nameOf = (
   const byCode = names.find((name) => found.has(name) && may(name))
   if (byCode !== undefined || !options.phrases || said.message === undefined) return byCode
   const message = said.message.slice(0, maxMessage)
-  return names.find((name) => may(name) && phrases[name].some((phrase) => phrase.test(message)))
+  return names.find((name) => may(name) && says(name, message, options.unquote))
 }
