@@ -208,6 +208,16 @@ describe("channels that are added", () => {
     await upstream.close()
   })
 
+  it("keep their keys where what is to be taken away is no index", () =>
+    settled(withSecret, async ({ admin }) => {
+      const keys = ["planted-key-1", "planted-key-2"]
+      await admin("POST", "channels", channelOf("c", "http://127.0.0.1:9/v1", { keys, models: ["new"] }))
+      for (const index of ["%20", "%0A", "0x0", "0b0", "0e0", "%2B0", "00", "-0", ".0", "0.0", "-1", "NaN", "first"]) {
+        assert.strictEqual((await admin("DELETE", `channels/c/keys/${index}`)).status, 404, index)
+      }
+      assert.lengthOf((await admin("GET", "channels/c")).json.keys, 2)
+    }))
+
   it("are told what kind of fault each field has", () =>
     settled(withSecret, async ({ admin }) => {
       const codesOf = async (channel: object) =>

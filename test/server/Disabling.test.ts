@@ -395,6 +395,22 @@ describe("by hand", () => {
       assert.strictEqual((await send(relay.url, "channels/x", "GET")).status, 404)
     }))
 
+  it("an index that is not written in decimal digits is nobody's key", () =>
+    withRelay({}, async ({ relay }) => {
+      for (const key of ["", "=", "=%20", "=%0A1", "=0x1", "=0b1", "=1e0", "=%2B1", "=01", "=-0", "=1.0", "=.0"]) {
+        const refused = await send(relay.url, `channels/a/disable?key${key}`)
+        assert.strictEqual(refused.status, 422, key)
+        assert.deepStrictEqual((refused.body["error"] as { readonly details: unknown }).details, [
+          { field: "key", message: "Expected an integer", code: "invalid" }
+        ])
+      }
+      const { keys } = await channelAt(relay.url, "a")
+      assert.deepStrictEqual(
+        keys.map(({ state }) => state),
+        ["enabled"]
+      )
+    }))
+
   it("lists channels in pages", () =>
     withRelay({}, async ({ relay }) => {
       const first = await get<{ data: ReadonlyArray<Shown>; next: string | null }>(relay.url, "channels?limit=1")

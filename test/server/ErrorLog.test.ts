@@ -228,15 +228,27 @@ describe("the error log", () => {
       assert.strictEqual(new Set(pages).size, pages.length)
     }))
 
-  it.each(["colour=red", "limit=0", "limit=1001", "status=ok", "kind=other", "from=soon", "cursor=nothing", "q="])(
-    "refuses %s with 422 and the field's name",
-    (query) =>
-      withRelay({}, async ({ relay }) => {
-        const { status: code, text } = await get(relay, `errors?${query}`)
-        const { error } = JSON.parse(text) as { readonly error: { readonly details: ReadonlyArray<{ field: string }> } }
-        assert.strictEqual(code, 422)
-        assert.strictEqual(error.details[0]?.field, query.split("=")[0])
-      })
+  it.each([
+    "colour=red",
+    "limit=0",
+    "limit=1001",
+    "limit=0x10",
+    "limit=%0A5",
+    "limit=05",
+    "limit=",
+    "status=ok",
+    "status=5e2",
+    "kind=other",
+    "from=soon",
+    "cursor=nothing",
+    "q="
+  ])("refuses %s with 422 and the field's name", (query) =>
+    withRelay({}, async ({ relay }) => {
+      const { status: code, text } = await get(relay, `errors?${query}`)
+      const { error } = JSON.parse(text) as { readonly error: { readonly details: ReadonlyArray<{ field: string }> } }
+      assert.strictEqual(code, 422)
+      assert.strictEqual(error.details[0]?.field, query.split("=")[0])
+    })
   )
 
   it("says 404 of a request of which nothing failed", () =>

@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { integer } from "./Integers.ts"
 import { noQuery } from "./ListsHttp.ts"
 
 /** A channel as it stands in the file, without what is secret. */
@@ -52,7 +53,7 @@ export const ChannelEditsGroup = HttpApiGroup.make("channelEdits")
     }).annotate(OpenApi.Description, "Gives an added channel one key more. It is kept encrypted, and never shown."),
     HttpApiEndpoint.delete("removeKey", "/:id/keys/:index", {
       query: noQuery,
-      params: { ...id, index: Schema.NumberFromString.check(Schema.isInt()) },
+      params: { ...id, index: integer },
       success: EditedChannel
     }).annotate(OpenApi.Description, "Takes a key away, by its place. The others keep their health.")
   )

@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { integer } from "./Integers.ts"
 import { afterName, limit, noQuery, pageOf } from "./ListsHttp.ts"
 
 /** Why something is off: one of the codes of errors, `by_hand`, or `no_key_left`; what was seen; and until when. */
@@ -58,9 +59,7 @@ export const Tested = Schema.Struct({
 })
 
 const params = { id: Schema.String }
-const key = Schema.optionalKey(
-  Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 1_000_000 }))
-)
+const key = Schema.optionalKey(integer.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 })))
 
 /** Its routes. */
 export const ChannelsGroup = HttpApiGroup.make("channels")

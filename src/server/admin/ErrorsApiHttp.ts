@@ -4,6 +4,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { ErrorRow } from "../../operate/index.ts"
+import { integer } from "./Integers.ts"
 import { afterRow, limit, offset, pageOf } from "./ListsHttp.ts"
 import { moment } from "./Moments.ts"
 
@@ -20,9 +21,7 @@ const query = Schema.Struct({
   code: word,
   class: word,
   /** What the client was told. */
-  status: Schema.optionalKey(
-    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 100, maximum: 599 }))
-  ),
+  status: Schema.optionalKey(integer.check(Schema.isBetween({ minimum: 100, maximum: 599 }))),
   request_id: word,
   stream_id: word,
   /** A part of the message, in any case. */

@@ -1,8 +1,9 @@
 /**
  * What all lists of the admin API share: how many, from where on, and where it goes on.
  */
-import { Schema, SchemaGetter } from "effect"
+import { Schema } from "effect"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { integer, naturalFor } from "./Integers.ts"
 
 /**
  * The query of what asks for none. A word that nobody knows is refused there too: `?grace=` of a rotation, or `?token=` of a
@@ -15,9 +16,7 @@ export const noQuery = Schema.Struct({}).check(
 )
 
 /** How many are asked for, 1 to 1,000. */
-export const limit = Schema.optionalKey(
-  Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1000 }))
-)
+export const limit = Schema.optionalKey(integer.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))
 
 /** How many there are where nobody said it. */
 export const defaultLimit = 100
@@ -54,18 +53,7 @@ export const afterStream = cursorAs(/^\d{1,16}\.[\w-]{1,64}$/)
 export const afterName = cursorAs(/^\d{1,9}\../s)
 
 /** Of a list that is made anew for each page: where in it the page begins. */
-export const offset = Schema.optionalKey(
-  Schema.String.annotate({ expected })
-    .check(
-      Schema.makeFilter((text) => /^\d{1,15}$/.test(text), {
-        expected,
-        toJsonSchema: () => ({ pattern: "^\\d{1,15}$" })
-      })
-    )
-    .pipe(
-      Schema.decodeTo(Schema.Finite, { decode: SchemaGetter.transform(Number), encode: SchemaGetter.transform(String) })
-    )
-)
+export const offset = Schema.optionalKey(naturalFor(expected))
 
 /** The part of such a list that is asked for. */
 export const pageIn = <A>(
