@@ -232,7 +232,9 @@ const byValue = (
   if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Map)
     return [[path, value]]
   const place = locate(current.file, current.tree.value, path)
-  return place._tag === "Nowhere" || fieldsOf(schemaAt(current.file.schema.ast, place.at).ast).length === 0
+  return place._tag === "Nowhere" ||
+    place.within !== undefined ||
+    fieldsOf(schemaAt(current.file.schema.ast, place.at).ast).length === 0
     ? [[path, value]]
     : Object.entries(value).flatMap(([field, one]) => byValue(current, `${path}.${field}`, one))
 }

@@ -35,6 +35,23 @@ export const schemaAt = (
   return { ast: node, unknown: undefined }
 }
 
+const hasFreeKeys = (ast: SchemaAST.AST): boolean =>
+  SchemaAST.isUnion(ast)
+    ? ast.types.some(hasFreeKeys)
+    : SchemaAST.isObjects(ast) && ast.propertySignatures.length === 0 && ast.indexSignatures.length > 0
+
+/** How many steps of a path lead to an object with free keys that it goes into; `undefined` where it goes into none. */
+export const stepsToFreeKeys = (ast: SchemaAST.AST, path: Path): number | undefined => {
+  let node = SchemaAST.toEncoded(ast)
+  for (const [steps, step] of path.entries()) {
+    if (hasFreeKeys(node)) return steps
+    const next = below(node, step)
+    if (next === undefined) return undefined
+    node = next
+  }
+  return undefined
+}
+
 /** The names of the fields that an object may have; none where it is no object, or its keys are free. */
 export const fieldsOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
   SchemaAST.isObjects(ast) ? ast.propertySignatures.map(({ name }) => String(name)) : []

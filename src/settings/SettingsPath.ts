@@ -4,7 +4,7 @@
  */
 import type { Fault, Path } from "./FaultReport.ts"
 import { nearest } from "./Nearest.ts"
-import { fieldsOf, schemaAt } from "./SchemaPlace.ts"
+import { fieldsOf, schemaAt, stepsToFreeKeys } from "./SchemaPlace.ts"
 import type { Section } from "./Section.ts"
 import { entryAt, type SettingsFile } from "./SettingsFile.ts"
 
@@ -14,6 +14,8 @@ export interface Place {
   readonly section: Section<unknown>
   readonly said: Path
   readonly at: Path
+  /** The setting that this is a part of: an object with free keys, of which the last step is one, dots and all. */
+  readonly within: Path | undefined
 }
 
 /** Why there is no such setting. */
@@ -50,9 +52,15 @@ export const locate = (file: SettingsFile, written: unknown, path: string): Plac
     if (found === undefined) return nowhere(`there is none of that ${keyedBy} in ${name}`)
     at.push(found.index, ...field)
   } else at.push(...rest)
+  const steps = stepsToFreeKeys(file.schema.ast, at)
+  if (steps !== undefined) {
+    const within = said.slice(0, steps)
+    const key = said.slice(steps).join(".")
+    return { _tag: "Place", section, said: [...within, key], at: [...at.slice(0, steps), key], within }
+  }
   const place = schemaAt(file.schema.ast, at)
   return place.unknown === undefined
-    ? { _tag: "Place", section, said, at }
+    ? { _tag: "Place", section, said, at, within: undefined }
     : nowhere(unknownName(place.unknown, fieldsOf(place.ast)))
 }
 
@@ -60,7 +68,7 @@ export const locate = (file: SettingsFile, written: unknown, path: string): Plac
 export const changeFault = (file: SettingsFile, written: unknown, path: string): ReadonlyArray<Fault> => {
   const place = locate(file, written, path)
   if (place._tag === "Nowhere") return [{ path: place.said, message: place.message }]
-  const { at, said, section } = place
+  const { at, said, section, within } = place
   const refused = (message: string): ReadonlyArray<Fault> => [{ path: said, message }]
   switch (section.changes._tag) {
     case "Restart":
@@ -72,6 +80,9 @@ export const changeFault = (file: SettingsFile, written: unknown, path: string):
       const { fields } = section.changes
       if (fields !== "all" && (field === undefined || !fields.includes(String(field)))) {
         return refused(field === undefined ? "name one of its values" : "can only be changed in the file")
+      }
+      if (within !== undefined) {
+        return refused(`name ${within.join(".")}, with all that is to be in it`)
       }
       // Of an object with known fields each is a setting of its own, so no change lies within another.
       return fieldsOf(schemaAt(file.schema.ast, at).ast).length > 0 ? refused("name one of its values") : []

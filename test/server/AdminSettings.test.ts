@@ -140,6 +140,35 @@ describe("PATCH /admin/settings", () => {
       assert.strictEqual((await admin("PATCH", "settings", [])).status, 422)
     }))
 
+  it("takes prices whole, as the one setting that they are: one of them is refused, and the whole is told and taken back", () => {
+    const cheap = { "gpt-4o": { input: 1, output: 1 } }
+    const dear = { "gpt-4o": { input: 3, output: 2 }, "gpt-4.1": { input: 5, output: 5 } }
+    return settled({ prices: cheap }, async ({ admin, setting }) => {
+      const one = await admin("PATCH", "settings", {
+        "prices.gpt-4o": dear["gpt-4o"],
+        "prices.gpt-4.1": dear["gpt-4.1"],
+        "prices.gpt-4o.input": 3
+      })
+      assert.strictEqual(one.status, 422)
+      assert.deepStrictEqual(
+        one.json.error.details.map(({ field, message }: { field: string; message: string }) => [field, message]),
+        ['prices["gpt-4.1"]', "prices.gpt-4o", 'prices["gpt-4o.input"]'].map((field) => [
+          field,
+          "name prices, with all that is to be in it"
+        ])
+      )
+      assert.deepInclude(await setting("prices"), { value: cheap, source: "file" })
+      const whole = await admin("PATCH", "settings", { prices: dear })
+      assert.deepInclude(whole.json.data[0], { path: "prices", value: dear, source: "admin" })
+      await until(async () => (await admin("GET", "audit")).json.data.length === 1)
+      const [row] = (await admin("GET", "audit")).json.data
+      assert.deepStrictEqual([row.before, row.after], [{ prices: cheap }, { prices: dear }])
+      assert.strictEqual((await admin("DELETE", "settings/prices.gpt-4o")).status, 404)
+      const back = await admin("DELETE", "settings/prices")
+      assert.deepStrictEqual([back.json.value, back.json.source], [cheap, "file"])
+    })
+  })
+
   it("leaves a row of audit, with what was before", () =>
     settled({}, async ({ admin }) => {
       await admin("PATCH", "settings", { "retry.times": 7 })

@@ -122,7 +122,11 @@ describe("a change", () => {
     ["channels.primary", "name one of its values"],
     ["channels.primary.keys", "can only be changed in the file"],
     ["channels.primary.timeouts", "name one of its values"],
-    ["channels.0.priority", "there is none of that id in channels"]
+    ["channels.primary.modelMapping.gpt-4", "can only be changed in the file"],
+    ["channels.0.priority", "there is none of that id in channels"],
+    ["prices.gpt-4o", "name prices, with all that is to be in it"],
+    ["prices.gpt-4o.input", "name prices, with all that is to be in it"],
+    ["prices.gpt-4.1", "name prices, with all that is to be in it"]
   ])("of %s is refused: %s", (path, message) => {
     const settings = settingsOf(file())
     const [line, ...more] = refusal(settings.change({ [path]: 1 }))
