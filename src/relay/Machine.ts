@@ -433,7 +433,8 @@ export class Machine {
       if (decision !== undefined) {
         if (decision.refused === true) return refused
         this.joined(join, decision.seam, decision.dropped)
-        this.release(released)
+        // The stitcher is not asked again: half of a surrogate pair that it holds goes on its way.
+        this.release(released + stitcher.end())
       }
     }
     if (isContent(delta)) this.follow()

@@ -62,7 +62,7 @@ export interface Stitcher {
   readonly end: () => string
   /** Absent until it is known how the continuation begins. */
   readonly decision: StitchDecision | undefined
-  /** Whether text is being held back for the decision. */
+  /** Whether text is being held back: for the decision, or half of a surrogate pair. */
   readonly holding: boolean
 }
 
@@ -408,7 +408,7 @@ export const makeStitcher = (options: StitcherOptions): Stitcher => {
       return decision
     },
     get holding() {
-      return decision === undefined && held.length > 0
+      return surrogate !== "" || (decision === undefined && held.length > 0)
     }
   }
 }

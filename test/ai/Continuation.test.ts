@@ -67,6 +67,16 @@ describe("a stream that breaks after its first content", () => {
     })
   )
 
+  it.effect("keeps half of a surrogate pair: for its other half, or where nothing more comes", () =>
+    Effect.gen(function* () {
+      const primary = () => streamed(broken(cut, ...text(["Well. "]).slice(0, -1)))
+      const cutInTwo = yield* readOver([primary(), streamed(parts(...text(["Hi \ud83d", "\ude00 there"]), finish))])
+      assert.strictEqual(textOf(cutInTwo.seen), "Well. Hi 😀 there")
+      const ended = yield* readOver([primary(), streamed(parts(...text(["Hi \ud83d"]), finish))])
+      assert.strictEqual(textOf(ended.seen), "Well. Hi \ud83d")
+    })
+  )
+
   it.effect("goes on from the same model, if there is no other", () =>
     Effect.gen(function* () {
       const only = streamed(

@@ -212,6 +212,20 @@ describe("Machine", () => {
     assert.strictEqual(two.machine.phase._tag, "Finishing")
   })
 
+  it("loses no half of a surrogate pair where the words that decide a seam end in one", () => {
+    for (const mode of ["prefill", "message"] as const) {
+      const { machine, seams, words } = make()
+      machine.step(text("Well. "))
+      machine.join({ from: "a", to: "b", reason: "do_request_failed", mode })
+      for (const words of ["Hi \ud83d", "\ude00 there"]) machine.step(text(words))
+      machine.step(delta({ finish: "stop" }))
+      machine.step(done)
+      assert.strictEqual(words().join(""), "Well. Hi 😀 there")
+      assert.strictEqual(machine.text, "Well. Hi 😀 there")
+      assert.strictEqual(seams[0]?.seam, "exact")
+    }
+  })
+
   it("a continuation is joined where it begins, and its failover comes before its words", () => {
     const { machine, shown, words } = make()
     machine.step(text("The quick brown fox jumps over"))
