@@ -122,6 +122,8 @@ export interface UnderWay {
   dropped: ReadonlyArray<string>
   /** The body that was sent. */
   sent: string
+  /** What was left out of it because its target does not take it. */
+  without: ReadonlySet<string>
   /** Why it was given up, for a reason that is not its own. */
   closedBy: ResilienceError | undefined
   /** From where on its upstream can go on, as far as that is known. */
@@ -129,6 +131,8 @@ export interface UnderWay {
   /** Told when too much waits to be written, and when there is room again. */
   onPressure: ((full: boolean) => void) | undefined
 }
+
+const nothing: ReadonlySet<string> = new Set()
 
 /** One answer. */
 export class Answer {
@@ -316,6 +320,7 @@ export class Answer {
       clocks: undefined,
       dropped: [],
       sent: "",
+      without: nothing,
       closedBy: undefined,
       checkpoint: undefined,
       onPressure: undefined

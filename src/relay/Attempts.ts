@@ -111,7 +111,7 @@ class Attempts {
     return {
       ask: (picked: Picked, begun: UnderWay, machine: Fed) => this.ask(picked, begun, machine),
       wanted: () => this.wants.now(Pursuit.anybody),
-      isOfField: ({ sent, target }: UnderWay, end: AttemptEnd) => this.learned.isOfField(target, end, sent),
+      isOfField: (begun: UnderWay, end: AttemptEnd) => this.learned.isOfField(begun, end),
       settle: (picked: Picked, begun: UnderWay, end: AttemptEnd) => this.settle(picked, begun, end),
       close: (picked: Picked, begun: UnderWay, error: ResilienceError) => this.close(picked, begun, error)
     }
@@ -268,6 +268,7 @@ class Attempts {
     const { request } = answer.start
     answer.attemptShownAt = undefined
     begun.streams = this.learned.streams(target)
+    begun.without = this.learned.fields(target)
     const affinity = this.session?.first(target)
     const { ref } = answer
     const asked = { attempt: begun.number, channel: target.channel.id, key: target.keyIndex, model: target.model }
@@ -280,7 +281,7 @@ class Attempts {
       stream: begun.streams,
       continuation: this.continuation(begun),
       params: target.channel.params,
-      refused: this.learned.fields(target),
+      refused: begun.without,
       drop: target.channel.onUnsupported === "drop"
     })
     if (encoding._tag === "Failure") {
@@ -365,7 +366,7 @@ class Attempts {
     const { mode, sent } = begun
     const error = end.verdict._tag === "Broken" ? end.verdict.error : undefined
     answer.checkpoint = begun.checkpoint ?? answer.checkpoint
-    const refusal = this.learned.from(target, mode === "restart" ? undefined : mode, end, sent)
+    const refusal = this.learned.from(begun, mode === "restart" ? undefined : mode, end)
     picked.release(this.outcome(channel.id, end, refusal === undefined ? error : undefined, sent))
     const entry = this.entry(begun, end, error)
     answer.trail.push(entry)

@@ -17,7 +17,7 @@ import {
   takenAfterAll
 } from "../dialect/index.ts"
 import { blameOf } from "../errors/index.ts"
-import type { AnswerContext } from "./Answer.ts"
+import type { AnswerContext, UnderWay } from "./Answer.ts"
 import type { AttemptEnd } from "./Attempt.ts"
 import { continuationModes, refusesForGood, refusesMode } from "./Decision.ts"
 
@@ -31,6 +31,9 @@ interface RefusedField {
   readonly path: string
   readonly holds: Holds
 }
+
+/** An attempt, as far as it says what its target was asked. */
+type Asked = Pick<UnderWay, "sent" | "streams" | "target" | "without">
 
 /** One answer's. */
 export class Learned {
@@ -61,7 +64,11 @@ export class Learned {
 
   /** Whether a target is asked for a stream: its channel gives them, and it has not refused one that no client had asked for. */
   streams(target: Target): boolean {
-    return target.channel.stream && !this.known(target, streamField)
+    return (
+      target.channel.stream &&
+      !this.selection.refused(target).fields.has(streamField) &&
+      this.refusedHere.get(keyOf(target))?.has(streamField) !== true
+    )
   }
 
   /** The modes in which a target may go on from this answer, in the order in which they are tried. */
@@ -93,16 +100,17 @@ export class Learned {
   }
 
   /** Whether a target did not take a field that no client had asked for. */
-  isOfField(target: Target, end: AttemptEnd, sent: string): boolean {
-    return this.field(target, end, sent) !== undefined
+  isOfField(asked: Asked, end: AttemptEnd): boolean {
+    return this.field(asked, end) !== undefined
   }
 
   /**
-   * What a target did not take, by how its attempt ended, and remembers it. `mode` is the one that it was asked in, `sent`
-   * the body.
+   * What a target did not take, by how its attempt ended, and remembers it. `mode` is the one that it was asked in. What it
+   * was asked with counts, and not what is known by now: another answer may have learnt the same meanwhile.
    */
-  from(target: Target, mode: ContinuationMode | undefined, end: AttemptEnd, sent: string): Refusal | undefined {
-    const field = this.field(target, end, sent)
+  from(asked: Asked, mode: ContinuationMode | undefined, end: AttemptEnd): Refusal | undefined {
+    const { target } = asked
+    const field = this.field(asked, end)
     if (field !== undefined) {
       const refusal = { _tag: "Field", path: field.path } as const
       this.take(target, refusal, field.holds)
@@ -119,12 +127,6 @@ export class Learned {
   /** Whether it is the client that asks for a stream, in the words of who is asked: then it is told of its refusal. */
   private asksStreamOf({ channel }: Target): boolean {
     return this.request.dialect === channel.dialect && this.request.body["stream"] === true
-  }
-
-  /** Whether it is known that a target does not take a field. */
-  private known(target: Target, field: string): boolean {
-    const here = this.refusedHere.get(keyOf(target))
-    return this.selection.refused(target).fields.has(field) || here?.has(field) === true
   }
 
   private take(target: Target, refusal: Extract<Refusal, { readonly _tag: "Field" }>, holds: Holds): void {
@@ -144,22 +146,22 @@ export class Learned {
     }
   }
 
-  private field(target: Target, { status, verdict }: AttemptEnd, sent: string): RefusedField | undefined {
+  private field({ sent, streams, target, without }: Asked, { status, verdict }: AttemptEnd): RefusedField | undefined {
     if (verdict._tag !== "Broken" || !refusingStatuses.has(status)) return undefined
     const { error } = verdict
     // Nobody takes it away: it is the channel's own.
     if (blameOf(error) === "channel") return undefined
-    if (this.streams(target) && !this.asksStreamOf(target) && refusesStream(error, sent)) {
+    if (streams && !this.asksStreamOf(target) && refusesStream(error, sent)) {
       return { path: streamField, holds: refusesThisStream(error) ? "request" : "all" }
     }
-    const back = takenAfterAll(error, status, this.fields(target), sent)
+    const back = takenAfterAll(error, status, without, sent)
     if (back !== undefined) return { path: back, holds: "none" }
     const dialect = this.dialects.of(target.channel.dialect)
     const once = dialect.refusableOnce?.(this.request) ?? []
     const kept = this.givenBack.get(keyOf(target)) ?? nothing
     // What is more exact comes first.
     const left = refusableIn(error, [...once, ...dialect.refusable(this.request)]).filter(
-      (field) => !this.known(target, field) && !this.refusedOnce.has(field) && !kept.has(field)
+      (field) => !without.has(field) && !kept.has(field)
     )
     const named = (among: ReadonlyArray<string>) => refusedField(error, status, among, sent)
     const path = named(left)

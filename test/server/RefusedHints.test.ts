@@ -11,7 +11,7 @@ type Refusal = readonly [is: (body: Body) => boolean, said: object, status?: num
 
 const refusing =
   (...refusals: ReadonlyArray<Refusal>) =>
-  (call: { readonly body: string }): Script.Script => {
+  (call: { readonly body: string }): Script.Answer | Script.Status => {
     const body = JSON.parse(call.body) as Body
     const [, said, status] = refusals.find(([is]) => is(body)) ?? []
     return said === undefined ? Script.answer("yes") : Script.status(status ?? 400, { body: said })
@@ -404,4 +404,29 @@ describe("R6: what is refused of one client's request is not taken from another'
         )
       }
     ))
+
+  it.each([
+    ["a field", "temperature", openai("Unsupported parameter: 'temperature' is not supported.", "temperature")],
+    ["a stream", "stream", openai("This model does not support streaming.", "stream")]
+  ])("%s: each of those who ask at once is asked again without", (_, field, said) =>
+    withWorld(
+      {
+        a: {
+          dialect: "openai",
+          plays: (call) => {
+            const script = refusing([(body) => body[field] !== undefined, said])(call)
+            return call.number === 0 ? script : Script.startsAfter(150)(script)
+          }
+        }
+      },
+      {},
+      async (world) => {
+        const all = await Promise.all([1, 2, 3].map(() => message(world, { temperature: 0.5 })))
+        assert.deepStrictEqual(
+          all.map(({ status }) => status),
+          [200, 200, 200]
+        )
+      }
+    )
+  )
 })
