@@ -69,10 +69,6 @@ export interface Tool {
   readonly strict: boolean | undefined
 }
 
-/** Where a client of a dialect wrote that a tool is strict. */
-export const strictPath = ({ path }: Tool, dialect: ClientDialectName): string =>
-  dialect === "openai" && path.startsWith("tools") ? `${path}.function.strict` : `${path}.strict`
-
 /** How much is thought before the answer. */
 export type Effort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max"
 

@@ -102,7 +102,7 @@ describe("R6: a hint that a target refuses in its own words", () => {
           anthropic("tools.0.custom.strict: Extra inputs are not permitted")
         ]
       ],
-      null
+      "tools[0].function.strict"
     ],
     [
       "Ollama: does not think",

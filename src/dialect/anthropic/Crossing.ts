@@ -5,7 +5,8 @@
 import type { FitNames } from "../FitNames.ts"
 import type { JsonObject } from "../Json.ts"
 import { objectSchema } from "../JsonSchema.ts"
-import { type AnswerRequest, type Asked, type Effort, type Hint, strictPath, type Tool } from "../Request.ts"
+import type { AnswerRequest, Asked, Effort, Hint, Tool } from "../Request.ts"
+import { strictPath } from "../StrictTools.ts"
 import { closeParameters, closeSchema } from "./ClosedSchema.ts"
 import { crossedMessages } from "./CrossedMessages.ts"
 

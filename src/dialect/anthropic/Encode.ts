@@ -7,6 +7,7 @@ import type { Encoded, EncodeRequest } from "../Dialect.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
 import type { AnswerRequest } from "../Request.ts"
+import { strictPaths } from "../StrictTools.ts"
 import { estimateTokens } from "../Usage.ts"
 import { withoutRefused } from "../upstream/WithoutRefused.ts"
 import { continued, trimEnd, type Trimmed } from "./Continued.ts"
@@ -44,13 +45,15 @@ const isOwn = (request: AnswerRequest): boolean => request.dialect === "anthropi
 export const unsaidToAnthropic = (request: AnswerRequest): ReadonlyArray<string> =>
   isOwn(request) ? [] : crossed(request).unsaid
 
+const strictTools = "tools[].strict"
+
 const refusable = [
   "metadata",
   "output_config.effort",
   "service_tier",
   "temperature",
   "thinking",
-  "tools[].strict",
+  strictTools,
   "top_k",
   "top_p"
 ]
@@ -102,6 +105,7 @@ export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, 
   const prefilled = continuation !== undefined && continuation.mode !== "message" && continuation.partial !== ""
   if (prefilled && isThinking(merged["thinking"])) delete merged["thinking"]
   const left = withoutRefused(merged, refused, (path) => (isOwn(request) ? path : said.origins.get(path)))
+  const strict = !isOwn(request) && refused.has(strictTools) ? strictPaths(request.asked(), request.dialect) : []
   const sent = left.body
   if (request.operation === "count") for (const field of generating) delete sent[field]
   else {
@@ -111,7 +115,7 @@ export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, 
   }
   return Result.succeed({
     body: printJson(sent, said.exact[0] ?? request.body),
-    dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped])],
+    dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped, ...strict])],
     names: said.names,
     trimmed: asked.trimmed
   })

@@ -3,9 +3,10 @@
  * all.
  */
 import type { JsonObject } from "../Json.ts"
-import { type AnswerRequest, type Asked, type Effort, type Hint, strictPath, type Tool } from "../Request.ts"
+import type { AnswerRequest, Asked, Effort, Hint, Tool } from "../Request.ts"
 import { type Content, crossedContents } from "./CrossedContents.ts"
 import type { FitNames } from "../FitNames.ts"
+import { strictPaths } from "../StrictTools.ts"
 
 /** The most stop sequences that there may be. */
 const maxStop = 5
@@ -130,9 +131,11 @@ const hinted = (hints: ReadonlyArray<Hint>): Hinted => {
 }
 
 /** What Gemini has no words for although it changes little: held to its schema, one call at a time. */
-const hintsOfTools = ({ oneCallAtATime, tools }: Asked, { dialect }: AnswerRequest): ReadonlyArray<string> => [
-  ...tools.filter(({ strict }) => strict === true).map((tool) => strictPath(tool, dialect)),
-  ...(oneCallAtATime ? [dialect === "anthropic" ? "tool_choice.disable_parallel_tool_use" : "parallel_tool_calls"] : [])
+const hintsOfTools = (asked: Asked, { dialect }: AnswerRequest): ReadonlyArray<string> => [
+  ...strictPaths(asked, dialect),
+  ...(asked.oneCallAtATime
+    ? [dialect === "anthropic" ? "tool_choice.disable_parallel_tool_use" : "parallel_tool_calls"]
+    : [])
 ]
 
 const unsaidOf = ({ meanings, stop }: Asked): ReadonlyArray<string> => [
