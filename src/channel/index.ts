@@ -21,7 +21,7 @@ export type {
   Tried,
   Wanted
 } from "./Pick.ts"
-export { parsePin, type Pin, pinHeader } from "./Pin.ts"
+export { isPinned, parsePin, type Pin, pinHeader } from "./Pin.ts"
 export type { Refused } from "./Refusals.ts"
 export { Registry, type RegistryService } from "./Registry.ts"
 export { probedModel, targetToTest } from "./Serving.ts"

@@ -379,6 +379,7 @@ class Attempts {
       channel: channel.id,
       keyIndex,
       keyCount: channel.keys.length,
+      pin: answer.pin,
       room: roomOf(target),
       silentMillis: entry.durationMillis,
       continuing: mode !== undefined,

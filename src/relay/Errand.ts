@@ -187,6 +187,7 @@ export const runErrand = (
           channel: channel.id,
           keyIndex: target.keyIndex,
           keyCount: channel.keys.length,
+          pin,
           room: roomOf(target),
           silentMillis: now() - askedAt,
           continuing: false,

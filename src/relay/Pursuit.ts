@@ -15,7 +15,7 @@ import {
   StreamTruncated,
   withHint
 } from "../errors/index.ts"
-import { keyId, type Tried } from "../channel/index.ts"
+import { isPinned, keyId, type Pin, type Tried } from "../channel/index.ts"
 import type { Refusal } from "../dialect/index.ts"
 import { decide, goesOn, isRoomier, isTooLong, type Room, ruleOf } from "./Decision.ts"
 import type { RecoveryOptions } from "./RecoverySection.ts"
@@ -93,6 +93,8 @@ export interface Failed {
   readonly keyIndex: number
   /** How many keys the channel has. */
   readonly keyCount: number
+  /** Where the request is pinned to: it has no other keys, and those although they rest. */
+  readonly pin: Pin | undefined
   /** What its target takes. */
   readonly room: Room
   /** How long it had shown nothing, in milliseconds. */
@@ -226,11 +228,15 @@ const beforeContent = (pursuit: Pursuit, failed: Failed): Pursuit => {
   }
 }
 
-/** The channel is left: for good, or until nothing fresh is left. One bad key of several is not the channel. */
+/**
+ * The channel is left: for good, or until nothing fresh is left. One bad key of several is not the channel. Who is pinned gets
+ * a key that rests: one that must not be asked again is out.
+ */
 const beside = (pursuit: Pursuit, failed: Failed): Pursuit => {
-  const { channel, error } = failed
+  const { channel, error, pin } = failed
   const { out, same } = ruleOf(blameOf(error))
-  return out && !(same === "otherKey" && keysLeft(pursuit, failed))
+  const byKey = same === "otherKey"
+  return (out || (byKey && pin !== undefined)) && !(byKey && keysLeft(pursuit, failed))
     ? { ...pursuit, out: adding(pursuit.out, channel) }
     : { ...pursuit, failed: adding(pursuit.failed, channel) }
 }
@@ -238,8 +244,11 @@ const beside = (pursuit: Pursuit, failed: Failed): Pursuit => {
 const withKey = (pursuit: Pursuit, { channel, keyIndex }: Failed): Pursuit =>
   keyIndex < 0 ? pursuit : { ...pursuit, keys: adding(pursuit.keys, keyId(channel, keyIndex)) }
 
-const keysOf = ({ channel, keyCount }: Failed): ReadonlyArray<string> =>
-  Array.from({ length: keyCount }, (_, at) => keyId(channel, at))
+/** The keys of the channel that the request may have. */
+const keysOf = ({ channel, keyCount, pin }: Failed): ReadonlyArray<string> =>
+  Array.from({ length: keyCount }, (_, at) => at)
+    .filter((at) => pin === undefined || isPinned(pin, channel, at))
+    .map((at) => keyId(channel, at))
 
 const keysLeft = ({ keys }: Pursuit, failed: Failed): boolean => keysOf(failed).some((id) => !keys.includes(id))
 

@@ -204,6 +204,20 @@ describe("x-channel", () => {
       assert.deepStrictEqual([a.requests.length, b.requests.length], [3, 0])
     }))
 
+  it("a key that is dead or unpaid is asked once, whatever others the channel has", () =>
+    withRelay({ channels: twoKeys, disable: { enabled: false } }, async (world) => {
+      for (const code of [401, 402]) {
+        for (const [pin, asked] of Object.entries({ "b:0": ["b0"], b: ["b0", "b1"] })) {
+          const before = world.b.requests.length
+          world.b.setDefault(status(code))
+          const { status: told } = await ask(world, pinnedTo(pin))
+          assert.strictEqual(told, 502)
+          assert.sameMembers(askedOf(world).slice(before), asked, `${pin} ${code}`)
+        }
+      }
+      assert.lengthOf(world.a.requests, 0)
+    }))
+
   it("it is of no session, and no second attempt stands beside it", () =>
     withRelay({ affinity: {}, retry: { hedgeAfter: "20 millis" } }, async (world) => {
       world.a.setDefault({ kind: "answer", headersAfter: 120 })

@@ -39,6 +39,7 @@ const failed = (error: ResilienceError, more: Partial<Failed> = {}): Failed => (
   channel: "a",
   keyIndex: 0,
   keyCount: 1,
+  pin: undefined,
   room: { model: "m", contextTokens: null },
   silentMillis: 0,
   continuing: false,
@@ -221,6 +222,24 @@ describe("who was not asked yet", () => {
     assert.deepStrictEqual([spent.failed, spent.out], [[], ["a"]])
     const continuing = next(asked(2), failed(dead, { keyCount: 2, continuing: true }), facts({ phase: "joining" }))[0]
     assert.deepStrictEqual([continuing.failed, continuing.out, continuing.keys], [["a"], [], ["a#0"]])
+  })
+
+  it("a pinned channel whose keys may not be asked again is out: the request would get one that rests", () => {
+    const unpaid = sample("channel:quota_exhausted")
+    const toKey = { keyCount: 2, pin: { channel: "a", key: 0 } }
+    const toChannel = { keyCount: 2, pin: { channel: "a", key: undefined } }
+    for (const error of [dead, unpaid]) {
+      const [of, step] = next(asked(), failed(error, toKey), facts({ fresh: () => 0 }))
+      assert.deepStrictEqual([of.failed, of.out, said([of, step])], [[], ["a"], "asks anybody, after 0"])
+      const other = next(asked(), failed(error, toChannel), facts({ fresh: () => 0 }))
+      assert.strictEqual(said(other), "asks a, by another key, after 0")
+      const spent = next(asked(2, { keys: ["a#1"] }), failed(error, toChannel), facts({ fresh: () => 0 }))[0]
+      assert.deepStrictEqual([spent.failed, spent.out], [[], ["a"]])
+    }
+    const keyless = next(asked(), failed(dead, { ...toKey, keyCount: 0, keyIndex: -1 }), facts({ fresh: () => 0 }))[0]
+    assert.deepStrictEqual(keyless.out, ["a"])
+    const free = next(asked(), failed(unpaid), facts({ fresh: () => 0 }))[0]
+    assert.deepStrictEqual([free.failed, free.out], [["a"], []])
   })
 
   it("R28, R29: two side by side are too long for one model: the larger one is asked all the same", () => {
