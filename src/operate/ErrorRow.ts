@@ -63,7 +63,7 @@ export const ErrorRow = Schema.Struct({
   upstream_status: integer,
   upstream_code: text,
   upstream_request_id: text,
-  /** What was said, without secrets and without what the request holds too. */
+  /** What was said, without secrets and without what the request or the answer holds too. */
   message: text,
   retry_after_ms: integer,
   first_content_ms: integer,

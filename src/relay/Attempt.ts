@@ -49,7 +49,7 @@ import { AnswerBody, maxWholeBody } from "./AnswerBody.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine } from "./Machine.ts"
 import { overrideOf } from "./Override.ts"
-import { withoutQuotations, withoutQuotationsOfAnyCase, withoutQuotedNames } from "./Quotation.ts"
+import { withoutQuotations, withoutQuotationsOfAnyCase, withoutQuotedNames, writtenAsJson } from "./Quotation.ts"
 import type { Verdict } from "./Verdict.ts"
 import {
   type AttemptLimits,
@@ -71,7 +71,7 @@ export interface AttemptEnd {
   readonly status: number | undefined
   /** The upstream's own id of the request, where it gave one. */
   readonly upstreamRequestId?: string | undefined
-  /** What the upstream said of its failure, without secrets and without what the request holds too: for logs. */
+  /** What the upstream said of its failure, without secrets and what the request or the answer holds too: for logs. */
   readonly said?: string | undefined
   /** It did not stream: its answer came as one body. */
   readonly whole?: true | undefined
@@ -101,6 +101,8 @@ export interface AttemptOptions {
   /** Why it is interrupted, asked when it is. */
   readonly closedBy: () => ResilienceError
   readonly machine: Fed
+  /** The words of the answer so far: no log may have them of who quotes them. Asked when an attempt has failed. */
+  readonly written: () => string
   readonly limits: AttemptLimits
   readonly watchdog: Watchdog
   /** It begins, by these clocks. */
@@ -135,11 +137,19 @@ const blamed = (end: AttemptEnd, { channel }: Target, { body }: Encoded): Attemp
 }
 
 /** What goes on from here is told to clients, logs and the store: here the errors of upstreams begin. */
-const withoutSecrets = (end: AttemptEnd, mask: (text: string) => string, { body }: Encoded): AttemptEnd => {
+const withoutSecrets = (
+  end: AttemptEnd,
+  mask: (text: string) => string,
+  { encoded, written }: Pick<AttemptOptions, "encoded" | "written">
+): AttemptEnd => {
   if (end.verdict._tag !== "Broken") return end
-  const error = withoutQuotedNames(maskError(end.verdict.error, mask), body)
-  const words = error.upstream?.message
-  const said = words === undefined ? undefined : withoutQuotations(words, body)
+  const masked = maskError(end.verdict.error, mask)
+  // What no upstream has said quotes nothing.
+  if (masked.upstream === undefined) return { ...end, verdict: { _tag: "Broken", error: masked } }
+  const quotable = [encoded.body, writtenAsJson(written())]
+  const error = quotable.reduce(withoutQuotedNames, masked)
+  const said =
+    error.upstream?.message === undefined ? undefined : quotable.reduce(withoutQuotations, error.upstream.message)
   return { ...end, verdict: { _tag: "Broken", error }, said }
 }
 
@@ -343,7 +353,7 @@ class LiveAttempt implements UpstreamSink, Watched {
     if (this.ended !== undefined || life === undefined) return
     const { options, resume } = life
     const end: AttemptEnd = {
-      ...withoutSecrets(blamed(made, options.target, options.encoded), this.mask, options.encoded),
+      ...withoutSecrets(blamed(made, options.target, options.encoded), this.mask, options),
       upstreamRequestId: this.requestId(),
       ...(this.body.kind === "whole" ? { whole: true } : undefined)
     }

@@ -304,6 +304,7 @@ class Attempts {
       // Whoever interrupts all that is under way without a word stops this relay.
       closedBy: () => begun.closedBy ?? answer.failure ?? stackless(() => new ShuttingDown({})),
       machine: this.tokens.between(begun, machine),
+      written: () => begun.machine.words,
       limits: this.limits(picked, begun),
       watchdog: context.watchdog,
       onClocks: (clocks) => {

@@ -91,7 +91,8 @@ export type RelayEvent =
     }
   /**
    * An attempt is over. `entry` says where and how; `error` is why, and has what the upstream said (`error.upstream`).
-   * `said` is its message without what the request holds too, so that a log may have it. Neither holds a known secret.
+   * `said` is its message without what the request or the answer holds too, so that a log may have it. Neither holds a known
+   * secret.
    * `firstContentMillis`: from the attempt's begin to the first content of it that was shown.
    */
   | {

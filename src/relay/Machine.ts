@@ -161,6 +161,11 @@ export class Machine {
     return this.phase._tag === "Finishing" ? this.phase.finish : undefined
   }
 
+  /** The words of the answer so far: those that were shown, and those that wait to be. */
+  get words(): string {
+    return (this.waiting?.all() ?? []).reduce((words, { text }) => words + text, this.text)
+  }
+
   /** An attempt begins that nothing was shown of: on the model that its channel is asked for. */
   begin(model: string): void {
     this.model = model

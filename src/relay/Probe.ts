@@ -219,6 +219,8 @@ export const makeProbe: Effect.Effect<Probe, never, Scope.Scope | Settings> = Ef
           relayName: "effect-resilience",
           closedBy: neverClosed,
           machine: heard,
+          // Nobody's: the relay has asked for it itself, and for a word or two.
+          written: () => "",
           limits: {
             clocks: clocksOf(target, streams, timeouts.current),
             attemptMillis: channel.timeouts.total,

@@ -1,5 +1,6 @@
 /**
- * What an upstream's words quote of the request: a prompt, or an answer that was to go on, which no log may hold.
+ * What an upstream's words quote of the request, or of the answer that it was writing: a prompt or an answer, which no log
+ * may hold.
  */
 import { foldCase, isKnownName } from "../dialect/index.ts"
 import { type ResilienceError, stackless } from "../errors/index.ts"
@@ -202,6 +203,12 @@ export const withoutQuotations = (text: string, body: string): string => {
   }
   return out
 }
+
+/** So much of an answer's end is looked at: some 10 ms. */
+const mostWritten = 1_000_000
+
+/** An answer's words so far, as JSON: an upstream may quote them as they are written there, or as they are. */
+export const writtenAsJson = (words: string): string => JSON.stringify(words.slice(-mostWritten))
 
 /** The same whatever the case: an upstream may have changed it. */
 export const withoutQuotationsOfAnyCase = (text: string, body: string): string =>

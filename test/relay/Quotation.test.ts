@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { withoutQuotations } from "#src/relay/Quotation"
+import { withoutQuotations, writtenAsJson } from "#src/relay/Quotation"
 
 const body = (content: string): string => JSON.stringify({ model: "m", messages: [{ role: "user", content }] })
 
@@ -65,6 +65,11 @@ describe("R15: what an upstream says of a request", () => {
     assert.strictEqual(withoutQuotations(`cannot read ${written}, sorry`, written), "cannot read ***, sorry")
     const part = written.slice(written.indexOf("me"), written.indexOf("story"))
     assert.strictEqual(withoutQuotations(`cannot read «${part}»`, written), "cannot read «***»")
+  })
+  it("of an answer the last million characters are looked at", () => {
+    const written = writtenAsJson(`first words of it${"a".repeat(1_000_000)}, says "the last words of it all"`)
+    assert.isBelow(written.length, 1_000_010)
+    assert.strictEqual(withoutQuotations('after: says "the last words of it', written), "after:***")
   })
   it("no quotation of 16 or more is left, as it is meant or as it is written", () => {
     const unit = fc.constantFrom("a", "b", "\n", '"', "\\", "ä", "\u0001")

@@ -286,6 +286,32 @@ describe("the error log", () => {
       assert.include(text, "bad words in")
     }))
 
+  it("never holds an answer that its upstream quotes when it breaks, shown or not, as it is or as JSON", () =>
+    withRelay(
+      { recovery: { mode: "off" }, retry: { times: 0 }, breaker: { minimum: 100 } },
+      async ({ a, b, relay }) => {
+        const words = [
+          "Well, the patient's ",
+          'diagnosis is "confidential"',
+          "\nand his name is ",
+          "Peter of the north"
+        ]
+        for (const [at, quoted] of [words.join(""), JSON.stringify({ content: words.join("") })].entries()) {
+          for (const more of [{ stream: true }, {}, { response_format: { type: "json_object" } }]) {
+            a.enqueue(cut(4, "errorFrame", { words, error: { message: `output stopped after: ${quoted}` } }))
+            await ask(relay, `quoted-${at}`, { ...more, messages: [{ role: "user", content: "hello" }] })
+          }
+        }
+        assert.lengthOf(b.requests, 0)
+        const rows = await rowsOf(relay, "errors?kind=request", 6)
+        for (const { message } of rows) assert.match(String(message), /^output stopped after: /)
+        const { text } = await get(relay, "errors?limit=1000")
+        for (const told of [text, JSON.stringify(logLines())]) {
+          for (const planted of ["patient", "confidential", "Peter of the north"]) assert.notInclude(told, planted)
+        }
+      }
+    ))
+
   it("has no code and no type of an upstream that is a part of the request, and has a vendor's own", () =>
     withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
       const prompt = "my password is hunter2_of_the_north, said invalid_request_error"
