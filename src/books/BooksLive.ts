@@ -3,7 +3,7 @@
  */
 import { Clock, Effect, Option, type Scope, Stream, SubscriptionRef } from "effect"
 import type { Books, BooksHealth, BooksModule } from "./Books.ts"
-import { BooksAway, type BooksError, type BooksNewer } from "./BooksErrors.ts"
+import { BooksAway, BooksBusy, type BooksError, type BooksNewer } from "./BooksErrors.ts"
 import type { Database } from "./Engine.ts"
 import { migrate } from "./Migrations.ts"
 import { sql } from "./Sql.ts"
@@ -36,8 +36,19 @@ export const makeBooks = Effect.fnUntraced(function* (
   yield* migrate(database, own)
   const health = yield* SubscriptionRef.make<BooksHealth>(usable)
 
-  const markAway = ({ message }: BooksError): Effect.Effect<void> =>
+  /** Somebody else holds them: said now and then, for as long as it lasts. */
+  let toldBusy = -Infinity
+  const sayBusy = ({ message }: BooksError): Effect.Effect<void> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      toldBusy = now
+      return Effect.logWarning(message)
+    })
+  const tellBusy = (error: BooksError): Effect.Effect<void> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => (now - toldBusy < tellEvery ? Effect.void : sayBusy(error)))
+
+  const markAway = (error: BooksError): Effect.Effect<void> =>
     Effect.gen(function* () {
+      const { message } = error
       const since = yield* Clock.currentTimeMillis
       // Once: who is told of it may write, which fails, and brings us here again.
       const before = yield* SubscriptionRef.getAndUpdateSome(
@@ -45,10 +56,13 @@ export const makeBooks = Effect.fnUntraced(function* (
         (now): Option.Option<BooksHealth> =>
           now._tag === "Away" ? Option.none() : Option.some({ _tag: "Away", since, message })
       )
-      if (before._tag === "Usable") yield* Effect.logError(message)
+      if (before._tag === "Usable") yield* error._tag === "BooksBusy" ? sayBusy(error) : Effect.logError(message)
     })
+  /** Whether nobody can write now: of rows that somebody holds in a database of many writers that is not said. */
+  const meansAway = (error: unknown): error is BooksError =>
+    error instanceof BooksAway || (database.engine.oneWriter && error instanceof BooksBusy)
   const noticed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.tapError(effect, (error) => (error instanceof BooksAway ? markAway(error) : Effect.void))
+    Effect.tapError(effect, (error) => (meansAway(error) ? markAway(error) : Effect.void))
 
   const run: Books["Service"]["run"] = (statement) => noticed(database.run(statement))
   const transaction: Books["Service"]["transaction"] = (body) => noticed(database.transaction(body))
@@ -82,14 +96,6 @@ export const makeBooks = Effect.fnUntraced(function* (
     yield* SubscriptionRef.set(health, usable)
     yield* Effect.logInfo(`the books at ${database.place} are back`)
   })
-  /** Somebody else holds them: said now and then, for as long as it lasts. */
-  let toldBusy = -Infinity
-  const tellBusy = ({ message }: BooksError): Effect.Effect<void> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      if (now - toldBusy < tellEvery) return Effect.void
-      toldBusy = now
-      return Effect.logWarning(message)
-    })
   const look = Effect.gen(function* () {
     yield* database.look
     if (SubscriptionRef.getUnsafe(health)._tag === "Away") yield* probe

@@ -13,18 +13,20 @@ export interface Engine {
    * there it is nothing.
    */
   readonly forUpdate: Sql
+  /** Whether one writer locks out all others: who was kept waiting by one cannot write anything then. */
+  readonly oneWriter: boolean
   /** Whether what is written is still there when the process is gone, and so for others to read. */
   readonly lasts: boolean
 }
 
 /** SQLite in a file. */
-export const sqlite: Engine = { name: "sqlite", forUpdate: literally(""), lasts: true }
+export const sqlite: Engine = { name: "sqlite", forUpdate: literally(""), oneWriter: true, lasts: true }
 
 /** SQLite in memory. */
 export const sqliteInMemory: Engine = { ...sqlite, lasts: false }
 
 /** PostgreSQL. */
-export const postgres: Engine = { name: "postgres", forUpdate: literally(" FOR UPDATE"), lasts: true }
+export const postgres: Engine = { name: "postgres", forUpdate: literally(" FOR UPDATE"), oneWriter: false, lasts: true }
 
 /** What a driver gives: primitive operations and no logic. `BooksLive.ts` has all of that. */
 export interface Database {

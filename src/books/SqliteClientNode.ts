@@ -2,13 +2,13 @@
  * Effect's `SqlClient` over Node's own `node:sqlite`: no published driver for SQLite goes with this version of Effect.
  *
  * One connection, on which statements and transactions take turns. A write that finds the database locked by another
- * process is tried again every few milliseconds for up to 5 s, without holding up the event loop (SQLite's own waiting
- * would); transactions begin with `BEGIN IMMEDIATE`, so that only their beginning can be refused for a lock.
+ * process is tried again every few milliseconds until 5 s after it came, its waiting for a turn included, so that of many
+ * that wait none waits longer; and without holding up the event loop (SQLite's own waiting would). Transactions begin with `BEGIN IMMEDIATE`, so that only their beginning can be refused for a lock.
  *
  * A statement runs in the event loop: one that reads much holds up everything, so readers ask for pages.
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
-import { Effect, type Fiber, Option, Schedule, type Scope, Semaphore, Stream } from "effect"
+import { Clock, Effect, type Fiber, Option, Schedule, type Scope, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, SqlError, Statement } from "effect/sql"
 import { sqliteCode, sqliteMeaning } from "./SqliteWords.ts"
@@ -17,8 +17,10 @@ import { sqliteCode, sqliteMeaning } from "./SqliteWords.ts"
 const kept = 200
 /** Rows of a stream that are read at once. */
 const pageSize = 128
-/** How a lock of another process is waited for. */
-const busyRetry = Schedule.spaced("5 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: "5 seconds" }))
+/** How often it is seen whether a lock of another process is gone. */
+const busyRetry = Schedule.spaced("5 millis").pipe(Schedule.jittered)
+/** For how long after a statement came, in milliseconds. */
+const patience = 5_000
 
 /** An error of `node:sqlite` in Effect's words. Its own classifier reads codes that `node:sqlite` does not set. */
 const sqlError = (cause: unknown, operation: string): SqlError.SqlError => {
@@ -68,8 +70,8 @@ const isBusy = (error: SqlError.SqlError): boolean => error.reason._tag === "Loc
 
 type Shape = "rows" | "arrays" | "raw"
 
-/** A connection over an open database. */
-const makeConnection = (database: DatabaseSync): SqlConnection.Connection => {
+/** A connection over an open database. `until`: the moment from which whoever has the turn waits for no lock any more. */
+const makeConnection = (database: DatabaseSync, until: () => number): SqlConnection.Connection => {
   const prepared = new Map<string, StatementSync>()
   const prepare = (text: string): StatementSync => {
     const known = prepared.get(text)
@@ -103,7 +105,10 @@ const makeConnection = (database: DatabaseSync): SqlConnection.Connection => {
         catch: (cause) => sqlError(cause, "execute")
       })
       // Inside a transaction the lock is ours already, and what is busy there stays so.
-      return database.isTransaction ? attempt : Effect.retry(attempt, { schedule: busyRetry, while: isBusy })
+      if (database.isTransaction) return attempt
+      const clock = fiber.getRef(Clock.Clock)
+      const mayWait = (error: SqlError.SqlError): boolean => isBusy(error) && clock.currentTimeMillisUnsafe() < until()
+      return Effect.retry(attempt, { schedule: busyRetry, while: mayWait })
     })
 
   const rows: SqlConnection.Connection["execute"] = (text, params, transform) =>
@@ -167,13 +172,31 @@ export const makeSqliteClient = (options: {
 }): Effect.Effect<SqlClient.SqlClient, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { database } = options
-    const connection = makeConnection(database)
+    let until = 0
+    const connection = makeConnection(database, () => until)
+    const turns = SqlClient.makeSqliteAcquirers({
+      connection: Effect.succeed(connection),
+      semaphore: yield* Semaphore.make(1),
+      isTransaction: () => database.isTransaction
+    })
+    const lease = Effect.flatMap(Clock.currentTimeMillis, (came) =>
+      Effect.map(turns.acquirer, (turn) => {
+        until = came + patience
+        return turn
+      })
+    )
     return yield* SqlClient.make({
-      ...SqlClient.makeSqliteAcquirers({
-        connection: Effect.succeed(connection),
-        semaphore: yield* Semaphore.make(1),
-        isTransaction: () => database.isTransaction
-      }),
+      ...turns,
+      acquirer: lease,
+      transactionAcquirer: lease,
+      // HOT: each statement.
+      borrower: (ask) =>
+        Effect.flatMap(Clock.currentTimeMillis, (came) =>
+          turns.borrower((turn) => {
+            until = came + patience
+            return ask(turn)
+          })
+        ),
       compiler: Statement.makeCompilerSqlite(),
       driver: "node-sqlite",
       beginTransaction: "BEGIN IMMEDIATE",

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, SubscriptionRef } from "effect"
 import { TestClock } from "effect/testing"
-import { BooksBusy, sql } from "#src/books/index"
+import { BooksBusy, type BooksError, sql } from "#src/books/index"
+import { postgres } from "#src/books/Engine"
 import { leavingBooks } from "./leaving.ts"
 
 /** Books that leave, with a table of what was said to them. */
@@ -10,7 +11,7 @@ const make = Effect.gen(function* () {
   yield* books.migrate({ name: "said", scripts: [["CREATE TABLE said (id BIGINT PRIMARY KEY)"]] })
   return {
     books,
-    leave: () => setAway(true),
+    leave: (as: true | BooksError = true) => setAway(as),
     comeBack: () => setAway(false),
     say: (id: number) => books.later(Effect.asVoid(books.run(sql`INSERT INTO said (id) VALUES (${id})`))),
     said: Effect.map(books.run(sql`SELECT id FROM said ORDER BY id`), (rows) => rows.map(({ id }) => id))
@@ -39,6 +40,63 @@ describe("books that another process holds", () => {
         isHeld = false
         yield* TestClock.adjust("10 minutes")
         assert.lengthOf(log, 2)
+      })
+    )
+  )
+
+  const busy = new BooksBusy({ message: "the books are busy" })
+
+  it.effect("are away once a write has failed for it: said once and then now and then, and nothing is lost", () =>
+    logged((log) =>
+      Effect.gen(function* () {
+        const { books, comeBack, leave, said, say } = yield* make
+        const health = () => SubscriptionRef.getUnsafe(books.health)
+        leave(busy)
+        say(1)
+        assert.strictEqual((yield* Effect.flip(books.run(sql`SELECT 1`)))._tag, "BooksBusy")
+        assert.deepStrictEqual(health(), { _tag: "Away", since: 0, message: "the books are busy" })
+        for (let n = 2; n <= 300; n++) say(n)
+        yield* TestClock.adjust("59 seconds")
+        assert.deepStrictEqual(log, ["Warn: the books are busy"])
+        yield* TestClock.adjust("31 seconds")
+        assert.deepStrictEqual(log, ["Warn: the books are busy", "Warn: the books are busy"])
+        assert.deepStrictEqual(books.pending(), { waiting: 300, dropped: 0 })
+        comeBack()
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(health(), { _tag: "Usable" })
+        assert.deepStrictEqual(log.slice(2), ["Info: the books at memory are back"])
+        assert.deepStrictEqual(
+          yield* said,
+          Array.from({ length: 300 }, (_, n) => n + 1)
+        )
+      })
+    )
+  )
+
+  it.effect("are away by a write of nobody who waits, too", () =>
+    logged((log) =>
+      Effect.gen(function* () {
+        const { books, comeBack, leave, said, say } = yield* make
+        leave(busy)
+        say(1)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(SubscriptionRef.getUnsafe(books.health)._tag, "Away")
+        assert.deepStrictEqual(log, ["Warn: the books are busy"])
+        comeBack()
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* said, [1])
+      })
+    )
+  )
+
+  it.effect("are not away where many may write at once: who was in the way held some rows", () =>
+    logged((log) =>
+      Effect.gen(function* () {
+        const { books, setAway } = yield* leavingBooks({ engine: postgres })
+        setAway(busy)
+        assert.strictEqual((yield* Effect.flip(books.run(sql`SELECT 1`)))._tag, "BooksBusy")
+        assert.deepStrictEqual(SubscriptionRef.getUnsafe(books.health), { _tag: "Usable" })
+        assert.deepStrictEqual(log, [])
       })
     )
   )

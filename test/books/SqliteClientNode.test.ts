@@ -156,6 +156,29 @@ describe("Effect's SqlClient over node:sqlite", () => {
     })
   )
 
+  it.live("gives up five seconds after each statement came, however many wait for the same lock", () =>
+    Effect.gen(function* () {
+      const { path, sql } = yield* open
+      const other = new DatabaseSync(path)
+      other.exec("BEGIN IMMEDIATE")
+      const before = performance.now()
+      const writes = Array.from({ length: 6 }, (_, id) => {
+        const write = sql`INSERT INTO t VALUES (${id}, 'a')`
+        return Effect.flip(id % 2 === 0 ? write : sql.withTransaction(write))
+      })
+      const errors = yield* Effect.all(writes, { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        errors.map(({ reason }) => reason._tag),
+        errors.map(() => "LockTimeoutError")
+      )
+      assert.isBelow(performance.now() - before, 9_000)
+      other.exec("COMMIT")
+      other.close()
+      // Whoever comes then is not kept by what was waited for before.
+      yield* sql`INSERT INTO t VALUES (9, 'b')`
+    })
+  )
+
   it.effect("keeps a bounded number of prepared statements, and goes on when a table changes", () =>
     Effect.gen(function* () {
       const { sql } = yield* open

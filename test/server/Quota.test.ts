@@ -429,6 +429,8 @@ describe("books that are away", { timeout: 60_000 }, () => {
           assert.strictEqual(refused.status, 500)
           assert.strictEqual(JSON.parse(refused.text).error.code, "query_data_error")
           assert.notInclude(refused.text, "busy")
+          const ready = await (await fetch(`${world.relay.url}/health/ready`)).json()
+          assert.deepInclude(ready, { ready: true, degraded: ["books"] })
           const refusal = () => logLines().findLast(({ code, event }) => event === "relay_refused" && code === "query_data_error")
           await until(() => refusal() !== undefined)
           assert.include(refusal()?.["error"], `the books at ${books} are busy`)
