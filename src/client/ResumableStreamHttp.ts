@@ -10,7 +10,6 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Queue from "effect/Queue"
@@ -20,24 +19,19 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
-import {
-  FetchHttpClient,
-  Headers,
-  HttpClient,
-  type HttpClientError,
-  HttpClientRequest,
-  type HttpClientResponse
-} from "effect/http"
+import { Headers, HttpClient, HttpClientRequest } from "effect/http"
 import { makeSseParser } from "../sse/index.ts"
+import { type Asked, askerOf, bodyCode, requestOf } from "./AskedHttp.ts"
 import { type ChatEvent, chatEvent, type Reset } from "./ChatEvent.ts"
-import { cancelAddress, errorCode, headerOf, maxEventBytes, parseJson, patience } from "./ClientWire.ts"
+import { cancelAddress, headerOf, maxEventBytes, parseJson, patience } from "./ClientWire.ts"
 import { isOnline, whenOnline } from "./Connectivity.ts"
 import { type Action, type Given, giveUp, idle, type Input, type Step, step } from "./Reconnect.ts"
 import type { LastFault } from "./ClientFault.ts"
 import { hintMillis, type ReconnectOptions } from "./ReconnectRules.ts"
 import { errorOf, type ResumableStreamError } from "./ResumableStreamErrors.ts"
+import { closed, connecting, makeTold, type Status } from "./StreamStatus.ts"
 
+export type { Asked } from "./AskedHttp.ts"
 export type { ChatEvent, Other, Reset } from "./ChatEvent.ts"
 export {
   BadContentType,
@@ -48,41 +42,7 @@ export {
   StreamExpired,
   StreamGap
 } from "./ResumableStreamErrors.ts"
-
-/** Where a stream is. `Ended`, `Failed` and `Closed` are the last, until `events` is run again. */
-export type Status<E = ResumableStreamError> =
-  | { readonly _tag: "Connecting" }
-  | { readonly _tag: "Open" }
-  /**
-   * The connection is gone. `until` is in milliseconds since 1970. `reason` is `network_error`, `stream_cut`, `http_503`
-   * (any status), or the code of the stream's own error; `offline`, which has no end that is known, waits for a network.
-   */
-  | {
-      readonly _tag: "Waiting"
-      readonly attempt: number
-      readonly maxRetries: number
-      readonly delayMillis: number
-      readonly until: number
-      readonly reason: string
-    }
-  | { readonly _tag: "Ended" }
-  /** `events` failed so. */
-  | { readonly _tag: "Failed"; readonly error: E }
-  /** It was left: closed or cancelled, or nobody reads `events` any more. */
-  | { readonly _tag: "Closed" }
-
-/** What is asked: an address, or a whole request of Effect's. */
-export type Asked =
-  | {
-      readonly url: string | URL
-      /** Default: `"POST"` where there is a body, else `"GET"`. */
-      readonly method?: "GET" | "POST" | undefined
-      /** Sent as JSON. */
-      readonly body?: unknown
-      readonly headers?: { readonly [name: string]: string } | undefined
-      readonly request?: undefined
-    }
-  | { readonly request: HttpClientRequest.HttpClientRequest; readonly url?: undefined }
+export type { Status } from "./StreamStatus.ts"
 
 /** How a stream is asked for, and comes back. Times are milliseconds. */
 export type Options = Asked &
@@ -114,19 +74,6 @@ export interface ResumableStream<out A = ChatEvent, out E = ResumableStreamError
   readonly close: Effect.Effect<void>
 }
 
-const requestOf = (asked: Asked): HttpClientRequest.HttpClientRequest => {
-  if (asked.request !== undefined) return asked.request
-  const { body, headers, method = body === undefined ? "GET" : "POST", url } = asked
-  const request = HttpClientRequest.make(method)(url, { headers: headers ?? {} })
-  return body === undefined ? request : HttpClientRequest.bodyJsonUnsafe(request, body)
-}
-
-const connecting: Status<never> = { _tag: "Connecting" }
-
-const closed: Status<never> = { _tag: "Closed" }
-
-const isFinal = ({ _tag }: Status<unknown>): boolean => _tag === "Ended" || _tag === "Failed" || _tag === "Closed"
-
 /** What ends the reading of a connection, or a wait. */
 type Turn = Extract<Action, { readonly _tag: "Request" | "Wait" | "AwaitOnline" | "End" | "Fail" }>
 
@@ -138,23 +85,6 @@ const awaitOnline = Effect.callback<void>((resume) => {
   return Effect.sync(forget)
 })
 
-/** An answer, also where the client that it came by (`HttpClient.filterStatusOk`) makes an error of its status. */
-const answerOf = <R>(
-  answer: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError, R>
-): typeof answer =>
-  Effect.catch(answer, (error) =>
-    error.reason._tag === "StatusCodeError" ? Effect.succeed(error.reason.response) : Effect.fail(error)
-  )
-
-/** Who fetches follows redirects by itself, and would put the question to whom it was not asked. */
-const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (init) =>
-    Effect.provideService(effect, FetchHttpClient.RequestInit, {
-      ...Option.getOrElse(init, () => ({})),
-      redirect: "manual"
-    })
-  )
-
 const makeWith = <A, E>(
   options: Options,
   decode: (given: Given | Reset) => Effect.Effect<A, E>
@@ -162,16 +92,14 @@ const makeWith = <A, E>(
   Effect.gen(function* () {
     const http = yield* HttpClient.HttpClient
     const random = yield* Random.Random
-    const status = yield* SubscriptionRef.make<Status<ResumableStreamError | E>>(connecting)
+    const { begin, changes, over, tell } = yield* makeTold<ResumableStreamError | E>()
     const left = yield* Deferred.make<void>()
     const { schedule } = options
     const { maxRetries = schedule === undefined ? 5 : Number.POSITIVE_INFINITY } = options
     const rules = { ...options, maxRetries, random: () => random.nextDoubleUnsafe() }
     const asked = requestOf(options)
     const posts = asked.method !== "GET"
-    const client = posts
-      ? HttpClient.transformResponse(HttpClient.withScope(http), withoutRedirects)
-      : HttpClient.followRedirects(HttpClient.withScope(http))
+    const ask = askerOf(http, posts)
     const key = Array.from({ length: 3 }, () => Math.abs(random.nextIntUnsafe()).toString(36)).join("")
     let state = idle(rules)
     /** So many keys were used in runs before this one, each of an answer that has ended. */
@@ -229,21 +157,6 @@ const makeWith = <A, E>(
       return Effect.flatMap(Effect.forEach(given, decode), (events) => Queue.offerAll(out, events))
     }
 
-    /** The last status stays: what comes late changes nothing. */
-    const tell = (now: Status<ResumableStreamError | E>): Effect.Effect<void> =>
-      SubscriptionRef.updateSome(status, (before) =>
-        isFinal(before) || (before._tag === "Connecting" && now._tag === "Connecting")
-          ? Option.none()
-          : Option.some(now)
-      )
-
-    const bodyCode = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
-      response.text.pipe(
-        Effect.timeoutOption(patience),
-        Effect.map((body) => errorCode(Option.getOrElse(body, () => ""))),
-        Effect.orElseSucceed(() => "")
-      )
-
     /** Asks once, and reads until there is something else to do. */
     const connect = (out: Out, { asking, lastEventId }: Extract<Turn, { readonly _tag: "Request" }>) =>
       Effect.gen(function* () {
@@ -261,7 +174,7 @@ const makeWith = <A, E>(
           ...(lastEventId !== "" && { "last-event-id": headerOf(lastEventId) }),
           ...(posts && { "idempotency-key": `${key}-${spent + asking}` })
         })
-        const answered = yield* Effect.result(answerOf(client.execute(request)))
+        const answered = yield* Effect.result(ask(request))
         if (Result.isFailure(answered)) {
           const { message, reason } = answered.failure
           // An address that is none, or a body that cannot be written, is the same at the next try.
@@ -375,15 +288,6 @@ const makeWith = <A, E>(
         return yield* Effect.never
       })
 
-    /** Nothing is read any more, whyever: what has not been told is that it failed, or that who read it has left. */
-    const over = (exit: Exit.Exit<unknown, ResumableStreamError | E>): Effect.Effect<void> =>
-      tell(
-        Option.match(Exit.findErrorOption(exit), {
-          onNone: () => closed,
-          onSome: (error) => ({ _tag: "Failed", error })
-        })
-      )
-
     const events = Stream.callback<A, ResumableStreamError | E>(
       (out) =>
         Effect.gen(function* () {
@@ -391,7 +295,7 @@ const makeWith = <A, E>(
             spent += state.askings + (hasEnded ? 1 : 0)
             hasEnded = false
             state = idle(rules)
-            if (isFinal(SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, connecting)
+            yield* begin
             yield* Effect.raceFirst(run(out), Deferred.await(left))
           }
           yield* Queue.end(out)
@@ -421,7 +325,7 @@ const makeWith = <A, E>(
 
     return {
       events,
-      status: SubscriptionRef.changes(status).pipe(Stream.takeUntil(isFinal)),
+      status: changes,
       text: Effect.sync(() => state.text),
       cancel,
       close
