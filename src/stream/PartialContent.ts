@@ -10,7 +10,8 @@ import { dual } from "effect/Function"
 import { BadResponse, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
 import { InvalidPolicyOption } from "../policy/index.ts"
 import { AnswerInterrupted, type Interrupted, type Usage } from "./AnswerInterrupted.ts"
-import { checkStitcher, makeStitcher, type StitchDecision, type StitcherOptions } from "./Stitcher.ts"
+import type { StitchDecision, StitcherOptions } from "./Seam.ts"
+import { checkStitcher, makeStitcher } from "./Stitcher.ts"
 
 export type { Interrupted, Usage } from "./AnswerInterrupted.ts"
 

@@ -336,6 +336,92 @@ describe("for every text and every split into chunks", () => {
   })
 })
 
+/** Texts that repeat themselves, as they are: what comes before, what comes again, how often, what comes then. */
+const repeating: Readonly<Record<string, readonly [before: string, again: string, times: number, then: string]>> = {
+  "rows of a table": [
+    "Here it is.\n\n| year | a | b |\n|---|---|---|\n",
+    "| 2024 | none | n/a |  -  |\n",
+    4,
+    "\nDone."
+  ],
+  "lines of code": ["```js\n", '  await page.click("#next")\n  await page.wait(1000)\n', 3, "```\n"],
+  "calls in a test": ["A test:\n\n", 'it("adds", () => {\n    expect(f(1)).toBe(2)\n  })\n', 3, "end\n"],
+  "a refrain": ["Verse one.\n\n", "Hallelujah, sing to the morning,\nHallelujah, sing to the sun.\n\n", 3, "The end."],
+  "a list": ["Shopping:\n", "- one kilogram of red apples\n", 4, "That is it."],
+  "a matrix": ["[\n", "  [0, 0, 0, 0, 0, 0, 0, 0],\n", 4, "]"],
+  elements: ["<ul>\n", '  <li class="item">Item</li>\n', 4, "</ul>"],
+  "a chant": ["Now: ", "We will, we will rock you! ", 4, "Sing it."],
+  "words without spaces": ["歌：", "今天天气很好我们去公园玩吧大家都很开心今天天气", 4, "完。"]
+}
+
+/** Fewer code points than these of the second time, and nobody can tell that it is one. */
+const leastAgain = 8
+
+describe("a text that repeats itself loses nothing of it", () => {
+  const modes = ["message", "unproven", "prefill"] as const
+  describe.each(Object.entries(repeating))("%s", (_, [before, again, times, then]) => {
+    const whole = before + again.repeat(times) + then
+    const seen = before.length + again.length + leastAgain
+
+    it.each(modes)("cut anywhere, and gone on with, in mode %s", (mode) => {
+      for (let at = seen; at < whole.length; at++) {
+        const { shown } = stitch(whole.slice(0, at), [whole.slice(at)], { mode })
+        if (shown !== whole.slice(at)) assert.strictEqual(shown, whole.slice(at), `cut at ${at}`)
+      }
+    })
+
+    it("cut anywhere, and gone on with from anywhere before: what is there is there once more, or once", () => {
+      for (let at = seen; at < whole.length; at++) {
+        for (let from = at - 1; from > Math.max(0, at - 2 * again.length); from -= 7) {
+          const { decision, shown } = stitch(whole.slice(0, at), [whole.slice(from)])
+          const expected = decision?.seam === "overlap" ? whole.slice(at) : whole.slice(from)
+          if (shown !== expected) assert.strictEqual(shown, expected, `cut at ${at}, gone on with from ${from}`)
+        }
+      }
+    })
+  })
+
+  it("though a line ends it, and the next one begins with the white space between them", () => {
+    const line = 'it("adds", () => {\n  expect(f(1)).toBe(2)\n})'
+    const two = `${line}\n${line}`
+    for (const mode of modes) check(two, `\n${two}`, `\n${two}`, decided("ambiguous"), { mode })
+    check(`So:\n${two}`, `\n${line}\n`, `\n${line}\n`, decided("ambiguous"))
+  })
+
+  it("but where too little of the second time is there: it may be the first one again", () => {
+    const row = "| 2024 | none | none | n/a |\n"
+    const text = `Here is the table: ${row}`
+    check(text, `${row}${row}`, row, decided("overlap", row.length))
+    check(`${text}| 2024 `, `| none | none | n/a |\n| 2024 | none |`, "| none |", decided("overlap", row.length))
+    check(
+      `${text}| 2024 |`,
+      ` none | none | n/a |\n| 2024 | none |`,
+      ` none | none | n/a |\n| 2024 | none |`,
+      decided("ambiguous")
+    )
+  })
+
+  it("nor is a repetition dropped that may be a shorter one", () => {
+    const line = "        values.push(parse(next()))\n"
+    const committed = `init()\n${line}        `
+    const continued = `${line}        done()\n`
+    check(committed, continued, continued, decided("ambiguous"))
+  })
+})
+
+it("a text of megabytes is joined like a short one: it is read where that is needed alone", () => {
+  let long = ""
+  for (let i = 0; long.length < 6_000_000; i++) long += `word${i} `
+  const end = long.slice(-500)
+  for (let i = 0; i < 20; i++) {
+    for (const mode of ["prefill", "unproven", "message"] as const) {
+      const { decision, shown } = stitch(long, [`${end}and on`], { mode })
+      assert.strictEqual(shown, mode === "prefill" ? `${end}and on` : "and on")
+      assert.strictEqual(decision?.seam, mode === "prefill" ? "exact" : "overlap")
+    }
+  }
+})
+
 it("is linear, also where everything matches", () => {
   const committed = "ab".repeat(50_000) + "c"
   const { decision } = stitch(committed, chunked("ab".repeat(50_000) + "d", [3]), { maxOverlap: 100_000 })
