@@ -431,7 +431,8 @@ describe("books that are away", { timeout: 60_000 }, () => {
           assert.notInclude(refused.text, "busy")
           const ready = await (await fetch(`${world.relay.url}/health/ready`)).json()
           assert.deepInclude(ready, { ready: true, degraded: ["books"] })
-          const refusal = () => logLines().findLast(({ code, event }) => event === "relay_refused" && code === "query_data_error")
+          const refusal = () =>
+            logLines().findLast(({ code, event }) => event === "relay_refused" && code === "query_data_error")
           await until(() => refusal() !== undefined)
           assert.include(refusal()?.["error"], `the books at ${books} are busy`)
           assert.strictEqual((await ask(world, {}, bearer("key-of-bob"))).status, 200)
