@@ -5,8 +5,16 @@ import { Schema, SchemaGetter } from "effect"
 
 const iso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/
 
-const millisOf = (text: string): number =>
-  /^\d{1,15}$/.test(text) ? Number(text) : iso.test(text) ? Date.parse(text) : Number.NaN
+/** Whether a month has that day: JavaScript takes February 30 for March 2. */
+const isDay = (date: string): boolean => {
+  const millis = Date.parse(date)
+  return !Number.isNaN(millis) && new Date(millis).toISOString().startsWith(date)
+}
+
+const millisOf = (text: string): number => {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  return iso.test(text) && isDay(text.slice(0, "2027-01-31".length)) ? Date.parse(text) : Number.NaN
+}
 
 const expected = 'a moment such as "2027-01-31T00:00:00Z", a date, or epoch milliseconds'
 
