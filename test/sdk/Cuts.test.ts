@@ -160,7 +160,10 @@ const judge = ({ client, to, where }: Row, { upstreams }: World): void => {
 
 const check = async ({ after, ending, ends: usually, ofGemini }: Case, row: Row): Promise<void> => {
   const { client, delivery, from, to } = row
-  const ends = from === "gemini" ? (ofGemini ?? usually) : usually
+  const shown = from === "gemini" ? (ofGemini ?? usually) : usually
+  // Nothing of a call is shown before its end to who is given a whole answer, or whole calls: the other upstream writes it.
+  const isHeld = delivery === "whole" || client.dialect === "gemini"
+  const ends = shown._tag === "Raised" && isHeld ? whole("Hm, well.", [1, 1]) : shown
   const broken = after === undefined ? story.pipe(Script.ending(ending)) : story.pipe(Script.cutAfter(after, ending))
   const upstreams: Upstreams = { a: { dialect: from, plays: [broken] }, b: { dialect: to, plays: [story] } }
   await withWorld(upstreams, {}, async (world) => {

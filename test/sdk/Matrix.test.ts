@@ -164,7 +164,8 @@ const gone: ReadonlyArray<Cell> = [
     title: "cut behind a call",
     question: { tools: [weather] },
     upstreams: two(Script.answer([oslo.step, "And more."]).pipe(Script.cutAfter(4, "end")), another),
-    tells: raised
+    // Who is given a call as a whole has seen nothing of it.
+    tells: (answer) => (isText(answer) ? "whole" : raised(answer))
   },
   {
     title: "cut, and nobody goes on",

@@ -218,6 +218,9 @@ const modes: ReadonlyArray<Case> = [
   }
 ]
 
+/** Nothing of it was shown: the same is asked once more, then the other. */
+const begunAnew: Case["whole"] = { attempts: ["a=200", "a=200", "b=200"], ends: { model: "model-b" } }
+
 const sealed: ReadonlyArray<Case> = [
   {
     name: "a tool call that is cut half way is neither completed nor spliced",
@@ -228,7 +231,8 @@ const sealed: ReadonlyArray<Case> = [
       b: ["good"]
     },
     attempts: ["a=200"],
-    ends: { ...truncated, partial: firstWords(2) }
+    ends: { ...truncated, partial: firstWords(2) },
+    whole: { attempts: ["a=200", "b=200"], ends: { model: "model-a", estimated: true } }
   },
   {
     name: "a tool call that nothing was said before is neither completed nor spliced",
@@ -237,7 +241,8 @@ const sealed: ReadonlyArray<Case> = [
       b: ["good"]
     },
     attempts: ["a=200"],
-    ends: { error: "do_request_failed", status: 502, type: "server_error", recoverable: true, partial: "" }
+    ends: { error: "do_request_failed", status: 502, type: "server_error", recoverable: true, partial: "" },
+    whole: begunAnew
   },
   {
     name: "an answer of two choices that is cut is not continued",
@@ -245,7 +250,8 @@ const sealed: ReadonlyArray<Case> = [
     request: { n: 2 },
     dialectOnly: true,
     attempts: ["a=200"],
-    ends: truncated
+    ends: truncated,
+    whole: begunAnew
   }
 ]
 

@@ -197,7 +197,7 @@ describe("R6: a hint that a target refuses in its own words", () => {
       { a: { dialect: "anthropic", plays: refusing([noConfig, anthropic("output_config: Extra inputs")]) } },
       {},
       async (world) => {
-        const json_schema = { name: "n", schema: { type: "object" } }
+        const json_schema = { name: "n", schema: { type: "object", properties: { a: { type: "string" } } } }
         const answered = await completion(world, { response_format: { type: "json_schema", json_schema } })
         assert.strictEqual(answered.status, 400)
         assert.lengthOf(bodiesOf(world.upstreams["a"]!), 1)

@@ -84,6 +84,8 @@ export interface Case {
   /** Why each attempt but the last was given up, before anything was shown. */
   readonly reasons?: ReadonlyArray<string>
   readonly ends: Whole | Clean
+  /** What is another where the answer is asked for whole: nothing of it was shown. */
+  readonly whole?: Pick<Case, "attempts" | "ends">
   /** Without `/chat`, for what only a dialect's request can ask. */
   readonly dialectOnly?: boolean
   /** More to look at. */
@@ -329,8 +331,12 @@ const checkChat = (row: Case, events: ReadonlyArray<SseEvent>): void => {
 
 /** Puts one case to a relay, by each client. */
 export const play = (row: Case): void => {
-  const committed = row.attempts.length > 0 && (isWhole(row.ends) || row.ends.partial !== undefined)
-  const dialect = (name: string, ask: (relay: RunningRelay, request: object | undefined) => Promise<Seen>): void =>
+  const dialect = (
+    row: Case,
+    name: string,
+    ask: (relay: RunningRelay, request: object | undefined) => Promise<Seen>
+  ): void => {
+    const committed = row.attempts.length > 0 && (isWhole(row.ends) || row.ends.partial !== undefined)
     it.concurrent(`${row.name} (${name})`, async () => {
       const arranged = await arrange(row)
       try {
@@ -356,8 +362,9 @@ export const play = (row: Case): void => {
         await arranged.close()
       }
     })
-  dialect("openai, streaming", askStreaming)
-  dialect("openai, whole", askWhole)
+  }
+  dialect(row, "openai, streaming", askStreaming)
+  dialect({ ...row, ...row.whole }, "openai, whole", askWhole)
   if (row.dialectOnly === true) return
   it.concurrent(`${row.name} (/chat)`, async () => {
     const arranged = await arrange(row)
