@@ -46,7 +46,8 @@ const withFenced = async (run: (stage: Stage) => Promise<void>): Promise<void> =
       relay: await start(),
       server,
       take: () => {
-        const other = new DatabaseSync(path)
+        // The relay may be about to commit.
+        const other = new DatabaseSync(path, { timeout: 5_000 })
         other.exec("UPDATE owner SET epoch = epoch + 1")
         other.close()
       },
