@@ -129,6 +129,11 @@ const anyAsked: fc.Arbitrary<Asked> = fc
       meanings: []
     }
   })
+  // An id that comes again goes as another: that is not the same.
+  .filter(({ turns }) => {
+    const ids = turns.flatMap(({ parts }) => parts.flatMap((part) => (part._tag === "ToolCall" ? [part.id] : [])))
+    return new Set(ids).size === ids.length
+  })
 
 // Where something stands is not what it says.
 const withoutPaths = (value: unknown): unknown =>
