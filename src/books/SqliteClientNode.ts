@@ -3,7 +3,8 @@
  *
  * One connection, on which statements and transactions take turns. A write that finds the database locked by another
  * process is tried again every few milliseconds until 5 s after it came, its waiting for a turn included, so that of many
- * that wait none waits longer; and without holding up the event loop (SQLite's own waiting would). Transactions begin with `BEGIN IMMEDIATE`, so that only their beginning can be refused for a lock.
+ * that wait none waits longer; and without holding up the event loop (SQLite's own waiting would). Transactions begin with
+ * `BEGIN IMMEDIATE`, so that only their beginning can be refused for a lock.
  *
  * A statement runs in the event loop: one that reads much holds up everything, so readers ask for pages.
  */

@@ -335,8 +335,8 @@ const makeWith = <A, E>(
 /**
  * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
  * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
- * the server asks; it gives up after 5 retries in a row without a new event, and at once on an address that is none. A POST carries an `Idempotency-Key`, the
- * same one until its answer has ended, so that it is made and paid once.
+ * the server asks; it gives up after 5 retries in a row without a new event, and at once on an address that is none. A POST
+ * carries an `Idempotency-Key`, the same one until its answer has ended, so that it is made and paid once.
  *
  * With `eventSchema` each event is decoded by it, from `WireEvent`, and what it refuses fails the stream; `Reset` is given
  * beside its events.
@@ -355,8 +355,8 @@ export function make<A>(
 /**
  * Makes a stream of an answer. It asks when `events` is run, and comes back until the answer is whole: with
  * `Last-Event-ID`, each event once and in order, after 1, 2, 4, … up to 30 seconds, half of each at random, or as long as
- * the server asks; it gives up after 5 retries in a row without a new event, and at once on an address that is none. A POST carries an `Idempotency-Key`, the
- * same one until its answer has ended, so that it is made and paid once.
+ * the server asks; it gives up after 5 retries in a row without a new event, and at once on an address that is none. A POST
+ * carries an `Idempotency-Key`, the same one until its answer has ended, so that it is made and paid once.
  *
  * Its events are the relay's: `ChatEvent`.
  */
