@@ -23,7 +23,6 @@ import {
   type Picked,
   Registry,
   Selection,
-  type Target,
   type Wanted,
   type Witness
 } from "#src/channel/index"
