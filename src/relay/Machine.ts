@@ -94,9 +94,10 @@ export class Machine {
   private model = ""
   /** The end of an answer of which nothing was shown. */
   private pendingFinish: Delta | undefined
-  /** What the attempt has said so far, where it is shown at once. */
+  /** What the attempt has said so far, or since it said what waits, where it is shown at once. */
   private waiting: Waiting | undefined
   private readonly atOnce: boolean
+  /** Whether a step waits for all of its attempt, and all that comes behind it. */
   private readonly held: ((delta: Delta) => boolean) | undefined
   private opening: Array<Delta> = []
   private finishes = 0
