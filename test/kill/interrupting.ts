@@ -111,6 +111,8 @@ class World {
   private readonly scope = Effect.runSync(Scope.make())
   private file = ""
   private relay: RelayProcess | undefined
+  /** Whether it listens: who asks waits for that, or a slow host's starts would leave nothing to interrupt. */
+  private listens: Promise<void> = Promise.resolve()
   private readonly random: Random
 
   constructor(random: Random) {
@@ -147,12 +149,20 @@ class World {
     this.relay = await startRelayProcess(this.file)
   }
 
-  async kill(): Promise<void> {
+  /** Kills it, and starts another on the same files. */
+  async restart(): Promise<void> {
     const { relay } = this
     if (relay === undefined) return
     this.kills++
-    relay.kill("SIGKILL")
-    await relay.ended
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.listens = promise
+    try {
+      relay.kill("SIGKILL")
+      await relay.ended
+      await this.start()
+    } finally {
+      resolve()
+    }
   }
 
   /** Somebody else has the books for a while. */
@@ -204,6 +214,7 @@ class World {
     const completions = "/v1/chat/completions"
     const patience = 20 + random.below(300)
     const once = async (path: string, request: Parameters<typeof read>[1]): Promise<number> => {
+      await this.listens
       this.requests++
       const { status } = await read(`${this.url}${path}`, request)
       if (status === 403) this.refused++
@@ -228,10 +239,12 @@ class World {
           await Promise.all([0, 1, 2].map(() => once(completions, { headers: key, body }).catch(() => 0)))
           return
         case "left":
+          await this.listens
           this.requests++
           return void (await read(`${this.url}${completions}`, { headers, body, cutAfter: 1 + random.below(6) }))
         case "cancelled":
         case "resumed": {
+          await this.listens
           this.requests++
           const live = await open(`${this.url}/chat`, { headers, body: { model, message: "hello" } })
           if (live.status === 403) this.refused++
@@ -242,6 +255,7 @@ class World {
           else {
             live.cut()
             await sleep(patience)
+            await this.listens
             await read(`${this.url}/chat?message=x`, { headers: { ...headers, "last-event-id": `${id}.0` } })
           }
           return
@@ -333,8 +347,7 @@ export const runInterrupts = async ({ onRound, requests, seed }: InterruptOption
       switch (round < 3 ? round : random.below(3)) {
         case 0:
         case 1:
-          await world.kill()
-          await world.start()
+          await world.restart()
           break
         case 2:
           await world.lock(random.below(400))
@@ -344,8 +357,7 @@ export const runInterrupts = async ({ onRound, requests, seed }: InterruptOption
       onRound?.(report(unknown))
     }
     // Once more: what is found at start is found.
-    await world.kill()
-    await world.start()
+    await world.restart()
     return report(await world.judge())
   } finally {
     await world.close()
