@@ -61,7 +61,10 @@ const makeOwner = (place: MemoryPlace, now: () => number, durable: boolean): Own
 
   const store = JournalStore.of({
     begin: (record, key, done) => write(done, () => place.begin(me, record, key)),
-    commit: (shares, done) => write(done, () => place.commit(me, parts, shares)),
+    commit: (shares, done) => {
+      write(done, () => place.commit(me, parts, shares))
+      place.putAway()
+    },
     claim: (id, epoch, done) => write(done, () => place.claim(me, id, epoch)),
     find: (id, done) => read(done, () => place.find(me, id)),
     page: (id, after, limit, done) => read(done, () => place.page(id, after, limit)),

@@ -69,6 +69,8 @@ export class MemoryPlace {
   /** How many bytes the frames of those have. */
   private size = 0
   private readonly shelf = new Shelf()
+  /** Streams that have ended and are not put away yet. */
+  private readonly ended: Array<MemoryStream> = []
   private readonly watchers = new Map<StreamId, Set<{ readonly by: MemoryWriter; readonly wake: () => void }>>()
 
   private readonly mostTombstones: number
@@ -114,9 +116,10 @@ export class MemoryPlace {
       },
       end: (stream, { at, freesKey, outcome }) => {
         if (freesKey) this.freeKey(stream)
-        stream.finish({ at, outcome }, this.shelf)
+        stream.finish({ at, outcome })
         this.size += stream.size
         this.ends.push(stream)
+        this.ended.push(stream)
       }
     }
   }
@@ -137,6 +140,12 @@ export class MemoryPlace {
     writeShare(parts, share, stream)
     if (this.watchers.size > 0) this.wake(share.id, by)
     return cancel === undefined ? committed : { _tag: "Committed", cancel }
+  }
+
+  /** Puts away what has ended. HOT: to be asked when its readers have been told, since it takes as long as to tell them. */
+  putAway(): void {
+    for (let n = 0; n < this.ended.length; n++) this.ended[n]!.putAway(this.shelf)
+    this.ended.length = 0
   }
 
   claim(by: MemoryWriter, id: StreamId, epoch: number): ClaimReply {

@@ -95,10 +95,15 @@ export class MemoryStream {
     this.length += lengths.length
   }
 
-  finish(end: MemoryEnd, shelf: Shelf): void {
+  finish(end: MemoryEnd): void {
     this.end = end
     this.begun = undefined
     this.cancel = undefined
+  }
+
+  /** It has ended: what it said is kept as bytes from now on. */
+  putAway(shelf: Shelf): void {
+    if (this.forgotten) return
     if (typeof this.text === "string") this.text = shelf.text(this.text)
     if (this.size > mostKept) return
     this.kept = shelf.keep(
