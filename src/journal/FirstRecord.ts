@@ -4,6 +4,7 @@
  * upstream is asked before the first commit asks for the request, which may be long.
  */
 import { makeStreamId, type StreamId } from "./Cursor.ts"
+import type { Printable } from "./LateText.ts"
 import type { NewStream } from "./Lease.ts"
 import type { NewRecord } from "./Share.ts"
 
@@ -14,7 +15,7 @@ export class FirstRecord implements NewRecord {
   readonly owner: string
   readonly createdAt: number
   private asked: string | (() => string)
-  private text: string | (() => string)
+  private text: Printable | (() => Printable)
 
   constructor({ dialect, id, note, owner, request }: NewStream, createdAt: number) {
     this.id = id ?? makeStreamId()
@@ -32,13 +33,13 @@ export class FirstRecord implements NewRecord {
   }
 
   /** The stream's note. */
-  get note(): string {
+  get note(): Printable {
     if (typeof this.text === "function") this.text = this.text()
     return this.text
   }
 
   /** A later note takes the place of the first one. */
-  noted(note: string): void {
+  noted(note: Printable): void {
     this.text = note
   }
 }

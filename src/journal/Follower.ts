@@ -15,6 +15,7 @@ import type { StreamId } from "./Cursor.ts"
 import { calling, type Hub, type HubReader } from "./Hub.ts"
 import type { Frames } from "./Frames.ts"
 import { type FramePart, type JournalStore, pageFrames } from "./JournalStore.ts"
+import type { Printable } from "./LateText.ts"
 import type { JournalFault } from "./Lease.ts"
 import type { Reader, ReaderSink } from "./Reader.ts"
 
@@ -63,7 +64,7 @@ export class Follower implements Reader, HubReader {
   private readonly sink: ReaderSink
   private readonly options: FollowerOptions
   /** The note as it was when this was closed: the hub may be let go of before what was given is written. */
-  private lastNote: string | undefined
+  private lastNote: Printable | undefined
   /** The piece of work that reads on, made once there is something to read. */
   private reading: (() => void) | undefined
 
@@ -107,7 +108,7 @@ export class Follower implements Reader, HubReader {
     this.options.onClosed(hub)
   }
 
-  note(): string | undefined {
+  note(): Printable | undefined {
     return this.is("closed") ? this.lastNote : this.hub.note
   }
 

@@ -11,6 +11,7 @@ import type { StreamId } from "./Cursor.ts"
 import type { FirstRecord } from "./FirstRecord.ts"
 import type { Hub } from "./Hub.ts"
 import type { Done, End, Fate, Share } from "./JournalStore.ts"
+import type { Printable } from "./LateText.ts"
 import type { JournalFault } from "./Lease.ts"
 import type { Pressure } from "./Pressure.ts"
 
@@ -19,7 +20,7 @@ export interface GroupCommit {
   /** Each of these puts a change of a stream into the next commit. */
   readonly begin: (hub: Hub, record: FirstRecord) => void
   readonly append: (hub: Hub, frame: string) => void
-  readonly note: (hub: Hub, note: () => string) => void
+  readonly note: (hub: Hub, note: () => Printable) => void
   readonly end: (hub: Hub, end: End) => void
   /** Gives up what is gathered of a stream: its writer is gone. */
   readonly drop: (hub: Hub) => void
@@ -59,9 +60,9 @@ export class Gathered implements Share {
   from = 0
   begins: FirstRecord | undefined
   frames: GatheredFrames | undefined
-  note: string | undefined
+  note: Printable | undefined
   /** Gives the note. It is asked when the commit is made, with all that the share holds. */
-  noted: (() => string) | undefined
+  noted: (() => Printable) | undefined
   end: End | undefined
   private readonly own: GatheredFrames = { text: "", lengths: [] }
 

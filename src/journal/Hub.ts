@@ -7,6 +7,7 @@ import type { StreamId } from "./Cursor.ts"
 import type { Frames } from "./Frames.ts"
 import type { Gathered } from "./GroupCommit.ts"
 import type { NewRecord } from "./JournalStore.ts"
+import type { Printable } from "./LateText.ts"
 import type { JournalFault, Lease } from "./Lease.ts"
 import { Slots, type Slotted } from "../memory/index.ts"
 
@@ -54,7 +55,7 @@ export interface Hub {
   /** The terminal event is committed: nothing comes after it. */
   ended: boolean
   /** The newest note that is committed; `undefined` while the store was not asked. */
-  note: string | undefined
+  note: Printable | undefined
   writer: HubWriter | undefined
   readonly readers: Slots<HubReader>
   /**

@@ -11,6 +11,7 @@ import type { QueryDataError, UpdateDataError } from "../errors/index.ts"
 import type { Reply } from "../store/index.ts"
 import type { StreamId } from "./Cursor.ts"
 import type { Frames } from "./Frames.ts"
+import type { Printable } from "./LateText.ts"
 import type { Fate, NewRecord, Share } from "./Share.ts"
 
 /** The reply of an operation: its value, or the store's failure. */
@@ -27,6 +28,7 @@ export const replied = <A, E>(ask: (done: Done<A, E>) => void): Effect.Effect<A,
 
 /** A stream as the store knows it. */
 export interface StreamRecord extends NewRecord {
+  readonly note: string
   /** How often the right to write it was given: 1 from the beginning, and one more with each claim. */
   readonly epoch: number
   /** How many events are committed: the next seq. */
@@ -79,7 +81,7 @@ export interface Outcome {
   readonly position: string
   readonly id: StreamId
   /** What the stream was ended with. */
-  readonly outcome: string
+  readonly outcome: Printable
 }
 
 /** What a store need not keep any longer. Moments are epoch milliseconds. */

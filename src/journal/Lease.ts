@@ -4,6 +4,7 @@
 import type { Effect } from "effect"
 import type { LeaseLost, QueryDataError, UpdateDataError } from "../errors/index.ts"
 import type { StreamId } from "./Cursor.ts"
+import type { Printable } from "./LateText.ts"
 
 /** What ends a writer or a reader from below: the store failed, or another process writes the stream. */
 export type JournalFault = UpdateDataError | QueryDataError | LeaseLost
@@ -18,7 +19,7 @@ export interface NewStream {
   /** What another process needs to go on with it, or what gives it, when it is stored. It is deleted with the terminal event. */
   readonly request: string | (() => string)
   /** Or what gives it: that is asked once, and not at all where a later note is committed with the stream's beginning. */
-  readonly note: string | (() => string)
+  readonly note: Printable | (() => Printable)
 }
 
 /** A key of a stream's owner, for which one stream is begun. Both are stored as they are given. */
@@ -36,7 +37,7 @@ export interface KeyedStream extends NewStream, StreamKey {}
 /** How a stream ends. */
 export interface LeaseEnd {
   /** What is told to those who keep books (`Journal.outcomes`), in their own words. */
-  readonly outcome: string
+  readonly outcome: Printable
   /** Whether the stream's key, if it has one, may be used anew at once. */
   readonly freesKey: boolean
   /** Called once when the end is committed, before readers are given it; after a fault never. */
@@ -57,7 +58,7 @@ export interface Lease {
    * Replaces the stream's note with the next commit, which asks for the text: of several in a turn only the last is
    * written. It must not throw. Ignored after `end` and after a fault.
    */
-  readonly note: (note: () => string) => void
+  readonly note: (note: () => Printable) => void
   /** The last frame that was appended is the terminal one. Ignored after a fault, and when called again. */
   readonly end: (end: LeaseEnd) => void
   /**

@@ -6,6 +6,7 @@ import { InvalidCursor, type QueryDataError, stackless, StreamExpired, StreamNot
 import { isStreamId, parseCursor, type StreamId } from "./Cursor.ts"
 import type { Hub } from "./Hub.ts"
 import { type JournalStore, type NewRecord, replied, type StreamRecord } from "./JournalStore.ts"
+import { textOf } from "./LateText.ts"
 import { standingOf } from "./Standing.ts"
 
 /** Where a reader would begin, and how the stream stands. */
@@ -88,7 +89,7 @@ const asFound = ({ createdAt, dialect, id, note, owner, request }: NewRecord): S
   dialect,
   owner,
   request,
-  note,
+  note: textOf(note),
   createdAt,
   epoch: 1,
   length: 0,

@@ -111,9 +111,7 @@ export class MemoryPlace {
         return stream
       },
       frames: (stream, frames) => stream.append(frames),
-      note: (stream, note) => {
-        stream.note = note
-      },
+      note: (stream, note) => stream.noted(note),
       end: (stream, { at, freesKey, outcome }) => {
         if (freesKey) this.freeKey(stream)
         stream.finish({ at, outcome })

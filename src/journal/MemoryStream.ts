@@ -5,7 +5,8 @@
 import type { StreamId } from "./Cursor.ts"
 import { FramePage } from "./Frames.ts"
 import { type Frames, type NewRecord, pageRoom } from "./JournalStore.ts"
-import { type KeptFrames, type KeptText, mostKept, type Shelf } from "./KeptFrames.ts"
+import { type KeptFrames, KeptText, mostKept, type Shelf } from "./KeptFrames.ts"
+import { type Printable, textOf } from "./LateText.ts"
 
 /** A process that shares the place. */
 export interface MemoryWriter {
@@ -19,7 +20,7 @@ export interface MemoryWriter {
 export interface MemoryEnd {
   readonly at: number
   /** `undefined`: whoever keeps books has it, and nobody else will ask. */
-  outcome: string | KeptText | undefined
+  outcome: Printable | KeptText | undefined
 }
 
 const textsAMark = 256
@@ -35,7 +36,7 @@ export class MemoryStream {
   readonly createdAt: number
   /** What it has begun with, until it has ended: its request is made when it is asked for, and mostly nobody does. */
   private begun: NewRecord | undefined
-  private text: string | KeptText
+  private text: Printable | KeptText
   epoch = 1
   /** How many bytes its frames have. */
   size = 0
@@ -73,10 +74,11 @@ export class MemoryStream {
 
   /** Its note. */
   get note(): string {
-    return typeof this.text === "string" ? this.text : this.text.read()
+    return this.text instanceof KeptText ? this.text.read() : textOf(this.text)
   }
 
-  set note(note: string) {
+  /** Its note is another one. */
+  noted(note: Printable): void {
     this.text = note
   }
 
@@ -104,7 +106,7 @@ export class MemoryStream {
   /** It has ended: what it said is kept as bytes from now on. */
   putAway(shelf: Shelf): void {
     if (this.forgotten) return
-    if (typeof this.text === "string") this.text = shelf.text(this.text)
+    if (!(this.text instanceof KeptText)) this.text = shelf.text(textOf(this.text))
     if (this.size > mostKept) return
     this.kept = shelf.keep(
       this.texts.map((text, n) => ({ text, lengths: this.lengthsAt(n) })),
@@ -125,14 +127,16 @@ export class MemoryStream {
   }
 
   /** How it ended, as long as somebody may ask. */
-  get outcome(): string | undefined {
+  get outcome(): Printable | undefined {
     const outcome = this.end?.outcome
-    return typeof outcome === "object" ? outcome.read() : outcome
+    return outcome instanceof KeptText ? outcome.read() : outcome
   }
 
   /** Whoever keeps books has its outcome: if anybody else may ask for it, that is not soon. */
   told(shelf: Shelf | undefined): void {
-    if (typeof this.end?.outcome === "string") this.end.outcome = shelf?.text(this.end.outcome)
+    const { end } = this
+    if (end?.outcome === undefined || end.outcome instanceof KeptText) return
+    end.outcome = shelf?.text(textOf(end.outcome))
   }
 
   /** Forgets what it was, but not that it was. `told`: nobody will ask for its outcome any more. */

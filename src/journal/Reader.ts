@@ -1,6 +1,7 @@
 /**
  * The reader's side of a stream: a cursor and a callback.
  */
+import type { Printable } from "./LateText.ts"
 import type { JournalFault } from "./Lease.ts"
 
 /**
@@ -26,7 +27,7 @@ export interface Reader {
   /** Goes on after `onFrames` returned `false`. */
   readonly resume: () => void
   /** The stream's newest note, as committed as the frames that were given; `undefined` before the first of them. */
-  readonly note: () => string | undefined
+  readonly note: () => Printable | undefined
   /** No callback is called after it. Safe at any time, also from inside a callback. */
   readonly close: () => void
 }

@@ -4,6 +4,7 @@
  */
 import type { StreamId } from "./Cursor.ts"
 import type { Frames } from "./Frames.ts"
+import type { Printable } from "./LateText.ts"
 
 /** A stream that begins. */
 export interface NewRecord {
@@ -14,7 +15,7 @@ export interface NewRecord {
   /** The request, as the relay wrote it. It is deleted with the terminal event, and is `""` from then on. */
   readonly request: string
   /** One opaque note, the newest. */
-  readonly note: string
+  readonly note: Printable
   /** Epoch milliseconds. */
   readonly createdAt: number
 }
@@ -24,7 +25,7 @@ export interface End {
   /** When the terminal event was appended, epoch milliseconds. */
   readonly at: number
   /** What is told to those who keep books, by `outcomes`. */
-  readonly outcome: string
+  readonly outcome: Printable
   /** Whether the stream's idempotency key may be used anew at once. */
   readonly freesKey: boolean
 }
@@ -35,7 +36,7 @@ export interface Parts {
   readonly begins: NewRecord
   readonly frames: Frames
   /** Replaces the stream's note. */
-  readonly note: string
+  readonly note: Printable
   /** The last frame is the terminal one. The request is deleted with it. */
   readonly end: End
 }

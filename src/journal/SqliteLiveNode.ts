@@ -6,6 +6,7 @@ import type { DatabaseSync } from "node:sqlite"
 import type { StreamId } from "./Cursor.ts"
 import { cutFrames } from "./Frames.ts"
 import { type End, type NewRecord, pageFrames, pageRoom, type Share } from "./JournalStore.ts"
+import { textOf } from "./LateText.ts"
 import { type PartWriters, writeShare } from "./Share.ts"
 
 /** A stream without an end, and where its frames are. */
@@ -143,7 +144,7 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
       }
     },
     note: (stream, note) => {
-      stream.note = note
+      stream.note = textOf(note)
     },
     end: (stream, end) => {
       stream.end = end
@@ -156,7 +157,7 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
     stream.begins = undefined
     stream.note = undefined
     if (end === undefined) {
-      if (begins !== undefined) insert(stream, begins, note ?? begins.note, null, null, null)
+      if (begins !== undefined) insert(stream, begins, note ?? textOf(begins.note), null, null, null)
       else if (note !== undefined) setNote.run(note, key)
       return
     }
@@ -166,8 +167,8 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
     stream.end = undefined
     stream.pieces.length = 0
     stream.lasts.length = 0
-    const position = Number(insertEnded.run(key, end.at, length, bytes, rows, end.outcome).lastInsertRowid)
-    if (begins !== undefined) return insert(stream, begins, note ?? begins.note, null, null, position)
+    const position = Number(insertEnded.run(key, end.at, length, bytes, rows, textOf(end.outcome)).lastInsertRowid)
+    if (begins !== undefined) return insert(stream, begins, note ?? textOf(begins.note), null, null, position)
     setEnded.run(note ?? null, position, key)
     deleteLive.run(key)
     if (end.freesKey) freeKey.run(key)
@@ -183,7 +184,7 @@ export const makeLiveStreams = (database: DatabaseSync, me: number): LiveStreams
       if (stream !== undefined) settle(stream)
       return stream
     },
-    begin: (record, name, bodyHash) => insert(add(record), record, record.note, name, bodyHash, null),
+    begin: (record, name, bodyHash) => insert(add(record), record, textOf(record.note), name, bodyHash, null),
     freeKey: (key) => void freeKey.run(key),
     claim: (stream) => {
       stream.epoch++

@@ -8,6 +8,7 @@ import type { StreamId } from "./Cursor.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { calling, type Hub, type HubWriter } from "./Hub.ts"
 import type { End, NewRecord } from "./JournalStore.ts"
+import type { Printable } from "./LateText.ts"
 import type { JournalFault, Lease, LeaseEnd } from "./Lease.ts"
 
 /** What a writer needs. */
@@ -68,7 +69,7 @@ export class Writer implements HubWriter, Lease {
     this.next++
   }
 
-  note(note: () => string): void {
+  note(note: () => Printable): void {
     if (this.state === "open") this.group.note(this.hub, note)
   }
 

@@ -34,5 +34,6 @@ export {
   type StreamRecord,
   type Sweep
 } from "./JournalStore.ts"
+export { type LateText, type Printable, textOf } from "./LateText.ts"
 export * as JournalStoreMemory from "./JournalStoreMemory.ts"
 export * as JournalStoreSqliteNode from "./JournalStoreSqliteNode.ts"

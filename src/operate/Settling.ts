@@ -11,7 +11,7 @@ import { Context, Effect, Latch, Layer, type Scope, Semaphore } from "effect"
 import { type Final, Quota, refundOf, type Reserved } from "../account/index.ts"
 import type { BooksError } from "../books/index.ts"
 import type { QueryDataError } from "../errors/index.ts"
-import { Journal } from "../journal/index.ts"
+import { Journal, type Printable } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
 import { decodeOutcome, type ReadOutcome, RelayEvents, sinkOf } from "../relay/index.ts"
 
@@ -47,8 +47,8 @@ const channelOf = ({ channel, trail }: ReadOutcome): string | null =>
   channel ?? (trail.findLast(({ code }) => code === undefined) ?? trail.at(-1))?.channel ?? null
 
 /** What an end is in the ledger. Whose it is stands in its reservation too, where it had one. */
-export const finalOf = (streamId: string, text: string): Final => {
-  const outcome = decodeOutcome(text)
+export const finalOf = (streamId: string, ended: Printable): Final => {
+  const outcome = decodeOutcome(ended)
   if (outcome === undefined) return refundOf({ streamId, token: "", group: "" }, "its end is not known")
   const { code, group, model, owner, settlement, usage } = outcome
   return {

@@ -22,8 +22,8 @@ import type { AnswerOver, AnswerRef } from "./Events.ts"
 import type { Kept } from "./AnswerLength.ts"
 import { Machine } from "./Machine.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
-import { encodeNote, type Leave, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
-import { encodeOutcome, freesKey } from "./Outcome.ts"
+import { LateNote, type Leave, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
+import { freesKey, LateOutcome } from "./Outcome.ts"
 import { pinOf } from "./Pinned.ts"
 import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
 import { LastAsked } from "./LastAsked.ts"
@@ -414,7 +414,7 @@ export class Answer {
 
   /** Says in the journal's note how the answer stands. */
   note(status: NoteStatus): void {
-    this.lease.note(() => encodeNote(this.asNote(status, undefined)))
+    this.lease.note(() => new LateNote(this.asNote(status, undefined)))
   }
 
   /** What there is to say of it now. */
@@ -430,7 +430,8 @@ export class Answer {
       leave,
       keyed: keyed && request.delivery,
       pursuit: hintsMoved(this.pursuit, this.context.wall() - this.context.now()),
-      trail: this.trail,
+      // It grows.
+      trail: this.trail.slice(),
       open: this.openAttempt(this.current),
       beside: this.openAttempt(this.beside),
       shown: this.shown,
@@ -466,9 +467,9 @@ export class Answer {
     const settlement = settled(price, { error, usage, delivered: shown })
     const credits = creditsOf(settlement)
     this.untold = this.over("StreamEnded", error, credits)
-    this.lease.note(() => encodeNote(this.asNote(status, error, credits)))
+    this.lease.note(() => new LateNote(this.asNote(status, error, credits)))
     this.lease.end({
-      outcome: encodeOutcome({
+      outcome: new LateOutcome({
         requestId,
         owner,
         group,

@@ -3,13 +3,13 @@
  * anything, and nothing is queued: what was not taken is read from the store again.
  */
 import { Cause, Effect, Stream } from "effect"
-import type { Journal, JournalFault } from "../journal/index.ts"
+import type { Journal, JournalFault, Printable } from "../journal/index.ts"
 
 /** Committed frames, whole ones. */
 export interface Frames {
   readonly text: string
   /** The stream's newest note, as committed as these frames. */
-  readonly note: string | undefined
+  readonly note: Printable | undefined
 }
 
 type Given = Effect.Effect<readonly [Frames], JournalFault | Cause.Done>

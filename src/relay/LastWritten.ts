@@ -1,6 +1,6 @@
 /**
  * What was written last, by its text: who reads what this process has just written need not parse it. HOT: of nearly every
- * request that is its note, for the head, and its outcome, for the books.
+ * request that is its outcome, for the books, where a store has printed it.
  *
  * Things are looked for in the order in which they were written, so that the first look mostly finds. There are only so
  * many, because they are kept from the collector; what is not here any more is read from its text.
@@ -18,11 +18,6 @@ export class LastWritten<A> {
   add(text: string, value: A): void {
     this.ring[this.writeAt] = { text, value }
     this.writeAt = (this.writeAt + 1) % this.ring.length
-  }
-
-  find(text: string): A | undefined {
-    const at = this.placeOf(text)
-    return at === undefined ? undefined : this.ring[at]?.value
   }
 
   /** Finds what nobody will look for again. */

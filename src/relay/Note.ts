@@ -15,10 +15,10 @@ import {
   upstreamDialectNames
 } from "../dialect/index.ts"
 import type { Price } from "../account/index.ts"
+import { type LateText, type Printable, textOf } from "../journal/index.ts"
 import { blames, codes, type ResilienceError } from "../errors/index.ts"
 import * as Codec from "../errors/Codec.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
-import { LastWritten } from "./LastWritten.ts"
 import { type Pursuit, untried } from "./Pursuit.ts"
 import type { AttemptShown, TrailEntry } from "./Trail.ts"
 import type { UsagePart } from "./UsageSum.ts"
@@ -255,18 +255,29 @@ export const encodeNote = (note: Note): string => {
     price: note.price,
     credits: note.credits
   } satisfies { readonly [F in keyof Note | "version"]: unknown }
-  const text = JSON.stringify(written)
-  // The trail grows.
-  latest.add(text, { error, open: note.open, shown: note.shown, trail: note.trail.slice() })
-  return text
+  return JSON.stringify(written)
 }
 
-/** A head is made of a note that this process has just committed. As many as a turn may write. */
-const latest = new LastWritten<NoteHead>(128)
+/**
+ * A note that is printed when somebody reads it. HOT: a head is made of what this process has just committed, which need
+ * not be printed for it, and is mostly replaced before anybody else asks.
+ */
+export class LateNote implements LateText {
+  readonly note: Note
+
+  constructor(note: Note) {
+    this.note = note
+  }
+
+  get text(): string {
+    return encodeNote(this.note)
+  }
+}
 
 /** Reads a note; `undefined` for one of a newer version, of an older one that had none, or that is damaged. */
-export const decodeNote = (text: string): Note | undefined => {
-  const read = Option.getOrUndefined(readVersion1(parseJson(text)))
+export const decodeNote = (text: Printable): Note | undefined => {
+  if (text instanceof LateNote) return text.note
+  const read = Option.getOrUndefined(readVersion1(parseJson(textOf(text))))
   if (read === undefined) return undefined
   const {
     beside,
@@ -313,10 +324,9 @@ export interface NoteHead extends Pick<Note, "error"> {
  * What a head says, by a note; `undefined` as `decodeNote`. Of nearly every answer each attempt went well, or goes well so
  * far, and nothing was left out: that is seen without the schema, which takes a request 10 µs and more.
  */
-export const headOfNote = (text: string): NoteHead | undefined => {
-  const known = latest.find(text)
-  if (known !== undefined) return known
-  const note = fieldsOf(parseJson(text))
+export const headOfNote = (text: Printable): NoteHead | undefined => {
+  if (text instanceof LateNote) return text.note
+  const note = fieldsOf(parseJson(textOf(text)))
   if (note?.["version"] !== 1) return undefined
   const { error, open, shown, trail } = note
   const dropped = fieldsOf(shown)?.["dropped"]

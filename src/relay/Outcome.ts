@@ -5,6 +5,7 @@
 import { plainPrice, type Price, type Settlement } from "../account/index.ts"
 import { parseJson, type Usage } from "../dialect/index.ts"
 import { type Blame, blameOf, type Code, codeOf, describe, type ResilienceError } from "../errors/index.ts"
+import { type LateText, type Printable, textOf } from "../journal/index.ts"
 import { LastWritten } from "./LastWritten.ts"
 import type { NoteStatus } from "./Note.ts"
 import type { TrailEntry } from "./Trail.ts"
@@ -35,37 +36,6 @@ export interface Outcome {
   readonly durationMillis: number
 }
 
-/** An outcome as text. */
-export const encodeOutcome = (outcome: Outcome): string => {
-  const { error, usage } = outcome
-  // Field by field: HOT, as the note.
-  const written = {
-    version: 1,
-    requestId: outcome.requestId,
-    owner: outcome.owner,
-    group: outcome.group,
-    model: outcome.model,
-    status: outcome.status,
-    usage: { ...usage, native: undefined },
-    price: outcome.price,
-    channel: outcome.channel,
-    settlement: outcome.settlement,
-    attempts: outcome.attempts,
-    trail: outcome.trail,
-    startedAt: outcome.startedAt,
-    durationMillis: outcome.durationMillis,
-    code: error === undefined ? undefined : codeOf(error),
-    class: error === undefined ? undefined : blameOf(error)
-  } satisfies { readonly [F in Exclude<keyof Outcome, "error"> | "version" | "code" | "class"]: unknown }
-  const text = JSON.stringify(written)
-  // The trail grows.
-  latest.add(text, { ...written, price: outcome.price ?? plainPrice, trail: outcome.trail.slice() })
-  return text
-}
-
-/** Nearly each is read once, by its own process, some 25 ms later: more than end in that time. */
-const latest = new LastWritten<ReadOutcome>(256)
-
 /** An outcome as it is read again: of its error the code and the class. */
 export type ReadOutcome = Omit<Outcome, "error" | "price"> & {
   readonly price: Price
@@ -74,10 +44,57 @@ export type ReadOutcome = Omit<Outcome, "error" | "price"> & {
 }
 
 /**
- * Reads an outcome; `undefined` for one that this version does not know, and for a stream that was given up. Its only writer
- * is `encodeOutcome`, in a store that is ours: what it says is not checked field by field.
+ * An outcome that is printed when somebody reads it. HOT: in memory nobody does but those who keep books, in this process,
+ * and they take it as it is.
  */
-export const decodeOutcome = (text: string): ReadOutcome | undefined => latest.take(text) ?? readText(text)
+export class LateOutcome implements LateText {
+  readonly said: ReadOutcome
+  private readonly price: Price | undefined
+
+  constructor(outcome: Outcome) {
+    const { error, price, usage } = outcome
+    this.price = price
+    // Field by field: a rest and a spread copy all of it twice.
+    this.said = {
+      requestId: outcome.requestId,
+      owner: outcome.owner,
+      group: outcome.group,
+      model: outcome.model,
+      status: outcome.status,
+      usage: { ...usage, native: undefined },
+      price: price ?? plainPrice,
+      channel: outcome.channel,
+      settlement: outcome.settlement,
+      attempts: outcome.attempts,
+      // It grows.
+      trail: outcome.trail.slice(),
+      startedAt: outcome.startedAt,
+      durationMillis: outcome.durationMillis,
+      code: error === undefined ? undefined : codeOf(error),
+      class: error === undefined ? undefined : blameOf(error)
+    } satisfies { readonly [F in Exclude<keyof Outcome, "error"> | "code" | "class"]: unknown }
+  }
+
+  get text(): string {
+    const { price, said } = this
+    const text = JSON.stringify({ version: 1, ...said, price })
+    latest.add(text, said)
+    return text
+  }
+}
+
+/** Of a store that prints them nearly each is read once, by its own process, some 25 ms later: more than end in that time. */
+const latest = new LastWritten<ReadOutcome>(256)
+
+/**
+ * Reads an outcome; `undefined` for one that this version does not know, and for a stream that was given up. Its only writer
+ * is `LateOutcome`, in a store that is ours: what it says is not checked field by field.
+ */
+export const decodeOutcome = (outcome: Printable): ReadOutcome | undefined => {
+  if (outcome instanceof LateOutcome) return outcome.said
+  const text = textOf(outcome)
+  return latest.take(text) ?? readText(text)
+}
 
 const readText = (text: string): ReadOutcome | undefined => {
   const read = parseJson(text)

@@ -41,7 +41,7 @@ import { count, type Counted } from "./Count.ts"
 import { embed } from "./Embed.ts"
 import type { Asker, Errand } from "./Errand.ts"
 import { type Frames, frameStream } from "./FrameStream.ts"
-import { encodeNote, firstNote } from "./Note.ts"
+import { firstNote, LateNote } from "./Note.ts"
 import { RelayEvents } from "./RelayEvents.ts"
 import { type AnswerSettings, makeSnapshot, type RelayOptions } from "./RelayOptions.ts"
 import { encodeRequest } from "./Request.ts"
@@ -304,7 +304,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       owner,
       request: options.journal.storeRequests ? () => encodeRequest(request.asking) : "",
       note: () =>
-        encodeNote(
+        new LateNote(
           firstNote({
             requestId,
             group,

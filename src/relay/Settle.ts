@@ -10,8 +10,8 @@ import type { AnswerContext } from "./Answer.ts"
 import { creditsOf, settled } from "./Bill.ts"
 import type { AnswerOver, AnswerRef } from "./Events.ts"
 import { LastAsked } from "./LastAsked.ts"
-import { encodeNote, firstNote, type Note } from "./Note.ts"
-import { encodeOutcome, freesKey } from "./Outcome.ts"
+import { firstNote, LateNote, type Note } from "./Note.ts"
+import { freesKey, LateOutcome } from "./Outcome.ts"
 import { writerLost } from "./Pursuit.ts"
 import type { TakeOver } from "./TakeOver.ts"
 import { sumUsage } from "./UsageSum.ts"
@@ -89,9 +89,9 @@ export const settle = (settling: Settled): void => {
     context.events.tell({ _tag: "StreamAbandoned", ...over, error: fault, credits: 0 })
     onFault(fault)
   })
-  lease.note(() => encodeNote({ ...life, status, error, open: undefined, beside: undefined, credits }))
+  lease.note(() => new LateNote({ ...life, status, error, open: undefined, beside: undefined, credits }))
   lease.end({
-    outcome: encodeOutcome({
+    outcome: new LateOutcome({
       requestId,
       owner,
       group,

@@ -5,7 +5,7 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Envelope, View } from "../dialect/index.ts"
-import { Journal, type JournalFault, type Reader, type ReaderSink } from "../journal/index.ts"
+import { Journal, type JournalFault, type Printable, type Reader, type ReaderSink } from "../journal/index.ts"
 import { Slots, type Slotted } from "../memory/index.ts"
 import { RelayEvents } from "../relay/index.ts"
 import { encodeRetry } from "../sse/index.ts"
@@ -40,9 +40,9 @@ export interface FollowOptions {
   readonly eager: boolean
   readonly envelope: Envelope
   /** Called once, with the first committed frames or before; `note` is the stream's newest one. */
-  readonly onFirst: (note: string | undefined) => First
+  readonly onFirst: (note: Printable | undefined) => First
   /** Called after the terminal frame of a reader with a view, with what the view gives at its end. */
-  readonly onEnd?: ((rest: string, note: string | undefined) => void) | undefined
+  readonly onEnd?: ((rest: string, note: Printable | undefined) => void) | undefined
 }
 
 /**

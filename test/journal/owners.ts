@@ -15,7 +15,8 @@ import {
   type Outcome,
   type Reader,
   type StreamId,
-  type StreamRecord
+  type StreamRecord,
+  textOf
 } from "#src/journal/index"
 import { splitFrames } from "#src/journal/Frames"
 import { journalOn, late, makeTold, makeTurns, type Place, type Told } from "./kit.ts"
@@ -247,7 +248,7 @@ export const runOwners = Effect.fnUntraced(function* (place: ModelPlace, latenes
       if (record.endedAt !== null) {
         stream.endedAt ??= record.endedAt
         assert.strictEqual(record.endedAt, stream.endedAt)
-        stream.freedKey = told[0]?.outcome === "" || told[0]?.outcome.endsWith("/true") === true
+        stream.freedKey = told[0]?.outcome === "" || textOf(told[0]?.outcome ?? "").endsWith("/true")
         assert.strictEqual(record.request, "")
       } else {
         assert.strictEqual(record.request, `asked ${stream.key?.name ?? "without"}`)

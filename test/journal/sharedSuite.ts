@@ -4,7 +4,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { type Fate, type Journal, type JournalStore, makeStreamId, replied, type Share } from "#src/journal/index"
+import {
+  type Fate,
+  type Journal,
+  type JournalStore,
+  makeStreamId,
+  replied,
+  type Share,
+  textOf
+} from "#src/journal/index"
 import { type Backend, claimed, ended, freshStore, journalOn, makeTold, stream, twoOwners, until } from "./kit.ts"
 
 const keyed = { ...stream, owner: "alice", key: "k", bodyHash: "b" }
@@ -392,7 +400,7 @@ export const sharedSuite = (backend: Backend): void => {
               const page = yield* journal.outcomes(position, limit)
               if (page.length === 0) return { read, position }
               assert.isAtMost(page.length, limit)
-              for (const outcome of page) read.push([outcome.id, outcome.outcome])
+              for (const outcome of page) read.push([outcome.id, textOf(outcome.outcome)])
               position = page.at(-1)?.position ?? ""
             }
           })

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { plainPrice } from "#src/account/index"
 import { StreamTruncated } from "#src/errors/index"
-import { decodeOutcome, encodeOutcome, type Outcome } from "#src/relay/Outcome"
+import { decodeOutcome, LateOutcome, type Outcome } from "#src/relay/Outcome"
 
 const outcomeOf = (more: Partial<Outcome> = {}): Outcome => ({
   requestId: "req_1",
@@ -56,28 +56,32 @@ const asText = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 describe("an outcome", () => {
   it.each(rows)("%s: says the same to who has written it and to all others", (_, outcome) => {
-    const text = encodeOutcome(outcome)
+    const late = new LateOutcome(outcome)
+    const unprinted = decodeOutcome(late)
+    const { text } = late
     const own = decodeOutcome(text)
     assert.isDefined(own)
+    assert.strictEqual(own, unprinted)
     // What was read once is not kept.
     const others = decodeOutcome(text)
     assert.notStrictEqual(others, own)
-    assert.deepStrictEqual(asText(own), asText(others))
+    assert.deepStrictEqual(asText({ version: 1, ...own }), asText(others))
     assert.strictEqual(own?.code, outcome.error === undefined ? undefined : "stream_truncated")
     assert.deepStrictEqual(own?.price, outcome.price ?? plainPrice)
   })
 
   it("of which many were written since is read from its text", () => {
-    const text = encodeOutcome(outcomeOf({ requestId: "req_first" }))
-    for (let n = 0; n < 300; n++) encodeOutcome(outcomeOf({ requestId: `req_${n}` }))
+    const { text } = new LateOutcome(outcomeOf({ requestId: "req_first" }))
+    for (let n = 0; n < 300; n++) assert.include(new LateOutcome(outcomeOf({ requestId: `req_${n}` })).text, `req_${n}`)
     assert.strictEqual(decodeOutcome(text)?.requestId, "req_first")
     assert.strictEqual(decodeOutcome("no JSON"), undefined)
   })
 
   it("whose trail goes on is as it was when it was written", () => {
     const trail = [...outcomeOf().trail]
-    const text = encodeOutcome(outcomeOf({ requestId: "req_trail", trail }))
+    const late = new LateOutcome(outcomeOf({ requestId: "req_trail", trail }))
     trail.push(trail[0]!)
-    assert.lengthOf(decodeOutcome(text)?.trail ?? [], 1)
+    assert.lengthOf(decodeOutcome(late)?.trail ?? [], 1)
+    assert.lengthOf(decodeOutcome(late.text)?.trail ?? [], 1)
   })
 })

@@ -22,7 +22,7 @@ import {
   type ResilienceError,
   stackless
 } from "../../errors/index.ts"
-import type { Journal } from "../../journal/index.ts"
+import type { Journal, Printable } from "../../journal/index.ts"
 import { JournalSection } from "../../journal/JournalSection.ts"
 import type { Settling } from "../../operate/index.ts"
 import {
@@ -60,9 +60,8 @@ import { cursorOf, ownerOf, readCursor, streamHeaders, Streams } from "./Streams
 const bareFor = (exchange: Exchange, { bare }: ClientDialect): BareEvents | undefined =>
   bare?.isFor(exchange.header(bare.looksAt)) === true ? bare : undefined
 
-type Text = string | undefined
-
-const headOf = (text: Text): NoteHead | undefined => (text === undefined ? undefined : headOfNote(text))
+const headOf = (note: Printable | undefined): NoteHead | undefined =>
+  note === undefined ? undefined : headOfNote(note)
 
 /** What a route does beside beginning an answer. */
 interface More {
@@ -110,11 +109,17 @@ export const generateRoutes: Effect.Effect<
   const now = (): number => clock.currentTimeMillisUnsafe()
 
   /** What is sent before the frames, and how they are shown, once there is a first one. */
-  const first = (exchange: Exchange, dialect: ClientDialect, request: AnswerRequest, id: string, text: Text): First => {
+  const first = (
+    exchange: Exchange,
+    dialect: ClientDialect,
+    request: AnswerRequest,
+    id: string,
+    newest: Printable | undefined
+  ): First => {
     if (request.delivery === "whole") return { _tag: "View", view: dialect.views.whole.make() }
     const list = request.delivery === "list" ? dialect.views.list : undefined
     if (list !== undefined) {
-      const note = headOf(text)
+      const note = headOf(newest)
       if (note?.error !== undefined && note.shown === undefined) {
         failed(exchange, dialect, id, note, note.error)
         return { _tag: "Done" }
@@ -125,7 +130,7 @@ export const generateRoutes: Effect.Effect<
     }
     if (dialect.head === "atOnce") exchange.head(200, streamHeaders(id))
     else {
-      const note = headOf(text)
+      const note = headOf(newest)
       if (note?.error !== undefined && note.shown === undefined) {
         failed(exchange, dialect, id, note, note.error)
         return { _tag: "Done" }
@@ -155,10 +160,10 @@ export const generateRoutes: Effect.Effect<
       eager: false,
       envelope: dialect.failure,
       onFirst: (note) => first(exchange, dialect, request, id, note),
-      onEnd: (whole, text) => {
+      onEnd: (whole, newest) => {
         // How a list ends stands in its last element.
         if (request.delivery === "list") return exchange.end(whole)
-        const note = headOf(text)
+        const note = headOf(newest)
         if (note?.error !== undefined) return failed(exchange, dialect, id, note, note.error)
         respond(
           exchange,

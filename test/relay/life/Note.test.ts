@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { codes, type ResilienceError } from "effect-resilience/errors"
 import * as fc from "fast-check"
-import { decodeNote, encodeNote, headOfNote, type Note, statusOfNote } from "#src/relay/Note"
+import { decodeNote, encodeNote, headOfNote, LateNote, type Note, type NoteHead, statusOfNote } from "#src/relay/Note"
 import { sample } from "../../errors/samples.ts"
 import { anyNote, note, openAttempt, pursuit } from "./notes.ts"
 
@@ -23,6 +23,12 @@ const plain = (note: Note) => {
     pursuit: { ...pursuit, broke: broke && { from: broke.from, reason: broke.reason } }
   }
 }
+
+/** What is `undefined` and what is absent is the same to whoever makes a head. */
+const headOf = (head: NoteHead | undefined): unknown =>
+  JSON.parse(
+    JSON.stringify([head?.error?._tag ?? "", head?.open?.channel ?? "", head?.shown?.dropped ?? "", head?.trail])
+  )
 
 describe("a note", () => {
   it("comes back as it was, whatever it says, with errors of the same classes", () =>
@@ -64,6 +70,11 @@ describe("a note", () => {
           assert.strictEqual(head?.open?.channel, read?.open?.channel)
           assert.deepStrictEqual(head?.shown?.dropped, read?.shown?.dropped)
           assert.strictEqual(head?.error?._tag, read?.error?._tag)
+          // Who has it unprinted need not read it.
+          const late = new LateNote(note)
+          assert.strictEqual(late.text, text)
+          assert.strictEqual(decodeNote(late), note)
+          assert.deepStrictEqual(headOf(headOfNote(late)), headOf(head))
         }
       ),
       { numRuns: 300 }

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { QueryDataError } from "effect-resilience/errors"
 import { Script } from "effect-resilience/testing"
-import { JournalStoreMemory } from "#src/journal/index"
+import { JournalStoreMemory, textOf } from "#src/journal/index"
 import { decodeNote } from "#src/relay/Note"
 import { channel, wholeText } from "../virtual.ts"
 import {
@@ -400,7 +400,7 @@ describe("a stream whose writer is gone, taken up at the start", () => {
         // Its first content was shown by the process before.
         assert.strictEqual(end?._tag === "StreamEnded" ? end.firstContentMillis : undefined, 100)
         const [outcome] = yield* life.journal.outcomes("", 9)
-        assert.deepInclude(JSON.parse(outcome?.outcome ?? "{}"), {
+        assert.deepInclude(JSON.parse(textOf(outcome?.outcome ?? "{}")), {
           status: "completed",
           attempts: 2,
           requestId: "req_test"
@@ -715,7 +715,7 @@ describe("what cannot be read", () => {
           ["StreamTakenOver", "StreamEnded"]
         )
         const [outcome] = yield* life.journal.outcomes("", 9)
-        assert.deepInclude(JSON.parse(outcome?.outcome ?? "{}"), { status: "error", code: "stream_truncated" })
+        assert.deepInclude(JSON.parse(textOf(outcome?.outcome ?? "{}")), { status: "error", code: "stream_truncated" })
       })
     ))
 
