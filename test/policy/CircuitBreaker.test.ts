@@ -2,7 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { BulkheadFull, CircuitOpen, ClientGone, DoRequestFailed, InvalidRequest } from "effect-resilience/errors"
-import { BreakerState, CircuitBreaker, CircuitBreakerStore, PolicyTelemetry } from "effect-resilience/policy"
+import {
+  BreakerState,
+  CircuitBreaker,
+  CircuitBreakerStore,
+  Deadline,
+  PolicyTelemetry,
+  RetrySchedule
+} from "effect-resilience/policy"
 import type { Breaker } from "#src/policy/breaker/BreakerState"
 import { interruptEverywhere } from "./kit/interruptAt.ts"
 
@@ -152,6 +159,17 @@ describe("CircuitBreaker", () => {
     Effect.gen(function* () {
       const breaker = yield* tripped({ openFor: "2 hours" })
       assert.strictEqual((yield* CircuitBreaker.state(breaker)).retryAfterMillis, 7_200_000)
+    })
+  )
+
+  it.effect("opens by a schedule whatever time its maker has, for it outlives it", () =>
+    Effect.gen(function* () {
+      const openFor = RetrySchedule.exponential({ base: "10 seconds", cap: "30 seconds", jitter: "none" })
+      const breaker = yield* tripped({ openFor }).pipe(Deadline.total("5 seconds"))
+      assert.strictEqual((yield* CircuitBreaker.state(breaker)).retryAfterMillis, 10_000)
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.exit(CircuitBreaker.protect(down, breaker))
+      assert.strictEqual((yield* CircuitBreaker.state(breaker)).retryAfterMillis, 20_000)
     })
   )
 

@@ -48,7 +48,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
+import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import type { CircuitOpen } from "../../errors/index.ts"
 import { change, type CircuitBreaker, run, runStream, type Shared, type Transition } from "./BreakerCall.ts"
@@ -154,6 +156,10 @@ export interface Keyed {
   readonly size: Effect.Effect<number>
 }
 
+// A breaker outlives whoever makes it: how long that one's program has is none of its business.
+const kept = Context.pick(Clock.Clock, Random.Random, Scheduler.Scheduler)
+const apart = (context: Context.Context<never>): Context.Context<never> => kept(context)
+
 /** The open times of a schedule, drawn once: what it says does not change from trip to trip. */
 const drawn = (where: string, schedule: Schedule.Schedule<unknown, number>) =>
   Effect.gen(function* () {
@@ -168,7 +174,7 @@ const drawn = (where: string, schedule: Schedule.Schedule<unknown, number>) =>
     }
     if (times.length === 0) return Check.refuse(where, "openFor", "a schedule with at least one delay", "none")
     return (opening: number) => times[Math.min(opening, times.length) - 1]!
-  })
+  }).pipe(Effect.updateContext(apart))
 
 const share = (options: KeyedOptions, where: string): Effect.Effect<Shared> => {
   const slowMillis =
