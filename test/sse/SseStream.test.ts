@@ -40,6 +40,29 @@ describe("SseStream", () => {
     })
   )
 
+  it.effect("gives what the end has cut off where that is whole, and tells what it ignores", () =>
+    Effect.gen(function* () {
+      const ignored: Array<string> = []
+      const read = (text: string) =>
+        Stream.make(bytes(text)).pipe(
+          SseStream.decode({ isWholeAtEnd: ({ data }) => data === "[DONE]", onIgnored: (line) => ignored.push(line) }),
+          Stream.map((event) => event.data),
+          Stream.runCollect
+        )
+      assert.deepStrictEqual(yield* read("data: a\n\ndata: [DONE]"), ["a", "[DONE]"])
+      assert.deepStrictEqual(yield* read("data: a\n\ndata: [DO"), ["a"])
+      assert.deepStrictEqual(yield* read('{"error":1}'), [])
+      assert.deepStrictEqual(
+        ignored.filter((line) => line !== ""),
+        ['{"error":1}']
+      )
+      // A stream that failed has no end.
+      const broken = Stream.concat(Stream.make(bytes("data: [DONE]")), Stream.fail("cut" as const))
+      const seen = yield* broken.pipe(SseStream.decode({ isWholeAtEnd: () => true }), Stream.runDrain, Effect.flip)
+      assert.strictEqual(seen, "cut")
+    })
+  )
+
   it.effect("is a fresh parser each time it runs, and passes on failures", () =>
     Effect.gen(function* () {
       const stream = Stream.concat(Stream.make(bytes("data: a\n\ndata: half")), Stream.fail("cut" as const)).pipe(
