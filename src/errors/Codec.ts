@@ -133,6 +133,18 @@ export interface EncodedError {
 
 type Member = (typeof members)[number]
 
+/**
+ * What is said: a field that is there and `undefined` is absent, as it is for who compiles without
+ * `exactOptionalPropertyTypes`, and a hint that is no finite number is none.
+ */
+const said = (fields: object): object =>
+  Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]: readonly [string, unknown]) => {
+      if (value === undefined || (name === "retryAfterMillis" && !Number.isFinite(value))) return []
+      return [[name, name === "upstream" ? said(value as object) : value]]
+    })
+  )
+
 const makeSchema = (Class: Member): Schema.Codec<Errors, EncodedError> => {
   const tag = Class.identifier
   const make = Class as unknown as new (fields: object) => Errors
@@ -146,7 +158,7 @@ const makeSchema = (Class: Member): Schema.Codec<Errors, EncodedError> => {
       Schema.instanceOf(make),
       SchemaTransformation.transform<Errors, EncodedError>({
         decode: (json) => new make(json),
-        encode: (error) => ({ ...error, message: error.message }) as unknown as EncodedError
+        encode: (error) => said({ ...error, message: error.message }) as EncodedError
       })
     )
   )

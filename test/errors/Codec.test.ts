@@ -57,6 +57,24 @@ describe("an error as JSON", () => {
     )
   }
 
+  it("leaves out what is undefined, and a hint that is no number", () => {
+    // As a program may write it that compiles without `exactOptionalPropertyTypes`.
+    const fields = { key: undefined, retry: undefined, upstream: { status: 503, code: undefined } } as object
+    const circuit = new CircuitOpen({ ...fields, message: "m" })
+    const plain = { _tag: "CircuitOpen", message: "m", upstream: { status: 503 } }
+    assert.deepStrictEqual(encode(circuit), plain)
+    assert.deepStrictEqual(encode(new CircuitOpen({ ...fields, message: "m", retryAfterMillis: Number.NaN })), plain)
+    const given = new RetriesExhausted({
+      reason: "attempts",
+      attempts: 1,
+      elapsedMillis: 0,
+      last: circuit,
+      errors: [circuit]
+    })
+    const json = encode(given) as { readonly last: unknown }
+    assert.deepStrictEqual(json.last, plain)
+  })
+
   it("has no field that the class has not, and the fields in their order", () => {
     const given = { key: "k", retryAfterMillis: 5, message: "m", zzz: 1 }
     const error = new CircuitOpen(given)
