@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
 import { Blame, isBlame } from "./Blame.ts"
+import { caughtIn } from "./Caught.ts"
 import { blameOfEffect } from "./EffectBlame.ts"
 
 /** What a program says of errors that do not say it themselves. */
@@ -43,7 +44,8 @@ export type BlameOf<E> = E extends { readonly [Blame.of]: infer B } ? B : Blame 
 
 /**
  * Who is to blame for an error; `undefined` if nobody knows. The first that knows it: the error (`Blame.of`, as all of
- * ours have it), the program (`ForeignBlame` of the fiber that runs), and what is known of the errors of Effect.
+ * ours have it), the program (`ForeignBlame` of the fiber that runs), what is known of the errors of Effect, and what was
+ * caught, if it is the `UnknownError` of an `Effect.tryPromise`.
  *
  * ```ts import.meta.vitest
  * import { Cause } from "effect"
@@ -65,5 +67,8 @@ const found = (error: unknown): Blame | undefined => {
     const own = error[Blame.of]
     if (isBlame(own)) return own
   }
-  return Fiber.getCurrent()?.getRef(ForeignBlame).blame(error) ?? (isObject ? blameOfEffect(error) : undefined)
+  const said = Fiber.getCurrent()?.getRef(ForeignBlame).blame(error) ?? (isObject ? blameOfEffect(error) : undefined)
+  if (said !== undefined) return said
+  const caught = caughtIn(error)
+  return caught === error ? undefined : found(caught)
 }

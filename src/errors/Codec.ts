@@ -139,10 +139,9 @@ type Member = (typeof members)[number]
  */
 const said = (fields: object): object =>
   Object.fromEntries(
-    Object.entries(fields).flatMap(([name, value]: readonly [string, unknown]) => {
-      if (value === undefined || (name === "retryAfterMillis" && !Number.isFinite(value))) return []
-      return [[name, name === "upstream" ? said(value as object) : value]]
-    })
+    Object.entries(fields as { readonly [name: string]: unknown })
+      .filter(([name, value]) => value !== undefined && (name !== "retryAfterMillis" || Number.isFinite(value)))
+      .map(([name, value]) => [name, name === "upstream" ? said(value as object) : value])
   )
 
 const makeSchema = (Class: Member): Schema.Codec<Errors, EncodedError> => {

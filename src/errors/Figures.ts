@@ -3,6 +3,7 @@
  * reads the log at night; a client reads the catalogue's message.
  */
 import { catalogue, type Code } from "./Catalogue.ts"
+import { caughtIn } from "./Caught.ts"
 
 /**
  * Milliseconds, as people read them: `250 ms`, `1.5 s`, `30 s`.
@@ -43,9 +44,14 @@ export const withFigures = (
   return figures === undefined ? message : `${message.slice(0, -1)}: ${figures}.`
 }
 
-/** What an error says, whatever it is. */
+/** What an error says, whatever it is. One that was caught says it behind the words of who caught it. */
 export const saidBy = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error)
+  const caught = caughtIn(error)
+  return caught === error ? ownWords(error) : `${ownWords(error)}: ${saidBy(caught)}`
+}
+
+const ownWords = (error: object): string => {
   const { _tag, message, name } = error as { readonly [field: string]: unknown }
   for (const text of [message, _tag, name]) if (typeof text === "string" && text !== "") return text
   return "an error without a message"

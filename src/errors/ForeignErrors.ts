@@ -6,6 +6,7 @@ import { type Blame, type ByBlame } from "./Blame.ts"
 import { blameOf } from "./BlameOf.ts"
 import { InvalidRequest, PromptBlocked } from "./CallerErrors.ts"
 import { ClientGone } from "./CancelErrors.ts"
+import { caughtIn } from "./Caught.ts"
 import {
   ChannelInvalidKey,
   ChannelParamOverrideInvalid,
@@ -69,9 +70,10 @@ const makers: ByBlame<Make> = {
  * ```
  */
 export const toResilienceError = (error: unknown, retryAfterMillis?: number): ResilienceError => {
-  if (isResilienceError(error)) return error
+  const caught = caughtIn(error)
+  if (isResilienceError(caught)) return caught
   const blame: Blame = blameOf(error) ?? "upstream"
-  const status = statusOf(error)
+  const status = statusOf(caught)
   return stackless(() =>
     makers[blame]({
       message: saidBy(error),

@@ -14,6 +14,7 @@ import {
   type Blame,
   blameOf,
   type ByBlame,
+  caughtIn,
   isResilienceError,
   type ResilienceError,
   toResilienceError as ours
@@ -84,7 +85,7 @@ const otherFailures = { ...failures, credential: false, quota: false } as const 
  */
 export const isFailure: Predicate = (error) => {
   const blame = blameOf(error)
-  return blame === undefined || (isResilienceError(error) ? failures : otherFailures)[blame]
+  return blame === undefined || (isResilienceError(caughtIn(error)) ? failures : otherFailures)[blame]
 }
 
 /**
@@ -104,9 +105,10 @@ export const isFailure: Predicate = (error) => {
  * ```
  */
 export const isRetryable: Predicate = (error) => {
-  if (typeof error === "object" && error !== null) {
-    if (isResilienceError(error) && error.retry !== undefined) return error.retry
-    if ("isRetryable" in error && error.isRetryable === false) return false
+  const caught = caughtIn(error)
+  if (typeof caught === "object" && caught !== null) {
+    if (isResilienceError(caught) && caught.retry !== undefined) return caught.retry
+    if ("isRetryable" in caught && caught.isRetryable === false) return false
   }
   const blame = blameOf(error)
   if (blame === undefined) return true
@@ -156,7 +158,8 @@ export const exitIsFailure = <A, E>(exit: Exit.Exit<A, E>, predicate: Predicate<
  * How long an error asks us to wait, in milliseconds: its `retryAfterMillis`, if it is a number and not negative; else what
  * an error of Effect, of an SDK or of a fetch library says (`RetryHints.fromError`).
  */
-export const retryAfterMillisOf = (error: unknown): number | undefined => {
+export const retryAfterMillisOf = (given: unknown): number | undefined => {
+  const error = caughtIn(given)
   if (typeof error !== "object" || error === null) return undefined
   if (!("retryAfterMillis" in error)) return RetryHints.fromError(error, now)
   const millis = error.retryAfterMillis

@@ -44,6 +44,44 @@ const asStorage: Judged = ["storage", true, true]
 const asCredential: Judged = ["credential", false, false]
 const asDefect: Judged = ["defect", false, false]
 
+describe("P12: what Effect.tryPromise caught", () => {
+  const caught = (error: unknown) =>
+    // An SDK rejects with whatever it likes.
+    Effect.flip(Effect.tryPromise(() => Promise.reject(error as Error)))
+
+  it.effect("is judged as if nobody had caught it", () =>
+    Effect.gen(function* () {
+      const refused = Object.assign(new Error("bad key"), { status: 401 })
+      const busy = Object.assign(new Error("busy"), { status: 429, headers: { "retry-after": "2" } })
+      const hopeless = Object.assign(new Error("no"), { isRetryable: false })
+      const ours = new CircuitOpen({ retryAfterMillis: 5 })
+      for (const error of [refused, busy, hopeless, ours, new DoRequestFailed({ retry: false }), new Error("?"), "?"]) {
+        const wrapped = yield* caught(error)
+        assert.isTrue(Cause.isUnknownError(wrapped))
+        assert.deepStrictEqual(judge(wrapped), judge(error), String(error))
+        assert.strictEqual(Failures.retryAfterMillisOf(wrapped), Failures.retryAfterMillisOf(error))
+      }
+      assert.deepStrictEqual(judge(yield* caught(refused)), asCredential)
+      assert.strictEqual(Failures.retryAfterMillisOf(yield* caught(busy)), 2000)
+    })
+  )
+
+  it.effect("is asked of the program, and told as what it is", () =>
+    Effect.gen(function* () {
+      class Sdk extends Error {}
+      const known = { blame: (error: unknown) => (error instanceof Sdk ? ("caller" as const) : undefined) }
+      const wrapped = yield* caught(new Sdk("no such table"))
+      const judged = Effect.sync(() => judge(wrapped))
+      assert.deepStrictEqual(yield* judged.pipe(Effect.provideService(ForeignBlame, known)), asCaller)
+      assert.include(toResilienceError(wrapped).message, "no such table")
+      const busy = toResilienceError(yield* caught(Object.assign(new Error("busy"), { status: 503 })))
+      assert.deepStrictEqual([busy._tag, busy.upstream], ["UpstreamOverloaded", { status: 503 }])
+      const ours = new CircuitOpen({})
+      assert.strictEqual(toResilienceError(yield* caught(ours)), ours)
+    })
+  )
+})
+
 describe("P12: HttpClientError", () => {
   const byStatus: ReadonlyArray<readonly [Judged, ReadonlyArray<number>]> = [
     [asCaller, [400, 404, 405, 406, 409, 410, 413, 415, 418, 422, 431]],

@@ -81,6 +81,9 @@ describe("P13: after a retry", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(retried(unreachable))
       assert.isTrue(error.message.endsWith("; the last: connection reset"), error.message)
+      const sdk = Effect.tryPromise(() => Promise.reject(new Error("bad key")))
+      const caught = yield* Effect.flip(Retry.retry(sdk, retry))
+      assert.isTrue(caught.message.endsWith("An error occurred in Effect.tryPromise: bad key"), caught.message)
     })
   )
 
