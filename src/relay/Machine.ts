@@ -21,6 +21,7 @@ import {
   tokenQuarters,
   type UpstreamEvent,
   type Usage,
+  WholeCharacters,
   withoutFinish
 } from "../dialect/index.ts"
 import { ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
@@ -116,6 +117,7 @@ export class Machine {
   private kept = 0
   private heard = 0
   private openingSize = 0
+  private readonly characters = new WholeCharacters()
 
   constructor(options: MachineOptions) {
     this.encoder = options.encoder
@@ -180,6 +182,7 @@ export class Machine {
     this.opening = []
     this.openingSize = 0
     this.heard = 0
+    this.characters.forget()
   }
 
   /** The attempt before has shown nothing, and said where it goes on: what comes next follows upon what it has said. */
@@ -191,7 +194,11 @@ export class Machine {
   /** A continuation begins: what comes next is joined to what was shown. */
   join(join: Join): void {
     this.closePart(join.mode === "token")
-    if (join.mode !== "token") this.part.repeated = 0
+    if (join.mode !== "token") {
+      this.part.repeated = 0
+      // Whoever goes on by a token goes on within a character, too.
+      this.characters.forget()
+    }
     this.waiting = undefined
     this.barren = undefined
     this.phase = {
@@ -350,7 +357,9 @@ export class Machine {
     return going
   }
 
-  private delta(delta: Delta, size = 0): Verdict {
+  private delta(said: Delta, size = 0): Verdict {
+    // An answer of several choices is not joined, and its events are of all of them.
+    const delta = this.choices > 1 ? said : this.characters.take(said)
     const length = this.text.length + this.beside + delta.text.length + delta.reasoning.length
     if (length > maxText || this.kept > maxSaid) return this.tooLong()
     if (delta.usage !== undefined) this.part.usage = size > maxEnvelope ? withinReason(delta.usage) : delta.usage
@@ -439,8 +448,7 @@ export class Machine {
       if (decision !== undefined) {
         if (decision.refused === true) return refused
         this.joined(join, decision.seam, decision.dropped)
-        // The stitcher is not asked again: half of a surrogate pair that it holds goes on its way.
-        this.release(released + stitcher.end())
+        this.release(released)
       }
     }
     if (isContent(delta)) this.follow()

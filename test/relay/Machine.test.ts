@@ -226,6 +226,63 @@ describe("Machine", () => {
     }
   })
 
+  describe("half a character waits for its other half", () => {
+    it("and comes with it, in the step that brings it", () => {
+      const { machine, words } = make()
+      for (const part of ["Well \ud83d", "\ude00, \ud83d", "\ude00"]) machine.step(text(part))
+      assert.deepStrictEqual(words(), ["Well ", "😀, ", "😀"])
+      machine.step(text("."))
+      assert.strictEqual(machine.text, "Well 😀, 😀.")
+      assert.strictEqual(machine.costs()[0]?.quarters, 7 + 2 * 4 + 1)
+    })
+
+    it("alone it is no content: another attempt begins anew", () => {
+      const { machine, shown } = make()
+      machine.step(text("\ud83d"))
+      assert.deepStrictEqual([shown, machine.committed], [[], false])
+      machine.begin("n")
+      machine.step(text("\ude00"))
+      assert.notInclude(machine.text, "😀")
+    })
+
+    const ends: ReadonlyArray<readonly [string, (m: Machine) => unknown]> = [
+      ["its terminator", (m) => m.step(done)],
+      ["a finish", (m) => (m.step(delta({ finish: "stop" })), m.eof())],
+      ["a finish beside it", (m) => (m.step(delta({ text: "\ud83d", finish: "stop" })), m.eof())]
+    ]
+    it.each(ends)("what ends without it says nothing of it: %s", (_, end) => {
+      const { machine, shown, words } = make()
+      machine.step(text("Well\ud83d"))
+      end(machine)
+      machine.complete(1)
+      assert.deepStrictEqual(words(), ["Well"])
+      assert.strictEqual(JSON.parse(shown.at(-1)!.data).fullContent, "Well")
+    })
+
+    it.each(["prefill", "message"] as const)("what is continued by %s goes on before it", (mode) => {
+      const { machine, seams, words } = make()
+      machine.step(text(`${answer}\ud83d`))
+      assert.strictEqual(machine.loss(cut)._tag, "Broken")
+      assert.strictEqual(machine.text, answer)
+      machine.join({ from: "a", to: "b", reason: "x", mode })
+      for (const words of ["😀 And", " more."]) machine.step(text(words))
+      machine.step(delta({ finish: "stop" }))
+      assert.strictEqual(machine.step(done)._tag, "Complete")
+      assert.strictEqual(words().join(""), `${answer}😀 And more.`)
+      assert.strictEqual(seams[0]?.offset, answer.length)
+    })
+
+    it("who goes on by a token goes on within it", () => {
+      const { machine, words } = make()
+      machine.step(text("Well \ud83d"))
+      machine.pause()
+      machine.join({ from: "a", to: "a", reason: "x", mode: "token" })
+      machine.step(text("\ude00 and more"))
+      machine.step(done)
+      assert.strictEqual(words().join(""), "Well 😀 and more")
+    })
+  })
+
   it("a continuation is joined where it begins, and its failover comes before its words", () => {
     const { machine, shown, words } = make()
     machine.step(text("The quick brown fox jumps over"))
