@@ -16,9 +16,9 @@ export interface UsagePart {
   repeated?: number | undefined
 }
 
-/** Four times the estimate of the tokens of a step. */
-export const quartersOf = ({ pieces, reasoning, text }: Delta): number => {
-  let quarters = tokenQuarters(text) + tokenQuarters(reasoning)
+/** Four times the estimate of the tokens that a step has beside its text. */
+export const quartersBeside = ({ pieces, reasoning }: Delta): number => {
+  let quarters = tokenQuarters(reasoning)
   if (pieces === undefined) return quarters
   for (const piece of pieces) {
     if (piece._tag === "ToolInput" || piece._tag === "Refusal") quarters += tokenQuarters(piece.text)

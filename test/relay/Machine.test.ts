@@ -283,6 +283,25 @@ describe("Machine", () => {
     })
   })
 
+  it("a seam says where it is in code points of all that was shown: restored, joined, and in parts", () => {
+    const { machine, seams } = make()
+    const replayed = { ...encoder.resume([]), text: "é😀 ", tokenCount: 1, begun: true }
+    machine.restore(replayed, { costs: [], finish: undefined })
+    for (const parts of [
+      ["Well, ", "日本\ud83d", "\ude00, "],
+      ["and 😀 then", " on."]
+    ]) {
+      machine.join({ from: "a", to: "b", reason: "x", mode: "message" })
+      const before = Array.from(machine.text).length
+      for (const part of parts) machine.step(text(part))
+      machine.loss(cut)
+      machine.pause()
+      assert.strictEqual(seams.at(-1)?.offset, before)
+    }
+    assert.strictEqual(machine.text, "é😀 Well, 日本😀, and 😀 then on.")
+    assert.strictEqual(machine.usage().outputTokens, Math.ceil((2 * 4 + 1) / 4) + Math.ceil(20 / 4) + Math.ceil(17 / 4))
+  })
+
   it("a continuation is joined where it begins, and its failover comes before its words", () => {
     const { machine, shown, words } = make()
     machine.step(text("The quick brown fox jumps over"))
