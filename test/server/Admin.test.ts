@@ -32,6 +32,25 @@ describe("the admin API", () => {
     assert.strictEqual(status, expected)
   })
 
+  it.each([
+    ["POST", "/admin/streams", 405, "GET, HEAD"],
+    ["PUT", "/admin/streams", 405, "GET, HEAD"],
+    ["PUT", "/admin/tokens", 405, "GET, HEAD, POST"],
+    ["OPTIONS", "/admin/tokens/team", 405, "DELETE, GET, HEAD, PATCH"],
+    ["PUT", "/admin/reload", 405, "POST"],
+    ["GET", "/admin/reload", 405, "POST"],
+    ["PUT", "/admin/nothing-here", 404, undefined]
+  ])("%s %s: %d, and the methods of that path alone are allowed: %s", async (method, path, status, allow) => {
+    const answer = await read(`${relay.url}${path}`, { method, headers: bearer("ops-secret-token") })
+    assert.deepStrictEqual([answer.status, answer.headers["allow"]], [status, allow])
+    assert.strictEqual(
+      (JSON.parse(answer.text) as { readonly error: { readonly method: string } }).error.method,
+      method
+    )
+    const stranger = await read(`${relay.url}${path}`, { method })
+    assert.strictEqual(stranger.status, 401)
+  })
+
   it("is an HttpApi with a document, and is never cached", async () => {
     const { headers, text } = await read(`${relay.url}/admin/openapi.json`, { headers: bearer("ops-secret-token") })
     const document = JSON.parse(text) as {

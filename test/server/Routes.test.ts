@@ -27,7 +27,9 @@ describe("makeRouteTable", () => {
     row("GET", "/a/{id}"),
     row("DELETE", "/a/{id}"),
     row("GET", "/b/{name*}", { head: true }),
-    row("GET", "/c.d/{id}")
+    row("GET", "/c.d/{id}"),
+    row("POST", "/e"),
+    row("GET", "/e", { others: ["PUT"] })
   ])
   const found = (method: string, path: string): string => {
     const matched = table.match(method, path)
@@ -53,7 +55,9 @@ describe("makeRouteTable", () => {
     ["GET", "/b/", "not found"],
     ["GET", "/cxd/1", "not found"],
     ["GET", "/c.d/1", "GET /c.d/{id} 1"],
-    ["GET", "/A", "not found"]
+    ["GET", "/A", "not found"],
+    ["PUT", "/e", "GET /e"],
+    ["PATCH", "/e", "allow POST, GET"]
   ])("%s %s: %s", (method, path, expected) => assert.strictEqual(found(method, path), expected))
 
   it("knows all methods, for CORS", () => assert.deepStrictEqual(table.methods, ["GET", "POST", "DELETE"]))

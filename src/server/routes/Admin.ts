@@ -59,19 +59,28 @@ const namedWrite = (
   who: string,
   body: string
 ): Effect.Effect<NamedWrite | undefined, InvalidRequest> => {
-  const key = methodOf(exchange) === "GET" ? undefined : exchange.header(idempotencyHeader)
+  const key = isWrite(exchange) ? exchange.header(idempotencyHeader) : undefined
   if (key === undefined) return Effect.undefined
   const path = `${exchange.method} ${exchange.path}`
   const { bodyHash, key: hash } = streamKeyOf(key, { path, query: exchange.query.toString(), body })
   return Effect.as(checkKey(key), { who, key: hash, digest: bodyHash })
 }
 
-const rows: ReadonlyArray<Pick<Route, "method" | "access" | "shows" | "head">> = [
-  { method: "GET", access: "viewer", shows: "what there is to see: `/admin/openapi.json` lists it", head: true },
+const rows: ReadonlyArray<Pick<Route, "method" | "access" | "shows" | "head" | "others">> = [
+  {
+    method: "GET",
+    access: "viewer",
+    shows: "what there is to see: `/admin/openapi.json` lists it",
+    head: true,
+    others: ["OPTIONS", "PUT"]
+  },
   { method: "POST", access: "admin", shows: "what is made, switched or tried" },
   { method: "PATCH", access: "admin", shows: "what is changed" },
   { method: "DELETE", access: "admin", shows: "what is taken away" }
 ]
+
+/** Nothing else has a body that anybody reads, nor is done once. */
+const isWrite = ({ method }: Exchange): boolean => rows.some((row) => row.method === method && row.access === "admin")
 
 /** Its rows. */
 export const adminRoutes: Effect.Effect<ReadonlyArray<Route>, never, Served | Scope.Scope> = Effect.gen(function* () {
@@ -97,7 +106,7 @@ export const adminRoutes: Effect.Effect<ReadonlyArray<Route>, never, Served | Sc
   const handle = (exchange: Exchange, caller: Caller): Effect.Effect<void, ResilienceError> =>
     Effect.gen(function* () {
       const ask = yield* handler
-      const body = methodOf(exchange) === "GET" ? "" : yield* exchange.body(largestBody)
+      const body = isWrite(exchange) ? yield* exchange.body(largestBody) : ""
       yield* Effect.fromResult(checkDepth(body))
       const { requestId } = exchange
       const asker = { who: ownerOf(caller), admin: caller === undefined || caller.admin, requestId }
