@@ -58,11 +58,13 @@ const undiciReasons: { readonly [code: string]: string } = {
   UND_ERR_DESTROYED: "the connections are closed"
 }
 
-const codeOf = (error: unknown): unknown => {
-  const code = (error as { readonly code?: unknown } | undefined)?.code
-  // The other side closed the connection before its time: Node says that so.
-  return code === "UND_ERR_SOCKET" ? "ECONNRESET" : code
-}
+const ownCodeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | undefined)?.code
+
+/** Whether the other side closed the connection before its time, and in order. */
+export const isClosed = (error: unknown): boolean => ownCodeOf(error) === "UND_ERR_SOCKET"
+
+// Node says that so.
+const codeOf = (error: unknown): unknown => (isClosed(error) ? "ECONNRESET" : ownCodeOf(error))
 
 /** The words of undici's parser are its own: they quote nothing of an answer. */
 const notHttp = /^Response does not match the HTTP\/1\.1 protocol \(([^()]+)\)$/

@@ -57,6 +57,8 @@ export class Connection {
   /** The head of an answer has not come yet; `held` is what has come of it. */
   private beginning = false
   private held: Buffer | undefined
+  /** The status of an interim answer, while nothing has come behind it. */
+  interim: number | undefined
   /** What is under way. */
   carried: Carried | undefined
   /** Where it stands among all of its origin. */
@@ -105,6 +107,7 @@ export class Connection {
     this.carried = carried
     this.beginning = true
     this.held = undefined
+    this.interim = undefined
     this.readBefore = this.socket?.bytesRead ?? 0
     this.client.dispatch(options, carried)
   }
@@ -153,6 +156,7 @@ export class Connection {
   private withoutInterim(bytes: Buffer): Buffer | null {
     let rest = this.held === undefined ? bytes : Buffer.concat([this.held, bytes])
     this.held = undefined
+    this.interim = undefined
     while (isInterim(rest)) {
       const end = rest.indexOf("\r\n\r\n")
       if (end < 0 && rest.length < this.shared.maxHeaderBytes) {
@@ -160,8 +164,11 @@ export class Connection {
         return null
       }
       if (end < 0) break
+      const status = Number(rest.toString("latin1", 9, 12))
       rest = rest.subarray(end + 4)
-      if (rest.length === 0) return null
+      if (rest.length > 0) continue
+      this.interim = status
+      return null
     }
     this.beginning = false
     return rest

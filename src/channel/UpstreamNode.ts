@@ -8,7 +8,7 @@ import { Effect, Layer } from "effect"
 import type { Dispatcher } from "undici"
 import { codingsOf, peel } from "../http/InflateNode.ts"
 import { Cancelling } from "./CancellingNode.ts"
-import { broken, errorOf, isStale, type Phase, Unmade } from "./Broken.ts"
+import { broken, errorOf, isClosed, isStale, type Phase, Unmade } from "./Broken.ts"
 import { type Carried, type Connection, loadClient } from "./ConnectionNode.ts"
 import { type Options, type Origin, Pool, type Target, type Waiter } from "./PoolNode.ts"
 import { isOfProxy, refusedByProxy, unreached } from "./TunnelNode.ts"
@@ -232,12 +232,13 @@ class Call implements UpstreamCall, Carried, Waiter {
 
   onResponseError(_: unknown, error: Error): void {
     if (this.ended) return
-    if (isSwitch(error)) {
-      this.sink.onHead(101, {})
+    const connection = this.connection!
+    const only = isSwitch(error) ? 101 : isClosed(error) ? connection.interim : undefined
+    if (only !== undefined) {
+      this.sink.onHead(only, {})
       if (!this.ended) this.end()
       return
     }
-    const connection = this.connection!
     if (this.phase !== "reading the answer" && connection.diedUnasked && isStale(error)) {
       connection.close()
       return this.start(true)
@@ -297,6 +298,8 @@ const isSwitch = (error: Error): boolean => error.message === "bad upgrade"
  *
  * - What a proxy itself refuses is a connection that could not be made (`do_request_failed`): no fault of a key.
  * - A redirect is an answer like any other: it is never followed, a key must not travel.
+ * - A status of 1xx is passed over for the answer behind it. Where the upstream closes its connection instead, it is all that
+ *   was answered.
  * - A kept-alive socket that is reset before it has answered with a single byte was dead: the request is made once more,
  *   on a fresh one.
  */

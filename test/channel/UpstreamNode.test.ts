@@ -53,7 +53,7 @@ describe("UpstreamNode", () => {
 
   it("gives any status to its caller", async () => {
     const upstream = await open()
-    for (const status of ["000", "050", "099", "101", "299", "304", "599", "799"]) {
+    for (const status of ["000", "050", "099", "100", "101", "103", "199", "299", "304", "599", "799"]) {
       const server = await rawServer((socket) =>
         onRequests(socket, () =>
           socket.end(
@@ -89,6 +89,17 @@ describe("UpstreamNode", () => {
     > = [
       ["reset before the headers", (s) => s.resetAndDestroy(), /reset .*while waiting for the answer/, ""],
       ["closed before the headers", (s) => s.end(), /while waiting for the answer/, ""],
+      [
+        "reset behind a 199",
+        (s) => {
+          s.write("HTTP/1.1 199 X\r\n\r\n")
+          setTimeout(() => s.resetAndDestroy(), 30)
+        },
+        /reset .*while waiting for the answer/,
+        ""
+      ],
+      ["half of the headers behind a 199", (s) => s.end("HTTP/1.1 199 X\r\n\r\nHTTP/1.1 2"), /while waiting/, ""],
+      ["half of a 199", (s) => s.end("HTTP/1.1 199 X\r\n"), /while waiting/, ""],
       ["half of the headers", (s) => s.end("HTTP/1.1 200 OK\r\nx-a: "), /while waiting for the answer/, ""],
       ["garbage", (s) => s.end("\u0000\u0001garbage\r\n\r\n"), /not HTTP .*while waiting for the answer/, ""],
       [
