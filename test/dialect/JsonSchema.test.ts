@@ -1,11 +1,46 @@
 import { Result } from "effect"
 import { describe, expect, it } from "vitest"
 import { type Asked, openai, responses } from "#src/dialect/index"
-import { objectSchema, spelledOut } from "#src/dialect/JsonSchema"
+import { isRecursive, objectSchema, spelledOut } from "#src/dialect/JsonSchema"
 import { nothingAsked } from "#src/dialect/Request"
 import type { JsonObject } from "#src/dialect/Json"
 import { foreign } from "./openai/kit.ts"
 import { encoding } from "./anthropic/kit.ts"
+
+describe("a schema that is a part of itself", () => {
+  const property = (a: JsonObject): JsonObject => ({ properties: { a } })
+  it.each<readonly [name: string, schema: JsonObject, is: boolean]>([
+    ["the whole", property({ items: { $ref: "#" } }), true],
+    ["a definition", { $defs: { a: property({ anyOf: [{ $ref: "#/$defs/a" }] }) }, $ref: "#/$defs/a" }, true],
+    ["nothing but a reference to itself", { $defs: { a: { $ref: "#/$defs/a" } } }, true],
+    [
+      "two, each by the other",
+      { definitions: { a: { $ref: "#/definitions/b" }, b: { not: { $ref: "#/definitions/a" } } } },
+      true
+    ],
+    ["a property", property({ items: { $ref: "#/properties/a" } }), true],
+    ["a name that is written otherwise", { $defs: { "A<b/c~>": property({ $ref: "#/$defs/A%3Cb~1c~0%3E" }) } }, true],
+    [
+      "one that is there twice",
+      { properties: { a: { $ref: "#/$defs/t" }, b: { $ref: "#/$defs/t" } }, $defs: { t: { type: "string" } } },
+      false
+    ],
+    ["a reference to nothing", { items: { $ref: "#/$defs/a" }, not: { $ref: "#/$defs/%" } }, false],
+    ["a reference to elsewhere", { $ref: "https://a.example/#" }, false],
+    ["a reference that is none", { properties: { $ref: { type: "string" } }, default: { $ref: "#" } }, false],
+    ["a property of that name", property({ properties: { $ref: { $ref: "#/$defs/b" } } }), false]
+  ])("%s: %j is %j", (_name, schema, is) => expect(isRecursive(schema)).toBe(is))
+
+  it("is found behind any number of references", () => {
+    const chain = (last: JsonObject): JsonObject => ({
+      $defs: Object.fromEntries(
+        Array.from({ length: 50_000 }, (_, i) => [`${i}`, i === 49_999 ? last : { $ref: `#/$defs/${i + 1}` }])
+      )
+    })
+    expect(isRecursive(chain({ $ref: "#/$defs/0" }))).toBe(true)
+    expect(isRecursive(chain({ type: "string" }))).toBe(false)
+  })
+})
 
 describe("what goes without saying", () => {
   const object = { type: "object", properties: {} }

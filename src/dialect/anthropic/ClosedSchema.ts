@@ -4,7 +4,7 @@
  */
 import { keepExact, printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
-import { allows, objectSchema } from "../JsonSchema.ts"
+import { allows, isRecursive, objectSchema } from "../JsonSchema.ts"
 
 /** The formats that a text is held to. */
 const formats: ReadonlySet<unknown> = new Set([
@@ -58,7 +58,7 @@ const isPlain = (value: unknown): boolean => value === null || typeof value !== 
 
 // All of them, or none.
 const closeEach = (schemas: ReadonlyArray<unknown>): ReadonlyArray<JsonObject> | undefined => {
-  const all = schemas.map((schema) => closeSchema(schema))
+  const all = schemas.map((schema) => close(schema))
   return all.every((schema) => schema !== undefined) ? all : undefined
 }
 
@@ -132,7 +132,7 @@ const sayArray = (saying: Saying): Said => {
   const { items, minItems } = left
   if (minItems === 0 || minItems === 1) say(saying, "minItems", minItems)
   if (items === true || (isObject(items) && Object.keys(items).length === 0)) delete left["items"]
-  return !isObject(left["items"]) || say(saying, "items", closeSchema(items))
+  return !isObject(left["items"]) || say(saying, "items", close(items))
 }
 
 const sayText = (saying: Saying): Said => {
@@ -168,12 +168,7 @@ const sayRest = ({ left, said }: Saying): void => {
   said["description"] = typeof description === "string" && description !== "" ? `${description}\n\n${rest}` : rest
 }
 
-/**
- * The same schema in Anthropic's words; `undefined` where there are none: an object that may have properties which it does
- * not name, something of any type, or what must be right by several schemas at once. An object that leaves it open whether
- * it may have others than it names has no others, which is right either way.
- */
-export const closeSchema = (schema: unknown): JsonObject | undefined => {
+const close = (schema: unknown): JsonObject | undefined => {
   if (!isObject(schema)) return undefined
   const saying: Saying = { said: {}, left: { ...schema } }
   const { left, said } = saying
@@ -184,6 +179,14 @@ export const closeSchema = (schema: unknown): JsonObject | undefined => {
   keepExact(said, schema)
   return said
 }
+
+/**
+ * The same schema in Anthropic's words; `undefined` where there are none: an object that may have properties which it does
+ * not name, something of any type, what must be right by several schemas at once, or what is a part of itself. An object
+ * that leaves it open whether it may have others than it names has no others, which is right either way.
+ */
+export const closeSchema = (schema: unknown): JsonObject | undefined =>
+  isObject(schema) && isRecursive(schema) ? undefined : close(schema)
 
 /** The same of what a tool takes, which names all of it unless it says that there may be more. */
 export const closeParameters = (schema: JsonObject): JsonObject | undefined =>

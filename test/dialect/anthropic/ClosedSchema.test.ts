@@ -97,6 +97,14 @@ describe("a schema in Anthropic's words", () => {
       { type: "object", properties: { a: text }, if: {}, then: { properties: { b: text } } }
     ],
     ["what stands elsewhere", { $ref: "https://a.example/schema" }],
+    ["what is a part of itself", closed({ next: { anyOf: [{ $ref: "#" }, { type: "null" }] } })],
+    [
+      "definitions that are parts of each other",
+      {
+        $defs: { a: closed({ b: { $ref: "#/$defs/b" } }), b: { type: "array", items: { $ref: "#/$defs/a" } } },
+        $ref: "#/$defs/a"
+      }
+    ],
     ["a definition of a map", { $defs: { a: { type: "object" } }, type: "string" }]
   ])("has none for %s", (_name, schema) => {
     expect(closeSchema(schema)).toBe(undefined)
