@@ -3,6 +3,7 @@
  */
 import { isObject, type JsonObject } from "../Json.ts"
 import { objectSchema, spelledOut } from "../JsonSchema.ts"
+import { jsonWord, lacksJsonWord } from "../JsonWord.ts"
 import type { AnswerRequest, Asked, Hint, HintName, Part } from "../Request.ts"
 import { generally } from "../upstream/RefusedField.ts"
 import { messagesOf, unsaidPart } from "./CrossingMessages.ts"
@@ -88,6 +89,10 @@ const formatOf = ({ format }: Asked): JsonObject | undefined => {
   return { type: "json_schema", json_schema: { ...said, ...(strict === undefined ? {} : { strict }) } }
 }
 
+// Who else may ask for any JSON has to say the word at home, too.
+const withJsonWord = (asked: Asked, { dialect }: AnswerRequest): Asked =>
+  dialect === "gemini" && lacksJsonWord(asked, asked.system) ? { ...asked, system: [...asked.system, jsonWord] } : asked
+
 /**
  * The fields that a chat completion has no words for, by the client's paths: meanings, more stop sequences than it takes,
  * images of kinds or in places that it does not take, and kinds of files.
@@ -143,7 +148,7 @@ export const crossToOpenAI = (options: CrossingOptions): Crossed => {
   const dropped: Array<string> = [...unsaidByOpenAI(request)]
   const body: JsonObject = {
     // Messages that a client of `/chat` wrote as its system's stay as many as they are.
-    messages: messagesOf(asked, { fitting, refused, apart: request.dialect === "chat" })
+    messages: messagesOf(withJsonWord(asked, request), { fitting, refused, apart: request.dialect === "chat" })
   }
   const put = (field: string, value: unknown): void => {
     if (value !== undefined) body[field] = value

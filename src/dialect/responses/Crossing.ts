@@ -4,6 +4,7 @@
  */
 import { isObject, type JsonObject } from "../Json.ts"
 import { objectSchema, spelledOut } from "../JsonSchema.ts"
+import { jsonWord, lacksJsonWord } from "../JsonWord.ts"
 import { fitName, type Fitting, makeFitting } from "../OpenAINames.ts"
 import type { AnswerRequest, Asked, Hint, HintName, Part, Turn } from "../Request.ts"
 import { generally } from "../upstream/RefusedField.ts"
@@ -98,6 +99,12 @@ const formatOf = ({ format }: Asked): JsonObject | undefined => {
   return { type: "json_schema", name: named, schema: spelledOut(schema), ...(strict === undefined ? {} : { strict }) }
 }
 
+// What its instructions say does not count: its input has to say it.
+const withJsonWord = (asked: Asked): Asked =>
+  lacksJsonWord(asked, instructionsOf(asked).rest)
+    ? { ...asked, turns: [{ role: "system", parts: [jsonWord] }, ...asked.turns] }
+    : asked
+
 /**
  * The fields that a response has no words for, by the client's paths: meanings, stop sequences, images of kinds or in places
  * that it does not take, and kinds of files.
@@ -164,7 +171,7 @@ export const crossToResponses = (options: CrossingOptions): Crossed => {
     if (value !== undefined) body[field] = value
   }
   set("instructions", instructionsOf(asked).first)
-  set("input", itemsOf(asked, { fitting, details: imageDetails(said) }))
+  set("input", itemsOf(withJsonWord(asked), { fitting, details: imageDetails(said) }))
   if (asked.tools.length > 0) {
     set("tools", toolsOf(asked, fitting, refused))
     set("tool_choice", choiceOf(asked, fitting))

@@ -277,6 +277,23 @@ describe("fields of another client", () => {
     })
   })
 
+  it("any JSON is refused without its word: it is said where a client of Gemini has not", () => {
+    const any = { _tag: "Json", path: "p", schema: undefined, name: undefined, strict: undefined } as const
+    const sent = (fields: Partial<Asked>): unknown => encoded(foreign(askedWith(fields), "gemini")).body["messages"]
+    const user = { role: "user", content: "hi" }
+    assert.deepStrictEqual(sent({ format: any }), [{ role: "system", content: "Answer in JSON." }, user])
+    assert.deepStrictEqual(sent({ format: any, system: [text("Be brief.")] }), [
+      { role: "system", content: "Be brief.\n\nAnswer in JSON." },
+      user
+    ])
+    const said = [{ role: "system", content: "As Json, please." }, user]
+    assert.deepStrictEqual(sent({ format: any, system: [text("As Json, please.")] }), said)
+    const turns: ReadonlyArray<Turn> = [{ role: "user", parts: [text("JSON")] }]
+    assert.deepStrictEqual(sent({ format: any, turns }), [{ role: "user", content: "JSON" }])
+    assert.deepStrictEqual(sent({}), [user])
+    assert.deepStrictEqual(sent({ format: { ...any, schema: { type: "object" } } }), [user])
+  })
+
   const hints: ReadonlyArray<readonly [name: HintName, value: unknown, field: string | undefined]> = [
     ["temperature", 0.5, "temperature"],
     ["temperature", "hot", undefined],

@@ -3,7 +3,16 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { anthropic, inputIdOf, itemIdOf, openai, placeOfItem, responses, streamOfResponse } from "#src/dialect/index"
+import {
+  anthropic,
+  type Asked,
+  inputIdOf,
+  itemIdOf,
+  openai,
+  placeOfItem,
+  responses,
+  streamOfResponse
+} from "#src/dialect/index"
 import type { JsonObject } from "#src/dialect/Json"
 import { ask, askedWith, encoded, encodeWith, foreign, streamId, tryAsk } from "./kit.ts"
 
@@ -271,6 +280,25 @@ describe("a channel of responses", () => {
     const { body, dropped } = encoded(foreign(askedWith(fields)))
     assert.deepInclude(body, { ...sent, model: "mapped", stream: true, store: false, background: false })
     assert.deepStrictEqual(dropped, [])
+  })
+
+  it("is refused any JSON where its input lacks the word, whatever its instructions say: then that says it", () => {
+    const text = (text: string) => ({ _tag: "Text", text }) as const
+    const format = { _tag: "Json", path: "p", schema: undefined, name: undefined, strict: undefined } as const
+    const sent = (fields: Partial<Asked>): unknown => encoded(foreign(askedWith(fields))).body["input"]
+    const word = { role: "system", content: "Answer in JSON." }
+    const user = { role: "user", content: "hi" }
+    assert.deepStrictEqual(sent({ format }), [word, user])
+    assert.deepStrictEqual(sent({ format, system: [text("Reply in JSON.")] }), [word, user])
+    assert.deepStrictEqual(sent({ format, system: [text("a"), text("A json")] }), [
+      { role: "system", content: "A json" },
+      user
+    ])
+    assert.deepStrictEqual(sent({ format, turns: [{ role: "user", parts: [text("as JSON")] }] }), [
+      { role: "user", content: "as JSON" }
+    ])
+    assert.deepStrictEqual(sent({ format: { ...format, schema: { type: "object" } } }), [user])
+    assert.deepStrictEqual(sent({}), [user])
   })
 
   it("R6: is not told that it is no errand in the background where that was refused", () => {
