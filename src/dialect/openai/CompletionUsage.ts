@@ -11,6 +11,12 @@ const detail = (usage: JsonObject, details: string, field: string): number | und
   return isCount(count) ? count : undefined
 }
 
+// Moonshot tells what was read from its cache beside the counts.
+const cachedIn = (usage: JsonObject): number | undefined => {
+  const { cached_tokens: beside } = usage
+  return detail(usage, "prompt_tokens_details", "cached_tokens") ?? (isCount(beside) ? beside : undefined)
+}
+
 /**
  * What a `usage` object says; what it does not say is 0, and the whole is then an estimate. What its total has beyond
  * prompt and completion is output, too, and was thought, unless its details say how much was.
@@ -23,7 +29,7 @@ export const readUsage = (usage: unknown): Usage | undefined => {
   return {
     inputTokens: isCount(input) ? input : 0,
     outputTokens: isCount(output) ? output + beyond : 0,
-    cacheReadTokens: detail(usage, "prompt_tokens_details", "cached_tokens"),
+    cacheReadTokens: cachedIn(usage),
     cacheWriteTokens: undefined,
     reasoningTokens:
       detail(usage, "completion_tokens_details", "reasoning_tokens") ?? (beyond === 0 ? undefined : beyond),

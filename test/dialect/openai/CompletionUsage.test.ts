@@ -88,6 +88,21 @@ describe("B1: output that only the total has", () => {
   })
 })
 
+describe("what was read from a cache", () => {
+  it.each<readonly [name: string, more: JsonObject, cached: number | undefined]>([
+    ["in the details", { prompt_tokens_details: { cached_tokens: 4 } }, 4],
+    ["beside the counts", { cached_tokens: 4 }, 4],
+    ["in both places: by the details", { prompt_tokens_details: { cached_tokens: 0 }, cached_tokens: 4 }, 0],
+    ["in details that do not say it", { prompt_tokens_details: { audio_tokens: 0 }, cached_tokens: 4 }, 4],
+    ["as no number", { cached_tokens: "4" }, undefined],
+    ["nowhere", {}, undefined]
+  ])("is said %s", (_, more, cached) => {
+    const said = read({ ...counts, ...more })
+    assert.strictEqual(said.cacheReadTokens, cached)
+    assert.deepInclude(written(said), more)
+  })
+})
+
 describe("B1: a usage that is not at the top of its event", () => {
   const said = chunk({ content: "hi" })
   it.each([
