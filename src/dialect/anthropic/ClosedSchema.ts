@@ -56,6 +56,12 @@ const say = ({ left, said }: Saying, keyword: string, value: unknown): Said => {
 
 const isPlain = (value: unknown): boolean => value === null || typeof value !== "object"
 
+/** Whether a plain value is of the type that a schema is of, if it says one. */
+const isOfType = (schema: JsonObject, value: unknown): boolean =>
+  schema["type"] === undefined ||
+  allows(schema, value === null ? "null" : typeof value) ||
+  (Number.isInteger(value) && allows(schema, "integer"))
+
 // All of them, or none.
 const closeEach = (schemas: ReadonlyArray<unknown>): ReadonlyArray<JsonObject> | undefined => {
   const all = schemas.map((schema) => close(schema))
@@ -73,23 +79,27 @@ const sayDefinitions = (saying: Saying): Said =>
     (keyword) => saying.left[keyword] === undefined || say(saying, keyword, closeNamed(saying.left[keyword]))
   )
 
-/** One of some plain values. Their types need no word. */
+/** One of some plain values, of those that are of its type: that needs no word then. */
 const sayLiterals = (saying: Saying): Said => {
   const { left } = saying
   const { const: only, enum: some } = left
-  if (Array.isArray(some) && some.length > 0 && some.every(isPlain)) say(saying, "enum", some)
-  if (only !== undefined && isPlain(only)) say(saying, "const", only)
+  if (Array.isArray(some) && some.every(isPlain)) {
+    const right = some.filter((value) => isOfType(left, value))
+    if (right.length > 0) say(saying, "enum", right)
+  }
+  if (only !== undefined && isPlain(only) && isOfType(left, only)) say(saying, "const", only)
   if (saying.said["enum"] === undefined && saying.said["const"] === undefined) return false
   delete left["type"]
   return true
 }
 
-// Nothing stands beside a reference, so that what does stands around it.
+// Nothing stands beside a reference, so that what does stands around it. Another schema beside it must be right at once.
 const sayReference = (saying: Saying): Said => {
   const { left } = saying
   const { $ref: ref } = left
   delete left["$ref"]
   if (typeof ref !== "string" || !ref.startsWith("#")) return false
+  if (["properties", ...combining].some((keyword) => left[keyword] !== undefined)) return false
   return Object.keys(left).length === 0 ? say(saying, "$ref", ref) : say(saying, "anyOf", [{ $ref: ref }])
 }
 
@@ -188,6 +198,11 @@ const close = (schema: unknown): JsonObject | undefined => {
 export const closeSchema = (schema: unknown): JsonObject | undefined =>
   isObject(schema) && isRecursive(schema) ? undefined : close(schema)
 
-/** The same of what a tool takes, which names all of it unless it says that there may be more. */
-export const closeParameters = (schema: JsonObject): JsonObject | undefined =>
-  closeSchema({ additionalProperties: false, ...objectSchema(schema) })
+/**
+ * The same of what a tool takes, which names all of it unless it says that there may be more. It is to be an object by its own
+ * word, and not by that of variants or of a reference.
+ */
+export const closeParameters = (schema: JsonObject): JsonObject | undefined => {
+  const closed = closeSchema({ additionalProperties: false, ...objectSchema(schema) })
+  return closed?.["type"] === "object" ? closed : undefined
+}

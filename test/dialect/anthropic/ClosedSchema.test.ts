@@ -65,6 +65,12 @@ describe("a schema in Anthropic's words", () => {
       { $defs: { a: closed({}) }, definitions: { b: text }, $ref: "#/$defs/a" }
     ],
     ["some words", { type: ["string", "null"], enum: ["a", null] }, { enum: ["a", null] }],
+    [
+      "those words that are of its type",
+      { type: ["string", "integer"], enum: ["a", null, 1, 1.5] },
+      { enum: ["a", 1] }
+    ],
+    ["no word that is of its type", { type: "null", enum: ["a"] }, { type: "null", description: '{"enum":["a"]}' }],
     ["one word", { const: "a", type: "string" }, { const: "a" }],
     ["values that are no plain ones", { type: "array", enum: [[1]] }, { type: "array", description: '{"enum":[[1]]}' }],
     [
@@ -96,6 +102,8 @@ describe("a schema in Anthropic's words", () => {
       "properties on a condition",
       { type: "object", properties: { a: text }, if: {}, then: { properties: { b: text } } }
     ],
+    ["properties beside a reference", { $ref: "#/$defs/a", properties: { b: text } }],
+    ["variants beside a reference", { $ref: "#/$defs/a", anyOf: [text, { type: "null" }] }],
     ["what stands elsewhere", { $ref: "https://a.example/schema" }],
     ["what is a part of itself", closed({ next: { anyOf: [{ $ref: "#" }, { type: "null" }] } })],
     [
@@ -121,6 +129,9 @@ describe("a schema in Anthropic's words", () => {
     expect(closeParameters({ type: "object" })).toEqual(closed({}))
     expect(closeParameters({ properties: { a: text } })).toEqual(closed({ a: text }))
     expect(closeParameters({ type: "object", additionalProperties: true })).toBe(undefined)
+    // Anthropic refuses what does not say of itself that it is an object.
+    expect(closeParameters({ $ref: "#/$defs/a", $defs: { a: closed({ a: text }) } })).toBe(undefined)
+    expect(closeParameters({ type: "object", oneOf: [closed({ a: text }), closed({ b: text })] })).toBe(undefined)
   })
 
   it("is as Anthropic's own SDK says it, but for what a limit is told in", () => {
