@@ -415,6 +415,22 @@ describe("what an upstream only quotes of the request blames no key and no model
     }
   })
 
+  it("and the request is read through a few times, however often a message quotes it", () => {
+    const words = Array.from({ length: 60 }, (_, i) => `your credit balance is too low, model 'm${i}' not found`).join()
+    const given = answer(400, refusing(words))
+    const asked: Array<string> = []
+    const { error } = withoutQuotedBlame(classify(given), given.body, (text) => {
+      asked.push(text)
+      return withoutQuotationsOfAnyCase(text, sent(words))
+    })
+    expect(named(error)).toBe("caller invalid_request")
+    expect(asked.length).toBeLessThan(4)
+    const one = "model 'm0' not found"
+    expect(unquoted(400, { error: { message: `${one} ${one} model 'n' not found` } }, sent(one))).toBe(
+      "model model_not_found"
+    )
+  })
+
   it("inside a good answer too: its own words stand for a status", () => {
     const words = "you exceeded your current quota"
     const body = { error: { message: `Invalid value: '${words}'`, type: "invalid_request_error" } }

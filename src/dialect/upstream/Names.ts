@@ -166,26 +166,37 @@ export type Unquote = (text: string) => string
 
 const quotation = "***"
 
-const unsaid = (words: string): boolean => words === quotation
+/** Between words that are looked at together: no upstream's message has it. */
+const between = "\0"
+
+const isUnsaid = (left: string): boolean => left === quotation
+
+const isSaid = (name: Name, message: string): boolean => phrases[name].some((phrase) => phrase.test(message))
 
 /** Whether a phrase is only quoted, by what is left of the words that it was found in. A model's name may be. */
-const isOnlyQuoted: { readonly [N in Name]: ((left: string, phrase: RegExp) => boolean) | undefined } = {
+const isOnlyQuoted: { readonly [N in Name]: ((left: string) => boolean) | undefined } = {
   // These blame the request itself, and nobody else rests for them.
   context: undefined,
   policy: undefined,
-  quota: unsaid,
-  key: unsaid,
-  model: (left, phrase) => !phrase.test(left) && !phrase.test(left.replaceAll(quotation, `"${quotation}"`))
+  quota: isUnsaid,
+  key: isUnsaid,
+  model: (left) => !isSaid("model", left) && !isSaid("model", left.replaceAll(quotation, `"${quotation}"`))
 }
+
+/** The words of a message in which phrases of a name are found, each once. */
+const wordsOf = (name: Name, message: string): ReadonlyArray<string> => [
+  ...new Set(
+    phrases[name].flatMap((phrase) => Array.from(message.matchAll(new RegExp(phrase, "gi")), ([words]) => words))
+  )
+]
 
 /** Whether a message says one of the phrases of a name, wherever, and does not only quote it. */
 const says = (name: Name, message: string, unquote: Unquote | undefined): boolean => {
-  const isQuoted = unquote === undefined ? undefined : isOnlyQuoted[name]
-  return phrases[name].some((phrase) =>
-    isQuoted === undefined || unquote === undefined
-      ? phrase.test(message)
-      : [...message.matchAll(new RegExp(phrase, "gi"))].some(([words]) => !isQuoted(unquote(words), phrase))
-  )
+  const isQuoted = isOnlyQuoted[name]
+  if (unquote === undefined || isQuoted === undefined) return isSaid(name, message)
+  const words = wordsOf(name, message)
+  // Asked once for all of them: each time the whole request is read, and a message may say a phrase a hundred times.
+  return words.length > 0 && !unquote(words.join(between)).split(between).every(isQuoted)
 }
 
 // Gemini sends one message for a spent quota and for its limit per minute; only the quota's id tells them apart.
