@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest"
-import { classify, classifyInBand, openai, withoutQuotedBlame } from "../../src/dialect/index.ts"
+import {
+  anthropic,
+  classify,
+  classifyInBand,
+  gemini,
+  openai,
+  responses,
+  withoutQuotedBlame
+} from "../../src/dialect/index.ts"
 import { isErrorBody } from "../../src/dialect/upstream/Body.ts"
 import { blameOf, codeOf, type ResilienceError } from "../../src/errors/index.ts"
 import { withoutQuotationsOfAnyCase } from "../../src/relay/Quotation.ts"
@@ -643,6 +651,25 @@ describe("garbage", () => {
       const encoded = { body: "", dropped: [], names: undefined }
       for (const event of ["", "error", "ping"]) openai.decoder(encoded).step(event, body)
       openai.decodeWhole({ status: 200, headers: {}, body, now: 0 }, encoded)
+    }
+  })
+
+  it("nor however deep it is: what no stack can print says nothing", () => {
+    const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`
+    for (const body of [
+      `{"error":${deep}}`,
+      `{"error":{"message":${deep},"code":${deep}}}`,
+      `{"message":${deep}}`,
+      `{"base_resp":{"status_code":1,"status_msg":${deep}}}`,
+      `{"detail":[{"loc":["body",${deep}],"msg":"x"}]}`
+    ]) {
+      for (const status of [200, 422, 500]) {
+        expect(typeof codeOf(classify({ status, headers: {}, body, now: 0 }).error)).toBe("string")
+      }
+      const encoded = { body: "", dropped: [], names: undefined }
+      for (const dialect of [openai, responses, anthropic, gemini]) {
+        expect(dialect.decoder(encoded).step("error", body)._tag).toBe("Fault")
+      }
     }
   })
 

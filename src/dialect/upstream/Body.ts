@@ -2,7 +2,7 @@
  * What an upstream's error body says, whatever its shape. Never throws: a body is anything at all.
  */
 import type { UpstreamSaid } from "../../errors/index.ts"
-import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { deepest, depthOf, isObject, type JsonObject, parseJson } from "../Json.ts"
 import { truncate } from "../Text.ts"
 import { googlePath } from "./GoogleRefusal.ts"
 
@@ -39,10 +39,11 @@ const silent: BodySaid = {
 
 const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
 
+// What is deeper than anybody's words cannot be printed.
 const textOf = (value: unknown): string | undefined =>
   isText(value)
     ? truncate(value.trim(), maxLookedAt)
-    : value === undefined || value === null || typeof value === "string"
+    : value === undefined || value === null || typeof value === "string" || depthOf(value, deepest) > deepest
       ? undefined
       : truncate(JSON.stringify(value), maxLookedAt)
 
@@ -147,6 +148,8 @@ export const isErrorBody = (json: unknown, isAnswer: boolean): boolean => {
   return !isAnswer && messageOf(body) !== undefined
 }
 
+const isStep = (value: unknown): value is string | number => typeof value === "string" || typeof value === "number"
+
 /**
  * The path of the first field that a validator of Python's has refused (`{"detail": [{"loc": ["body", "seed"], …}]}`), as
  * FastAPI gives it, and Mistral in its message.
@@ -154,8 +157,8 @@ export const isErrorBody = (json: unknown, isAnswer: boolean): boolean => {
 const detailPath = (error: JsonObject): string | undefined => {
   const [detail] = [error["detail"], at(error, "message", "detail")].filter(Array.isArray)
   const place = at((detail as ReadonlyArray<unknown> | undefined)?.[0], "loc")
-  if (!Array.isArray(place)) return undefined
-  const [root, ...path] = (place as ReadonlyArray<unknown>).map(String)
+  if (!Array.isArray(place) || !place.every(isStep)) return undefined
+  const [root, ...path] = place
   return root === "body" && path.length > 0 ? path.join(".") : undefined
 }
 
