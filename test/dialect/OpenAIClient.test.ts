@@ -566,6 +566,19 @@ describe("assembleOpenAI", () => {
     })
   })
 
+  it("lists what is told of the tokens of each chunk", () => {
+    const likely = (token: string) => ({ logprobs: { content: [{ token, logprob: -1 }] } })
+    expect(
+      assemble([
+        chunk({ content: "a" }, { ...likely("a"), token_ids: [1, 2] }),
+        chunk({ content: "b" }, { ...likely("b"), token_ids: [3] }),
+        chunk({}, { finish_reason: "stop", logprobs: null, token_ids: null })
+      ])
+    ).toMatchObject({
+      choices: [{ logprobs: { content: [{ token: "a" }, { token: "b" }] }, token_ids: [1, 2, 3] }]
+    })
+  })
+
   it("keeps of what stands beside the deltas what was said last", () => {
     const filtered = (severity: string, more: object = {}) => ({
       content_filter_results: { hate: { filtered: false, severity }, ...more }

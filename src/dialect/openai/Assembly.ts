@@ -243,11 +243,12 @@ export const makeOpenAIAssembly = (): OpenAIAssembly => {
   }
 
   const pushChoice = (said: JsonObject): void => {
-    const { index, delta, finish_reason: finish, logprobs, ...rest } = said
+    const { index, delta, finish_reason: finish, logprobs, token_ids: tokens, ...rest } = said
     const choice = choiceAt(typeof index === "number" ? index : 0)
     replaceObject(choice.rest, rest)
-    // Those of the tokens of this event.
+    // Those of the tokens of this event, and the tokens themselves, which vLLM tells.
     if (!isEmpty(logprobs)) mergeObject(choice.rest, { logprobs })
+    if (!isEmpty(tokens)) mergeObject(choice.rest, { token_ids: tokens })
     if (typeof finish === "string" && finish !== "") choice.finish = finish
     if (!isObject(delta)) return
     const { content, tool_calls: calls, ...message } = delta
