@@ -47,6 +47,8 @@ export const readCallPart = ({ custom, function: said, id, index }: JsonObject):
 
 interface Tracked extends Call, JsonScan {
   whole: boolean
+  /** What its upstream calls it, as it may another one. */
+  readonly said: string
   /** The event that its last part came with. */
   event: number
 }
@@ -70,6 +72,7 @@ export const makeCalls = (whole = false): Calls => {
   const begin = ({ id }: CallPart): Tracked => ({
     place: count++,
     id: byId.has(id) ? "" : id,
+    said: id,
     name: "",
     held: "",
     named: false,
@@ -84,10 +87,11 @@ export const makeCalls = (whole = false): Calls => {
   const find = (part: CallPart): Tracked | undefined => {
     const { id, index, input, name } = part
     const atIndex = index === undefined ? last : byIndex.get(index)
-    const known = id === "" ? undefined : byId.get(id)
+    const known = id === "" ? undefined : atIndex?.said === id ? atIndex : byId.get(id)
     if (known !== undefined) {
-      // The same id at another index, with a name, behind an input that is whole: an id that says nothing.
-      return name !== "" && known.whole && known !== atIndex ? undefined : known
+      // The same id with another name, or at another index with a name, behind an input that is whole: an id that says nothing.
+      const isOther = known !== atIndex || (known.name !== "" && known.name !== name)
+      return name !== "" && known.whole && isOther ? undefined : known
     }
     if (id !== "") {
       if (atIndex === undefined) return undefined

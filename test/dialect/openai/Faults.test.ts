@@ -543,6 +543,51 @@ describe("R10: tool calls that trust other things than the index", () => {
     )
   })
 
+  it.each<readonly [name: string, parts: ReadonlyArray<Part>]>([
+    [
+      "with every piece",
+      [
+        { index: 0, id: "c", name: "f" },
+        { index: 0, id: "c", input: '{"q":1}' },
+        { index: 1, id: "c", name: "g" },
+        { index: 1, id: "c", input: '{"r":' },
+        { index: 1, id: "c", input: "2}" }
+      ]
+    ],
+    [
+      "with its name and every piece",
+      [
+        { index: 0, id: "c", name: "f", input: '{"q":1}' },
+        { index: 1, id: "c", name: "g", input: '{"r":' },
+        { index: 1, id: "c", name: "g", input: "2}" }
+      ]
+    ],
+    [
+      "without an index",
+      [
+        { id: "c", name: "f", input: '{"q":1}' },
+        { id: "c", name: "g", input: '{"r":2}' }
+      ]
+    ],
+    [
+      "at one index",
+      [
+        { index: 0, id: "c", name: "f", input: '{"q":1}' },
+        { index: 0, id: "c", name: "g", input: '{"r":' },
+        { index: 0, id: "c", input: "2}" }
+      ]
+    ]
+  ])("R10: two calls of one id are two, where it comes %s", (_, parts) => {
+    const { message } = relayed(parts.map((one) => chunk({ tool_calls: [part(one)] })))
+    assert.deepStrictEqual(
+      (message["tool_calls"] as ReadonlyArray<JsonObject>).map((call) => call["function"]),
+      [
+        { name: "f", arguments: '{"q":1}' },
+        { name: "g", arguments: '{"r":2}' }
+      ]
+    )
+  })
+
   it("R10: in a whole answer each is a call of its own, whatever it says", () => {
     const call = { index: 0, id: "same", function: { name: "f", arguments: "{}" } }
     const [first] = decodeWhole({ choices: [{ index: 0, message: { tool_calls: [call, call, call] } }] }) as [Delta]
