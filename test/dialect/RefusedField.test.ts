@@ -300,6 +300,7 @@ describe("a stream that is refused", () => {
     ["'audio.format' does not support 'wav' when stream=true.", undefined],
     ["Streaming is not supported with tools.", undefined],
     ["logprobs are not supported in streaming mode", undefined],
+    ["Invalid value: 'streaming is not supported'. Supported values are: 'low'.", undefined],
     ["stream is not supported when n > 1", "stream"]
   ])("is so for what else is asked: %s", (message, param) => {
     assert.isTrue(refusesThisStream(refusal(message, undefined, param)))

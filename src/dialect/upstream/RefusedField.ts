@@ -188,7 +188,8 @@ const circumstance =
 /** Whether a refusal of a stream is for what else this request asks: of another one's stream it says nothing. */
 export const refusesThisStream = (error: ResilienceError): boolean => {
   const { message = "", param } = error.upstream ?? {}
-  if (isPath(param) && param !== "stream") return true
+  // A value may be whatever words a client has written.
+  if (param !== "stream" && (isPath(param) || refusesValue(error))) return true
   const sentence = message.split(/[.;]\s/).find((words) => noStreams.test(words))
   return circumstance.test(sentence ?? "")
 }
