@@ -180,7 +180,7 @@ export class Machine {
     this.parts.length = 0
     this.part = { quarters: 0, usage: undefined }
     this.pendingFinish = undefined
-    this.waiting = this.atOnce ? new Waiting() : undefined
+    this.waiting = this.atOnce ? new Waiting(this.choices) : undefined
     this.said = undefined
     this.ran = false
     this.barren = undefined
@@ -273,13 +273,12 @@ export class Machine {
         if (this.waiting === undefined) {
           if (this.held === undefined || this.phase._tag === "Finishing" || !this.held(event))
             return this.delta(event, size)
-          this.waiting = new Waiting()
+          this.waiting = new Waiting(this.choices)
         }
         // Its end is known; or it is longer than any answer, which is for `delta` to say.
         return this.waiting.push(event, size) ? this.unwait() : going
       case "Done":
-        this.unwait()
-        return this.end(true)
+        return this.over(true)
       case "Fault":
         return this.loss(event.error)
     }
@@ -287,9 +286,13 @@ export class Machine {
 
   /** The attempt's body ended by its framing, without the dialect's terminator. */
   eof(): Verdict {
-    if (this.waiting?.isCut === true) return truncated()
-    this.unwait()
-    return this.end(false)
+    return this.waiting?.isCut === true ? truncated() : this.over(false)
+  }
+
+  /** The attempt has said all: what waits is shown, if it can be. */
+  private over(terminated: boolean): Verdict {
+    const shown = this.unwait()
+    return shown._tag === "Going" ? this.end(terminated) : shown
   }
 
   /** The attempt was lost. Once the finish is known that is a success, with estimated usage. */

@@ -15,8 +15,14 @@ export class Waiting {
   /** One of them cannot be spliced. */
   sealed = false
   private hasContent = false
-  private hasFinish = false
+  private finishes = 0
+  private readonly choices: number
   private readonly steps: Array<Delta> = []
+
+  /** Of an answer of so many choices: each has a finish of its own. */
+  constructor(choices: number) {
+    this.choices = choices
+  }
 
   /** Takes one more, which came in so many characters; `true` once they are all, or longer than any answer. */
   push(delta: Delta, size: number): boolean {
@@ -24,16 +30,21 @@ export class Waiting {
     const said = delta.text.length + delta.reasoning.length + (delta.pieces === undefined ? 1 : pieceSize)
     this.size += Math.max(said, size - maxEnvelope)
     const content = isContent(delta)
-    const ends = delta.finish !== undefined && !isUnknown(delta.finish) && !content && this.hasContent
+    if (delta.finish !== undefined) this.finishes++
+    const ends =
+      delta.finish !== undefined && !isUnknown(delta.finish) && !content && this.hasContent && !this.lacksFinish
     this.hasContent ||= content
-    this.hasFinish ||= delta.finish !== undefined
     this.sealed ||= seals(delta)
     return ends || this.size > maxText
   }
 
-  /** Something was said, and nothing of an end. */
+  /** Something was said, and not of each choice how it ends. */
   get isCut(): boolean {
-    return this.hasContent && !this.hasFinish
+    return this.hasContent && this.lacksFinish
+  }
+
+  private get lacksFinish(): boolean {
+    return this.finishes < this.choices
   }
 
   /** All of them. */

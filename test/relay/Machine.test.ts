@@ -73,11 +73,11 @@ const answer =
   "The quick brown fox jumps over the lazy dog and then it sleeps for the rest of the afternoon, dreaming of hens."
 
 /** One that shows nothing before it has all of it, or nothing of some kind. */
-const waiting = (options: Pick<MachineOptions, "atOnce" | "holds"> = { atOnce: true }) => {
+const waiting = (options: Pick<MachineOptions, "atOnce" | "holds"> = { atOnce: true }, choices = 1) => {
   const shown: Array<Payload> = []
   const machine = new Machine({
     encoder,
-    choices: 1,
+    choices,
     inputEstimate: () => 7,
     ...options,
     output: { show: (payloads) => shown.push(...payloads), onCommit: () => {}, onSeam: () => {} }
@@ -481,6 +481,38 @@ describe("Machine", () => {
       machine.step(delta({ finish: "stop" }))
       assert.deepStrictEqual(events(shown), ["begin", "sealed"])
       assert.strictEqual(machine.step(done)._tag, "Complete")
+    })
+
+    it("of what is longer than an answer may be with its text, no part is taken for the whole", () => {
+      for (const end of [(m: Machine) => m.step(done), (m: Machine) => m.eof()]) {
+        const { machine } = waiting({ holds: "all" })
+        const part = (length: number, finish?: "stop") => ({
+          ...delta({ ...(finish && { finish }) }),
+          pieces: [{ _tag: "ToolInput", index: 0, text: "x".repeat(length) }] as unknown as Delta["pieces"]
+        })
+        machine.step(text("x".repeat(maxText - 1024)))
+        machine.step(part(2048))
+        machine.step(part(2048, "stop"))
+        assert.strictEqual(end(machine)._tag, "Broken")
+      }
+    })
+
+    it("several choices wait until each has its finish", () => {
+      const { machine, shown } = waiting({ atOnce: true, holds: "all" }, 2)
+      const begun = () => [text("one"), text("two"), delta({ finish: "stop" })].map((event) => machine.step(event))
+      begun()
+      assert.deepStrictEqual(shown, [])
+      assert.strictEqual(machine.loss(cut)._tag, "Broken")
+      assert.isFalse(machine.committed)
+      machine.begin("m")
+      begun()
+      assert.strictEqual(machine.eof()._tag, "Broken")
+      assert.isFalse(machine.committed)
+      machine.begin("m")
+      begun()
+      machine.step(delta({ finish: "stop" }))
+      assert.strictEqual(machine.loss(cut)._tag, "Complete")
+      assert.deepStrictEqual(events(shown), ["begin", "one", "two"])
     })
 
     it("the calls of tools wait, and nothing else, where a client is given each as a whole", () => {

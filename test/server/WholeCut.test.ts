@@ -28,7 +28,8 @@ const kinds = {
     goesOn: [call({ function: { arguments: "1}" } })]
   },
   "a refusal": { asks: {}, begins: [{ refusal: "I can" }], goesOn: [{ refusal: "not." }] },
-  "two choices": { asks: { n: 2 }, begins: [{ content: "one" }], goesOn: [{ content: " and" }] }
+  "two choices": { asks: { n: 2 }, begins: [{ content: "one" }], goesOn: [{ content: " and" }] },
+  "two choices, of which one is whole": { asks: { n: 2 }, begins: [{ content: "one" }], goesOn: [] }
 } as const
 
 const endings = {
@@ -42,7 +43,7 @@ type Kind = keyof typeof kinds
 
 /** An upstream that says the kind, and breaks so, or not. */
 const startUpstream = async (kind: Kind, ending: keyof typeof endings | undefined) => {
-  const { begins, goesOn } = kinds[kind]
+  const { asks, begins, goesOn } = kinds[kind]
   let asked = 0
   const server = createServer((request, response) => {
     asked++
@@ -53,12 +54,13 @@ const startUpstream = async (kind: Kind, ending: keyof typeof endings | undefine
         `data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", model: "m", choices: [{ index, delta, finish_reason: finish }] })}\n\n`
       )
     for (const delta of begins) say(delta)
+    if (kind === "two choices, of which one is whole") say({}, "stop")
     if (ending !== undefined) return void setTimeout(() => endings[ending](response), 20)
     for (const delta of goesOn) say(delta)
-    if (kind === "two choices") for (const delta of begins) say(delta, null, 1)
+    if ("n" in asks) for (const delta of begins) say(delta, null, 1)
     const finish = kind.endsWith("call") ? "tool_calls" : "stop"
-    say({}, finish)
-    if (kind === "two choices") say({}, finish, 1)
+    if (!kind.endsWith("whole")) say({}, finish)
+    if ("n" in asks) say({}, finish, 1)
     response.end("data: [DONE]\n\n")
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
