@@ -13,7 +13,7 @@ import type { BooksError } from "../books/index.ts"
 import type { QueryDataError } from "../errors/index.ts"
 import { Journal, type Printable } from "../journal/index.ts"
 import { HeldMap } from "../memory/index.ts"
-import { decodeOutcome, type ReadOutcome, RelayEvents, sinkOf } from "../relay/index.ts"
+import { type AnswerRef, decodeOutcome, type ReadOutcome, RelayEvents, sinkOf } from "../relay/index.ts"
 
 /** Ends that are settled together: some 5 ms of the books. */
 const batchSize = 100
@@ -33,6 +33,8 @@ export class Settling extends Context.Service<
   {
     /** Settles all that has ended by now: who has seen an answer's end finds it in the ledger after this. */
     readonly flush: Effect.Effect<void, BooksError | QueryDataError>
+    /** Whether an answer of these has ended that is not settled yet. */
+    readonly owes: (isOne: (answer: AnswerRef) => boolean) => boolean
   }
 >()("effect-resilience/operate/Settling") {
   /** For as long as the Layer lives; once more when it is closed. */
@@ -73,8 +75,8 @@ const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | Rel
     let position = yield* quota.position
     const oneAtATime = yield* Semaphore.make(1)
     const woken = yield* Latch.make(false)
-    /** Streams whose end was told, and is not settled: when they are given up. */
-    const awaited = new HeldMap<string, { until: number }>()
+    /** Streams whose end was told, and is not settled: whose they are, and when they are given up. */
+    const awaited = new HeldMap<string, { readonly answer: AnswerRef; readonly until: number }>()
 
     const flush = Effect.gen(function* () {
       for (;;) {
@@ -98,7 +100,7 @@ const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | Rel
           ...sinkOf(() => {}),
           // HOT: an entry in a table, and a latch that is open already under load.
           StreamEnded: ({ answer }) => {
-            awaited.set(answer.streamId, { until: performance.now() + committedWithin })
+            awaited.set(answer.streamId, { answer, until: performance.now() + committedWithin })
             woken.openUnsafe()
           }
         })
@@ -175,6 +177,6 @@ const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | Rel
     yield* noticing(look)
     yield* Effect.forkScoped(Effect.forever(settleSoon))
     yield* Effect.forkScoped(Effect.forever(looking))
-    return { flush }
+    return { flush, owes: (isOne) => awaited.values().some(({ answer }) => isOne(answer)) }
   }
 )

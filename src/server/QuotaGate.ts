@@ -33,7 +33,9 @@ export interface QuotaGate {
   readonly prices: () => (model: string) => Price | undefined
   /** What is to be reserved for a request; `undefined` where nothing limits who asks. */
   readonly wanted: (caller: Caller, request: AnswerRequest, price: Price | undefined) => WantedStream | undefined
-  /** Reserves it, and begins what it is for. Where that does not come to begin it is refunded. */
+  /** Reserves it. Nobody is refused for what is reserved of an answer that has ended. */
+  readonly reserve: (wanted: Wanted) => Effect.Effect<void, QuotaRefusal>
+  /** The same, and begins what it is for. Where that does not come to begin it is refunded. */
   readonly reserving: <A, E>(
     wanted: Wanted | undefined,
     begin: Effect.Effect<A, E>,
@@ -44,13 +46,19 @@ export interface QuotaGate {
 /** Makes it over the services that it needs. */
 export const makeQuotaGate: Effect.Effect<QuotaGate, never, Quota | Settings | Settling> = Effect.gen(function* () {
   const quota = yield* Quota
-  const { flush } = yield* Settling
+  const { flush, owes } = yield* Settling
   // What ended last is settled some milliseconds later: until then it is reserved, and who asks next may be refused for it.
-  const again = (wanted: Wanted) => Effect.andThen(Effect.ignore(flush), quota.reserve(wanted))
-  const reserve = (wanted: Wanted) =>
+  // HOT: who has nothing to spend and asks all the same costs one look at the books, and not two.
+  const again = (wanted: Wanted, refusal: QuotaRefusal): ReturnType<Quota["Service"]["reserve"]> => {
+    const ofGroup = quota.limits("", wanted.group, undefined)
+    return owes(({ group, owner }) => owner === wanted.token || (ofGroup && group === wanted.group))
+      ? Effect.andThen(Effect.ignore(flush), quota.reserve(wanted))
+      : Effect.fail(refusal)
+  }
+  const reserve: QuotaGate["reserve"] = (wanted) =>
     Effect.catchTags(quota.reserve(wanted), {
-      InsufficientUserQuota: () => again(wanted),
-      PreConsumeTokenQuotaFailed: () => again(wanted)
+      InsufficientUserQuota: (refusal) => again(wanted, refusal),
+      PreConsumeTokenQuotaFailed: (refusal) => again(wanted, refusal)
     })
   const prices = (yield* Settings).of(PricesSection)
   return {
@@ -74,6 +82,7 @@ export const makeQuotaGate: Effect.Effect<QuotaGate, never, Quota | Settings | S
         credits: creditsToReserve(price, request)
       }
     },
+    reserve,
     reserving: (wanted, begin, hasBegun = () => true) =>
       wanted === undefined
         ? begin

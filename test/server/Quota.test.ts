@@ -128,6 +128,27 @@ describe("quota", () => {
       })
   )
 
+  it("embeddings, and who shares a group's budget, are refused only for what is really spent, too", () =>
+    withRelay(
+      {
+        tokens: [...tokens({ balance: 1300 }), { name: "bob", key: "key-of-bob" }, { name: "eve", key: "key-of-eve" }],
+        groups: [{ name: "default", quota: { budget: { amount: 1700, per: "day" } } }]
+      },
+      async (world) => {
+        for (const name of ["bob", "eve", "alice"]) {
+          const { status, text } = await ask(world, {}, bearer(`key-of-${name}`))
+          assert.strictEqual(status, 200, text)
+        }
+        world.a.setDefault(status(200, { body: { object: "list", data: [], usage: { prompt_tokens: 1 } } }))
+        const embedded = await fetch(`${world.relay.url}/v1/embeddings`, {
+          method: "POST",
+          headers: { ...json, ...bearer("key-of-alice") },
+          body: JSON.stringify({ model: "m", input: "x".repeat(4 * 600) })
+        })
+        assert.notStrictEqual(embedded.status, 403)
+      }
+    ))
+
   it("a budget that has too little left is 403 pre_consume_token_quota_failed", () =>
     withRelay({ tokens: tokens({ budget: { amount: 1500, per: "day" } }) }, async (world) => {
       assert.strictEqual((await ask(world, { max_tokens: 1400 })).status, 200)

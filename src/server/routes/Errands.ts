@@ -153,7 +153,7 @@ export const makeErrands: Effect.Effect<
       }
       const paid = Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
-          if (wanted !== undefined) yield* quota.reserve(wanted)
+          if (wanted !== undefined) yield* quotaGate.reserve(wanted)
           const done = yield* Effect.tapCause(restore(asking), () =>
             wanted === undefined ? Effect.void : quota.release(wanted)
           )
