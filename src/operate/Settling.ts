@@ -78,7 +78,9 @@ const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | Rel
     /** Streams whose end was told, and is not settled: whose they are, and when they are given up. */
     const awaited = new HeldMap<string, { readonly answer: AnswerRef; readonly until: number }>()
 
-    const flush = Effect.gen(function* () {
+    /** What the last one that failed has failed with, and when. */
+    let fault: { readonly error: BooksError | QueryDataError; readonly at: number } | undefined
+    const settleAll = Effect.gen(function* () {
       for (;;) {
         const ends = yield* journal.outcomes(position, batchSize)
         const last = ends.at(-1)
@@ -92,7 +94,13 @@ const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | Rel
         if (ends.length < batchSize) return
         yield* Effect.yieldNow
       }
-    }).pipe(oneAtATime.withPermits(1), Effect.uninterruptible)
+    }).pipe(Effect.tapError((error) => Effect.sync(() => (fault = { error, at: performance.now() }))))
+    // Who has waited for one that failed fails with it: that one has waited for the books long enough for all of them.
+    const flush = Effect.suspend(() => {
+      const came = performance.now()
+      const mine = Effect.suspend(() => (fault !== undefined && fault.at >= came ? Effect.fail(fault.error) : settleAll))
+      return mine.pipe(oneAtATime.withPermits(1), Effect.uninterruptible)
+    })
 
     yield* Effect.acquireRelease(
       Effect.sync(() =>

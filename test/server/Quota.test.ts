@@ -457,6 +457,12 @@ describe("books that are away", { timeout: 60_000 }, () => {
           await until(() => refusal() !== undefined)
           assert.include(refusal()?.["error"], `the books at ${books} are busy`)
           assert.strictEqual((await ask(world, {}, bearer("key-of-bob"))).status, 200)
+          // Who asks what there is left waits for one settlement that fails, and not for that of each before it.
+          const asked = performance.now()
+          const quota = () => fetch(`${world.relay.url}/quota`, { headers: bearer("key-of-alice") })
+          const told = await Promise.all(Array.from({ length: 5 }, quota))
+          assert.deepStrictEqual([...new Set(told.map(({ status }) => status))], [500])
+          assert.isBelow(performance.now() - asked, 15_000)
           other.exec("ROLLBACK")
           other.close()
           const { body } = await admin(world, "/usage?by=token")
