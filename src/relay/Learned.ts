@@ -88,11 +88,14 @@ export class Learned {
     return this.declined.get(keyOf(target))?.includes("token") === true
   }
 
-  /** What of a body a target does not take: of what its own dialect's client wrote, nothing is taken away. */
+  /**
+   * What of a body a target does not take, as far as that is known now: of what its own dialect's client wrote, nothing is
+   * taken away.
+   */
   fields(target: Target): ReadonlySet<string> {
     const { fields } = this.selection.refused(target)
     const here = this.refusedHere.get(keyOf(target)) ?? nothing
-    if (fields.size === 0 && here.size === 0) return this.refusedOnce
+    if (fields.size === 0 && here.size === 0) return this.refusedOnce.size === 0 ? nothing : new Set(this.refusedOnce)
     const refusable = this.dialects.of(target.channel.dialect).refusable(this.request)
     const kept = this.givenBack.get(keyOf(target)) ?? nothing
     const left = refusable.filter((field) => (fields.has(field) || here.has(field)) && !kept.has(field))

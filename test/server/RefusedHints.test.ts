@@ -429,4 +429,39 @@ describe("R6: what is refused of one client's request is not taken from another'
       }
     )
   )
+
+  it("what another attempt beside it was refused meanwhile is not what it was asked without", () => {
+    const both: Refusal = [
+      ({ temperature, top_p: topP }) => temperature !== undefined && topP !== undefined,
+      anthropic("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
+    ]
+    const slowly = (first: number, later: number) => (call: { readonly body: string; readonly number: number }) =>
+      Script.startsAfter(call.number === 0 ? first : later)(refusing(both)(call))
+    return withWorld(
+      {
+        a: { dialect: "anthropic", plays: slowly(100, 400) },
+        b: { dialect: "anthropic", plays: slowly(200, 0) }
+      },
+      { retry: { hedgeAfter: "30 millis" } },
+      async (world) => {
+        const sampling = { temperature: 0.5, top_p: 0.5 }
+        assert.strictEqual((await completion(world, sampling)).status, 200)
+        const pinned = await fetch(`${world.relay.url}/v1/chat/completions`, {
+          method: "POST",
+          headers: { "content-type": "application/json", "x-channel": "b" },
+          body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "Well?" }], top_p: 0.5 })
+        })
+        assert.strictEqual(pinned.status, 200)
+        const sent = bodiesOf(world.upstreams["b"]!).map(({ temperature, top_p: topP }) => [temperature, topP])
+        assert.deepStrictEqual(
+          [sent[0], sent.at(-1)],
+          [
+            [0.5, 0.5],
+            [undefined, 0.5]
+          ]
+        )
+        assert.notDeepInclude(sent, [undefined, undefined])
+      }
+    )
+  })
 })
