@@ -21,11 +21,19 @@ export const continuations = ["auto", ...continuationModes, "none"] as const
 export type Continuation = (typeof continuations)[number]
 
 /** What an attempt is asked to go on from. */
-export type ContinuationAsked =
-  | { readonly mode: "prefill"; readonly partial: string }
+export type ContinuationAsked = {
+  readonly partial: string
+  /** What `partial` begins with, where that was given with the request: it is no part of the answer. Absent: nothing. */
+  readonly given?: string | undefined
+} & (
+  | { readonly mode: "prefill" }
   /** `prompt` is the text of the message; `{partial}` in it is replaced. */
-  | { readonly mode: "message"; readonly partial: string; readonly prompt: string }
-  | { readonly mode: "token"; readonly partial: string; readonly token: string }
+  | { readonly mode: "message"; readonly prompt: string }
+  | { readonly mode: "token"; readonly token: string }
+)
+
+/** What the answer has spent its tokens on: the partial, but for what was given with the request. */
+export const spentOn = ({ given = "", partial }: ContinuationAsked): string => partial.slice(given.length)
 
 /** What a target has refused although no client had asked for it: it is left out from then on. */
 export type Refusal =

@@ -163,6 +163,14 @@ export interface Asking {
   readonly body: string | undefined
 }
 
+/** The last words of a conversation, which the answer goes on from. */
+export interface Given {
+  /** Never empty. */
+  readonly text: string
+  /** What is asked, but for these words. */
+  readonly before: () => Asked
+}
+
 /** What a client asks for, whatever its dialect. */
 export interface AnswerRequest {
   readonly dialect: ClientDialectName
@@ -179,6 +187,8 @@ export interface AnswerRequest {
   readonly timeoutMillis: number | undefined
   /** Whether what is asked for is JSON, which is whole only if it parses. */
   readonly json: boolean
+  /** What whoever asks has of the answer already: the answer is what comes behind it. Absent: nothing. */
+  readonly given?: Given | undefined
   readonly asking: Asking
   /** The body, read: unknown fields pass to an upstream of the same dialect. `{}` where there is none. */
   readonly body: JsonObject

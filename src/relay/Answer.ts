@@ -233,6 +233,7 @@ export class Answer {
     const machine: Machine = new Machine({
       encoder: this.encoder,
       choices,
+      given: start.request.given?.text,
       inputEstimate: start.request.inputEstimate,
       atOnce: whole && (json || choices > 1),
       holds: whole ? "all" : start.dialect.wholeCalls === true ? "calls" : undefined,

@@ -226,10 +226,12 @@ class Attempts {
     const begun = answer.begin(target, mode)
     answer.current = begun
     if (broke === undefined && mode === "token") answer.machine.goOn()
-    else if (broke === undefined || mode === undefined) answer.machine.begin(target.model)
     else {
-      const unproven = mode === "prefill" && target.channel.continuation === "auto"
-      answer.machine.join({ from: broke.from, to: id, reason: broke.reason, mode, unproven })
+      if (broke === undefined) answer.machine.begin(target.model)
+      if (mode !== undefined) {
+        const join = { to: id, mode, unproven: mode === "prefill" && target.channel.continuation === "auto" }
+        answer.machine.join(broke === undefined ? join : { ...join, from: broke.from, reason: broke.reason })
+      }
     }
     // Who is asked is known to whoever takes the answer up.
     answer.note(answer.machine.committed ? "streaming" : "started")
@@ -238,10 +240,10 @@ class Attempts {
 
   /** How a target is to go on from what there is of the answer; `undefined`: it begins it. */
   private modeFor(target: Target): UnderWay["mode"] {
-    const { machine, pursuit } = this.answer
+    const { machine, pursuit, start } = this.answer
     if (this.tokens.leadOn(target)) return "token"
-    if (pursuit.broke === undefined) return undefined
-    if (machine.text === "") return "restart"
+    if (pursuit.broke === undefined && start.request.given === undefined) return undefined
+    if (machine.partial === "") return "restart"
     return this.learned.continuations(target)[0] ?? "message"
   }
 
@@ -276,7 +278,8 @@ class Attempts {
     const { attempt: number, channel, key, model } = asked
     context.events.tell({ _tag: "AttemptBegan", answer: ref, attempt: number, channel, key, model, mode, affinity })
     const encoding = dialect.encode({
-      request,
+      // What was given stands in what is gone on from.
+      request: request.given === undefined ? request : { ...request, asked: request.given.before },
       model: target.model,
       stream: begun.streams,
       continuation: this.continuation(begun),
@@ -344,15 +347,16 @@ class Attempts {
   }
 
   private continuation({ mode }: UnderWay): ContinuationAsked | undefined {
-    const { checkpoint, machine } = this.answer
-    const partial = machine.text
+    const { checkpoint, machine, settings, start } = this.answer
+    const { partial } = machine
+    const given = start.request.given?.text
     switch (mode) {
       case "prefill":
-        return { mode, partial }
+        return { mode, partial, given }
       case "message":
-        return { mode, partial, prompt: this.answer.settings.recovery.prompt ?? defaultPrompt }
+        return { mode, partial, given, prompt: settings.recovery.prompt ?? defaultPrompt }
       case "token":
-        return checkpoint && { mode, partial, token: checkpoint.token }
+        return checkpoint && { mode, partial, given, token: checkpoint.token }
       case "restart":
       case undefined:
         return undefined

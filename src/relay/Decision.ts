@@ -152,16 +152,19 @@ export const isRoomier = (one: Room, other: Room): boolean =>
 /**
  * The modes in which a target may go on from a partial answer, in the order in which they are tried: what its channel says,
  * as far as its dialect can. JSON goes on from where it is or not at all: who is asked for the rest in words writes a value
- * of its own.
+ * of its own. Of what was given with the request nobody has a token: a channel that goes on by tokens is given it as the
+ * beginning of its answer.
  */
 export const continuationModes = (
-  { json }: Pick<AnswerRequest, "json">,
+  { given, json }: Pick<AnswerRequest, "given" | "json">,
   { channel, model }: Target,
   refused: ReadonlySet<ContinuationMode>,
   dialects: Pick<DialectsService, "of">
 ): ReadonlyArray<ContinuationMode> => {
   const can = dialects.of(channel.dialect).continuations(model)
-  return allowed(channel.continuation, can).filter((mode) => !refused.has(mode) && (!json || mode !== "message"))
+  const may = allowed(channel.continuation, can)
+  const modes = given !== undefined && channel.continuation === "token" ? [...may, ...allowed("prefill", can)] : may
+  return modes.filter((mode) => !refused.has(mode) && (!json || mode !== "message"))
 }
 
 const allowed = (continuation: Continuation, can: ReadonlyArray<ContinuationMode>): ReadonlyArray<ContinuationMode> => {
@@ -214,9 +217,17 @@ const holds = (text: string, sequence: string): boolean => {
 }
 
 // "This model does not support assistant message prefill", "a final `assistant` message must start with …", "Expected last
-// role User or Tool", "roles must alternate", "Cannot set add_generation_prompt to True when the last message is from …".
-const namesTurn =
-  /\bprefill|\bassistant.? (message|turn|role)|\b(last|final) .?(assistant|message|role|turn)|\broles? (must|should) alternate|\bend(s|ing)? with an? .?(user|assistant)|add_generation_prompt|continue_final_message/i
+// role User or Tool", "Cannot set add_generation_prompt to True when the last message is from …".
+const namesLast =
+  /\bprefill|\b(last|final) .?(assistant|message|role|turn)|\bend(s|ing)? with an? .?(user|assistant)|add_generation_prompt|continue_final_message/i
+
+// "roles must alternate", which may be said of any turn.
+const namesAny = /\bassistant.? (message|turn|role)|\broles? (must|should) alternate/i
+
+const names = (verdict: Verdict, ...turn: ReadonlyArray<RegExp>): boolean => {
+  const words = verdict._tag === "Broken" ? verdict.error.upstream?.message : undefined
+  return words !== undefined && turn.some((pattern) => pattern.test(words))
+}
 
 /**
  * Whether an attempt's end means that the target does not take the mode that it was asked in: it began the answer anew, it
@@ -236,9 +247,25 @@ export const refusesMode = (verdict: Verdict): boolean => {
  * to add) holds for this answer.
  */
 export const refusesForGood = (verdict: Verdict): boolean =>
-  verdict._tag === "Refused" ||
-  (verdict._tag === "Broken" &&
-    (codeOf(verdict.error) === "invalid_request" || namesTurn.test(verdict.error.upstream?.message ?? "")))
+  refusesLast(verdict) || isInvalid(verdict) || names(verdict, namesAny)
+
+/** Whether it says so of the mode itself: it begins the answer anew, or names what stands last. */
+const refusesLast = (verdict: Verdict): boolean => verdict._tag === "Refused" || names(verdict, namesLast)
+
+const isInvalid = (verdict: Verdict): boolean =>
+  verdict._tag === "Broken" && codeOf(verdict.error) === "invalid_request"
+
+/**
+ * The same where the answer goes on from what was given with the request. Nothing of that went well before, so that whoever
+ * blames it may be right: what is not said of the mode itself is its refusal only while the target can be asked `otherwise`.
+ */
+export const refusesGiven = (verdict: Verdict, otherwise: () => boolean): boolean =>
+  refusesGivenForGood(verdict) ||
+  (verdict._tag === "Broken" && codeOf(verdict.error) === "empty_response") ||
+  ((isInvalid(verdict) || names(verdict, namesAny)) && otherwise())
+
+/** Whether it will not take the mode from others either: what its client wrote may be what else is blamed. */
+export const refusesGivenForGood = refusesLast
 
 /** Whether an answer that was shown goes on after a failure. A continuation that is refused is not the caller's fault. */
 export const goesOn = (blame: Blame, continuing: boolean): boolean =>

@@ -49,7 +49,7 @@ const endsLikeAnEnd = (text: string): boolean => {
  * it was all.
  */
 export const mayBeEmpty = (
-  join: { readonly from: string; readonly to: string; readonly mode: ContinuationMode | "restart" },
+  join: { readonly from?: string | undefined; readonly to: string; readonly mode: ContinuationMode | "restart" },
   finish: Finish,
   text: string
 ): boolean =>

@@ -19,7 +19,7 @@ import {
 import { blameOf } from "../errors/index.ts"
 import type { AnswerContext, UnderWay } from "./Answer.ts"
 import type { AttemptEnd } from "./Attempt.ts"
-import { continuationModes, refusesForGood, refusesMode } from "./Decision.ts"
+import { continuationModes, refusesForGood, refusesGiven, refusesGivenForGood, refusesMode } from "./Decision.ts"
 
 /**
  * For whom it holds that a field was refused: for all who ask the target; for this answer's conversation, whoever is asked;
@@ -33,7 +33,7 @@ interface RefusedField {
 }
 
 /** An attempt, as far as it says what its target was asked. */
-type Asked = Pick<UnderWay, "sent" | "streams" | "target" | "without">
+type Asked = Pick<UnderWay, "machine" | "sent" | "streams" | "target" | "without">
 
 /** One answer's. */
 export class Learned {
@@ -73,7 +73,9 @@ export class Learned {
 
   /** The modes in which a target may go on from this answer, in the order in which they are tried. */
   continuations(target: Target): ReadonlyArray<ContinuationMode> {
-    return this.streams(target) ? continuationModes(this.request, target, this.modes(target), this.dialects) : []
+    // From what was given with the request who gives no stream goes on too.
+    if (this.request.given === undefined && !this.streams(target)) return []
+    return continuationModes(this.request, target, this.modes(target), this.dialects)
   }
 
   /** The modes in which a target does not go on from this answer. */
@@ -119,10 +121,16 @@ export class Learned {
       this.take(target, refusal, field.holds)
       return refusal
     }
-    if (mode === undefined || !refusesMode(end.verdict)) return undefined
+    if (mode === undefined) return undefined
+    const { verdict } = end
+    // Nothing but a token goes on from nothing.
+    const given = mode !== "token" && !asked.machine.committed
+    const otherwise = (): boolean => this.continuations(target).some((other) => other !== mode)
+    if (given ? !refusesGiven(verdict, otherwise) : !refusesMode(verdict)) return undefined
     const refusal = { _tag: "Mode", mode } as const
+    const forGood = given ? refusesGivenForGood : refusesForGood
     // What is said of a token holds for that one: who takes none gives none.
-    if (mode !== "token" && refusesForGood(end.verdict)) this.selection.rememberRefusal(target, refusal)
+    if (mode !== "token" && forGood(verdict)) this.selection.rememberRefusal(target, refusal)
     else this.declined.set(keyOf(target), [...(this.declined.get(keyOf(target)) ?? []), mode])
     return refusal
   }

@@ -50,6 +50,8 @@ export interface MachineOptions {
   readonly output: MachineOutput
   /** How many choices were asked for. */
   readonly choices: number
+  /** What its client has of the answer already: it is gone on from, and is no part of what is shown. Default: nothing. */
+  readonly given?: string | undefined
   /** An estimate of the tokens in the request, for when no upstream says. */
   readonly inputEstimate: () => number
   /**
@@ -89,6 +91,7 @@ export class Machine {
   private readonly encoder: AnswerEncoder
   private readonly output: MachineOutput
   private readonly choices: number
+  private readonly given: string
   private readonly inputEstimate: () => number
   private readonly parts: Array<UsagePart> = []
   private part: UsagePart = { quarters: 0, usage: undefined }
@@ -126,6 +129,7 @@ export class Machine {
     this.encoder = options.encoder
     this.output = options.output
     this.choices = options.choices
+    this.given = options.given ?? ""
     this.inputEstimate = options.inputEstimate
     this.atOnce = options.atOnce === true
     this.held = options.holds === undefined ? undefined : options.holds === "all" ? seals : calls
@@ -169,6 +173,11 @@ export class Machine {
     return this.phase._tag === "Finishing" ? this.phase.finish : undefined
   }
 
+  /** What a continuation goes on from: what was given with the request, and what was shown. */
+  get partial(): string {
+    return this.given + this.text
+  }
+
   /** The words of the answer so far: those that were shown, and those that wait to be. */
   get words(): string {
     return (this.waiting?.all() ?? []).reduce((words, { text }) => words + text, this.text)
@@ -196,7 +205,7 @@ export class Machine {
     this.pendingFinish = undefined
   }
 
-  /** A continuation begins: what comes next is joined to what was shown. */
+  /** A continuation begins: what comes next is joined to what was shown, or to what was given. */
   join(join: Join): void {
     this.closePart(join.mode === "token")
     if (join.mode !== "token") {
@@ -210,7 +219,7 @@ export class Machine {
       _tag: "Joining",
       join,
       stitcher: makeStitcher({
-        committed: this.text,
+        committed: this.partial,
         mode:
           join.mode === "message" || join.mode === "restart"
             ? "message"
@@ -392,6 +401,7 @@ export class Machine {
   private flowing(delta: Delta): Verdict {
     if (isContent(delta)) {
       this.follow()
+      this.open()
       this.show(this.choices > 1 ? delta : withoutFinish(delta))
       if (seals(delta)) {
         this.barren = undefined
@@ -407,6 +417,11 @@ export class Machine {
     if (this.said === undefined) return
     this.ran = true
     this.said = { ...this.said, trust: "terminator", held: undefined }
+  }
+
+  /** What goes on from what was given is committed with its first word, or with its end: not with its seam. */
+  private open(): void {
+    if (!this.committed) this.commit()
   }
 
   private commit(): void {
@@ -472,6 +487,7 @@ export class Machine {
       this.phase = { _tag: "Sealed" }
       // Its text went through the stitcher.
       const rest = withoutFinish(delta)
+      this.open()
       this.show(delta.text === "" ? rest : { ...rest, text: "", from: undefined, raw: undefined })
     }
     return this.noteFinish(delta)
@@ -483,7 +499,7 @@ export class Machine {
     const decision = stitcher.decision
     if (decision?.refused === true) return refused
     const empty = isBlank(rest) && decision?.seam !== "restart"
-    if (empty && !mayBeEmpty(join, finish, this.text)) return emptyAnswer()
+    if (empty && !mayBeEmpty(join, finish, this.partial)) return emptyAnswer()
     this.joined(join, empty ? "ambiguous" : (decision?.seam ?? "exact"), decision?.dropped ?? 0)
     this.release(rest)
     this.barren = undefined
@@ -494,10 +510,13 @@ export class Machine {
     this.phase = { _tag: "Flowing" }
     // What was said again is of the same words as what is there.
     if (dropped > 0 && this.part.repeated !== undefined) {
-      this.part.repeated = Math.ceil((dropped * this.quarters) / Math.max(1, this.points))
+      const quarters = tokenQuarters(this.given) + this.quarters
+      this.part.repeated = Math.ceil((dropped * quarters) / Math.max(1, codePoints(this.given) + this.points))
     }
     // A target that has written all of the text by itself has said something, though nothing of it is new.
     this.barren = seam === "restart" ? undefined : join
+    // What was given was no channel's: there is no other to tell of.
+    if (join.from === undefined) return
     const at = { from: join.from, to: join.to, reason: join.reason, offset: this.points, dropped, seam }
     this.output.onSeam(at, join.mode)
     this.output.show(this.encoder.failover(at))
@@ -506,6 +525,7 @@ export class Machine {
   private release(text: string): void {
     if (text === "") return
     if (!isBlank(text)) this.barren = undefined
+    this.open()
     this.grow(text)
     this.output.show(this.encoder.text(text))
   }
@@ -572,7 +592,8 @@ export class Machine {
       if (settled._tag !== "Going") return settled
       // It was written with other words before it: what joins it says its finish itself.
       this.said = { ...said, held: undefined }
-    } else if (this.barren !== undefined && !mayBeEmpty(this.barren, said.finish, this.text)) return emptyAnswer()
+    } else if (this.barren !== undefined && !mayBeEmpty(this.barren, said.finish, this.partial)) return emptyAnswer()
+    this.open()
     this.phase = { _tag: "Finishing", finish: said.finish, shown: said.shown }
     return going
   }

@@ -19,12 +19,17 @@ export type Phase =
   | { readonly _tag: "Ended" }
 
 /** Between what an answer is joined. */
-export interface Join {
-  readonly from: string
+export type Join = {
   readonly to: string
-  /** The code of the failure that broke the answer. */
-  readonly reason: string
   readonly mode: ContinuationMode | "restart"
   /** Nobody has said that the target takes the text as its own beginning. */
   readonly unproven?: boolean | undefined
-}
+} & (
+  | {
+      readonly from: string
+      /** The code of the failure that broke the answer. */
+      readonly reason: string
+    }
+  /** Nothing was shown: it goes on from what was given with the request. */
+  | { readonly from?: undefined; readonly reason?: undefined }
+)

@@ -172,10 +172,12 @@ export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [
   const { channel, error } = failed
   if (failed.refusal !== undefined) {
     // It is no failure: the same target is asked otherwise, or another one is found.
-    return [
-      uncounted(pursuit, failed.refusal),
-      facts.otherwise ? { ...anybody, only: channel, announced: true } : anybody
-    ]
+    if (facts.otherwise) {
+      return [uncounted(pursuit, failed.refusal), { ...anybody, only: channel, announced: true }]
+    }
+    return facts.phase === "unseen" && isOfGiven(failed.refusal)
+      ? declined(pursuit, failed, facts)
+      : [uncounted(pursuit, failed.refusal), anybody]
   }
   // The request's own end is what its client is told, whatever went before; and that somebody down the line cancelled it.
   if (error._tag === "DeadlineExceeded" || blameOf(error) === "cancelled") return [pursuit, { _tag: "GiveUp", error }]
@@ -186,6 +188,18 @@ export const next = (pursuit: Pursuit, failed: Failed, facts: Facts): readonly [
 /** A field that nobody had asked for was refused: that is no attempt. */
 const uncounted = (pursuit: Pursuit, { _tag }: Refusal): Pursuit =>
   _tag === "Field" ? { ...pursuit, attempts: pursuit.attempts - 1 } : pursuit
+
+/** Before anything was shown only what was given with the request can be gone on from, but for a token. */
+const isOfGiven = (refusal: Refusal): boolean => refusal._tag === "Mode" && refusal.mode !== "token"
+
+/** A channel goes on in none of its ways from what was given with the request: that is how its attempt failed. */
+const declined = (before: Pursuit, failed: Failed, facts: Facts): readonly [Pursuit, Step] => {
+  const known = beforeContent(told(before, failed, facts.now), failed)
+  const pursuit = { ...known, out: adding(known.out, failed.channel) }
+  return facts.retry.times + 1 > pursuit.attempts
+    ? [pursuit, anybody]
+    : [pursuit, giveUp(pursuit, pursuit.first ?? failed.error, facts.now)]
+}
 
 /**
  * The upstream has put the answer down, to go on by a token: it is asked again at once, and counts neither as a failure nor

@@ -39,15 +39,16 @@ export class Wants {
   /** A target that can be had at once. */
   now({ only, otherKey }: Pick<Ask, "only" | "otherKey">): Wanted {
     const { machine, pin, pursuit, start } = this.answer
-    const continuing = pursuit.broke !== undefined && machine.text !== ""
-    const spliced = continuing && splices(start.request, machine.text)
+    const partial = pursuit.broke === undefined && start.request.given === undefined ? "" : machine.partial
+    const continuing = partial !== ""
+    const spliced = continuing && splices(start.request, partial)
     const { outgrown } = pursuit
     const suits = (target: Target): boolean =>
       (outgrown === undefined || isRoomier(roomOf(target), outgrown)) &&
       (!continuing ||
         // By its own token what it does is exact, whatever was asked for.
         this.tokens.leadOn(target) ||
-        (spliced && continuable(start.request, machine.phase, target, this.learned.continuations(target))))
+        (spliced && this.goesOn(target)))
     return {
       model: start.request.model,
       group: start.group,
@@ -59,6 +60,13 @@ export class Wants {
       suits: continuing || outgrown !== undefined ? suits : undefined,
       unsaid: this.unsaid
     }
+  }
+
+  /** Whether a target can go on from the answer: from what was given with the request, one that does not stream can. */
+  private goesOn(target: Target): boolean {
+    const { machine, start } = this.answer
+    const modes = this.learned.continuations(target)
+    return machine.committed ? continuable(start.request, machine.phase, target, modes) : modes.length > 0
   }
 
   /** The same, where it may be waited for one that rests. What is pinned is asked although it rests. */

@@ -9,7 +9,7 @@ import { channelOf } from "../support/relay.ts"
 import { startRelayProcess, temporaryFolder, writeConfiguration } from "../support/relayProcess.ts"
 import { contentOf, open, read } from "../support/sse.ts"
 import { completion, streamIdOf } from "./kit.ts"
-import { whole } from "./matrix.ts"
+import { firstWords, whole } from "./matrix.ts"
 
 /** A relay that can be killed and started again on the same store. */
 const withRestarts = async (
@@ -99,6 +99,30 @@ describe("kill -9 in the middle of answers, and a restart", { timeout: 90_000 },
         return choice?.delta.content ?? ""
       })
       assert.strictEqual(said.join(""), whole)
+    }))
+
+  it("one that goes on from what its client has goes on from that and what was shown: only what is new is shown", () =>
+    withRestarts({}, async ({ server, start }) => {
+      const given = firstWords(5)
+      server.setDefault(answer({ delay: 40 }))
+      const first = await start()
+      const messages = [
+        { role: "user", content: "hello" },
+        { role: "assistant", content: given }
+      ]
+      const chat = await open(`${first.url}/chat`, { body: { messages } })
+      await chat.until(() => chat.events.length >= 4)
+      first.kill("SIGKILL")
+      const { events } = await chat.done
+      server.setDefault(answer())
+      const second = await start()
+      const all = await read(`${second.url}/streams/${streamIdOf(events)}`)
+      assert.strictEqual(given + contentOf(all.events), whole)
+      assert.deepInclude(all.events.at(-1)?.json, { full_content: whole.slice(given.length), finish_reason: "stop" })
+      const failover = all.events.find(({ event }) => event === "failover")?.json
+      const shown = whole.slice(given.length).slice(0, Number(failover?.["offset"]))
+      assert.include(shown, contentOf(events))
+      assert.deepEqual(server.requests.at(-1)?.body.messages?.at(-1), { role: "assistant", content: given + shown })
     }))
 
   it("an answer of which nothing was shown begins anew, unseen but for the attempt", () =>

@@ -3,6 +3,7 @@
  */
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
+import { spentOn } from "../Continuation.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
@@ -73,12 +74,12 @@ const budgetOf = (body: JsonObject): number => {
   return typeof budget === "number" && budget > 0 ? budget : 0
 }
 
-/** How many tokens may be spent: what was asked for, less what the partial has spent, and more than what is thought. */
-const maxTokensOf = (body: JsonObject, partial: string): unknown => {
+/** How many tokens may be spent: what was asked for, less what the answer has spent, and more than what is thought. */
+const maxTokensOf = (body: JsonObject, spent: string): unknown => {
   const budget = budgetOf(body)
   const asked = body["max_tokens"] ?? defaultMaxTokens + budget
-  if (partial === "" || typeof asked !== "number") return asked
-  return Math.max(budget + 1, asked - estimateTokens(partial))
+  if (spent === "" || typeof asked !== "number") return asked
+  return Math.max(budget + 1, asked - estimateTokens(spent))
 }
 
 const withContinuation = ({ continuation, request }: EncodeRequest, messages: ReadonlyArray<Message>): Trimmed => {
@@ -109,7 +110,7 @@ export const encodeAnthropic = (options: EncodeRequest): Result.Result<Encoded, 
   const sent = left.body
   if (request.operation === "count") for (const field of generating) delete sent[field]
   else {
-    sent["max_tokens"] = maxTokensOf(sent, continuation?.partial ?? "")
+    sent["max_tokens"] = maxTokensOf(sent, continuation === undefined ? "" : spentOn(continuation))
     if (stream) sent["stream"] = true
     else delete sent["stream"]
   }

@@ -5,7 +5,16 @@ import { Result } from "effect"
 import type { BadRequestBody, InvalidRequest } from "../../errors/index.ts"
 import type { ParseRules } from "../Dialect.ts"
 import { isObject, type JsonObject } from "../Json.ts"
-import { type AnswerRequest, type Asked, type Asking, lazily, measure, nothingAsked, type Turn } from "../Request.ts"
+import {
+  type AnswerRequest,
+  type Asked,
+  type Asking,
+  type Given,
+  lazily,
+  measure,
+  nothingAsked,
+  type Turn
+} from "../Request.ts"
 import { checked, checkModelName, type Complain, kindOf, makeComplaints, readObject } from "../RequestCheck.ts"
 import { codePoints } from "../Text.ts"
 
@@ -92,6 +101,14 @@ const askedOf = (messages: ReadonlyArray<Message>): Asked => {
   }
 }
 
+/** What the assistant has said last is gone on from. */
+const givenIn = (messages: ReadonlyArray<Message>): Given | undefined => {
+  if (messages.at(-1)?.role !== "assistant") return undefined
+  const from = messages.findLastIndex(({ role }) => role !== "assistant") + 1
+  const text = messages.slice(from).reduce((said, { content }) => said + String(content), "")
+  return text === "" ? undefined : { text, before: lazily(() => askedOf(messages.slice(0, from))) }
+}
+
 const check = (object: JsonObject, limits: ParseRules, asking: Asking, complain: Complain): AnswerRequest => {
   checkUnknown(object, fields, "", complain)
   const { message, messages, model, timeout } = object
@@ -113,6 +130,7 @@ const check = (object: JsonObject, limits: ParseRules, asking: Asking, complain:
     choices: 1,
     timeoutMillis: checkTimeout(timeout, complain),
     json: false,
+    given: givenIn(conversation),
     asking,
     body: object,
     ...measure(conversation.map(({ content }) => content)),

@@ -20,7 +20,10 @@ const withPartial = (contents: ReadonlyArray<Content>, partial: string): Readonl
   return [...contents.slice(0, -1), { ...last, parts: joined }]
 }
 
-/** The contents of a continuation. What nothing was shown of is asked anew, and a token says itself what was. */
+/**
+ * The contents of a continuation. What nothing was shown of is asked anew, and a token says itself what was: but what was
+ * given with the request is asked with it again.
+ */
 export const continued = (
   contents: ReadonlyArray<Content>,
   continuation: ContinuationAsked | undefined
@@ -35,6 +38,6 @@ export const continued = (
         { role: "user", parts: [{ text: continuation.prompt.replaceAll("{partial}", () => continuation.partial) }] }
       ]
     case "token":
-      return contents
+      return continuation.given === undefined ? contents : withPartial(contents, continuation.given)
   }
 }

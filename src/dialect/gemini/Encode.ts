@@ -3,6 +3,7 @@
  */
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
+import { spentOn } from "../Continuation.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
@@ -56,13 +57,13 @@ const ownRequest = (request: JsonObject, model: string): JsonObject => {
   return { ...request, model: `models/${model}`, [name]: ownContents(value) }
 }
 
-/** What may be spent: what was asked for, less what the partial has spent. */
-const lessThan = (body: JsonObject, partial: string): JsonObject => {
+/** What may be spent: what was asked for, less what the answer has spent. */
+const lessThan = (body: JsonObject, spent: string): JsonObject => {
   const { name: place, value: config } = spelled(body, "generationConfig")
   if (!isObject(config)) return body
   const { name, value } = spelled(config, "maxOutputTokens")
   if (typeof value !== "number" || value <= 0) return body
-  return { ...body, [place]: { ...config, [name]: Math.max(1, value - estimateTokens(partial)) } }
+  return { ...body, [place]: { ...config, [name]: Math.max(1, value - estimateTokens(spent)) } }
 }
 
 /**
@@ -84,8 +85,8 @@ export const encodeGemini = (options: EncodeRequest): Result.Result<Encoded, Con
   const left = withoutRefused(mergeDeep(asked, params), fields, (path) =>
     isOwn(request) ? path : said.origins.get(path)
   )
-  const spends = continuation !== undefined && continuation.mode !== "token" && continuation.partial !== ""
-  const sent = spends ? lessThan(left.body, continuation.partial) : left.body
+  const spent = continuation === undefined || continuation.mode === "token" ? "" : spentOn(continuation)
+  const sent = spent === "" ? left.body : lessThan(left.body, spent)
   return Result.succeed({
     body: printJson(sent, said.exact[0] ?? request.body),
     dropped: [...new Set([...said.dropped, ...(drop ? said.unsaid : []), ...left.dropped])],

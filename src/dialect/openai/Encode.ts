@@ -3,7 +3,7 @@
  */
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
-import type { ContinuationAsked } from "../Continuation.ts"
+import { type ContinuationAsked, spentOn } from "../Continuation.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, mergeDeep } from "../Json.ts"
@@ -144,7 +144,7 @@ const completed = (body: JsonObject, { continuation, model, params, refused, str
     delete merged["stream_options"]
   }
   if (continuation !== undefined) {
-    const used = estimateTokens(continuation.partial)
+    const used = estimateTokens(spentOn(continuation))
     for (const limit of limits) {
       const value = merged[limit]
       if (typeof value === "number" && value > 0) merged[limit] = Math.max(1, value - used)

@@ -3,7 +3,7 @@
  */
 import { Result } from "effect"
 import { ConvertRequestFailed, stackless } from "../../errors/index.ts"
-import type { ContinuationAsked } from "../Continuation.ts"
+import { type ContinuationAsked, spentOn } from "../Continuation.ts"
 import type { Encoded, EncodeRequest } from "../Dialect.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { type JsonObject, mergeDeep } from "../Json.ts"
@@ -83,7 +83,7 @@ const completed = (
   else delete merged["stream"]
   const most = merged["max_output_tokens"]
   if (continuation !== undefined && typeof most === "number" && most > 0) {
-    merged["max_output_tokens"] = Math.max(leastTokens, most - estimateTokens(continuation.partial))
+    merged["max_output_tokens"] = Math.max(leastTokens, most - estimateTokens(spentOn(continuation)))
   }
   return merged
 }
