@@ -47,6 +47,8 @@ describe("parseChatRequest", () => {
     const messages = [{ role: "system", content: "" }, user, { role: "assistant", content: "so" }]
     const several = Result.getOrThrow(body({ messages }))
     expect(several).toMatchObject({ model: "default", timeoutMillis: undefined, messageLength: 4 })
+    expect([one.given, several.given?.text]).toEqual([undefined, "so"])
+    expect(several.given?.before().turns).toEqual(several.asked().turns.slice(0, 1))
     expect(several.asked()).toMatchObject({
       system: [{ _tag: "Text", text: "" }],
       turns: [

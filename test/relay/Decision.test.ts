@@ -30,11 +30,13 @@ import {
   type Failed,
   type Next,
   refusesForGood,
+  refusesGiven,
+  refusesGivenForGood,
   refusesMode,
   ruleOf,
   splices
 } from "#src/relay/Decision"
-import { Dialects, parseOpenAIRequest } from "#src/dialect/index"
+import { Dialects, nothingAsked, parseOpenAIRequest } from "#src/dialect/index"
 import { Result } from "effect"
 
 const base: Failed = {
@@ -159,6 +161,11 @@ describe("continuationModes", () => {
     assert.deepStrictEqual(continuationModes(words, on("token"), new Set(), dialects), ["token"])
     assert.deepStrictEqual(continuationModes(words, on("token"), none, dialects), [])
     assert.deepStrictEqual(continuationModes(words, on("auto"), none, dialects), ["prefill", "message"])
+    // Nobody has a token of what was given with the request.
+    const given = { ...words, given: { text: "Once", before: () => nothingAsked } }
+    assert.deepStrictEqual(continuationModes(given, on("token"), none, dialects), ["prefill"])
+    assert.deepStrictEqual(continuationModes(given, on("message"), none, dialects), ["message"])
+    assert.deepStrictEqual(continuationModes(given, on("none"), none, dialects), [])
   })
 })
 
@@ -191,6 +198,45 @@ describe("refusesMode", () => {
     assert.isTrue(refusesMode(says(message)))
     assert.isTrue(refusesForGood(says(message)))
   })
+
+  const alone = () => false
+  const others = () => true
+
+  it.each([
+    "This model does not support assistant message prefill.",
+    "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant",
+    "Cannot set add_generation_prompt to True when the last message is from the assistant.",
+    "The conversation must end with a user message."
+  ])("of what was given with the request, by what is said of what stands last: %s", (message) => {
+    assert.isTrue(refusesGiven(says(message), alone))
+    assert.isTrue(refusesGivenForGood(says(message)))
+  })
+
+  it("of what was given with the request, by a beginning anew, and by nothing at all, for this answer", () => {
+    assert.isTrue(refusesGiven({ _tag: "Refused" }, alone))
+    assert.isTrue(refusesGivenForGood({ _tag: "Refused" }))
+    assert.isTrue(refusesGiven(broken(new EmptyResponse({})), alone))
+    assert.isFalse(refusesGivenForGood(broken(new EmptyResponse({}))))
+  })
+
+  it.each([
+    broken(new InvalidRequest({})),
+    says("Conversation roles must alternate user/assistant/user/assistant/...")
+  ])(
+    "of what was given with the request what may be its client's fault counts while there is another mode",
+    (verdict) => {
+      assert.isTrue(refusesGiven(verdict, others))
+      assert.isFalse(refusesGiven(verdict, alone))
+      assert.isFalse(refusesGivenForGood(verdict))
+    }
+  )
+
+  it.each([new ContextLengthExceeded({}), new PayloadTooLarge({}), new PromptBlocked({}), new UpstreamOverloaded({})])(
+    "of what was given with the request nothing else counts: %s",
+    (error) => {
+      assert.isFalse(refusesGiven(broken(error), others))
+    }
+  )
 
   it("R18: an empty continuation counts, for this answer", () => {
     assert.isTrue(refusesMode(broken(new EmptyResponse({}))))

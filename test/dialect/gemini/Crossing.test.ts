@@ -435,6 +435,15 @@ describe("a continuation", () => {
     })
   })
 
+  it("by token is asked with what was given with the request, and never with what was shown", () => {
+    const asked = goesOn(contents(least), { mode: "token", partial: "Once upon", given: "Once", token: "t" })
+    expect(asked).toEqual({
+      ...least,
+      contents: [...least.contents, content("model", { text: "Once" })],
+      continuationToken: "t"
+    })
+  })
+
   it("may spend what the partial left", () => {
     const partial = "word ".repeat(16)
     const limited = contents({ ...least, generationConfig: { maxOutputTokens: 50 } })

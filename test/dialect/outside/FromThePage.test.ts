@@ -82,7 +82,7 @@ const encode: UpstreamDialect["encode"] = (options) => {
   )
   const chosen = asked.toolChoice
   const tools = typeof chosen === "object" ? asked.tools.filter(({ name }) => name === chosen.name) : asked.tools
-  const spent = continuation === undefined ? 0 : estimateTokens(continuation.partial)
+  const spent = continuation === undefined ? 0 : estimateTokens(continuation.partial.slice(continuation.given?.length))
   const body = {
     model,
     chat: [

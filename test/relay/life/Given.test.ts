@@ -158,6 +158,23 @@ describe("the assistant's last words are gone on from", () => {
       })
     ))
 
+  it.each([
+    ["openai", { max_tokens: 20 }],
+    ["responses", { max_output_tokens: 20 }],
+    ["anthropic", { max_tokens: 20 }],
+    ["gemini", { generationConfig: { maxOutputTokens: 20 } }]
+  ] as const)("they have spent nothing of what %s may spend", (dialect, params) =>
+    virtually(
+      Effect.gen(function* () {
+        const { life } = yield* asked(
+          { a: { dialect, scripts: [good] } },
+          { channels: [channel("a", { dialect, params })] }
+        )
+        assert.deepInclude(JSON.parse(life.calls()[0]!.body), params)
+      })
+    )
+  )
+
   it("what is said again at the seam is cut, and no part of the usage", () =>
     virtually(
       Effect.gen(function* () {

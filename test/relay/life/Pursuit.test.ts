@@ -347,6 +347,32 @@ describe("after something was shown", () => {
     })
   })
 
+  describe("before anything was shown, of what was given with the request", () => {
+    const refusal = { _tag: "Mode", mode: "message" } as const
+    const declined = failed(busy, { continuing: true, refusal })
+
+    it("a refused mode is no failure: the next mode", () => {
+      const [after, step] = next(asked(1), declined, facts({ otherwise: true }))
+      assert.deepStrictEqual(after, asked(1))
+      assert.deepStrictEqual(step, { ...anybody, only: "a", announced: true })
+    })
+
+    it("where there is none the channel is out, and another one is found", () => {
+      const [after, step] = next(asked(2), declined, facts())
+      assert.deepInclude(after, { out: ["a"], first: busy, previous: { channel: "a", reason: "upstream_overloaded" } })
+      assert.deepStrictEqual(step, anybody)
+    })
+
+    it("as long as attempts are left", () => {
+      assert.deepStrictEqual(next(asked(4), declined, facts())[1], { _tag: "GiveUp", error: busy })
+    })
+
+    it("a refused token is none of it", () => {
+      const token = failed(busy, { continuing: true, refusal: { _tag: "Mode", mode: "token" } })
+      assert.deepStrictEqual(next(asked(1), token, facts()), [asked(1), anybody])
+    })
+  })
+
   it("a refused mode changes nothing of what was tried", () => {
     const before = asked(2, { continuations: 1 })
     assert.strictEqual(
