@@ -25,6 +25,7 @@ export type {
   ContinuationAsked,
   ContinuationMode,
   Effort,
+  Given,
   Hint,
   HintName,
   Meaning,
@@ -60,6 +61,7 @@ export {
   type NameRule,
   parseJson,
   printJson,
+  spentOn,
   sse,
   withoutRefused
 } from "../dialect/index.ts"

@@ -21,6 +21,7 @@ import {
   parseJson,
   type Part,
   printJson,
+  spentOn,
   sse,
   type Turn,
   type UpstreamDialect,
@@ -82,7 +83,7 @@ const encode: UpstreamDialect["encode"] = (options) => {
   )
   const chosen = asked.toolChoice
   const tools = typeof chosen === "object" ? asked.tools.filter(({ name }) => name === chosen.name) : asked.tools
-  const spent = continuation === undefined ? 0 : estimateTokens(continuation.partial.slice(continuation.given?.length))
+  const spent = continuation === undefined ? 0 : estimateTokens(spentOn(continuation))
   const body = {
     model,
     chat: [
