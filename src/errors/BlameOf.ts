@@ -44,8 +44,8 @@ export type BlameOf<E> = E extends { readonly [Blame.of]: infer B } ? B : Blame 
 
 /**
  * Who is to blame for an error; `undefined` if nobody knows. The first that knows it: the error (`Blame.of`, as all of
- * ours have it), the program (`ForeignBlame` of the fiber that runs), what is known of the errors of Effect, and what was
- * caught, if it is the `UnknownError` of an `Effect.tryPromise`.
+ * ours have it), the program (`ForeignBlame` of the fiber that runs), what it holds (what an `Effect.tryPromise` caught, an
+ * error of ours as the cause of an `HttpClientError`), and what is known of the errors of Effect.
  *
  * ```ts import.meta.vitest
  * import { Cause } from "effect"
@@ -67,8 +67,9 @@ const found = (error: unknown): Blame | undefined => {
     const own = error[Blame.of]
     if (isBlame(own)) return own
   }
-  const said = Fiber.getCurrent()?.getRef(ForeignBlame).blame(error) ?? (isObject ? blameOfEffect(error) : undefined)
+  const said = Fiber.getCurrent()?.getRef(ForeignBlame).blame(error)
   if (said !== undefined) return said
   const caught = caughtIn(error)
-  return caught === error ? undefined : found(caught)
+  if (caught !== error) return found(caught)
+  return isObject ? blameOfEffect(error) : undefined
 }

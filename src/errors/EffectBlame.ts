@@ -120,6 +120,18 @@ const ofAiReason = (reason: Shape | undefined): Blame | undefined => {
   return rowOf(aiReasons, tag) ?? failedStatus(shapeOf(shapeOf(reason?.["http"])?.["response"])?.["status"])
 }
 
+/** `RpcClientError`: the call did not come through, or what came cannot be read. */
+const ofRpcReason = (reason: Shape | undefined): Blame => {
+  switch (reason?.["_tag"]) {
+    case "RpcClientDefect":
+      return "upstream"
+    case "HttpError":
+      return ofHttpReason(shapeOf(reason["cause"])) ?? rowOf(httpReasons, reason["kind"]) ?? "transport"
+    default:
+      return "transport"
+  }
+}
+
 // The brands of reasons that stand alone: their tags are words that others use too.
 const aiReason = "~effect/ai/AiError/Reason"
 const sqlReason = "~effect/sql/SqlError/Reason"
@@ -130,6 +142,8 @@ const ofTag = (error: Shape): Blame | undefined => {
   switch (error["_tag"]) {
     case "HttpClientError":
       return ofHttpReason(reason)
+    case "RpcClientError":
+      return ofRpcReason(reason)
     case "AiError":
       return ofAiReason(reason)
     case "SqlError":

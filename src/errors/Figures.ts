@@ -2,8 +2,8 @@
  * The figures in an error's own message: what was the limit, what had passed, when to come again. They are for whoever
  * reads the log at night; a client reads the catalogue's message.
  */
+import { isUnknownError } from "effect/Cause"
 import { catalogue, type Code } from "./Catalogue.ts"
-import { caughtIn } from "./Caught.ts"
 
 /**
  * Milliseconds, as people read them: `250 ms`, `1.5 s`, `30 s`.
@@ -47,8 +47,8 @@ export const withFigures = (
 /** What an error says, whatever it is. One that was caught says it behind the words of who caught it. */
 export const saidBy = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error)
-  const caught = caughtIn(error)
-  return caught === error ? ownWords(error) : `${ownWords(error)}: ${saidBy(caught)}`
+  const said = ownWords(error)
+  return isUnknownError(error) && error.cause !== undefined ? `${said}: ${saidBy(error.cause)}` : said
 }
 
 const ownWords = (error: object): string => {

@@ -4,6 +4,7 @@ import { Cause, Data, Duration, Effect, Fiber, Layer, PlatformError } from "effe
 import { AiError } from "effect/ai"
 import { HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { CircuitBreaker as EffectBreaker, Persistence, RateLimiter as EffectLimiter } from "effect/persistence"
+import { RpcClientError } from "effect/rpc"
 import { Socket } from "effect/socket"
 import { SqlError } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -238,6 +239,25 @@ describe("P12: PlatformError", () => {
     )
   }
   it("BadArgument", () => assert.deepStrictEqual(judge(PlatformError.badArgument(where)), asCaller))
+})
+
+describe("P12: RpcClientError", () => {
+  const rpc = (reason: RpcClientError.RpcClientError["reason"]) => new RpcClientError.RpcClientError({ reason })
+  const over = (error: HttpClientError.HttpClientError) =>
+    rpc(HttpClientError.HttpClientErrorSchema.fromHttpClientError(error))
+
+  it("over HTTP is judged as its HttpClientError, with its hint", () => {
+    for (const status of [401, 404, 429, 503, 504])
+      assert.deepStrictEqual(judge(over(statusError(status))), judge(statusError(status)), String(status))
+    const reset = new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request }) })
+    assert.deepStrictEqual(judge(over(reset)), asTransport)
+    assert.strictEqual(Failures.retryAfterMillisOf(over(statusError(503, { "retry-after": "2" }))), 2000)
+  })
+
+  it("over a socket is the transport's, and what cannot be read the upstream's", () => {
+    assert.deepStrictEqual(judge(rpc(new Socket.SocketReadError({ cause }))), asTransport)
+    assert.deepStrictEqual(judge(rpc(new RpcClientError.RpcClientDefect({ message: "garbled", cause }))), asUpstream)
+  })
 })
 
 describe("P12: other errors of Effect", () => {

@@ -9,7 +9,16 @@ import {
   HttpClientRequest,
   HttpClientResponse
 } from "effect/http"
-import { CircuitBreaker, InvalidPolicyOption, PolicyHttp, RetryBudget, RetrySchedule } from "effect-resilience/policy"
+import { blameOf, toResilienceError } from "effect-resilience/errors"
+import {
+  CircuitBreaker,
+  Failures,
+  InvalidPolicyOption,
+  PolicyHttp,
+  Retry,
+  RetryBudget,
+  RetrySchedule
+} from "effect-resilience/policy"
 import { TestClock } from "effect/testing"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -411,6 +420,31 @@ describe("PolicyHttp.layer", () => {
         (error?.reason as { readonly cause?: { readonly _tag: string } } | undefined)?.cause?._tag,
         "DeadlineExceeded"
       )
+    })
+  )
+
+  it.effect("what the policies refuse is asked again and counted by no other policy", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server(() => status(503))
+      const live = PolicyHttp.layer({ retry: false, breaker: { window: CircuitBreaker.consecutive(1) } }).pipe(
+        Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
+      )
+      const program = Effect.gen(function* () {
+        const http = yield* HttpClient.HttpClient
+        yield* http.get(url)
+        // Another layer of the same kind, and policies of the program's own.
+        const outer = (yield* PolicyHttp.make(immediate))(http)
+        const refused = yield* Effect.flip(outer.get(url))
+        assert.isTrue(HttpClientError.isHttpClientError(refused))
+        assert.strictEqual(blameOf(refused), "rejected")
+        assert.isFalse(Failures.isRetryable(refused) || Failures.isFailure(refused))
+        assert.isAbove(Failures.retryAfterMillisOf(refused) ?? 0, 0)
+        assert.strictEqual(toResilienceError(refused)._tag, "CircuitOpen")
+        const retried = yield* Effect.flip(Retry.retry(http.get(url), Retry.make({ attempts: 3 })))
+        assert.strictEqual(retried.attempts, 1)
+      })
+      yield* Effect.provide(program, live)
+      assert.strictEqual(asked.length, 1)
     })
   )
 

@@ -124,7 +124,7 @@ const isIdempotentByDefault = (request: HttpClientRequest.HttpClientRequest): bo
 
 /** Whether the client's own error comes of the network: others (a wrong URL, a body that cannot be encoded) come again. */
 const isTransport = (error: unknown): boolean =>
-  HttpClientError.isHttpClientError(error) ? error.reason._tag === "TransportError" : Failures.isRetryable(error)
+  Failures.isRetryable(error) && (!HttpClientError.isHttpClientError(error) || error.reason._tag === "TransportError")
 
 const isRetryable = (error: unknown): boolean =>
   error instanceof FailedResponse ? error.response.headers["x-should-retry"] !== "false" : isTransport(error)

@@ -274,8 +274,9 @@ const fromResponse = (response: { readonly [key: string]: unknown } | undefined,
 
 /**
  * How long somebody's error asks to wait, in milliseconds: `retryAfter` or `resetAt` of its reason (Effect's `AiError` and
- * `RateLimiterError`), or the headers of the failed answer, wherever it keeps them: in its response (`HttpClientError`,
- * fetch libraries), beside its `status` (the SDKs of OpenAI and Anthropic) or its `statusCode` (`ai`).
+ * `RateLimiterError`), or the headers of the failed answer, wherever it keeps them: in its response (`HttpClientError`, also
+ * inside an `RpcClientError`; fetch libraries), beside its `status` (the SDKs of OpenAI and Anthropic) or its `statusCode`
+ * (`ai`).
  *
  * ```ts import.meta.vitest
  * import { RetryHints } from "effect-resilience/policy"
@@ -297,6 +298,7 @@ export const fromError = (error: unknown, now: () => number): number | undefined
   return (
     fromResponse(objectAt(reason, "response"), now) ??
     fromResponse(objectAt(objectAt(reason, "http"), "response"), now) ??
+    fromResponse(objectAt(objectAt(reason, "cause"), "response"), now) ??
     fromAnswer(reason["status"], reason["headers"], now) ??
     fromAnswer(reason["statusCode"], reason["responseHeaders"], now)
   )
