@@ -98,7 +98,9 @@ const make: Effect.Effect<Settling["Service"], BooksError, Journal | Quota | Rel
     // Who has waited for one that failed fails with it: that one has waited for the books long enough for all of them.
     const flush = Effect.suspend(() => {
       const came = performance.now()
-      const mine = Effect.suspend(() => (fault !== undefined && fault.at >= came ? Effect.fail(fault.error) : settleAll))
+      const mine = Effect.suspend(() =>
+        fault !== undefined && fault.at >= came ? Effect.fail(fault.error) : settleAll
+      )
       return mine.pipe(oneAtATime.withPermits(1), Effect.uninterruptible)
     })
 
