@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Stream } from "effect"
+import { Clock, Effect } from "effect"
 import { InvalidRequest } from "effect-resilience/errors"
 import { Deadline, Retry, RetryBudget, RetryBudgetState as State, RetrySchedule } from "effect-resilience/policy"
 import { observe } from "./kit/attempts.ts"
@@ -98,46 +98,6 @@ describe("Retry: the books of a budget", () => {
       assert.deepStrictEqual(yield* balances, [90, 72])
       yield* observe((n) => (n === 1 ? Effect.fail("x") : Effect.void), Retry.retry(policy))
       assert.deepStrictEqual(yield* balances, [90, 72])
-    })
-  )
-
-  it.effect("a retry whose wait is interrupted is not made, and costs nothing", () =>
-    Effect.gen(function* () {
-      const quota = yield* RetryBudget.quota({ capacity: 10, cost: 5 })
-      const window = yield* RetryBudget.window({ ratio: 0.1, minPerSecond: 1 })
-      const share = yield* RetryBudget.share({ maxShare: 0.1, minConcurrency: 1 })
-      const cases = [
-        { budget: quota, left: 10, policy: Retry.make({ schedule: second, budget: quota }) },
-        { budget: quota, left: 10, policy: Retry.make({ schedule: RetrySchedule.within(second, quota) }) },
-        { budget: window, left: 10, policy: Retry.make({ schedule: second, budget: window }) },
-        { budget: share, left: 1, policy: Retry.make({ schedule: second, budget: share }) }
-      ]
-      const failing = Effect.fail("x")
-      for (const { budget, left, policy } of cases) {
-        const calls = [
-          Retry.retry(failing, policy),
-          Stream.runDrain(Retry.retryStream(Stream.fromEffect(failing), policy))
-        ]
-        for (const call of calls) {
-          const waiting = yield* Effect.forkChild(call, { startImmediately: true })
-          yield* Fiber.interrupt(waiting)
-          assert.strictEqual(yield* RetryBudget.balance(budget), left, budget.rule.kind)
-        }
-      }
-    })
-  )
-
-  it.effect("a failure that cost no attempt gives a schedule's budget nothing of an earlier payment", () =>
-    Effect.gen(function* () {
-      const budget = yield* RetryBudget.quota({ capacity: 100, cost: 5, refill: 1 })
-      const policy = Retry.make<unknown, string>({
-        attempts: 3,
-        schedule: RetrySchedule.within(immediate, budget),
-        consumes: (error) => error !== "free"
-      })
-      const script = [Effect.fail("paid"), Effect.fail("free"), Effect.void]
-      yield* observe((n) => script[n - 1]!, Retry.retry(policy))
-      assert.strictEqual(yield* RetryBudget.balance(budget), 96)
     })
   )
 

@@ -106,17 +106,6 @@ export class Run<A, E, E2 extends E> {
     this.policy.budget?.rule.retryEnded()
   }
 
-  /** The retry that was let through is not made after all. */
-  private giveBack(now: number): void {
-    const { budget, plan } = this.policy
-    if (this.paid >= 0) budget?.rule.refund(now, this.paid)
-    this.paid = -1
-    const { at } = this
-    if (at?.paid === undefined) return
-    at.paid.forEach((paid, i) => plan?.budgets[i]?.rule.refund(now, paid))
-    at.paid = undefined
-  }
-
   /** The request is over. */
   end(): void {
     this.endFlight()
@@ -164,7 +153,6 @@ export class Run<A, E, E2 extends E> {
     const now = MonotonicClock.millis(fiber)
     this.keep(error)
     this.endFlight()
-    if (this.at !== undefined) this.at.paid = undefined
     if (!asksAgain(policy, error)) return go(this.stop("notRecoverable"))
     if (policy.consumes !== undefined && this.free < policy.free && !policy.consumes(error)) {
       this.free++
@@ -219,7 +207,7 @@ export class Run<A, E, E2 extends E> {
     return stackless(() => new RetriesExhausted<E>({ reason, attempts: begun, elapsedMillis, last: last as E, errors }))
   }
 
-  /** Waits before the next attempt. Interrupted, it gives back what the budgets took for that one. */
+  /** Waits before the next attempt. */
   wait(fiber: Fiber.Fiber<unknown, unknown>, delayMillis: number): Effect.Effect<void> | undefined {
     const attempt = this.begun++
     // Asked once a call: four look-ups for each of many attempts would be a tenth of their cost.
@@ -230,13 +218,7 @@ export class Run<A, E, E2 extends E> {
         attributes: { attempt, delayMillis }
       }))
     }
-    const waiting =
-      delayMillis > 0
-        ? fiber.getRef(Clock.Clock).sleep(Duration.millis(delayMillis))
-        : attempt % this.policy.yieldEvery === 0
-          ? Effect.yieldNow
-          : undefined
-    if (waiting === undefined || (this.paid < 0 && this.at?.paid === undefined)) return waiting
-    return Effect.onInterrupt(waiting, () => Effect.sync(() => this.giveBack(MonotonicClock.millis(fiber))))
+    if (delayMillis > 0) return fiber.getRef(Clock.Clock).sleep(Duration.millis(delayMillis))
+    return attempt % this.policy.yieldEvery === 0 ? Effect.yieldNow : undefined
   }
 }
