@@ -105,7 +105,6 @@ export class MemoryStream {
 
   /** It has ended: what it said is kept as bytes from now on. */
   putAway(shelf: Shelf): void {
-    if (this.forgotten) return
     if (!(this.text instanceof KeptText)) this.text = shelf.text(textOf(this.text))
     if (this.size > mostKept) return
     this.kept = shelf.keep(

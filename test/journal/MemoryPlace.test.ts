@@ -107,3 +107,24 @@ describe("a key of a stream that was forgotten", () => {
     assert.isFalse(place.find(me, id)!.forgotten)
   })
 })
+
+describe("a stream that has ended", () => {
+  it("reads the same before it is put away and after that", () => {
+    const { ended, place } = filled()
+    const [id] = ended(1)
+    const look = () => ({ page: place.page(id!, -1, 9), record: place.find(me, id!) })
+    const before = look()
+    place.putAway()
+    assert.deepStrictEqual(look(), before)
+    assert.deepStrictEqual(before.page, { text: "data: x\n\n", lengths: [9] })
+  })
+
+  it("and was forgotten before it was put away stays forgotten", () => {
+    const { ended, place } = filled()
+    const [id] = ended(1)
+    assert.isTrue(place.forget(id!, "a"))
+    place.putAway()
+    assert.isUndefined(place.page(id!, -1, 9))
+    assert.isTrue(place.find(me, id!)?.forgotten)
+  })
+})
