@@ -431,14 +431,14 @@ export class Answer {
       leave,
       keyed: keyed && request.delivery,
       pursuit: hintsMoved(this.pursuit, this.context.wall() - this.context.now()),
-      // These grow, and the note may be printed later.
+      // It grows, and the note may be printed later.
       trail: this.trail.slice(),
       open: this.openAttempt(this.current),
       beside: this.openAttempt(this.beside),
       shown: this.shown,
       checkpoint: this.noted(),
       finish: this.machine.finishing,
-      costs: this.machine.costs().map((part) => ({ ...part })),
+      costs: this.machine.costs(),
       error,
       price,
       credits

@@ -21,18 +21,19 @@ import {
   tokenQuarters,
   type UpstreamEvent,
   type Usage,
-  WholeCharacters,
   withoutFinish
 } from "../dialect/index.ts"
 import { ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
+import { Costs } from "./Costs.ts"
 import { type Kept, lengthOf, maxEnvelope, maxSaid, maxText, nothingKept, withinReason } from "./AnswerLength.ts"
 import { endsEmpty, isBlank, isUnknown, mayBeEmpty, type Said, trustOf } from "./Ending.ts"
 import type { Note } from "./Note.ts"
 import type { Join, Phase } from "./Phase.ts"
-import { quartersBeside, sumUsage, type UsagePart } from "./UsageSum.ts"
+import { quartersBeside, type UsagePart } from "./UsageSum.ts"
 import { complete, emptyAnswer, going, paused, refused, truncated, type Verdict } from "./Verdict.ts"
 import { Waiting } from "./Waiting.ts"
+import { WholeCharacters } from "./WholeCharacters.ts"
 
 /** What the machine is told to do with what comes out of it. */
 export interface MachineOutput {
@@ -92,9 +93,7 @@ export class Machine {
   private readonly output: MachineOutput
   private readonly choices: number
   private readonly given: string
-  private readonly inputEstimate: () => number
-  private readonly parts: Array<UsagePart> = []
-  private part: UsagePart = { quarters: 0, usage: undefined }
+  private readonly spent: Costs
   private model = ""
   /** The end of an answer of which nothing was shown. */
   private pendingFinish: Delta | undefined
@@ -130,7 +129,7 @@ export class Machine {
     this.output = options.output
     this.choices = options.choices
     this.given = options.given ?? ""
-    this.inputEstimate = options.inputEstimate
+    this.spent = new Costs(options.inputEstimate)
     this.atOnce = options.atOnce === true
     this.held = options.holds === undefined ? undefined : options.holds === "all" ? seals : calls
   }
@@ -153,15 +152,8 @@ export class Machine {
     if (finish === undefined && replayed.finish !== undefined && isUnknown(replayed.finish)) {
       this.said = { finish: replayed.finish, trust: "terminator", held: undefined, shown: true }
     }
-    this.parts.push(...costs)
-    const counted = costs.reduce((sum, { quarters }) => sum + quarters, 0)
     // Signatures and what else stands beside is not what was paid for.
-    const lost = this.quarters + replayed.reasoning - counted
-    if (lost > 0 && finish === undefined) {
-      // What came after the note is the same attempt's, as far as is known: each part is rounded up.
-      const noted = this.parts.at(-1)?.usage === undefined ? (this.parts.pop()?.quarters ?? 0) : 0
-      this.parts.push({ quarters: noted + lost, usage: undefined })
-    }
+    this.spent.restore(costs, this.quarters + replayed.reasoning, finish !== undefined)
     if (replayed.ended) this.phase = { _tag: "Ended" }
     else if (finish !== undefined) this.phase = { _tag: "Finishing", finish, shown: replayed.finish !== undefined }
     else if (replayed.sealed || (replayed.begun && this.choices > 1)) this.phase = { _tag: "Sealed" }
@@ -186,8 +178,7 @@ export class Machine {
   /** An attempt begins that nothing was shown of: on the model that its channel is asked for. */
   begin(model: string): void {
     this.model = model
-    this.parts.length = 0
-    this.part = { quarters: 0, usage: undefined }
+    this.spent.begin()
     this.pendingFinish = undefined
     this.waiting = this.atOnce ? new Waiting(this.choices) : undefined
     this.said = undefined
@@ -208,11 +199,8 @@ export class Machine {
   /** A continuation begins: what comes next is joined to what was shown, or to what was given. */
   join(join: Join): void {
     this.closePart(join.mode === "token")
-    if (join.mode !== "token") {
-      this.part.repeated = 0
-      // Whoever goes on by a token goes on within a character, too.
-      this.characters.forget()
-    }
+    // Whoever goes on by a token goes on within a character, too.
+    if (join.mode !== "token") this.characters.forget()
     this.waiting = undefined
     this.barren = undefined
     this.phase = {
@@ -312,12 +300,12 @@ export class Machine {
 
   /** The usage so far, estimated where no upstream said it. */
   usage(): Usage {
-    return sumUsage([...this.parts, this.part], this.inputEstimate)
+    return this.spent.usage
   }
 
   /** What the attempts so far showed and cost: what a note keeps of it. */
   costs(): ReadonlyArray<UsagePart> {
-    return this.part.quarters > 0 || this.part.usage !== undefined ? [...this.parts, this.part] : this.parts
+    return this.spent.noted
   }
 
   /** The answer ends badly. Nothing follows. */
@@ -344,14 +332,9 @@ export class Machine {
     )
   }
 
-  /**
-   * What was said so far was another attempt's. One that showed nothing is no part of the answer, and what it cost is in
-   * the trail; but what `goesOn` has been thought out by it.
-   */
+  /** What was said so far was another attempt's; `goesOn`: and what comes follows upon it, by its own word. */
   private closePart(goesOn: boolean): void {
-    const { part } = this
-    if (part.quarters > 0 || (goesOn && part.usage !== undefined)) this.parts.push(part)
-    this.part = { quarters: 0, usage: undefined }
+    this.spent.next(goesOn)
     this.heard = 0
     this.said = undefined
     this.ran = false
@@ -379,7 +362,7 @@ export class Machine {
     const delta = this.choices > 1 ? said : this.characters.take(said)
     const length = this.text.length + this.beside + delta.text.length + delta.reasoning.length
     if (length > maxText || this.kept > maxSaid) return this.tooLong()
-    if (delta.usage !== undefined) this.part.usage = size > maxEnvelope ? withinReason(delta.usage) : delta.usage
+    if (delta.usage !== undefined) this.spent.report(size > maxEnvelope ? withinReason(delta.usage) : delta.usage)
     switch (this.phase._tag) {
       case "Unseen":
         return this.first(delta, size)
@@ -509,9 +492,9 @@ export class Machine {
   private joined(join: Join, seam: Seam["seam"], dropped: number): void {
     this.phase = { _tag: "Flowing" }
     // What was said again is of the same words as what is there.
-    if (dropped > 0 && this.part.repeated !== undefined) {
+    if (dropped > 0) {
       const quarters = tokenQuarters(this.given) + this.quarters
-      this.part.repeated = Math.ceil((dropped * quarters) / Math.max(1, codePoints(this.given) + this.points))
+      this.spent.repeat(Math.ceil((dropped * quarters) / Math.max(1, codePoints(this.given) + this.points)))
     }
     // A target that has written all of the text by itself has said something, though nothing of it is new.
     this.barren = seam === "restart" ? undefined : join
@@ -539,7 +522,7 @@ export class Machine {
     this.text += text
     this.points += codePoints(text)
     this.quarters += quarters
-    this.part.quarters += quarters
+    this.spent.show(quarters)
     this.tokenCount++
   }
 
@@ -548,7 +531,7 @@ export class Machine {
       if (this.barren !== undefined && !isBlank(delta.text)) this.barren = undefined
       this.grow(delta.text)
     }
-    this.part.quarters += quartersBeside(delta)
+    this.spent.show(quartersBeside(delta))
     const payloads = this.encoder.delta(delta)
     let length = 0
     for (const { data } of payloads) length += data.length

@@ -3,7 +3,7 @@
  * event of its own: the first one waits for the other and comes with it. Half a character is never shown, kept or gone on
  * from; where its other half does not come, it is left out.
  */
-import type { Delta } from "./Event.ts"
+import type { Delta } from "../dialect/index.ts"
 
 const isFirstHalf = (unit: number): boolean => (unit & 0xfc00) === 0xd800
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Delta, nothing, WholeCharacters } from "#src/dialect/index"
+import { type Delta, nothing } from "#src/dialect/index"
+import { WholeCharacters } from "#src/relay/WholeCharacters"
 
 const high = "\ud83d"
 const low = "\ude00"
