@@ -268,7 +268,7 @@ describe("what is not just text", () => {
 
   it.concurrent("a heartbeat goes to readers who wait, and to nobody else", () =>
     withRelay({ server: { heartbeat: "50 millis" }, timeouts: { headers: "5 seconds" } }, async ({ relay, a }) => {
-      a.setDefault(answer({ headersAfter: 300 }))
+      a.setDefault(answer({ headersAfter: 1000 }))
       const { comments, events } = await read(`${relay.url}/chat?message=hello`)
       assert.isAtLeast(comments.length, 3)
       assert.strictEqual(events.at(-1)?.event, "done")
