@@ -153,7 +153,8 @@ describe("books in a SQLite file", () => {
         Effect.gen(function* () {
           const books = yield* open(path)
           yield* books.migrate(pairs)
-          // The thread looks after them from a second on, on a busy host from three on; who copies a log back in the writer's place never cuts it.
+          // The thread looks after them from a second on, on a busy host from three on; who copies a log back in the writer's
+          // place never cuts it.
           yield* Effect.sleep(4_000)
           const value = "x".repeat(1_000_000)
           for (let n = 0; n < 6; n++) {
