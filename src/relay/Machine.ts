@@ -25,8 +25,9 @@ import {
 } from "../dialect/index.ts"
 import { ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
-import { Costs } from "./Costs.ts"
 import { type Kept, lengthOf, maxEnvelope, maxSaid, maxText, nothingKept, withinReason } from "./AnswerLength.ts"
+import { Asides } from "./Asides.ts"
+import { Costs } from "./Costs.ts"
 import { endsEmpty, isBlank, isUnknown, mayBeEmpty, type Said, trustOf } from "./Ending.ts"
 import type { Note } from "./Note.ts"
 import type { Join, Phase } from "./Phase.ts"
@@ -120,6 +121,7 @@ export class Machine {
   private heard = 0
   private openingSize = 0
   private readonly characters = new WholeCharacters()
+  private readonly asides = new Asides()
   /** Of the text: its code points, and four times the estimate of its tokens. */
   private points = 0
   private quarters = 0
@@ -170,9 +172,10 @@ export class Machine {
     return this.given + this.text
   }
 
-  /** The words of the answer so far: those that were shown, and those that wait to be. */
+  /** The words of the answer so far: those that were shown and those that wait to be, and behind them what stands beside. */
   get words(): string {
-    return (this.waiting?.all() ?? []).reduce((words, { text }) => words + text, this.text)
+    const text = (this.waiting?.all() ?? []).reduce((words, said) => words + said.text, this.text)
+    return this.asides.words === "" ? text : `${text}\n${this.asides.words}`
   }
 
   /** An attempt begins that nothing was shown of: on the model that its channel is asked for. */
@@ -267,6 +270,7 @@ export class Machine {
       case "Delta":
         this.heard += size
         if (this.heard > maxSaid) return this.tooLong()
+        this.asides.take(event)
         if (this.waiting === undefined) {
           if (this.held === undefined || this.phase._tag === "Finishing" || !this.held(event))
             return this.delta(event, size)

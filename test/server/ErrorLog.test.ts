@@ -314,6 +314,31 @@ describe("the error log", () => {
       }
     ))
 
+  it("never holds the thoughts of an answer and what its calls are made with, where its upstream quotes them", () =>
+    withRelay(
+      { recovery: { mode: "off" }, retry: { times: 0 }, breaker: { minimum: 100 } },
+      async ({ a, b, relay }) => {
+        const reasoning = ["The patient asks about ", "a confidential diagnosis"]
+        const toolCall = { name: "look_up", parts: ['{"name":"Peter of ', 'the north, number 12"'] }
+        const thought = reasoning.join("")
+        const input = toolCall.parts.join("")
+        for (const quoted of [thought, JSON.stringify({ thought }), input, JSON.stringify({ arguments: input })]) {
+          for (const stream of [true, false]) {
+            const error = { message: `output stopped after: ${quoted}` }
+            a.enqueue(cut(5, "errorFrame", { reasoning, words: ["Well"], toolCall, error }))
+            await ask(relay, "quoted", { stream, messages: [{ role: "user", content: "hello" }] })
+          }
+        }
+        assert.lengthOf(b.requests, 0)
+        const rows = await rowsOf(relay, "errors?kind=request", 8)
+        for (const { message } of rows) assert.match(String(message), /^output stopped after: .*\*\*\*/)
+        const { text } = await get(relay, "errors?limit=1000")
+        for (const told of [text, JSON.stringify(logLines())]) {
+          for (const planted of ["patient", "confidential", "Peter of", "number 12"]) assert.notInclude(told, planted)
+        }
+      }
+    ))
+
   it("has no code and no type of an upstream that is a part of the request, and has a vendor's own", () =>
     withRelay({ retry: { times: 0 } }, async ({ a, b, relay }) => {
       const prompt = "my password is hunter2_of_the_north, said invalid_request_error"
