@@ -25,13 +25,14 @@ import {
 } from "../dialect/index.ts"
 import { ReadResponseBodyFailed, type ResilienceError, stackless } from "../errors/index.ts"
 import { makeStitcher, type Stitcher } from "../stream/index.ts"
-import { type Kept, lengthOf, maxEnvelope, maxSaid, maxText, nothingKept, withinReason } from "./AnswerLength.ts"
+import { type Kept, maxEnvelope, maxSaid, maxText, nothingKept, withinReason } from "./AnswerLength.ts"
 import { Asides } from "./Asides.ts"
 import { Costs } from "./Costs.ts"
 import { endsEmpty, isBlank, isUnknown, mayBeEmpty, type Said, trustOf } from "./Ending.ts"
 import type { Note } from "./Note.ts"
 import type { Join, Phase } from "./Phase.ts"
-import { quartersBeside, type UsagePart } from "./UsageSum.ts"
+import { Shown } from "./Shown.ts"
+import type { UsagePart } from "./UsageSum.ts"
 import { complete, emptyAnswer, going, paused, refused, truncated, type Verdict } from "./Verdict.ts"
 import { Waiting } from "./Waiting.ts"
 import { WholeCharacters } from "./WholeCharacters.ts"
@@ -79,10 +80,6 @@ const maxOpening = 32
 export class Machine {
   /** Where it is. */
   phase: Phase = { _tag: "Unseen" }
-  /** The text shown so far. */
-  text = ""
-  /** How many content events were shown. */
-  tokenCount = 0
   /** Whether anything was shown: the commit point has passed. */
   committed = false
   /** The answer is as long as one may be: it is not continued. */
@@ -95,6 +92,7 @@ export class Machine {
   private readonly choices: number
   private readonly given: string
   private readonly spent: Costs
+  private readonly shown: Shown
   private model = ""
   /** The end of an answer of which nothing was shown. */
   private pendingFinish: Delta | undefined
@@ -110,21 +108,11 @@ export class Machine {
   private ran = false
   /** What was joined, and has said nothing new so far. */
   private barren: Join | undefined
-  /** A tool call was shown. */
-  private called = false
-  /** Something was shown that cannot be spliced. */
-  private sealed = false
-  /** How many characters were shown beside the text, as far as they count. */
-  private beside = 0
-  /** How many characters of events were shown, and how many the attempt under way has said. */
-  private kept = 0
+  /** How many characters of events the attempt under way has said. */
   private heard = 0
   private openingSize = 0
   private readonly characters = new WholeCharacters()
   private readonly asides = new Asides()
-  /** Of the text: its code points, and four times the estimate of its tokens. */
-  private points = 0
-  private quarters = 0
 
   constructor(options: MachineOptions) {
     this.encoder = options.encoder
@@ -132,6 +120,7 @@ export class Machine {
     this.choices = options.choices
     this.given = options.given ?? ""
     this.spent = new Costs(options.inputEstimate)
+    this.shown = new Shown(options.encoder, this.spent, options.output.show)
     this.atOnce = options.atOnce === true
     this.held = options.holds === undefined ? undefined : options.holds === "all" ? seals : calls
   }
@@ -142,24 +131,28 @@ export class Machine {
    * What the lost attempt showed since the last note is counted by what its frames show.
    */
   restore(replayed: Replayed, { costs, finish }: Pick<Note, "costs" | "finish">, kept: Kept = nothingKept): void {
-    this.text = replayed.text
-    this.points = codePoints(replayed.text)
-    this.quarters = tokenQuarters(replayed.text)
-    this.tokenCount = replayed.tokenCount
-    this.beside = Math.max(replayed.beside, kept.beyond - replayed.text.length)
-    this.kept = kept.length
+    this.shown.restore(replayed, kept)
+    this.shown.sealed ||= this.choices > 1
     this.committed = replayed.begun
-    this.called = replayed.called
-    this.sealed = replayed.sealed || this.choices > 1
     if (finish === undefined && replayed.finish !== undefined && isUnknown(replayed.finish)) {
       this.said = { finish: replayed.finish, trust: "terminator", held: undefined, shown: true }
     }
     // Signatures and what else stands beside is not what was paid for.
-    this.spent.restore(costs, this.quarters + replayed.reasoning, finish !== undefined)
+    this.spent.restore(costs, this.shown.quarters + replayed.reasoning, finish !== undefined)
     if (replayed.ended) this.phase = { _tag: "Ended" }
     else if (finish !== undefined) this.phase = { _tag: "Finishing", finish, shown: replayed.finish !== undefined }
     else if (replayed.sealed || (replayed.begun && this.choices > 1)) this.phase = { _tag: "Sealed" }
     else if (replayed.begun) this.phase = { _tag: "Flowing" }
+  }
+
+  /** The text shown so far. */
+  get text(): string {
+    return this.shown.text
+  }
+
+  /** How many content events were shown. */
+  get tokenCount(): number {
+    return this.shown.tokenCount
   }
 
   /** How the answer ends, once that is known. */
@@ -257,11 +250,11 @@ export class Machine {
    * one is of no use. `undefined` where nothing can be joined to it.
    */
   get position(): number | undefined {
-    const { beside, phase, text, waiting } = this
+    const { phase, shown, waiting } = this
     if (waiting?.sealed === true || (phase._tag !== "Unseen" && phase._tag !== "Flowing" && phase._tag !== "Joining")) {
       return undefined
     }
-    return text.length + beside + (waiting?.size ?? 0)
+    return shown.length + (waiting?.size ?? 0)
   }
 
   /** One event of the attempt under way, and how many characters it came in: 0 where all of them together are bounded. */
@@ -364,8 +357,8 @@ export class Machine {
   private delta(said: Delta, size = 0): Verdict {
     // An answer of several choices is not joined, and its events are of all of them.
     const delta = this.choices > 1 ? said : this.characters.take(said)
-    const length = this.text.length + this.beside + delta.text.length + delta.reasoning.length
-    if (length > maxText || this.kept > maxSaid) return this.tooLong()
+    const length = this.shown.length + delta.text.length + delta.reasoning.length
+    if (length > maxText || this.shown.kept > maxSaid) return this.tooLong()
     if (delta.usage !== undefined) this.spent.report(size > maxEnvelope ? withinReason(delta.usage) : delta.usage)
     switch (this.phase._tag) {
       case "Unseen":
@@ -378,7 +371,7 @@ export class Machine {
       case "Finishing":
         if (!isContent(delta)) return this.noteFinish(delta)
         // It was not the end.
-        this.phase = { _tag: this.sealed ? "Sealed" : "Flowing" }
+        this.phase = { _tag: this.shown.sealed ? "Sealed" : "Flowing" }
         return this.flowing(delta)
       case "Ended":
         return going
@@ -392,7 +385,7 @@ export class Machine {
       this.show(this.choices > 1 ? delta : withoutFinish(delta))
       if (seals(delta)) {
         this.barren = undefined
-        this.sealed = true
+        this.shown.sealed = true
         this.phase = { _tag: "Sealed" }
       }
     } else if (delta.finish === undefined || this.choices > 1) this.show(delta)
@@ -416,17 +409,12 @@ export class Machine {
     this.output.onCommit()
     const opening = { usage: this.usage(), deltas: this.opening }
     this.opening = []
-    const payloads = this.encoder.begin(this.model, opening)
-    for (const { data } of payloads) {
-      this.kept += data.length
-      this.beside += Math.max(0, data.length - maxEnvelope)
-    }
-    this.output.show(payloads)
+    this.shown.begin(this.model, opening)
   }
 
   /** The end that is made up where an upstream closed its answer without a word. */
   private ownFinish(): Finish {
-    return madeUp(this.called ? "tool-calls" : "stop")
+    return madeUp(this.shown.called ? "tool-calls" : "stop")
   }
 
   private first(delta: Delta, size: number): Verdict {
@@ -440,8 +428,8 @@ export class Machine {
       return going
     }
     this.commit()
-    this.sealed = seals(delta) || this.choices > 1
-    this.phase = { _tag: this.sealed ? "Sealed" : "Flowing" }
+    this.shown.sealed = seals(delta) || this.choices > 1
+    this.phase = { _tag: this.shown.sealed ? "Sealed" : "Flowing" }
     return this.flowing(delta)
   }
 
@@ -470,7 +458,7 @@ export class Machine {
         this.release(rest)
       }
       this.barren = undefined
-      this.sealed = true
+      this.shown.sealed = true
       this.phase = { _tag: "Sealed" }
       // Its text went through the stitcher.
       const rest = withoutFinish(delta)
@@ -497,14 +485,14 @@ export class Machine {
     this.phase = { _tag: "Flowing" }
     // What was said again is of the same words as what is there.
     if (dropped > 0) {
-      const quarters = tokenQuarters(this.given) + this.quarters
-      this.spent.repeat(Math.ceil((dropped * quarters) / Math.max(1, codePoints(this.given) + this.points)))
+      const quarters = tokenQuarters(this.given) + this.shown.quarters
+      this.spent.repeat(Math.ceil((dropped * quarters) / Math.max(1, codePoints(this.given) + this.shown.points)))
     }
     // A target that has written all of the text by itself has said something, though nothing of it is new.
     this.barren = seam === "restart" ? undefined : join
     // What was given was no channel's: there is no other to tell of.
     if (join.from === undefined) return
-    const at = { from: join.from, to: join.to, reason: join.reason, offset: this.points, dropped, seam }
+    const at = { from: join.from, to: join.to, reason: join.reason, offset: this.shown.points, dropped, seam }
     this.output.onSeam(at, join.mode)
     this.output.show(this.encoder.failover(at))
   }
@@ -513,40 +501,12 @@ export class Machine {
     if (text === "") return
     if (!isBlank(text)) this.barren = undefined
     this.open()
-    this.grow(text)
-    this.output.show(this.encoder.text(text))
-  }
-
-  /**
-   * More of the text. HOT: each part is counted as it comes, 20 ns of each. Counted at a seam, a text of 8 MB would keep
-   * everybody waiting for 20 ms.
-   */
-  private grow(text: string): void {
-    const quarters = tokenQuarters(text)
-    this.text += text
-    this.points += codePoints(text)
-    this.quarters += quarters
-    this.spent.show(quarters)
-    this.tokenCount++
+    this.shown.say(text)
   }
 
   private show(delta: Delta): void {
-    if (delta.text !== "") {
-      if (this.barren !== undefined && !isBlank(delta.text)) this.barren = undefined
-      this.grow(delta.text)
-    }
-    this.spent.show(quartersBeside(delta))
-    const payloads = this.encoder.delta(delta)
-    let length = 0
-    for (const { data } of payloads) length += data.length
-    let understood = delta.reasoning.length
-    if (delta.pieces !== undefined) {
-      understood += lengthOf(delta.pieces)
-      this.called ||= delta.pieces.some(({ _tag }) => _tag === "ToolCall")
-    }
-    this.kept += length
-    this.beside += understood + Math.max(0, length - delta.text.length - understood - maxEnvelope)
-    if (payloads.length > 0) this.output.show(payloads)
+    if (this.barren !== undefined && !isBlank(delta.text)) this.barren = undefined
+    this.shown.step(delta)
   }
 
   private noteFinish(delta: Delta): Verdict {
