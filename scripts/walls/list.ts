@@ -114,7 +114,7 @@ export const walls: ReadonlyArray<Wall> = [
         put: 'export const continuationModes = ["walls", '
       }
     ],
-    complain: { "src/relay/Attempts.ts": 1, "src/relay/Decision.ts": 1 }
+    complain: { "src/relay/AttemptRunner.ts": 1, "src/relay/Decision.ts": 1 }
   },
   {
     name: "reason to finish",
