@@ -35,7 +35,6 @@ import {
   type BulkheadFull,
   type DoRequestFailed,
   InternalError,
-  maskError,
   ReadResponseBodyFailed,
   type ResilienceError,
   Secrets,
@@ -46,10 +45,10 @@ import {
 import { MonotonicClock } from "../policy/index.ts"
 import { answered, type ClockState, content, hold, release } from "../stream/index.ts"
 import { AnswerBody, maxWholeBody } from "./AnswerBody.ts"
+import { type AttemptEnd, blamed, broken, withoutSecrets } from "./AttemptEnd.ts"
 import { cancellationOf, streamIdIn } from "./Hop.ts"
 import type { Machine } from "./Machine.ts"
-import { overrideOf } from "./Override.ts"
-import { withoutQuotations, withoutQuotationsOfAnyCase, withoutQuotedNames, writtenAsJson } from "./Quotation.ts"
+import { withoutQuotationsOfAnyCase } from "./Quotation.ts"
 import type { Verdict } from "./Verdict.ts"
 import {
   type AttemptLimits,
@@ -61,29 +60,6 @@ import {
   type Watched
 } from "./Watchdog.ts"
 import type { Lingering } from "./Lingering.ts"
-
-/** How an attempt ended. */
-export interface AttemptEnd {
-  readonly verdict: Exclude<Verdict, { readonly _tag: "Going" }>
-  /** The failure's class came from nothing but its status. */
-  readonly byStatus: boolean
-  /** The upstream's status, after `statusMapping`; absent where it did not answer. */
-  readonly status: number | undefined
-  /** The upstream's own id of the request, where it gave one. */
-  readonly upstreamRequestId?: string | undefined
-  /** What the upstream said of its failure, without secrets and what the request or the answer holds too: for logs. */
-  readonly said?: string | undefined
-  /** It did not stream: its answer came as one body. */
-  readonly whole?: true | undefined
-  /** What it said of its failure, as far as it is looked at for evidence; absent: the error has it all. */
-  readonly words?: string | undefined
-}
-
-const broken = (error: ResilienceError, byStatus = false, status?: number): AttemptEnd => ({
-  verdict: { _tag: "Broken", error },
-  byStatus,
-  status
-})
 
 /** Where what an upstream says goes. */
 export type Fed = Pick<Machine, "eof" | "loss" | "pause" | "phase" | "step">
@@ -128,30 +104,6 @@ export const attempt = (options: AttemptOptions): Effect.Effect<AttemptEnd, neve
       return Effect.sync(() => live.interrupt())
     })
   })
-
-/** What the channel itself had added is the channel's fault, and a name in a body says so, not a status. */
-const blamed = (end: AttemptEnd, { channel }: Target, { body }: Encoded): AttemptEnd => {
-  if (end.verdict._tag !== "Broken") return end
-  const error = overrideOf(end.verdict.error, channel, body)
-  return error === end.verdict.error ? end : { ...end, verdict: { _tag: "Broken", error }, byStatus: false }
-}
-
-/** What goes on from here is told to clients, logs and the store: here the errors of upstreams begin. */
-const withoutSecrets = (
-  end: AttemptEnd,
-  mask: (text: string) => string,
-  { encoded, written }: Pick<AttemptOptions, "encoded" | "written">
-): AttemptEnd => {
-  if (end.verdict._tag !== "Broken") return end
-  const masked = maskError(end.verdict.error, mask)
-  // What no upstream has said quotes nothing.
-  if (masked.upstream === undefined) return { ...end, verdict: { _tag: "Broken", error: masked } }
-  const quotable = [encoded.body, writtenAsJson(written())]
-  const error = quotable.reduce(withoutQuotedNames, masked)
-  const said =
-    error.upstream?.message === undefined ? undefined : quotable.reduce(withoutQuotations, error.upstream.message)
-  return { ...end, verdict: { _tag: "Broken", error }, said }
-}
 
 const noHeaders: HttpAnswer["headers"] = {}
 

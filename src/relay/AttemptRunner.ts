@@ -15,7 +15,8 @@ import {
   stackless
 } from "../errors/index.ts"
 import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
-import { attempt, type AttemptEnd, type Fed } from "./Attempt.ts"
+import { attempt, type Fed } from "./Attempt.ts"
+import type { AttemptEnd } from "./AttemptEnd.ts"
 import { roomOf } from "./Decision.ts"
 import type { Learned } from "./Learned.ts"
 import type * as Pursuit from "./Pursuit.ts"

@@ -18,7 +18,7 @@ import {
 } from "../dialect/index.ts"
 import { blameOf } from "../errors/index.ts"
 import type { AnswerContext, UnderWay } from "./Answer.ts"
-import type { AttemptEnd } from "./Attempt.ts"
+import type { AttemptEnd } from "./AttemptEnd.ts"
 import { continuationModes, refusesForGood, refusesGiven, refusesGivenForGood, refusesMode } from "./Decision.ts"
 
 /**
