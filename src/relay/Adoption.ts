@@ -23,7 +23,8 @@ import {
   type UpdateDataError
 } from "../errors/index.ts"
 import type { Journal, JournalFault, Lease, StreamRecord } from "../journal/index.ts"
-import { Answer, type AnswerContext } from "./Answer.ts"
+import { Answer } from "./Answer.ts"
+import type { AnswerContext } from "./AnswerStart.ts"
 import { type Kept, keptOf, nothingKept } from "./AnswerLength.ts"
 import { decodeNote, type Note } from "./Note.ts"
 import type { RelayOptions } from "./RelayOptions.ts"

@@ -3,100 +3,23 @@
  * belongs to the relay and never to a request: who reads it, and whether anybody does, is the journal's business. What
  * others must know of it stands in its note.
  */
-import type { Price } from "../account/index.ts"
-import { type Affinity, makeWitness, type Pin, type Selection, type Target, type Witness } from "../channel/index.ts"
-import {
-  type AnswerEncoder,
-  type AnswerRequest,
-  type ClientDialect,
-  type DialectsService,
-  parseJson,
-  type Payload,
-  type Replayed
-} from "../dialect/index.ts"
+import { makeWitness, type Pin, type Target, type Witness } from "../channel/index.ts"
+import { type AnswerEncoder, type ClientDialect, parseJson, type Payload } from "../dialect/index.ts"
 import { blameOf, LeaseLost, maskError, type ResilienceError, stackless } from "../errors/index.ts"
-import type { Lease, StreamId } from "../journal/index.ts"
-import type { ClockState } from "../stream/index.ts"
+import type { Lease } from "../journal/index.ts"
+import type { AnswerContext, AnswerStart, Restored } from "./AnswerStart.ts"
 import { creditsOf, settled } from "./Bill.ts"
-import type { AnswerOver, AnswerRef } from "./Events.ts"
-import type { Kept } from "./AnswerLength.ts"
-import { Machine } from "./Machine.ts"
 import type { Checkpoint } from "./Checkpoint.ts"
-import { LateNote, type Leave, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
+import type { AnswerOver, AnswerRef } from "./Events.ts"
+import { LastAsked } from "./LastAsked.ts"
+import { Machine } from "./Machine.ts"
+import { LateNote, type Note, type NoteStatus, type OpenAttempt } from "./Note.ts"
 import { freesKey, LateOutcome } from "./Outcome.ts"
 import { pinOf } from "./Pinned.ts"
 import { joined, type Pursuit, type Reason, untried } from "./Pursuit.ts"
-import { LastAsked } from "./LastAsked.ts"
-import type { RelayEvents } from "./RelayEvents.ts"
 import type { AnswerSettings } from "./RelayOptions.ts"
 import { lostEntry, type TrailEntry } from "./Trail.ts"
-import type { Watchdog } from "./Watchdog.ts"
-
-/** What every answer of a relay shares. */
-export interface AnswerContext {
-  /** Shows clients the details of errors. */
-  readonly debug: boolean
-  /** What this relay calls itself. */
-  readonly name: string
-  /** What an answer that starts now goes by. */
-  readonly snapshot: () => AnswerSettings
-  readonly events: RelayEvents["Service"]
-  readonly selection: Selection["Service"]
-  /** Where sessions are at home; `undefined` where that is no matter. */
-  readonly affinity: () => Affinity | undefined
-  /** What channels speak. */
-  readonly dialects: DialectsService
-  readonly watchdog: Watchdog
-  /** Time that passes, in whole milliseconds: what durations, limits and waits are reckoned by. No step of the clock moves it. */
-  readonly now: () => number
-  /** The time of day, epoch milliseconds: for what is shown, and for what another process reads. */
-  readonly wall: () => number
-  /** Takes the secrets that are known out of a text. */
-  readonly mask: (text: string) => string
-}
-
-/** What a request is to the relay, once it has been checked. */
-export interface AnswerStart {
-  readonly request: AnswerRequest
-  readonly dialect: ClientDialect
-  readonly requestId: string
-  /** The name of the token that asks, or `""`. */
-  readonly owner: string
-  /** The group whose channels may serve it, to its end, whatever becomes of the token meanwhile. */
-  readonly group: string
-  /** How long the whole answer may take, in milliseconds. */
-  readonly timeoutMillis: number
-  /** What it goes by to its end. Default: what there is when it is begun, or goes on in another process. */
-  readonly settings?: AnswerSettings | undefined
-  /** What happens when nobody reads any more. */
-  readonly leave: Leave
-  /** The session that it is of, in no words of its client's. Default: none. */
-  readonly session?: string | undefined
-  /** The id that its stream is to have: what was reserved for it is reserved by that. Default: a fresh one. */
-  readonly id?: StreamId | undefined
-  /** What its model costs now. Default: a credit a token. */
-  readonly price?: Price | undefined
-  /** It is begun under an idempotency key: its client can come again without knowing its id. */
-  readonly keyed?: true | undefined
-  /** The trace that the request belongs to, and where it came from: for who tells of it. */
-  readonly traceId?: string | undefined
-  readonly address?: string | undefined
-}
-
-/** The life of an answer that another process has begun. */
-export interface Restored {
-  readonly note: Note
-  /** What was tried, the take-over included. */
-  readonly pursuit: Pursuit
-  /** What writes it, where its committed events left it; and what they show and take. */
-  readonly encoder: AnswerEncoder
-  readonly replayed: Replayed
-  readonly kept: Kept
-  /** Since when its process has been gone, as far as that is known: epoch milliseconds. */
-  readonly goneSince: number
-  /** How long it may go on at least, whatever its own time says, in milliseconds. */
-  readonly grace: number
-}
+import type { UnderWay } from "./UnderWay.ts"
 
 /** Where an answer is. */
 type State =
@@ -105,32 +28,6 @@ type State =
   | { readonly _tag: "Ended"; readonly error: ResilienceError | undefined }
 
 const running: State = { _tag: "Running" }
-
-/** An attempt under way. */
-export interface UnderWay {
-  readonly target: Target
-  readonly number: number
-  readonly mode: TrailEntry["mode"]
-  readonly startedAt: number
-  /** A stream is asked for. Until it is open, as its channel says. */
-  streams: boolean
-  /** What its upstream says goes here. */
-  readonly machine: Machine
-  /** Its clocks, once it is under way: they stand still while nobody looks at what it has sent. */
-  clocks: ClockState | undefined
-  /** What its target has no words for and was not told. */
-  dropped: ReadonlyArray<string>
-  /** The body that was sent. */
-  sent: string
-  /** What was left out of it because its target does not take it. */
-  without: ReadonlySet<string>
-  /** Why it was given up, for a reason that is not its own. */
-  closedBy: ResilienceError | undefined
-  /** From where on its upstream can go on, as far as that is known. */
-  checkpoint: Checkpoint | undefined
-  /** Told when too much waits to be written, and when there is room again. */
-  onPressure: ((full: boolean) => void) | undefined
-}
 
 const nothing: ReadonlySet<string> = new Set()
 

@@ -14,7 +14,9 @@ import {
   ShuttingDown,
   stackless
 } from "../errors/index.ts"
-import type { Answer, AnswerContext, UnderWay } from "./Answer.ts"
+import type { Answer } from "./Answer.ts"
+import type { AnswerContext } from "./AnswerStart.ts"
+import type { UnderWay } from "./UnderWay.ts"
 import { attempt, type Fed } from "./Attempt.ts"
 import type { AttemptEnd } from "./AttemptEnd.ts"
 import { roomOf } from "./Decision.ts"

@@ -22,7 +22,7 @@ import {
   stackless
 } from "../errors/index.ts"
 import { RetryBudgetState } from "../policy/index.ts"
-import type { AnswerContext } from "./Answer.ts"
+import type { AnswerContext } from "./AnswerStart.ts"
 import { isRoomier, roomOf } from "./Decision.ts"
 import type { AnswerRef } from "./Events.ts"
 import { LastAsked } from "./LastAsked.ts"

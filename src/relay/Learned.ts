@@ -17,7 +17,8 @@ import {
   takenAfterAll
 } from "../dialect/index.ts"
 import { blameOf } from "../errors/index.ts"
-import type { AnswerContext, UnderWay } from "./Answer.ts"
+import type { AnswerContext } from "./AnswerStart.ts"
+import type { UnderWay } from "./UnderWay.ts"
 import type { AttemptEnd } from "./AttemptEnd.ts"
 import { continuationModes, refusesForGood, refusesGiven, refusesGivenForGood, refusesMode } from "./Decision.ts"
 

@@ -3,7 +3,8 @@
  */
 import type { Target } from "../channel/index.ts"
 import type { DialectsService } from "../dialect/index.ts"
-import type { Answer, UnderWay } from "./Answer.ts"
+import type { Answer } from "./Answer.ts"
+import type { UnderWay } from "./UnderWay.ts"
 import type { Fed } from "./Attempt.ts"
 import { Checkpoints, leadsOn } from "./Checkpoint.ts"
 import type { Learned } from "./Learned.ts"

@@ -3,7 +3,8 @@
  * has shown, and what targets have refused.
  */
 import type { Home, Target, Wanted } from "../channel/index.ts"
-import type { Answer, AnswerContext } from "./Answer.ts"
+import type { Answer } from "./Answer.ts"
+import type { AnswerContext } from "./AnswerStart.ts"
 import { continuable, isRoomier, roomOf, splices } from "./Decision.ts"
 import type { Learned } from "./Learned.ts"
 import * as Pursuit from "./Pursuit.ts"

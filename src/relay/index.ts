@@ -1,5 +1,6 @@
 // What other floors take: the relay, what it tells, and what it wrote of an answer. How it runs attempts is inside.
-export { type Answer, type AnswerStart } from "./Answer.ts"
+export type { Answer } from "./Answer.ts"
+export type { AnswerStart } from "./AnswerStart.ts"
 export type { AnswerEvent, Question } from "./Ask.ts"
 export type { Counted } from "./Count.ts"
 export type { Errand } from "./Errand.ts"
