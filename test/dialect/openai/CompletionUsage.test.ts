@@ -48,14 +48,67 @@ describe("B1: output that only the total has", () => {
       [8, 504, 494, false]
     ],
     [
-      "was not thought where the details say that nothing was",
+      "is what is called reasoning beside the counts",
+      { prompt_tokens: 2181, completion_tokens: 57, total_tokens: 2518, reasoning_tokens: 280 },
+      [2181, 337, 280, false]
+    ],
+    [
+      "is what was thought, where that is more than all of the output",
+      { prompt_tokens: 8, completion_tokens: 3, total_tokens: 25, completion_tokens_details: { reasoning_tokens: 10 } },
+      [12, 13, 10, false]
+    ],
+    [
+      "was read where the details say that nothing was thought",
       { prompt_tokens: 8, completion_tokens: 10, total_tokens: 20, completion_tokens_details: { reasoning_tokens: 0 } },
-      [8, 12, 0, false]
+      [10, 10, 0, false]
+    ],
+    [
+      "was read where what was thought is inside the output",
+      {
+        prompt_tokens: 8,
+        completion_tokens: 60,
+        total_tokens: 99,
+        completion_tokens_details: { reasoning_tokens: 40 }
+      },
+      [39, 60, 40, false]
+    ],
+    [
+      "is what a cache held, which the prompt is told without",
+      { prompt_tokens: 8, completion_tokens: 10, total_tokens: 118, prompt_tokens_details: { cached_tokens: 100 } },
+      [108, 10, undefined, false]
+    ],
+    [
+      "is what was read from a cache and written to it",
+      {
+        prompt_tokens: 8,
+        completion_tokens: 10,
+        total_tokens: 148,
+        cache_read_input_tokens: 100,
+        cache_creation_input_tokens: 30
+      },
+      [138, 10, undefined, false]
+    ],
+    [
+      "was thought where a cache held something else",
+      { prompt_tokens: 8, completion_tokens: 10, total_tokens: 512, prompt_tokens_details: { cached_tokens: 4 } },
+      [8, 504, 494, false]
+    ],
+    [
+      "is none of what was thought elsewhere",
+      { prompt_tokens: 33, completion_tokens: 7163, total_tokens: 7196, reasoning_tokens: 73997 },
+      [33, 7163, undefined, false]
     ],
     ["is none where the total is the sum", counts, [9, 7, undefined, false]],
     ["is none where the total is less", { ...counts, total_tokens: 3 }, [9, 7, undefined, false]],
     ["is none where there is no total", { prompt_tokens: 9, completion_tokens: 7 }, [9, 7, undefined, false]],
-    ["is not known where a count is missing", { completion_tokens: 7, total_tokens: 16 }, [0, 7, undefined, true]]
+    [
+      "is none where the prompt is missing: it is that",
+      { completion_tokens: 7, total_tokens: 16 },
+      [9, 7, undefined, false]
+    ],
+    ["is all of it where no output is said", { prompt_tokens: 9, total_tokens: 16 }, [9, 7, undefined, false]],
+    ["is not known where the total is the prompt", { prompt_tokens: 9, total_tokens: 9 }, [9, 0, undefined, true]],
+    ["is not known where nothing else is said", { prompt_tokens: 9 }, [9, 0, undefined, true]]
   ])("%s", (_, usage, expected) => {
     const said = read(usage)
     assert.deepStrictEqual(numbers(said), expected)
@@ -94,12 +147,33 @@ describe("what was read from a cache", () => {
     ["beside the counts", { cached_tokens: 4 }, 4],
     ["in both places: by the details", { prompt_tokens_details: { cached_tokens: 0 }, cached_tokens: 4 }, 0],
     ["in details that do not say it", { prompt_tokens_details: { audio_tokens: 0 }, cached_tokens: 4 }, 4],
+    ["as what was hit", { prompt_cache_hit_tokens: 4, prompt_cache_miss_tokens: 5 }, 4],
+    ["in another vendor's words", { cache_read_input_tokens: 4 }, 4],
     ["as no number", { cached_tokens: "4" }, undefined],
     ["nowhere", {}, undefined]
   ])("is said %s", (_, more, cached) => {
     const said = read({ ...counts, ...more })
     assert.strictEqual(said.cacheReadTokens, cached)
     assert.deepInclude(written(said), more)
+  })
+})
+
+describe("what a cache holds", () => {
+  it.each<readonly [name: string, more: JsonObject]>([
+    ["in the details", { prompt_tokens_details: { cached_tokens: 0, cache_write_tokens: 5 } }],
+    ["in the details by another name", { prompt_tokens_details: { cache_creation_tokens: 5 } }],
+    ["in the details in another vendor's words", { prompt_tokens_details: { cache_creation_input_tokens: 5 } }],
+    ["beside the counts", { cache_creation_input_tokens: 5 }]
+  ])("is said to have been written %s", (_, more) => {
+    const said = read({ ...counts, ...more })
+    assert.deepStrictEqual(numbers(said), [9, 7, undefined, false])
+    assert.strictEqual(said.cacheWriteTokens, 5)
+    assert.deepInclude(written(said), more)
+  })
+
+  it("is no part of a prompt that is less", () => {
+    const said = read({ ...counts, prompt_tokens_details: { cached_tokens: 100 } })
+    assert.deepStrictEqual(numbers(said), [109, 7, undefined, false])
   })
 })
 
