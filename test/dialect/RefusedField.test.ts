@@ -64,7 +64,22 @@ describe("the field that an upstream refuses", () => {
       "'audio.format' does not support 'wav' when stream=true.",
       "This model does not support streaming.",
       "Streaming is not supported for this model",
-      "stream is unsupported here"
+      "stream is unsupported here",
+      "Unsupported value: 'stream' does not support true with this model. Supported values are: false.",
+      "The model doesn’t support streaming responses",
+      "This model isn't available in streaming mode yet",
+      "The model claude-x is not currently supported with streaming.",
+      "Function calling is not supported with streaming",
+      "`stream` is not supported",
+      "Streaming has been turned off: streaming mode is disabled for this deployment",
+      "Answers of this model cannot be streamed",
+      "This model does not stream",
+      "You are not allowed to stream from this deployment",
+      "unsupported parameter: stream",
+      "'stream' must be set to false",
+      "Please use stream=false with this model",
+      "This endpoint only supports non-streaming requests",
+      "This model does not support tools, audio, or streaming."
     ]) {
       assert.isTrue(refused({ message }), message)
       assert.isFalse(refused({ message }, "{}"), message)
@@ -74,7 +89,19 @@ describe("the field that an upstream refuses", () => {
       "stream_options is not supported",
       "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
       "the temperature is too high",
-      "messages[0]: the user spoke of a stream"
+      "messages[0]: the user spoke of a stream",
+      "The image is not a valid stream of bytes",
+      "messages.0: the audio stream is not supported",
+      "The content stream is not available any more",
+      "do not send more than one file when you stream",
+      "Tool 'stream' is not available",
+      "The model 'stream-1' is not supported",
+      "function stream_answer is not supported",
+      "The upstream is not available",
+      "This parameter is not supported. See the streaming documentation.",
+      "This parameter is not supported, see the streaming guide",
+      "Request is not allowed: stream error in the connection",
+      "You can not stream_options"
     ]) {
       assert.isFalse(refused({ message }), message)
     }

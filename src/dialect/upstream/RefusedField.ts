@@ -169,10 +169,35 @@ export const takenAfterAll = (
   return undefined
 }
 
-// "Your organization must be verified to stream this model", "… does not support 'wav' when stream=true", "streaming is not
-// supported with this model", "… is not available in streaming mode".
-const noStreams =
-  /\b(?:verified|allowed|able) to stream\b|\bstream ?= ?true\b|\b(?:does|do|is|are|can) ?not\b[^.]{0,80}\bstream(?:ing)?\b(?!_)|\bstream(?:ing)?\b(?!_)[^.]{0,80}\b(?:is|are) (?:not|un)/i
+const not = String.raw`(?:n['\u2019]t| ?not)(?: \w+ly| yet)?`
+
+// Nor is it the name of anything else, nor what one reads about it.
+const stream =
+  String.raw`(?<![-_./\w]|\b(?:audio|byte|content|data|file|function|image|input|media|model|object|tool|video) ['"\`]?)` +
+  String.raw`stream(?:ing)?(?![-_/\w]|\.\w| (?:docs?|documentation|error|failed|guide|reference)\b)`
+
+/**
+ * How vendors say that they do not stream:
+ * - "must be verified to stream this model", "cannot be streamed", "unable to stream";
+ * - "… does not support 'wav' when stream=true";
+ * - "This model does not support streaming", "is not available in streaming mode";
+ * - "Streaming is not supported with this model", "stream is unsupported here", "streaming is disabled";
+ * - "stream must be false", "only supports non-streaming", "use stream=false".
+ */
+const noStreams = new RegExp(
+  [
+    String.raw`\b(?:able|allowed|authorized|permitted|verified) to stream\b`,
+    String.raw`\b(?:can(?:['\u2019]t| ?not)|does${not}) (?:be streamed|stream)\b`,
+    String.raw`\bstream ?= ?true\b`,
+    String.raw`\b(?:are|do|does|is)${not} (?:allow|available|compatible|enabled|offer|permit|provide|support)(?:ed|ted)?\b[^.]{0,80}${stream}`,
+    String.raw`${stream}[^.]{0,80}\b(?:are|is)(?:${not} (?:allowed|available|compatible|enabled|implemented|permitted|possible|supported)| disabled| unavailable| unsupported)\b`,
+    String.raw`\bunsupported\b[^.]{0,20}${stream}`,
+    String.raw`${stream}['"\`]? (?:must|needs? to|should) be (?:set to )?['"\`]?false\b`,
+    String.raw`\bstream ?[=:] ?false\b`,
+    String.raw`\bonly (?:available|supported|supports?)\b[^.]{0,40}\bnon-?stream`
+  ].join("|"),
+  "i"
+)
 
 /** Whether a refusal is of the stream that was asked for. `body` is what was sent. */
 export const refusesStream = (error: ResilienceError, body: string): boolean => {
