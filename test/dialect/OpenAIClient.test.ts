@@ -557,6 +557,20 @@ describe("assembleOpenAI", () => {
     })
   })
 
+  it("joins a text that nobody knows, unless each chunk says the same one", () => {
+    expect(
+      assemble([
+        chunk({ content: "a", plan: "ha", mood: "fine", x: { note: "" } }),
+        chunk({ content: "b", plan: "ha", mood: "fine", x: { note: "1" } }),
+        chunk({ content: "c", plan: "", x: { note: "2" } }),
+        chunk({ content: "d", plan: "!", mood: "fine", status: "busy" }),
+        chunk({ content: "e", plan: "!", x: { note: "2" }, status: "idle" })
+      ])
+    ).toMatchObject({
+      choices: [{ message: { content: "abcde", plan: "haha!!", mood: "fine", x: { note: "122" }, status: "idle" } }]
+    })
+  })
+
   it("joins a signature that comes in parts", () => {
     const signed = (google: string, relay: string) => ({
       extra_content: { google: { thought_signature: google }, relay: { signature: relay } }

@@ -8,7 +8,7 @@ import { type Calls, makeCalls, readCallPart } from "./Calls.ts"
 
 type Items = ReadonlyArray<unknown>
 
-/** Texts that come in pieces. Every other one is said whole, and perhaps again: the last one counts. */
+/** Texts that come in pieces, whatever they are. */
 const growing: ReadonlySet<string> = new Set([
   "content",
   "reasoning",
@@ -26,24 +26,79 @@ const growing: ReadonlySet<string> = new Set([
   "thought_signature"
 ])
 
+/** Texts that are said whole, and perhaps again: the last one counts. */
+const whole: ReadonlySet<string> = new Set([
+  "channel",
+  "format",
+  "id",
+  "language",
+  "media_type",
+  "mime_type",
+  "model",
+  "name",
+  "object",
+  "phase",
+  "provider",
+  "role",
+  "stage",
+  "state",
+  "status",
+  "title",
+  "type",
+  "url"
+])
+
 const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === ""
 
-const merge = (old: unknown, value: unknown, field: string): unknown => {
-  if (value === undefined || value === null) return old
-  if (typeof value === "string") {
-    if (value === "" && !isEmpty(old)) return old
-    return typeof old === "string" && growing.has(field) ? old + value : value
+/** A text of a field that nobody knows, as long as each event says the same one. */
+interface Repeated {
+  readonly text: string
+  times: number
+}
+
+const repeats = new WeakMap<JsonObject, Map<string, Repeated | undefined>>()
+
+// What is the same with every event says again what is there; with another text it was a piece each time.
+const mergeUnknown = (into: JsonObject, value: string, field: string): string => {
+  let known = repeats.get(into)
+  if (known === undefined) repeats.set(into, (known = new Map()))
+  const old = into[field]
+  if (typeof old !== "string" || old === "") {
+    known.set(field, { text: value, times: 1 })
+    return value
   }
+  const repeated = known.get(field)
+  if (repeated === undefined) return old + value
+  if (repeated.text === value) {
+    repeated.times++
+    return value
+  }
+  known.set(field, undefined)
+  return repeated.text.repeat(repeated.times) + value
+}
+
+const mergeText = (into: JsonObject, value: string, field: string, joins: boolean): unknown => {
+  const old = into[field]
+  if (value === "" && !isEmpty(old)) return old
+  if (growing.has(field)) return typeof old === "string" ? old + value : value
+  return joins && !whole.has(field) ? mergeUnknown(into, value, field) : value
+}
+
+const merge = (into: JsonObject, value: unknown, field: string, joins: boolean): unknown => {
+  const old = into[field]
+  if (value === undefined || value === null) return old
+  if (typeof value === "string") return mergeText(into, value, field, joins)
   if (Array.isArray(value)) return mergeList(Array.isArray(old) ? (old as Array<unknown>) : [], value, field)
-  if (isObject(value)) return mergeObject(isObject(old) ? old : {}, value)
+  if (isObject(value)) return mergeObject(isObject(old) ? old : {}, value, joins)
   return value
 }
 
-// What is merged into is our own: it grows in place, so that a long answer costs no more than its length.
-const mergeObject = (into: JsonObject, from: JsonObject): JsonObject => {
+// What is merged into is our own: it grows in place, so that a long answer costs no more than its length. `joins`: a text
+// that nobody knows is a piece of one.
+const mergeObject = (into: JsonObject, from: JsonObject, joins = false): JsonObject => {
   for (const [field, value] of Object.entries(from)) {
     if (field === "__proto__") continue
-    const merged = merge(into[field], value, field)
+    const merged = merge(into, value, field, joins)
     into[field] = merged === undefined ? null : merged
   }
   keepExact(into, from)
@@ -214,8 +269,8 @@ export interface OpenAIAssembly {
 }
 
 /**
- * Begins to put an answer together. Unknown fields are kept: of a message its lists grow, and of its texts those that come
- * in pieces; of all else, and of what stands beside a message, the last one counts.
+ * Begins to put an answer together. Unknown fields are kept: of a message its lists grow, and its texts, but for those that
+ * are said whole or are the same with every event; of all else, and of what stands beside a message, the last one counts.
  */
 export const makeOpenAIAssembly = (): OpenAIAssembly => {
   const head: JsonObject = { id: "", object: "chat.completion", created: 0, model: "" }
@@ -254,7 +309,7 @@ export const makeOpenAIAssembly = (): OpenAIAssembly => {
     const { content, tool_calls: calls, ...message } = delta
     addContent(choice, content)
     addCalls(choice, calls)
-    mergeObject(choice.message, message)
+    mergeObject(choice.message, message, true)
   }
 
   const result = (): JsonObject => {
