@@ -16,9 +16,17 @@ interface Found {
   readonly meanings: Array<Meaning>
 }
 
+/** A call that has had no response yet. */
+interface OpenCall {
+  readonly id: string
+  readonly name: string
+  /** Its client gave it no id: this one is ours. */
+  readonly nameless: boolean
+}
+
 /** Calls that have had no response yet, in their order. */
 interface Reading extends Found {
-  readonly open: Array<{ readonly id: string; readonly name: string }>
+  readonly open: Array<OpenCall>
   calls: number
 }
 
@@ -52,9 +60,10 @@ const inputOf = (args: unknown): string =>
 
 const callPart = (call: JsonObject, signature: string, path: string, reading: Reading): ReadonlyArray<Part> => {
   const name = textIn(call, "name")
-  const id = textIn(call, "id") || madeId(`${reading.calls}/${name}`)
+  const said = textIn(call, "id")
+  const id = said || madeId(`${reading.calls}/${name}`)
   reading.calls += 1
-  reading.open.push({ id, name })
+  reading.open.push({ id, name, nameless: said === "" })
   const signed = signature === "" ? undefined : readThoughtSignature(signature)
   return [
     {
@@ -68,12 +77,24 @@ const callPart = (call: JsonObject, signature: string, path: string, reading: Re
   ]
 }
 
-// A response without an id is of the first call of its name that has none yet, and else of the first one that has none.
+/**
+ * The call that a response is of: the one with its id. Where one of the two has none, the first one of its name, and else the
+ * first one; a call without an id before one that has another.
+ */
+const callOf = (open: ReadonlyArray<OpenCall>, id: string, name: string): number => {
+  const same = id === "" ? -1 : open.findIndex((call) => !call.nameless && call.id === id)
+  if (same >= 0) return same
+  const named = open.findIndex((call) => call.nameless && call.name === name)
+  if (named >= 0) return named
+  if (id !== "") return open.findIndex((call) => call.nameless)
+  const any = open.findIndex((call) => call.name === name)
+  return any < 0 && open.length > 0 ? 0 : any
+}
+
 const pairOf = (response: JsonObject, { open }: Reading): { readonly id: string; readonly name: string } => {
   const id = textIn(response, "id")
   const name = textIn(response, "name")
-  let at = id === "" ? open.findIndex((call) => call.name === name) : open.findIndex((call) => call.id === id)
-  if (at < 0 && id === "") at = open.length === 0 ? -1 : 0
+  const at = callOf(open, id, name)
   const [call] = at < 0 ? [] : open.splice(at, 1)
   return { id: call?.id ?? (id || `call_of_${name}`), name: name || (call?.name ?? "") }
 }
