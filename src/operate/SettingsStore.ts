@@ -63,21 +63,24 @@ export class SettingsStore extends Context.Service<
       return {
         list,
         change: (values) => {
-          const paths = Object.keys(values)
-          return changing(paths, ({ edited, leftOut }) =>
-            Result.map(faulty(Edits.change(edited, values)), ({ edits }) => [...edits, ...besides(leftOut, paths)])
+          return changing(Object.keys(values), ({ edited, leftOut }) =>
+            Result.map(faulty(Edits.change(edited, values)), ({ edits }) => {
+              const said = edits.flatMap((edit) =>
+                edit._tag === "Change" && !edited.edits.includes(edit) ? [edit.path] : []
+              )
+              return [...edits, ...besides(leftOut, said)]
+            })
           )
         },
         reset: (path) =>
           Effect.suspend((): ReturnType<SettingsStore["Service"]["reset"]> => {
-            const waits = kept.leftOut().some(({ edit }) => edit._tag === "Change" && edit.path === path)
-            const isThere =
-              waits ||
-              settings.edits().edited.edits.some((edit) => edit._tag === "Change" && edit.path === path) ||
-              settings.list().some((one) => one.path === path)
+            const waits = kept.leftOut().some(({ edit }) => isOf(edit, path))
+            const counts = settings.edits().edited.edits.some((edit) => edit._tag === "Change" && edit.path === path)
+            const isThere = waits || counts || settings.list().some((one) => one.path === path)
             if (!isThere) return Effect.fail(stackless(() => new NotFound({ message: `there is no setting ${path}` })))
+            const isWaiting = waits && !counts
             return changing([path], ({ edited, leftOut }) =>
-              Result.map(faulty(waits ? Result.succeed(edited) : Edits.reset(edited, [path])), ({ edits }) => [
+              Result.map(faulty(isWaiting ? Result.succeed(edited) : Edits.reset(edited, [path])), ({ edits }) => [
                 ...edits,
                 ...besides(leftOut, [path])
               ])
@@ -92,17 +95,17 @@ export class SettingsStore extends Context.Service<
 export const faulty = <A>(result: Result.Result<A, ReadonlyArray<Fault>>): Result.Result<A, ConfigurationFaults> =>
   Result.mapError(result, (faults) => ConfigurationFaults.of("settings", faults))
 
+/** Whether an edit is of that setting, or of something in it: that is told, and taken back, with the setting. */
+const isOf = (edit: Edits.Edit, path: string): boolean =>
+  edit._tag === "Change" && (edit.path === path || edit.path.startsWith(`${path}.`))
+
 /** What is left out and stays so, as nobody says anything else in its place. */
 const besides = (leftOut: ReadonlyArray<LeftOut>, paths: ReadonlyArray<string>): Edits.Edits =>
-  leftOut.flatMap(({ edit }) => (edit._tag === "Change" && paths.includes(edit.path) ? [] : [edit]))
+  leftOut.flatMap(({ edit }) => (paths.some((path) => isOf(edit, path)) ? [] : [edit]))
 
-const withFaults = (settings: ReadonlyArray<Setting>, leftOut: ReadonlyArray<LeftOut>): ReadonlyArray<SettingShown> => {
-  const why = new Map(
-    leftOut.flatMap(({ edit, faults }) =>
-      edit._tag === "Change"
-        ? [[edit.path, faults.map(({ message, path }) => `${formatPath(path)}: ${message}`).join("; ")] as const]
-        : []
-    )
-  )
-  return settings.map((setting) => ({ ...setting, fault: why.get(setting.path) }))
-}
+const withFaults = (settings: ReadonlyArray<Setting>, leftOut: ReadonlyArray<LeftOut>): ReadonlyArray<SettingShown> =>
+  settings.map((setting) => {
+    const faults = leftOut.flatMap(({ edit, faults }) => (isOf(edit, setting.path) ? faults : []))
+    const lines = new Set(faults.map(({ message, path }) => `${formatPath(path)}: ${message}`))
+    return { ...setting, fault: lines.size === 0 ? undefined : [...lines].join("; ") }
+  })

@@ -192,6 +192,45 @@ describe("edits in the books", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live(
+    "that are left out within a setting are told at it, and go with what is said of it, or when it is taken back",
+    () =>
+      Effect.gen(function* () {
+        const books = yield* openBooks(BooksMemoryNode.layer)
+        const price = { "gpt-*": { input: 5, output: 5 } }
+        const isKept = Effect.map(rowsOf(books), (rows) => rows.includes("prices.gpt"))
+        const one = yield* startOver(books, relaySettings())
+        const shown = (of: typeof one) => of.store.list().find(({ path }) => path === "prices")
+        for (const said of ["PATCH", "DELETE"] as const) {
+          yield* books.run(
+            sql`INSERT INTO relay_settings (path, value, sealed, turn, changed_at)
+              VALUES ('prices.gpt-*.input', '2', 0, 1, 1), ('prices.gpt-*.output', '3', 0, 1, 1)`
+          )
+          const relay = yield* startOver(books, relaySettings())
+          assert.include(shown(relay)?.fault, 'prices["gpt-*.input"]: name prices, with all that is to be in it; ')
+          yield* relay.store.change({ "retry.times": 7 })
+          assert.isTrue(yield* isKept, "nobody has said anything of prices")
+          yield* said === "PATCH" ? relay.store.change({ prices: price }) : relay.store.reset("prices")
+          assert.deepInclude(shown(relay), { fault: undefined, value: said === "PATCH" ? price : {} })
+          assert.isFalse(yield* isKept)
+        }
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("that are left out are no fault any more where a section is said whole", () =>
+    Effect.gen(function* () {
+      const books = yield* openBooks(BooksMemoryNode.layer)
+      const one = yield* startOver(books, relaySettings())
+      yield* one.store.change({ "retry.base": "8 seconds" })
+      const cap = { channels: [channel("a")], retry: { cap: "5 seconds" } }
+      const { store } = yield* startOver(books, Result.getOrThrow(decodeConfiguration(cap, {}, "test")).settings)
+      const shown = () => store.list().find(({ path }) => path === "retry.base")
+      assert.isDefined(shown()?.fault)
+      yield* store.change({ retry: { base: "1 second" } })
+      assert.deepInclude(shown(), { fault: undefined, value: "1 second" })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("of a section that is never shown are sealed where there is a secret, and shown in nothing", () =>
     Effect.gen(function* () {
       const Alerts = declare({
