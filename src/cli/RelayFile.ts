@@ -57,7 +57,8 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
       AffinitySection,
       ChannelSection
     ],
-    rules: [...relayRules, dialectsAreThere(dialects)]
+    rules: [...relayRules, dialectsAreThere(dialects)],
+    later: ["workers", "otlp"]
   })
 
 /** The file of a relay whose channels speak what is built in. */

@@ -4,16 +4,22 @@
  *
  * Channels count whether they are enabled or not: one that is switched off is there to be switched on again.
  */
+import { resolve } from "node:path"
 import { Option, Schema } from "effect"
 import { TimeoutsSection } from "../channel/TimeoutsSection.ts"
 import { isNameSized } from "../errors/index.ts"
 import { isExactModel, matchesModel, patternsMeet } from "../dialect/index.ts"
+import { StoreSection } from "../journal/StoreSection.ts"
+import * as BooksPlaceNode from "../operate/BooksPlaceNode.ts"
+import { BooksSection } from "../operate/BooksSection.ts"
 import {
   MillisOrNone,
   parseStatusRanges,
   type Path,
+  readSection,
   type Rule,
   ruleFault,
+  type Section,
   valueAt,
   type Written
 } from "../settings/index.ts"
@@ -78,6 +84,12 @@ const tokenModelsAreServed: Rule = (written) => {
   })
 }
 
+/** What a section says, as far as it can be read. */
+const sectionAt = <A>(section: Section<A>, written: Written): A | undefined => {
+  const decoded = readSection(section.schema, written, [section.name])
+  return decoded === undefined ? undefined : section.value(decoded, {})
+}
+
 /** The longest time of a request, in milliseconds. */
 const totalOf = (written: Written): number | undefined => {
   const total = valueAt(written.value, ["timeouts", "total"])
@@ -137,6 +149,18 @@ const requestsAreKept: Rule = (written) => {
     : []
 }
 
+/** Store and books are two databases. Where they are is told of the one that was said. */
+const booksAreNotTheStore: Rule = (written) => {
+  const store = sectionAt(StoreSection, written)
+  const books = sectionAt(BooksSection, written)
+  if (store?.type !== "sqlite" || books === undefined) return []
+  const place = BooksPlaceNode.placeOf(books, store)
+  if (place._tag !== "File" || resolve(place.path) !== resolve(store.path)) return []
+  return books.path === undefined
+    ? [ruleFault(written, ["store", "path"], "another file than that of the books beside it")]
+    : [ruleFault(written, ["books", "path"], "another file than that of the store")]
+}
+
 /** Only a bad status is ever retried for itself. */
 const statusesAreBad: Rule = (written) => {
   const path = ["retry", "statuses"]
@@ -154,5 +178,6 @@ export const relayRules: ReadonlyArray<Rule> = [
   clocksBiteBeforeTotal,
   clocksBiteBeforeAttemptEnds,
   requestsAreKept,
+  booksAreNotTheStore,
   statusesAreBad
 ]

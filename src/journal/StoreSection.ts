@@ -21,7 +21,7 @@ const schema = section(
     ),
     wait: withDefault(Millis, "30 seconds", "How long a file is waited for that another relay has.")
   },
-  ["url", "prefix"]
+  ["url", "prefix", "lease", "cluster"]
 )
 
 /** Where answers are kept. `wait` is milliseconds. */

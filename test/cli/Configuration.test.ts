@@ -314,12 +314,15 @@ describe("keys", () => {
   })
 
   it("of a later version are refused", async () => {
-    const lines = await faultLines(withChannel({}, { store: { type: "redis", url: "redis://x", prefix: "p" } }))
+    const store = { type: "redis", url: "redis://x", prefix: "p", lease: "5 seconds", cluster: false }
+    const lines = await faultLines(withChannel({}, { store, workers: 2, otlp: { url: null } }))
     assert.deepStrictEqual(
       lines,
       [
         "store.type: redis is not in this version",
-        ...["store.url", "store.prefix"].map((key) => `${key}: not in this version`)
+        ...["store.url", "store.prefix", "store.lease", "store.cluster", "workers", "otlp"].map(
+          (key) => `${key}: not in this version`
+        )
       ].toSorted()
     )
     for (const dialect of ["openai", "responses", "anthropic", "gemini"]) {

@@ -233,6 +233,21 @@ describe("R13: what is overruled", () => {
     ],
     [
       {},
+      { store: { path: "data/relay.db" }, books: { path: "data/../data/relay.db" } },
+      'books.path: expected another file than that of the store, got "data/../data/relay.db"'
+    ],
+    [
+      {},
+      { books: { path: ".relay/relay.db" } },
+      'books.path: expected another file than that of the store, got ".relay/relay.db"'
+    ],
+    [
+      {},
+      { store: { path: "/data/books.db" } },
+      'store.path: expected another file than that of the books beside it, got "/data/books.db"'
+    ],
+    [
+      {},
       { retry: { statuses: "200-204,299" } },
       'retry.statuses: expected a status beside 200 to 299, which are never retried, got "200-204,299"'
     ]
@@ -246,6 +261,14 @@ describe("R13: what is overruled", () => {
       assert.lengthOf(await linesOf({}, { store: { path } }), 1)
     }
   )
+
+  it.each([
+    { store: { type: "memory" }, books: { path: ".relay/relay.db" } },
+    { store: { path: "/data/books.db" }, books: { type: "memory" } },
+    { store: { path: "/data/books.db" }, books: { path: "books.db" } }
+  ])("books and store of their own are right: %j", async (rest) => {
+    assert.deepStrictEqual(await linesOf({}, rest), [])
+  })
 
   it("what is switched off may keep its settings", async () => {
     assert.deepStrictEqual(
