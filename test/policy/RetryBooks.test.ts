@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Exit, Stream } from "effect"
 import { InvalidRequest } from "effect-resilience/errors"
 import { Deadline, Retry, RetryBudget, RetryBudgetState as State, RetrySchedule } from "effect-resilience/policy"
 import { observe } from "./kit/attempts.ts"
+import { interruptEverywhere } from "./kit/interruptAt.ts"
 
 const immediate = RetrySchedule.immediate
 const second = RetrySchedule.constant({ delay: "1 second" })
@@ -100,6 +101,99 @@ describe("Retry: the books of a budget", () => {
       assert.deepStrictEqual(yield* balances, [90, 72])
     })
   )
+
+  describe("an attempt that does not begin is not paid for", () => {
+    const wait = RetrySchedule.constant({ delay: "200 millis" })
+    const quota = RetryBudget.quota({ capacity: 100, cost: 1 })
+    const window = RetryBudget.window({ ratio: 0, minPerSecond: 10 })
+    const policies = [
+      ["a quota", quota, (budget: RetryBudget.Countable) => Retry.make({ attempts: 4, schedule: wait, budget })],
+      ["a window", window, (budget: RetryBudget.Countable) => Retry.make({ attempts: 4, schedule: wait, budget })],
+      [
+        "a schedule's own",
+        quota,
+        (budget: RetryBudget.Countable) => Retry.make({ attempts: 4, schedule: RetrySchedule.within(wait, budget) })
+      ]
+    ] as const
+    const calls = [
+      ["an effect", 1, (failing: Effect.Effect<void, string>, policy: Retry.Retry) => Retry.retry(failing, policy)],
+      [
+        "a stream",
+        20,
+        (failing: Effect.Effect<void, string>, policy: Retry.Retry) =>
+          Stream.runDrain(Retry.retryStream(Stream.fromEffect(failing), policy))
+      ]
+    ] as const
+    for (const [name, make, policyOf] of policies) {
+      for (const [what, steps, call] of calls) {
+        it.effect(`${name}, interrupted anywhere: ${what}`, () =>
+          Effect.gen(function* () {
+            let runs = 0
+            let paidInVain = 0
+            yield* interruptEverywhere(
+              Effect.gen(function* () {
+                const budget = yield* make
+                let begun = 0
+                const failing = Effect.suspend(() => {
+                  begun++
+                  return Effect.delay(Effect.fail("x"), "50 millis")
+                })
+                const check = () =>
+                  Effect.map(RetryBudget.balance(budget), (left) => {
+                    runs++
+                    paidInVain += 100 - left - Math.max(0, begun - 1)
+                  })
+                return { program: call(failing, policyOf(budget)), check }
+              })
+            )
+            assert.isAbove(runs, 100)
+            // Each of the three retries has begun a few steps before its own first one.
+            assert.isAtMost(paidInVain, 3 * steps)
+          })
+        )
+      }
+    }
+
+    it.effect("one budget has paid and another refuses", () =>
+      Effect.gen(function* () {
+        const first = yield* RetryBudget.quota({ capacity: 100, cost: 5 })
+        const empty = yield* RetryBudget.quota({ capacity: 5, cost: () => 6 })
+        const both = immediate.pipe(RetrySchedule.within(first), RetrySchedule.within(empty))
+        const calls: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+          Retry.retry(Effect.fail("x"), Retry.make({ schedule: both })),
+          Retry.retry(
+            Effect.fail("x"),
+            Retry.make({ schedule: RetrySchedule.within(immediate, first), budget: empty })
+          ),
+          Effect.retry(Effect.fail("x"), both),
+          Effect.retry(
+            Effect.fail("x"),
+            RetrySchedule.within(immediate, first).pipe(RetrySchedule.upTo({ attempts: 1 }))
+          )
+        ]
+        for (const call of calls) {
+          assert.isTrue(Exit.isFailure(yield* Effect.exit(call)))
+          assert.strictEqual(yield* RetryBudget.balance(first), 100)
+        }
+      })
+    )
+
+    it.effect("a failure that costs no attempt pays nothing, and gives nothing of an earlier payment", () =>
+      Effect.gen(function* () {
+        const budget = yield* RetryBudget.quota({ capacity: 100, cost: 5, refill: 1 })
+        const consumes = (error: unknown) => error !== "free"
+        const policies = [
+          Retry.make({ attempts: 3, schedule: RetrySchedule.within(immediate, budget), consumes }),
+          Retry.make({ attempts: 3, schedule: immediate, budget, consumes })
+        ]
+        for (const [n, policy] of policies.entries()) {
+          const script = [Effect.fail("paid"), Effect.fail("free"), Effect.void]
+          yield* observe((attempt) => script[attempt - 1]!, Retry.retry(policy))
+          assert.strictEqual(yield* RetryBudget.balance(budget), 96 - 4 * n)
+        }
+      })
+    )
+  })
 
   // A reading of the clock and a handler for success are most of what a budget costs a call that does not fail.
   for (const [name, budget] of [

@@ -102,6 +102,7 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
   if (!Schedule.isSchedule(schedule)) Check.refuse(where, "schedule", "a Schedule", schedule)
   if (options?.budget !== undefined) RetryBudget.checked(where, options.budget)
   const plan = RetryPlan.planOf(schedule)
+  const budgets = [...(options?.budget === undefined ? [] : [options.budget]), ...(plan?.budgets ?? [])]
   const unlimited = options?.schedule === undefined ? 3 : Number.POSITIVE_INFINITY
   return {
     [TypeId]: TypeId,
@@ -109,7 +110,8 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
     schedule,
     plan,
     budget: options?.budget,
-    needs: needsOf([...(options?.budget === undefined ? [] : [options.budget]), ...(plan?.budgets ?? [])]),
+    needs: needsOf(budgets),
+    takes: budgets.some(({ rule }) => !rule.tracksFlight),
     isFailure: options?.isFailure,
     while: options?.while,
     failOn: options?.failOn,
@@ -197,32 +199,36 @@ export const retry: {
     return Effect.withFiber((fiber) => {
       const run = new Run(policy, MonotonicClock.millis(fiber))
       const measures = PolicyTelemetry.recordsDurations(fiber)
-      let attempt: Effect.Effect<A, Exhausted<E | E2>, R>
       const go = (next: Next): Effect.Effect<A, Exhausted<E | E2>, R> => {
         if (next._tag === "Stop") return Effect.fail(run.exhausted(fiber))
         const waiting = run.wait(fiber, next.delayMillis)
-        return waiting === undefined ? attempt : Effect.andThen(waiting, attempt)
+        return waiting === undefined ? again() : Effect.flatMap(waiting, again)
       }
+      const decide = (error: E) => run.guard(fiber, () => run.decide(fiber, error, go))
       const onFailure = (cause: Cause.Cause<E>): Effect.Effect<A, Exhausted<E | E2>, R> => {
         const failed = Failures.errorOf(cause)
-        return failed === undefined ? passes(cause) : run.decide(fiber, failed.error, go)
+        return failed === undefined ? passes(cause) : decide(failed.error)
       }
-      const body = measures ? measured(self, run, fiber) : self
+      const onSuccess = (result: A): Effect.Effect<A, Exhausted<E | E2>, R> => {
+        const refused = policy.failOn?.(result)
+        if (refused !== undefined) return decide(refused)
+        if (policy.needs !== "nothing") {
+          run.succeeded(policy.needs === "time" ? MonotonicClock.millis(fiber) : run.startedAt)
+        }
+        return Exit.succeed(result)
+      }
       // A handler for success is a second frame, of 95 ns.
-      attempt =
+      const handled = (body: Effect.Effect<A, E, R>): Effect.Effect<A, Exhausted<E | E2>, R> =>
         policy.failOn === undefined && policy.needs === "nothing"
           ? Effect.catchCause(body, onFailure)
-          : Effect.matchCauseEffect(body, {
-              onFailure,
-              onSuccess: (result): Effect.Effect<A, Exhausted<E | E2>, R> => {
-                const refused = policy.failOn?.(result)
-                if (refused !== undefined) return run.decide(fiber, refused, go)
-                if (policy.needs !== "nothing") {
-                  run.succeeded(policy.needs === "time" ? MonotonicClock.millis(fiber) : run.startedAt)
-                }
-                return Exit.succeed(result)
-              }
-            })
+          : Effect.matchCauseEffect(body, { onFailure, onSuccess })
+      const body = measures ? measured(self, run, fiber) : self
+      const attempt = handled(body)
+      const paidFor = () => {
+        run.begins()
+        return body
+      }
+      const again = () => (policy.takes ? handled(Effect.suspend(paidFor)) : attempt)
       if (policy.budget?.rule.tracksFlight === true) return tracked(run, attempt)
       run.request()
       return attempt
@@ -359,7 +365,11 @@ export const retryStream: {
                 : Effect.as(run.wait(fiber, next.delayMillis) ?? Effect.void, [undefined, Duration.zero])
             )
           })
-        const attempts = self.pipe(
+        const attempt = Stream.suspend(() => {
+          run.begins()
+          return self
+        })
+        const attempts = attempt.pipe(
           Stream.mapArray((elements) => {
             delivered += elements.length
             return elements
@@ -373,7 +383,9 @@ export const retryStream: {
         })
         return Stream.onExit(counted, (exit) =>
           Effect.sync(() => {
-            if (exit._tag === "Success") run.succeeded(MonotonicClock.millis(started))
+            const now = MonotonicClock.millis(started)
+            if (exit._tag === "Success") run.succeeded(now)
+            run.giveBack(now)
             run.end()
           })
         )

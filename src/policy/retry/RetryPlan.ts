@@ -92,6 +92,13 @@ export const advance = <Input>(
   at.now = now
   at.attempt++
   at.leastMillis = 0
+  at.paid = undefined
+}
+
+/** The attempt that comes is not made after all: each of the plan's budgets gets back what it took for it. */
+export const refund = <Input>(plan: Plan<Input>, at: At, now: number): void => {
+  at.paid?.forEach((paid, i) => plan.budgets[i]?.rule.refund(now, paid))
+  at.paid = undefined
 }
 
 /** The schedule of a plan. */
@@ -107,7 +114,10 @@ export const toSchedule = <Input>(plan: Plan<Input>): Schedule.Schedule<Duration
         Effect.withFiber((fiber) => {
           advance(at, fiber, input, MonotonicClock.millis(fiber))
           const outcome = settle(step(at), at)
-          if (typeof outcome !== "number") return Cause.done(Duration.zero)
+          if (typeof outcome !== "number") {
+            refund(plan, at, at.now)
+            return Cause.done(Duration.zero)
+          }
           const delay = Duration.millis(outcome)
           return Effect.succeed<[Duration.Duration, Duration.Duration]>([delay, delay])
         })

@@ -32,6 +32,8 @@ export interface Retry<in A = unknown, in E = unknown, out E2 = never> extends A
   readonly budget: RetryBudget | undefined
   /** What its budgets need to know of a success; `nothing` if there are none. */
   readonly needs: "nothing" | "paid" | "time"
+  /** Whether a budget may take something for an attempt, before that begins. */
+  readonly takes: boolean
   readonly isFailure: ((error: E) => boolean) | undefined
   readonly while: ((error: E) => boolean) | undefined
   readonly failOn: ((result: A) => E2 | undefined) | undefined
@@ -70,6 +72,9 @@ export class Run<A, E, E2 extends E> {
   reason: StopReason = "attempts"
   /** Whether the budgets have been told of the request. */
   open = false
+  /** Whether an attempt was paid for that has not begun. */
+  private prepaid = false
+  private guarded = false
   // Made at the first failure: a call that does not fail has no use for them.
   private heard: boolean | undefined
   private at: RetryPlan.At<E> | undefined
@@ -104,6 +109,42 @@ export class Run<A, E, E2 extends E> {
     if (this.paid < 0) return
     this.paid = -1
     this.policy.budget?.rule.retryEnded()
+  }
+
+  /** The attempt that comes begins: what was paid for it is spent. */
+  begins(): void {
+    this.prepaid = false
+  }
+
+  /**
+   * The call is over: what was paid for an attempt that has not begun goes back. A budget that counts what is under way
+   * hears of that one's end as of any other's.
+   */
+  giveBack(now: number): void {
+    if (!this.prepaid) return
+    this.prepaid = false
+    const { budget, plan } = this.policy
+    if (budget !== undefined && !budget.rule.tracksFlight) {
+      budget.rule.refund(now, this.paid)
+      this.paid = -1
+    }
+    if (plan !== undefined && this.at !== undefined) RetryPlan.refund(plan, this.at, now)
+  }
+
+  /**
+   * Sees to it that nothing stays paid for an attempt that does not begin. Once a call, and only after a failure: a call
+   * that does not fail has paid for nothing. The guard stands before anything is paid, so no interruption comes between.
+   */
+  guard<X, EX, RX>(
+    fiber: Fiber.Fiber<unknown, unknown>,
+    rest: () => Effect.Effect<X, EX, RX>
+  ): Effect.Effect<X, EX, RX> {
+    if (this.guarded || !this.policy.takes) return rest()
+    this.guarded = true
+    return Effect.onExit(Effect.suspend(rest), () => {
+      this.giveBack(MonotonicClock.millis(fiber))
+      return Effect.void
+    })
   }
 
   /** The request is over. */
@@ -156,6 +197,7 @@ export class Run<A, E, E2 extends E> {
     if (!asksAgain(policy, error)) return go(this.stop("notRecoverable"))
     if (policy.consumes !== undefined && this.free < policy.free && !policy.consumes(error)) {
       this.free++
+      if (this.at !== undefined) this.at.paid = undefined
       return go(atOnce)
     }
     this.failed++
@@ -186,14 +228,21 @@ export class Run<A, E, E2 extends E> {
 
   private pay(outcome: RetryPlan.Outcome, at: RetryPlan.At<E>): Next {
     const settled = RetryPlan.settle(outcome, at)
-    if (typeof settled !== "number") return this.stop(settled)
+    if (typeof settled !== "number") return this.notMade(settled, at)
     const { budget } = this.policy
     if (budget !== undefined) {
       const paid = budget.rule.retry(at.now, at.input)
-      if (paid < 0) return this.stop("budget")
+      if (paid < 0) return this.notMade("budget", at)
       this.paid = paid
     }
+    this.prepaid = true
     return { _tag: "Retry", delayMillis: settled }
+  }
+
+  /** The schedule's budgets may have been asked before whoever refuses. */
+  private notMade(reason: StopReason, at: RetryPlan.At<E>): Next {
+    if (this.policy.plan !== undefined) RetryPlan.refund(this.policy.plan, at, at.now)
+    return this.stop(reason)
   }
 
   exhausted(fiber: Fiber.Fiber<unknown, unknown>): Exhausted<E> {
