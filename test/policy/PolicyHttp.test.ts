@@ -243,6 +243,33 @@ describe("PolicyHttp: what comes out", () => {
     })
   )
 
+  it.effect("nor is one whose request is interrupted while it waits for its next attempt", () =>
+    Effect.gen(function* () {
+      let cancelled = 0
+      const { asked, client } = server(() => {
+        const body = new ReadableStream({
+          pull: (controller) => controller.enqueue(new Uint8Array(8)),
+          cancel: () => void cancelled++
+        })
+        return new Response(body, { status: 503, headers: { "retry-after": "5" } })
+      })
+      const resilient = yield* PolicyHttp.make()
+      const waiting = yield* Effect.forkChild(resilient(client).get(url), { startImmediately: true })
+      yield* Fiber.interrupt(waiting)
+      yield* timed(Effect.void)
+      assert.deepStrictEqual([asked.length, cancelled], [1, 1])
+    })
+  )
+
+  it.effect("one that is the answer is left to who asked", () =>
+    Effect.gen(function* () {
+      const { client } = server(() => status(503))
+      const resilient = yield* PolicyHttp.make(immediate)
+      const { exit } = yield* timed(Effect.flatMap(resilient(client).get(url), (response) => response.text))
+      assert.deepStrictEqual(exit, Exit.succeed("body"))
+    })
+  )
+
   it.effect("a hint is waited for, up to 30 seconds", () =>
     Effect.gen(function* () {
       for (const [hint, least] of [

@@ -236,10 +236,13 @@ const makeGuard = (options: Options): Effect.Effect<Guard> => {
           inside = Effect.mapError(Retry.retry(inside, retry), (exhausted) => exhausted.last)
         }
         if (deadlineMillis !== undefined) inside = Deadline.total(inside, deadlineMillis)
-        return Effect.catch(inside, (error) => {
-          if (error instanceof FailedResponse) return Effect.succeed(error.response)
-          return failed === undefined ? Effect.fail(error) : Effect.andThen(discard(failed), Effect.fail(error))
+        const answered = Effect.catch(inside, (error) => {
+          if (!(error instanceof FailedResponse)) return Effect.fail(error)
+          failed = undefined
+          return Effect.succeed(error.response)
         })
+        // Also where the request is interrupted while it waits for its next attempt.
+        return Effect.onExit(answered, () => (failed === undefined ? Effect.void : discard(failed)))
       })
     return guarded
   })
