@@ -4,6 +4,7 @@
  */
 import type { Cause, Duration } from "effect"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { dual } from "effect/Function"
@@ -126,13 +127,16 @@ export const watch: {
   return Stream.callback<A, E | ClockError, R>(
     Effect.fnUntraced(function* (queue: Queue.Queue<A, E | ClockError | Cause.Done>) {
       const clock = yield* Effect.clockWith(Effect.succeed)
+      const scope = yield* Effect.scope
+      const pump = yield* Effect.withFiberSucceed((fiber) => fiber)
       const state = startClocks(MonotonicClock.read(clock))
       const watchdog: Effect.Effect<void> = Effect.suspend(() => {
         const now = MonotonicClock.read(clock)
         const found = checkClocks(limits, state, now)
         if (found._tag === "Expired") {
           const elapsedMillis = Math.round(found.elapsedMillis)
-          return Effect.asVoid(Queue.fail(queue, clockError({ ...found, elapsedMillis })))
+          // The consumer hears of it once it has taken all that came before; the source is not kept for as long.
+          return Effect.map(Queue.fail(queue, clockError({ ...found, elapsedMillis })), () => pump.interruptUnsafe())
         }
         return found.checkAt === Infinity ? Effect.void : Effect.andThen(Effect.sleep(found.checkAt - now), watchdog)
       })
@@ -141,8 +145,12 @@ export const watch: {
         const now = MonotonicClock.read(clock)
         answered(state)
         if (isContent === undefined || elements.some(isContent)) content(state, now)
+        const rest = Queue.offerAllUnsafe(queue, elements)
+        if (rest.length === 0) return Effect.void
         hold(state, now)
-        return Effect.map(Queue.offerAll(queue, elements), () => release(state, MonotonicClock.read(clock)))
+        // In a fiber of its own: what came before a clock ran out waits for its place also when the pump is interrupted.
+        const placed = Effect.forkIn(Queue.offerAll(queue, rest), scope, { startImmediately: true })
+        return Effect.map(Effect.flatMap(placed, Fiber.join), () => release(state, MonotonicClock.read(clock)))
       })
       yield* Queue.end(queue)
     }),

@@ -144,6 +144,42 @@ describe("StreamClocks.watch", () => {
     })
   )
 
+  for (const [what, clocks, gives] of [
+    ["whose element it is busy with", { idle: "5 seconds" }, 1],
+    ["that has room for no more", { total: "5 seconds", bufferSize: 1 }, 3]
+  ] as const) {
+    it.effect(`does not keep the source until a slow consumer comes for more: one ${what}`, () =>
+      Effect.gen(function* () {
+        let closed = 0
+        const source = Stream.range(1, gives).pipe(
+          Stream.rechunk(1),
+          Stream.concat(Stream.never),
+          Stream.ensuring(Effect.sync(() => void closed++))
+        )
+        const seen: Array<number> = []
+        const fiber = yield* StreamClocks.watch(source, clocks).pipe(
+          Stream.runForEach((element) =>
+            Effect.delay(
+              Effect.sync(() => seen.push(element)),
+              "1 minute"
+            )
+          ),
+          Effect.flip,
+          Effect.forkChild
+        )
+        yield* TestClock.adjust("5 seconds")
+        assert.deepStrictEqual([closed, seen.length], [1, 0])
+        yield* TestClock.adjust("5 minutes")
+        assert.strictEqual(
+          (yield* Fiber.join(fiber))._tag,
+          "idle" in clocks ? "ChannelResponseTimeExceeded" : "DeadlineExceeded"
+        )
+        assert.strictEqual(seen.length, gives)
+        assert.strictEqual(closed, 1)
+      })
+    )
+  }
+
   it.effect("passes on the source's own failure, and its end", () =>
     Effect.gen(function* () {
       const failing = Stream.concat(Stream.make("a"), Stream.fail("broken" as const))
