@@ -199,36 +199,36 @@ export const retry: {
     return Effect.withFiber((fiber) => {
       const run = new Run(policy, MonotonicClock.millis(fiber))
       const measures = PolicyTelemetry.recordsDurations(fiber)
+      let attempt: Effect.Effect<A, Exhausted<E | E2>, R>
       const go = (next: Next): Effect.Effect<A, Exhausted<E | E2>, R> => {
         if (next._tag === "Stop") return Effect.fail(run.exhausted(fiber))
+        const again = () => {
+          run.begins()
+          return attempt
+        }
         const waiting = run.wait(fiber, next.delayMillis)
         return waiting === undefined ? again() : Effect.flatMap(waiting, again)
       }
-      const decide = (error: E) => run.guard(fiber, () => run.decide(fiber, error, go))
       const onFailure = (cause: Cause.Cause<E>): Effect.Effect<A, Exhausted<E | E2>, R> => {
         const failed = Failures.errorOf(cause)
-        return failed === undefined ? passes(cause) : decide(failed.error)
+        return failed === undefined ? passes(cause) : run.follow(fiber, failed.error, go)
       }
-      const onSuccess = (result: A): Effect.Effect<A, Exhausted<E | E2>, R> => {
-        const refused = policy.failOn?.(result)
-        if (refused !== undefined) return decide(refused)
-        if (policy.needs !== "nothing") {
-          run.succeeded(policy.needs === "time" ? MonotonicClock.millis(fiber) : run.startedAt)
-        }
-        return Exit.succeed(result)
-      }
+      const body = measures ? measured(self, run, fiber) : self
       // A handler for success is a second frame, of 95 ns.
-      const handled = (body: Effect.Effect<A, E, R>): Effect.Effect<A, Exhausted<E | E2>, R> =>
+      attempt =
         policy.failOn === undefined && policy.needs === "nothing"
           ? Effect.catchCause(body, onFailure)
-          : Effect.matchCauseEffect(body, { onFailure, onSuccess })
-      const body = measures ? measured(self, run, fiber) : self
-      const attempt = handled(body)
-      const paidFor = () => {
-        run.begins()
-        return body
-      }
-      const again = () => (policy.takes ? handled(Effect.suspend(paidFor)) : attempt)
+          : Effect.matchCauseEffect(body, {
+              onFailure,
+              onSuccess: (result): Effect.Effect<A, Exhausted<E | E2>, R> => {
+                const refused = policy.failOn?.(result)
+                if (refused !== undefined) return run.follow(fiber, refused, go)
+                if (policy.needs !== "nothing") {
+                  run.succeeded(policy.needs === "time" ? MonotonicClock.millis(fiber) : run.startedAt)
+                }
+                return Exit.succeed(result)
+              }
+            })
       if (policy.budget?.rule.tracksFlight === true) return tracked(run, attempt)
       run.request()
       return attempt

@@ -131,22 +131,6 @@ export class Run<A, E, E2 extends E> {
     if (plan !== undefined && this.at !== undefined) RetryPlan.refund(plan, this.at, now)
   }
 
-  /**
-   * Sees to it that nothing stays paid for an attempt that does not begin. Once a call, and only after a failure: a call
-   * that does not fail has paid for nothing. The guard stands before anything is paid, so no interruption comes between.
-   */
-  guard<X, EX, RX>(
-    fiber: Fiber.Fiber<unknown, unknown>,
-    rest: () => Effect.Effect<X, EX, RX>
-  ): Effect.Effect<X, EX, RX> {
-    if (this.guarded || !this.policy.takes) return rest()
-    this.guarded = true
-    return Effect.onExit(Effect.suspend(rest), () => {
-      this.giveBack(MonotonicClock.millis(fiber))
-      return Effect.void
-    })
-  }
-
   /** The request is over. */
   end(): void {
     this.endFlight()
@@ -224,6 +208,27 @@ export class Run<A, E, E2 extends E> {
       })
     if (this.step !== undefined) return stepped(this.step)
     return Effect.flatMap(Schedule.toStep(policy.schedule), (step) => stepped((this.step = step)))
+  }
+
+  /**
+   * As `decide`, and sees to it that nothing stays paid for an attempt that does not begin. The guard is there once a call,
+   * and only after a failure, for a call that does not fail has paid for nothing; and before anything is paid, so that no
+   * interruption comes between.
+   */
+  follow<X, EX, RX>(
+    fiber: Fiber.Fiber<unknown, unknown>,
+    error: E,
+    go: (next: Next) => Effect.Effect<X, EX, RX>
+  ): Effect.Effect<X, EX, RX> {
+    if (this.guarded || !this.policy.takes) return this.decide(fiber, error, go)
+    this.guarded = true
+    return Effect.onExit(
+      Effect.suspend(() => this.decide(fiber, error, go)),
+      () => {
+        this.giveBack(MonotonicClock.millis(fiber))
+        return Effect.void
+      }
+    )
   }
 
   private pay(outcome: RetryPlan.Outcome, at: RetryPlan.At<E>): Next {
