@@ -21,11 +21,33 @@ export interface RetryStreaming extends AnswerView {
   readonly tryFromHere: () => void
 }
 
+/** A session, and what a component asks it with: once that is gone nothing is asked any more, whoever still holds it. */
+const makeMounted = (url: string, options: AnswerOptions | undefined) => {
+  const session = new AnswerSession(url, options)
+  const mounts = { count: 0, gone: false }
+  const asking =
+    <Args extends ReadonlyArray<unknown>>(ask: (...args: Args) => void) =>
+    (...args: Args): void => {
+      if (!mounts.gone) ask(...args)
+    }
+  const { regenerate, start, stop, tryFromHere } = session
+  return {
+    session,
+    mounts,
+    functions: {
+      start: asking(start),
+      stop,
+      regenerate: asking(regenerate),
+      tryFromHere: asking(tryFromHere)
+    }
+  }
+}
+
 /**
  * Streams answers into a component: text and reasoning as they come, at most one update a frame, the countdown of a
  * reconnection, and why an answer is not whole. It asks by POST.
  *
- * Unmounting leaves without cancelling: the answer goes on as the server's rule says. Under StrictMode nothing is asked
+ * Unmounting leaves without cancelling: the answer goes on as the server's rule says, and nothing more is asked. Under StrictMode nothing is asked
  * twice. New `url` and `options` count from the next answer on.
  *
  * ```ts import.meta.vitest
@@ -46,19 +68,21 @@ export interface RetryStreaming extends AnswerView {
  * ```
  */
 export const useRetryStreaming = (url: string, options?: AnswerOptions): RetryStreaming => {
-  const [{ mounts, session }] = useState(() => ({ session: new AnswerSession(url, options), mounts: { count: 0 } }))
+  const [{ functions, mounts, session }] = useState(() => makeMounted(url, options))
   useInsertionEffect(() => session.configure(url, options))
   useEffect(() => {
     mounts.count++
+    mounts.gone = false
     return () => {
       mounts.count--
       // Under StrictMode a component is mounted again at once, and what it has asked for goes on.
       queueMicrotask(() => {
-        if (mounts.count === 0) session.close()
+        if (mounts.count > 0) return
+        mounts.gone = true
+        session.close()
       })
     }
   }, [mounts, session])
   const view = useSyncExternalStore(session.subscribe, session.view, () => emptyView)
-  const { regenerate, start, stop, tryFromHere } = session
-  return { ...view, start, stop, regenerate, tryFromHere }
+  return { ...view, ...functions }
 }

@@ -308,6 +308,20 @@ export const hookSuite = (name: string, load: () => Promise<Reacts>): void => {
       assert.strictEqual(asked.length, 1)
     })
 
+    it("asks nothing once it is unmounted, whoever still holds its functions", async () => {
+      await mount()
+      const request = await asks()
+      request.says(init() + says(1, "Hel") + named(2, "error", { message: "no" }))
+      await frame()
+      const { regenerate, start, tryFromHere } = now()
+      unmount()
+      unmount = () => {}
+      await Promise.resolve()
+      for (const ask of [() => start({ message: "late" }), regenerate, tryFromHere]) ask()
+      await vi.advanceTimersByTimeAsync(60_000)
+      assert.strictEqual(asked.length, 1)
+    })
+
     it("asks again what was asked, whatever became of the parameters meanwhile", async () => {
       await mount()
       const messages = [{ role: "user", content: "Say hello" }]
