@@ -15,6 +15,7 @@ import {
 } from "../errors/index.ts"
 import { type Carried, carriedBy, shownText } from "./Carried.ts"
 import { publicMessage } from "./PublicMessage.ts"
+import { inWholeSeconds, toldHint } from "./ToldHint.ts"
 
 /** What is known of a stream that ends with an error. */
 export interface ErrorEventOptions {
@@ -35,7 +36,7 @@ export interface ErrorEvent extends Carried {
   readonly severity: string
   readonly message: string
   readonly recoverable: boolean
-  /** Whole seconds, at least 1. */
+  /** Whole seconds, from 1 to 3,600; absent where the hint is no number. */
   readonly retry_after?: number
   readonly partial_content: string
   /** In code points. */
@@ -76,7 +77,7 @@ export const errorEvent = (
 ): ErrorEvent => {
   const told = known(error)
   const { code, recoverable, severity, type } = describe(told)
-  const hint = retryAfterMillis ?? told.retryAfterMillis
+  const hint = toldHint(retryAfterMillis ?? told.retryAfterMillis)
   return {
     request_id: requestId,
     type,
@@ -84,7 +85,7 @@ export const errorEvent = (
     severity,
     message: publicMessage(told),
     recoverable,
-    ...(hint === undefined ? {} : { retry_after: Math.max(1, Math.ceil(hint / 1000)) }),
+    ...(hint === undefined ? {} : { retry_after: inWholeSeconds(hint) }),
     partial_content: partial,
     partial_length: codePoints(partial),
     ...carriedBy(told),

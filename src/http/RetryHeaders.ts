@@ -2,8 +2,7 @@
  * What an HTTP answer says about asking again.
  */
 import { describe, type ResilienceError } from "../errors/index.ts"
-
-const hour = 3_600_000
+import { inWholeSeconds, toldHint } from "./ToldHint.ts"
 
 /** What a 429 or 503 says when its error knows no better: one second. */
 export const defaultRetryAfterMillis = 1_000
@@ -26,10 +25,8 @@ export const retryHeaders = (error: ResilienceError): { readonly [name: string]:
 /** The same of a status and a hint. */
 export const retryHeadersOf = (status: number, hint: number | undefined): { readonly [name: string]: string } => {
   if (status !== 429 && status !== 503) return {}
-  const millis = Math.ceil(
-    Math.min(Math.max(hint !== undefined && hint >= 0 ? hint : defaultRetryAfterMillis, 1), hour)
-  )
-  return { "retry-after": String(Math.ceil(millis / 1000)), "retry-after-ms": String(millis) }
+  const millis = toldHint(hint) ?? defaultRetryAfterMillis
+  return { "retry-after": String(inWholeSeconds(millis)), "retry-after-ms": String(millis) }
 }
 
 /** `x-should-retry`: whether asking again, unchanged, may help. The SDKs of model vendors obey it. */

@@ -9,9 +9,10 @@ import {
   ClientGone,
   InternalError,
   StreamCancelled,
-  streamFault
+  streamFault,
+  Throttled
 } from "effect-resilience/errors"
-import { carriedBy, carriedIn, errorEvent } from "effect-resilience/http"
+import { carriedBy, carriedIn, errorEvent, retryHeaders } from "effect-resilience/http"
 import * as fc from "fast-check"
 
 const about = { requestId: "req_1" }
@@ -34,6 +35,22 @@ describe("errorEvent", () => {
     const back = carriedIn(JSON.parse(JSON.stringify(data)))
     assert.instanceOf(back, BizError)
     assert.deepInclude(back, { status: 10001, extra: { testKey: "testVal" } })
+  })
+
+  it("a hint is told as headers tell it: at most an hour, and none where it is no number", () => {
+    for (const [retryAfterMillis, told] of [
+      [1001, 2],
+      [0, 1],
+      [1e12, 3600],
+      [Number.POSITIVE_INFINITY, 3600],
+      [Number.NaN, undefined],
+      [-5, undefined]
+    ] as const) {
+      const error = new Throttled({ retryAfterMillis })
+      assert.strictEqual(errorEvent(error, about).retry_after, told)
+      assert.strictEqual(errorEvent(new Throttled({}), { ...about, retryAfterMillis }).retry_after, told)
+      assert.strictEqual(retryHeaders(error)["retry-after"], String(told ?? 1))
+    }
   })
 
   it("an application exception travels as a fault of 12001, with its type and the message that was written for its reader", () => {
