@@ -250,7 +250,8 @@ class ResponseEncoder extends ItemWriter implements AnswerEncoder {
       mapped.parts[of].set(raw[indexField[of]], item.parts[of].at(-1)!)
       return
     }
-    const part = of === undefined ? undefined : partAt(mapped, of, raw[indexField[of]])
+    const part =
+      of === undefined ? undefined : (partAt(mapped, of, raw[indexField[of]]) ?? this.beginThought(out, raw, mapped))
     if (!isOfItem(item, part, raw.type)) return this.sayOthers(out, delta)
     const place = of === undefined || part === undefined ? index : { ...index, [indexField[of]]: part.index }
     switch (raw.type) {
@@ -290,6 +291,25 @@ class ResponseEncoder extends ItemWriter implements AnswerEncoder {
     }
   }
 
+  /** What is told at the end of an item only: no signature, since that stands in the item itself. */
+  private sayUntold(out: Payloads, said: JsonObject, { item, parts }: Mapped, delta: Delta): void {
+    const isRaw = item.kind === "reasoning" && !(Array.isArray(said["summary"]) && said["summary"].some(isPart))
+    if (delta.reasoning !== "" && isRaw) {
+      const part = this.beginPart(out, item, "content", { type: "reasoning_text", text: "" })
+      parts.content.set(0, part)
+      return this.sayMore(out, item, part, delta)
+    }
+    this.sayOthers(out, { ...delta, pieces: delta.pieces?.filter(({ _tag }) => _tag === "Refusal") })
+  }
+
+  /** The part of a thought of which nobody has said that it begins. As a part of the summary it would be told twice. */
+  private beginThought(out: Payloads, raw: Raw, { item, parts }: Mapped): Part | undefined {
+    if (item.kind !== "reasoning" || !/^response\.reasoning_text\.(?:delta|done)$/.test(raw.type)) return undefined
+    const part = this.beginPart(out, item, "content", { type: "reasoning_text", text: "" })
+    parts.content.set(raw["content_index"], part)
+    return part
+  }
+
   private sayPieces(out: Payloads, { pieces }: Delta): void {
     for (const piece of pieces ?? []) if (piece._tag === "ToolInput") this.sayPiece(out, piece)
   }
@@ -313,11 +333,11 @@ class ResponseEncoder extends ItemWriter implements AnswerEncoder {
     }
   }
 
-  private passDone(out: Payloads, raw: Raw, { item, parts }: Mapped, delta: Delta): void {
+  private passDone(out: Payloads, raw: Raw, mapped: Mapped, delta: Delta): void {
+    const { item, parts } = mapped
     const said = isObject(raw["item"]) ? raw["item"] : {}
     if (item.kind === "call") this.sayPieces(out, delta)
-    // What is told at its end only: no signature, since that stands in the item itself.
-    else if (delta.text !== "" || delta.reasoning !== "") this.sayOthers(out, { ...delta, pieces: undefined })
+    else this.sayUntold(out, said, mapped, delta)
     // What was left open in it: who joined its text has not heard where it ended.
     for (const part of partsOf(item)) if (!part.done) this.closePart(out, item, part)
     const list = (of: Part["of"]): JsonObject => {

@@ -4,7 +4,7 @@
 import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
 import { inputText } from "../CallInput.ts"
 import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
-import { type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
+import { type Delta, type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
 import { keepExact } from "../ExactNumbers.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { failureOf } from "../OpenAIFailures.ts"
@@ -85,6 +85,8 @@ class ResponseDecoder implements EventDecoder {
       if (event === "" || event === "message") return misshapen("the upstream's event has no type")
       raw["type"] = event
     }
+    const { type } = raw
+    raw["type"] = otherNames.get(type as string) ?? type
     return this.read(raw as Raw)
   }
 
@@ -249,9 +251,14 @@ class ResponseDecoder implements EventDecoder {
         ? piece(raw, { _tag: "ToolInput", index: heard.call, text: input.slice(before) })
         : step(raw)
     }
-    if (heard.type === "message") return step(raw, this.untold(heard, "text", item["content"]))
+    if (heard.type === "message") {
+      const refusal = this.untold(heard, "refusal", item["content"], "refusal")
+      const text = this.untold(heard, "text", item["content"])
+      return step(raw, text, "", refusal === "" ? undefined : [{ _tag: "Refusal", text: refusal }])
+    }
     if (heard.type !== "reasoning") return step(raw)
-    const thought = this.untold(heard, "summary", item["summary"])
+    const summary = this.untold(heard, "summary", item["summary"])
+    const thought = summary !== "" || heard.thought ? summary : this.untold(heard, "reasoning", item["content"])
     heard.thought ||= thought !== ""
     const sealed = textIn(item, "encrypted_content")
     if (sealed === "") return step(raw, "", thought)
@@ -263,10 +270,10 @@ class ResponseDecoder implements EventDecoder {
   }
 
   /** What was told of the texts of an item at its end only. */
-  private untold(heard: Heard, name: string, parts: unknown): string {
+  private untold(heard: Heard, name: string, parts: unknown, field = "text"): string {
     let text = ""
     for (const [i, part] of (Array.isArray(parts) ? (parts as ReadonlyArray<unknown>) : []).entries()) {
-      const whole = isObject(part) ? textIn(part, "text") : ""
+      const whole = isObject(part) ? textIn(part, field) : ""
       const key = `${name}${i}`
       if ((heard.texts.get(key) ?? 0) > 0 || whole === "") continue
       heard.texts.set(key, whole.length)
@@ -287,7 +294,7 @@ class ResponseDecoder implements EventDecoder {
     if (this.heard.size === 0 && Array.isArray(response["output"]) && response["output"].length > 0) {
       return this.wholeResponse(response)
     }
-    const pieces = this.missed(response["output"])
+    const missed = this.missed(response["output"])
     const said = status === "incomplete" ? status : raw.type.slice("response.".length)
     const finish = readStatus({ ...response, status: said }, this.calls > 0)
     const code = failureOf(finish.native)
@@ -297,21 +304,29 @@ class ResponseDecoder implements EventDecoder {
     this.over = true
     const usage = readResponseUsage(response["usage"])
     // What no event has told is told in our words, in the place of the upstream's end.
-    return pieces === undefined ? step(raw, "", "", undefined, finish, usage) : { ...nothing, pieces, finish, usage }
+    return missed === undefined ? step(raw, "", "", undefined, finish, usage) : { ...missed, finish, usage }
   }
 
-  /** Calls that only the end of the response tells of: nobody could make them who did not see them. */
-  private missed(output: unknown): ReadonlyArray<Piece> | undefined {
+  /**
+   * Calls that only the end of the response tells of: nobody could make them who did not see them. And messages, where no
+   * event has said any: without them the answer would be none.
+   */
+  private missed(output: unknown): Delta | undefined {
     if (!Array.isArray(output)) return undefined
+    const isSaid = [...this.heard.values()].some(({ texts, type }) => type === "message" && texts.size > 0)
     const items = (output as ReadonlyArray<unknown>).filter(
-      (item) => isItem(item) && item["type"] === "function_call" && !this.callIds.has(textIn(item, "call_id"))
+      (item) =>
+        isItem(item) &&
+        (item["type"] === "function_call"
+          ? !this.callIds.has(textIn(item, "call_id"))
+          : item["type"] === "message" && !isSaid)
     )
     if (items.length === 0) return undefined
     const [, , ...events] = responseEvents({ output: items })
     const told = this.together(
       events.slice(0, -1).map((event) => ({ ...event, output_index: -1 - indexIn(event["output_index"]) }))
     )
-    return told._tag === "Delta" ? told.pieces : undefined
+    return told._tag === "Delta" ? told : undefined
   }
 
   /** A whole response in one event, from who was asked for a stream and has none: all of it at once, in our words. */
@@ -362,6 +377,12 @@ const texts: ReadonlySet<string> = new Set(
     (name) => `response.${name}.delta`
   )
 )
+
+/** What vLLM calls the parts of what is thought, and what OpenAI does: its clients know no other names. */
+const otherNames: ReadonlyMap<string, string> = new Map([
+  ["response.reasoning_part.added", "response.content_part.added"],
+  ["response.reasoning_part.done", "response.content_part.done"]
+])
 
 /** Whether a value says what it is: nobody can tell what one is that does not. */
 const isItem = (value: unknown): value is JsonObject => isObject(value) && typeof value["type"] === "string"

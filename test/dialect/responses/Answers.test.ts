@@ -156,6 +156,44 @@ describe("what an upstream may say otherwise", () => {
   const completed = { type: "response.completed", response: { status: "completed", output: [], usage } }
   const message = { role: "assistant", status: "completed", content: [{ type: "output_text", text: "Yes." }] }
   const call = { arguments: "{}", call_id: "c", name: "f" }
+  const raw = { summary: [], content: [{ type: "reasoning_text", text: "Hm." }] }
+  const thinking = { output_index: 0, item_id: "x0", content_index: 0 }
+
+  it.each<readonly [string, ReadonlyArray<unknown>]>([
+    [
+      "with its parts, by vLLM's names",
+      [
+        { type: "response.reasoning_part.added", ...thinking, part: { type: "reasoning_text", text: "" } },
+        { type: "response.reasoning_text.delta", ...thinking, delta: "Hm." },
+        { type: "response.reasoning_text.done", ...thinking, text: "Hm." },
+        { type: "response.reasoning_part.done", ...thinking, part: { type: "reasoning_text", text: "Hm." } }
+      ]
+    ],
+    ["without a part", [{ type: "response.reasoning_text.delta", ...thinking, delta: "Hm." }]],
+    ["at the end of its text only", [{ type: "response.reasoning_text.done", ...thinking, text: "Hm." }]],
+    ["at the end of its item only", []]
+  ])("a thought that is no summary is told once to its own clients: %s", async (_name, events) => {
+    const steps = decodeAll([
+      added(0, "reasoning", { summary: [] }),
+      ...events,
+      done(0, "reasoning", raw),
+      added(1, "message"),
+      said(1, "Yes."),
+      done(1, "message", message),
+      completed
+    ])
+    const { payloads, verdict } = play(steps)
+    assert.strictEqual(verdict._tag, "Complete")
+    const told = payloads.map(({ data }) => JSON.parse(data) as { readonly type: string; readonly delta?: string })
+    const [thought] = wholeOf(payloads)["output"] as ReadonlyArray<JsonObject>
+    assert.deepInclude(thought, raw)
+    assert.deepStrictEqual(
+      told.filter(({ type }) => /reasoning.*delta$/.test(type)).map(({ delta, type }) => [type, delta]),
+      [["response.reasoning_text.delta", "Hm."]]
+    )
+    assert.isFalse(told.some(({ type }) => /reasoning_part/.test(type)))
+    assert.strictEqual((await sdkReads(payloads)).output_text, "Yes.")
+  })
 
   it.each<readonly [string, ReadonlyArray<unknown>, Partial<ReturnType<typeof deltasOf>>]>([
     [
@@ -277,6 +315,43 @@ describe("what an upstream may say otherwise", () => {
           { _tag: "ToolInput", index: 0, text: "{}" }
         ]
       }
+    ],
+    [
+      "a text with its last event only, behind a thought",
+      [
+        added(0, "reasoning"),
+        done(0, "reasoning", { summary: [{ type: "summary_text", text: "Hm." }] }),
+        { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
+      ],
+      { text: "Yes.", reasoning: "Hm." }
+    ],
+    [
+      "a refusal at the end of its item only",
+      [
+        added(0, "message"),
+        done(0, "message", { ...message, content: [{ type: "refusal", refusal: "No." }] }),
+        completed
+      ],
+      { text: "", pieces: [{ _tag: "Refusal", text: "No." }] }
+    ],
+    [
+      "a thought that is no summary, at the end of its item only",
+      [added(0, "reasoning"), done(0, "reasoning", raw), said(1, "Yes."), completed],
+      { text: "Yes.", reasoning: "Hm." }
+    ],
+    [
+      "the parts of a thought by vLLM's names, which are nothing of its own",
+      [
+        added(0, "reasoning", { summary: [] }),
+        { type: "response.reasoning_part.added", ...thinking, part: { type: "reasoning_text", text: "" } },
+        { type: "response.reasoning_text.delta", ...thinking, delta: "Hm." },
+        { type: "response.reasoning_text.done", ...thinking, text: "Hm." },
+        { type: "response.reasoning_part.done", ...thinking, part: { type: "reasoning_text", text: "Hm." } },
+        done(0, "reasoning", raw),
+        said(1, "Yes."),
+        completed
+      ],
+      { text: "Yes.", reasoning: "Hm.", pieces: [] }
     ],
     [
       "a tool of its own",
