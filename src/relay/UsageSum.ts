@@ -38,7 +38,14 @@ const deliveredOf = ({ quarters, repeated }: UsagePart, outputTokens: number, re
 const add = (sum: number | undefined, more: number | undefined): number | undefined =>
   more === undefined ? sum : (sum ?? 0) + more
 
-/** The usage of an answer. What no upstream said is estimated, and the sum says so. */
+/** Whether a count of the output is none: it came at the beginning, or says 0 of what was shown, as those do who do not count. */
+const isUncounted = ({ quarters }: UsagePart, { estimated, outputTokens }: Usage): boolean =>
+  estimated || (outputTokens === 0 && quarters > 0)
+
+/**
+ * The usage of an answer. What no upstream said is estimated, and the sum says so: an input of 0 says nothing, since nobody
+ * asks for nothing.
+ */
 export const sumUsage = (parts: ReadonlyArray<UsagePart>, inputEstimate: () => number): Usage => {
   let estimated = false
   let outputTokens = 0
@@ -52,16 +59,18 @@ export const sumUsage = (parts: ReadonlyArray<UsagePart>, inputEstimate: () => n
     } else {
       // What is said at the beginning says nothing of what came after it: a cut answer cost at least what it showed.
       const delivered = deliveredOf(part, part.usage.outputTokens, part.usage.reasoningTokens)
-      outputTokens += part.usage.estimated ? Math.max(delivered, Math.ceil(part.quarters / 4)) : delivered
+      const uncounted = isUncounted(part, part.usage)
+      outputTokens += uncounted ? Math.max(delivered, Math.ceil(part.quarters / 4)) : delivered
       if (part.repeated === undefined) reasoningTokens = add(reasoningTokens, part.usage.reasoningTokens)
-      estimated ||= part.usage.estimated
+      estimated ||= uncounted
     }
     counted++
   }
   const first = parts[0]?.usage
-  if (first === undefined) estimated = true
+  const inputTokens = first?.inputTokens ?? 0
+  if (inputTokens === 0) estimated = true
   return {
-    inputTokens: first?.inputTokens ?? inputEstimate(),
+    inputTokens: inputTokens === 0 ? inputEstimate() : inputTokens,
     outputTokens,
     cacheReadTokens: first?.cacheReadTokens,
     cacheWriteTokens: first?.cacheWriteTokens,

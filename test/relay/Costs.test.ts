@@ -54,6 +54,24 @@ describe("what an answer cost", () => {
     assert.deepStrictEqual(outputs, [30, 20])
   })
 
+  it.each<readonly [string, number, ReturnType<typeof usage>, object]>([
+    [
+      "an output of 0, of which something was shown",
+      41,
+      usage(3, 0),
+      { inputTokens: 3, outputTokens: 11, estimated: true }
+    ],
+    ["an input of 0", 41, usage(0, 5), { inputTokens: 7, outputTokens: 5, estimated: true }],
+    ["nothing but 0", 41, usage(0, 0), { inputTokens: 7, outputTokens: 11, estimated: true }],
+    ["an output of 0, where nothing was shown: it is that", 0, usage(3, 0), { outputTokens: 0, estimated: false }],
+    ["less than was shown: it is that", 41, usage(3, 1), { outputTokens: 1, estimated: false }]
+  ])("is estimated where a count says nothing: %s", (_, shown, said, expected) => {
+    const spent = costs()
+    spent.show(shown)
+    spent.report(said)
+    assert.deepInclude(spent.usage, expected)
+  })
+
   it("that was lost with its process is counted by what was shown, unless all was noted", () => {
     const noted = [{ quarters: 8, usage: undefined }]
     const [lost, whole] = [false, true].map((all) => {

@@ -7,15 +7,23 @@ import { isCount, type Usage } from "../Usage.ts"
 
 const countOf = (value: unknown): number => (isCount(value) ? value : 0)
 
+/** The candidates' tokens, or what the total has beyond all else where they are not counted. */
+const saidTokens = (raw: JsonObject, read: number): number => {
+  const { candidatesTokenCount: said, thoughtsTokenCount: thought, totalTokenCount: total } = raw
+  if (isCount(said)) return said
+  return isCount(total) && isCount(raw["promptTokenCount"]) ? Math.max(0, total - read - countOf(thought)) : 0
+}
+
 /** What a `usageMetadata` says. */
 export const readUsageMetadata = (raw: unknown): Usage | undefined => {
   if (!isObject(raw)) return undefined
   const { cachedContentTokenCount: cached, candidatesTokenCount: said, promptTokenCount: prompt } = raw
   const { thoughtsTokenCount: thought, toolUsePromptTokenCount: tools } = raw
   if (!isCount(prompt) && !isCount(said) && !isCount(thought)) return undefined
+  const read = countOf(prompt) + countOf(tools)
   return {
-    inputTokens: countOf(prompt) + countOf(tools),
-    outputTokens: countOf(said) + countOf(thought),
+    inputTokens: read,
+    outputTokens: saidTokens(raw, read) + countOf(thought),
     cacheReadTokens: isCount(cached) ? cached : undefined,
     cacheWriteTokens: undefined,
     reasoningTokens: isCount(thought) ? thought : undefined,

@@ -202,6 +202,22 @@ describe("what is no event of Gemini's", () => {
     })
   })
 
+  it.each<readonly [string, object, number, number]>([
+    ["its own count", { promptTokenCount: 3, candidatesTokenCount: 5, totalTokenCount: 99 }, 3, 5],
+    ["the rest of the total", { promptTokenCount: 3, totalTokenCount: 8 }, 3, 5],
+    [
+      "the rest of the total, and what was thought",
+      { promptTokenCount: 3, toolUsePromptTokenCount: 2, thoughtsTokenCount: 4, totalTokenCount: 20 },
+      5,
+      15
+    ],
+    ["what was thought alone", { promptTokenCount: 3, thoughtsTokenCount: 4, totalTokenCount: 7 }, 3, 4],
+    ["nothing", { promptTokenCount: 3, totalTokenCount: 2 }, 3, 0]
+  ])("an output is %s", (_, usageMetadata, input, output) => {
+    const read = gemini.decoder(plainly).step("message", JSON.stringify({ usageMetadata }))
+    expect(read).toMatchObject({ usage: { inputTokens: input, outputTokens: output } })
+  })
+
   it("an event of usage alone passes", () => {
     const read = gemini.decoder(plainly).step("message", '{"usageMetadata":{"promptTokenCount":3}}')
     expect(summary([read])).toMatchObject({ usage: tokens(3, 0), fault: undefined })
