@@ -19,6 +19,8 @@ export interface Exchange {
   model?: string | undefined
   /** What was tried for it, where no event tells of its end: likewise. */
   trail?: ReadonlyArray<TrailEntry> | undefined
+  /** Its handler has all of the request, and gives the whole answer: a server that stops waits for it, as for a stream. */
+  atWork?: true
   /** The address at the other end of the connection; `undefined` where it has none. */
   readonly peer: string | undefined
   /** Reads the body as UTF-8, unpacked where it came packed. `maxBytes` bounds it before and after. */

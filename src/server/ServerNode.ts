@@ -193,16 +193,21 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     for (const { response } of requests.all()) response.once("close", () => queueMicrotask(check))
     check()
   })
+  /** Ends the handlers that have not done their part, of some requests. */
+  const refuse = (isOne: (request: UnderWay) => boolean): void => {
+    for (const one of requests.all()) {
+      const { handler, routed } = one
+      if (handler === undefined || !isOne(one)) continue
+      routed.refuse(stackless(() => new ShuttingDown({})))
+      handler.interruptUnsafe()
+    }
+  }
   const shutdown = yield* Effect.cached(
     Effect.gen(function* () {
       events.tell({ _tag: "RelayStopping", active: relay.active() })
       yield* relay.stop
       server.close()
-      for (const { handler, routed } of requests.all()) {
-        if (handler === undefined) continue
-        routed.refuse(stackless(() => new ShuttingDown({})))
-        handler.interruptUnsafe()
-      }
+      refuse(({ exchange }) => exchange.atWork !== true)
       letGo()
       server.closeIdleConnections()
       const drained = yield* Effect.andThen(relay.drained, quiet).pipe(
@@ -211,8 +216,11 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
       )
       // What another process goes on with is cut off from its readers and from nothing else.
       const clean = drained || (relay.active() > 0 && (yield* relay.abort))
-      // One turn for the last frames to be committed and written.
-      if (!drained) yield* Effect.sleep(50)
+      if (!drained) {
+        refuse(() => true)
+        // One turn for the last frames to be committed and written.
+        yield* Effect.sleep(50)
+      }
       server.closeAllConnections()
       events.tell({ _tag: "RelayStopped", clean })
       return clean ? ("clean" as const) : ("graceExpired" as const)

@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { answer, silence } from "../support/behaviour.ts"
+import { answer, silence, status } from "../support/behaviour.ts"
 import { startFaultServer } from "../support/FaultServer.ts"
 import { logLines } from "../support/log.ts"
 import { channelOf } from "../support/relay.ts"
@@ -289,6 +289,39 @@ describe("a shutdown in the middle of requests", () => {
       }
       await head.closed()
       assert.lengthOf(a.requests, 0)
+    }))
+})
+
+describe("a shutdown while something is asked for whole", () => {
+  const timeouts = { headers: "20 seconds", firstContent: "20 seconds", idle: "20 seconds", total: "20 seconds" }
+  /** Begun: embeddings, and a channel that an operator tries. */
+  const beginning = async ({ a, relay }: World) => {
+    const embeddings = read(`${relay.url}/v1/embeddings`, { body: { model: "m", input: "hello" } })
+    const trial = read(`${relay.url}/admin/channels/a/test`, { method: "POST" })
+    await until(() => a.requests.length === 2)
+    return { embeddings, trial }
+  }
+
+  it.concurrent("lets it end within the grace", () =>
+    withRelay({ server: { port: 0, shutdownGrace: "10 seconds" }, timeouts }, async (world) => {
+      const made = { object: "list", data: [{ object: "embedding", index: 0, embedding: [1] }], model: "m" }
+      world.a.setDefault(status(200, { body: made, delay: 600 }))
+      const { embeddings, trial } = await beginning(world)
+      assert.strictEqual(await world.relay.shutdown(), "clean")
+      assert.deepInclude(await embeddings, { status: 200, text: JSON.stringify(made) })
+      assert.strictEqual((await trial).status, 200)
+    }))
+
+  it.concurrent("and refuses it when that is over", () =>
+    withRelay({ server: { port: 0, shutdownGrace: "600 millis" }, timeouts }, async (world) => {
+      world.a.setDefault(silence)
+      const { embeddings, trial } = await beginning(world)
+      assert.strictEqual(await world.relay.shutdown(), "graceExpired")
+      for (const { status, text } of [await embeddings, await trial]) {
+        assert.strictEqual(status, 503)
+        assert.include(text, "shutting_down")
+      }
+      await world.a.requests.find(({ path }) => path.endsWith("/embeddings"))?.closed
     }))
 })
 

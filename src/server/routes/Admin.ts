@@ -108,6 +108,7 @@ export const adminRoutes: Effect.Effect<ReadonlyArray<Route>, never, Served | Sc
       const ask = yield* handler
       const body = isWrite(exchange) ? yield* exchange.body(largestBody) : ""
       yield* Effect.fromResult(checkDepth(body))
+      exchange.atWork = true
       const { requestId } = exchange
       const asker = { who: ownerOf(caller), admin: caller === undefined || caller.admin, requestId }
       const done = Effect.flatMap(

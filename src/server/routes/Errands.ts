@@ -71,6 +71,7 @@ export const makeErrands: Effect.Effect<
         exchange.model = request.model
         yield* admission.admit(caller, request, pin?.group)
         const asker = { requestId: exchange.requestId, owner: ownerOf(caller), group: groupOf(caller) }
+        exchange.atWork = true
         const counted = yield* Effect.raceFirst(relay.count(request, timeouts.current.total, asker), gone(exchange))
         exchange.trail = counted.trail
         const attempts = attemptsHeader(counted.trail)
@@ -161,6 +162,7 @@ export const makeErrands: Effect.Effect<
           return done
         })
       )
+      exchange.atWork = true
       const errand = yield* gate.counting(caller, paid)
       exchange.trail = errand.trail
       const attempts = attemptsHeader(errand.trail)
