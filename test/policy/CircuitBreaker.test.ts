@@ -271,6 +271,40 @@ describe("CircuitBreaker", () => {
     })
   )
 
+  const throws = (): never => assert.fail("bug")
+  const deaf = Effect.provideService(PolicyTelemetry.Sink, throws)
+  const unreadable: { readonly retryAfterMillis: number } = {
+    get retryAfterMillis() {
+      return throws()
+    }
+  }
+  for (const [what, probe] of [
+    ["a sink", (breaker: CircuitBreaker.CircuitBreaker) => deaf(CircuitBreaker.protect(up, breaker))],
+    ["a sink, of a stream", (breaker) => deaf(Stream.runDrain(CircuitBreaker.protectStream(Stream.make(1), breaker)))],
+    ["an error that is asked for its hint", (breaker) => CircuitBreaker.protect(Effect.fail(unreadable), breaker)],
+    [
+      "an error that is asked for its hint, of a stream",
+      (breaker) => Stream.runDrain(CircuitBreaker.protectStream(Stream.fail(unreadable), breaker))
+    ]
+  ] satisfies ReadonlyArray<[string, (breaker: CircuitBreaker.CircuitBreaker) => Effect.Effect<unknown, unknown>]>) {
+    it.effect(`so is ${what} that throws`, () =>
+      Effect.gen(function* () {
+        const breaker = yield* tripped()
+        yield* TestClock.adjust("60 seconds")
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(probe(breaker))))
+        assert.strictEqual(yield* CircuitBreaker.protect(up, breaker), "up")
+      })
+    )
+  }
+
+  it.effect("is not isolated for ever by a sink that throws", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make()
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(Effect.scoped(deaf(CircuitBreaker.isolate(breaker))))))
+      assert.strictEqual(yield* CircuitBreaker.protect(up, breaker), "up")
+    })
+  )
+
   it.effect("is isolated while anybody holds it, and watched while it changes", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make({ key: "k" })

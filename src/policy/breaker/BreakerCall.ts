@@ -128,11 +128,14 @@ const guarded = <A, E, R>(
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
       const start = nowOf(fiber)
-      return Effect.flatMap(change(breaker, BreakerState.admit), (admission): Effect.Effect<A, E | CircuitOpen, R> => {
+      return Effect.flatMap(apply(breaker, BreakerState.admit), (applied): Effect.Effect<A, E | CircuitOpen, R> => {
+        const admission = applied.result
         if (admission._tag === "Rejected") {
           return reject(breaker.key, rejectionOf(breaker.key, admission.retryAfterMillis), fiber)
         }
-        return Effect.onExit(restore(self), (exit) => {
+        const call = restore(self)
+        const begun = applied.changed === undefined ? call : Effect.andThen(told(applied, breaker), call)
+        return Effect.onExit(begun, (exit) => {
           const { judge: own, slowMillis } = breaker.shared
           return giveBack(breaker, admission, exit, () => judged(exit, own, judge, slowMillis, nowOf(fiber) - start))
         })
@@ -150,13 +153,14 @@ export const runStream = <A, E, R>(
     let admitted: BreakerState.Admitted | undefined
     const admission = Effect.withFiber((fiber) =>
       Effect.flatMap(
-        change(breaker, BreakerState.admit),
-        (admission): Effect.Effect<Stream.Stream<A, E, R>, CircuitOpen> => {
+        apply(breaker, BreakerState.admit),
+        (applied): Effect.Effect<Stream.Stream<A, E, R>, CircuitOpen> => {
+          const admission = applied.result
           if (admission._tag === "Rejected") {
             return reject(breaker.key, rejectionOf(breaker.key, admission.retryAfterMillis), fiber)
           }
           admitted = admission
-          return Effect.succeed(self)
+          return Effect.as(told(applied, breaker), self)
         }
       )
     )
@@ -168,20 +172,28 @@ export const runStream = <A, E, R>(
     })
   })
 
-/** Settles an admission that may hold a place: also when the judge throws, which is then the call's defect. */
+/**
+ * Settles an admission that may hold a place: also when the judge throws, or what the error is asked for a hint, which is
+ * then the call's defect.
+ */
 const giveBack = (
   breaker: CircuitBreaker,
   admission: BreakerState.Admitted,
   exit: Exit.Exit<unknown, unknown>,
   judge: () => BreakerState.Outcome
 ): Effect.Effect<void> =>
-  Effect.flatMap(Effect.exit(Effect.sync(judge)), (said) => {
-    const outcome = said._tag === "Success" ? said.value : "ignored"
-    const failed = exit._tag === "Failure" ? Failures.errorOf(exit.cause) : undefined
-    const hint = failed === undefined ? undefined : Failures.retryAfterMillisOf(failed.error)
+  Effect.flatMap(Effect.exit(Effect.sync(() => ({ outcome: judge(), hint: hintIn(exit) }))), (said) => {
+    const { hint, outcome } = said._tag === "Success" ? said.value : nothingSaid
     const settled = change(breaker, (record, now) => BreakerState.settle(record, admission, outcome, now, hint))
     return Effect.andThen(settled, Effect.asVoid(said))
   })
+
+const nothingSaid = { outcome: "ignored", hint: undefined } as const
+
+const hintIn = (exit: Exit.Exit<unknown, unknown>): number | undefined => {
+  const failed = exit._tag === "Failure" ? Failures.errorOf(exit.cause) : undefined
+  return failed === undefined ? undefined : Failures.retryAfterMillisOf(failed.error)
+}
 
 const judged = <A, E>(
   exit: Exit.Exit<A, E>,
@@ -194,28 +206,41 @@ const judged = <A, E>(
   return failed || exit._tag === "Success" ? outcomeOf(failed, slowMillis, millis) : "ignored"
 }
 
-/** Changes a breaker's record, wherever it is kept, and tells of the transition if that was one. */
-export const change = <A>(breaker: CircuitBreaker, f: (record: Breaker, now: number) => A): Effect.Effect<A> =>
+/** What a change of a record has given, and the transition that it was, if it was one. */
+interface Applied<A> {
+  readonly result: A
+  readonly changed: Transition | undefined
+}
+
+/** Changes a breaker's record, wherever it is kept. Who has taken something by it tells of the transition under a guard of its own. */
+export const apply = <A>(breaker: CircuitBreaker, f: (record: Breaker, now: number) => A): Effect.Effect<Applied<A>> =>
   Effect.withFiber((fiber) => {
     const { breakers } = breaker.shared
     // Of what several processes share only the wall clock means the same to all.
     const now = "find" in breakers ? nowOf(fiber) : wallNow(fiber)
     const key = breaker.key ?? ""
-    const apply = (record: Breaker) => {
+    const applied = (record: Breaker): Applied<A> => {
       const { generation, state } = record
       const result = f(record, now)
       const changed =
         record.generation === generation ? undefined : transitionOf(breaker, state._tag, record, now, fiber)
       return { result, changed }
     }
-    const tell = (applied: ReturnType<typeof apply>) => {
-      if (applied.changed !== undefined) publish(applied.changed, breaker, fiber)
-      return applied.result
-    }
-    return "find" in breakers
-      ? Exit.succeed(tell(apply(breakers.find(key, now))))
-      : Effect.map(breakers.update(key, now, apply), tell)
+    return "find" in breakers ? Exit.succeed(applied(breakers.find(key, now))) : breakers.update(key, now, applied)
   })
+
+/** Tells of a transition, if it was one. */
+export const told = ({ changed }: Applied<unknown>, breaker: CircuitBreaker): Effect.Effect<void> =>
+  changed === undefined
+    ? Effect.void
+    : Effect.withFiber((fiber) => {
+        publish(changed, breaker, fiber)
+        return Effect.void
+      })
+
+/** Changes a breaker's record, wherever it is kept, and tells of the transition if that was one. */
+export const change = <A>(breaker: CircuitBreaker, f: (record: Breaker, now: number) => A): Effect.Effect<A> =>
+  Effect.flatMap(apply(breaker, f), (applied) => Effect.as(told(applied, breaker), applied.result))
 
 const transitionOf = (
   breaker: CircuitBreaker,

@@ -53,7 +53,16 @@ import * as Schedule from "effect/Schedule"
 import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import type { CircuitOpen } from "../../errors/index.ts"
-import { change, type CircuitBreaker, run, runStream, type Shared, type Transition } from "./BreakerCall.ts"
+import {
+  apply,
+  change,
+  type CircuitBreaker,
+  run,
+  runStream,
+  type Shared,
+  type Transition,
+  told
+} from "./BreakerCall.ts"
 import * as BreakerState from "./BreakerState.ts"
 import * as BreakerWindow from "./BreakerWindow.ts"
 import { CircuitBreakerStore } from "./CircuitBreakerStore.ts"
@@ -382,7 +391,10 @@ export const transitions = (breaker: CircuitBreaker): Stream.Stream<Transition> 
 
 /** Holds the breaker open until the scope closes. It is open for as long as anybody holds it. */
 export const isolate = (breaker: CircuitBreaker): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.acquireRelease(change(breaker, BreakerState.isolate), () => change(breaker, BreakerState.release))
+  Effect.flatMap(
+    Effect.acquireRelease(apply(breaker, BreakerState.isolate), () => change(breaker, BreakerState.release)),
+    (applied) => told(applied, breaker)
+  )
 
 /** Holds the breaker open until a `reset`. */
 export const forceOpen = (breaker: CircuitBreaker): Effect.Effect<void> => change(breaker, BreakerState.forceOpen)
