@@ -224,6 +224,29 @@ describe("Retry: interruption", () => {
   )
 })
 
+describe("Retry: elapsed time counts from the beginning of the first attempt", () => {
+  const limited = RetrySchedule.upTo({ elapsed: "10 seconds" })
+  const schedules = [
+    ["a schedule of ours", second.pipe(limited)],
+    ["around a schedule that is not ours", Schedule.spaced("1 second").pipe(limited)],
+    [
+      "in a schedule that is not ours",
+      Schedule.modifyDelay(second.pipe(limited), ({ duration }) => Effect.succeed(duration))
+    ]
+  ] as const
+  for (const [what, schedule] of schedules) {
+    it.effect(what, () =>
+      Effect.gen(function* () {
+        const seen = yield* observe(
+          () => Effect.delay(Effect.fail(down), "6 seconds"),
+          Retry.retry(Retry.make({ schedule }))
+        )
+        assert.deepStrictEqual(seen.at, [0, 7000])
+      })
+    )
+  }
+})
+
 describe("Retry: fairness and telemetry", () => {
   it.effect("retries without a delay let other fibers have a turn", () =>
     Effect.gen(function* () {

@@ -7,6 +7,7 @@
  */
 import type { Fiber } from "effect"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -101,11 +102,32 @@ export const refund = <Input>(plan: Plan<Input>, at: At, now: number): void => {
   at.paid = undefined
 }
 
+/** Since when a schedule counts whose steps are made later than that. */
+const CountsFrom = /*#__PURE__*/ Context.Reference<number | undefined>(
+  "effect-resilience/policy/RetryPlan/CountsFrom",
+  {
+    defaultValue: () => undefined
+  }
+)
+
+const begunAt = (fiber: Fiber.Fiber<unknown, unknown>): number =>
+  fiber.getRef(CountsFrom) ?? MonotonicClock.millis(fiber)
+
+/**
+ * The steps of a schedule that is not ours, made at the first failure: what of ours is in it counts from the beginning of
+ * the first attempt all the same.
+ */
+export const toStep = <Output, Input, Error, Env>(
+  schedule: Schedule.Schedule<Output, Input, Error, Env>,
+  countsFrom: number
+): ReturnType<typeof Schedule.toStep<Output, Input, Error, Env>> =>
+  Effect.provideService(Schedule.toStep(schedule), CountsFrom, countsFrom)
+
 /** The schedule of a plan. */
 export const toSchedule = <Input>(plan: Plan<Input>): Schedule.Schedule<Duration.Duration, Input> => {
   const schedule = Schedule.fromStep(
     Effect.withFiberSucceed((started) => {
-      const startedAt = MonotonicClock.millis(started)
+      const startedAt = begunAt(started)
       const step = plan.start()
       const at = begin<Input>(started, startedAt)
       for (const budget of plan.budgets) open(budget, startedAt)
@@ -155,7 +177,7 @@ export const withStage = <Output, Input, Error, Env>(
   }
   return Schedule.fromStep(
     Effect.withFiber((started) => {
-      const startedAt = MonotonicClock.millis(started)
+      const startedAt = begunAt(started)
       return Effect.map(Schedule.toStep(self), (step) => {
         const stage = make()
         const at = begin<Input>(started, startedAt)

@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import { RetriesExhausted, type StopReason, stackless } from "../../errors/index.ts"
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
@@ -207,7 +207,7 @@ export class Run<A, E, E2 extends E> {
         onFailure: (cause) => Effect.failCause(cause)
       })
     if (this.step !== undefined) return stepped(this.step)
-    return Effect.flatMap(Schedule.toStep(policy.schedule), (step) => stepped((this.step = step)))
+    return Effect.flatMap(RetryPlan.toStep(policy.schedule, this.countsFrom), (step) => stepped((this.step = step)))
   }
 
   /**
