@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Stream } from "effect"
+import { Clock, Effect, Exit, Schedule, Stream } from "effect"
 import { InvalidRequest } from "effect-resilience/errors"
 import { Deadline, Retry, RetryBudget, RetryBudgetState as State, RetrySchedule } from "effect-resilience/policy"
 import { observe } from "./kit/attempts.ts"
@@ -67,6 +67,36 @@ describe("Retry: the books of a budget", () => {
       assert.closeTo(yield* RetryBudget.balance(budget), 91 + 0.1 - 3, 1e-9)
     })
   )
+
+  describe("a success is booked, where a schedule's own budget is", () => {
+    const schedules = [
+      ["in a schedule of ours", (budget: RetryBudget.Countable) => RetrySchedule.within(immediate, budget)],
+      [
+        "around a schedule that is not ours",
+        (budget: RetryBudget.Countable) =>
+          Schedule.spaced(0).pipe(RetrySchedule.within(budget), RetrySchedule.upTo({ attempts: 9 }))
+      ]
+    ] as const
+    for (const [what, make] of schedules) {
+      it.effect(what, () =>
+        Effect.gen(function* () {
+          for (const books of ["exact", "a schedule's"] as const) {
+            const budget = yield* RetryBudget.tokenRatio({ maxTokens: 10, tokenRatio: 1 })
+            const schedule: Schedule.Schedule<unknown> = make(budget)
+            const policy = Retry.make({ schedule })
+            const call = (self: Effect.Effect<void, string>): Effect.Effect<void, unknown> =>
+              books === "exact" ? Retry.retry(self, policy) : Effect.retry(self, schedule)
+            for (let i = 0; i < 9; i++) yield* Effect.ignore(call(Effect.fail("x")))
+            const low = yield* RetryBudget.balance(budget)
+            // Under `Effect.retry` a request that fails has given its own before.
+            assert.strictEqual(low, books === "exact" ? 0 : 5)
+            for (let i = 0; i < 3; i++) yield* call(Effect.void)
+            assert.strictEqual(yield* RetryBudget.balance(budget), low + 3)
+          }
+        })
+      )
+    }
+  })
 
   it.effect("a retry that the deadline forbids is not paid for", () =>
     Effect.gen(function* () {

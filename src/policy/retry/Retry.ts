@@ -102,7 +102,8 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
   if (!Schedule.isSchedule(schedule)) Check.refuse(where, "schedule", "a Schedule", schedule)
   if (options?.budget !== undefined) RetryBudget.checked(where, options.budget)
   const plan = RetryPlan.planOf(schedule)
-  const budgets = [...(options?.budget === undefined ? [] : [options.budget]), ...(plan?.budgets ?? [])]
+  const budgets = RetryPlan.budgetsOf(schedule)
+  const all = [...(options?.budget === undefined ? [] : [options.budget]), ...budgets]
   const unlimited = options?.schedule === undefined ? 3 : Number.POSITIVE_INFINITY
   return {
     [TypeId]: TypeId,
@@ -110,8 +111,9 @@ export const make = <A = unknown, E = unknown, E2 extends E = never>(options?: O
     schedule,
     plan,
     budget: options?.budget,
-    needs: needsOf(budgets),
-    takes: budgets.some(({ rule }) => !rule.tracksFlight),
+    budgets,
+    needs: needsOf(all),
+    takes: all.some(({ rule }) => !rule.tracksFlight),
     isFailure: options?.isFailure,
     while: options?.while,
     failOn: options?.failOn,

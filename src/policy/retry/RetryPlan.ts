@@ -102,26 +102,40 @@ export const refund = <Input>(plan: Plan<Input>, at: At, now: number): void => {
   at.paid = undefined
 }
 
-/** Since when a schedule counts whose steps are made later than that. */
-const CountsFrom = /*#__PURE__*/ Context.Reference<number | undefined>(
-  "effect-resilience/policy/RetryPlan/CountsFrom",
-  {
-    defaultValue: () => undefined
-  }
-)
+const BudgetsKey: unique symbol = Symbol.for("effect-resilience/policy/RetryPlan/Budgets")
+
+/** The budgets of a schedule that are to be told of each request, as far as it can be seen which ones it has. */
+export const budgetsOf = <Output, Input, Error, Env>(
+  schedule: Schedule.Schedule<Output, Input, Error, Env>
+): ReadonlyArray<RetryBudget.Countable> =>
+  planOf(schedule)?.budgets ??
+  (schedule as { readonly [BudgetsKey]?: ReadonlyArray<RetryBudget.Countable> })[BudgetsKey] ??
+  []
+
+/** The run that a schedule is of whose steps are made at the first failure. */
+interface Underway {
+  /** Since when it counts. */
+  readonly countsFrom: number
+  /** The budgets that hear of its request and its success from it. */
+  readonly told: ReadonlyArray<RetryBudget.Countable>
+}
+
+const Underway = /*#__PURE__*/ Context.Reference<Underway | undefined>("effect-resilience/policy/RetryPlan/Underway", {
+  defaultValue: () => undefined
+})
 
 const begunAt = (fiber: Fiber.Fiber<unknown, unknown>): number =>
-  fiber.getRef(CountsFrom) ?? MonotonicClock.millis(fiber)
+  fiber.getRef(Underway)?.countsFrom ?? MonotonicClock.millis(fiber)
 
 /**
- * The steps of a schedule that is not ours, made at the first failure: what of ours is in it counts from the beginning of
- * the first attempt all the same.
+ * The steps of a schedule that is not ours, made at the first failure: what of ours is in it, or around it, counts from the
+ * beginning of the first attempt all the same, and opens no books that are kept already.
  */
 export const toStep = <Output, Input, Error, Env>(
   schedule: Schedule.Schedule<Output, Input, Error, Env>,
-  countsFrom: number
+  underway: Underway
 ): ReturnType<typeof Schedule.toStep<Output, Input, Error, Env>> =>
-  Effect.provideService(Schedule.toStep(schedule), CountsFrom, countsFrom)
+  Effect.provideService(Schedule.toStep(schedule), Underway, underway)
 
 /** The schedule of a plan. */
 export const toSchedule = <Input>(plan: Plan<Input>): Schedule.Schedule<Duration.Duration, Input> => {
@@ -130,7 +144,7 @@ export const toSchedule = <Input>(plan: Plan<Input>): Schedule.Schedule<Duration
       const startedAt = begunAt(started)
       const step = plan.start()
       const at = begin<Input>(started, startedAt)
-      for (const budget of plan.budgets) open(budget, startedAt)
+      for (const budget of plan.budgets) open(budget, started)
       // The time that Effect gives is the wall clock's.
       return (_: number, input: Input) =>
         Effect.withFiber((fiber) => {
@@ -149,7 +163,9 @@ export const toSchedule = <Input>(plan: Plan<Input>): Schedule.Schedule<Duration
 }
 
 // A schedule hears of failures only, so a request counts as a success when it begins. `Retry` keeps exact books.
-const open = (budget: RetryBudget.Countable, now: number): void => {
+const open = (budget: RetryBudget.Countable, started: Fiber.Fiber<unknown, unknown>): void => {
+  if (started.getRef(Underway)?.told.includes(budget) === true) return
+  const now = begunAt(started)
   budget.rule.request(now)
   budget.rule.success(now, 0)
 }
@@ -158,10 +174,13 @@ const open = (budget: RetryBudget.Countable, now: number): void => {
 const asOutput = <Output, Input, Error, Env>(schedule: Schedule.Schedule<Duration.Duration, Input>) =>
   schedule as unknown as Schedule.Schedule<Output, Input, Error, Env>
 
-/** A schedule with one stage more. `make` gives the stage of one run, with state of its own. */
+/**
+ * A schedule with one stage more. `make` gives the stage of one run, with state of its own; around a schedule that is not
+ * ours it is told in which fiber that begins.
+ */
 export const withStage = <Output, Input, Error, Env>(
   self: Schedule.Schedule<Output, Input, Error, Env>,
-  make: () => Stage<Input>
+  make: (started?: Fiber.Fiber<unknown, unknown>) => Stage<Input>
 ): Schedule.Schedule<Output, Input, Error, Env> => {
   const plan = planOf(self)
   if (plan !== undefined) {
@@ -175,11 +194,11 @@ export const withStage = <Output, Input, Error, Env>(
     }
     return asOutput(toSchedule({ start, budgets: plan.budgets }))
   }
-  return Schedule.fromStep(
+  const schedule = Schedule.fromStep(
     Effect.withFiber((started) => {
       const startedAt = begunAt(started)
       return Effect.map(Schedule.toStep(self), (step) => {
-        const stage = make()
+        const stage = make(started)
         const at = begin<Input>(started, startedAt)
         return (now: number, input: Input) =>
           Effect.flatMap(step(now, input), ([output, delay]) =>
@@ -194,6 +213,7 @@ export const withStage = <Output, Input, Error, Env>(
       })
     })
   )
+  return Object.assign(schedule, { [BudgetsKey]: budgetsOf(self) })
 }
 
 /** A failure is booked whatever comes of it, unless it says nothing of the target; a retry only if all else allows it. */
@@ -222,13 +242,9 @@ export const withBudget = <Output, Input, Error, Env>(
     }
     return asOutput(toSchedule({ start, budgets: [...plan.budgets, budget] }))
   }
-  // A schedule that is not ours is heard of only when it goes on.
-  return withStage(self, () => {
-    let opened = false
-    return (delayMillis, at) => {
-      if (!opened) open(budget, at.startedAt)
-      opened = true
-      return spend(budget, 0, delayMillis, at)
-    }
+  const schedule = withStage(self, (started) => {
+    if (started !== undefined) open(budget, started)
+    return (delayMillis, at) => spend(budget, 0, delayMillis, at)
   })
+  return Object.assign(schedule, { [BudgetsKey]: [...budgetsOf(self), budget] })
 }

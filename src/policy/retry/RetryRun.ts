@@ -11,7 +11,7 @@ import { RetriesExhausted, type StopReason, stackless } from "../../errors/index
 import * as Judge from "../Judge.ts"
 import * as MonotonicClock from "../MonotonicClock.ts"
 import * as PolicyTelemetry from "../PolicyTelemetry.ts"
-import type { RetryBudget } from "../budget/RetryBudget.ts"
+import type { Countable, RetryBudget } from "../budget/RetryBudget.ts"
 import * as RetryPlan from "./RetryPlan.ts"
 
 /** `RetriesExhausted`, of the errors that were retried. */
@@ -30,6 +30,8 @@ export interface Retry<in A = unknown, in E = unknown, out E2 = never> extends A
   readonly schedule: Schedule.Schedule<unknown, E>
   readonly plan: RetryPlan.Plan<E> | undefined
   readonly budget: RetryBudget | undefined
+  /** The schedule's own, where it can be seen that it has any. */
+  readonly budgets: ReadonlyArray<Countable>
   /** What its budgets need to know of a success; `nothing` if there are none. */
   readonly needs: "nothing" | "paid" | "time"
   /** Whether a budget may take something for an attempt, before that begins. */
@@ -91,17 +93,15 @@ export class Run<A, E, E2 extends E> {
   request(): void {
     this.open = true
     this.policy.budget?.rule.request(this.startedAt)
-    if (this.policy.plan !== undefined)
-      for (const budget of this.policy.plan.budgets) budget.rule.request(this.startedAt)
+    for (const budget of this.policy.budgets) budget.rule.request(this.startedAt)
   }
 
   /** Tells the budgets that an attempt succeeded. */
   succeeded(now: number): void {
     const paid = Math.max(0, this.paid)
     this.policy.budget?.rule.success(now, paid)
-    if (this.policy.plan === undefined) return
     const paidFor = this.at?.paid
-    this.policy.plan.budgets.forEach((budget, i) => budget.rule.success(now, paidFor?.[i] ?? 0))
+    this.policy.budgets.forEach((budget, i) => budget.rule.success(now, paidFor?.[i] ?? 0))
   }
 
   /** The retry that the budget let through is over. */
@@ -187,7 +187,7 @@ export class Run<A, E, E2 extends E> {
     this.failed++
     policy.budget?.rule.failure(now)
     if (this.failed >= policy.attempts) {
-      if (policy.plan !== undefined) for (const budget of policy.plan.budgets) budget.rule.failure(now)
+      for (const budget of policy.budgets) budget.rule.failure(now)
       return go(this.stop("attempts"))
     }
     const at = (this.at ??= RetryPlan.begin<E>(fiber, this.countsFrom))
@@ -207,7 +207,10 @@ export class Run<A, E, E2 extends E> {
         onFailure: (cause) => Effect.failCause(cause)
       })
     if (this.step !== undefined) return stepped(this.step)
-    return Effect.flatMap(RetryPlan.toStep(policy.schedule, this.countsFrom), (step) => stepped((this.step = step)))
+    return Effect.flatMap(
+      RetryPlan.toStep(policy.schedule, { countsFrom: this.countsFrom, told: policy.budgets }),
+      (step) => stepped((this.step = step))
+    )
   }
 
   /**

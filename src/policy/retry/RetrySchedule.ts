@@ -266,8 +266,9 @@ export const upTo: {
  * Retries only while a budget lets it (`budget` when it does not, and the original error stays). It never waits.
  *
  * A schedule hears of failures only. Under `Effect.retry` a request therefore counts as a success when it begins, and
- * a `quota` gets nothing back for a retry that helped. Under `Retry` the books are exact. `RetryBudget.share` needs to
- * know when calls end, so it does not go here: give it to `Retry`.
+ * a `quota` gets nothing back for a retry that helped. Under `Retry` the books are exact, unless a combinator of Effect's
+ * own is around the schedule: `Retry` does not see a budget behind that, which then hears of requests that fail and of no
+ * others. Give it to `Retry` itself, as you do `RetryBudget.share`, which needs to know when calls end.
  */
 export const within: {
   /**
