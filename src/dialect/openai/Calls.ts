@@ -22,6 +22,8 @@ export interface Call {
   named: boolean
   /** Its input is whole JSON. */
   readonly whole: boolean
+  /** The part that was placed last says all of its input again: there are upstreams that end a call so. */
+  readonly again: boolean
 }
 
 /** What a part says; `""` where it says nothing. */
@@ -47,6 +49,8 @@ export const readCallPart = ({ custom, function: said, id, index }: JsonObject):
 
 interface Tracked extends Call, JsonScan {
   whole: boolean
+  again: boolean
+  input: string
   /** What its upstream calls it, as it may another one. */
   readonly said: string
   /** The event that its last part came with. */
@@ -76,6 +80,8 @@ export const makeCalls = (whole = false): Calls => {
     name: "",
     held: "",
     named: false,
+    again: false,
+    input: "",
     ...nothingScanned(),
     event: 0
   })
@@ -119,7 +125,11 @@ export const makeCalls = (whole = false): Calls => {
       call.named = call.name === "" && part.name !== ""
       if (call.named) call.name = part.name
       call.event = event
-      scanJson(call, part.input)
+      call.again = call.whole && part.input !== "" && part.input === call.input
+      if (!call.again) {
+        call.input += part.input
+        scanJson(call, part.input)
+      }
       last = call
       return call
     }
@@ -140,11 +150,12 @@ export const mendInput = (part: JsonObject): void => {
 
 /**
  * Writes a part as OpenAI would have: the call's own index, and id, type and name with the part that names it and with no
- * other. Id and name that are empty are left out.
+ * other. Id and name that are empty are left out, and so is an input that is said again.
  */
 export const mendPart = (part: JsonObject, call: Call): void => {
   if (part["index"] !== call.place) part["index"] = call.place
   const own = isObject(part["custom"]) ? part["custom"] : part["function"]
+  if (call.again && isObject(own)) own[own === part["custom"] ? "input" : "arguments"] = ""
   if (call.named) {
     if (call.id !== "") part["id"] = call.id
     else delete part["id"]

@@ -34,7 +34,7 @@ const pushCall = (pieces: Array<Piece>, calls: Calls, part: unknown, { held, nam
     if (call.held !== "") pieces.push({ _tag: "ToolInput", index, text: call.held })
     call.held = ""
   }
-  if (said.input !== "") {
+  if (said.input !== "" && !call.again) {
     if (call.name === "") call.held += said.input
     else pieces.push({ _tag: "ToolInput", index, text: said.input })
   }

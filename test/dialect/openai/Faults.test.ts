@@ -588,6 +588,30 @@ describe("R10: tool calls that trust other things than the index", () => {
     )
   })
 
+  it.each<readonly [string, Part]>([
+    ["all of the call", { index: 0, id: "a", name: "f", input: '{"q":1}' }],
+    ["its id and its input", { index: 0, id: "a", input: '{"q":1}' }],
+    ["its input", { index: 0, input: '{"q":1}' }]
+  ])("an input that is whole is told once, where its last part says again %s", (_, last) => {
+    const parts = [
+      { index: 0, id: "a", name: "f", input: "" },
+      { index: 0, input: '{"q"' },
+      { index: 0, input: ":1}" },
+      last
+    ]
+    const events = parts.map((one) => chunk({ tool_calls: [part(one)] }))
+    const { message } = relayed(events)
+    assert.deepStrictEqual(
+      (message["tool_calls"] as ReadonlyArray<JsonObject>).map((call) => call["function"]),
+      [{ name: "f", arguments: '{"q":1}' }]
+    )
+    const inputs = decodeAll(events).flatMap((event) => (event._tag === "Delta" ? (event.pieces ?? []) : []))
+    assert.deepStrictEqual(
+      inputs.flatMap((piece) => (piece._tag === "ToolInput" ? [piece.text] : [])),
+      ['{"q"', ":1}"]
+    )
+  })
+
   it("R10: in a whole answer each is a call of its own, whatever it says", () => {
     const call = { index: 0, id: "same", function: { name: "f", arguments: "{}" } }
     const [first] = decodeWhole({ choices: [{ index: 0, message: { tool_calls: [call, call, call] } }] }) as [Delta]
