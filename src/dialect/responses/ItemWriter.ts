@@ -83,6 +83,14 @@ export class ItemWriter {
   }
 
   protected closePart(out: Payloads, item: Item, part: Part): void {
+    if (!part.told) this.endText(out, item, part)
+    const now = { item_id: item.id, output_index: item.index, part: partNow(part) }
+    const { index } = part
+    if (part.of === "summary") this.emit(out, "response.reasoning_summary_part.done", { ...now, summary_index: index })
+    else this.emit(out, "response.content_part.done", { ...now, content_index: index })
+  }
+
+  private endText(out: Payloads, item: Item, part: Part): void {
     const place = { item_id: item.id, output_index: item.index }
     const { index, text } = part
     switch (part.raw["type"]) {
@@ -98,9 +106,6 @@ export class ItemWriter {
       case "summary_text":
         this.emit(out, "response.reasoning_summary_text.done", { ...place, summary_index: index, text })
     }
-    const now = { ...place, part: partNow(part) }
-    if (part.of === "summary") this.emit(out, "response.reasoning_summary_part.done", { ...now, summary_index: index })
-    else this.emit(out, "response.content_part.done", { ...now, content_index: index })
   }
 
   protected close(out: Payloads, item: Item, status: "completed" | "incomplete"): void {

@@ -21,6 +21,8 @@ export interface Part {
   /** Its text, whatever its field is called. */
   text: string
   readonly annotations: Array<unknown>
+  /** The end of its text was told, and none has come since. */
+  told: boolean
   done: boolean
 }
 
@@ -143,9 +145,17 @@ export class Written {
       case "response.reasoning_text.delta":
       case "response.reasoning_summary_text.delta": {
         const part = this.partOf(event)
-        if (part !== undefined) part.text += textIn(event, "delta")
+        if (part !== undefined) this.applyDelta(part, textIn(event, "delta"))
         const item = event["signature"] === undefined ? undefined : this.itemOf(event)
         if (item !== undefined) item.signature += textIn(event, "signature")
+        return
+      }
+      case "response.output_text.done":
+      case "response.refusal.done":
+      case "response.reasoning_text.done":
+      case "response.reasoning_summary_text.done": {
+        const part = this.partOf(event)
+        if (part !== undefined) part.told = true
         return
       }
       case "response.function_call_arguments.delta": {
@@ -169,7 +179,12 @@ export class Written {
   /** The same for an event of text, which is not made into an object first. */
   applyText(part: Part, text: string): void {
     this.length += 1
+    this.applyDelta(part, text)
+  }
+
+  private applyDelta(part: Part, text: string): void {
     part.text += text
+    part.told = false
   }
 
   itemOf(event: JsonObject): Item | undefined {
@@ -213,7 +228,15 @@ export class Written {
     const { annotations } = raw
     const known = Array.isArray(annotations) ? [...(annotations as ReadonlyArray<unknown>)] : []
     const index = item.parts[of].length
-    item.parts[of].push({ of, index, raw, text: textIn(raw, textField({ raw })), annotations: known, done: false })
+    item.parts[of].push({
+      of,
+      index,
+      raw,
+      text: textIn(raw, textField({ raw })),
+      annotations: known,
+      told: false,
+      done: false
+    })
   }
 }
 

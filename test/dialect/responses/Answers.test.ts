@@ -159,6 +159,22 @@ describe("what an upstream may say otherwise", () => {
   const raw = { summary: [], content: [{ type: "reasoning_text", text: "Hm." }] }
   const thinking = { output_index: 0, item_id: "x0", content_index: 0 }
 
+  it("the end of a text is told once, where its part has none", () => {
+    const begun = {
+      type: "response.content_part.added",
+      output_index: 0,
+      content_index: 0,
+      part: { type: "output_text", text: "" }
+    }
+    const over = { type: "response.output_text.done", output_index: 0, content_index: 0, text: "Yes." }
+    const steps = decodeAll([added(0, "message"), begun, said(0, "Yes."), over, done(0, "message", message), completed])
+    const types = play(steps).payloads.map(({ data }) => (JSON.parse(data) as { readonly type: string }).type)
+    assert.deepStrictEqual(
+      types.filter((type) => type.endsWith(".done")),
+      ["response.output_text.done", "response.content_part.done", "response.output_item.done"]
+    )
+  })
+
   it.each<readonly [string, ReadonlyArray<unknown>]>([
     [
       "with its parts, by vLLM's names",
