@@ -249,6 +249,65 @@ describe("RetrySchedule.within", () => {
   )
 })
 
+describe("RetrySchedule: around a schedule that is not ours all is as around the same one of ours", () => {
+  type Stages = (self: Schedule.Schedule<unknown>) => Schedule.Schedule<unknown>
+  const stacks: ReadonlyArray<readonly [string, Stages]> = [
+    [
+      "a hint, and a limit of time, which do not clip it",
+      (self) => self.pipe(RetrySchedule.honourRetryAfter(), RetrySchedule.upTo({ elapsed: "12 seconds" }))
+    ],
+    [
+      "a limit of time, and a hint beyond it",
+      (self) => self.pipe(RetrySchedule.upTo({ elapsed: "12 seconds" }), RetrySchedule.honourRetryAfter())
+    ],
+    [
+      "what is worth asking again, a hint that is too long, and a limit of attempts",
+      (self) =>
+        self.pipe(
+          RetrySchedule.whileRecoverable(),
+          RetrySchedule.honourRetryAfter({ cap: "3 seconds", beyondCap: "stop" }),
+          RetrySchedule.upTo({ attempts: 4 })
+        )
+    ],
+    [
+      "a hint alone, and both limits",
+      (self) =>
+        self.pipe(
+          RetrySchedule.honourRetryAfter({ mode: "exactly" }),
+          RetrySchedule.upTo({ attempts: 4, elapsed: "30 seconds" })
+        )
+    ]
+  ]
+  const errors = ["x", { retryAfterMillis: 5000 }, { retryAfterMillis: 0 }, { isRetryable: false }]
+  for (const [what, stages] of stacks) {
+    it.effect(what, () =>
+      Effect.gen(function* () {
+        for (const error of errors) {
+          for (const limit of ["7 seconds", "1 hour"] as const) {
+            const run = (self: Schedule.Schedule<unknown>) =>
+              Effect.gen(function* () {
+                const budget = yield* RetryBudget.tokenRatio({ maxTokens: 100 })
+                const schedule = self.pipe(stages, RetrySchedule.within(budget))
+                const at = yield* times(schedule, { error, takes: "500 millis" }).pipe(Deadline.inherit(limit))
+                return { at, left: yield* RetryBudget.balance(budget) }
+              })
+            const ours = yield* run(RetrySchedule.constant({ delay: "1 second" }))
+            assert.deepStrictEqual(yield* run(Schedule.spaced("1 second")), ours)
+          }
+        }
+      })
+    )
+  }
+
+  it.effect("the failure after which it has no more is booked, too", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.tokenRatio({ maxTokens: 100 })
+      yield* times(Schedule.recurs(2).pipe(RetrySchedule.within(budget)), { error: "x" })
+      assert.closeTo(yield* RetryBudget.balance(budget), 97, 1e-9)
+    })
+  )
+})
+
 describe("RetrySchedule: what always holds", () => {
   it.effect("a schedule that is not ours is bounded once it is wrapped: never Infinity, NaN or past 2^31 - 1 ms", () =>
     Effect.gen(function* () {

@@ -2,14 +2,15 @@
  * What is inside a schedule of `RetrySchedule`: a plan, which is plain code, so that `Retry` can run it without an effect
  * per step. Stepping an Effect schedule costs 2 to 4 µs per failure, and as much before the first attempt.
  *
- * A combinator of ours on a schedule of ours gives a plan again. On any other schedule it wraps its steps, and the result
- * is as good, only slower.
+ * A combinator of ours on a schedule of ours gives a plan again. On any other schedule the plan is around its steps, and
+ * the result is as good, only slower.
  */
 import type { Fiber } from "effect"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type { StopReason } from "../../errors/index.ts"
@@ -32,6 +33,8 @@ export interface At<out Input = unknown> {
   leastMillis: number
   /** What each of the plan's budgets took for the attempt that comes. */
   paid: Array<number> | undefined
+  /** What the schedule gave that the plan is around, if it is around one that is not ours. */
+  given: Outcome
 }
 
 /** One step: a delay in milliseconds, or why to stop. */
@@ -78,7 +81,8 @@ export const begin = <Input>(fiber: Fiber.Fiber<unknown, unknown>, startedAt: nu
   now: startedAt,
   startedAt,
   leastMillis: 0,
-  paid: undefined
+  paid: undefined,
+  given: 0
 })
 
 /** One more attempt failed. */
@@ -102,15 +106,23 @@ export const refund = <Input>(plan: Plan<Input>, at: At, now: number): void => {
   at.paid = undefined
 }
 
-const BudgetsKey: unique symbol = Symbol.for("effect-resilience/policy/RetryPlan/Budgets")
+const AroundKey: unique symbol = Symbol.for("effect-resilience/policy/RetryPlan/Around")
+
+/** A plan around a schedule that is not ours, whose delays are the first ones. */
+interface Around<Output, Input, Error, Env> {
+  readonly inner: Schedule.Schedule<Output, Input, Error, Env>
+  readonly plan: Plan<Input>
+}
+
+const aroundOf = <Output, Input, Error, Env>(
+  schedule: Schedule.Schedule<Output, Input, Error, Env>
+): Around<Output, Input, Error, Env> | undefined =>
+  (schedule as { readonly [AroundKey]?: Around<Output, Input, Error, Env> })[AroundKey]
 
 /** The budgets of a schedule that are to be told of each request, as far as it can be seen which ones it has. */
 export const budgetsOf = <Output, Input, Error, Env>(
   schedule: Schedule.Schedule<Output, Input, Error, Env>
-): ReadonlyArray<RetryBudget.Countable> =>
-  planOf(schedule)?.budgets ??
-  (schedule as { readonly [BudgetsKey]?: ReadonlyArray<RetryBudget.Countable> })[BudgetsKey] ??
-  []
+): ReadonlyArray<RetryBudget.Countable> => (planOf(schedule) ?? aroundOf(schedule)?.plan)?.budgets ?? []
 
 /** The run that a schedule is of whose steps are made at the first failure. */
 interface Underway {
@@ -174,47 +186,68 @@ const open = (budget: RetryBudget.Countable, started: Fiber.Fiber<unknown, unkno
 const asOutput = <Output, Input, Error, Env>(schedule: Schedule.Schedule<Duration.Duration, Input>) =>
   schedule as unknown as Schedule.Schedule<Output, Input, Error, Env>
 
-/**
- * A schedule with one stage more. `make` gives the stage of one run, with state of its own; around a schedule that is not
- * ours it is told in which fiber that begins.
- */
-export const withStage = <Output, Input, Error, Env>(
+const given: Plan<unknown> = { budgets: [], start: () => (at) => at.given }
+
+/** The schedule of a plan that is around another's. */
+const toAround = <Output, Input, Error, Env>(
+  around: Around<Output, Input, Error, Env>
+): Schedule.Schedule<Output, Input, Error, Env> => {
+  const { inner, plan } = around
+  const schedule = Schedule.fromStep(
+    Effect.withFiber((started) => {
+      const startedAt = begunAt(started)
+      for (const budget of plan.budgets) open(budget, started)
+      return Effect.map(Schedule.toStep(inner), (step) => {
+        const first = plan.start()
+        const at = begin<Input>(started, startedAt)
+        const next = (input: Input, output: Output, outcome: Outcome) =>
+          Effect.withFiber((fiber): Pull.Pull<[Output, Duration.Duration], never, Output> => {
+            advance(at, fiber, input, MonotonicClock.millis(fiber))
+            at.given = outcome
+            const settled = settle(first(at), at)
+            if (typeof settled === "number") return Effect.succeed([output, Duration.millis(settled)])
+            refund(plan, at, at.now)
+            return Cause.done(output)
+          })
+        return (now: number, input: Input) =>
+          Pull.matchEffect(step(now, input), {
+            onSuccess: ([output, delay]) => next(input, output, Duration.toMillis(delay)),
+            onDone: (output) => next(input, output, "attempts"),
+            onFailure: (cause) => Effect.failCause(cause)
+          })
+      })
+    })
+  )
+  return Object.assign(schedule, { [AroundKey]: around })
+}
+
+/** A schedule whose plan is another: its own, or the one that is around it. */
+const withPlan = <Output, Input, Error, Env>(
   self: Schedule.Schedule<Output, Input, Error, Env>,
-  make: (started?: Fiber.Fiber<unknown, unknown>) => Stage<Input>
+  change: (plan: Plan<Input>) => Plan<Input>
 ): Schedule.Schedule<Output, Input, Error, Env> => {
   const plan = planOf(self)
-  if (plan !== undefined) {
-    const start = (): First<Input> => {
-      const first = plan.start()
+  if (plan !== undefined) return asOutput(toSchedule(change(plan)))
+  const around = aroundOf(self) ?? { inner: self, plan: given }
+  return toAround({ inner: around.inner, plan: change(around.plan) })
+}
+
+/** A schedule with one stage more. `make` gives the stage of one run, with state of its own. */
+export const withStage = <Output, Input, Error, Env>(
+  self: Schedule.Schedule<Output, Input, Error, Env>,
+  make: () => Stage<Input>
+): Schedule.Schedule<Output, Input, Error, Env> =>
+  withPlan(self, ({ budgets, start }) => ({
+    budgets,
+    start: () => {
+      const first = start()
       const stage = make()
       return (at) => {
         const outcome = first(at)
         return typeof outcome === "number" ? stage(bounded(outcome), at) : outcome
       }
     }
-    return asOutput(toSchedule({ start, budgets: plan.budgets }))
-  }
-  const schedule = Schedule.fromStep(
-    Effect.withFiber((started) => {
-      const startedAt = begunAt(started)
-      return Effect.map(Schedule.toStep(self), (step) => {
-        const stage = make(started)
-        const at = begin<Input>(started, startedAt)
-        return (now: number, input: Input) =>
-          Effect.flatMap(step(now, input), ([output, delay]) =>
-            Effect.withFiber((fiber) => {
-              advance(at, fiber, input, MonotonicClock.millis(fiber))
-              const outcome = settle(stage(bounded(Duration.toMillis(delay)), at), at)
-              return typeof outcome === "number"
-                ? Effect.succeed<[Output, Duration.Duration]>([output, Duration.millis(outcome)])
-                : Cause.done(output)
-            })
-          )
-      })
-    })
-  )
-  return Object.assign(schedule, { [BudgetsKey]: budgetsOf(self) })
-}
+  }))
 
 /** A failure is booked whatever comes of it, unless it says nothing of the target; a retry only if all else allows it. */
 const spend = (budget: RetryBudget.Countable, index: number, outcome: Outcome, at: At): Outcome => {
@@ -234,17 +267,11 @@ export const withBudget = <Output, Input, Error, Env>(
   budget: RetryBudget.Countable
 ): Schedule.Schedule<Output, Input, Error, Env> => {
   RetryBudget.checked("RetrySchedule.within", budget)
-  const plan = planOf(self)
-  if (plan !== undefined) {
-    const start = (): First<Input> => {
-      const first = plan.start()
-      return (at) => spend(budget, plan.budgets.length, first(at), at)
+  return withPlan(self, ({ budgets, start }) => ({
+    budgets: [...budgets, budget],
+    start: () => {
+      const first = start()
+      return (at) => spend(budget, budgets.length, first(at), at)
     }
-    return asOutput(toSchedule({ start, budgets: [...plan.budgets, budget] }))
-  }
-  const schedule = withStage(self, (started) => {
-    if (started !== undefined) open(budget, started)
-    return (delayMillis, at) => spend(budget, 0, delayMillis, at)
-  })
-  return Object.assign(schedule, { [BudgetsKey]: [...budgetsOf(self), budget] })
+  }))
 }
