@@ -121,11 +121,14 @@ export const makeAdoption = (options: AdoptionOptions): Adoption => {
   const tell = (error: AdoptFault): Effect.Effect<void> =>
     Effect.sync(() => events.tell({ _tag: "RelayErred", requestId: undefined, error }))
 
-  /** What a request did not say is what it was when it was asked, whatever is the default now. */
-  const rulesOf = (note: Note | undefined): ParseRules => {
-    const rules = relay.rules(note?.group ?? defaultGroup)
-    return note === undefined ? rules : { ...rules, defaultModel: note.model }
-  }
+  /**
+   * What a request did not say is what it was when it was asked, whatever is the default now; and how long it may be was
+   * asked then.
+   */
+  const rulesOf = (note: Note | undefined): ParseRules => ({
+    maxMessage: Number.MAX_SAFE_INTEGER,
+    defaultModel: note?.model ?? relay.rules(defaultGroup).defaultModel
+  })
 
   /** Nothing was read of a stream yet. */
   const unread = (dialect: ClientDialect, record: StreamRecord, stored: StoredRequest | undefined): Events => {

@@ -84,6 +84,15 @@ describe("a stream whose writer is gone, taken up at the start", () => {
       })
     ))
 
+  it("it goes on, though messages may be no longer now than it was", () =>
+    virtually(
+      Effect.gen(function* () {
+        const { id, life } = yield* twoLives({ first: one(slow), then: one(slow), after: { maxMessage: 2 } })
+        const { state, text } = yield* ended(life, id)
+        assert.deepStrictEqual([state, text], ["whole", wholeText])
+      })
+    ))
+
   it("nothing was shown: it begins anew, unseen but for the attempt", () =>
     virtually(
       Effect.gen(function* () {

@@ -46,6 +46,8 @@ export interface LifeOptions {
   readonly settings?: { readonly [section: string]: unknown }
   readonly journal?: Partial<RelayOptions["journal"]>
   readonly mayUse?: RelayOptions["mayUse"]
+  /** The longest message of `/chat`. */
+  readonly maxMessage?: number
   /** What stands between it and the place. */
   readonly store?: (store: JournalStore["Service"]) => JournalStore["Service"]
 }
@@ -71,7 +73,15 @@ const rules = { maxMessage: 2000, defaultModel: "m" }
 /** Starts a relay on a place that others may share. It is closed with the scope at the latest. */
 export const startLife = Effect.fnUntraced(function* (
   place: JournalStoreMemory.Place,
-  { channels, journal: kept, mayUse, settings = {}, store = (own) => own, upstreams }: LifeOptions
+  {
+    channels,
+    journal: kept,
+    maxMessage = rules.maxMessage,
+    mayUse,
+    settings = {},
+    store = (own) => own,
+    upstreams
+  }: LifeOptions
 ) {
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
@@ -96,7 +106,7 @@ export const startLife = Effect.fnUntraced(function* (
         ...kept
       },
       debug: false,
-      rules: () => rules,
+      rules: () => ({ ...rules, maxMessage }),
       chatTimeout: () => 300_000,
       mayUse: mayUse ?? (() => Effect.succeed(true))
     }).pipe(
