@@ -277,6 +277,7 @@ class Attempts {
           : phase._tag === "Joining"
             ? "joining"
             : "shown",
+      called: machine.called,
       budget: () => this.spend()
     }))
   }

@@ -201,6 +201,7 @@ export const runErrand = (
           remaining: startedAt + timeoutMillis - now(),
           backoff: settings.backoff.step(1, settings.backoff.initial, draw).delayMillis,
           phase: "unseen",
+          called: false,
           otherwise: false,
           usable: () => selection.usable({ ...wanted, only: channel.id }),
           fresh: () => selection.fresh({ ...wanted, only: undefined, tried: Pursuit.askedOf(pursuit, channel.id) }),

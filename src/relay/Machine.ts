@@ -155,6 +155,11 @@ export class Machine {
     return this.shown.tokenCount
   }
 
+  /** A part of a tool's call was shown. */
+  get called(): boolean {
+    return this.shown.called
+  }
+
   /** How the answer ends, once that is known. */
   get finishing(): Finish | undefined {
     return this.phase._tag === "Finishing" ? this.phase.finish : undefined

@@ -121,6 +121,8 @@ export interface Facts {
    * nothing of its own yet · `final`: what was shown cannot be spliced, or is as long as may be.
    */
   readonly phase: "unseen" | "shown" | "joining" | "final"
+  /** A part of a tool's call was shown. */
+  readonly called: boolean
   /** The target can be asked otherwise: in another mode, or without a field. */
   readonly otherwise: boolean
   /** Whether the channel could be asked again now. */
@@ -214,6 +216,12 @@ export const putDown = (pursuit: Pursuit, channel: string, shown: boolean): read
   ]
 }
 
+/** A call that was cut is told as that, however its connection ended: what its client has of it is no call. */
+const cutCall = ({ _tag }: ResilienceError): ResilienceError | undefined =>
+  _tag === "DoRequestFailed" || _tag === "StreamTruncated"
+    ? stackless(() => new StreamTruncated({ message: "the answer was cut in or behind a tool's call" }))
+    : undefined
+
 const partOnly = (): ResilienceError =>
   stackless(() => new StreamTruncated({ message: "the upstream has put the answer down, and did not go on" }))
 
@@ -297,7 +305,7 @@ const afterCommit = (start: Pursuit, failed: Failed, facts: Facts): readonly [Pu
     pursuit.continuations >= facts.recovery.maxContinuations ||
     !goesOn(blameOf(error), failed.continuing)
   return over
-    ? [pursuit, giveUp(pursuit, broke.error, facts.now)]
+    ? [pursuit, giveUp(pursuit, (facts.called ? cutCall(error) : undefined) ?? broke.error, facts.now)]
     : [{ ...pursuit, continuations: pursuit.continuations + 1 }, anybody]
 }
 

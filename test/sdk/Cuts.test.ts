@@ -38,7 +38,7 @@ type Ends =
   /** `code`: what broke the answer, by the dialect in which it was told. */
   | { readonly _tag: "Raised"; readonly code: CodeOf; readonly asked: readonly [number, number] }
 
-type CodeOf = { readonly [D in UpstreamDialectName]: "stream_truncated" | "do_request_failed" | Told }
+type CodeOf = { readonly [D in UpstreamDialectName]: "stream_truncated" | Told }
 type Told = "bad_response_status_code" | "upstream_overloaded"
 
 interface Case {
@@ -86,7 +86,7 @@ const others: ReadonlyArray<Case> = [
     name: "a reset once a call has begun",
     after: 7,
     ending: "reset",
-    ends: raised("do_request_failed"),
+    ends: raised("stream_truncated"),
     ofGemini: whole("Hm, well.", [1, 1])
   },
   {

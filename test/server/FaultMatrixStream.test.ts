@@ -241,7 +241,7 @@ const sealed: ReadonlyArray<Case> = [
       b: ["good"]
     },
     attempts: ["a=200"],
-    ends: { error: "do_request_failed", status: 502, type: "server_error", recoverable: true, partial: "" },
+    ends: { ...truncated, partial: "" },
     whole: begunAnew
   },
   {

@@ -55,6 +55,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   remaining: 60_000,
   backoff: 150,
   phase: "unseen",
+  called: false,
   otherwise: false,
   usable: () => true,
   fresh: () => 1,
@@ -285,6 +286,20 @@ describe("after something was shown", () => {
       "ends: DoRequestFailed"
     ],
     ["never where it cannot be spliced", failed(reset), asked(), { phase: "final" }, "ends: DoRequestFailed"],
+    [
+      "a call that was cut is told so",
+      failed(reset),
+      asked(),
+      { phase: "final", called: true },
+      "ends: StreamTruncated"
+    ],
+    [
+      "but not what its upstream says itself",
+      failed(busy),
+      asked(),
+      { phase: "final", called: true },
+      "ends: UpstreamOverloaded"
+    ],
     ["a caller's fault ends it", failed(new InvalidRequest({})), asked(), { phase: "shown" }, "ends: InvalidRequest"],
     [
       "but not a continuation, which the caller did not ask for",
