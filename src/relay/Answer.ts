@@ -77,6 +77,8 @@ export class Answer {
   private untold: ({ readonly _tag: "StreamEnded" } & AnswerOver) | undefined
   private overListener: (() => void) | undefined
 
+  /** What its request is reckoned at, where nobody else can read it. */
+  private readonly inputTokens: number | undefined
   private readonly context: AnswerContext
   private readonly encoder: AnswerEncoder
   private readonly frame: ReturnType<ClientDialect["frames"]>
@@ -89,6 +91,7 @@ export class Answer {
     this.context = context
     this.settings = start.settings ?? context.snapshot()
     this.pin = pinOf(start.request)
+    this.inputTokens = context.storesRequests ? undefined : start.request.inputEstimate()
     const wall = context.wall()
     this.createdAt = restored?.note.startedAt ?? wall
     this.startedAt = now - Math.max(0, wall - this.createdAt)
@@ -336,6 +339,7 @@ export class Answer {
       checkpoint: this.noted(),
       finish: this.machine.finishing,
       costs: this.machine.costs(),
+      inputTokens: this.inputTokens,
       error,
       price,
       credits

@@ -20,6 +20,8 @@ export interface AnswerContext {
   readonly name: string
   /** What an answer that starts now goes by. */
   readonly snapshot: () => AnswerSettings
+  /** Whoever takes an answer up can read its request. */
+  readonly storesRequests: boolean
   readonly events: RelayEvents["Service"]
   readonly selection: Selection["Service"]
   /** Where sessions are at home; `undefined` where that is no matter. */

@@ -75,6 +75,8 @@ export interface Note {
   readonly finish: Finish | undefined
   /** What the attempts that showed something of it cost. */
   readonly costs: ReadonlyArray<UsagePart>
+  /** What its request is reckoned at, in tokens, where whoever ends it in another process cannot read the request. */
+  readonly inputTokens?: number | undefined
   /** How it ended badly. */
   readonly error: ResilienceError | undefined
   /** What its model cost when it began; `undefined` for a credit a token. */
@@ -86,7 +88,7 @@ export interface Note {
 /** The note of a request that was just accepted. */
 export const firstNote = (
   about: Pick<Note, "requestId" | "group" | "model" | "startedAt" | "timeoutMillis" | "leave"> &
-    Partial<Pick<Note, "keyed" | "price">>
+    Partial<Pick<Note, "inputTokens" | "keyed" | "price">>
 ): Note => ({
   keyed: undefined,
   ...about,
@@ -201,6 +203,8 @@ const Version1 = Schema.Struct({
     })
   ),
   costs: Schema.Array(Cost),
+  // A process that does not know of it takes nothing for the request.
+  inputTokens: Schema.optionalKey(Schema.Finite),
   error: Schema.optionalKey(Codec.ResilienceError),
   // A process that does not know of it asks for a credit a token.
   price: Schema.optionalKey(
@@ -251,6 +255,7 @@ export const encodeNote = (note: Note): string => {
     checkpoint: note.checkpoint,
     finish: note.finish,
     costs: note.costs,
+    inputTokens: note.inputTokens,
     error: errorJson(error),
     price: note.price,
     credits: note.credits

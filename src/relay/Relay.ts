@@ -186,6 +186,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
     debug: options.debug,
     name: options.name ?? "effect-resilience",
     snapshot: yield* makeSnapshot,
+    storesRequests: options.journal.storeRequests,
     events,
     selection,
     affinity: yield* makeAffinity,
@@ -303,7 +304,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
       id,
       dialect: dialect.name,
       owner,
-      request: options.journal.storeRequests ? () => encodeRequest(request.asking) : "",
+      request: context.storesRequests ? () => encodeRequest(request.asking) : "",
       note: () =>
         new LateNote(
           firstNote({
@@ -314,6 +315,7 @@ const make = Effect.fnUntraced(function* (options: RelayOptions) {
             timeoutMillis,
             leave,
             keyed: keyed && delivery,
+            inputTokens: context.storesRequests ? undefined : request.inputEstimate(),
             price
           })
         )

@@ -8,13 +8,13 @@ import { blameOf, maskError, type ResilienceError } from "../errors/index.ts"
 import type { JournalFault, Lease, StreamRecord } from "../journal/index.ts"
 import type { AnswerContext } from "./AnswerStart.ts"
 import { creditsOf, settled } from "./Bill.ts"
+import { Costs } from "./Costs.ts"
 import type { AnswerOver, AnswerRef } from "./Events.ts"
 import { LastAsked } from "./LastAsked.ts"
 import { firstNote, LateNote, type Note } from "./Note.ts"
 import { freesKey, LateOutcome } from "./Outcome.ts"
 import { writerLost } from "./Pursuit.ts"
 import type { TakeOver } from "./TakeOver.ts"
-import { sumUsage } from "./UsageSum.ts"
 
 /** What is known of it. */
 export interface Settled {
@@ -54,7 +54,9 @@ export const settle = (settling: Settled): void => {
     lease.append(frame(payload, lease.nextSeq()))
   }
   const status = blameOf(error) === "cancelled" ? "cancelled" : "error"
-  const usage = sumUsage([{ quarters: tokenQuarters(text) + (sealed ? beside : reasoning), usage: undefined }], () => 0)
+  const spent = new Costs(() => life.inputTokens ?? 0)
+  spent.restore(life.costs, tokenQuarters(text) + (sealed ? beside : reasoning), life.finish !== undefined)
+  const { usage } = spent
   // Nothing is known of how it was asked for: what stands in its events may have been delivered.
   const settlement = settled(life.price, { error, usage, delivered: begun && life.keyed !== "whole" })
   const credits = creditsOf(settlement)

@@ -8,6 +8,7 @@ import { QueryDataError } from "effect-resilience/errors"
 import { Script } from "effect-resilience/testing"
 import { JournalStoreMemory, textOf } from "#src/journal/index"
 import { decodeNote } from "#src/relay/Note"
+import { decodeOutcome } from "#src/relay/Outcome"
 import { channel, wholeText } from "../virtual.ts"
 import {
   ask,
@@ -17,6 +18,7 @@ import {
   type LifeOptions,
   passing,
   recordOf,
+  requestOf,
   startLife,
   type Upstreams,
   virtually
@@ -198,6 +200,32 @@ describe("a stream whose writer is gone, taken up at the start", () => {
     ]
   ])("ends as truncated, recoverable, with its partial, where %s", (_, options) =>
     virtually(Effect.asVoid(truncated(options)))
+  )
+
+  it.each([
+    ["is reckoned by its note", one(slow), requestOf("chat").inputEstimate()],
+    [
+      "cost what its upstream said of it",
+      {
+        a: { dialect: "anthropic" as const, scripts: [slow.pipe(Script.usage({ inputTokens: 700, outputTokens: 9 }))] }
+      },
+      700
+    ]
+  ])("where its request was not stored, what was asked %s", (_, first, inputTokens) =>
+    virtually(
+      Effect.gen(function* () {
+        const { life } = yield* truncated({
+          first,
+          then: one(slow),
+          before: { journal: { storeRequests: false } }
+        })
+        const [outcome] = yield* life.journal.outcomes("", 9)
+        const { settlement, usage } = decodeOutcome(outcome!.outcome)!
+        assert.isAbove(usage.outputTokens, 0)
+        assert.deepInclude(usage, { inputTokens, estimated: true })
+        assert.deepInclude(settlement, { credits: inputTokens + usage.outputTokens })
+      })
+    )
   )
 
   it("ends as truncated where a tool call was begun", () =>
