@@ -65,14 +65,16 @@ export const guarded = (exchange: Exchange, route: Route | undefined, options: A
 
 /** What a client shows, wherever its SDK puts it. */
 const presented = (exchange: Exchange, route: Route): ReadonlyArray<string> => {
-  const bearer = bearerToken(exchange.header("authorization"))
   const { credentialInQuery } = route
   return [
-    bearer === undefined ? undefined : Redacted.value(bearer),
-    exchange.header("x-api-key"),
-    exchange.header("x-goog-api-key"),
+    ...exchange.headers("authorization").flatMap((value) => {
+      const bearer = bearerToken(value)
+      return bearer === undefined ? [] : [Redacted.value(bearer)]
+    }),
+    ...exchange.headers("x-api-key"),
+    ...exchange.headers("x-goog-api-key"),
     ...(credentialInQuery === undefined ? [] : exchange.query.getAll(credentialInQuery))
-  ].filter((one): one is string => typeof one === "string" && one !== "")
+  ].filter((one) => one !== "")
 }
 
 /** So many wrong tokens an address may show in a minute: whoever guesses is told less often. */

@@ -14,6 +14,8 @@ export interface Exchange {
   readonly query: URLSearchParams
   /** A request header by its lower-case name; of repeated ones, the first. */
   readonly header: (name: string) => string | undefined
+  /** All that a request has of one, each as it was sent. */
+  readonly headers: (name: string) => ReadonlyArray<string>
   readonly requestId: string
   /** The model that is asked for, once that is known: for who tells that it was refused. */
   model?: string | undefined

@@ -132,6 +132,17 @@ class NodeExchange implements Exchange {
     response.on("error", ignore)
   }
 
+  // Of some headers Node keeps the first alone.
+  headers(name: string): ReadonlyArray<string> {
+    const { rawHeaders } = this.request
+    const found: Array<string> = []
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      if (rawHeaders[at]!.length === name.length && rawHeaders[at]!.toLowerCase() === name)
+        found.push(rawHeaders[at + 1]!)
+    }
+    return found
+  }
+
   body(maxBytes: number): ReturnType<Exchange["body"]> {
     return readBody(this.request, this.response, maxBytes)
   }

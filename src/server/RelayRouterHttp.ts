@@ -92,6 +92,11 @@ const makeExchange = (
     path: mark < 0 ? request.url : request.url.slice(0, mark),
     query: new URLSearchParams(mark < 0 ? "" : request.url.slice(mark + 1)),
     header,
+    // The web joins repeated headers to one.
+    headers: (name) => {
+      const value = header(name)
+      return value === undefined ? [] : [value]
+    },
     requestId,
     peer: Option.getOrUndefined(request.remoteAddress),
     body: (maxBytes) => readBody(request, maxBytes),

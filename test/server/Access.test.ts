@@ -1,6 +1,7 @@
 /**
  * Who may ask: tokens where there are any, and where there are none nobody else's page.
  */
+import { request } from "node:http"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { type FaultServer, startFaultServer } from "../support/FaultServer.ts"
 import { logLines } from "../support/log.ts"
@@ -68,6 +69,26 @@ describe("with tokens", () => {
         ]
       )
     )
+  })
+  it("several are the same, or 401: also where one header comes twice", async () => {
+    const [alice, ops] = ["Bearer alice-secret-token", "Bearer ops-secret-token"] as const
+    const statusWith = (headers: ReadonlyArray<string>): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const asked = request(`${relay.url}/v1/models`, { headers: ["host", "localhost", ...headers] }, (response) => {
+          response.resume().on("end", () => resolve(response.statusCode))
+        })
+        asked.on("error", reject).end()
+      })
+    const cases: ReadonlyArray<readonly [number, ReadonlyArray<string>]> = [
+      [200, ["authorization", alice, "Authorization", alice]],
+      [200, ["authorization", alice, "x-api-key", "alice-secret-token"]],
+      [401, ["authorization", alice, "authorization", ops]],
+      [401, ["authorization", alice, "authorization", "Bearer wrong"]],
+      [401, ["x-api-key", "alice-secret-token", "x-api-key", "ops-secret-token"]],
+      [401, ["authorization", alice, "x-api-key", "ops-secret-token"]],
+      [401, ["authorization", alice, "x-goog-api-key", "ops-secret-token"]]
+    ]
+    for (const [status, headers] of cases) assert.strictEqual(await statusWith(headers), status, headers.join())
   })
   it("a token may ask for its models only", async () => {
     await all([
