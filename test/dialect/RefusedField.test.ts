@@ -79,7 +79,13 @@ describe("the field that an upstream refuses", () => {
       "'stream' must be set to false",
       "Please use stream=false with this model",
       "This endpoint only supports non-streaming requests",
-      "This model does not support tools, audio, or streaming."
+      "This model does not support tools, audio, or streaming.",
+      "This model does not have streaming support",
+      "This deployment does not work with streaming",
+      "best_of > 1 cannot be used with streaming",
+      "logprobs can't be combined with stream",
+      "Streaming cannot be enabled for this model",
+      "Streaming not supported"
     ]) {
       assert.isTrue(refused({ message }), message)
       assert.isFalse(refused({ message }, "{}"), message)
@@ -327,6 +333,8 @@ describe("a stream that is refused", () => {
     ["'audio.format' does not support 'wav' when stream=true.", undefined],
     ["Streaming is not supported with tools.", undefined],
     ["logprobs are not supported in streaming mode", undefined],
+    ["best_of > 1 cannot be used with streaming", undefined],
+    ["Streaming can't be combined with n > 1", undefined],
     ["Invalid value: 'streaming is not supported'. Supported values are: 'low'.", undefined],
     ["stream is not supported when n > 1", "stream"]
   ])("is so for what else is asked: %s", (message, param) => {

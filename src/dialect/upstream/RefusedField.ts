@@ -170,6 +170,7 @@ export const takenAfterAll = (
 }
 
 const not = String.raw`(?:n['\u2019]t| ?not)(?: \w+ly| yet)?`
+const cannot = String.raw`can(?:['\u2019]t| ?not)`
 
 // Nor is it the name of anything else, nor what one reads about it.
 const stream =
@@ -180,17 +181,22 @@ const stream =
  * How vendors say that they do not stream:
  * - "must be verified to stream this model", "cannot be streamed", "unable to stream";
  * - "… does not support 'wav' when stream=true";
- * - "This model does not support streaming", "is not available in streaming mode";
+ * - "This model does not support streaming", "is not available in streaming mode", "does not work with streaming";
+ * - "n > 1 cannot be used with streaming", "streaming cannot be enabled";
  * - "Streaming is not supported with this model", "stream is unsupported here", "streaming is disabled";
+ * - "streaming not supported";
  * - "stream must be false", "only supports non-streaming", "use stream=false".
  */
 const noStreams = new RegExp(
   [
     String.raw`\b(?:able|allowed|authorized|permitted|verified) to stream\b`,
-    String.raw`\b(?:can(?:['\u2019]t| ?not)|does${not}) (?:be streamed|stream)\b`,
+    String.raw`\b(?:${cannot}|does${not}) (?:be streamed|stream)\b`,
+    String.raw`\b${cannot} be (?:combined|enabled|requested|used)\b[^.]{0,80}${stream}`,
+    String.raw`${stream}[^.]{0,80}\b${cannot} be (?:combined|enabled|requested|true|used)\b`,
     String.raw`\bstream ?= ?true\b`,
-    String.raw`\b(?:are|do|does|is)${not} (?:allow|available|compatible|enabled|offer|permit|provide|support)(?:ed|ted)?\b[^.]{0,80}${stream}`,
+    String.raw`\b(?:are|do|does|is)${not} (?:allow|available|compatible|enabled|have|implement|offer|permit|provide|support|work)(?:ed|ted)?\b[^.]{0,80}${stream}`,
     String.raw`${stream}[^.]{0,80}\b(?:are|is)(?:${not} (?:allowed|available|compatible|enabled|implemented|permitted|possible|supported)| disabled| unavailable| unsupported)\b`,
+    String.raw`${stream} not (?:allowed|available|enabled|implemented|permitted|possible|supported)\b`,
     String.raw`\bunsupported\b[^.]{0,20}${stream}`,
     String.raw`${stream}['"\`]? (?:must|needs? to|should) be (?:set to )?['"\`]?false\b`,
     String.raw`\bstream ?[=:] ?false\b`,
@@ -206,9 +212,9 @@ export const refusesStream = (error: ResilienceError, body: string): boolean => 
   return param === "stream" || (!isNamed(param, "stream_options") && noStreams.test(message ?? ""))
 }
 
-// "… does not support 'wav' when stream=true", "streaming is not supported with tools".
+// "… does not support 'wav' when stream=true", "n > 1 cannot be used with streaming", "streaming is not supported with tools".
 const circumstance =
-  /\b(?:if|in combination|together|unless|when|while)\b|\bstream ?= ?true\b|\b(?:audio|functions?|json|logprobs|response_format|tools?)\b/i
+  /\b(?:if|in combination|together|unless|when|while)\b|\b(?:combined|used|work) with (?:['"`]?stream|n\b)|\bstream ?= ?true\b|\b(?:audio|functions?|json|logprobs|response_format|tools?)\b/i
 
 /** Whether a refusal of a stream is for what else this request asks: of another one's stream it says nothing. */
 export const refusesThisStream = (error: ResilienceError): boolean => {
