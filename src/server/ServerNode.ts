@@ -113,6 +113,8 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const connections = new WeakMap<Socket, Connection>()
   const now = (): number => clock.currentTimeMillisUnsafe()
   let port = options.port
+  /** Told when no request is under way any more. */
+  let onQuiet: (() => void) | undefined
   const dispatcher = yield* makeDispatcher(() => port)
   const fibers = yield* makeFibers()
   const requestIdOf = (presented: string | undefined) => callersRequestId(presented) ?? makeRequestId(Math.random)
@@ -122,6 +124,8 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     if (isLingering(request.socket)) return
     const { socket } = request
     const exchange = makeExchange(request, response, requestIdOf)
+    // A server that stops waits for what is under way, and not for all that comes behind it.
+    if (relay.stopping()) exchange.setHeader("connection", "close")
     const one = new UnderWay(exchange, response, dispatcher.route(exchange, headFault(request)))
     const connection = connections.get(socket) ?? []
     if (connection.length === 0) connections.set(socket, connection)
@@ -130,6 +134,7 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     exchange.onClose(() => {
       connection.splice(connection.indexOf(one), 1)
       requests.delete(one)
+      if (requests.size === 0) onQuiet?.()
       // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
       one.handler?.interruptUnsafe()
     })
@@ -187,11 +192,8 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
   const letGo = (): void =>
     dispatcher.readers.letGo(() => Math.round(comeBack.least + Math.random() * (comeBack.most - comeBack.least)))
   const quiet = Effect.callback<void>((resume) => {
-    const check = (): void => {
-      if (requests.size === 0) resume(Effect.void)
-    }
-    for (const { response } of requests.all()) response.once("close", () => queueMicrotask(check))
-    check()
+    onQuiet = () => resume(Effect.void)
+    if (requests.size === 0) onQuiet()
   })
   /** Ends the handlers that have not done their part, of some requests. */
   const refuse = (isOne: (request: UnderWay) => boolean): void => {

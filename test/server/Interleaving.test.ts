@@ -294,6 +294,7 @@ describe("a shutdown in the middle of requests", () => {
 
 describe("a shutdown while something is asked for whole", () => {
   const timeouts = { headers: "20 seconds", firstContent: "20 seconds", idle: "20 seconds", total: "20 seconds" }
+  const made = { object: "list", data: [{ object: "embedding", index: 0, embedding: [1] }], model: "m" }
   /** Begun: embeddings, and a channel that an operator tries. */
   const beginning = async ({ a, relay }: World) => {
     const embeddings = read(`${relay.url}/v1/embeddings`, { body: { model: "m", input: "hello" } })
@@ -304,12 +305,41 @@ describe("a shutdown while something is asked for whole", () => {
 
   it.concurrent("lets it end within the grace", () =>
     withRelay({ server: { port: 0, shutdownGrace: "10 seconds" }, timeouts }, async (world) => {
-      const made = { object: "list", data: [{ object: "embedding", index: 0, embedding: [1] }], model: "m" }
       world.a.setDefault(status(200, { body: made, delay: 600 }))
       const { embeddings, trial } = await beginning(world)
       assert.strictEqual(await world.relay.shutdown(), "clean")
       assert.deepInclude(await embeddings, { status: 200, text: JSON.stringify(made) })
       assert.strictEqual((await trial).status, 200)
+    }))
+
+  it.concurrent("and no longer for what comes behind it on a connection: that ends with its answer, and writes are refused", () =>
+    withRelay({ server: { port: 0, shutdownGrace: "10 seconds" }, timeouts }, async ({ a, relay }) => {
+      const body = JSON.stringify({ model: "m", input: "hello" })
+      const ask = async (delay: number) => {
+        const { length } = a.requests
+        a.setDefault(status(200, { body: made, delay }))
+        const client = wire(relay.port)
+        client.send(post("/v1/embeddings", body))
+        await until(() => a.requests.length > length)
+        return client
+      }
+      const client = await ask(300)
+      const other = await ask(300)
+      await ask(2000)
+      const told = performance.now()
+      const stopped = relay.shutdown()
+      await until(() => client.statusLines().length === 1 && other.statusLines().length === 1)
+      client.send(post("/admin/channels/a/test", "{}"))
+      other.send(get("/health"))
+      await client.closed()
+      assert.deepStrictEqual(client.statusLines(), ["HTTP/1.1 200", "HTTP/1.1 503"])
+      assert.include(client.text(), "shutting_down")
+      await other.closed()
+      assert.lengthOf(other.statusLines(), 2)
+      assert.isBelow(performance.now() - told, 1900)
+      assert.strictEqual(await stopped, "clean")
+      assert.isBelow(performance.now() - told, 6000)
+      assert.lengthOf(a.requests, 3)
     }))
 
   it.concurrent("and refuses it when that is over", () =>

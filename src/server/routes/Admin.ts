@@ -3,8 +3,15 @@
  */
 import { Effect, type Scope } from "effect"
 import { checkDepth, clientDialects } from "../../dialect/index.ts"
-import { InternalError, type InvalidRequest, type ResilienceError, stackless } from "../../errors/index.ts"
+import {
+  InternalError,
+  type InvalidRequest,
+  type ResilienceError,
+  ShuttingDown,
+  stackless
+} from "../../errors/index.ts"
 import { type NamedWrite, type WriteAnswer, WriteOnce } from "../../operate/index.ts"
+import { Relay } from "../../relay/index.ts"
 import type { Caller } from "../../account/index.ts"
 import type { Served } from "../Dispatch.ts"
 import { type Exchange, respond } from "../Exchange.ts"
@@ -91,6 +98,7 @@ export const adminRoutes: Effect.Effect<ReadonlyArray<Route>, never, Served | Sc
   const services = yield* Effect.context<Served | Scope.Scope>()
   const handler = yield* Effect.cached(Effect.provideContext(load, services))
   const writes = yield* WriteOnce
+  const relay = yield* Relay
   const once = Effect.fnUntraced(function* <E>(named: NamedWrite, done: Effect.Effect<Told, E>) {
     let headers: Told["headers"] = {}
     const write = Effect.map(done, (told) => {
@@ -108,6 +116,8 @@ export const adminRoutes: Effect.Effect<ReadonlyArray<Route>, never, Served | Sc
       const ask = yield* handler
       const body = isWrite(exchange) ? yield* exchange.body(largestBody) : ""
       yield* Effect.fromResult(checkDepth(body))
+      // Nothing more is begun by a server that stops.
+      if (isWrite(exchange) && relay.stopping()) return yield* Effect.fail(stackless(() => new ShuttingDown({})))
       exchange.atWork = true
       const { requestId } = exchange
       const asker = { who: ownerOf(caller), admin: caller === undefined || caller.admin, requestId }
