@@ -32,6 +32,8 @@ export interface CallPart {
   readonly id: string
   readonly name: string
   readonly input: string
+  /** Its input is whatever text its tool takes, and no JSON. */
+  readonly free: boolean
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
@@ -43,7 +45,8 @@ export const readCallPart = ({ custom, function: said, id, index }: JsonObject):
     index: typeof index === "number" ? index : undefined,
     id: text(id),
     name: text(own["name"]),
-    input: text(own === custom ? own["input"] : own["arguments"])
+    input: text(own === custom ? own["input"] : own["arguments"]),
+    free: own === custom
   }
 }
 
@@ -125,7 +128,7 @@ export const makeCalls = (whole = false): Calls => {
       call.named = call.name === "" && part.name !== ""
       if (call.named) call.name = part.name
       call.event = event
-      call.again = call.whole && part.input !== "" && part.input === call.input
+      call.again = !part.free && call.whole && part.input !== "" && part.input === call.input
       if (!call.again) {
         call.input += part.input
         scanJson(call, part.input)

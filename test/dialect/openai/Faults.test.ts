@@ -612,6 +612,19 @@ describe("R10: tool calls that trust other things than the index", () => {
     )
   })
 
+  it("what a custom tool takes is any text, and may be the same twice", () => {
+    const custom = (input: string) => ({ index: 0, custom: { input } })
+    const parts = [{ index: 0, id: "a", type: "custom", custom: { name: "f", input: "" } }, custom("[]"), custom("[]")]
+    const events = parts.map((one) => chunk({ tool_calls: [one] }))
+    const { message } = relayed(events)
+    assert.deepStrictEqual(message["tool_calls"], [{ id: "a", type: "custom", custom: { name: "f", input: "[][]" } }])
+    const pieces = decodeAll(events).flatMap((event) => (event._tag === "Delta" ? (event.pieces ?? []) : []))
+    assert.deepStrictEqual(
+      pieces.flatMap((piece) => (piece._tag === "ToolInput" ? [piece.text] : [])),
+      ["[]", "[]"]
+    )
+  })
+
   it("R10: in a whole answer each is a call of its own, whatever it says", () => {
     const call = { index: 0, id: "same", function: { name: "f", arguments: "{}" } }
     const [first] = decodeWhole({ choices: [{ index: 0, message: { tool_calls: [call, call, call] } }] }) as [Delta]
