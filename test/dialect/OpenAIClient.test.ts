@@ -571,6 +571,17 @@ describe("assembleOpenAI", () => {
     })
   })
 
+  it("keeps the last of what is an id, a kind, a reason or a time, whose ever it is", () => {
+    const named = (n: number) => ({
+      tool_use_id: `t${n}`,
+      block_type: `b${n}`,
+      x: { stop_reason: `r${n}`, created_at: `2026-11-2${n}` }
+    })
+    expect(assemble([chunk({ content: "a", ...named(1) }), chunk({ content: "b", ...named(2) })])).toMatchObject({
+      choices: [{ message: { content: "ab", ...named(2) } }]
+    })
+  })
+
   it("joins a signature that comes in parts", () => {
     const signed = (google: string, relay: string) => ({
       extra_content: { google: { thought_signature: google }, relay: { signature: relay } }

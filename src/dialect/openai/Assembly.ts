@@ -48,6 +48,9 @@ const whole: ReadonlySet<string> = new Set([
   "url"
 ])
 
+// What is called an id, a kind, a reason or a time is no piece of one, whatever it is of.
+const isWhole = (field: string): boolean => whole.has(field) || /_(?:at|id|reason|type)$/.test(field)
+
 const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === ""
 
 /** A text of a field that nobody knows, as long as each event says the same one. */
@@ -81,7 +84,7 @@ const mergeText = (into: JsonObject, value: string, field: string, joins: boolea
   const old = into[field]
   if (value === "" && !isEmpty(old)) return old
   if (growing.has(field)) return typeof old === "string" ? old + value : value
-  return joins && !whole.has(field) ? mergeUnknown(into, value, field) : value
+  return joins && !isWhole(field) ? mergeUnknown(into, value, field) : value
 }
 
 const merge = (into: JsonObject, value: unknown, field: string, joins: boolean): unknown => {
