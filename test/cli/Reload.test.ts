@@ -16,7 +16,7 @@ import {
   temporaryFolder,
   writeConfiguration
 } from "../support/relayProcess.ts"
-import { runNode } from "../support/spawnNode.ts"
+import { runNode, startNode } from "../support/spawnNode.ts"
 import { contentOf, open, read } from "../support/sse.ts"
 import { completion, until } from "../server/kit.ts"
 
@@ -95,7 +95,24 @@ const hangUp = async (relay: RelayProcess, event: string) => {
 /** Each test starts processes, which take their time on a machine that has other things to do. */
 const patient = { timeout: 120_000 }
 
+/** Code of a module that has its process send itself a signal when another module is about to be loaded. */
+const signalAt = (signal: string, module: string): string =>
+  [
+    'import { registerHooks } from "node:module"',
+    `const load = (url, context, next) => (url.endsWith("${module}") && process.kill(process.pid, "${signal}"), next(url, context))`,
+    "registerHooks({ load })"
+  ].join("\n")
+
 describe("SIGHUP", patient, () => {
+  it("is no death while the relay is loaded, either", () =>
+    inFolder(async ({ write }) => {
+      const file = write({})
+      const preload = `data:text/javascript,${encodeURIComponent(signalAt("SIGHUP", "cli/RunCommand.ts"))}`
+      const relay = startNode("src/cli/Main.ts", ["relay", "--config", file], {}, undefined, ["--import", preload])
+      await relay.printed("listening on")
+      relay.kill("SIGTERM")
+      assert.strictEqual((await relay.ended).code, 0)
+    }))
   it("R13: reads the file again: channels, tokens, values; an answer under way keeps its channel", () =>
     inFolder(async ({ a, b, start, write }) => {
       write({})
