@@ -62,6 +62,8 @@ class ResponseDecoder implements EventDecoder {
   private readonly heard = new Map<unknown, Heard>()
   private calls = 0
   private readonly callIds = new Set<string>()
+  /** A message has said something. */
+  private spoke = false
   private over = false
 
   constructor({ names }: Encoded) {
@@ -178,13 +180,19 @@ class ResponseDecoder implements EventDecoder {
     return `${name}${indexIn(raw["content_index"] ?? raw["summary_index"])}`
   }
 
+  /** How much of a text has come. */
+  private note({ texts }: Heard, name: string, key: string, length: number): void {
+    texts.set(key, length)
+    this.spoke ||= length > 0 && typeOfText.get(name) === "message"
+  }
+
   /** More of a text. */
   private more(raw: Raw, name: string): string {
     const delta = textIn(raw, "delta")
     const heard = this.at(raw) ?? this.begun(raw, name)
     if (heard !== undefined) {
       const key = this.key(raw, name)
-      heard.texts.set(key, (heard.texts.get(key) ?? 0) + delta.length)
+      this.note(heard, name, key, (heard.texts.get(key) ?? 0) + delta.length)
     }
     return delta
   }
@@ -196,7 +204,7 @@ class ResponseDecoder implements EventDecoder {
     const key = this.key(raw, name)
     const before = heard.texts.get(key) ?? 0
     if (before >= whole.length) return ""
-    heard.texts.set(key, whole.length)
+    this.note(heard, name, key, whole.length)
     return whole.slice(before)
   }
 
@@ -276,7 +284,7 @@ class ResponseDecoder implements EventDecoder {
       const whole = isObject(part) ? textIn(part, field) : ""
       const key = `${name}${i}`
       if ((heard.texts.get(key) ?? 0) > 0 || whole === "") continue
-      heard.texts.set(key, whole.length)
+      this.note(heard, name, key, whole.length)
       text += whole
     }
     return text
@@ -313,13 +321,12 @@ class ResponseDecoder implements EventDecoder {
    */
   private missed(output: unknown): Delta | undefined {
     if (!Array.isArray(output)) return undefined
-    const isSaid = [...this.heard.values()].some(({ texts, type }) => type === "message" && texts.size > 0)
     const items = (output as ReadonlyArray<unknown>).filter(
       (item) =>
         isItem(item) &&
         (item["type"] === "function_call"
           ? !this.callIds.has(textIn(item, "call_id"))
-          : item["type"] === "message" && !isSaid)
+          : item["type"] === "message" && !this.spoke && hasWords(item["content"]))
     )
     if (items.length === 0) return undefined
     const [, , ...events] = responseEvents({ output: items })
@@ -383,6 +390,13 @@ const otherNames: ReadonlyMap<string, string> = new Map([
   ["response.reasoning_part.added", "response.content_part.added"],
   ["response.reasoning_part.done", "response.content_part.done"]
 ])
+
+/** Whether the parts of a message say anything that every dialect has. */
+const hasWords = (parts: unknown): boolean =>
+  Array.isArray(parts) &&
+  (parts as ReadonlyArray<unknown>).some(
+    (part) => isObject(part) && (textIn(part, "text") !== "" || textIn(part, "refusal") !== "")
+  )
 
 /** Whether a value says what it is: nobody can tell what one is that does not. */
 const isItem = (value: unknown): value is JsonObject => isObject(value) && typeof value["type"] === "string"

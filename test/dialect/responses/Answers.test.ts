@@ -211,6 +211,34 @@ describe("what an upstream may say otherwise", () => {
     assert.strictEqual((await sdkReads(payloads)).output_text, "Yes.")
   })
 
+  it.each<readonly [string, ReadonlyArray<unknown>]>([
+    ["is empty", []],
+    ["has nothing but what nobody knows", [{ type: "output_audio", data: "AA" }]]
+  ])("an end whose message %s is passed as it came", (_name, content) => {
+    const said = { ...message, content, status: "incomplete" }
+    const end = { status: "incomplete", incomplete_details: { reason: "max_output_tokens" }, background: false, usage }
+    const steps = decodeAll([
+      added(0, "reasoning", raw),
+      done(0, "reasoning", raw),
+      added(1, "message"),
+      done(1, "message", said),
+      {
+        type: "response.incomplete",
+        region: "eu",
+        response: {
+          ...end,
+          output: [
+            { type: "reasoning", ...raw },
+            { type: "message", ...said }
+          ]
+        }
+      }
+    ])
+    const last = steps.findLast((step) => step._tag === "Delta")
+    assert.deepInclude(last, { text: "", pieces: undefined })
+    assert.include(JSON.stringify(last), '"region":"eu"')
+  })
+
   it.each<readonly [string, ReadonlyArray<unknown>, Partial<ReturnType<typeof deltasOf>>]>([
     [
       "a text at the end of its item only",
@@ -335,6 +363,26 @@ describe("what an upstream may say otherwise", () => {
     [
       "a text with its last event only, behind a thought",
       [
+        added(0, "reasoning"),
+        done(0, "reasoning", { summary: [{ type: "summary_text", text: "Hm." }] }),
+        { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
+      ],
+      { text: "Yes.", reasoning: "Hm." }
+    ],
+    [
+      "a text of an item that nobody has begun, and again with its last event",
+      [
+        said(0, "Yes."),
+        { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
+      ],
+      { text: "Yes." }
+    ],
+    [
+      "a text at a place that another item has then, and again with its last event",
+      [
+        added(0, "message"),
+        said(0, "Yes."),
+        done(0, "message", message),
         added(0, "reasoning"),
         done(0, "reasoning", { summary: [{ type: "summary_text", text: "Hm." }] }),
         { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
