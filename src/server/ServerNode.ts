@@ -134,7 +134,8 @@ export const serveHttp: Effect.Effect<RunningServer, ListenFailed, Served | Scop
     exchange.onClose(() => {
       connection.splice(connection.indexOf(one), 1)
       requests.delete(one)
-      if (requests.size === 0) onQuiet?.()
+      // After all who are told of its end: what they tell of it comes before the end of the server.
+      if (requests.size === 0 && onQuiet !== undefined) queueMicrotask(onQuiet)
       // A client that leaves while its body is read, or its stream is looked for, leaves nothing running.
       one.handler?.interruptUnsafe()
     })
