@@ -2,7 +2,7 @@
  * A streamed answer as a React hook, for React 18 and 19: `useRetryStreaming`. It gives a session's view to React; what
  * an answer is and how it comes back is the session's and the client's.
  */
-import { useEffect, useInsertionEffect, useState, useSyncExternalStore } from "react"
+import { useEffect, useInsertionEffect, useLayoutEffect, useState, useSyncExternalStore } from "react"
 import { type AnswerHandlers, type AnswerOptions, AnswerSession, type AnswerView, emptyView } from "./AnswerSession.ts"
 import type { Params } from "./RetryStreamingClient.ts"
 
@@ -20,6 +20,9 @@ export interface RetryStreaming extends AnswerView {
    */
   readonly tryFromHere: () => void
 }
+
+/** Before the effects of all components, of which a child's may ask at once; on a server there are none, and no warning. */
+const useMounted = typeof document === "undefined" ? useEffect : useLayoutEffect
 
 /** A session, and what a component asks it with: once that is gone nothing is asked any more, whoever still holds it. */
 const makeMounted = (url: string, options: AnswerOptions | undefined) => {
@@ -47,8 +50,8 @@ const makeMounted = (url: string, options: AnswerOptions | undefined) => {
  * Streams answers into a component: text and reasoning as they come, at most one update a frame, the countdown of a
  * reconnection, and why an answer is not whole. It asks by POST.
  *
- * Unmounting leaves without cancelling: the answer goes on as the server's rule says, and nothing more is asked. Under StrictMode nothing is asked
- * twice. New `url` and `options` count from the next answer on.
+ * Unmounting leaves without cancelling: the answer goes on as the server's rule says, and nothing more is asked. Under
+ * StrictMode nothing is asked twice. New `url` and `options` count from the next answer on.
  *
  * ```ts import.meta.vitest
  * import { createElement } from "react"
@@ -70,7 +73,7 @@ const makeMounted = (url: string, options: AnswerOptions | undefined) => {
 export const useRetryStreaming = (url: string, options?: AnswerOptions): RetryStreaming => {
   const [{ functions, mounts, session }] = useState(() => makeMounted(url, options))
   useInsertionEffect(() => session.configure(url, options))
-  useEffect(() => {
+  useMounted(() => {
     mounts.count++
     mounts.gone = false
     return () => {

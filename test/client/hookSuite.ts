@@ -59,8 +59,8 @@ export const withDocument = (): Window => {
   return window
 }
 
-/** The suite. `load` is called when there is a document. */
-export const hookSuite = (name: string, load: () => Promise<Reacts>): void => {
+/** The suite. `load` is called when there is a document. `hides`: it can hide a component and show it again. */
+export const hookSuite = (name: string, load: () => Promise<Reacts>, { hides }: { readonly hides: boolean }): void => {
   describe(name, () => {
     let reacts: Reacts
     let asked: Array<Asked> = []
@@ -321,6 +321,28 @@ export const hookSuite = (name: string, load: () => Promise<Reacts>): void => {
       await vi.advanceTimersByTimeAsync(60_000)
       assert.strictEqual(asked.length, 1)
     })
+
+    if (hides) {
+      it("asks when it is shown again after it was hidden, also by a child's effect", async () => {
+        const { act, Activity, createElement, useEffect } = reacts.React
+        const Child = ({ start }: Pick<RetryStreaming, "start">) => {
+          useEffect(() => start({ message: "hi" }), [])
+          return null
+        }
+        const Chat = () => createElement(Child, { start: reacts.useRetryStreaming("http://relay/chat", options).start })
+        const root = reacts.createRoot(document.createElement("div"))
+        unmount = () => act(() => root.unmount())
+        const show = (mode: "hidden" | "visible"): Promise<void> =>
+          act(async () => root.render(createElement(Activity, { mode, children: createElement(Chat) })))
+        await show("visible")
+        await show("hidden")
+        await show("visible")
+        assert.deepStrictEqual(
+          asked.map(({ signal }) => signal?.aborted),
+          [true, false]
+        )
+      })
+    }
 
     it("asks again what was asked, whatever became of the parameters meanwhile", async () => {
       await mount()

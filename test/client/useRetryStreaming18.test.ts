@@ -16,8 +16,12 @@ vi.mock("react", () => {
   return { ...react, default: react }
 })
 
-hookSuite("useRetryStreaming with React 18", async () => ({
-  React: eighteen("react") as typeof ReactModule,
-  createRoot: (eighteen("react-dom/client") as typeof ReactDomModule).createRoot,
-  useRetryStreaming: (await import("effect-resilience/react")).useRetryStreaming
-}))
+hookSuite(
+  "useRetryStreaming with React 18",
+  async () => ({
+    React: eighteen("react") as typeof ReactModule,
+    createRoot: (eighteen("react-dom/client") as typeof ReactDomModule).createRoot,
+    useRetryStreaming: (await import("effect-resilience/react")).useRetryStreaming
+  }),
+  { hides: false }
+)
