@@ -87,8 +87,8 @@ const callOf = (open: ReadonlyArray<OpenCall>, id: string, name: string): number
   const named = open.findIndex((call) => call.nameless && call.name === name)
   if (named >= 0) return named
   if (id !== "") return open.findIndex((call) => call.nameless)
-  const any = open.findIndex((call) => call.name === name)
-  return any < 0 && open.length > 0 ? 0 : any
+  const ofName = open.findIndex((call) => call.name === name)
+  return ofName < 0 && open.length > 0 ? 0 : ofName
 }
 
 const pairOf = (response: JsonObject, { open }: Reading): { readonly id: string; readonly name: string } => {
