@@ -155,6 +155,11 @@ describe("what an upstream may say otherwise", () => {
   })
   const completed = { type: "response.completed", response: { status: "completed", output: [], usage } }
   const message = { role: "assistant", status: "completed", content: [{ type: "output_text", text: "Yes." }] }
+  /** Tells the message once more, or for the first time. */
+  const endWithMessage = {
+    ...completed,
+    response: { ...completed.response, output: [{ type: "message", ...message }] }
+  }
   const call = { arguments: "{}", call_id: "c", name: "f" }
   const raw = { summary: [], content: [{ type: "reasoning_text", text: "Hm." }] }
   const thinking = { output_index: 0, item_id: "x0", content_index: 0 }
@@ -295,14 +300,7 @@ describe("what an upstream may say otherwise", () => {
       [said(undefined, "Y"), said(undefined, "es."), done(0, "message", message), completed],
       { text: "Yes." }
     ],
-    [
-      "a text, and all of it again with its last event",
-      [
-        said(0, "Yes."),
-        { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
-      ],
-      { text: "Yes." }
-    ],
+    ["a text, and all of it again with its last event", [said(0, "Yes."), endWithMessage], { text: "Yes." }],
     [
       "a text with its end only, of an item that nobody has begun",
       [{ type: "response.output_text.done", output_index: 0, content_index: 0, text: "Yes." }, completed],
@@ -365,16 +363,13 @@ describe("what an upstream may say otherwise", () => {
       [
         added(0, "reasoning"),
         done(0, "reasoning", { summary: [{ type: "summary_text", text: "Hm." }] }),
-        { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
+        endWithMessage
       ],
       { text: "Yes.", reasoning: "Hm." }
     ],
     [
       "a text of an item that nobody has begun, and again with its last event",
-      [
-        said(0, "Yes."),
-        { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
-      ],
+      [said(0, "Yes."), endWithMessage],
       { text: "Yes." }
     ],
     [
@@ -385,7 +380,7 @@ describe("what an upstream may say otherwise", () => {
         done(0, "message", message),
         added(0, "reasoning"),
         done(0, "reasoning", { summary: [{ type: "summary_text", text: "Hm." }] }),
-        { ...completed, response: { ...completed.response, output: [{ type: "message", ...message }] } }
+        endWithMessage
       ],
       { text: "Yes.", reasoning: "Hm." }
     ],
