@@ -1,26 +1,29 @@
 /**
- * A Responses upstream's answer, event by event or whole, as events of ours.
+ * A Responses upstream's answer, event by event, as events of ours.
  */
-import { BadResponseBody, EmptyResponse, type ResilienceError, stackless } from "../../errors/index.ts"
+import { BadResponseBody, type ResilienceError, stackless } from "../../errors/index.ts"
 import { inputText } from "../CallInput.ts"
-import type { Encoded, EventDecoder, HttpAnswer } from "../Dialect.ts"
+import type { Encoded, EventDecoder } from "../Dialect.ts"
 import { type Delta, type Finish, type NativeEvents, nothing, type Piece, type UpstreamEvent } from "../Event.ts"
-import { keepExact } from "../ExactNumbers.ts"
 import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Json.ts"
 import { failureOf } from "../OpenAIFailures.ts"
 import { isErrorBody } from "../upstream/Body.ts"
-import { classify, classifyInBand } from "../upstream/Classify.ts"
+import { classifyInBand } from "../upstream/Classify.ts"
 import { isIdle } from "../upstream/Idle.ts"
 import type { Usage } from "../Usage.ts"
 import { readResponseUsage } from "./ResponseUsage.ts"
 import { readStatus, statusOf } from "./Status.ts"
 import { responseEvents } from "./WholeEvents.ts"
 
-const done: UpstreamEvent = { _tag: "Done" }
+/** The answer is over. */
+export const done: UpstreamEvent = { _tag: "Done" }
 
-const failed = (error: ResilienceError): UpstreamEvent => ({ _tag: "Fault", error })
+/** It has failed. */
+export const failed = (error: ResilienceError): UpstreamEvent => ({ _tag: "Fault", error })
 
-const misshapen = (what: string): UpstreamEvent => failed(stackless(() => new BadResponseBody({ message: what })))
+/** What came is no answer. */
+export const misshapen = (what: string): UpstreamEvent =>
+  failed(stackless(() => new BadResponseBody({ message: what })))
 
 const textIn = (object: JsonObject, field: string): string => {
   const value = object[field]
@@ -401,11 +404,12 @@ const hasWords = (parts: unknown): boolean =>
 /** Whether a value says what it is: nobody can tell what one is that does not. */
 const isItem = (value: unknown): value is JsonObject => isObject(value) && typeof value["type"] === "string"
 
-const isResponse = (body: JsonObject): boolean =>
+/** Whether a body is a response. */
+export const isResponse = (body: JsonObject): boolean =>
   Array.isArray(body["output"]) && (body["object"] === "response" || typeof body["status"] === "string")
 
 /** What a response says that is no answer. */
-const faultOf = (response: JsonObject): UpstreamEvent | undefined => {
+export const faultOf = (response: JsonObject): UpstreamEvent | undefined => {
   switch (statusOf(response)) {
     case "completed":
     case "incomplete":
@@ -420,32 +424,5 @@ const faultOf = (response: JsonObject): UpstreamEvent | undefined => {
 }
 
 /** Reads one answer, one event after the other. */
-export const responsesDecoder = (encoded: Encoded): EventDecoder => new ResponseDecoder(encoded)
-
-/** Reads a whole response as events: what its stream would have been, or the one fault that it is. */
-export const decodeWholeResponses = (answer: HttpAnswer, encoded: Encoded): ReadonlyArray<UpstreamEvent> => {
-  if (answer.status < 200 || answer.status > 299) return [failed(classify(answer).error)]
-  if (answer.body.trim() === "") return [failed(stackless(() => new EmptyResponse({})))]
-  const body = parseJson(answer.body)
-  // The label is a hint: what it is, its bytes say.
-  if (body === undefined && /^\s*[[{]/.test(answer.body)) return [misshapen("the upstream's answer is not JSON")]
-  if (!isObject(body)) return [failed(classify(answer).error)]
-  if (isTooDeep(answer.body, body)) return [misshapen(`the upstream's answer is nested deeper than ${deepest} levels`)]
-  if (isResponse(body)) {
-    const fault = faultOf(body)
-    if (fault !== undefined) return [fault]
-  }
-  if (isErrorBody(body, true)) return [failed(classifyInBand(body))]
-  if (!isResponse(body)) return [failed(classify(answer).error)]
-  const decoder = new ResponseDecoder(encoded)
-  const events: Array<UpstreamEvent> = []
-  for (const raw of responseEvents(body)) {
-    // Numbers that are to be printed as they came are in one of them.
-    keepExact(raw, body)
-    const event = decoder.read(raw)
-    if (event._tag === "Fault") return [event]
-    events.push(event)
-  }
-  events.push(done)
-  return events
-}
+export const responsesDecoder = (encoded: Encoded): EventDecoder & Pick<ResponseDecoder, "read"> =>
+  new ResponseDecoder(encoded)
