@@ -103,6 +103,9 @@ const ofFirstVersion: { readonly [section: string]: string } = {
     "headers timeouts.headers timeouts.firstContent timeouts.idle timeouts.total"
 }
 
+/** What the page is about. */
+const file = relayFile()
+
 const since = (section: string, name: string): string =>
   ofFirstVersion[section]?.split(" ").includes(name) === true ? "0.1" : "0.2"
 
@@ -113,7 +116,7 @@ const annotated = (ast: SchemaAST.AST, name: string): string | undefined =>
 
 /** What may be written at a path, in the words of its faults; of a list or an object, also in it. */
 const takes = (path: Path): string => {
-  const { ast } = schemaAt(relayFile.schema.ast, path)
+  const { ast } = schemaAt(file.schema.ast, path)
   const expected = annotated(ast, "expected") ?? (SchemaAST.isString(ast) ? "a text" : "a value")
   if (SchemaAST.isArrays(ast)) return `${expected}; each is ${takes([...path, 0])}`
   if (!SchemaAST.isObjects(ast) || ast.indexSignatures.length === 0) return expected
@@ -180,9 +183,7 @@ const part = (section: Section<unknown>, node: Node): string => {
 /** The page. */
 export const configurationPage = (): string => {
   const root = configurationJsonSchema() as Node
-  return [intro, ...relayFile.sections.map((section) => part(section, root.properties?.[section.name] ?? {}))].join(
-    "\n"
-  )
+  return [intro, ...file.sections.map((section) => part(section, root.properties?.[section.name] ?? {}))].join("\n")
 }
 
 /** Where it is. */

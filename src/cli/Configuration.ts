@@ -10,6 +10,8 @@ import {
   ConfigurationFaults,
   type ConfigurationTree,
   describeValue,
+  type Edited,
+  Edits,
   type Environment,
   type Fault,
   fillIn,
@@ -121,9 +123,11 @@ export interface Configuration {
   }
 }
 
-/** The tree with the port of the environment in it: only once all is right, for what was written is checked too. */
-const withPort = (tree: ConfigurationTree, port: number | undefined): ConfigurationTree =>
-  port === undefined ? tree : { ...tree, value: withValue(tree.value, ["server", "port"], port) }
+/** The tree with the port of the environment in it. */
+const withPort = (tree: ConfigurationTree, port: number): ConfigurationTree => ({
+  ...tree,
+  value: withValue(tree.value, ["server", "port"], port)
+})
 
 /** How a configuration is decoded. */
 export interface DecodeOptions {
@@ -151,26 +155,32 @@ const fileOf = (environment: Environment, { dialects, folder = "." }: DecodeOpti
 }
 
 /** What was written, if all of it is right. */
-const treeOf = (
+const readAll = (
   file: SettingsFile,
   input: unknown,
   environment: Environment,
   name: string,
   { folder = ".", parseFaults = [] }: DecodeOptions
-): Result.Result<ConfigurationTree, ConfigurationFaults> => {
+): Result.Result<Edited, ConfigurationFaults> => {
   const refuse = (faults: ReadonlyArray<Fault>) => Result.fail(ConfigurationFaults.of(name, faults))
   if (input === null || input === undefined) {
     return refuse([...parseFaults, { path: [], message: "expected an object, got nothing: it is empty" }])
   }
   const tree = { ...fillIn(input, environment), files: makeNamedFiles(folder) }
   const port = portOf(environment)
-  const checked = file.decode(file.complete(tree))
+  const read = Edits.edited(file, tree, [])
   const faults = [
     ...parseFaults,
-    ...(Result.isFailure(checked) ? checked.failure : []),
+    ...(Result.isFailure(read) ? read.failure : []),
     ...(Result.isFailure(port) ? [port.failure] : [])
   ]
-  return faults.length > 0 || Result.isFailure(port) ? refuse(faults) : Result.succeed(withPort(tree, port.success))
+  if (faults.length > 0 || Result.isFailure(read) || Result.isFailure(port)) return refuse(faults)
+  return port.success === undefined
+    ? Result.succeed(read.success)
+    : // Only once all is right, for what was written is checked too.
+      Result.mapError(Edits.edited(file, withPort(tree, port.success), []), (faults) =>
+        ConfigurationFaults.of(name, faults)
+      )
 }
 
 /**
@@ -182,15 +192,11 @@ export const decodeConfiguration = (
   environment: Environment,
   name: string,
   options: DecodeOptions = {}
-): Result.Result<Configuration, ConfigurationFaults> => {
-  const file = fileOf(environment, options)
-  return Result.flatMap(treeOf(file, input, environment, name, options), (tree) =>
-    Result.mapBoth(Settings.make(file, tree), {
-      onFailure: (faults) => ConfigurationFaults.of(name, faults),
-      onSuccess: (settings) => ({ settings, secrets: tree.secrets })
-    })
-  )
-}
+): Result.Result<Configuration, ConfigurationFaults> =>
+  Result.map(readAll(fileOf(environment, options), input, environment, name, options), (read) => ({
+    settings: Settings.fromEdited(read),
+    secrets: read.base.secrets
+  }))
 
 const isInstalled = (name: string): boolean => {
   // The edge to Node's own resolution, which throws where there is no such package.
@@ -228,7 +234,10 @@ export const loadConfiguration = (
     if (missing.length > 0) return yield* Effect.fail(ConfigurationFaults.of(file, missing))
     const read = Effect.flatMap(readConfigurationFile(file), ({ faults, value }) =>
       Effect.fromResult(
-        treeOf(fileOf(environment, options), value, environment, file, { ...options, parseFaults: faults })
+        Result.map(
+          readAll(fileOf(environment, options), value, environment, file, { ...options, parseFaults: faults }),
+          ({ base }) => base
+        )
       )
     )
     return { ...decoded, source: { file, read } }

@@ -25,7 +25,7 @@ const lift = (node: unknown): unknown => {
 
 /** The JSON Schema (2020-12) of a configuration file, with descriptions and defaults. */
 export const configurationJsonSchema = (): JsonSchema.JsonSchema => {
-  const { schema, definitions } = Schema.toJsonSchemaDocument(relayFile.schema, { onExcessProperty: "error" })
+  const { schema, definitions } = Schema.toJsonSchemaDocument(relayFile().schema, { onExcessProperty: "error" })
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "effect-resilience relay",

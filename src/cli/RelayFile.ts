@@ -61,5 +61,5 @@ export const relayFileOf = (dialects: ReadonlyArray<string>): SettingsFile =>
     later: ["workers", "otlp"]
   })
 
-/** The file of a relay whose channels speak what is built in. */
-export const relayFile = relayFileOf(upstreamDialectNames)
+/** The file of a relay whose channels speak what is built in. A start, which asks what there is, makes no second one. */
+export const relayFile = (): SettingsFile => relayFileOf(upstreamDialectNames)

@@ -138,8 +138,10 @@ const clocksBiteBeforeAttemptEnds: Rule = (written) =>
     })
   })
 
+const readMillis = Schema.decodeUnknownOption(MillisOrNone)
+
 const millisAt = (written: Written, path: Path): number | undefined =>
-  Option.getOrUndefined(Schema.decodeUnknownOption(MillisOrNone)(valueAt(written.value, path)))
+  Option.getOrUndefined(readMillis(valueAt(written.value, path)))
 
 /** An answer goes on after a restart by what it was asked, and that is kept. */
 const requestsAreKept: Rule = (written) => {

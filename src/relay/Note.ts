@@ -218,7 +218,9 @@ const Version1 = Schema.Struct({
   credits: Schema.optionalKey(Schema.Finite)
 })
 
-const readVersion1 = Schema.decodeUnknownOption(Schema.toCodecJson(Version1))
+/** Made when the first one is read: a relay that starts reads none, and does not wait for it. */
+const readerOfVersion1 = () => Schema.decodeUnknownOption(Schema.toCodecJson(Version1))
+let readVersion1: ReturnType<typeof readerOfVersion1> | undefined
 
 const errorJson = (error: ResilienceError | undefined): unknown =>
   error === undefined ? undefined : Codec.encode(error)
@@ -282,6 +284,7 @@ export class LateNote implements LateText {
 /** Reads a note; `undefined` for one of a newer version, of an older one that had none, or that is damaged. */
 export const decodeNote = (text: Printable): Note | undefined => {
   if (text instanceof LateNote) return text.note
+  readVersion1 ??= readerOfVersion1()
   const read = Option.getOrUndefined(readVersion1(parseJson(textOf(text))))
   if (read === undefined) return undefined
   const {

@@ -77,7 +77,11 @@ export class Settings extends Context.Service<Settings, SettingsService>()("effe
   static readonly make = (
     file: SettingsFile,
     written: ConfigurationTree | { readonly [section: string]: unknown }
-  ): Result.Result<SettingsService, ReadonlyArray<Fault>> => make(file, isTree(written) ? written : fillIn(written, {}))
+  ): Result.Result<SettingsService, ReadonlyArray<Fault>> =>
+    Result.map(edited(file, isTree(written) ? written : fillIn(written, {}), []), Settings.fromEdited)
+
+  /** The settings of a file that was read, and is right. */
+  static readonly fromEdited = (begun: Edited): SettingsService => make(begun)
 
   /** The same as a Layer; `name` is what its faults call what was written. */
   static readonly layer = (
@@ -147,72 +151,76 @@ const defaultOf = <A>({ absent, name, schema, value }: Section<A>): A => {
   return value(Schema.decodeUnknownSync(schema)(absent), absent)
 }
 
-const make = (file: SettingsFile, first: ConfigurationTree): Result.Result<SettingsService, ReadonlyArray<Fault>> =>
-  Result.map(edited(file, first, []), (begun) => {
-    let current: Adopted = { edited: begun, leftOut: [] }
-    const cells = new Map(file.sections.map((section) => [section, new LiveCell(begun.values.get(section.name))]))
-    const secrets = new LiveCell(secretValues(begun.whole, begun.values))
+const make = (begun: Edited): SettingsService => {
+  const { file } = begun
+  let current: Adopted = { edited: begun, leftOut: [] }
+  const cells = new Map(file.sections.map((section) => [section, new LiveCell(begun.values.get(section.name))]))
+  const secrets = new LiveCell(secretValues(begun.whole, begun.values))
 
-    const refuse = (faults: ReadonlyArray<Fault>): Effect.Effect<never, ConfigurationFaults> =>
-      Effect.fail(ConfigurationFaults.of("settings", faults))
+  const refuse = (faults: ReadonlyArray<Fault>): Effect.Effect<never, ConfigurationFaults> =>
+    Effect.fail(ConfigurationFaults.of("settings", faults))
 
-    /** Makes these the settings. Whoever is told of one of them sees all of them. */
-    const take = (next: Adopted): void => {
-      const before = current.edited
-      const now = next.edited
-      const renewed = file.sections.filter(
-        ({ changes, name }) =>
-          changes._tag !== "Restart" &&
-          // What was written says that a mapping has another order; what it means, that a file that it names has changed.
-          (printed(valueAt(before.whole.value, [name])) !== printed(valueAt(now.whole.value, [name])) ||
-            !isSame(before.values.get(name), now.values.get(name)))
-      )
-      current = next
-      // Before anybody uses them.
-      secrets.current = secretValues(now.whole, now.values)
-      secrets.tell()
-      for (const section of renewed) cells.get(section)!.current = now.values.get(section.name)
-      for (const section of renewed) cells.get(section)!.tell()
+  /** Makes these the settings. Whoever is told of one of them sees all of them. */
+  const take = (next: Adopted): void => {
+    if (next === current) return
+    const before = current.edited
+    const now = next.edited
+    const renewed = file.sections.filter(
+      ({ changes, name }) =>
+        changes._tag !== "Restart" &&
+        // What was written says that a mapping has another order; what it means, that a file that it names has changed.
+        (printed(valueAt(before.whole.value, [name])) !== printed(valueAt(now.whole.value, [name])) ||
+          !isSame(before.values.get(name), now.values.get(name)))
+    )
+    current = next
+    // Before anybody uses them.
+    secrets.current = secretValues(now.whole, now.values)
+    secrets.tell()
+    for (const section of renewed) cells.get(section)!.current = now.values.get(section.name)
+    for (const section of renewed) cells.get(section)!.tell()
+  }
+  const takeOr = (next: Result.Result<Edited, ReadonlyArray<Fault>>): Effect.Effect<void, ConfigurationFaults> =>
+    Result.match(next, {
+      onFailure: refuse,
+      onSuccess: (edited) => Effect.sync(() => take({ edited, leftOut: current.leftOut }))
+    })
+  const kept = ({ edited, leftOut }: Adopted): Edits => [...edited.edits, ...leftOut.map(({ edit }) => edit)]
+  const over = (edits: Edits): Adopted =>
+    // Nearly always at a start: all of it was read just now.
+    edits.length === 0 && kept(current).length === 0
+      ? current
+      : // The file is right without edits: it was when it was taken.
+        Result.getOrElse(asFarAsTheyGo(file, current.edited.base, edits), () => current)
+
+  return {
+    secrets,
+    of: <A>(section: Section<A>) => {
+      const cell = cells.get(section) ?? new LiveCell<unknown>(defaultOf(section))
+      cells.set(section, cell)
+      // What is in a section's cell is what that section makes: one is looked up by the other.
+      return cell as Cell<A>
+    },
+    change: (values) => Effect.suspend(() => takeOr(change(current.edited, values))),
+    reset: (paths) => Effect.suspend(() => takeOr(reset(current.edited, paths))),
+    reload: (tree) =>
+      Effect.suspend(() => {
+        const counting = current.edited.edits
+        const next = Result.flatMap(edited(file, tree, counting), () =>
+          asFarAsTheyGo(file, tree, kept(current), counting)
+        )
+        if (Result.isFailure(next)) return refuse(next.failure)
+        const { values } = next.success.edited
+        const faults = file.sections.flatMap(({ changes, name }) =>
+          changes._tag === "Restart" ? restartFaults(name, begun.values.get(name), values.get(name)) : []
+        )
+        return faults.length > 0 ? refuse(faults) : Effect.sync(() => take(next.success))
+      }),
+    list: () => listSettings(current.edited),
+    edits: () => current,
+    over,
+    adopt: (edits) => {
+      take(over(edits))
+      return current.leftOut
     }
-    const takeOr = (next: Result.Result<Edited, ReadonlyArray<Fault>>): Effect.Effect<void, ConfigurationFaults> =>
-      Result.match(next, {
-        onFailure: refuse,
-        onSuccess: (edited) => Effect.sync(() => take({ edited, leftOut: current.leftOut }))
-      })
-    const kept = ({ edited, leftOut }: Adopted): Edits => [...edited.edits, ...leftOut.map(({ edit }) => edit)]
-    const over = (edits: Edits): Adopted =>
-      // The file is right without edits: it was when it was taken.
-      Result.getOrElse(asFarAsTheyGo(file, current.edited.base, edits), () => current)
-
-    return {
-      secrets,
-      of: <A>(section: Section<A>) => {
-        const cell = cells.get(section) ?? new LiveCell<unknown>(defaultOf(section))
-        cells.set(section, cell)
-        // What is in a section's cell is what that section makes: one is looked up by the other.
-        return cell as Cell<A>
-      },
-      change: (values) => Effect.suspend(() => takeOr(change(current.edited, values))),
-      reset: (paths) => Effect.suspend(() => takeOr(reset(current.edited, paths))),
-      reload: (tree) =>
-        Effect.suspend(() => {
-          const counting = current.edited.edits
-          const next = Result.flatMap(edited(file, tree, counting), () =>
-            asFarAsTheyGo(file, tree, kept(current), counting)
-          )
-          if (Result.isFailure(next)) return refuse(next.failure)
-          const { values } = next.success.edited
-          const faults = file.sections.flatMap(({ changes, name }) =>
-            changes._tag === "Restart" ? restartFaults(name, begun.values.get(name), values.get(name)) : []
-          )
-          return faults.length > 0 ? refuse(faults) : Effect.sync(() => take(next.success))
-        }),
-      list: () => listSettings(current.edited),
-      edits: () => current,
-      over,
-      adopt: (edits) => {
-        take(over(edits))
-        return current.leftOut
-      }
-    }
-  })
+  }
+}

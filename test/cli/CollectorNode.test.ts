@@ -55,8 +55,10 @@ describe("a relay that nobody asks", () => {
       await relay.printed("curl -N")
       // What V8 collects to give memory back, it calls so.
       const said = await relay.printed("Mark-Compact (reduce)")
-      const [, before, after] = /Mark-Compact \(reduce\) \S+ \((\S+)\) -> \S+ \((\S+)\) MB/.exec(said) ?? []
-      assert.isBelow(Number(after), Number(before) - 5, said)
+      // On a machine that is busy it may have collected so before, and what it gives back stands there.
+      const sizes = [...said.matchAll(/ \S+ \((\S+)\) -> \S+ \((\S+)\) MB/g)]
+      const most = Math.max(...sizes.map(([, before]) => Number(before)))
+      assert.isBelow(Number(sizes.at(-1)?.[2]), most - 5, said)
     } finally {
       relay.kill("SIGTERM")
       await relay.ended

@@ -26,7 +26,7 @@ const settings = (errorLog: object) =>
   Layer.succeed(
     Settings,
     Result.getOrThrow(
-      Settings.make(relayFile, {
+      Settings.make(relayFile(), {
         channels: [{ id: "a", dialect: "openai", baseUrl: "http://127.0.0.1:9", keys: [], models: ["m"] }],
         errorLog
       })

@@ -7,7 +7,17 @@ import * as fc from "fast-check"
 import { ChannelSection, TimeoutsSection } from "#src/channel/index"
 import { decodeConfiguration } from "#src/cli/index"
 import { RetrySection } from "#src/relay/index"
-import { type Addition, type Change, Edits, fillIn, formatPath, type SettingsService } from "#src/settings/index"
+import {
+  type Addition,
+  type Change,
+  Edits,
+  fillIn,
+  formatPath,
+  Settings,
+  type SettingsFile,
+  settingsFile,
+  type SettingsService
+} from "#src/settings/index"
 
 const channel = (id: string, more: object = {}) => ({
   id,
@@ -44,6 +54,22 @@ describe("edits that were kept", () => {
     assert.strictEqual(settings.of(ChannelSection).current[2]?.priority, 7)
     assert.strictEqual(settings.of(TimeoutsSection).current.idle, 1000)
     assert.strictEqual(told, 1)
+  })
+
+  it("are none at nearly every start, and then the file is not read once more", () => {
+    const known = settingsFile({ sections: [TimeoutsSection] })
+    let read = 0
+    const counted: SettingsFile = { ...known, decode: (tree) => (read++, known.decode(tree)) }
+    const settings = Result.getOrThrow(Settings.make(counted, { timeouts: { idle: "5 seconds" } }))
+    assert.strictEqual(read, 1)
+    assert.deepStrictEqual(settings.adopt([]), [])
+    assert.strictEqual(read, 1)
+    settings.adopt([change("timeouts.idle", "1 second")])
+    assert.deepStrictEqual(settings.adopt([]), [])
+    assert.strictEqual(settings.of(TimeoutsSection).current.idle, 5000)
+    settings.adopt([change("timeouts.idle", "soon")])
+    assert.deepStrictEqual(settings.adopt([]), [])
+    assert.deepStrictEqual(settings.edits().leftOut, [])
   })
 
   it("are left out where the file has made them wrong, and say why; the others count", () => {
