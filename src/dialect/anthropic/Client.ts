@@ -3,8 +3,8 @@
  * from the same events.
  *
  * An Anthropic upstream's events pass with every field, under our id and model and with our numbers of blocks. What other
- * upstreams say is put into blocks: one is open at a time, and ends when the next one begins or the message does. Only
- * calls whose inputs come by turns are open together: clients read a call's input when its block ends.
+ * upstreams say is put into blocks: one is open at a time, and ends when the next one begins or the message does. Only a
+ * call stays open until its input is whole, whatever else is said meanwhile: clients read the input when its block ends.
  */
 import type {
   AnswerEncoder,
@@ -188,9 +188,7 @@ class MessageEncoder implements AnswerEncoder {
   }
 
   private begins(out: Payloads, kind: BlockKind, content: JsonObject): Block {
-    for (const block of this.written.open) {
-      if (kind !== "tool" || block.kind !== "tool" || block.whole) this.close(out, block)
-    }
+    for (const block of this.written.open) if (block.kind !== "tool" || block.whole) this.close(out, block)
     const block = beginBlock(this.written, kind, content)
     const mark = kind === "refusal" ? { refusal: true } : {}
     out.push(event("content_block_start", { index: block.index, content_block: content, ...mark }))

@@ -3,8 +3,9 @@
  * together from the same events.
  *
  * A Gemini upstream's events pass with every field, under our id and model. What other upstreams say is put into parts. A
- * call is written once its arguments are whole, as this dialect has no words for less; and what ends an answer, its
- * `finishReason`, is written with its last event and with no other, so that an event that has one is the end.
+ * call is written once its arguments are whole, as this dialect has no words for less: what is said meanwhile stands before
+ * it. What ends an answer, its `finishReason`, is written with its last event and with no other, so that an event that has
+ * one is the end.
  */
 import { callIdOf } from "../CallId.ts"
 import type {
@@ -161,7 +162,7 @@ class ContentEncoder implements AnswerEncoder {
 
   // Every token of every answer comes by here: by hand it takes half of what one `JSON.stringify` of the whole takes.
   private sayText(out: Payloads, text: string): void {
-    if (this.growing.length > 0) this.writeCalls(out, true)
+    if (this.growing.length > 0) this.writeCalls(out, false)
     this.written.begun = true
     this.written.last = other
     const part = `{"text":${JSON.stringify(text)}}`
@@ -177,7 +178,7 @@ class ContentEncoder implements AnswerEncoder {
   }
 
   private sayReasoning(out: Payloads, text: string, from: UpstreamDialectName | undefined): void {
-    this.writeCalls(out, true)
+    this.writeCalls(out, false)
     const foreign = from !== undefined && from !== "gemini"
     this.part(out, { text, thought: true, ...(foreign ? { thoughtSignature: unsignedMark(from) } : {}) })
   }
@@ -197,13 +198,13 @@ class ContentEncoder implements AnswerEncoder {
       case "SealedReasoning":
         return this.sign(out, piece, false)
       case "Refusal":
-        this.writeCalls(out, true)
+        this.writeCalls(out, false)
         // Marked beside the part, and not in it, since clients send parts back.
         if (piece.text !== "") this.part(out, { text: piece.text }, { refusal: true })
         this.written.refused = true
         return
       case "Media":
-        this.writeCalls(out, true)
+        this.writeCalls(out, false)
         return this.part(out, { inlineData: { mimeType: piece.mediaType, data: piece.base64 } })
       // Said by an event of Gemini's own, or with no words here.
       case "OtherChoice":
@@ -256,7 +257,7 @@ class ContentEncoder implements AnswerEncoder {
 
   /** A signature in a part of its own: more of one is told from its beginning, since clients keep the last one. */
   private sign(out: Payloads, signed: Signed, thought: boolean): void {
-    this.writeCalls(out, true)
+    this.writeCalls(out, false)
     const { last } = this.written
     const more = thought && last._tag === "Signature" && last.thought
     const thoughtSignature = this.shown(more ? last.signature + signed.value : writtenSignature(signed))

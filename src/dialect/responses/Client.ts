@@ -3,8 +3,8 @@
  * the response of the last of these events.
  *
  * A Responses upstream's events pass with every field, under our ids and with our numbers of items. What other upstreams say
- * is put into items: one is open at a time, and is done when the next one begins or the response ends. Only calls whose
- * inputs come by turns are open together. `sequence_number` is the event's place in the journal.
+ * is put into items: one is open at a time, and is done when the next one begins or the response ends. Only a call is open
+ * until its input is whole, whatever else is said meanwhile. `sequence_number` is the event's place in the journal.
  */
 import { blameOf } from "../../errors/index.ts"
 import type {

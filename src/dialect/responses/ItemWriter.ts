@@ -1,6 +1,7 @@
 /**
  * The items of a response, written event by event: what every upstream says that does not speak of items itself. One is
- * open at a time, and is done when the next one begins; only calls whose inputs come by turns are open together.
+ * open at a time, and is done when the next one begins; only a call is open until its input is whole, whatever else is
+ * said meanwhile.
  */
 import { callIdOf } from "../CallId.ts"
 import type { AnswerIdentity, Payload } from "../Dialect.ts"
@@ -64,7 +65,11 @@ export class ItemWriter {
     // Calls whose inputs come by turns stay open together: only the one before is looked at, of however many.
     if (kind === "call" && last?.kind === "call") {
       if (!last.done && last.scan.whole) this.close(out, last, "completed")
-    } else for (const item of this.written.open) this.close(out, item, "completed")
+      return
+    }
+    for (const item of this.written.open) {
+      if (item.kind !== "call" || item.scan.whole) this.close(out, item, "completed")
+    }
   }
 
   protected begins(out: Payloads, raw: JsonObject): Item {
