@@ -57,6 +57,7 @@ class MessageDecoder implements EventDecoder {
   private trimmed: string
   /** Tool calls that are under way, by the index of their block. */
   private readonly calls = new Map<unknown, Call>()
+  private readonly ids = new Set<string>()
   private called = 0
   private usage: JsonObject = {}
 
@@ -182,7 +183,10 @@ class MessageDecoder implements EventDecoder {
           isObject(unended?.input) && !isEmptyObject(unended.input) ? this.inputOf(raw["index"]) : undefined
         this.calls.set(raw["index"], { index, input, said: false })
         const name = textIn(block, "name")
+        // Results are told apart by ids: a second call of the same one is given another.
+        if (this.ids.has(textIn(block, "id"))) block["id"] = ""
         const id = textIn(block, "id")
+        if (id !== "") this.ids.add(id)
         const call: Piece = { _tag: "ToolCall", index, id, name: this.names?.get(name) ?? name }
         return step(raw, "", "", before === undefined ? [call] : [before, call])
       }

@@ -11,6 +11,7 @@ import { isErrorBody } from "../upstream/Body.ts"
 import { classifyInBand } from "../upstream/Classify.ts"
 import { isIdle } from "../upstream/Idle.ts"
 import type { Usage } from "../Usage.ts"
+import { ofItems } from "./Passing.ts"
 import { readResponseUsage } from "./ResponseUsage.ts"
 import { readStatus, statusOf } from "./Status.ts"
 import { responseEvents } from "./WholeEvents.ts"
@@ -47,6 +48,9 @@ const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only]
 /** The number of a part. Whatever else stands there is the first one's: not everything can be made a number or a text. */
 const indexIn = (said: unknown): number => (typeof said === "number" ? said : 0)
 
+const idOfItem = (raw: Raw): string =>
+  textIn(raw, "item_id") || (isObject(raw["item"]) ? textIn(raw["item"], "id") : "")
+
 /** What was heard of an item, by the index that its upstream counts it by. */
 interface Heard {
   readonly type: string
@@ -63,6 +67,8 @@ interface Heard {
 class ResponseDecoder implements EventDecoder {
   private readonly names: Encoded["names"]
   private readonly heard = new Map<unknown, Heard>()
+  /** The numbers of items by their ids: there are servers that say those alone. */
+  private readonly numbers = new Map<string, number>()
   private calls = 0
   private readonly callIds = new Set<string>()
   /** A message has said something. */
@@ -105,6 +111,7 @@ class ResponseDecoder implements EventDecoder {
     if (typeof raw["delta"] !== "string" && texts.has(raw.type)) {
       return misshapen("a delta of the upstream's event is not a text")
     }
+    if (typeof raw["output_index"] !== "number") this.number(raw)
     switch (raw.type) {
       case "response.output_text.delta":
         return step(raw, this.more(raw, "text"))
@@ -163,6 +170,17 @@ class ResponseDecoder implements EventDecoder {
         // What only its own dialect has words for.
         return raw["output_index"] === undefined ? step(raw) : piece(raw, { _tag: "Native", what: raw.type })
     }
+  }
+
+  /** Writes the number of an item in place where its upstream says nothing but its id: several may be open at once. */
+  private number(raw: Raw): void {
+    const id = idOfItem(raw)
+    const said = raw["output_index"] ?? undefined
+    if (id === "" || said !== undefined) return
+    const known = this.numbers.get(id) ?? (ofItems.test(raw.type) ? this.numbers.size : undefined)
+    if (known === undefined) return
+    raw["output_index"] = known
+    this.numbers.set(id, known)
   }
 
   /** What was said without a number is of whatever comes with one, as long as nothing else has come. */
@@ -236,11 +254,14 @@ class ResponseDecoder implements EventDecoder {
     const index = isCall ? this.calls++ : undefined
     const heard: Heard = { type, call: index, texts: new Map(), thought: false, done: false }
     this.heard.set(raw["output_index"], heard)
+    if (typeof raw["output_index"] === "number") this.numbers.set(textIn(item, "id"), raw["output_index"])
     if (index !== undefined) {
       const name = textIn(item, "name")
       const input = textIn(item, "arguments")
-      const id = textIn(item, "call_id")
-      this.callIds.add(id)
+      const said = textIn(item, "call_id")
+      // Results are told apart by ids: a second call of the same one is given another.
+      const id = this.callIds.has(said) ? "" : said
+      this.callIds.add(said)
       const call: Piece = { _tag: "ToolCall", index, id, name: this.names?.get(name) ?? name }
       heard.texts.set("arguments0", input.length)
       return step(raw, "", "", input === "" ? [call] : [call, { _tag: "ToolInput", index, text: input }])

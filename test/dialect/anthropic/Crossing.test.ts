@@ -381,17 +381,17 @@ describe("tools in Anthropic's words", () => {
       { tool_use_id: "id_1_2" }
     ])
     const decoder = anthropic.decoder({ body: "", dropped: [], names: made.names })
-    const start = (name: string) =>
+    const start = (id: string, name: string) =>
       decoder.step(
         "",
         JSON.stringify({
           type: "content_block_start",
           index: 0,
-          content_block: { type: "tool_use", id: "t", name, input: {} }
+          content_block: { type: "tool_use", id, name, input: {} }
         })
       )
-    expect(start("a_b_3")).toMatchObject({ pieces: [{ _tag: "ToolCall", index: 0, id: "t", name: "a/b" }] })
-    expect(start("a_b")).toMatchObject({ pieces: [{ _tag: "ToolCall", index: 1, id: "t", name: "a_b" }] })
+    expect(start("t", "a_b_3")).toMatchObject({ pieces: [{ _tag: "ToolCall", index: 0, id: "t", name: "a/b" }] })
+    expect(start("u", "a_b")).toMatchObject({ pieces: [{ _tag: "ToolCall", index: 1, id: "u", name: "a_b" }] })
   })
 })
 
