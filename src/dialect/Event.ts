@@ -32,6 +32,8 @@ export interface Finish {
   readonly native: string
   /** Whose word it is; `undefined` where it was made up. */
   readonly from: UpstreamDialectName | undefined
+  /** The text that it stopped at, where its upstream says so. */
+  readonly sequence?: string | undefined
 }
 
 /**

@@ -199,7 +199,8 @@ const Version1 = Schema.Struct({
     Schema.Struct({
       reason: Schema.Literals(finishReasons),
       native: Schema.String,
-      from: Schema.optionalKey(Schema.Literals(upstreamDialectNames))
+      from: Schema.optionalKey(Schema.Literals(upstreamDialectNames)),
+      sequence: Schema.optionalKey(Schema.String)
     })
   ),
   costs: Schema.Array(Cost),

@@ -16,7 +16,7 @@ import type {
   Replayed,
   Seam
 } from "../Dialect.ts"
-import { type Delta, type NativeEvents, type Piece } from "../Event.ts"
+import type { Delta, Finish, NativeEvents, Piece } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
 import { scanJson } from "../JsonScan.ts"
@@ -125,8 +125,10 @@ class MessageEncoder implements AnswerEncoder {
     this.closeAll(out)
     const said = writeMessageUsage(usage)
     if (written.stop === undefined) {
-      const shown = { called: written.calls.length > 0, refused: written.refused }
-      this.stop(out, { stop_reason: writeStopReason(finish, shown), stop_sequence: null }, said)
+      const shown = { called: written.calls.length > 0, refused: written.refused, sequence: this.stoppedAt(finish) }
+      const reason = writeStopReason(finish, shown)
+      const sequence = reason === "stop_sequence" ? (shown.sequence ?? null) : null
+      this.stop(out, { stop_reason: reason, stop_sequence: sequence }, said)
       // What the last upstream said of itself is not what the answer cost, where there was more than one.
     } else if (!countsAlike(said, written.usage)) this.stop(out, written.stop, said)
     out.push(event("message_stop", {}))
@@ -135,6 +137,12 @@ class MessageEncoder implements AnswerEncoder {
 
   fail({ error }: Failure): ReadonlyArray<Payload> {
     return [{ event: "error", data: JSON.stringify(anthropicErrorBody(error, this.identity.requestId)) }]
+  }
+
+  /** Which of the client's stop sequences it stopped at: others may have words of their own there. */
+  private stoppedAt({ sequence }: Finish): string | undefined {
+    const asked = this.identity.request?.body["stop_sequences"]
+    return Array.isArray(asked) && asked.includes(sequence) ? sequence : undefined
   }
 
   private start(out: Payloads, raw: Raw | undefined, usage: Usage): void {

@@ -51,6 +51,8 @@ const words: { readonly [R in FinishReason]: string } = {
 export interface Shown {
   readonly called: boolean
   readonly refused: boolean
+  /** The stop sequence of the client's that it stopped at. */
+  readonly sequence: string | undefined
 }
 
 /**
@@ -60,5 +62,7 @@ export interface Shown {
 export const writeStopReason = (finish: Finish, shown: Shown): string => {
   if (finish.from === "anthropic") return finish.native
   if (shown.refused) return "refusal"
-  return finish.reason === "stop" && shown.called ? "tool_use" : words[finish.reason]
+  if (finish.reason !== "stop") return words[finish.reason]
+  if (shown.called) return "tool_use"
+  return shown.sequence === undefined ? words.stop : "stop_sequence"
 }

@@ -14,7 +14,7 @@ import { type Calls, makeCalls } from "./Calls.ts"
 import { reasoningOf, saysOnlyText, textOf } from "./Chunk.ts"
 import { ChunkTemplate } from "./ChunkTemplate.ts"
 import { usageOf } from "./CompletionUsage.ts"
-import { readFinish } from "./Finish.ts"
+import { readFinish, stopFields } from "./Finish.ts"
 import { type PieceReading, piecesOf, releaseSignature } from "./Pieces.ts"
 
 const done: UpstreamEvent = { _tag: "Done" }
@@ -115,7 +115,7 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
     else {
       const code = failureOf(end)
       if (code !== undefined) return brokenBy(end, code, choice["error"])
-      finish ??= readFinish(end)
+      finish ??= readFinish(end, choice)
       const { held } = reading.choice(index)
       if (index === 0 && held.of !== undefined) releaseSignature((pieces ??= []), held)
     }
@@ -244,6 +244,7 @@ const chunksOf = (whole: JsonObject, choice: JsonObject): ReadonlyArray<JsonObje
       delta: {},
       logprobs: null,
       ...(error === undefined ? {} : { error }),
+      ...Object.fromEntries(stopFields.filter((field) => field in rest).map((field) => [field, rest[field]])),
       finish_reason: isBlankFinish(finish) ? ownFinish(delta) : finish
     })
   ]

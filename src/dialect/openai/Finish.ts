@@ -2,6 +2,7 @@
  * How an answer ended, in the words of OpenAI and of those that are like it.
  */
 import type { Finish, FinishReason } from "../Event.ts"
+import type { JsonObject } from "../Json.ts"
 import { wordOf } from "../OpenAIFailures.ts"
 
 const reasons: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
@@ -25,15 +26,18 @@ const reasons: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>
   ].map((word) => [word, "content-filter"] as const)
 ])
 
+/** Where a choice says which stop sequence it stopped at: vLLM's field, and SGLang's. A number there is a token's. */
+export const stopFields = ["stop_reason", "matched_stop"] as const
+
 /**
- * An upstream's `finish_reason`. A word that nobody knows is `unknown`: it passes as it is, and the answer is believed to
- * be whole only if its terminator comes, too.
+ * An upstream's `finish_reason`, in the choice that says it. A word that nobody knows is `unknown`: it passes as it is, and
+ * the answer is believed to be whole only if its terminator comes, too.
  */
-export const readFinish = (native: string): Finish => ({
-  reason: reasons.get(wordOf(native)) ?? "unknown",
-  native,
-  from: "openai"
-})
+export const readFinish = (native: string, choice: JsonObject = {}): Finish => {
+  const sequence = stopFields.map((field) => choice[field]).find((said) => typeof said === "string")
+  const finish: Finish = { reason: reasons.get(wordOf(native)) ?? "unknown", native, from: "openai" }
+  return sequence === undefined ? finish : { ...finish, sequence }
+}
 
 const words: { readonly [R in FinishReason]: string } = {
   stop: "stop",

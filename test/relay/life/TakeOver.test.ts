@@ -101,12 +101,12 @@ describe("decideTakeOver", () => {
     ],
     [
       "one of several had finished: not known",
-      { request: request({ n: 2 }), replayed: { ...text, finish } },
+      { request: request({ n: 2 }), replayed: replayed({ ...text, finish }) },
       "ends: StreamTruncated"
     ],
     [
       "a finish that was not the last: not known",
-      { replayed: { ...text, finish } },
+      { replayed: replayed({ ...text, finish }) },
       "goes on, 1 attempts, 1 continuations"
     ],
     ["a tool call was begun", { replayed: called }, "ends: StreamTruncated"],
