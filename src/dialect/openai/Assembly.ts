@@ -5,6 +5,7 @@ import type { Payload } from "../Dialect.ts"
 import { keepExact, printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { type Calls, makeCalls, readCallPart } from "./Calls.ts"
+import { onlySigns, thoughtFields } from "./Chunk.ts"
 
 type Items = ReadonlyArray<unknown>
 
@@ -162,6 +163,14 @@ const placeOf = (list: Items, item: JsonObject, field: string): number => {
   return place ?? -1
 }
 
+// What only signs a thought says its text again.
+const mergeItem = (into: JsonObject, item: JsonObject, list: string): JsonObject => {
+  const text = thoughtFields[list]
+  return text !== undefined && onlySigns(item, list, into[text])
+    ? mergeObject(into, { ...item, [text]: "" })
+    : mergeObject(into, item)
+}
+
 const mergeList = (into: Array<unknown>, from: Items, field: string): Array<unknown> => {
   for (const item of from) {
     if (!isObject(item)) {
@@ -170,7 +179,7 @@ const mergeList = (into: Array<unknown>, from: Items, field: string): Array<unkn
     }
     const place = placeOf(into, item, field)
     if (place < 0) into.push(mergeObject({}, item))
-    else mergeObject(into[place] as JsonObject, item)
+    else mergeItem(into[place] as JsonObject, item, field)
   }
   keepExact(into, from)
   return into

@@ -72,6 +72,29 @@ export const reasoningOf = (delta: JsonObject): string => {
   return textOfEach(details, detailTexts) || textOfEach(blocks, thinkingTexts)
 }
 
+/** The field that is the text of a thought, by the list that it stands in. */
+export const thoughtFields: { readonly [list: string]: string } = {
+  reasoning_details: "text",
+  thinking_blocks: "thinking"
+}
+
+/**
+ * Whether an item of a thought only signs what was said of it before: there are proxies that say all of its text again with
+ * the signature.
+ */
+export const onlySigns = (item: JsonObject, list: string, said: unknown): boolean => {
+  const text = item[thoughtFields[list] ?? ""]
+  return filled(item["signature"]) && filled(text) && text === said
+}
+
+/** Whether a delta says nothing of a thought but what signs it. */
+export const signsThought = (delta: JsonObject, said: string): boolean =>
+  said !== "" &&
+  Object.keys(thoughtFields).some((list) => {
+    const items = delta[list]
+    return Array.isArray(items) && items.length === 1 && isObject(items[0]) && onlySigns(items[0], list, said)
+  })
+
 /** Whether a value says anything at all: no text that is empty, and no list or object of nothing but those. */
 export const filled = (value: unknown): boolean => {
   if (typeof value === "string") return value !== ""

@@ -11,7 +11,7 @@ import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Jso
 import { failureOf } from "../OpenAIFailures.ts"
 import type { Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
-import { reasoningOf, saysOnlyText, textOf } from "./Chunk.ts"
+import { reasoningOf, saysOnlyText, signsThought, textOf } from "./Chunk.ts"
 import { ChunkTemplate } from "./ChunkTemplate.ts"
 import { usageOf } from "./CompletionUsage.ts"
 import { readFinish, stopFields } from "./Finish.ts"
@@ -41,7 +41,7 @@ const makeReading = ({ body, names }: Encoded, whole: boolean): Reading => {
   const choices = new Map<number, PieceReading>()
   const make = (): PieceReading => {
     let calls: Calls | undefined
-    return { names, held: { of: undefined, value: "" }, calls: () => (calls ??= makeCalls(whole)) }
+    return { names, held: { of: undefined, value: "" }, thought: "", calls: () => (calls ??= makeCalls(whole)) }
   }
   return {
     choice: (index) => {
@@ -76,6 +76,17 @@ const isIndex = (value: unknown): value is number => Number.isInteger(value) && 
 const brokenBy = (end: string, code: string, error: unknown): UpstreamEvent =>
   failed(classifyInBand(error ?? { code, message: `the upstream's answer ended with ${JSON.stringify(end)}` }))
 
+/** What is thought in a delta, and was not before. */
+const thoughtOf = (delta: JsonObject, known: PieceReading): string => {
+  const said = reasoningOf(delta)
+  if (said === "") return said
+  if (said === known.thought && signsThought(delta, said)) return ""
+  known.thought += said
+  return said
+}
+
+const signsReasoning = (piece: Piece): boolean => piece._tag === "Signature" && piece.of === "reasoning"
+
 /**
  * Reads the choices of a chunk, and writes in place what is not as the format says: an index that is missing, an empty
  * text for a finish or a role, a `null` for a delta, the parts of tool calls.
@@ -95,8 +106,10 @@ const readChoices = (raw: JsonObject, list: ReadonlyArray<unknown>, reading: Rea
     } else if (isObject(delta)) {
       if (delta["role"] === "") delete delta["role"]
       const part = textOf(delta)
-      const thought = reasoningOf(delta)
-      const own = piecesOf(delta, reading.choice(index))
+      const known = reading.choice(index)
+      const thought = thoughtOf(delta, known)
+      const own = piecesOf(delta, known)
+      if (own?.some(signsReasoning) === true) known.thought = ""
       if (index === 0) {
         text += part
         reasoning += thought

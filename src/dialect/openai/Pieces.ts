@@ -94,6 +94,8 @@ export interface PieceReading {
   /** Names that were made fit, and what they were. */
   readonly names: ReadonlyMap<string, string> | undefined
   readonly held: HeldSignature
+  /** What was thought since the last signature. */
+  thought: string
 }
 
 /**
