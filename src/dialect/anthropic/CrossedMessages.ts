@@ -5,6 +5,7 @@ import { type CallIds, makeCallIds } from "../CallIds.ts"
 import { isExact } from "../ExactNumbers.ts"
 import { type FitNames, makeFitNames, type NameRule } from "../FitNames.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { kindOfMedia } from "../MediaKind.ts"
 import type { Asked, Part, Turn } from "../Request.ts"
 
 /** A message. `content` is text, or a list of blocks. */
@@ -46,33 +47,19 @@ const textBlock = (text: string): ReadonlyArray<JsonObject> => (isBlank(text) ? 
 
 const imageTypes: ReadonlySet<string> = new Set(["image/jpeg", "image/png", "image/gif", "image/webp"])
 
-/** How the kinds of files that are taken begin, in base64. */
-const beginnings: ReadonlyArray<readonly [beginning: string, mediaType: string]> = [
-  ["iVBOR", "image/png"],
-  ["/9j/", "image/jpeg"],
-  ["R0lG", "image/gif"],
-  ["UklG", "image/webp"],
-  ["JVBER", "application/pdf"]
-]
-
-const kindOf = (mediaType: string | undefined, base64: string): string | undefined =>
-  mediaType === undefined || mediaType === ""
-    ? beginnings.find(([beginning]) => base64.startsWith(beginning))?.[1]
-    : mediaType.split(";")[0]!.trim().toLowerCase()
-
 const imageBlock = (part: Extract<Part, { readonly _tag: "Image" }>): JsonObject | undefined => {
   const { source } = part
   if ("url" in source) {
     return /^https:\/\//i.test(source.url) ? { type: "image", source: { type: "url", url: source.url } } : undefined
   }
-  const mediaType = kindOf(part.mediaType, source.base64)
-  return mediaType !== undefined && imageTypes.has(mediaType)
+  const mediaType = kindOfMedia(part.mediaType, source.base64)
+  return imageTypes.has(mediaType)
     ? { type: "image", source: { type: "base64", media_type: mediaType, data: source.base64 } }
     : undefined
 }
 
 const fileBlock = (part: Extract<Part, { readonly _tag: "File" }>): JsonObject | undefined => {
-  const mediaType = kindOf(part.mediaType, part.base64) ?? ""
+  const mediaType = kindOfMedia(part.mediaType, part.base64)
   const title = part.name === undefined ? {} : { title: part.name }
   if (mediaType === "application/pdf") {
     return { type: "document", source: { type: "base64", media_type: mediaType, data: part.base64 }, ...title }

@@ -4,6 +4,7 @@
 import { isExact } from "../ExactNumbers.ts"
 import { type FitNames, makeFitNames, type NameRule } from "../FitNames.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { kindOfMedia } from "../MediaKind.ts"
 import type { Asked, Part, Turn } from "../Request.ts"
 import { generationOf } from "./Models.ts"
 import { unsignedCall } from "./Signed.ts"
@@ -51,31 +52,17 @@ interface Sink extends ContentOptions {
 
 const imageTypes: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"])
 
-/** How the kinds of files that are taken begin, in base64. */
-const beginnings: ReadonlyArray<readonly [beginning: string, mediaType: string]> = [
-  ["iVBOR", "image/png"],
-  ["/9j/", "image/jpeg"],
-  ["UklG", "image/webp"],
-  ["JVBER", "application/pdf"]
-]
-
-const kindOf = (mediaType: string | undefined, base64: string): string => {
-  const said = (mediaType ?? "").split(";")[0]!.trim().toLowerCase()
-  if (said === "image/jpg") return "image/jpeg"
-  return said === "" ? (beginnings.find(([beginning]) => base64.startsWith(beginning))?.[1] ?? "") : said
-}
-
 const inline = (mimeType: string, data: string): JsonObject => ({ inlineData: { mimeType, data } })
 
 const imagePart = ({ mediaType, source }: Extract<Part, { readonly _tag: "Image" }>): JsonObject | undefined => {
   // Google fetches no URL that is not its own, and neither does the relay.
   if ("url" in source) return undefined
-  const kind = kindOf(mediaType, source.base64)
+  const kind = kindOfMedia(mediaType, source.base64)
   return imageTypes.has(kind) ? inline(kind, source.base64) : undefined
 }
 
 const filePart = ({ base64, mediaType }: Extract<Part, { readonly _tag: "File" }>): JsonObject | undefined => {
-  const kind = kindOf(mediaType, base64)
+  const kind = kindOfMedia(mediaType, base64)
   return kind === "application/pdf" || kind.startsWith("text/") ? inline(kind, base64) : undefined
 }
 

@@ -2,6 +2,7 @@
  * The turns of a conversation as messages of a chat completion.
  */
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
+import { kindOfMedia } from "../MediaKind.ts"
 import type { Asked, Part, Turn } from "../Request.ts"
 import { failedMark } from "../FailedResult.ts"
 import type { Message } from "./Encode.ts"
@@ -9,13 +10,15 @@ import { fitId, type Fitting } from "../OpenAINames.ts"
 
 type Of<T extends Part["_tag"]> = Extract<Part, { readonly _tag: T }>
 
-const imageTypes: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp"])
+const imageTypes: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
 
 const takesImage = ({ mediaType, source }: Of<"Image">): boolean =>
-  "url" in source ? /^https?:\/\//i.test(source.url) : mediaType !== undefined && imageTypes.has(mediaType)
+  "url" in source ? /^https?:\/\//i.test(source.url) : imageTypes.has(kindOfMedia(mediaType, source.base64))
 
-const takesFile = ({ mediaType }: Of<"File">): boolean =>
-  mediaType === undefined || mediaType === "application/pdf" || mediaType.startsWith("text/")
+const takesFile = ({ base64, mediaType }: Of<"File">): boolean => {
+  const kind = kindOfMedia(mediaType, base64)
+  return kind === "" || kind === "application/pdf" || kind.startsWith("text/")
+}
 
 /** The paths of what cannot be said of a part, in a turn of a role. */
 export const unsaidPart = (part: Part, role: Turn["role"] | "tool"): ReadonlyArray<string> => {
@@ -35,10 +38,10 @@ export const unsaidPart = (part: Part, role: Turn["role"] | "tool"): ReadonlyArr
 }
 
 const urlOf = ({ mediaType, source }: Of<"Image">): string =>
-  "url" in source ? source.url : `data:${mediaType};base64,${source.base64}`
+  "url" in source ? source.url : `data:${kindOfMedia(mediaType, source.base64)};base64,${source.base64}`
 
 const fileOf = ({ base64, mediaType, name }: Of<"File">): JsonObject => {
-  const type = mediaType ?? "application/pdf"
+  const type = kindOfMedia(mediaType, base64) || "application/pdf"
   const own = type === "application/pdf" ? "file.pdf" : "file.txt"
   return { filename: name ?? own, file_data: `data:${type};base64,${base64}` }
 }

@@ -3,19 +3,22 @@
  */
 import { failedMark } from "../FailedResult.ts"
 import type { JsonObject } from "../Json.ts"
+import { kindOfMedia } from "../MediaKind.ts"
 import { fitId, type Fitting } from "../OpenAINames.ts"
 import type { Asked, Hint, Part, Turn } from "../Request.ts"
 import { madeItemId } from "./Ids.ts"
 
 type Of<T extends Part["_tag"]> = Extract<Part, { readonly _tag: T }>
 
-const imageTypes: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp"])
+const imageTypes: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
 
 const takesImage = ({ mediaType, source }: Of<"Image">): boolean =>
-  "url" in source ? /^https?:\/\//i.test(source.url) : mediaType !== undefined && imageTypes.has(mediaType)
+  "url" in source ? /^https?:\/\//i.test(source.url) : imageTypes.has(kindOfMedia(mediaType, source.base64))
 
-const takesFile = ({ mediaType }: Of<"File">): boolean =>
-  mediaType === undefined || mediaType === "application/pdf" || mediaType.startsWith("text/")
+const takesFile = ({ base64, mediaType }: Of<"File">): boolean => {
+  const kind = kindOfMedia(mediaType, base64)
+  return kind === "" || kind === "application/pdf" || kind.startsWith("text/")
+}
 
 /** The paths of what cannot be said of a part, in a turn of a role. */
 export const unsaidPart = (part: Part, role: Turn["role"]): ReadonlyArray<string> => {
@@ -49,12 +52,12 @@ export const imageDetails = (hints: ReadonlyArray<Hint>): ReadonlyMap<string, un
 
 const imageOf = ({ mediaType, path, source }: Of<"Image">, shown: ReadonlyMap<string, unknown>): JsonObject => ({
   type: "input_image",
-  image_url: "url" in source ? source.url : `data:${mediaType};base64,${source.base64}`,
+  image_url: "url" in source ? source.url : `data:${kindOfMedia(mediaType, source.base64)};base64,${source.base64}`,
   detail: shown.get(path) ?? "auto"
 })
 
 const fileOf = ({ base64, mediaType, name }: Of<"File">): JsonObject => {
-  const type = mediaType ?? "application/pdf"
+  const type = kindOfMedia(mediaType, base64) || "application/pdf"
   const own = type === "application/pdf" ? "file.pdf" : "file.txt"
   return { type: "input_file", filename: name ?? own, file_data: `data:${type};base64,${base64}` }
 }
