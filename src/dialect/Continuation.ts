@@ -20,17 +20,26 @@ export const continuations = ["auto", ...continuationModes, "none"] as const
 /** How a channel may go on. */
 export type Continuation = (typeof continuations)[number]
 
-/** What an attempt is asked to go on from. */
-export type ContinuationAsked = {
+interface Partial {
   readonly partial: string
   /** What `partial` begins with, where that was given with the request: it is no part of the answer. Absent: nothing. */
   readonly given?: string | undefined
-} & (
-  | { readonly mode: "prefill" }
+}
+
+/** What an attempt is asked to go on from that was given no token. */
+export type ContinuationInWords = Partial &
   /** `prompt` is the text of the message; `{partial}` in it is replaced. */
-  | { readonly mode: "message"; readonly prompt: string }
-  | { readonly mode: "token"; readonly token: string }
-)
+  ({ readonly mode: "prefill" } | { readonly mode: "message"; readonly prompt: string })
+
+/** What an attempt is asked to go on from. */
+export type ContinuationAsked =
+  | ContinuationInWords
+  | (Partial & {
+      readonly mode: "token"
+      readonly token: string
+      /** How the attempt that was given it was asked to go on: a token is of that request. Absent: it began the answer. */
+      readonly after?: ContinuationInWords | undefined
+    })
 
 /** What the answer has spent its tokens on: the partial, but for what was given with the request. */
 export const spentOn = ({ given = "", partial }: ContinuationAsked): string => partial.slice(given.length)

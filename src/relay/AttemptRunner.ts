@@ -4,7 +4,7 @@
  */
 import { Cause, Effect } from "effect"
 import type { Outcome, Picked, Target, Upstream } from "../channel/index.ts"
-import type { ContinuationAsked, Encoded } from "../dialect/index.ts"
+import type { ContinuationAsked, ContinuationInWords, Encoded } from "../dialect/index.ts"
 import {
   BadResponse,
   ClientGone,
@@ -187,20 +187,30 @@ export class AttemptRunner {
   }
 
   private continuation({ mode }: UnderWay): ContinuationAsked | undefined {
-    const { checkpoint, machine, settings, start } = this.answer
+    const { checkpoint, machine, start } = this.answer
     const { partial } = machine
-    const given = start.request.given?.text
     switch (mode) {
       case "prefill":
-        return { mode, partial, given }
       case "message":
-        return { mode, partial, given, prompt: settings.recovery.prompt ?? defaultPrompt }
-      case "token":
-        return checkpoint && { mode, partial, given, token: checkpoint.token }
+        return this.inWords(mode, partial)
+      case "token": {
+        if (checkpoint === undefined) return undefined
+        const { after, token } = checkpoint
+        const words = after && this.inWords(after.mode, partial.slice(0, after.length))
+        return { mode, partial, given: start.request.given?.text, token, after: words }
+      }
       case "restart":
       case undefined:
         return undefined
     }
+  }
+
+  private inWords(mode: ContinuationInWords["mode"], partial: string): ContinuationInWords {
+    const { settings, start } = this.answer
+    const given = start.request.given?.text
+    return mode === "prefill"
+      ? { mode, partial, given }
+      : { mode, partial, given, prompt: settings.recovery.prompt ?? defaultPrompt }
   }
 
   /** Tells all who have to know how an attempt ended; gives its failure, if it was one. */

@@ -27,6 +27,8 @@ export interface Checkpoint {
   readonly offset: number
   /** `Machine.position`, as it was. */
   readonly position: number
+  /** How the attempt that was given it was asked to go on, and how much of the partial with. Absent: it began the answer. */
+  readonly after?: { readonly mode: "prefill" | "message"; readonly length: number } | undefined
 }
 
 /** Whether a target can be asked by a token where the answer is now. Nobody else knows what it means. */

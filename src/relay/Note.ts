@@ -192,7 +192,8 @@ const Version1 = Schema.Struct({
       model: Schema.String,
       token: Schema.String,
       paused: Schema.Boolean,
-      offset: Schema.Int
+      offset: Schema.Int,
+      after: Schema.optionalKey(Schema.Struct({ mode: Schema.Literals(["prefill", "message"]), length: Schema.Int }))
     })
   ),
   finish: Schema.optionalKey(

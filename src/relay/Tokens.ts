@@ -6,7 +6,7 @@ import type { DialectsService } from "../dialect/index.ts"
 import type { Answer } from "./Answer.ts"
 import type { UnderWay } from "./UnderWay.ts"
 import type { Fed } from "./Attempt.ts"
-import { Checkpoints, leadsOn } from "./Checkpoint.ts"
+import { type Checkpoint, Checkpoints, leadsOn } from "./Checkpoint.ts"
 import type { Learned } from "./Learned.ts"
 
 /** Whether a target has said by which token it goes on from where the answer is. */
@@ -32,12 +32,19 @@ export class Tokens {
     return answer.checkpoint?.paused === true || learned.continuations(target)[0] === "token"
   }
 
+  /** How an attempt is asked to go on, in words: one by token goes on with the request that its token was given for. */
+  private askedBy({ machine, mode }: UnderWay): Checkpoint["after"] {
+    if (mode === "token") return this.answer.checkpoint?.after
+    return mode === "prefill" || mode === "message" ? { mode, length: machine.partial.length } : undefined
+  }
+
   /** What an upstream that gives tokens says goes to its machine through this; of several choices none is gone on with. */
   between(begun: UnderWay, machine: Fed): Fed {
     const { answer } = this
     const { channel, model } = begun.target
     const can = this.dialects.of(channel.dialect).continuations(model)
     if (answer.start.request.choices > 1 || !can.includes("token")) return machine
+    const after = this.askedBy(begun)
     const holds = channel.continuation === "token" && answer.settings.recovery.mode !== "off"
     return new Checkpoints(machine, {
       asked: begun.mode === "token" ? answer.checkpoint?.token : undefined,
@@ -46,7 +53,7 @@ export class Tokens {
       onToken: (token, paused) => {
         const { committed, position, text } = begun.machine
         if (position === undefined) return
-        begun.checkpoint = { channel: channel.id, model, token, paused, offset: text.length, position }
+        begun.checkpoint = { channel: channel.id, model, token, paused, offset: text.length, position, after }
         // Where nothing is shown behind it, whoever takes the answer up can go on by it.
         if (holds && committed) answer.note("streaming")
       }

@@ -458,4 +458,39 @@ describe("continuation: auto", () => {
       parts: [{ text: "Hello worX" }]
     })
   })
+
+  it.each([
+    ["prefill", [{ role: "model", parts: [{ text: "One, " }] }]],
+    [
+      "message",
+      [
+        { role: "model", parts: [{ text: "One, " }] },
+        { role: "user", parts: [{ text: "Go on." }] }
+      ]
+    ]
+  ] as const)("a token that a continuation by %s gave goes with what that was asked with", async (mode, more) => {
+    const replies: ReadonlyArray<Reply> = [
+      { events: [said("One, ")], cut: "reset" },
+      { events: [said("two, ", { finishReason: "CONTINUATION", continuationToken: token("2") })] },
+      { events: [said("three, ", { finishReason: "CONTINUATION", continuationToken: token("3") })] },
+      { events: [said("four.", { finishReason: "STOP" })] }
+    ]
+    const url = await upstreams({ a: (_, nth) => replies[nth]! })
+    relay = await startRelay({
+      channels: [gemini("a", url, mode === "message" ? { continuation: mode } : {})],
+      recovery: { prompt: "Go on." }
+    })
+    const config = { maxOutputTokens: 100 }
+    assert.strictEqual((await stream({ ...hello, generationConfig: config })).says, "One, two, three, four.")
+    assert.deepStrictEqual(tokens(), [
+      ["a", undefined],
+      ["a", undefined],
+      ["a", token("2")],
+      ["a", token("3")]
+    ])
+    const [first, ...others] = asked.map(({ body }): Asked["body"] => ({ ...body, continuationToken: undefined }))
+    assert.deepStrictEqual(first?.["contents"], hello.contents)
+    for (const body of others) assert.deepStrictEqual(body, others[0])
+    assert.deepStrictEqual(others[0]?.["contents"], [...hello.contents, ...more])
+  })
 })

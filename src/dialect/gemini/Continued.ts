@@ -20,9 +20,13 @@ const withPartial = (contents: ReadonlyArray<Content>, partial: string): Readonl
   return [...contents.slice(0, -1), { ...last, parts: joined }]
 }
 
+/** What was given with the request was asked with it, whoever began the answer. */
+const givenOf = ({ given }: ContinuationAsked): ContinuationAsked | undefined =>
+  given === undefined ? undefined : { mode: "prefill", partial: given, given }
+
 /**
- * The contents of a continuation. What nothing was shown of is asked anew, and a token says itself what was: but what was
- * given with the request is asked with it again.
+ * The contents of a continuation. What nothing was shown of is asked anew, and a token says itself what was: it goes with
+ * the contents that it was given for.
  */
 export const continued = (
   contents: ReadonlyArray<Content>,
@@ -38,6 +42,6 @@ export const continued = (
         { role: "user", parts: [{ text: continuation.prompt.replaceAll("{partial}", () => continuation.partial) }] }
       ]
     case "token":
-      return continuation.given === undefined ? contents : withPartial(contents, continuation.given)
+      return continued(contents, continuation.after ?? givenOf(continuation))
   }
 }

@@ -69,8 +69,8 @@ const lessThan = (body: JsonObject, spent: string): JsonObject => {
 /**
  * The body of a request. `params` come over everything; what the target has refused is left out after them.
  *
- * A continuation may spend what the partial left of `maxOutputTokens`, but for one by token: that goes on with the same
- * request.
+ * A continuation may spend what the partial left of `maxOutputTokens`, but for one by token: that goes on with the request
+ * that it was given for.
  */
 export const encodeGemini = (options: EncodeRequest): Result.Result<Encoded, ConvertRequestFailed> => {
   const { continuation, drop, model, params, request } = options
@@ -85,7 +85,8 @@ export const encodeGemini = (options: EncodeRequest): Result.Result<Encoded, Con
   const left = withoutRefused(mergeDeep(asked, params), fields, (path) =>
     isOwn(request) ? path : said.origins.get(path)
   )
-  const spent = continuation === undefined || continuation.mode === "token" ? "" : spentOn(continuation)
+  const words = continuation?.mode === "token" ? continuation.after : continuation
+  const spent = words === undefined ? "" : spentOn(words)
   const sent = spent === "" ? left.body : lessThan(left.body, spent)
   return Result.succeed({
     body: printJson(sent, said.exact[0] ?? request.body),
