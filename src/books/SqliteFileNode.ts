@@ -1,12 +1,12 @@
 /**
  * Opening a SQLite database of the books, in a file or in memory.
  */
-import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
+import { chmodSync, closeSync, openSync, realpathSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { Effect, type Scope } from "effect"
 import { stackless } from "../errors/index.ts"
-import { identityOf } from "../store/SqlitePlaceNode.ts"
+import { identityOf, makeFolder } from "../store/SqlitePlaceNode.ts"
 import { startUpkeep, type Upkeep } from "../store/SqliteUpkeepNode.ts"
 import { BooksAway, BooksNotOpened } from "./BooksErrors.ts"
 import { type Database, sqlite, sqliteInMemory } from "./Engine.ts"
@@ -126,7 +126,7 @@ const told = (name: string, cause: unknown): string => sqliteError(name, cause).
 
 /** Makes the file, for its owner only; SQLite gives the same mode to the files beside it. */
 const reserve = (path: string): void => {
-  mkdirSync(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   const found = statSync(path, { throwIfNoEntry: false })
   // The rights of a device are the system's, and to open a pipe may take for ever.
   if (found !== undefined && !found.isFile() && !found.isDirectory()) {

@@ -22,6 +22,24 @@ export const identityOf = (file: string): string | undefined => {
 /** How large a file is, in bytes; 0 if there is none. */
 export const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
 
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/**
+ * Makes a folder and those that it lies in, each for its owner alone, where they are not there. Throws what the file system
+ * says. `recursive` of Node's `mkdirSync` is not for it: below a folder in which nobody can make one (`/proc`) it never ends.
+ */
+export const makeFolder = (path: string): void => {
+  if (isFolder(path)) return
+  const above = dirname(path)
+  if (above !== path) makeFolder(above)
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (cause) {
+    // Somebody else may have made it just then.
+    if (!isFolder(path)) throw cause
+  }
+}
+
 /** A device, a pipe or a socket: its rights are the system's, and to open a pipe may take for ever. */
 class NoFile extends Error {
   readonly syscall = "open"
@@ -38,7 +56,7 @@ const isNoFile = (path: string): boolean => {
  * process may: SQLite gives its log the rights of the file. Throws what the file system says.
  */
 export const placeOf = (path: string): SqlitePlace => {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(path))
   if (isNoFile(path)) throw new NoFile(`${path} is no file`)
   // Opened to append: nothing of what is there is touched. It may be the end of a link that leads to nothing yet.
   closeSync(openSync(path, "a", 0o600))
