@@ -3,7 +3,9 @@
  */
 import type { Envelope } from "../dialect/index.ts"
 import type { ResilienceError } from "../errors/index.ts"
+import type { FailedRequest } from "../http/index.ts"
 import { type Exchange, respond } from "./Exchange.ts"
+import { originOf } from "./RequestOrigin.ts"
 
 /** Answers with an error. Where the head was sent already the connection is broken, so that nobody takes it for whole. */
 export const answerFailure = (
@@ -14,12 +16,14 @@ export const answerFailure = (
   headers: { readonly [name: string]: string } = {}
 ): void => {
   if (error._tag === "Unauthorized") exchange.setHeader("www-authenticate", "Bearer")
-  const answer = envelope(error, {
+  const about: FailedRequest & { readonly accept: string | undefined } = {
     requestId: exchange.requestId,
     method: exchange.method,
     path: exchange.path,
     now,
+    traceId: originOf(exchange, undefined).traceId,
     accept: exchange.header("accept")
-  })
+  }
+  const answer = envelope(error, about)
   respond(exchange, answer.status, { ...answer.headers, ...headers }, answer.body)
 }

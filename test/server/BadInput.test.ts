@@ -455,6 +455,20 @@ describe("the envelope", () => {
     assert.isString(body["detail"])
     assert.lengthOf(body["details"] as ReadonlyArray<unknown>, 2)
   })
+  it("has the trace that the caller names, and none that is no trace's id", async () => {
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    const told = async (path: string, headers: { readonly [name: string]: string }) => {
+      const { headers: answered, text } = await read(`${relay.url}${path}`, { headers })
+      const { error } = JSON.parse(text) as { readonly error: { readonly traceId?: string } }
+      return [error.traceId, answered["x-trace-id"]]
+    }
+    for (const path of ["/nothing", "/chat?message=", `/streams/${"A".repeat(22)}`, "/admin/nothing"]) {
+      const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+      assert.deepStrictEqual(await told(path, { traceparent }), [id, id], path)
+      assert.deepStrictEqual(await told(path, { traceparent, "x-trace-id": "mine.1" }), ["mine.1", "mine.1"], path)
+      assert.deepStrictEqual(await told(path, { "x-trace-id": "not mine" }), [undefined, undefined], path)
+    }
+  })
   it("stays the dialect's under /v1", async () => {
     const response = await read(`${relay.url}/v1/nothing`, { headers: { accept: "application/problem+json" } })
     assert.match(String(response.headers["content-type"]), /^application\/json/)
