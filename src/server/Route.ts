@@ -27,8 +27,8 @@ export interface Route {
   readonly shows: string
   /** HEAD is answered too, as GET is and without a body: where an answer costs nothing. */
   readonly head?: true
-  /** Methods that no row of its path has, and that its handler answers: it knows what is allowed there. */
-  readonly others?: ReadonlyArray<string>
+  /** A method that no row of its path has is its handler's to answer: it knows what is allowed there. */
+  readonly others?: true
   /** A query parameter that may hold the token: for who cannot send a header. */
   readonly credentialInQuery?: "token" | "key"
   /** It tells nothing, so it may be asked from anywhere, also on a relay without tokens. */
@@ -86,8 +86,7 @@ export const makeRouteTable = (routes: ReadonlyArray<Route>): RouteTable => {
 
   const answer = (rows: ReadonlyArray<Route>, method: string, parameter: string): Matched => {
     const wanted = method === "HEAD" ? "GET" : method
-    const route =
-      rows.find((row) => row.method === wanted) ?? rows.find(({ others }) => others?.includes(method) === true)
+    const route = rows.find((row) => row.method === wanted) ?? rows.find(({ others }) => others === true)
     return route === undefined || (method === "HEAD" && route.head !== true)
       ? {
           _tag: "MethodNotAllowed",

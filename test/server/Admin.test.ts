@@ -39,6 +39,10 @@ describe("the admin API", () => {
     ["OPTIONS", "/admin/tokens/team", 405, "DELETE, GET, HEAD, PATCH"],
     ["PUT", "/admin/reload", 405, "POST"],
     ["GET", "/admin/reload", 405, "POST"],
+    ["PROPFIND", "/admin/streams", 405, "GET, HEAD"],
+    ["TRACE", "/admin/tokens/team", 405, "DELETE, GET, HEAD, PATCH"],
+    ["QUERY", "/admin/nothing-here", 404, undefined],
+    ["TRACE", "/admin/nothing-here", 404, undefined],
     ["PUT", "/admin/nothing-here", 404, undefined]
   ])("%s %s: %d, and the methods of that path alone are allowed: %s", async (method, path, status, allow) => {
     const answer = await read(`${relay.url}${path}`, { method, headers: bearer("ops-secret-token") })

@@ -29,7 +29,7 @@ describe("makeRouteTable", () => {
     row("GET", "/b/{name*}", { head: true }),
     row("GET", "/c.d/{id}"),
     row("POST", "/e"),
-    row("GET", "/e", { others: ["PUT"] })
+    row("GET", "/e", { others: true })
   ])
   const found = (method: string, path: string): string => {
     const matched = table.match(method, path)
@@ -57,7 +57,8 @@ describe("makeRouteTable", () => {
     ["GET", "/c.d/1", "GET /c.d/{id} 1"],
     ["GET", "/A", "not found"],
     ["PUT", "/e", "GET /e"],
-    ["PATCH", "/e", "allow POST, GET"]
+    ["TRACE", "/e", "GET /e"],
+    ["HEAD", "/e", "allow POST, GET"]
   ])("%s %s: %s", (method, path, expected) => assert.strictEqual(found(method, path), expected))
 
   it("knows all methods, for CORS", () => assert.deepStrictEqual(table.methods, ["GET", "POST", "DELETE"]))

@@ -28,6 +28,9 @@ const headersSeen = ["accept", "content-type", "idempotency-key", "traceparent",
 /** HEAD is asked as GET is: what is sent of the answer is the exchange's matter. */
 const methodOf = ({ method }: Exchange): string => (method === "HEAD" ? "GET" : method)
 
+/** A method that no `Request` is made with: it is told of one that was made with another. */
+const unmade = "TRACE"
+
 const requestOf = (exchange: Exchange, body: string): Request => {
   const headers = new Headers({ "x-request-id": exchange.requestId })
   for (const name of headersSeen) {
@@ -35,11 +38,13 @@ const requestOf = (exchange: Exchange, body: string): Request => {
     if (value !== undefined) headers.set(name, value)
   }
   const query = exchange.query.size === 0 ? "" : `?${exchange.query}`
-  return new Request(`http://relay${exchange.path}${query}`, {
-    method: methodOf(exchange),
+  const method = methodOf(exchange)
+  const request = new Request(`http://relay${exchange.path}${query}`, {
+    method: method === unmade ? "PUT" : method,
     headers,
     ...(body === "" ? {} : { body })
   })
+  return method === unmade ? Object.defineProperty(request, "method", { value: method }) : request
 }
 
 const textOf = (response: Response): Effect.Effect<string, InternalError> =>
@@ -79,7 +84,7 @@ const rows: ReadonlyArray<Pick<Route, "method" | "access" | "shows" | "head" | "
     access: "viewer",
     shows: "what there is to see: `/admin/openapi.json` lists it",
     head: true,
-    others: ["OPTIONS", "PUT"]
+    others: true
   },
   { method: "POST", access: "admin", shows: "what is made, switched or tried" },
   { method: "PATCH", access: "admin", shows: "what is changed" },
