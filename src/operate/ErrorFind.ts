@@ -200,6 +200,23 @@ const spreadTrigrams = (text: string): ReadonlyArray<string> => {
   return Array.from({ length: count }, (_, at) => all[Math.round((at * (all.length - 1)) / Math.max(1, count - 1))]!)
 }
 
+/** The forms that a letter has in either case. Those of ASCII are one to SQLite already, and a sigma has two small ones. */
+const formsOf = (letter: string): ReadonlyArray<string> => {
+  if (letter <= "\x7f") return [letter]
+  const large = letter.toUpperCase()
+  return [...new Set([letter, large, letter.toLowerCase(), large.toLowerCase(), ...(large === "Σ" ? ["ς"] : [])])]
+}
+
+/** Whether a message holds a text that is too short to have a trigram: it is compared with each form of its letters. */
+const holdsShort = (text: string): Sql => {
+  const forms = Array.from(text).reduce<ReadonlyArray<string>>(
+    (before, letter) => before.flatMap((start) => formsOf(letter).map((form) => start + form)),
+    [""]
+  )
+  const each = forms.map((form) => sql`e.message LIKE ${escaped(form)} ESCAPE '\\'`)
+  return sql`(${join(each, " OR ")})`
+}
+
 /**
  * What of a text SQLite compares as we do: it knows no case but that of ASCII. A row that only looks as if it held the text
  * is so left out where it is read, off the event loop.
@@ -301,7 +318,7 @@ const sqlite: ErrorFind = {
       ...conditions(filter),
       ...(filter.q === undefined || short ? [] : [sql`e.message LIKE ${likeOf(filter.q)} ESCAPE '\\'`]),
       // Where there is no trigram to look for, messages are read one by one.
-      ...(short ? [sql`e.message LIKE ${escaped(filter.q)} ESCAPE '\\'`] : [])
+      ...(short ? [holdsShort(filter.q)] : [])
     ]
     const source = match === undefined ? sql`${table} e` : sql`${finding} f CROSS JOIN ${table} e ON e.seq = f.rowid`
     const where = all.length === 0 ? literally("") : sql`WHERE ${join(all, " AND ")}`

@@ -62,9 +62,15 @@ const readCursor = (cursor: string): Result.Result<Behind, ValidationFailed> => 
     : Result.succeed({ seq: Number(found[1]), id: found[2]! })
 }
 
+/** Without case: a sigma is the same letter at the end of a word as within one. */
+const caseless = (text: string): string => text.toLowerCase().replaceAll("ς", "σ")
+
 /** Whether a message holds a text, in any case. */
 const holds = (message: string | null, q: string | undefined): boolean =>
-  q === undefined || (message !== null && message.toLowerCase().includes(q.toLowerCase()))
+  q === undefined || (message !== null && caseless(message).includes(caseless(q)))
+
+/** A text as it stands in a row: to a database a NUL is its end. */
+const findable = (text: string): string => text.replaceAll("\0", "\ufffd")
 
 /** Searches the log. */
 export class ErrorLog extends Context.Service<
@@ -122,7 +128,8 @@ const searching = (books: Books["Service"]) => {
     return seq === undefined || rows.length === limit ? rows : undefined
   })
 
-  const search = Effect.fnUntraced(function* ({ cursor, limit, ...filter }: ErrorQuery) {
+  const search = Effect.fnUntraced(function* ({ cursor, limit, ...asked }: ErrorQuery) {
+    const filter: ErrorFilter = asked.q === undefined ? asked : { ...asked, q: findable(asked.q) }
     let behind = cursor === undefined ? undefined : yield* Effect.fromResult(readCursor(cursor))
     const weigh = filter.q === undefined ? undefined : find.weigh(filter.q)
     const weighed = weigh === undefined ? undefined : yield* books.read(weigh)
@@ -296,7 +303,7 @@ const make: Effect.Effect<
           dialectOf: (channel) => registry.channels().find(({ id }) => id === channel)?.dialect,
           now,
           slot,
-          mask: (text) => redactText(mask(excerpt(text, 4096))),
+          mask: (text) => findable(redactText(mask(excerpt(text, 4096)))),
           add
         })
       )

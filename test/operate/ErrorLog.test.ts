@@ -208,6 +208,37 @@ describe("the error log", () => {
     }).pipe(over(BooksMemoryNode.layer))
   )
 
+  it.effect("finds a text in any case, of any alphabet, however short it is and whatever stands before it", () =>
+    Effect.gen(function* () {
+      const { tell } = yield* RelayEvents
+      const log = yield* ErrorLog
+      const messages = ["ΟΔΟΣΕΙΣ ΟΔΟΣ", "Öl für Éva", "𐐀", "boss", "ΆΣ", "a nul\0byte", "日本語"]
+      for (const [at, message] of messages.entries()) tell(attemptEnded(`c${at}`, message))
+      yield* pass(1)
+      const found = (q: string) => Effect.map(log.search({ limit: 10, q }), ({ rows }) => rows.map(({ id }) => id))
+      for (const [q, ids] of [
+        ["ΟΔΟΣ", ["c0.1"]],
+        ["οδοσει", ["c0.1"]],
+        ["οδος", ["c0.1"]],
+        ["ς", ["c4.1", "c0.1"]],
+        ["σ", ["c4.1", "c0.1"]],
+        ["öL", ["c1.1"]],
+        ["É", ["c1.1"]],
+        ["é", ["c1.1"]],
+        ["𐐨", ["c2.1"]],
+        ["ß", []],
+        ["語", ["c6.1"]],
+        ["\0", ["c5.1"]],
+        ["nul\0byte", ["c5.1"]],
+        ["l\0b", ["c5.1"]],
+        ["byte", ["c5.1"]],
+        ["ye", []]
+      ] as const) {
+        assert.deepStrictEqual(yield* found(q), [...ids], JSON.stringify(q))
+      }
+    }).pipe(over(BooksMemoryNode.layer))
+  )
+
   it.effect("finds what is long ago, whether it is near the moment that is asked for or far behind it", () =>
     Effect.gen(function* () {
       const { tell } = yield* RelayEvents
