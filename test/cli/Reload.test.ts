@@ -103,6 +103,19 @@ const signalAt = (signal: string, module: string): string =>
     "registerHooks({ load })"
   ].join("\n")
 
+describe("SIGTERM and SIGINT", patient, () => {
+  it.each(["SIGTERM", "SIGINT"])("%s stops a relay in time while it is loaded, too", (signal) =>
+    inFolder(async ({ write }) => {
+      const file = write({})
+      for (const module of ["cli/RunCommand.ts", "cli/RunRelay.ts"]) {
+        const preload = `data:text/javascript,${encodeURIComponent(signalAt(signal, module))}`
+        const relay = startNode("src/cli/Main.ts", ["relay", "--config", file], {}, undefined, ["--import", preload])
+        assert.strictEqual((await relay.ended).code, 0, module)
+      }
+    })
+  )
+})
+
 describe("SIGHUP", patient, () => {
   it("is no death while the relay is loaded, either", () =>
     inFolder(async ({ write }) => {
