@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { NodeHttpClient } from "@effect/platform-node"
 import { Clock, Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect"
 import {
@@ -114,6 +114,39 @@ describe("PolicyHttp: what is asked again", () => {
       const resilient = yield* PolicyHttp.make(immediate)
       yield* timed(resilient(client).get(url))
       assert.strictEqual(asked.length, 1)
+    })
+  )
+
+  it.effect("nor less where its client makes an error of a status", () =>
+    Effect.gen(function* () {
+      for (const [code, sent] of [
+        [503, 3],
+        [429, 3],
+        [404, 1],
+        [501, 1]
+      ] as const) {
+        const { asked, client } = server(() => status(code))
+        const resilient = yield* PolicyHttp.make(immediate)
+        const { exit } = yield* timed(Effect.flip(resilient(HttpClient.filterStatusOk(client)).get(url)))
+        assert.strictEqual(Exit.isSuccess(exit) && "reason" in exit.value && exit.value.reason._tag, "StatusCodeError")
+        assert.strictEqual(asked.length, sent)
+      }
+      const { asked, client } = server((n) => status(n < 3 ? 502 : 200))
+      const resilient = yield* PolicyHttp.make(immediate)
+      const { exit } = yield* timed(resilient(HttpClient.filterStatusOk(client)).get(url))
+      assert.strictEqual(Exit.isSuccess(exit) && exit.value.status, 200)
+      assert.strictEqual(asked.length, 3)
+    })
+  )
+
+  it.effect("an error of a status waits as its answer asks, and not where that says so", () =>
+    Effect.gen(function* () {
+      const waits = server((n) => (n === 1 ? status(503, { "retry-after": "7" }) : status(200)))
+      const resilient = yield* PolicyHttp.make()
+      assert.isAtLeast((yield* timed(resilient(HttpClient.filterStatusOk(waits.client)).get(url))).took, 7000)
+      const refuses = server(() => status(503, { "x-should-retry": "false" }))
+      yield* timed(Effect.exit(resilient(HttpClient.filterStatusOk(refuses.client)).get(url)))
+      assert.strictEqual(refuses.asked.length, 1)
     })
   )
 
@@ -307,6 +340,31 @@ describe("PolicyHttp: what comes out", () => {
     })
   )
 
+  it.effect("the reset of a limit is a hint of 429 alone: it comes with every answer", () =>
+    Effect.gen(function* () {
+      const schedule = RetrySchedule.constant({ delay: "1 second" })
+      for (const [code, took] of [
+        [429, 20_000],
+        [500, 1000],
+        [503, 1000]
+      ] as const) {
+        const limits = { "x-ratelimit-reset": "20", "x-ratelimit-remaining": "57" }
+        const { client } = server((n) => (n === 1 ? status(code, limits) : status(200)))
+        const resilient = yield* PolicyHttp.make({ retry: { schedule } })
+        assert.strictEqual((yield* timed(resilient(client).get(url))).took, took)
+      }
+      // Nor does it keep a breaker open.
+      const { client } = server(() => status(500, { "x-ratelimit-reset": "3000" }))
+      const resilient = yield* PolicyHttp.make({
+        retry: false,
+        breaker: { window: CircuitBreaker.consecutive(1), openFor: "10 seconds" }
+      })
+      yield* resilient(client).get(url)
+      const error = yield* Effect.flip(resilient(client).get(url))
+      assert.strictEqual("retryAfterMillis" in error && error.retryAfterMillis, 10_000)
+    })
+  )
+
   it.effect("the deadline bounds it all", () =>
     Effect.gen(function* () {
       const { client } = server(() => "silence")
@@ -341,6 +399,34 @@ describe("PolicyHttp: an origin's breaker and limit", () => {
       yield* get("http://b.test/")
       assert.strictEqual(asked.length, 3)
     })
+  )
+
+  it.effect("counts a status of which its client makes an error", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server((n) => status(n < 4 ? 429 : 503))
+      const resilient = yield* PolicyHttp.make({ retry: false, breaker: { window: CircuitBreaker.consecutive(2) } })
+      const get = Effect.flip(resilient(HttpClient.filterStatusOk(client)).get(url))
+      for (let i = 0; i < 5; i++) yield* get
+      assert.strictEqual((yield* get)._tag, "CircuitOpen")
+      assert.strictEqual(asked.length, 5)
+    })
+  )
+
+  it.effect("an origin is told without who asks, and addresses without one have one together", () =>
+    Effect.gen(function* () {
+      const { asked, client } = server(() => status(503))
+      const resilient = yield* PolicyHttp.make({ retry: false, breaker: { window: CircuitBreaker.consecutive(1) } })
+      yield* resilient(client).get("http://alice:hunter2@a.test/1")
+      const error = yield* Effect.flip(resilient(client).get("http://bob:hunter3@a.test/2"))
+      assert.deepInclude(error, { _tag: "CircuitOpen", key: "http://a.test" })
+      // As in a browser.
+      vi.stubGlobal("location", { origin: "http://page.test", pathname: "/" })
+      yield* resilient(client).get("/things?token=hunter4")
+      const own = yield* Effect.flip(resilient(client).get("/things?token=hunter5"))
+      assert.strictEqual(own._tag, "CircuitOpen")
+      assert.notInclude(own.message, "hunter")
+      assert.strictEqual(asked.length, 2)
+    }).pipe(Effect.ensuring(Effect.sync(() => vi.unstubAllGlobals())))
   )
 
   it.effect("429 does not open it: the server is well", () =>

@@ -8,8 +8,9 @@
  *
  * **Details**
  *
- * - Failures are asked again: transport errors, and answers 408, 429, 500, 502, 503 and 504. `Retry-After` (and its many
- *   relatives, see `RetryHints`) is heeded for up to 30 seconds, whatever the schedule; `x-should-retry: false` is too.
+ * - Failures are asked again: transport errors, and answers 408, 429, 500, 502, 503 and 504, also where the client makes
+ *   an error of a status (`filterStatusOk`). `Retry-After` (and its many relatives, see `RetryHints`) is heeded for up to
+ *   30 seconds, whatever the schedule, and of 429 a limit's reset too; so is `x-should-retry: false`.
  * - Only what may be sent twice: GET, HEAD, OPTIONS, PUT, DELETE, TRACE and QUERY, and any request with an
  *   `idempotency-key`; a request whose body can be read only once is sent once.
  * - Each origin has a breaker, and a rate limit if you give one. 429 does not trip the breaker: the server is well.
@@ -106,15 +107,28 @@ export interface Options {
 }
 
 /** A response that counts as a failure while it is inside the policies. */
-class FailedResponse {
+class FailedResponse<out E = unknown> {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly retryAfterMillis: number | undefined
+  /** How it came: as a response, or as an error of the client's own. */
+  readonly given: Effect.Effect<HttpClientResponse.HttpClientResponse, E>
 
-  constructor(response: HttpClientResponse.HttpClientResponse, retryAfterMillis: number | undefined) {
+  constructor(
+    response: HttpClientResponse.HttpClientResponse,
+    given: Effect.Effect<HttpClientResponse.HttpClientResponse, E>,
+    now: number
+  ) {
     this.response = response
-    this.retryAfterMillis = retryAfterMillis
+    this.retryAfterMillis = RetryHints.fromError(response, () => now)
+    this.given = given
   }
 }
+
+/** The response of which a client has made an error for its status (`HttpClient.filterStatusOk`). */
+const refusedOf = (error: unknown): HttpClientResponse.HttpClientResponse | undefined =>
+  HttpClientError.isHttpClientError(error) && error.reason._tag === "StatusCodeError"
+    ? error.reason.response
+    : undefined
 
 const transient: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "QUERY"])
@@ -129,7 +143,7 @@ const isTransport = (error: unknown): boolean =>
 const isRetryable = (error: unknown): boolean =>
   error instanceof FailedResponse ? error.response.headers["x-should-retry"] !== "false" : isTransport(error)
 
-const judge: CircuitBreaker.Judge<unknown, unknown> = {
+const breakerJudge: CircuitBreaker.Judge<unknown, unknown> = {
   isFailure: (error) =>
     error instanceof FailedResponse
       ? error.response.status !== 429
@@ -138,8 +152,14 @@ const judge: CircuitBreaker.Judge<unknown, unknown> = {
         : Failures.isFailure(error)
 }
 
-/** The origin of a URL, without the cost of parsing it; the whole text if it has none. */
-const originOf = (url: string): string => /^[a-z][a-z0-9+.-]*:\/\/[^/?#]+/i.exec(url)?.[0].toLowerCase() ?? url
+/**
+ * The origin of a URL, without the cost of parsing it, and without who asks: it is told in errors and events. An address
+ * that has none is of the page that asks.
+ */
+const originOf = (url: string): string => {
+  const parts = /^([a-z][a-z0-9+.-]*:\/\/)(?:[^/?#]*@)?([^/?#]+)/i.exec(url)
+  return parts === null ? "" : `${parts[1]}${parts[2]}`.toLowerCase()
+}
 
 /**
  * Reads a response that nobody will, at most its first bytes and for a second: an unread one holds its connection. It
@@ -213,13 +233,18 @@ const makeGuard = (options: Options): Effect.Effect<Guard> => {
       Effect.suspend(() => {
         const origin = originOf(request.url)
         let failed: HttpClientResponse.HttpClientResponse | undefined
-        type Inside = Effect.Effect<HttpClientResponse.HttpClientResponse, E | FailedResponse | Rejection, R>
-        const judged: Inside = Effect.flatMap(attempt, (response): Inside => {
-          if (!transient.has(response.status)) return Effect.succeed(response)
+        type Inside = Effect.Effect<HttpClientResponse.HttpClientResponse, E | FailedResponse<E> | Rejection, R>
+        const judge = (
+          response: HttpClientResponse.HttpClientResponse | undefined,
+          given: FailedResponse<E>["given"]
+        ): Inside => {
+          if (response === undefined || !transient.has(response.status)) return given
           failed = response
-          return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            Effect.fail(new FailedResponse(response, RetryHints.fromHeaders(response.headers, now)))
-          )
+          return Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(new FailedResponse(response, given, now)))
+        }
+        const judged: Inside = Effect.matchEffect(attempt, {
+          onSuccess: (response) => judge(response, Effect.succeed(response)),
+          onFailure: (error) => judge(refusedOf(error), Effect.fail(error))
         })
         // Only now, when it is sure that this attempt replaces it, may the response before be thrown away.
         let inside: Inside = Effect.suspend((): Inside => {
@@ -231,7 +256,7 @@ const makeGuard = (options: Options): Effect.Effect<Guard> => {
         inside = Deadline.attempt(inside, attemptMillis)
         if (bulkhead !== undefined) inside = Bulkhead.protect(inside, bulkhead)
         if (limiters !== undefined) inside = RateLimiter.protect(inside, limiters.get(origin))
-        if (breakers !== undefined) inside = CircuitBreaker.protect(inside, breakers.get(origin), judge)
+        if (breakers !== undefined) inside = CircuitBreaker.protect(inside, breakers.get(origin), breakerJudge)
         if (retry !== undefined && isReplayable(request.body) && isIdempotent(request)) {
           inside = Effect.mapError(Retry.retry(inside, retry), (exhausted) => exhausted.last)
         }
@@ -239,7 +264,7 @@ const makeGuard = (options: Options): Effect.Effect<Guard> => {
         const answered = Effect.catch(inside, (error) => {
           if (!(error instanceof FailedResponse)) return Effect.fail(error)
           failed = undefined
-          return Effect.succeed(error.response)
+          return error.given
         })
         // Also where the request is interrupted while it waits for its next attempt.
         return Effect.onExit(answered, () => (failed === undefined ? Effect.void : discard(failed)))
