@@ -26,7 +26,16 @@ import {
   type UpstreamDialect,
   type UpstreamEvent
 } from "../dialect/index.ts"
-import { BadResponse, catalogue, codes, type ResilienceError, stackless, StreamTruncated } from "../errors/index.ts"
+import {
+  BadResponse,
+  catalogue,
+  caughtIn,
+  codes,
+  isResilienceError,
+  type ResilienceError,
+  stackless,
+  StreamTruncated
+} from "../errors/index.ts"
 import { type Origin, toAiError } from "./AiErrors.ts"
 import { Said } from "./Said.ts"
 
@@ -55,6 +64,9 @@ const maxErrorBody = 64 * 1024
 const bare = (url: string): string => url.split("?", 1)[0]!
 
 const unreachable = ({ origin }: Request, error: HttpClientError.HttpClientError): AiError.AiError => {
+  // A policy under the client has refused it (`PolicyHttp.layer`): that is no connection that broke.
+  const caught = caughtIn(error)
+  if (isResilienceError(caught)) return toAiError(caught, origin)
   const { reason } = error
   const tag = reason._tag
   const known = tag === "EncodeError" || tag === "InvalidUrlError" ? tag : "TransportError"
@@ -118,6 +130,14 @@ const beginningOf = (
     )
   })
 
+/** An answer, also where the client that it came by (`HttpClient.filterStatusOk`) makes an error of its status. */
+const answeredBy = (
+  asked: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
+): typeof asked =>
+  Effect.catch(asked, (error) =>
+    error.reason._tag === "StatusCodeError" ? Effect.succeed(error.reason.response) : Effect.fail(error)
+  )
+
 /**
  * Sends a request. It is given on as it comes; a bad status is read, and fails. A redirect is an answer like any other: it
  * is not followed, since the key would travel with it.
@@ -127,7 +147,7 @@ export const send = (
   sent: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, AiError.AiError | Refused, Scope.Scope> =>
   Effect.flatMap(Effect.serviceOption(RequestInit), (given) =>
-    request.client.execute(sent).pipe(
+    answeredBy(request.client.execute(sent)).pipe(
       Effect.provideService(RequestInit, { ...Option.getOrUndefined(given), redirect: "manual" }),
       Effect.flatMap((response) =>
         isGood(response.status)

@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Layer, Redacted, Schema, Stream } from "effect"
-import { LanguageModel, Prompt, type Response, Tool, Toolkit } from "effect/ai"
-import { FetchHttpClient } from "effect/http"
+import { type AiError, LanguageModel, Prompt, type Response, Tool, Toolkit } from "effect/ai"
+import { FetchHttpClient, HttpClient } from "effect/http"
 import { DialectLanguageModel, ResilientLanguageModel } from "effect-resilience/ai"
 import { blameOf } from "effect-resilience/errors"
-import { Failures } from "effect-resilience/policy"
+import { CircuitBreaker, Failures, PolicyHttp } from "effect-resilience/policy"
 import { Script, ScriptedServer } from "effect-resilience/testing"
 import { type UpstreamDialectName, upstreamDialectNames } from "#src/dialect/index"
 import { read, textOf } from "./kit.ts"
@@ -220,6 +220,54 @@ describe("connections", () => {
       yield* late.server.calls()[0]!.closed
       assert.strictEqual(late.server.calls()[0]!.state, "left")
       assert.strictEqual(quick.server.calls()[0]!.state, "ended")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a client that judges by itself", () => {
+  const over = (client: Layer.Layer<HttpClient.HttpClient>, ...scripts: ReadonlyArray<Script.Script>) =>
+    Effect.map(ScriptedServer.make({ dialect: "openai", scripts }), (server) => ({
+      server,
+      layer: DialectLanguageModel.layer({ dialect: "openai", baseUrl: server.url, model: "gpt-4.1" }).pipe(
+        Layer.provide(client)
+      )
+    }))
+  const fetching = FetchHttpClient.layer
+
+  it.live("a refusal is one also where it comes as an error of the client's", () =>
+    Effect.gen(function* () {
+      const strict = Layer.effect(
+        HttpClient.HttpClient,
+        Effect.map(HttpClient.HttpClient, HttpClient.filterStatusOk)
+      ).pipe(Layer.provide(fetching))
+      const { layer } = yield* over(
+        strict,
+        Script.status(401),
+        Script.status(429, { headers: { "retry-after": "7" } }),
+        Script.status(400, { body: { error: { message: "too long", code: "context_length_exceeded" } } })
+      )
+      const errors: Array<AiError.AiError | undefined> = []
+      for (const _ of [1, 2, 3]) errors.push((yield* read("Hello").pipe(Effect.provide(layer))).error)
+      assert.deepStrictEqual(errors.map(blameOf), ["credential", "rate", "caller"])
+      assert.strictEqual(Failures.retryAfterMillisOf(errors[1]), 7000)
+      assert.include(errors[2]?.message, "too long")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("what its policies refuse keeps its blame and its hint", () =>
+    Effect.gen(function* () {
+      const policies = PolicyHttp.layer({ retry: false, breaker: { window: CircuitBreaker.consecutive(1) } })
+      const { layer, server } = yield* over(
+        Layer.provide(policies, fetching),
+        Script.status(503),
+        Script.answer("never")
+      )
+      const errors = yield* Effect.forEach([1, 2], () => Effect.map(read("Hello"), ({ error }) => error)).pipe(
+        Effect.provide(layer)
+      )
+      assert.deepStrictEqual(errors.map(blameOf), ["upstream", "rejected"])
+      assert.isAbove(Failures.retryAfterMillisOf(errors[1]) ?? 0, 50_000)
+      assert.lengthOf(server.calls(), 1)
     }).pipe(Effect.scoped)
   )
 })

@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Layer, Schema, Stream } from "effect"
 import { AiError, LanguageModel, Model, type Response, ResponseIdTracker, Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
-import { ResilientLanguageModel } from "effect-resilience/ai"
-import { blameOf } from "effect-resilience/errors"
-import { CircuitBreaker, PolicyTelemetry, RetrySchedule } from "effect-resilience/policy"
+import { ResilientLanguageModel, toAiError } from "effect-resilience/ai"
+import { blameOf, UpstreamOverloaded } from "effect-resilience/errors"
+import { CircuitBreaker, Failures, PolicyTelemetry, RetrySchedule } from "effect-resilience/policy"
 import {
   aiError,
   badKey,
@@ -50,6 +50,25 @@ describe("retry", () => {
       yield* TestClock.adjust("6 seconds")
       assert.lengthOf(only.asked, 1)
       yield* TestClock.adjust("25 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), "at last")
+    })
+  )
+
+  it.effect("waits as long as any failure asks for, also where an AiError has no word for that", () =>
+    Effect.gen(function* () {
+      const busy = toAiError(new UpstreamOverloaded({ retryAfterMillis: 7000 }), {
+        module: "Busy",
+        method: "generateText"
+      })
+      assert.strictEqual(Failures.retryAfterMillisOf(busy), 7000)
+      const only = whole(Effect.fail(busy), says("at last"))
+      const fiber = yield* generate.pipe(
+        Effect.provide(ResilientLanguageModel.layer([only.layer], { retry: { attempts: 2 } })),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("6 seconds")
+      assert.lengthOf(only.asked, 1)
+      yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(fiber), "at last")
     })
   )

@@ -272,9 +272,13 @@ const fromAnswer = (status: unknown, headers: unknown, now: () => number): numbe
 const fromResponse = (response: { readonly [key: string]: unknown } | undefined, now: () => number) =>
   fromAnswer(response?.["status"], response?.["headers"], now)
 
+/** The hint of an error of ours that became an `AiError` (`toAiError` of `effect-resilience/ai`): it stands where its blame does. */
+const ownHint = (reason: unknown): unknown =>
+  objectAt(objectAt(reason, "metadata"), "effect-resilience")?.["retryAfterMillis"]
+
 /**
- * How long somebody's error asks to wait, in milliseconds: `retryAfter` or `resetAt` of its reason (Effect's `AiError` and
- * `RateLimiterError`), or the headers of the failed answer, wherever it keeps them: in its response (`HttpClientError`, also
+ * How long somebody's error asks to wait, in milliseconds: `retryAfter` or `resetAt` of its reason (Effect's `AiError`, also
+ * one that was an error of ours, and `RateLimiterError`), or the headers of the failed answer, wherever it keeps them: in its response (`HttpClientError`, also
  * inside an `RpcClientError`; fetch libraries), beside its `status` (the SDKs of OpenAI and Anthropic) or its `statusCode`
  * (`ai`).
  *
@@ -289,6 +293,8 @@ const fromResponse = (response: { readonly [key: string]: unknown } | undefined,
 export const fromError = (error: unknown, now: () => number): number | undefined => {
   const reason = objectAt(error, "reason") ?? error
   if (!isObject(reason)) return undefined
+  const own = ownHint(reason)
+  if (typeof own === "number") return capped(own)
   const { resetAt, retryAfter } = reason
   if (Duration.isDuration(retryAfter)) return capped(Duration.toMillis(retryAfter))
   // A `DateTime`, which is much to load for one field.
