@@ -168,6 +168,31 @@ describe("OutlierEjection (Envoy)", () => {
     })
   )
 
+  it.effect("however often it was ejected, each good interval makes the next ejection shorter", () =>
+    Effect.gen(function* () {
+      const waits: Array<number> = []
+      const options = { consecutive: 1, base: "30 seconds", max: "100 seconds", successRate: "off" } as const
+      yield* Effect.gen(function* () {
+        const pool = yield* OutlierEjection.make({ members: ["a", "b"], ...options })
+        for (let i = 0; i < 8; i++) {
+          yield* calls(pool, "a", 1, 1)
+          yield* TestClock.adjust(waits.at(-1)!)
+        }
+        for (let i = 0; i < 4; i++) {
+          yield* TestClock.adjust("10 seconds")
+          yield* OutlierEjection.available(pool)
+        }
+        yield* calls(pool, "a", 1, 1)
+      }).pipe(
+        Effect.provideService(PolicyTelemetry.Sink, (event) => {
+          if (event.name === "OnOutlierEjected") waits.push(Number(event.attributes["forMillis"]))
+        })
+      )
+      const longest = 100_000
+      assert.deepStrictEqual(waits, [30_000, 60_000, 90_000, longest, longest, longest, longest, longest, 30_000])
+    })
+  )
+
   it.effect("follows its members, and counts nobody else", () =>
     Effect.gen(function* () {
       const pool = yield* OutlierEjection.make({ members: ["a", "b"], consecutive: 1 })

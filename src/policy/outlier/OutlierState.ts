@@ -5,9 +5,9 @@
  * - **Consecutive**: `consecutive` failures in a row eject a member at once. A success starts again.
  * - **Success rate**: after each `intervalMillis`, if at least `minMembers` members had `minVolume` calls in it, those
  *   whose success rate is below `mean - factor * deviation` are ejected (the deviation of the population).
- * - **How long**: `baseMillis` times how often the member was ejected, up to `maxMillis`. The number goes down by one
- *   for each whole interval in which it was not left out: not for the one in which it returned, or who fails again at
- *   once would be left out no longer than before.
+ * - **How long**: `baseMillis` times how often the member was ejected, up to `maxMillis`; no more ejections are counted
+ *   than make the longest. The number goes down by one for each whole interval in which it was not left out: not for
+ *   the one in which it returned, or who fails again at once would be left out no longer than before.
  * - **How many**: up to `maxShare` of the pool, or one if that is less than one, and never the last.
  *
  * An ejected member's results still count for its next interval, but it returns with its run of failures at zero.
@@ -33,7 +33,7 @@ export interface Member {
   failuresInARow: number
   calls: number
   successes: number
-  /** How often it was ejected, less one for each good interval since. */
+  /** How often it was ejected, as far as that makes its ejection longer, less one for each good interval since. */
   ejections: number
   /** It is left out before this time. */
   ejectedUntil: number | undefined
@@ -103,8 +103,10 @@ const ceiling = ({ members, settings }: Pool): number =>
 
 const eject = (pool: Pool, member: Member, why: Change["why"], now: number, changes: Array<Change>): void => {
   if (member.ejectedUntil !== undefined || ejected(pool).length >= ceiling(pool)) return
-  member.ejections++
-  const forMillis = Math.min(pool.settings.baseMillis * member.ejections, pool.settings.maxMillis)
+  const { baseMillis, maxMillis } = pool.settings
+  // Who flapped for a night would else be left out for the longest time still after hours in which it was well.
+  member.ejections = Math.min(member.ejections + 1, Math.ceil(maxMillis / baseMillis))
+  const forMillis = Math.min(baseMillis * member.ejections, maxMillis)
   member.ejectedUntil = now + forMillis
   pool.dueAt = Math.min(pool.dueAt, member.ejectedUntil)
   member.failuresInARow = 0
