@@ -228,8 +228,10 @@ const makeWith = <A, E>(
     /** How long to wait: as the machine says, or, where it goes by the backoff, as the schedule does. */
     const waitOf = (wait: Extract<Turn, { readonly _tag: "Wait" }>): Effect.Effect<number | undefined> =>
       Effect.gen(function* () {
+        // The waits begin anew with the first failure, also where that one says itself how long.
+        if (wait.notice.attempt === 1) steps = undefined
         if (schedule === undefined || wait.hinted) return wait.notice.delay
-        if (steps === undefined || wait.notice.attempt === 1) steps = yield* Schedule.toStep(schedule)
+        steps ??= yield* Schedule.toStep(schedule)
         const now = yield* Clock.currentTimeMillis
         return yield* Pull.matchEffect(steps(now, wait.last), {
           onSuccess: ([, delay]) => Effect.succeed(Duration.toMillis(delay)),

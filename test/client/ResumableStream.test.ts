@@ -289,6 +289,26 @@ describe("ResumableStream", () => {
     })
   )
 
+  it.effect("begins its own waits anew when it is run again, also where the server says the first one", () =>
+    Effect.gen(function* () {
+      const server = serve(undefined, undefined, { status: 503, headers: { "retry-after": "1" } }, undefined, {
+        body: init() + done(1)
+      })
+      const schedule = Schedule.spaced("10 seconds").pipe(Schedule.upTo({ times: 1 }))
+      const { events } = yield* ResumableStream.make({ url: "http://relay/chat", schedule }).pipe(
+        Effect.provideService(HttpClient.HttpClient, server.client)
+      )
+      const read = Effect.forkChild(Effect.exit(Stream.runDrain(events)))
+      const first = yield* read
+      yield* TestClock.adjust("1 minute")
+      assert.deepInclude(errorIn(yield* Fiber.join(first)), { _tag: "RetriesExhausted", attempts: 2 })
+      const second = yield* read
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(second)))
+      assert.lengthOf(server.asked, 5)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("decodes by a schema of one's own, and fails with what it refuses", () =>
     Effect.gen(function* () {
       const eventSchema = Schema.Struct({
