@@ -248,13 +248,13 @@ class Parser implements SseParser {
         return
       case "event":
         this.#type = value
-        this.#held += 7 + value.length
+        this.#held += 7 + utf8Length(value, 0, value.length)
         return
       case "id":
         if (value.includes("\0")) return
         this.#idBuffer = value
         this.#hasId = true
-        this.#held += 4 + value.length
+        this.#held += 4 + utf8Length(value, 0, value.length)
         return
       case "retry":
         if (!/^\d+$/.test(value)) return

@@ -257,6 +257,15 @@ describe("SseParser", () => {
       overflows(`data: ${"€".repeat(32)}\n\n`, true, [])
       overflows(`data: ${"😀".repeat(23)}\n\n`, false, ["😀".repeat(23)])
       overflows(`data: ${"😀".repeat(24)}\n\n`, true, [])
+      for (const [field, colon] of [
+        ["event", 7],
+        ["id", 4]
+      ] as const) {
+        const line = `${field}: ${"€".repeat(20)}\n`
+        const fits = "x".repeat(100 - colon - 60 - 6)
+        overflows(`${line}data: ${fits}\n\n`, false, [fits])
+        overflows(`${line}data: ${fits}x\n\n`, true, [])
+      }
     })
     it("but not for comments without end", () => overflows(": ping\n".repeat(100) + "data: a\n\n", false, ["a"]))
     it("and ignores everything until a reset", () => {
