@@ -7,10 +7,19 @@ import * as Duration from "effect/Duration"
 /** The longest wait that a timer of Node or a browser can keep, in milliseconds: 2^31 - 1, some 24.8 days. */
 export const longestMillis = 2_147_483_647
 
+/** An object as JSON; one that JSON has no words for, such as one that holds itself, by its kind. */
+const inJson = (value: object): string => {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
+}
+
 const shown = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value)
   if (Duration.isDuration(value)) return Duration.format(value)
-  if (typeof value === "object" && value !== null) return JSON.stringify(value) ?? String(value)
+  if (typeof value === "object" && value !== null) return inJson(value)
   return String(value)
 }
 

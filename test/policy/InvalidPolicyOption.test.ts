@@ -57,6 +57,14 @@ describe("InvalidPolicyOption", () => {
     assert.throws(() => Option.positiveMillis(where, "x", { seconds: 0 }), 'got {"seconds":0}')
   })
 
+  it("shows also what is no JSON", () => {
+    const itself: { self?: unknown } = {}
+    itself.self = itself
+    for (const value of [itself, { seconds: 1n }])
+      assert.throws(() => Option.positiveMillis(where, "x", value as unknown as "1 second"), "got [object Object]")
+    assert.throws(() => Option.positiveInt(where, "x", itself as unknown as number), "got [object Object]")
+  })
+
   it("a minimum above its maximum", () => {
     Option.ordered(where, "min", 1, "max", 1)
     assert.throws(() => Option.ordered(where, "min", 2, "max", 1), '"min" must be at most "max" (1), got 2')
