@@ -69,6 +69,18 @@ const retryable = {
 const otherFailures = { ...failures, credential: false, quota: false } as const satisfies ByBlame<boolean>
 
 /**
+ * What is judged: what an error holds that knows more than it does, and of an answer that broke off, which is blamed as
+ * its reason is, that reason. Known by its tag: its class is of a floor above.
+ */
+const judged = (error: unknown): unknown => {
+  const caught = caughtIn(error)
+  const isObject = typeof caught === "object" && caught !== null
+  return isObject && "_tag" in caught && caught._tag === "AnswerInterrupted" && "reason" in caught
+    ? judged(caught.reason)
+    : caught
+}
+
+/**
  * Whether an error says that the dependency failed: what breakers, throttles, limits and outlier ejection count.
  *
  * The caller's own faults, refusals for content, our policies' rejections, cancellations and defects are no failures. A
@@ -85,7 +97,7 @@ const otherFailures = { ...failures, credential: false, quota: false } as const 
  */
 export const isFailure: Predicate = (error) => {
   const blame = blameOf(error)
-  return blame === undefined || (isResilienceError(caughtIn(error)) ? failures : otherFailures)[blame]
+  return blame === undefined || (isResilienceError(judged(error)) ? failures : otherFailures)[blame]
 }
 
 /**
@@ -105,7 +117,7 @@ export const isFailure: Predicate = (error) => {
  * ```
  */
 export const isRetryable: Predicate = (error) => {
-  const caught = caughtIn(error)
+  const caught = judged(error)
   if (typeof caught === "object" && caught !== null) {
     if (isResilienceError(caught) && caught.retry !== undefined) return caught.retry
     if ("isRetryable" in caught && caught.isRetryable === false) return false
@@ -159,7 +171,7 @@ export const exitIsFailure = <A, E>(exit: Exit.Exit<A, E>, predicate: Predicate<
  * an error of Effect, of an SDK or of a fetch library says (`RetryHints.fromError`).
  */
 export const retryAfterMillisOf = (given: unknown): number | undefined => {
-  const error = caughtIn(given)
+  const error = judged(given)
   if (typeof error !== "object" || error === null) return undefined
   if (!("retryAfterMillis" in error)) return RetryHints.fromError(error, now)
   const millis = error.retryAfterMillis

@@ -1,8 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Effect, Exit, Schema, Stream } from "effect"
+import { Data, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { HttpClientError, HttpClientRequest } from "effect/http"
-import { BadResponse, blameOf, DoRequestFailed, StreamTruncated } from "effect-resilience/errors"
-import { Failures } from "effect-resilience/policy"
+import { TestClock } from "effect/testing"
+import {
+  BadResponse,
+  blameOf,
+  ChannelInvalidKey,
+  ChannelQuotaExhausted,
+  ChannelRateLimited,
+  DoRequestFailed,
+  StreamTruncated,
+  UpstreamOverloaded
+} from "effect-resilience/errors"
+import { Failures, Retry } from "effect-resilience/policy"
 import {
   AnswerInterrupted,
   AnswerInterruptedSchema,
@@ -294,6 +304,42 @@ describe("P17: anybody's errors", () => {
   })
   const text = (piece: string) => piece
   const cutBy = <E>(error: E) => Stream.concat(Stream.make("Hel", "lo"), Stream.fail(error))
+
+  it.effect("policies judge an answer that broke off as they judge its reason", () =>
+    Effect.gen(function* () {
+      const reasons = [
+        new UpstreamOverloaded({ retryAfterMillis: 7000 }),
+        new ChannelQuotaExhausted({ retryAfterMillis: 7000 }),
+        new UpstreamOverloaded({ retry: false }),
+        new ChannelInvalidKey({}),
+        Object.assign(new Error("busy"), { status: 429, headers: { "retry-after": "3" } }),
+        Object.assign(new Error("never"), { isRetryable: false })
+      ]
+      const { isFailure, isRetryable, retryAfterMillisOf } = Failures
+      for (const reason of reasons) {
+        const kept = yield* Effect.flip(Stream.runDrain(Stream.fail(reason).pipe(PartialContent.keep(reading))))
+        for (const judge of [isFailure, isRetryable, retryAfterMillisOf]) {
+          assert.strictEqual(judge(kept), judge(reason), reason.message)
+        }
+      }
+    })
+  )
+
+  it.effect("a retry waits as long as the reason of a broken answer asks for", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const answer: Stream.Stream<Piece, ChannelRateLimited> = Stream.suspend(() =>
+        ++runs === 1 ? Stream.fail(new ChannelRateLimited({ retryAfterMillis: 7000 })) : Stream.make({ text: "all" })
+      )
+      const retried = answer.pipe(PartialContent.keep(reading), Retry.retryStream({ attempts: 2 }), Stream.runDrain)
+      const waiting = yield* Effect.forkChild(retried)
+      yield* TestClock.adjust("6999 millis")
+      assert.strictEqual(runs, 1)
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(waiting)
+      assert.strictEqual(runs, 2)
+    })
+  )
 
   it.effect("keep holds them as reason, with their blame", () =>
     Effect.gen(function* () {
