@@ -44,12 +44,18 @@ export const withRelay = async (
   }
 }
 
-/** Waits until something holds; fails when it does not in time. */
+/**
+ * Waits until something holds; fails when it does not in time. What costs more to ask is asked less often: a page and a relay
+ * have other things to do than to answer that.
+ */
 export const until = async (holds: () => boolean | Promise<boolean>, millis = 5000): Promise<void> => {
   const end = performance.now() + millis
-  while (!(await holds())) {
-    if (performance.now() > end) return assert.fail("it did not come to hold")
-    await sleep(10)
+  for (;;) {
+    const asked = performance.now()
+    if (await holds()) return
+    const told = performance.now()
+    if (told > end) return assert.fail("it did not come to hold")
+    await sleep(Math.min(Math.max(10, 4 * (told - asked)), 100))
   }
 }
 
