@@ -118,11 +118,16 @@ const service = ts.createLanguageService({
 const shownAt = (place: number): string =>
   ts.displayPartsToString(service.getQuickInfoAtPosition(file, place, 10_000)?.displayParts)
 
+/** What was offered already: each name takes the service some milliseconds. */
+const known = new Map<string, ReadonlyMap<string, string>>()
+
 /** The names that may be imported from a subpath, each with what is shown of it. */
 const offered = (subpath: string): ReadonlyMap<string, string> => {
+  const before = known.get(subpath)
+  if (before !== undefined) return before
   const place = code.indexOf(`{} from "${subpath}"`) + 1
   const entries = service.getCompletionsAtPosition(file, place, {})?.entries ?? []
-  return new Map(
+  const names = new Map(
     entries
       .filter(({ kind }) => kind === ts.ScriptElementKind.alias || kind === ts.ScriptElementKind.moduleElement)
       .map(({ data, name }) => {
@@ -130,6 +135,8 @@ const offered = (subpath: string): ReadonlyMap<string, string> => {
         return [name, ts.displayPartsToString(details?.documentation)]
       })
   )
+  known.set(subpath, names)
+  return names
 }
 
 /** A union in one order: the compiler's is that in which it met the classes. */

@@ -2,8 +2,9 @@
  * The vendors' own types as judges of what their upstreams are sent: each body is written down as a value of the type that
  * its SDK takes, and the compiler says what is wrong with it, excess fields too.
  */
+import { spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import ts from "typescript-6"
 import type { UpstreamDialectName } from "#src/dialect/index"
 
 /** A body, and of what it is. */
@@ -14,7 +15,6 @@ export interface Judged {
 }
 
 const root = join(import.meta.dirname, "../..")
-const file = join(import.meta.dirname, "bodies.ts")
 
 // What is beside the types: reasoning of those who speak as OpenAI does, which goes back to whom it came from; and the
 // sampling of Claude's models before 4.7, which the newest SDK has no field for. Google's SDK has no type for its body, but
@@ -38,35 +38,48 @@ const typeOf: { readonly [D in UpstreamDialectName]: string } = {
   gemini: "Gemini"
 }
 
-const options: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2024,
-  lib: ["lib.es2024.d.ts"],
-  module: ts.ModuleKind.NodeNext,
-  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+const compilerOptions = {
+  target: "ES2024",
+  lib: ["ES2024"],
+  module: "NodeNext",
+  moduleResolution: "NodeNext",
   strict: true,
   skipLibCheck: true,
   noEmit: true,
   types: []
 }
 
+/** What the compiler says of a file with these lines, each fault in one line, and where it is, counted from 0. */
+const toldOf = (source: string): ReadonlyArray<readonly [line: number, said: string]> => {
+  // Where the packages are found.
+  mkdirSync(join(root, ".scratch"), { recursive: true })
+  const folder = mkdtempSync(join(root, ".scratch/bodies-"))
+  try {
+    writeFileSync(join(folder, "bodies.ts"), source)
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["bodies.ts"] }))
+    const tsc = join(root, "node_modules/typescript/bin/tsc")
+    const { status, stderr, stdout } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], {
+      encoding: "utf8",
+      maxBuffer: 1 << 28
+    })
+    const told = stdout.split(/\n(?=\S)/).flatMap((fault) => {
+      const found = /bodies\.ts\((\d+),\d+\): (.*)$/s.exec(fault.trim())
+      return found === null ? [] : [[Number(found[1]) - 1, found[2]!.replaceAll(/\s*\n\s*/g, " ")] as const]
+    })
+    if (told.length === 0 && status !== 0) throw new Error(`the compiler ended with ${status}: ${stdout}${stderr}`)
+    return told
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 /** What the vendors' types have against these bodies: a line for each fault. */
 export const faultsOf = (all: ReadonlyArray<Judged>): ReadonlyArray<string> => {
   const distinct = [...new Map(all.map((one) => [`${one.dialect} ${one.body}`, one])).values()]
   const lines = distinct.map(({ body, dialect }, i) => `export const body${i}: ${typeOf[dialect]} = ${body}`)
-  const source = head + lines.join("\n")
-  const host = ts.createCompilerHost(options)
-  const { fileExists, getSourceFile, readFile } = host
-  host.getCurrentDirectory = () => root
-  host.fileExists = (name) => name === file || fileExists(name)
-  host.readFile = (name) => (name === file ? source : readFile(name))
-  host.getSourceFile = (name, version) =>
-    name === file ? ts.createSourceFile(name, source, version) : getSourceFile(name, version)
-  const program = ts.createProgram([file], options, host)
   const offset = head.split("\n").length - 1
-  return program.getSemanticDiagnostics(program.getSourceFile(file)).map((diagnostic) => {
-    const said = ts.flattenDiagnosticMessageText(diagnostic.messageText, " ")
-    const line = ts.getLineAndCharacterOfPosition(program.getSourceFile(file)!, diagnostic.start ?? 0).line - offset
-    const judged = distinct[line]
+  return toldOf(head + lines.join("\n")).map(([line, said]) => {
+    const judged = distinct[line - offset]
     return `${judged?.name ?? "head"}: ${said}: ${judged?.body ?? ""}`
   })
 }
