@@ -393,7 +393,10 @@ export const checkResume = (client: ClientDialect, numRuns: number): void => {
         }
         const rest = told.slice(cut).map(({ call }) => call(encoder))
         same(rest, written.slice(cut))
-        same(told.slice(cut).map(({ call }) => call(inParts)), rest)
+        same(
+          told.slice(cut).map(({ call }) => call(inParts)),
+          rest
+        )
       }
     }),
     { numRuns }
