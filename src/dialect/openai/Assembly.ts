@@ -245,6 +245,7 @@ const addCalls = (choice: Choice, list: unknown): void => {
     if (call === undefined || !isObject(part)) continue
     const { index: _, ...said } = part
     const own = (choice.called[call.place] ??= { type: "function" })
+    if (call.anew && isObject(own["function"])) own["function"]["arguments"] = ""
     if (own["id"] !== undefined && own["id"] !== "") delete said["id"]
     mergeObject(own, said)
   }

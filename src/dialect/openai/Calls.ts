@@ -22,6 +22,8 @@ export interface Call {
   named: boolean
   /** Its input is whole JSON. */
   readonly whole: boolean
+  /** The part that was placed last says what its input is: there are upstreams that say before that there is none. */
+  readonly anew: boolean
   /** The part that was placed last says all of its input again: there are upstreams that end a call so. */
   readonly again: boolean
 }
@@ -53,6 +55,9 @@ export const readCallPart = ({ custom, function: said, id, index }: JsonObject):
 interface Tracked extends Call, JsonScan {
   whole: boolean
   again: boolean
+  anew: boolean
+  /** All that was said of its input is that there is none, in one piece. */
+  vacant: boolean
   input: string
   /** What its upstream calls it, as it may another one. */
   readonly said: string
@@ -84,6 +89,8 @@ export const makeCalls = (whole = false): Calls => {
     held: "",
     named: false,
     again: false,
+    vacant: false,
+    anew: false,
     input: "",
     ...nothingScanned(),
     event: 0
@@ -129,6 +136,9 @@ export const makeCalls = (whole = false): Calls => {
       if (call.named) call.name = part.name
       call.event = event
       call.again = !part.free && call.whole && part.input !== "" && part.input === call.input
+      call.anew = call.vacant && part.input !== "" && !call.again
+      if (call.anew) Object.assign(call, { ...nothingScanned(), input: "" })
+      if (!call.again && part.input !== "") call.vacant = !part.free && call.input === "" && part.input === "{}"
       if (!call.again) {
         call.input += part.input
         scanJson(call, part.input)
