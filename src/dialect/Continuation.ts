@@ -27,18 +27,18 @@ interface Partial {
 }
 
 /** What an attempt is asked to go on from that was given no token. */
-export type ContinuationInWords = Partial &
+type InWords = Partial &
   /** `prompt` is the text of the message; `{partial}` in it is replaced. */
   ({ readonly mode: "prefill" } | { readonly mode: "message"; readonly prompt: string })
 
 /** What an attempt is asked to go on from. */
 export type ContinuationAsked =
-  | ContinuationInWords
+  | InWords
   | (Partial & {
       readonly mode: "token"
       readonly token: string
       /** How the attempt that was given it was asked to go on: a token is of that request. Absent: it began the answer. */
-      readonly after?: ContinuationInWords | undefined
+      readonly after?: InWords | undefined
     })
 
 /** What the answer has spent its tokens on: the partial, but for what was given with the request. */

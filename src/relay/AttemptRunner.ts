@@ -4,7 +4,7 @@
  */
 import { Cause, Effect } from "effect"
 import type { Outcome, Picked, Target, Upstream } from "../channel/index.ts"
-import type { ContinuationAsked, ContinuationInWords, Encoded } from "../dialect/index.ts"
+import type { ContinuationAsked, Encoded } from "../dialect/index.ts"
 import {
   BadResponse,
   ClientGone,
@@ -28,6 +28,8 @@ import { type TrailEntry, trailEntry } from "./Trail.ts"
 import type { AttemptLimits } from "./Watchdog.ts"
 
 /** The prompt of a continuation by message. */
+type InWords = Exclude<ContinuationAsked, { readonly mode: "token" }>
+
 const defaultPrompt =
   "Your previous response was interrupted. Continue exactly from where it ended, without repeating anything and without any introduction. It ended with:\n\n{partial}"
 
@@ -205,7 +207,7 @@ export class AttemptRunner {
     }
   }
 
-  private inWords(mode: ContinuationInWords["mode"], partial: string): ContinuationInWords {
+  private inWords(mode: InWords["mode"], partial: string): InWords {
     const { settings, start } = this.answer
     const given = start.request.given?.text
     return mode === "prefill"

@@ -187,16 +187,26 @@ class MessageEncoder implements AnswerEncoder {
     if (block.kind === "thinking" && !block.signed) {
       this.sign(out, block, block.signature === "" ? signedFor({ by: "anthropic", value: "" }) : block.signature)
     }
-    endBlock(this.written, block)
     out.push(event("content_block_stop", { index: block.index }))
   }
 
+  /** Ends those of the open blocks, however many they are. */
+  private closeThose(out: Payloads, ends: (block: Block) => boolean): void {
+    const { open } = this.written
+    this.written.open = open.filter((block) => !ends(block))
+    for (const block of open) if (ends(block)) this.close(out, block)
+  }
+
   private closeAll(out: Payloads): void {
-    for (const block of this.written.open) this.close(out, block)
+    this.closeThose(out, () => true)
   }
 
   private begins(out: Payloads, kind: BlockKind, content: JsonObject): Block {
-    for (const block of this.written.open) if (block.kind !== "tool" || block.whole) this.close(out, block)
+    const last = this.current()
+    // Of calls behind each other only the one before is looked at, of however many.
+    if (kind === "tool" && last !== undefined && last === this.written.last && last.kind === "tool") {
+      if (last.whole) this.close(out, this.written.open.pop()!)
+    } else this.closeThose(out, (block) => block.kind !== "tool" || block.whole)
     const block = beginBlock(this.written, kind, content)
     const mark = kind === "refusal" ? { refusal: true } : {}
     out.push(event("content_block_start", { index: block.index, content_block: content, ...mark }))
@@ -327,7 +337,7 @@ class MessageEncoder implements AnswerEncoder {
     }
     // Text is left open, so that another upstream can go on with it; and what an upstream that is gone has left open.
     const heard = new Set(this.upstream.values())
-    for (const block of this.written.open) if (block.kind === "text" || !heard.has(block)) this.close(out, block)
+    this.closeThose(out, (block) => block.kind === "text" || !heard.has(block))
     const block = beginBlock(this.written, kindOfBlock(content["type"]), content)
     block.signed = block.signature !== ""
     this.upstream.set(raw["index"], block)

@@ -188,7 +188,7 @@ class ContentEncoder implements AnswerEncoder {
       case "ToolCall":
         return this.sayCall(out, piece)
       case "ToolInput": {
-        const call = this.growing.find(({ index }) => index === piece.index)
+        const call = this.growing.findLast(({ index }) => index === piece.index)
         if (call === undefined) return
         call.input += piece.text
         return scanJson(call, piece.text)
@@ -245,7 +245,7 @@ class ContentEncoder implements AnswerEncoder {
   private saySignature(out: Payloads, piece: Extract<Piece, { readonly _tag: "Signature" }>): void {
     if (piece.of === "reasoning") return this.sign(out, piece, piece.by !== "gemini")
     const { call } = piece.of
-    const growing = this.growing.find(({ index }) => index === call)
+    const growing = this.growing.findLast(({ index }) => index === call)
     if (growing !== undefined) {
       growing.signature = growing.signature === "" ? writtenSignature(piece) : growing.signature + piece.value
       return
