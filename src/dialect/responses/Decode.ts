@@ -11,6 +11,7 @@ import { isErrorBody } from "../upstream/Body.ts"
 import { classifyInBand } from "../upstream/Classify.ts"
 import { isIdle } from "../upstream/Idle.ts"
 import type { Usage } from "../Usage.ts"
+import { imageIn } from "./Drawn.ts"
 import { ofItems } from "./Passing.ts"
 import { readResponseUsage } from "./ResponseUsage.ts"
 import { readStatus, statusOf } from "./Status.ts"
@@ -288,6 +289,8 @@ class ResponseDecoder implements EventDecoder {
       const text = this.untold(heard, "text", item["content"])
       return step(raw, text, "", refusal === "" ? undefined : [{ _tag: "Refusal", text: refusal }])
     }
+    const image = heard.type === "image_generation_call" ? imageIn(item) : undefined
+    if (image !== undefined) return piece(raw, image)
     if (heard.type !== "reasoning") return step(raw)
     const summary = this.untold(heard, "summary", item["summary"])
     const thought = summary !== "" || heard.thought ? summary : this.untold(heard, "reasoning", item["content"])
