@@ -36,7 +36,7 @@ import * as HttpServerRespondable from "effect/http/HttpServerRespondable"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
-import { InternalError, MethodNotAllowed, NotFound, stackless } from "../errors/index.ts"
+import { BadRequestBody, InternalError, MethodNotAllowed, NotFound, stackless } from "../errors/index.ts"
 import { ErrorTracker } from "../telemetry/index.ts"
 import { envelopedError } from "./EnvelopedError.ts"
 import { type Failure, errorOfIssue, errorOfStatus, failureOf } from "./FailureOf.ts"
@@ -46,7 +46,7 @@ import { nothingSeen, remembering, type SeenRoutes } from "./SeenRoutesHttp.ts"
 import { errorAnswer, type FailedRequest, type StandardBody, standardBody } from "./StandardBody.ts"
 import { type AnswerableError, toldOf } from "./Told.ts"
 import { callersTraceId } from "./TraceId.ts"
-import { wholeIssue } from "./WholeIssueHttp.ts"
+import { isWithoutBody, wholeIssue } from "./WholeIssueHttp.ts"
 
 // -------------------------------------------------------------------------------------------------- the schema
 
@@ -150,7 +150,11 @@ const errorFor = (failure: Failure, { request, seen }: Asked): Effect.Effect<Ans
       return Effect.succeed(stackless(() => (allow.length === 0 ? new NotFound({}) : new MethodNotAllowed({ allow }))))
     }
     case "Refused":
-      return Effect.map(wholeIssue(failure.slot, failure.issue, request), (issue) => errorOfIssue(failure.slot, issue))
+      return Effect.flatMap(isWithoutBody(failure.slot, request), (isWithout) =>
+        isWithout
+          ? Effect.succeed(stackless(() => new BadRequestBody({})))
+          : Effect.map(wholeIssue(failure.slot, failure.issue, request), (issue) => errorOfIssue(failure.slot, issue))
+      )
     case "Unknown":
       return Effect.succeed(stackless(() => new InternalError({})))
   }

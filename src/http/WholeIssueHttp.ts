@@ -15,6 +15,14 @@ const slotInput = (slot: Slot, request: HttpServerRequest.HttpServerRequest): Ef
   return Effect.option(Effect.flatMap(request.text, (text) => Effect.try(() => JSON.parse(text) as unknown)))
 }
 
+const jsonType = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i
+
+/** Whether nothing came where a body of JSON should be: that is no JSON, and no field of it is wrong. */
+export const isWithoutBody = (slot: Slot, request: HttpServerRequest.HttpServerRequest): Effect.Effect<boolean> =>
+  slot === "body" && jsonType.test(request.headers["content-type"] ?? "application/json")
+    ? Effect.match(request.text, { onSuccess: (text) => text === "", onFailure: () => false })
+    : Effect.succeed(false)
+
 /**
  * An issue with all that is wrong. Effect stops at the first fault, so the body is decoded once more, by the schema that
  * the issue is of. Where that says something else (an input that came from elsewhere), the first fault is told alone.

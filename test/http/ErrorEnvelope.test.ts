@@ -190,6 +190,8 @@ describe("the envelope of a router", () => {
       Effect.gen(function* () {
         const broken = yield* ask("/users", json('{"email":'))
         expect([broken.status, broken.body.error.reason]).toEqual([400, "bad_request_body"])
+        const none = yield* ask("/users", json(""))
+        expect([none.status, none.body.error.reason]).toEqual([400, "bad_request_body"])
         const right = yield* ask("/users", json({ email: "a@b", age: 18 }))
         expect(right.status).toBe(204)
         expect(right.headers.get("x-request-id")).toMatch(/^req_/)
@@ -352,6 +354,14 @@ describe("the envelope of an HttpApi", () => {
         expect([query.status, query.body.error.details[0]!.field]).toEqual([422, "page"])
         const broken = yield* ask("/users", json("{"))
         expect([broken.status, broken.body.error.reason]).toEqual([400, "bad_request_body"])
+        for (const init of [json(""), { method: "POST" }]) {
+          const none = yield* ask("/users", init)
+          expect([none.status, none.body.error.reason, none.body.error.details]).toEqual([
+            400,
+            "bad_request_body",
+            undefined
+          ])
+        }
         const text = yield* ask("/users", { method: "POST", headers: { "content-type": "text/csv" }, body: "a" })
         expect([text.status, text.body.error.code]).toEqual([415, "UNSUPPORTED_MEDIA_TYPE"])
         const method = yield* ask("/users", { method: "DELETE" })
