@@ -38,7 +38,10 @@ export class SettingsStore extends Context.Service<
     readonly change: (values: {
       readonly [path: string]: unknown
     }) => Effect.Effect<SettingsChanged, BooksError | ConfigurationFaults | Conflict>
-    /** Takes a change back: the file's value counts again, or the default. `NotFound`: there is no such setting. */
+    /**
+     * Takes a change back: the file's value counts again, or the default. Of an object of settings, which is changed as a
+     * whole too, all in it. `NotFound`: there is no such setting.
+     */
     readonly reset: (
       path: string
     ) => Effect.Effect<SettingsChanged, BooksError | ConfigurationFaults | Conflict | NotFound>
@@ -74,16 +77,25 @@ export class SettingsStore extends Context.Service<
         },
         reset: (path) =>
           Effect.suspend((): ReturnType<SettingsStore["Service"]["reset"]> => {
+            const { edited: current } = settings.edits()
+            const all = settings.list()
+            // A list is no object: its entries are settings one by one.
+            const isList = current.file.sections.some(({ keyedBy, name }) => name === path && keyedBy !== undefined)
+            const parts = all.flatMap((one) =>
+              !isList && one.changeable && one.path.startsWith(`${path}.`) ? [one.path] : []
+            )
+            const isChanged = ({ edits }: Edits.Edited): boolean => !isList && edits.some((edit) => isOf(edit, path))
             const waits = kept.leftOut().some(({ edit }) => isOf(edit, path))
-            const counts = settings.edits().edited.edits.some((edit) => edit._tag === "Change" && edit.path === path)
-            const isThere = waits || counts || settings.list().some((one) => one.path === path)
+            const isThere = waits || isChanged(current) || parts.length > 0 || all.some((one) => one.path === path)
             if (!isThere) return Effect.fail(stackless(() => new NotFound({ message: `there is no setting ${path}` })))
-            const isWaiting = waits && !counts
+            const back = (edited: Edits.Edited) =>
+              isChanged(edited)
+                ? Edits.reset(edited, [path])
+                : waits
+                  ? Result.succeed(edited)
+                  : Edits.reset(edited, parts.length > 0 ? parts : [path])
             return changing([path], ({ edited, leftOut }) =>
-              Result.map(faulty(isWaiting ? Result.succeed(edited) : Edits.reset(edited, [path])), ({ edits }) => [
-                ...edits,
-                ...besides(leftOut, [path])
-              ])
+              Result.map(faulty(back(edited)), ({ edits }) => [...edits, ...besides(leftOut, [path])])
             )
           })
       }

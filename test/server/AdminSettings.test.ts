@@ -110,6 +110,42 @@ describe("PATCH /admin/settings", () => {
       assert.strictEqual((await admin("DELETE", "settings/timeouts.total")).status, 200, "what was not changed")
     }))
 
+  it("changes an object of settings by its path, and DELETE takes back all in it", () =>
+    settled({ retry: { times: 1 } }, async ({ admin, setting }) => {
+      const changed = await admin("PATCH", "settings", {
+        "channels.b.timeouts": { headers: "2 seconds", idle: "3 seconds" },
+        "retry.budget": { ratio: 0.5 },
+        "retry.factor": 3
+      })
+      assert.strictEqual(changed.status, 200)
+      const back = await admin("DELETE", "settings/channels.b.timeouts")
+      assert.strictEqual(back.status, 200)
+      assert.deepInclude(back.json, {
+        path: "channels.b.timeouts",
+        value: { headers: null, firstContent: null, idle: null, total: null },
+        source: "default",
+        changeable: true
+      })
+      assert.deepInclude(await setting("channels.b.timeouts.headers"), { value: null, source: "default" })
+      assert.strictEqual((await setting("retry.budget.ratio"))?.source, "admin")
+      const [row] = (await admin("GET", "audit")).json.data
+      assert.strictEqual(row.path, "settings/channels.b.timeouts")
+      assert.strictEqual(row.before["channels.b.timeouts.headers"], "2 seconds")
+      const retry = await admin("DELETE", "settings/retry")
+      assert.deepInclude(retry.json, { path: "retry", source: "file" })
+      assert.deepStrictEqual(retry.json.value.budget, { ratio: 0.2, minPerSecond: 10 })
+      assert.deepStrictEqual([retry.json.value.factor, retry.json.value.times], [2, 1])
+      for (const [path, status] of [
+        ["retry", 200],
+        ["channels.b", 200],
+        ["channels", 404],
+        ["server", 404],
+        ["retr", 404]
+      ] as const) {
+        assert.strictEqual((await admin("DELETE", `settings/${path}`)).status, status, path)
+      }
+    }))
+
   it("is all or nothing: 422, and every path that is wrong", () =>
     settled({}, async ({ admin, setting }) => {
       const refused = await admin("PATCH", "settings", {

@@ -37,7 +37,10 @@ export const SettingsGroup = HttpApiGroup.make("settings").add(
     query: noQuery,
     params: { path: Schema.String },
     success: Setting
-  }).annotate(OpenApi.Description, "Takes a change back: the file's value counts again, or the default."),
+  }).annotate(
+    OpenApi.Description,
+    "Takes a change back: the file's value counts again, or the default. Of an object (`retry`, `channels.primary.timeouts`) all that was changed in it, and the answer is the object."
+  ),
   HttpApiEndpoint.post("reload", "/admin/reload", {
     query: noQuery,
     success: Schema.Struct({ status: Schema.Literal("reloaded") })

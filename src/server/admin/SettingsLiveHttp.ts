@@ -4,6 +4,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Reload, type SettingShown, SettingsStore } from "../../operate/index.ts"
+import { withValue } from "../../settings/index.ts"
 import { AdminApi } from "./AdminApiHttp.ts"
 import { audited } from "./Audited.ts"
 import { pageBehind } from "./ListsHttp.ts"
@@ -18,6 +19,26 @@ const shown = ({ fault, ...setting }: SettingShown) => ({
 /** Settings as an audit has them: their values by path. */
 const valuesOf = (settings: ReadonlyArray<SettingShown>): object =>
   Object.fromEntries(settings.map(({ path, value }) => [path, value]))
+
+const sources = ["admin", "file", "default"] as const
+
+/** What settings have in common, as one: the object that they are the values of. */
+const together = (path: string, parts: ReadonlyArray<SettingShown>) => {
+  const object = (valueOf: (part: SettingShown) => unknown): unknown =>
+    parts.reduce<unknown>(
+      (all, part) => withValue(all, part.path.slice(path.length + 1).split("."), valueOf(part) ?? null),
+      {}
+    )
+  return {
+    path,
+    value: object(({ value }) => value),
+    default: object((part) => part.default),
+    source: sources.find((source) => parts.some((part) => part.source === source)) ?? "default",
+    description: "",
+    secret: parts.some(({ secret }) => secret),
+    changeable: parts.some(({ changeable }) => changeable)
+  }
+}
 
 /** Nobody wants to page through what fits one answer. */
 const all = 1_000
@@ -51,9 +72,8 @@ export const SettingsLive = HttpApiBuilder.group(
           const said = { before: valuesOf(before), after: valuesOf(after) }
           yield* audited({ what: "settings.reset", path: `settings/${path}`, ...said })
           const [one] = after
-          return one === undefined
-            ? { path, value: null, default: null, source: "default" as const, ...gone }
-            : shown({ ...one, path })
+          if (one === undefined) return { path, value: null, default: null, source: "default" as const, ...gone }
+          return one.path === path ? shown(one) : together(path, after)
         })
       )
       .handle("reload", () =>
