@@ -24,6 +24,7 @@ const tags: Rows = {
   TimeoutError: "timeout",
   ExceededCapacityError: "rejected",
   IllegalArgumentError: "defect",
+  HttpBodyError: "caller",
   SocketError: "transport",
   PersistenceError: "storage",
   PersistedQueueError: "storage",
@@ -159,6 +160,16 @@ const ofTag = (error: Shape): Blame | undefined => {
   return rowOf(tags, error["_tag"])
 }
 
+/**
+ * The status that the class of an error is annotated with (`httpApiStatus`): what an `HttpApi` answers with in its place, and
+ * its client makes the error of. Effect's `HttpApiError`s have it, and a program's own errors of an API.
+ */
+const annotatedStatus = (error: Shape | undefined): unknown => {
+  const made = error?.["constructor"]
+  const schema = typeof made === "function" ? shapeOf((made as { readonly ast?: unknown }).ast) : undefined
+  return shapeOf(schema?.["annotations"])?.["httpApiStatus"]
+}
+
 /** The HTTP status of a failed answer, wherever an error keeps it. */
 export const statusOf = (error: unknown): number | undefined => {
   const shape = shapeOf(error)
@@ -168,14 +179,15 @@ export const statusOf = (error: unknown): number | undefined => {
     shape?.["statusCode"],
     shapeOf(shape?.["response"])?.["status"],
     shapeOf(reason?.["response"])?.["status"],
-    shapeOf(shapeOf(reason?.["http"])?.["response"])?.["status"]
+    shapeOf(shapeOf(reason?.["http"])?.["response"])?.["status"],
+    annotatedStatus(shape)
   ].find((status) => failedStatus(status) !== undefined)
   return found as number | undefined
 }
 
 /**
- * Whose fault an error of Effect is, or of a library that says an HTTP status (`status`, `statusCode` or
- * `response.status`, from 400 to 599); `undefined` if nothing of it is known.
+ * Whose fault an error of Effect is, or of a library that says an HTTP status (`status`, `statusCode`, `response.status` or
+ * its class's `httpApiStatus`, from 400 to 599); `undefined` if nothing of it is known.
  */
 export const blameOfEffect = (error: object): Blame | undefined => {
   const shape = error as Shape
@@ -183,6 +195,7 @@ export const blameOfEffect = (error: object): Blame | undefined => {
     ofTag(shape) ??
     failedStatus(shape["status"]) ??
     failedStatus(shape["statusCode"]) ??
-    failedStatus(shapeOf(shape["response"])?.["status"])
+    failedStatus(shapeOf(shape["response"])?.["status"]) ??
+    failedStatus(annotatedStatus(shape))
   )
 }

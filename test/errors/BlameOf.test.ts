@@ -1,8 +1,9 @@
 /** P12: everybody's errors have a blame. The values are Effect's own. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Data, Duration, Effect, Fiber, Layer, PlatformError } from "effect"
+import { Cause, Data, Duration, Effect, Fiber, Layer, PlatformError, Schema } from "effect"
 import { AiError } from "effect/ai"
 import { HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { HttpApiError } from "effect/http-api"
 import { CircuitBreaker as EffectBreaker, Persistence, RateLimiter as EffectLimiter } from "effect/persistence"
 import { RpcClientError } from "effect/rpc"
 import { Socket } from "effect/socket"
@@ -131,6 +132,47 @@ describe("P12: HttpClientError", () => {
 
   it("402 with a hint is asked again", () =>
     assert.isTrue(Failures.isRetryable(statusError(402, { "retry-after": "1" }))))
+})
+
+describe("P12: errors of an HttpApi", () => {
+  class OutOfStock extends Schema.TaggedError<OutOfStock>()(
+    "OutOfStock",
+    { item: Schema.String },
+    { httpApiStatus: 409 }
+  ) {}
+  class Resting extends Schema.TaggedError<Resting>()("Resting", {}, { httpApiStatus: 503 }) {}
+  class Unknown extends Schema.TaggedError<Unknown>()("Unknown", {}) {}
+  class Blamed extends Schema.TaggedError<Blamed>()("Blamed", {}, { httpApiStatus: 404 }) {
+    readonly [Blame.of] = "upstream"
+  }
+  const errors: ReadonlyArray<readonly [object, Judged]> = [
+    [new HttpApiError.BadRequest({}), asCaller],
+    [new HttpApiError.Unauthorized({}), asCredential],
+    [new HttpApiError.Forbidden({}), asCredential],
+    [new HttpApiError.NotFound({}), asCaller],
+    [new HttpApiError.Conflict({}), asCaller],
+    [new HttpApiError.RequestTimeout({}), ["timeout", true, true]],
+    [new HttpApiError.InternalServerError({}), asUpstream],
+    [new HttpApiError.ServiceUnavailable({}), asUpstream],
+    [new OutOfStock({ item: "tea" }), asCaller],
+    [new Resting({}), asUpstream],
+    [new Unknown({}), [undefined, true, true]],
+    [new Blamed({}), asUpstream]
+  ]
+  for (const [error, expected] of errors) {
+    it(error.constructor.name, () => assert.deepStrictEqual(judge(error), expected))
+  }
+
+  it("keep their status as errors of ours", () => {
+    assert.strictEqual(toResilienceError(new Resting({}))._tag, "UpstreamOverloaded")
+    assert.deepStrictEqual(toResilienceError(new OutOfStock({ item: "tea" })).upstream, { status: 409 })
+  })
+
+  it("a body that cannot be written is the caller's", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(HttpClientRequest.bodyJson(request, { n: 1n }))
+      assert.deepStrictEqual(judge(error), asCaller)
+    }).pipe(Effect.runPromise))
 })
 
 describe("P12: AiError", () => {
