@@ -1,7 +1,9 @@
 /**
- * Why a `ResumableStream` failed: the machine's faults as errors of Effect, one class each.
+ * Why a `ResumableStream` failed: the machine's faults as errors of Effect, one class each. Policies around it read whose
+ * fault they are, and ask again for none that says that it is no use.
  */
 import * as Data from "effect/Data"
+import { Blame, catalogue, codes } from "../errors/index.ts"
 import { type ClientFault, faultMessage, type LastFault, type ServerError } from "./ClientFault.ts"
 
 /** An event is missing: after `lastEventId` came `received`. What was read so far is right. */
@@ -34,14 +36,39 @@ export class HttpFaultError extends Data.TaggedError("HttpFault")<{
 /** The stream's own `error` event, which said that asking anew does not help, or whose hint is over `maxHint`. */
 export class ServerFaultError extends Data.TaggedError("ServerFault")<
   Omit<ServerError, "message"> & { readonly message: string }
-> {}
+> {
+  /** As policies ask for it: whether asking anew may help, and after how many milliseconds. */
+  declare readonly isRetryable: boolean
+  declare readonly retryAfterMillis: number | undefined
+
+  constructor(fields: ServerError) {
+    super(fields)
+    const { recoverable, retry_after: seconds } = fields
+    // Beside what the server says, whatever that is called: they are none of its fields.
+    Object.defineProperties(this, {
+      isRetryable: { value: recoverable, enumerable: false },
+      retryAfterMillis: { value: typeof seconds === "number" ? seconds * 1000 : undefined, enumerable: false }
+    })
+  }
+
+  /** By its code, if that is one of the relay's. */
+  get [Blame.of](): Blame | undefined {
+    const code = codes.find((known) => known === this.code)
+    return code === undefined ? undefined : catalogue[code].blame
+  }
+}
 
 /** So many requests in a row brought nothing new; why the last one did not. */
 export class RetriesExhausted extends Data.TaggedError("RetriesExhausted")<{
   readonly attempts: number
   readonly last: LastFault
   readonly message: string
-}> {}
+}> {
+  /** As a retry's of ours: no policy retries it, or counts it again. */
+  get [Blame.of](): "exhausted" {
+    return "exhausted"
+  }
+}
 
 /** Why a stream failed. */
 export type ResumableStreamError =

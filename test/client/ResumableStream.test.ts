@@ -6,6 +6,8 @@ import { Effect, Exit, Fiber, Option, Schedule, Schema, Scope, Stream } from "ef
 import { FetchHttpClient, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ResumableStream } from "effect-resilience/client"
+import { blameOf } from "effect-resilience/errors"
+import { Failures, Retry, RetrySchedule } from "effect-resilience/policy"
 import { NodeHttpClient } from "@effect/platform-node"
 import { answer, hangUp, startRawServer, stream } from "./rawServer.ts"
 
@@ -307,6 +309,35 @@ describe("ResumableStream", () => {
       assert.isTrue(Exit.isSuccess(yield* Fiber.join(second)))
       assert.lengthOf(server.asked, 5)
     }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "fails with what policies can judge: nothing is asked again that is no use, or was asked often enough",
+    () =>
+      Effect.gen(function* () {
+        const failing = (fault: object) =>
+          serve({ body: `${init()}id: ${a}.1\nevent: error\ndata: ${JSON.stringify(fault)}\n\n` })
+        const asked = (server: Server, maxRetries = 5) =>
+          Effect.gen(function* () {
+            const made = yield* ResumableStream.make({ url: "http://relay/chat", maxRetries }).pipe(
+              Effect.provideService(HttpClient.HttpClient, server.client)
+            )
+            const policy = { attempts: 2, schedule: RetrySchedule.immediate }
+            const read = yield* Effect.forkChild(
+              Effect.flip(Stream.runDrain(made.events).pipe(Retry.retry(policy), Retry.unwrap))
+            )
+            yield* TestClock.adjust("5 minutes")
+            return { error: yield* Fiber.join(read), times: server.asked.length }
+          })
+        const wrong = yield* asked(failing({ message: "wrong", recoverable: false, code: "context_length_exceeded" }))
+        assert.deepStrictEqual([blameOf(wrong.error), wrong.times], ["caller", 1])
+        const odd = yield* asked(failing({ message: "no", recoverable: false, isRetryable: true, retryAfterMillis: 1 }))
+        assert.deepStrictEqual([blameOf(odd.error), odd.times], [undefined, 1])
+        const busy = yield* asked(failing({ message: "busy", recoverable: true, code: "throttled", retry_after: 300 }))
+        assert.strictEqual(Failures.retryAfterMillisOf(busy.error), 300_000)
+        const gone = yield* asked(serve(undefined), 1)
+        assert.deepStrictEqual([gone.error._tag, blameOf(gone.error), gone.times], ["RetriesExhausted", "exhausted", 2])
+      }).pipe(Effect.scoped)
   )
 
   it.effect("decodes by a schema of one's own, and fails with what it refuses", () =>
