@@ -7,7 +7,9 @@ import type { UpstreamDialectName } from "#src/dialect/index"
 import type { Answer, Question } from "./question.ts"
 import { part } from "./part.ts"
 import { type Place, places, showsModel, showsReasoning } from "./sdks.ts"
-import { modelOf, withWorld } from "./world.ts"
+import { modelOf, worldsInTurn } from "./world.ts"
+
+const inTurn = worldsInTurn()
 
 interface Case {
   readonly name: string
@@ -180,7 +182,7 @@ describe.each(cases.map((row, nth) => ({ ...row, nth })))(
   "$name",
   ({ gives, nth, plays, question, where = () => true }) => {
     it.each(part(nth, places.filter(where)))("$where", ({ client, delivery, dialect }) =>
-      withWorld({ a: { dialect, plays: [plays(dialect)] } }, {}, async ({ relay, upstreams }) => {
+      inTurn({ a: { dialect, plays: [plays(dialect)] } }, {}, async ({ relay, upstreams }) => {
         const answer = await client.ask({ url: relay.url, delivery, question: question ?? {} })
         assert.isUndefined(answer.raised, answer.raised?.message)
         const { usage, ...said } = gives

@@ -11,7 +11,9 @@ import type { Question } from "./question.ts"
 import { share } from "../support/share.ts"
 import { clients, dialects, type Place, places, showsReasoning } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
-import { type Body, bodiesOf, type Upstreams, withWorld } from "./world.ts"
+import { type Body, bodiesOf, type Upstreams, withWorld, worldsInTurn } from "./world.ts"
+
+const inTurn = worldsInTurn()
 
 const weather = {
   name: "weather",
@@ -140,7 +142,7 @@ const signedIn = (place: Place): ReadonlyArray<object> =>
 describe("reasoning and calls go back to whom they came from", () => {
   it.each(share(places))("$where", (place) => {
     const { client, delivery, dialect, where } = place
-    return withWorld(
+    return inTurn(
       { a: { dialect, plays: dialect === "anthropic" ? strict : [thinks(dialect), Script.answer("Sunny.")] } },
       {},
       async ({ relay, upstreams }) => {

@@ -11,7 +11,9 @@ import type { Client, Question, Turn } from "./question.ts"
 import { share } from "../support/share.ts"
 import { clients, dialects } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
-import { type Body, bodiesOf, modelOf, withWorld } from "./world.ts"
+import { type Body, bodiesOf, modelOf, withWorld, worldsInTurn } from "./world.ts"
+
+const inTurn = worldsInTurn()
 
 interface Case {
   readonly name: string
@@ -718,7 +720,7 @@ describe.each(cases.map((row, nth) => ({ ...row, nth })))("$name", ({ by, droppe
     })
   )
   it.each(share(rows, nth))("$name, over $dialect", ({ client, dialect, name, sent }) =>
-    withWorld({ a: { dialect, plays: [answerTo(question)] } }, {}, async ({ relay, upstreams }) => {
+    inTurn({ a: { dialect, plays: [answerTo(question)] } }, {}, async ({ relay, upstreams }) => {
       const answer = await client.ask({ url: relay.url, delivery: "whole", question })
       assert.isUndefined(answer.raised, answer.raised?.message)
       const bodies = bodiesOf(upstreams["a"]!)
@@ -815,7 +817,7 @@ describe.each(unsaid)("what cannot be said: $name", ({ client: dialect, paths, q
   const who = clients.filter((client) => client.dialect === dialect && isPlain(client))
 
   it.each(who)("$name is told the paths, and no upstream is asked", (client) =>
-    withWorld({ a: { dialect: other, plays: [Script.answer("yes")] } }, {}, async ({ relay, upstreams }) => {
+    inTurn({ a: { dialect: other, plays: [Script.answer("yes")] } }, {}, async ({ relay, upstreams }) => {
       const { headers, raised } = await client.ask({ url: relay.url, delivery: "stream", question })
       const type = client.dialect === "gemini" ? "INVALID_ARGUMENT" : "invalid_request_error"
       assert.deepInclude(raised, { code: "convert_request_failed", status: 400, type })
@@ -826,7 +828,7 @@ describe.each(unsaid)("what cannot be said: $name", ({ client: dialect, paths, q
   )
 
   it.each(who)("$name is answered by a channel that can say it", (client) =>
-    withWorld(
+    inTurn(
       { a: { dialect: other, plays: [Script.answer("no")] }, b: { dialect, plays: [Script.answer("yes")] } },
       {},
       async ({ relay, upstreams }) => {

@@ -3,6 +3,7 @@
  */
 import { Effect, Exit, Scope } from "effect"
 import { ScriptedServer, type Scripts } from "effect-resilience/testing"
+import { afterAll } from "vitest"
 import type { UpstreamDialectName } from "#src/dialect/index"
 import { keepLog } from "../support/log.ts"
 import { channelOf, type RunningRelay, startRelay } from "../support/relay.ts"
@@ -27,12 +28,15 @@ export interface World {
   readonly upstreams: { readonly [channel: string]: ScriptedServer.ScriptedServerService }
 }
 
-/** Runs something with a relay of its own. */
-export const withWorld = async <A>(
-  upstreams: Upstreams,
-  configuration: { readonly [section: string]: unknown },
-  run: (world: World) => Promise<A>
-): Promise<A> => {
+interface OpenWorld extends World {
+  readonly close: () => Promise<void>
+}
+
+interface Configuration {
+  readonly [section: string]: unknown
+}
+
+const openWorld = async (upstreams: Upstreams, configuration: Configuration): Promise<OpenWorld> => {
   const scope = Effect.runSync(Scope.make())
   const servers: Record<string, ScriptedServer.ScriptedServerService> = {}
   const entries = Object.entries(upstreams)
@@ -54,11 +58,64 @@ export const withWorld = async <A>(
     timeouts: { headers: "500 millis", firstContent: "500 millis", idle: "500 millis" },
     ...configuration
   })
+  return {
+    relay,
+    upstreams: servers,
+    close: async () => {
+      await relay.close()
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+    }
+  }
+}
+
+/** Runs something with a relay of its own. */
+export const withWorld = async <A>(
+  upstreams: Upstreams,
+  configuration: Configuration,
+  run: (world: World) => Promise<A>
+): Promise<A> => {
+  const world = await openWorld(upstreams, configuration)
   try {
-    return await run({ relay, upstreams: servers })
+    return await run(world)
   } finally {
-    await relay.close()
-    await Effect.runPromise(Scope.close(scope, Exit.void))
+    await world.close()
+  }
+}
+
+/** Plays these, as though nobody had called before. */
+const playAnew = (server: ScriptedServer.ScriptedServerService, plays: Scripts): void => {
+  server.forget()
+  const last = typeof plays === "function" ? plays : plays.at(-1)
+  if (typeof plays !== "function") server.enqueue(...plays.slice(0, -1))
+  if (last !== undefined) server.setDefault(last)
+}
+
+/**
+ * The same for cases in which nothing goes wrong that a relay would remember: those of a file whose upstreams and configuration
+ * are alike have one relay, one after the other, and each sees the calls of its own. A relay takes longer to start than to answer.
+ */
+export const worldsInTurn = (): typeof withWorld => {
+  const resting = new Map<string, OpenWorld>()
+  afterAll(async () => {
+    for (const world of resting.values()) await world.close()
+    resting.clear()
+  })
+  return async (upstreams, configuration, run) => {
+    const entries = Object.entries(upstreams)
+    const alike = JSON.stringify([entries.map(([id, { channel, dialect }]) => [id, dialect, channel]), configuration])
+    const world = resting.get(alike) ?? (await openWorld(upstreams, configuration))
+    resting.delete(alike)
+    for (const [id, { plays }] of entries) playAnew(world.upstreams[id]!, plays)
+    let isWell = false
+    try {
+      const result = await run(world)
+      isWell = !resting.has(alike)
+      return result
+    } finally {
+      // What a case that failed has left is not for the next one.
+      if (isWell) resting.set(alike, world)
+      else await world.close()
+    }
   }
 }
 
