@@ -27,9 +27,10 @@ import type { Tokens } from "./Tokens.ts"
 import { type TrailEntry, trailEntry } from "./Trail.ts"
 import type { AttemptLimits } from "./Watchdog.ts"
 
-/** The prompt of a continuation by message. */
+/** A continuation by what was shown, and not by a token. */
 type InWords = Exclude<ContinuationAsked, { readonly mode: "token" }>
 
+/** The prompt of a continuation by message. */
 const defaultPrompt =
   "Your previous response was interrupted. Continue exactly from where it ended, without repeating anything and without any introduction. It ended with:\n\n{partial}"
 
