@@ -9,6 +9,8 @@ import { inputText } from "./MessageEvents.ts"
 /** Whether a field was given: `null` is how many clients leave one out. */
 export const isGiven = (value: unknown): boolean => value !== undefined && value !== null
 
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
+
 interface Found {
   readonly hints: Array<Hint>
   readonly meanings: Array<Meaning>
@@ -99,7 +101,9 @@ const partsOf = (block: unknown, path: string, found: Found): ReadonlyArray<Part
   }
   switch (block["type"]) {
     case "text":
-      if (isGiven(block["citations"])) mean(found, `${path}.citations`, block["citations"])
+      // Clients send back a text that cites nothing with an empty list.
+      if (isGiven(block["citations"]) && !isEmptyList(block["citations"]))
+        mean(found, `${path}.citations`, block["citations"])
       return [text(textIn(block, "text"))]
     case "image":
       return imagePart(block, path, found)

@@ -5,7 +5,7 @@ import type { Payload } from "../Dialect.ts"
 import { isExact, printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject, parseJson } from "../Json.ts"
 import { wholeView } from "../WholeView.ts"
-import { mergeMessageUsage } from "./MessageUsage.ts"
+import { addMessageUsage, mergeMessageUsage } from "./MessageUsage.ts"
 
 /** A block whose texts are collected apart: they grow with every event. */
 interface Growing {
@@ -98,7 +98,7 @@ class Assembly {
       case "message_delta": {
         const { delta, type: _, usage, ...rest } = raw
         this.message = { ...this.message, ...rest, ...(isObject(delta) ? delta : {}) }
-        this.usage = mergeMessageUsage(this.usage, usage)
+        this.usage = addMessageUsage(this.usage, usage)
       }
     }
   }

@@ -171,7 +171,7 @@ class MessageEncoder implements AnswerEncoder {
   }
 
   private say(out: Payloads, delta: Delta): void {
-    if (delta.from === "anthropic") this.sayOwn(out, delta.raw)
+    if (delta.from === "anthropic") this.sayOwn(out, delta, delta.raw)
     else this.sayOthers(out, delta)
   }
 
@@ -311,7 +311,7 @@ class MessageEncoder implements AnswerEncoder {
 
   // -------------------------------------------------------------------------- Anthropic upstreams
 
-  private sayOwn(out: Payloads, raw: Raw): void {
+  private sayOwn(out: Payloads, said: Delta, raw: Raw): void {
     switch (raw.type) {
       // It was written when the answer began.
       case "message_start":
@@ -319,7 +319,7 @@ class MessageEncoder implements AnswerEncoder {
       case "content_block_start":
         return this.passStart(out, raw)
       case "content_block_delta":
-        return this.passDelta(out, raw)
+        return this.passDelta(out, said, raw)
       case "content_block_stop":
         return this.passStop(out, raw)
       case "message_delta":
@@ -344,9 +344,10 @@ class MessageEncoder implements AnswerEncoder {
     this.pass(out, raw, block)
   }
 
-  private passDelta(out: Payloads, raw: Raw): void {
+  private passDelta(out: Payloads, said: Delta, raw: Raw): void {
     const delta = isObject(raw["delta"]) ? raw["delta"] : {}
     const block = this.upstream.get(raw["index"]) ?? this.adopt(raw, delta)
+    if (block !== undefined && this.isElsewhere(block, delta["type"])) return this.sayOthers(out, said)
     if (delta["type"] === "text_delta" && (block === undefined || isBareText(raw, delta))) {
       const text = typeof delta["text"] === "string" ? delta["text"] : ""
       if (text === "") return
@@ -365,6 +366,20 @@ class MessageEncoder implements AnswerEncoder {
   }
 
   /**
+   * Whether what a delta says goes into a block of its own: proxies say a thought or a text inside a block of another kind,
+   * where SDKs raise or forget it; the block that it was meant for has then ended, or takes no such thing.
+   */
+  private isElsewhere(block: Block, type: unknown): boolean {
+    if (type !== "text_delta" && type !== "thinking_delta" && type !== "signature_delta") return false
+    if (block.kind === "other" || block.kind === "refusal") return false
+    return !fits(block, type) || !this.isOpen(block)
+  }
+
+  private isOpen(block: Block): boolean {
+    return this.current() === block || this.written.open.includes(block)
+  }
+
+  /**
    * The block of a delta whose beginning was not passed: it came while the answer was being joined, or before another
    * process took over. Blocks come one after the other, so it is the one that is open.
    */
@@ -378,7 +393,7 @@ class MessageEncoder implements AnswerEncoder {
   private passStop(out: Payloads, raw: Raw): void {
     const block = this.upstream.get(raw["index"]) ?? this.current()
     this.upstream.delete(raw["index"])
-    if (block === undefined || (block.kind === "text" && isBareStop(raw))) return
+    if (block === undefined || (block.kind === "text" && isBareStop(raw)) || !this.isOpen(block)) return
     endBlock(this.written, block)
     this.pass(out, raw, block)
   }

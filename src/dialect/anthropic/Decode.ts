@@ -12,7 +12,7 @@ import { classify, classifyInBand } from "../upstream/Classify.ts"
 import { isIdle } from "../upstream/Idle.ts"
 import type { Usage } from "../Usage.ts"
 import { inputText, messageEvents } from "./MessageEvents.ts"
-import { mergeMessageUsage, readMessageUsage } from "./MessageUsage.ts"
+import { addMessageUsage, readMessageUsage } from "./MessageUsage.ts"
 import { isFailure, readStopReason } from "./StopReason.ts"
 
 const done: UpstreamEvent = { _tag: "Done" }
@@ -125,7 +125,7 @@ class MessageDecoder implements EventDecoder {
 
   private count(said: unknown, whole: boolean): Usage | undefined {
     if (!isObject(said)) return undefined
-    this.usage = mergeMessageUsage(this.usage, said)
+    this.usage = addMessageUsage(this.usage, said)
     return readMessageUsage(this.usage, whole)
   }
 

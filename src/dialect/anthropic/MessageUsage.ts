@@ -36,6 +36,21 @@ export const mergeMessageUsage = (sofar: JsonObject, later: unknown): JsonObject
   return merged
 }
 
+const inputCounts = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"] as const
+
+const hasInput = (usage: JsonObject): boolean => inputCounts.some((field) => (countOf(usage[field]) ?? 0) > 0)
+
+/**
+ * The totals that an upstream has said so far: an input of nothing takes no count back. Proxies end with one where the
+ * beginning had the count.
+ */
+export const addMessageUsage = (sofar: JsonObject, later: unknown): JsonObject => {
+  const merged = mergeMessageUsage(sofar, later)
+  if (hasInput(merged) || !hasInput(sofar)) return merged
+  for (const field of inputCounts) if (sofar[field] !== undefined) merged[field] = sofar[field]
+  return merged
+}
+
 /** A usage as a `usage` object, with all that an Anthropic upstream said. */
 export const writeMessageUsage = (usage: Usage): JsonObject => {
   const { cacheReadTokens, cacheWriteTokens, inputTokens, native, outputTokens, reasoningTokens } = usage
