@@ -9,7 +9,7 @@ import { Result } from "effect"
 import { type ConfigurationTree, fillIn } from "./Environment.ts"
 import { type Fault, isWithin, type Path, valueAt } from "./FaultReport.ts"
 import { entryAt, type SettingsFile } from "./SettingsFile.ts"
-import { fieldsOf, isSecretPlace, isShownPlace, schemaAt } from "./SchemaPlace.ts"
+import { fieldsOf, fieldsOrNone, isSecretPlace, isShownPlace, schemaAt } from "./SchemaPlace.ts"
 import { changeFault, locate, type Place } from "./SettingsPath.ts"
 
 /** A value, by the path of its setting, as it would be written in the file. */
@@ -223,7 +223,10 @@ const literally = (said: Path, value: unknown): Result.Result<unknown, ReadonlyA
   )
 }
 
-/** An object with known fields is said value by value: each of them is a setting of its own. */
+/**
+ * An object with known fields is said value by value: each of them is a setting of its own. One that may be null and has
+ * no value is said as it is: it is there.
+ */
 const byValue = (
   current: Edited,
   path: string,
@@ -232,11 +235,13 @@ const byValue = (
   if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Map)
     return [[path, value]]
   const place = locate(current.file, current.tree.value, path)
-  return place._tag === "Nowhere" ||
-    place.within !== undefined ||
-    fieldsOf(schemaAt(current.file.schema.ast, place.at).ast).length === 0
+  if (place._tag === "Nowhere" || place.within !== undefined) return [[path, value]]
+  const { ast } = schemaAt(current.file.schema.ast, place.at)
+  const values = Object.entries(value)
+  const fields = values.length === 0 ? fieldsOf(ast) : fieldsOrNone(ast)
+  return fields.length === 0
     ? [[path, value]]
-    : Object.entries(value).flatMap(([field, one]) => byValue(current, `${path}.${field}`, one))
+    : values.flatMap(([field, one]) => byValue(current, `${path}.${field}`, one))
 }
 
 /** Changes values by path: all or none. */

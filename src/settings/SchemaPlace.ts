@@ -56,6 +56,10 @@ export const stepsToFreeKeys = (ast: SchemaAST.AST, path: Path): number | undefi
 export const fieldsOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
   SchemaAST.isObjects(ast) ? ast.propertySignatures.map(({ name }) => String(name)) : []
 
+/** The same, where it may be null too. */
+export const fieldsOrNone = (ast: SchemaAST.AST): ReadonlyArray<string> =>
+  SchemaAST.isUnion(ast) ? ast.types.flatMap(fieldsOf) : fieldsOf(ast)
+
 const says = (ast: SchemaAST.AST, path: Path, annotation: string): boolean => {
   const found = schemaAt(ast, path).ast
   return [found, ...(found.checks ?? [])].some(({ annotations }) => annotations?.[annotation] === true)

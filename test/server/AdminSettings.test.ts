@@ -146,6 +146,23 @@ describe("PATCH /admin/settings", () => {
       }
     }))
 
+  it("changes an object that may be null value by value, too: each is taken back by itself, and the rest is the file's", () =>
+    settled({ rateLimit: { requests: 60, tokens: 1000 } }, async ({ admin, setting }) => {
+      await admin("PATCH", "settings", { rateLimit: { requests: 5, per: "2 minutes" } })
+      assert.deepInclude(await setting("rateLimit.tokens"), { value: 1000, source: "file" })
+      const back = await admin("DELETE", "settings/rateLimit.requests")
+      assert.deepInclude(back.json, { value: 60, source: "file" })
+      assert.deepInclude(await setting("rateLimit.per"), { value: "2 minutes", source: "admin" })
+      await admin("PATCH", "settings", { rateLimit: null })
+      assert.deepInclude(await setting("rateLimit.requests"), { value: null, source: "admin" })
+      await admin("DELETE", "settings/rateLimit")
+      assert.deepInclude(await setting("rateLimit.per"), { value: "1 minute", source: "default" })
+      await admin("PATCH", "settings", { rateLimit: {} })
+      assert.deepInclude(await setting("rateLimit.requests"), { value: 60, source: "admin" })
+      const wrong = await admin("PATCH", "settings", { rateLimit: { requests: 0, colour: "red" } })
+      assert.deepStrictEqual([wrong.status, detailsOf(wrong)], [422, ["rateLimit.colour", "rateLimit.requests"]])
+    }))
+
   it("is all or nothing: 422, and every path that is wrong", () =>
     settled({}, async ({ admin, setting }) => {
       const refused = await admin("PATCH", "settings", {
