@@ -10,7 +10,9 @@ import type { Ask, Client, Question } from "./question.ts"
 import { part, type Placed } from "./part.ts"
 import { clients, dialects, showsReasoning } from "./sdks.ts"
 import { faultsOf, type Judged } from "./vendorTypes.ts"
-import { type Upstreams, withWorld, type World } from "./world.ts"
+import { type Upstreams, withWorld, type World, worldsInTurn } from "./world.ts"
+
+const inTurn = worldsInTurn()
 
 const text = "Once upon a time."
 const weather = {
@@ -158,6 +160,11 @@ const judge = ({ client, to, where }: Row, { upstreams }: World): void => {
   for (const { body } of upstreams["b"]!.calls()) judged.push({ name: where, dialect: to, body })
 }
 
+/** However often a channel is cut, its circuit stays closed: each case meets it as though it were the first. */
+const unbroken = { breaker: { minimum: 1_000_000 } }
+
+const waits = (ending: Script.Ending): boolean => ending === "stall" || ending === "finishThenStall"
+
 const check = async ({ after, ending, ends: usually, ofGemini }: Case, row: Row): Promise<void> => {
   const { client, delivery, from, to } = row
   const shown = from === "gemini" ? (ofGemini ?? usually) : usually
@@ -166,7 +173,9 @@ const check = async ({ after, ending, ends: usually, ofGemini }: Case, row: Row)
   const ends = shown._tag === "Raised" && isHeld ? whole("Hm, well.", [1, 1]) : shown
   const broken = after === undefined ? story.pipe(Script.ending(ending)) : story.pipe(Script.cutAfter(after, ending))
   const upstreams: Upstreams = { a: { dialect: from, plays: [broken] }, b: { dialect: to, plays: [story] } }
-  await withWorld(upstreams, {}, async (world) => {
+  // Those that wait together need one each.
+  const withRelay = waits(ending) ? withWorld : inTurn
+  await withRelay(upstreams, unbroken, async (world) => {
     const answer = await client.ask({ url: world.relay.url, delivery, question })
     const asked = ["a", "b"].map((id) => world.upstreams[id]!.calls().length)
     assert.deepStrictEqual(asked, [...ends.asked], answer.raised?.message)
@@ -193,7 +202,7 @@ const check = async ({ after, ending, ends: usually, ofGemini }: Case, row: Row)
 // Those that wait for a clock wait together.
 const eachOf = (row: Case, all: ReadonlyArray<Row>) => {
   const rows = part([...rescued, ...others].indexOf(row), all)
-  return row.ending === "stall" || row.ending === "finishThenStall" ? it.concurrent.each(rows) : it.each(rows)
+  return waits(row.ending) ? it.concurrent.each(rows) : it.each(rows)
 }
 
 describe.each(rescued)("$name", (row) => {
@@ -226,7 +235,7 @@ describe("what a continuation is asked", () => {
       a: { dialect: row.from, plays: [story.pipe(Script.cutAfter(4, "reset"))] },
       b: { dialect: row.to, plays: [story] }
     }
-    return withWorld(upstreams, {}, async ({ relay, upstreams: { b } }) => {
+    return inTurn(upstreams, unbroken, async ({ relay, upstreams: { b } }) => {
       await row.client.ask({ url: relay.url, delivery: "stream", question })
       // Anthropic takes no white space at its end, and a response no beginning of its own answer.
       const partial = row.to === "anthropic" ? "Once upon" : "Once upon "
