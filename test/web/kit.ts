@@ -1,13 +1,12 @@
 /**
  * What the tests of the page share: a browser, windows in it, the demonstration as `npm start` runs it, and pictures of what
- * was seen. Pictures are kept in `SCREENSHOTS`, or in `.scratch/screenshots`.
+ * was seen. Pictures are taken where `SCREENSHOTS` says where to keep them.
  */
 import { assert } from "@effect/vitest"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { findBrowser, launchBrowser } from "../support/browser.ts"
 import { until } from "../server/kit.ts"
@@ -63,10 +62,11 @@ export const withWindow = async (
   }
 }
 
-const pictures = process.env["SCREENSHOTS"] ?? fileURLToPath(new URL("../../.scratch/screenshots", import.meta.url))
+const { SCREENSHOTS: pictures } = process.env
 
-/** Keeps a picture of what is seen: a whole page, or as much as the window shows. */
+/** Keeps a picture of what is seen, for those who want to see it: a whole page, or as much as the window shows. */
 export const keep = async (page: Page, name: string, fullPage = false): Promise<void> => {
+  if (pictures === undefined) return
   mkdirSync(pictures, { recursive: true })
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage })
 }
