@@ -14,16 +14,34 @@ const alone = [
   "test/client/useRetryStreaming18.test.ts"
 ]
 
-/** What takes a minute or more, mostly waiting: it begins first, so that nobody waits for it at the end. */
+/**
+ * What takes half a minute or more, the longest first: it begins before all others, so that nobody waits for it at the end.
+ * Many of these are small, and would come last where nobody knows how long they took.
+ */
 const slow = [
-  "sdk/Cuts",
-  "web/Tour",
-  "web/Admin",
   "kill/Kill",
-  "sdk/Matrix",
+  "web/Admin",
+  "web/Tour",
+  "server/FaultSuite",
+  "examples",
   "sdk/Errors",
-  "sdk/Recorded",
-  "server/FaultSuite"
+  "docs/hover",
+  "memory/SlowReaders",
+  "sdk/Matrix",
+  "account/Ledger",
+  "exports/Loader",
+  "server/StuckReaders",
+  "sdk/Cuts",
+  "sdk/LangChain",
+  "web/Demo",
+  "web/AdminRelay",
+  "relay/life/TerminalRaces",
+  "relay/life/PutDown",
+  "books/BooksPostgres",
+  "server/Promoted",
+  "server/Refused",
+  "server/Stopped",
+  "sdk/Recorded"
 ]
 
 class SlowFirst extends BaseSequencer {
