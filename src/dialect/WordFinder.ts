@@ -21,7 +21,9 @@ export const foldCase: Folding = (text) => text.toLowerCase()
  * In Unicode's compatibility form (NFKC) and without case, so that full-width letters and ligatures hide nothing. A letter
  * that has several forms in one case (ß, ς) is all of them.
  */
-export const foldWidely: Folding = (text) => text.normalize("NFKC").toLowerCase().toUpperCase().toLowerCase()
+export const foldWidely: Folding = (text) =>
+  // The last one writes a sigma by what stands behind it, which of a word is not what it is in a text.
+  text.normalize("NFKC").toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ")
 
 const none: ReadonlyArray<string> = []
 

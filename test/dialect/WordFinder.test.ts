@@ -14,6 +14,8 @@ describe("words in a text", () => {
     [["ﬁre"], "FIRE", true],
     [["secret"], "ｓｅｃｒｅｔ plans", true],
     [["straße"], "STRASSE", true],
+    [["ΟΔΟΣ"], "ΟΔΟΣΕΙΣ", true],
+    [["οδοσ"], "η οδός μας: οδος", true],
     [["敏感"], "这是敏感词", true],
     [["  "], "anything", false],
     [[], "anything", false],
