@@ -12,6 +12,7 @@ import {
   HttpClientRequest,
   type HttpClientResponse
 } from "effect/http"
+import { saidBy } from "../errors/index.ts"
 import { errorCode, patience } from "./ClientWire.ts"
 
 /** What is asked: an address, or a whole request of Effect's. */
@@ -65,6 +66,9 @@ export const askerOf = (
   const client = posts ? HttpClient.transformResponse(scoped, withoutRedirects) : HttpClient.followRedirects(scoped)
   return (request) => answerOf(client.execute(request))
 }
+
+/** Why no answer came, or no more of it, in a few words: without what the address asks for, which may hold a token. */
+export const wordsOf = (error: unknown): string => saidBy(error).replace(/\?[^\s)]+/g, "")
 
 /** The error code in the body of an answer; `""` where there is none, or it does not come soon. */
 export const bodyCode = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>

@@ -21,7 +21,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Headers, HttpClient, HttpClientRequest } from "effect/http"
 import { makeSseParser } from "../sse/index.ts"
-import { type Asked, askerOf, bodyCode, requestOf } from "./AskedHttp.ts"
+import { type Asked, askerOf, bodyCode, requestOf, wordsOf } from "./AskedHttp.ts"
 import { type ChatEvent, chatEvent, type Reset } from "./ChatEvent.ts"
 import { cancelAddress, headerOf, maxEventBytes, parseJson, patience } from "./ClientWire.ts"
 import { isOnline, whenOnline } from "./Connectivity.ts"
@@ -176,7 +176,8 @@ const makeWith = <A, E>(
         })
         const answered = yield* Effect.result(ask(request))
         if (Result.isFailure(answered)) {
-          const { message, reason } = answered.failure
+          const { reason } = answered.failure
+          const message = wordsOf(answered.failure)
           // An address that is none, or a body that cannot be written, is the same at the next try.
           if (reason._tag === "InvalidUrlError" || reason._tag === "EncodeError") {
             return givenUp({ _tag: "ConnectionFault", message })
@@ -203,7 +204,7 @@ const makeWith = <A, E>(
               const chunks = yield* Pull.matchEffect(pull, {
                 onSuccess: Effect.succeed,
                 onFailure: (cause) => {
-                  cut("stream_cut", Cause.pretty(cause))
+                  cut("stream_cut", wordsOf(Cause.squash(cause)))
                   return Effect.succeed([])
                 },
                 onDone: () => {

@@ -291,6 +291,21 @@ describe("ResumableStream", () => {
     })
   )
 
+  it.effect("says in a few words why nothing came, without what its address asks for", () =>
+    Effect.gen(function* () {
+      const url = "http://relay/chat?token=hunter2"
+      for (const reply of [undefined, { body: init(), then: "cut" }] as const) {
+        const { exit } = yield* readAll(serve(reply), { url, maxRetries: 0 })
+        const { message } = errorIn(exit) as { readonly message: string }
+        assert.match(message, /^1 requests failed: .*http:\/\/relay\/chat\)/)
+        assert.notInclude(message, "hunter2")
+        assert.notInclude(message, "\n")
+      }
+      const { exit } = yield* readAll(serve(undefined), { url: "ht!tp://relay/chat?token=hunter2" })
+      assert.notInclude(String(errorIn(exit)), "hunter2")
+    })
+  )
+
   it.effect("begins its own waits anew when it is run again, also where the server says the first one", () =>
     Effect.gen(function* () {
       const server = serve(undefined, undefined, { status: 503, headers: { "retry-after": "1" } }, undefined, {
