@@ -107,7 +107,7 @@ const programs: ReadonlyArray<Program> = [
     name: "ai, of a vendor",
     code: `import { DialectLanguageModel } from "effect-resilience/ai"
       export const layer = (options) => DialectLanguageModel.layer(options)`,
-    limits: { rolldown: 118, esbuild: 129 }
+    limits: { rolldown: 120, esbuild: 131 }
   },
   {
     name: "stream",
