@@ -14,7 +14,8 @@ import {
   type UpstreamEvent
 } from "#src/dialect/index"
 import type { JsonObject } from "#src/dialect/Json"
-import { playEvents, wholeOf } from "./gemini/kit.ts"
+import { identity, playEvents, wholeOf } from "./gemini/kit.ts"
+import { completion } from "./openai/kit.ts"
 
 const piece = (...pieces: ReadonlyArray<Piece>): UpstreamEvent => ({ ...nothing, pieces })
 const begins = (index: number): Piece => ({ _tag: "ToolCall", index, id: `c${index}`, name: "find" })
@@ -84,3 +85,29 @@ describe.each(beside)("with %s between the parts of its input", (_, said) => {
     expect(calls.map((call) => call.function.arguments)).toEqual(['{"q":1}', '{"q":2}'])
   })
 })
+
+it("says no more of a call's input once its block has ended", () => {
+  const said = { ...nothing, text: "so" }
+  const { payloads } = playEvents(
+    [piece(begins(0)), piece(input(0, '{"q":1}')), said, piece(input(0, "\n")), stop, done],
+    anthropicClient
+  )
+  const told = read(payloads).filter(({ index }) => index === 0)
+  expect(told.map(({ type }) => type)).toEqual(["content_block_start", "content_block_delta", "content_block_stop"])
+})
+
+it.each([anthropicClient, geminiClient, responsesClient].map((client) => [client.name, client] as const))(
+  "takes linear time for a client of %s, however many calls stay open",
+  (_, client) => {
+    const count = 20_000
+    const encoder = client.encoder(identity)
+    // Of the process's own time: others may be at work here.
+    const start = process.cpuUsage()
+    for (let at = 0; at < count; at++) {
+      encoder.delta({ ...nothing, pieces: [begins(at), input(at, "{")] })
+      encoder.delta({ ...nothing, text: "so" })
+    }
+    encoder.complete(completion, true)
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(6000)
+  }
+)

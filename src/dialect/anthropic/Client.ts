@@ -19,7 +19,6 @@ import type {
 import type { Delta, Finish, NativeEvents, Piece } from "../Event.ts"
 import { printJson } from "../ExactNumbers.ts"
 import { isObject, type JsonObject } from "../Json.ts"
-import { scanJson } from "../JsonScan.ts"
 import type { UpstreamDialectName } from "../Names.ts"
 import { signedFor } from "../Signature.ts"
 import type { Usage } from "../Usage.ts"
@@ -27,9 +26,11 @@ import { anthropicErrorBody } from "./Errors.ts"
 import { countsAlike, mergeMessageUsage, writeMessageUsage } from "./MessageUsage.ts"
 import { writeStopReason } from "./StopReason.ts"
 import {
+  addInput,
   beginBlock,
   type Block,
   type BlockKind,
+  currentBlock,
   endBlock,
   kindOfBlock,
   nothingWritten,
@@ -178,7 +179,7 @@ class MessageEncoder implements AnswerEncoder {
   // ------------------------------------------------------------------------------------- blocks
 
   private current(): Block | undefined {
-    return this.written.open.at(-1)
+    return currentBlock(this.written)
   }
 
   private close(out: Payloads, block: Block): void {
@@ -187,26 +188,16 @@ class MessageEncoder implements AnswerEncoder {
     if (block.kind === "thinking" && !block.signed) {
       this.sign(out, block, block.signature === "" ? signedFor({ by: "anthropic", value: "" }) : block.signature)
     }
+    endBlock(this.written, block)
     out.push(event("content_block_stop", { index: block.index }))
   }
 
-  /** Ends those of the open blocks, however many they are. */
-  private closeThose(out: Payloads, ends: (block: Block) => boolean): void {
-    const { open } = this.written
-    this.written.open = open.filter((block) => !ends(block))
-    for (const block of open) if (ends(block)) this.close(out, block)
-  }
-
   private closeAll(out: Payloads): void {
-    this.closeThose(out, () => true)
+    for (const block of this.written.open.values()) this.close(out, block)
   }
 
   private begins(out: Payloads, kind: BlockKind, content: JsonObject): Block {
-    const last = this.current()
-    // Of calls behind each other only the one before is looked at, of however many.
-    if (kind === "tool" && last !== undefined && last === this.written.last && last.kind === "tool") {
-      if (last.whole) this.close(out, this.written.open.pop()!)
-    } else this.closeThose(out, (block) => block.kind !== "tool" || block.whole)
+    for (const block of this.written.over) this.close(out, block)
     const block = beginBlock(this.written, kind, content)
     const mark = kind === "refusal" ? { refusal: true } : {}
     out.push(event("content_block_start", { index: block.index, content_block: content, ...mark }))
@@ -253,8 +244,9 @@ class MessageEncoder implements AnswerEncoder {
         return this.sayCall(out, piece)
       case "ToolInput": {
         const block = this.written.calls[piece.index] ?? this.written.calls.at(-1)
-        if (block !== undefined && piece.text !== "") {
-          scanJson(block, piece.text)
+        // What comes behind a whole input is white space: a block that is over has no more of it.
+        if (block !== undefined && piece.text !== "" && this.written.open.has(block.index)) {
+          addInput(this.written, block, piece.text)
           out.push(blockDelta(block.index, { type: "input_json_delta", partial_json: piece.text }))
         }
         return
@@ -337,7 +329,9 @@ class MessageEncoder implements AnswerEncoder {
     }
     // Text is left open, so that another upstream can go on with it; and what an upstream that is gone has left open.
     const heard = new Set(this.upstream.values())
-    this.closeThose(out, (block) => block.kind === "text" || !heard.has(block))
+    for (const block of this.written.open.values()) {
+      if (block.kind === "text" || !heard.has(block)) this.close(out, block)
+    }
     const block = beginBlock(this.written, kindOfBlock(content["type"]), content)
     block.signed = block.signature !== ""
     this.upstream.set(raw["index"], block)
@@ -357,7 +351,7 @@ class MessageEncoder implements AnswerEncoder {
     }
     if (block === undefined) return
     if (delta["type"] === "thinking_delta") block.thought = true
-    if (typeof delta["partial_json"] === "string") scanJson(block, delta["partial_json"])
+    if (typeof delta["partial_json"] === "string") addInput(this.written, block, delta["partial_json"])
     if (delta["type"] === "signature_delta") {
       block.signature = typeof delta["signature"] === "string" ? delta["signature"] : ""
       block.signed = true
@@ -376,7 +370,7 @@ class MessageEncoder implements AnswerEncoder {
   }
 
   private isOpen(block: Block): boolean {
-    return this.current() === block || this.written.open.includes(block)
+    return this.written.open.has(block.index)
   }
 
   /**

@@ -31,8 +31,10 @@ export interface Block extends JsonScan {
 export interface Written {
   begun: boolean
   model: string
-  /** The blocks that are not ended, in the order in which they began. */
-  open: Array<Block>
+  /** The blocks that are not ended, by their index, in the order in which they began. */
+  readonly open: Map<number, Block>
+  /** Those of them that end when the next one begins: all but calls whose input is to come. */
+  readonly over: Set<Block>
   /** The block that began last. */
   last: Block | undefined
   /** Tool calls, in the order in which they began. */
@@ -48,7 +50,8 @@ export interface Written {
 export const nothingWritten = (): Written => ({
   begun: false,
   model: "",
-  open: [],
+  open: new Map(),
+  over: new Set(),
   last: undefined,
   calls: [],
   refused: false,
@@ -75,16 +78,32 @@ export const beginBlock = (written: Written, kind: BlockKind, content: JsonObjec
     ...nothingScanned()
   }
   written.last = block
-  written.open.push(block)
+  written.open.set(block.index, block)
   if (kind === "tool") written.calls.push(block)
+  else written.over.add(block)
   if (kind === "refusal") written.refused = true
   return block
 }
 
+/** The block that began last of those that are open. */
+export const currentBlock = ({ last, open }: Written): Block | undefined =>
+  last === undefined || open.has(last.index) ? last : [...open.values()].at(-1)
+
+/** Takes more of the input of a call. */
+export const addInput = (written: Written, block: Block, text: string): void => {
+  scanJson(block, text)
+  if (block.whole && written.open.has(block.index)) written.over.add(block)
+}
+
 /** Ends a block. */
 export const endBlock = (written: Written, block: Block): void => {
-  written.open = written.open.filter((one) => one !== block)
+  written.open.delete(block.index)
+  written.over.delete(block)
 }
+
+/** The block of ours that an event is of, if that is open. */
+const blockOf = ({ open }: Written, { index }: JsonObject): Block | undefined =>
+  typeof index === "number" ? open.get(index) : undefined
 
 const textIn = (object: JsonObject, field: string): string => {
   const value = object[field]
@@ -145,7 +164,7 @@ export class Replay {
       case "content_block_delta":
         return this.readDelta(raw, size)
       case "content_block_stop": {
-        const block = written.open.find(({ index }) => index === raw["index"])
+        const block = blockOf(written, raw)
         if (block !== undefined) endBlock(written, block)
         return
       }
@@ -157,7 +176,7 @@ export class Replay {
 
   private readDelta(raw: JsonObject, size: number): void {
     const delta = isObject(raw["delta"]) ? raw["delta"] : {}
-    const block = this.written.open.find(({ index }) => index === raw["index"])
+    const block = blockOf(this.written, raw)
     switch (delta["type"]) {
       case "text_delta":
         return this.said(block, textIn(delta, "text"))
@@ -173,7 +192,7 @@ export class Replay {
         return
       case "input_json_delta":
         this.beside += size
-        if (block !== undefined) scanJson(block, textIn(delta, "partial_json"))
+        if (block !== undefined) addInput(this.written, block, textIn(delta, "partial_json"))
         return
       case "citations_delta":
         return

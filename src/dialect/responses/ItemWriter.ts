@@ -60,16 +60,8 @@ export class ItemWriter {
     return last?.kind === kind && !last.done ? last : undefined
   }
 
-  protected closeDone(out: Payloads, kind: Item["kind"]): void {
-    const last = this.last()
-    // Calls whose inputs come by turns stay open together: only the one before is looked at, of however many.
-    if (kind === "call" && last?.kind === "call") {
-      if (!last.done && last.scan.whole) this.close(out, last, "completed")
-      return
-    }
-    for (const item of this.written.open) {
-      if (item.kind !== "call" || item.scan.whole) this.close(out, item, "completed")
-    }
+  protected closeDone(out: Payloads): void {
+    for (const item of this.written.over) this.close(out, item, "completed")
   }
 
   protected begins(out: Payloads, raw: JsonObject): Item {
@@ -138,7 +130,7 @@ export class ItemWriter {
   protected message(out: Payloads): Item {
     const current = this.current("message")
     if (current !== undefined) return current
-    this.closeDone(out, "message")
+    this.closeDone(out)
     return this.begins(out, { type: "message", status: "in_progress", role: "assistant", content: [] })
   }
 
@@ -163,7 +155,7 @@ export class ItemWriter {
   }
 
   protected reasoningItem(out: Payloads): Item {
-    this.closeDone(out, "reasoning")
+    this.closeDone(out)
     return this.begins(out, { type: "reasoning", summary: [] })
   }
 
@@ -196,7 +188,7 @@ export class ItemWriter {
       case "Signature":
         return this.saySignature(out, piece)
       case "SealedReasoning":
-        this.closeDone(out, "reasoning")
+        this.closeDone(out)
         this.close(
           out,
           this.begins(out, { type: "reasoning", summary: [], encrypted_content: marked(piece) }),
@@ -208,7 +200,7 @@ export class ItemWriter {
         return
       case "Media":
         if (!piece.mediaType.startsWith("image/")) return
-        this.closeDone(out, "other")
+        this.closeDone(out)
         this.close(
           out,
           this.begins(out, { type: "image_generation_call", status: "in_progress", result: piece.base64 }),
@@ -226,7 +218,7 @@ export class ItemWriter {
     const { calls } = this.written
     // Some say the id with every part of the call.
     if (id !== "" && calls[index]?.raw["call_id"] === id) return
-    this.closeDone(out, "call")
+    this.closeDone(out)
     const call_id = this.callId(id)
     this.begins(out, { type: "function_call", status: "in_progress", arguments: "", call_id, name })
   }

@@ -96,6 +96,8 @@ export class Written {
   readonly items: Array<Item> = []
   /** The items that are not done, in the order in which they began. */
   readonly open = new Set<Item>()
+  /** Those of them that are done when the next one begins: all but calls whose input is to come. */
+  readonly over = new Set<Item>()
   readonly calls: Array<Item> = []
   /** The ids of calls: results are told apart by them. */
   readonly callIds = new Set<unknown>()
@@ -125,6 +127,7 @@ export class Written {
         if (isObject(event["item"])) item.raw = event["item"]
         item.done = true
         this.open.delete(item)
+        this.over.delete(item)
         return
       }
       case "response.content_part.added":
@@ -163,6 +166,7 @@ export class Written {
         if (item === undefined) return
         item.input += textIn(event, "delta")
         scanJson(item.scan, textIn(event, "delta"))
+        if (item.scan.whole && !item.done) this.over.add(item)
         return
       }
       case "response.completed":
@@ -216,6 +220,7 @@ export class Written {
     }
     this.items.push(item)
     this.open.add(item)
+    if (item.kind !== "call" || scan.whole) this.over.add(item)
     if (item.kind !== "call") return
     this.calls.push(item)
     this.callIds.add(raw["call_id"])
