@@ -99,6 +99,9 @@ const table = literally(errorsTable)
 
 // PostgreSQL
 
+/** A sigma may be any letter: it has two small forms, and `ILIKE` knows one. */
+const ilikeOf = (q: string): string => escaped(q).replace(/[Σσς]/g, "_")
+
 /** The fields of its script, which stays as it is whatever is asked for later. */
 const indexed = [
   "kind",
@@ -134,7 +137,7 @@ const postgres: ErrorFind = {
       sql`e.seq >= ${least}`,
       ...(below === undefined ? [] : [sql`e.seq < ${below}`]),
       ...(behind === undefined ? [] : [sql`(e.seq, e.id) < (${behind.seq}, ${behind.id})`]),
-      ...(filter.q === undefined ? [] : [sql`e.message ILIKE ${escaped(filter.q)}`])
+      ...(filter.q === undefined ? [] : [sql`e.message ILIKE ${ilikeOf(filter.q)}`])
     ]
     return sql`SELECT e.* FROM ${table} e WHERE ${join(all, " AND ")} ORDER BY e.seq DESC, e.id DESC LIMIT ${limit}`
   },

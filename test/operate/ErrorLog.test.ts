@@ -362,6 +362,11 @@ const findsTheSame = Effect.gen(function* () {
   assert.strictEqual(yield* count({ q: '"2' }), 8)
   assert.strictEqual(yield* count({ q: "gave", kind: "request", channel: "a", token: "team", status_code: 503 }), 6)
   assert.strictEqual(yield* count({ q: "gave", kind: "attempt" }), 0)
+  tell(attemptEnded("sigma", "ΟΔΟΣ closed"))
+  for (const q of ["οδος", "ΟΔΟΣ", "οδοσ cl", "ος"]) assert.strictEqual(yield* count({ q }), 0, q)
+  yield* log.flush
+  for (const q of ["οδος", "ΟΔΟΣ", "οδοσ cl", "ος"]) assert.strictEqual(yield* count({ q }), 1, q)
+  assert.strictEqual(yield* count({ q: "οδοα" }), 0)
   const seen: Array<string> = []
   for (let cursor: string | undefined = "", page = 0; cursor !== undefined && page < 20; page++) {
     const one: { readonly rows: ReadonlyArray<{ readonly id: string }>; readonly next: string | undefined } =
