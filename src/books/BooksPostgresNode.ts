@@ -22,7 +22,7 @@ import {
 import { makeBooks } from "./BooksLive.ts"
 import { notOpened, type OpenError } from "./BooksErrors.ts"
 import { type Database, postgres } from "./Engine.ts"
-import { sql } from "./Sql.ts"
+import { sql, type SqlValue } from "./Sql.ts"
 import { boundedTransactions } from "./PostgresTransactionsNode.ts"
 import { overSqlClient } from "./SqlDatabaseNode.ts"
 
@@ -57,6 +57,14 @@ export const layer = (options: PostgresOptions): Layer.Layer<Books, OpenError | 
 
 const peer = "@effect/sql-pg"
 
+const hasNul = (value: SqlValue): boolean => typeof value === "string" && value.includes("\0")
+
+/** No text of PostgreSQL has a NUL: a statement with one fails, with all the rows that are in it. */
+const withoutNul = (params: ReadonlyArray<SqlValue>): ReadonlyArray<SqlValue> =>
+  params.some(hasNul)
+    ? params.map((value) => (typeof value === "string" ? value.replaceAll("\0", "\ufffd") : value))
+    : params
+
 const openPostgres = Effect.fnUntraced(function* (
   options: PostgresOptions
 ): Effect.fn.Return<Database, PeerMissing | BooksNotOpened | BooksError, Scope.Scope> {
@@ -88,6 +96,7 @@ const openPostgres = Effect.fnUntraced(function* (
     place,
     mark: (parameter) => `$${parameter}`,
     meaning: (error) => meaningOf(place, error),
+    held: withoutNul,
     withTransaction: boundedTransactions(client, limit),
     limit
   })

@@ -5,7 +5,7 @@ import { Cause, Effect } from "effect"
 import { type SqlClient, SqlError } from "effect/sql"
 import { BooksAway, BooksBroken, type BooksError } from "./BooksErrors.ts"
 import type { Database } from "./Engine.ts"
-import { type Row, type Sql, textOf } from "./Sql.ts"
+import { type Row, type Sql, type SqlValue, textOf } from "./Sql.ts"
 
 /** What differs between the clients. */
 export interface SqlDatabaseOptions {
@@ -17,6 +17,8 @@ export interface SqlDatabaseOptions {
   readonly meaning: (error: SqlError.SqlError) => BooksError
   /** Runs a body in a transaction of the client: its own way, unless another is given. */
   readonly withTransaction?: SqlClient.SqlClient["withTransaction"] | undefined
+  /** The parameters as the database can hold them. Absent: it holds what there is. */
+  readonly held?: ((params: ReadonlyArray<SqlValue>) => ReadonlyArray<SqlValue>) | undefined
   /** How long a statement may take, in milliseconds. Absent: as long as it takes. */
   readonly limit?: number | undefined
 }
@@ -26,7 +28,7 @@ const longStatement = 100
 
 /** `run` and `transaction` over a client. */
 export const overSqlClient = (options: SqlDatabaseOptions): Pick<Database, "run" | "transaction"> => {
-  const { client, limit, mark, meaning, place } = options
+  const { client, held, limit, mark, meaning, place } = options
   const withTransaction = options.withTransaction ?? client.withTransaction
 
   const late = (): Effect.Effect<never, BooksAway> =>
@@ -60,7 +62,10 @@ export const overSqlClient = (options: SqlDatabaseOptions): Pick<Database, "run"
 
   const run: Database["run"] = (statement) => {
     const asked = client
-      .unsafe<Record<string, unknown>>(textFor(statement), statement.params)
+      .unsafe<Record<string, unknown>>(
+        textFor(statement),
+        held === undefined ? statement.params : held(statement.params)
+      )
       .pipe(Effect.mapError(meaning), Effect.flatMap(plain))
     return limit === undefined ? asked : Effect.timeoutOrElse(asked, { duration: limit, orElse: late })
   }

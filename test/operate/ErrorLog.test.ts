@@ -367,6 +367,13 @@ const findsTheSame = Effect.gen(function* () {
   yield* log.flush
   for (const q of ["οδος", "ΟΔΟΣ", "οδοσ cl", "ος"]) assert.strictEqual(yield* count({ q }), 1, q)
   assert.strictEqual(yield* count({ q: "οδοα" }), 0)
+  // What a client calls its model, and what an operator asks for, may hold what no database has a text for.
+  tell({ ...attemptEnded("nul"), answer: { ...ref("nul"), model: "a\0b" } })
+  tell(attemptEnded("beside"))
+  yield* log.flush
+  assert.strictEqual(yield* count({ stream_id: "beside" }), 1)
+  assert.strictEqual(yield* count({ model: "a\0b" }), 1)
+  assert.strictEqual(yield* count({ channel: "\0" }), 0)
   const seen: Array<string> = []
   for (let cursor: string | undefined = "", page = 0; cursor !== undefined && page < 20; page++) {
     const one: { readonly rows: ReadonlyArray<{ readonly id: string }>; readonly next: string | undefined } =
