@@ -2,7 +2,7 @@
  * Which stop sequence an answer stopped at: an Anthropic client is told it where its upstream says so.
  */
 import { describe, expect, it } from "vitest"
-import { anthropicClient, openai } from "#src/dialect/index"
+import { anthropic, anthropicClient, openai } from "#src/dialect/index"
 import type { JsonObject } from "#src/dialect/Json"
 import { Machine } from "#src/relay/Machine"
 import { identity, least, messages, plainly } from "./anthropic/kit.ts"
@@ -10,8 +10,8 @@ import { chunk } from "./openai/kit.ts"
 
 const request = messages({ ...least, stop_sequences: ["END", "STOP"] })
 
-/** How an Anthropic client is told that its answer ended. */
-const endOf = (events: ReadonlyArray<JsonObject>, whole: boolean): unknown => {
+/** An answer to an Anthropic client, and what that is told. */
+const begun = () => {
   const told: Array<JsonObject> = []
   const machine = new Machine({
     encoder: anthropicClient.encoder({ ...identity, request }),
@@ -24,13 +24,22 @@ const endOf = (events: ReadonlyArray<JsonObject>, whole: boolean): unknown => {
     }
   })
   machine.begin("m")
+  const end = () => {
+    machine.complete(1)
+    return told.find(({ type }) => type === "message_delta")?.["delta"]
+  }
+  return { machine, end }
+}
+
+/** How an Anthropic client is told that its answer ended. */
+const endOf = (events: ReadonlyArray<JsonObject>, whole: boolean): unknown => {
+  const { end, machine } = begun()
   const decoder = openai.decoder(plainly)
   const steps = whole
     ? openai.decodeWhole({ status: 200, headers: {}, body: JSON.stringify(events[0]), now: 0 }, plainly)
     : [...events.map((event) => decoder.step("", JSON.stringify(event))), decoder.step("", "[DONE]")]
   for (const step of steps) machine.step(step)
-  machine.complete(1)
-  return told.find(({ type }) => type === "message_delta")?.["delta"]
+  return end()
 }
 
 const streamed = (beside: JsonObject, delta: JsonObject = { content: "a" }): unknown =>
@@ -60,4 +69,21 @@ describe.each([
 it("a call is what an answer stops for, whatever else is said", () => {
   const tool_calls = [{ index: 0, id: "c", type: "function", function: { name: "f", arguments: "{}" } }]
   expect(streamed({ stop_reason: "END" }, { tool_calls })).toEqual({ stop_reason: "tool_use", stop_sequence: null })
+})
+
+it("a few words with which an Anthropic channel joins an answer may end at one, too", () => {
+  const { end, machine } = begun()
+  const said = "It was a dark and stormy night, and the rain fell in torrents"
+  machine.step(openai.decoder(plainly).step("", JSON.stringify(chunk({ content: said }))))
+  machine.join({ from: "a", to: "b", reason: "stream_truncated", mode: "message" })
+  const decoder = anthropic.decoder(plainly)
+  for (const event of [
+    { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
+    { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "rain f" } },
+    { type: "content_block_stop", index: 0 },
+    { type: "message_delta", delta: { stop_reason: "stop_sequence", stop_sequence: "STOP" }, usage: {} },
+    { type: "message_stop" }
+  ])
+    machine.step(decoder.step(event.type, JSON.stringify(event)))
+  expect(end()).toEqual({ stop_reason: "stop_sequence", stop_sequence: "STOP" })
 })

@@ -140,8 +140,9 @@ class MessageEncoder implements AnswerEncoder {
     return [{ event: "error", data: JSON.stringify(anthropicErrorBody(error, this.identity.requestId)) }]
   }
 
-  /** Which of the client's stop sequences it stopped at: others may have words of their own there. */
-  private stoppedAt({ sequence }: Finish): string | undefined {
+  /** Which of the client's stop sequences it stopped at: other vendors may have words of their own there. */
+  private stoppedAt({ from, sequence }: Finish): string | undefined {
+    if (from === "anthropic") return sequence
     const asked = this.identity.request?.body["stop_sequences"]
     return Array.isArray(asked) && asked.includes(sequence) ? sequence : undefined
   }

@@ -268,7 +268,9 @@ const finishOf = (delta: unknown, called: boolean): Finish | undefined => {
   const reason = delta["stop_reason"]
   if (reason === "") delta["stop_reason"] = null
   if (typeof reason !== "string" || reason === "") return undefined
-  const finish = readStopReason(reason)
+  const { stop_sequence: sequence } = delta
+  const read = readStopReason(reason)
+  const finish = typeof sequence === "string" ? { ...read, sequence } : read
   return called && reason === "end_turn" ? { ...finish, reason: "tool-calls" } : finish
 }
 
