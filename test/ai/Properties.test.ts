@@ -8,6 +8,7 @@ import { ResilientLanguageModel } from "effect-resilience/ai"
 import { RetrySchedule } from "effect-resilience/policy"
 import * as fc from "fast-check"
 import { badKey, badRequest, broken, cut, down, finish, parts, read, streamed, text, textOf } from "./kit.ts"
+import { shareOfRuns } from "../support/share.ts"
 
 /** Words of which no long piece comes twice. */
 const answer = Array.from({ length: 40 }, (_, at) => `w${at.toString(36)}${at * 7}`).join(" ")
@@ -132,7 +133,7 @@ describe("a resilient stream over models that do anything", () => {
               assert.strictEqual(closed, opened)
             }
           ),
-          { numRuns: 1000 }
+          { numRuns: shareOfRuns(1000) }
         )
       )
   )

@@ -9,6 +9,7 @@ import { type ClientDialectName, clientDialects, type UpstreamDialectName, upstr
 import { answers, change, changed } from "./fuzzing.ts"
 import { plainly, playEvents } from "./gemini/kit.ts"
 import { type Shape, vendorShapes } from "./vendorShapes.ts"
+import { shareOfRuns } from "../support/share.ts"
 
 const play = (channel: UpstreamDialectName, client: ClientDialectName, events: ReadonlyArray<unknown>) => {
   const decoder = upstreamDialects[channel].decoder(plainly)
@@ -71,7 +72,7 @@ describe.each(pairs)("%s over %s", (client, channel) => {
         assert.isTrue(replayed.ended)
         if (client !== channel) assert.deepStrictEqual(judge(client, played), [])
       }),
-      { numRuns: 300 }
+      { numRuns: shareOfRuns(300) }
     )
   })
 })

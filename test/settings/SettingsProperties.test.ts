@@ -10,6 +10,7 @@ import { decodeConfiguration } from "#src/cli/index"
 import { RetrySection } from "#src/relay/index"
 import { ChatSection } from "#src/server/index"
 import { fillIn, type SettingsService } from "#src/settings/index"
+import { shareOfRuns } from "../support/share.ts"
 
 const ids = ["a", "b", "c"]
 const channelsOf = (present: ReadonlyArray<string>) =>
@@ -135,7 +136,7 @@ describe("settings that change", () => {
           assert.deepStrictEqual(valuesOf(settings), valuesOf(Result.getOrThrow(said).settings))
         }
       }),
-      { numRuns: 200 }
+      { numRuns: shareOfRuns(200) }
     )
   })
 })

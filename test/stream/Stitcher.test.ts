@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { makeStitcher, type StitchDecision, type StitcherOptions } from "effect-resilience/stream"
 import * as fc from "fast-check"
+import { shareOfRuns } from "../support/share.ts"
 
 interface Stitched {
   readonly shown: string
@@ -289,7 +290,7 @@ describe("for every text and every split into chunks", () => {
         if (decision.seam === "restart")
           assert.isTrue(begins(committed).some((text) => begins(repeated).includes(text)))
       }),
-      { numRuns: 5000 }
+      { numRuns: shareOfRuns(5000) }
     )
   })
 
@@ -311,7 +312,7 @@ describe("for every text and every split into chunks", () => {
           )
         }
       }),
-      { numRuns: 5000 }
+      { numRuns: shareOfRuns(5000) }
     )
   })
 
@@ -330,7 +331,7 @@ describe("for every text and every split into chunks", () => {
         if (decision!.seam === "ambiguous") assert.strictEqual(shown, original.slice(from))
         else assert.strictEqual(committed + shown, original)
       }),
-      { numRuns: 2000 }
+      { numRuns: shareOfRuns(2000) }
     )
     for (const seam of ["exact", "overlap", "restart", "ambiguous"]) assert.isAbove(counts[seam] ?? 0, 20, seam)
   })

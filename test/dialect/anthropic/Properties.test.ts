@@ -13,6 +13,7 @@ import {
   type Turn
 } from "#src/dialect/index"
 import { encoded, encoding, fixture, identity, least, messages, plainly, playEvents } from "./kit.ts"
+import { shareOfRuns } from "../../support/share.ts"
 
 // -------------------------------------------------------------------------------------------------- there and back
 
@@ -152,7 +153,7 @@ describe("a request that is put in Anthropic's words and read again", () => {
         expect(made.names).toBe(undefined)
         expect(withoutPaths(messages(made.body).asked())).toEqual(withoutPaths(asked))
       }),
-      { numRuns: 500 }
+      { numRuns: shareOfRuns(500) }
     )
   })
 
@@ -182,7 +183,7 @@ describe("a request that is put in Anthropic's words and read again", () => {
           expect(last.content).toBe(last.content.trimEnd())
         }
       }),
-      { numRuns: 300 }
+      { numRuns: shareOfRuns(300) }
     )
   })
 })
@@ -275,7 +276,7 @@ describe("what is not as it should be", () => {
           }
         }
       }),
-      { numRuns: 2000 }
+      { numRuns: shareOfRuns(2000) }
     )
   })
 
@@ -305,7 +306,7 @@ describe("what is not as it should be", () => {
         const asked = parsed.success.asked()
         anthropic.encode(encoding({ ...parsed.success, dialect: "openai", asked: () => asked }, { drop: true }))
       }),
-      { numRuns: 1000 }
+      { numRuns: shareOfRuns(1000) }
     )
   })
 
@@ -324,7 +325,7 @@ describe("what is not as it should be", () => {
         const replayed = client.encoder(identity).resume(payloads)
         expect(replayed.ended).toBe(true)
       }),
-      { numRuns: 2000 }
+      { numRuns: shareOfRuns(2000) }
     )
   })
 
@@ -341,7 +342,7 @@ describe("what is not as it should be", () => {
           }
         }
       }),
-      { numRuns: 200 }
+      { numRuns: shareOfRuns(200) }
     )
   })
 })

@@ -3,6 +3,7 @@ import * as fc from "fast-check"
 import { openai, openaiClient, type UpstreamEvent } from "#src/dialect/index"
 import { ChunkTemplate } from "#src/dialect/openai/ChunkTemplate"
 import { identity } from "./kit.ts"
+import { shareOfRuns } from "../../support/share.ts"
 
 const encoded = { body: "", dropped: [], names: undefined }
 const decoder = () => openai.decoder(encoded)
@@ -137,6 +138,6 @@ describe("a chunk that is like the one before", () => {
           ...Array.from({ length: times }, () => one.replace(/"content":"[^"]*"/, `"content":${other}`))
         ])
       )
-    fc.assert(fc.property(events, same), { numRuns: 2_000 })
+    fc.assert(fc.property(events, same), { numRuns: shareOfRuns(2_000) })
   })
 })

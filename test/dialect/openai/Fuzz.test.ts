@@ -4,6 +4,7 @@ import { type Payload, openai, openaiClient, upstreamDialects } from "#src/diale
 import type { JsonObject } from "#src/dialect/Json"
 import { Machine } from "#src/relay/Machine"
 import { decodeWhole, identity, parse } from "./kit.ts"
+import { shareOfRuns } from "../../support/share.ts"
 
 const odd = fc.jsonValue({ maxDepth: 2 })
 const text = fc.oneof(fc.constantFrom("", "a", "{}", '{"q":', "1}"), fc.string({ maxLength: 4, unit: "binary" }), odd)
@@ -91,7 +92,7 @@ describe("any event", () => {
         assert.strictEqual(verdict._tag, "Broken")
         assert.isFalse(openaiClient.encoder(identity).resume(payloads).ended)
       }),
-      { numRuns: 1500 }
+      { numRuns: shareOfRuns(1500) }
     )
   })
 
@@ -116,7 +117,7 @@ describe("any event", () => {
           }
         }
       }),
-      { numRuns: 1000 }
+      { numRuns: shareOfRuns(1000) }
     )
   })
 
@@ -129,7 +130,7 @@ describe("any event", () => {
           decodeWhole({ choices, usage })
         }
       ),
-      { numRuns: 500 }
+      { numRuns: shareOfRuns(500) }
     )
   })
 })
@@ -171,7 +172,7 @@ describe("any body", () => {
           }
         }
       }),
-      { numRuns: 500 }
+      { numRuns: shareOfRuns(500) }
     )
   })
 })

@@ -19,6 +19,7 @@ import {
   tryAsk,
   wholeOf
 } from "./kit.ts"
+import { shareOfRuns } from "../../support/share.ts"
 
 // -------------------------------------------------------------------------------------------------- there and back
 
@@ -118,7 +119,7 @@ describe("what is asked", () => {
         assert.deepStrictEqual(meanings, [])
         assert.deepStrictEqual(bare(rest), bare(before))
       }),
-      { numRuns: 400 }
+      { numRuns: shareOfRuns(400) }
     )
   })
 
@@ -182,7 +183,7 @@ describe("what is asked", () => {
           }
         }
       }),
-      { numRuns: 400 }
+      { numRuns: shareOfRuns(400) }
     )
   })
 })
@@ -278,7 +279,7 @@ describe("any answer", () => {
           "response.completed"
         )
       }),
-      { numRuns: 800 }
+      { numRuns: shareOfRuns(800) }
     )
   })
 
@@ -293,7 +294,7 @@ describe("any answer", () => {
           assert.isTrue(replayed.ended)
         }
       }),
-      { numRuns: 300 }
+      { numRuns: shareOfRuns(300) }
     )
   })
 
@@ -315,7 +316,7 @@ describe("any answer", () => {
         }
       }),
       {
-        numRuns: 600,
+        numRuns: shareOfRuns(600),
         examples: [
           [
             [
@@ -351,7 +352,7 @@ describe("any answer", () => {
           play(steps)
         }
       ),
-      { numRuns: 500 }
+      { numRuns: shareOfRuns(500) }
     )
   })
 })
