@@ -49,8 +49,11 @@ const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only]
 /** The number of a part. Whatever else stands there is the first one's: not everything can be made a number or a text. */
 const indexIn = (said: unknown): number => (typeof said === "number" ? said : 0)
 
-const idOfItem = (raw: Raw): string =>
-  textIn(raw, "item_id") || (isObject(raw["item"]) ? textIn(raw["item"], "id") : "")
+/** What an event calls its item: there are servers that call a call by its own id alone. */
+const idsOfItem = (raw: Raw): ReadonlyArray<string> => {
+  const item = isObject(raw["item"]) ? raw["item"] : {}
+  return [textIn(raw, "item_id"), textIn(item, "id"), textIn(item, "call_id")].filter((id) => id !== "")
+}
 
 /** What was heard of an item, by the index that its upstream counts it by. */
 interface Heard {
@@ -70,6 +73,10 @@ class ResponseDecoder implements EventDecoder {
   private readonly heard = new Map<unknown, Heard>()
   /** The numbers of items by their ids: there are servers that say those alone. */
   private readonly numbers = new Map<string, number>()
+  /** The number of the next item of which nobody says one. */
+  private next = 0
+  /** The number of the call that began last. */
+  private lastCall: number | undefined
   private calls = 0
   private readonly callIds = new Set<string>()
   /** A message has said something. */
@@ -175,13 +182,24 @@ class ResponseDecoder implements EventDecoder {
 
   /** Writes the number of an item in place where its upstream says nothing but its id: several may be open at once. */
   private number(raw: Raw): void {
-    const id = idOfItem(raw)
     const said = raw["output_index"] ?? undefined
-    if (id === "" || said !== undefined) return
-    const known = this.numbers.get(id) ?? (ofItems.test(raw.type) ? this.numbers.size : undefined)
-    if (known === undefined) return
-    raw["output_index"] = known
-    this.numbers.set(id, known)
+    const ids = idsOfItem(raw)
+    if (ids.length === 0 || said !== undefined) return
+    const known = ids.map((id) => this.numbers.get(id)).find((number) => number !== undefined)
+    // No call begins with its input: that is of the last one, however it is called there.
+    const isInput = raw.type.startsWith("response.function_call_arguments.")
+    const begins =
+      raw.type === "response.output_item.added" || (known === undefined && !isInput && ofItems.test(raw.type))
+    const number = begins ? this.next : (known ?? (isInput ? this.lastCall : undefined))
+    if (number === undefined) return
+    raw["output_index"] = number
+    this.called(ids, number)
+  }
+
+  /** An item is called so. */
+  private called(ids: ReadonlyArray<string>, number: number): void {
+    for (const id of ids) this.numbers.set(id, number)
+    this.next = Math.max(this.next, number + 1)
   }
 
   /** What was said without a number is of whatever comes with one, as long as nothing else has come. */
@@ -255,8 +273,9 @@ class ResponseDecoder implements EventDecoder {
     const index = isCall ? this.calls++ : undefined
     const heard: Heard = { type, call: index, texts: new Map(), thought: false, done: false }
     this.heard.set(raw["output_index"], heard)
-    if (typeof raw["output_index"] === "number") this.numbers.set(textIn(item, "id"), raw["output_index"])
+    if (typeof raw["output_index"] === "number") this.called(idsOfItem(raw), raw["output_index"])
     if (index !== undefined) {
+      this.lastCall = typeof raw["output_index"] === "number" ? raw["output_index"] : undefined
       const name = textIn(item, "name")
       const input = textIn(item, "arguments")
       const said = textIn(item, "call_id")

@@ -83,6 +83,36 @@ describe("items that are told apart by their ids alone", () => {
     )
   })
 
+  it.each([
+    ["as what is given of it", "call_a", "call_b"],
+    ["otherwise than where it began", "fc_a", "fc_b"]
+  ])("are each its own where its input calls a call %s", (_, a, b) => {
+    const nameless = ({ id: _, ...item }: ReturnType<typeof call>) => item
+    const steps = decodeAll([
+      added({ ...message, content: [] }),
+      { type: "response.output_text.delta", item_id: "msg", delta: "I look." },
+      added(nameless(call("a", ""))),
+      asks(a, '{"q":'),
+      asks(a, "1}"),
+      added(nameless(call("b", ""))),
+      asks(b, '{"q":2}'),
+      done(message),
+      done(nameless(call("a", '{"q":1}'))),
+      done(nameless(call("b", '{"q":2}'))),
+      { type: "response.completed", response: { status: "completed", output: [] } }
+    ])
+    const { output } = wholeOf(play(steps).payloads) as unknown as { output: ReadonlyArray<JsonObject> }
+    const told = output.flatMap((item) => (item["type"] === "function_call" ? [item["arguments"]] : []))
+    assert.deepStrictEqual(told, ['{"q":1}', '{"q":2}'])
+    const pieces = steps.flatMap((step) => (step._tag === "Delta" ? (step.pieces ?? []) : []))
+    const inputs = pieces.flatMap((piece) => (piece._tag === "ToolInput" ? [[piece.index, piece.text]] : []))
+    assert.deepStrictEqual(inputs, [
+      [0, '{"q":'],
+      [0, "1}"],
+      [1, '{"q":2}']
+    ])
+  })
+
   it("are those of their numbers where an event says its number, too", () => {
     const { payloads } = play(
       decodeAll([
