@@ -87,3 +87,17 @@ describe("two calls of one id", () => {
     }
   )
 })
+
+it.each(clients.map((client) => [client.name, client] as const))(
+  "two calls of one id whose inputs come in parts are two for a client of %s",
+  (_, client) => {
+    const part = (functionCall: object) => ({ candidates: [{ content: { role: "model", parts: [{ functionCall }] } }] })
+    const parts = ["1", "2"].flatMap((stringValue) => [
+      part({ id: "find:3", name: "find", willContinue: true }),
+      part({ id: "find:3", partialArgs: [{ jsonPath: "$.q", stringValue }] })
+    ])
+    const end = { candidates: [{ content: { role: "model", parts: [{ text: "" }] }, finishReason: "STOP" }] }
+    const ids = idsIn(play(sse(...parts, end), client, upstreamDialects.gemini).text)
+    expect(ids).toEqual(["find:3", expect.stringMatching(/^call_[a-zA-Z0-9]{24}$/)])
+  }
+)

@@ -68,7 +68,6 @@ class ContentDecoder implements EventDecoder {
   private readonly names: Encoded["names"]
   private calls: Calls | undefined
   private called = 0
-  private readonly ids = new Set<string>()
   /** The last thing that was said is a finish that nobody knows. */
   private unknown = false
 
@@ -203,22 +202,11 @@ class ContentDecoder implements EventDecoder {
     this.sign(part, "reasoning", pieces)
   }
 
-  /** Results are told apart by ids: a second call of the same one has none, and is given another. */
-  private idOf(id: string, part: JsonObject): string {
-    if (id === "" || !this.ids.has(id)) {
-      this.ids.add(id)
-      return id
-    }
-    if (isObject(part["functionCall"])) part["functionCall"]["id"] = ""
-    return ""
-  }
-
   private call(call: JsonObject, part: JsonObject, pieces: Array<Piece>): void {
     if (typeof call["args"] === "string") call["args"] = inputValue(call["args"])
     const told = (this.calls ??= makeCalls()).take(call, part)
     if (told.begins !== undefined) {
-      const { name } = told.begins
-      const id = this.idOf(told.begins.id, part)
+      const { id, name } = told.begins
       pieces.push({ _tag: "ToolCall", index: this.called++, id, name: this.names?.get(name) ?? name })
     }
     const index = this.called - 1

@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from "../Json.ts"
 
 /** What a part of a call says. */
 export interface Told {
-  /** Set with the part that begins a call. */
+  /** Set with the part that begins a call. Its id is `""` where it has none, or that of another call. */
   readonly begins: { readonly id: string; readonly name: string } | undefined
   /** Set once it is whole. */
   readonly args: unknown
@@ -60,10 +60,27 @@ const put = (args: JsonObject, partial: unknown): void => {
   into[last] = typeof old === "string" && typeof value === "string" ? old + value : value
 }
 
+/** A call that is not whole yet. */
+interface Open {
+  readonly id: string
+  /** The id that it is told by. */
+  readonly own: string
+  readonly name: string
+  args: JsonObject
+  signature: string
+}
+
 /** Begins to follow the calls of an answer. */
 export const makeCalls = (): Calls => {
-  let open: { readonly id: string; readonly name: string; args: JsonObject; signature: string } | undefined
+  let open: Open | undefined
+  const ids = new Set<string>()
   let unfinished: Set<unknown> | undefined
+  /** Results are told apart by ids: a second call of the same one has none, and is given another. */
+  const ownOf = (id: string): string => {
+    const own = ids.has(id) ? "" : id
+    ids.add(id)
+    return own
+  }
   return {
     take: (call, part) => {
       const id = text(call["id"])
@@ -73,10 +90,12 @@ export const makeCalls = (): Calls => {
       const more = open !== undefined && (name === "" || name === open.name) && (id === "" || id === open.id)
       if (!more && !goesOn && partial.length === 0) {
         open = undefined
-        return { begins: { id, name }, args: call["args"] ?? {} }
+        const own = ownOf(id)
+        if (own !== id) call["id"] = own
+        return { begins: { id: own, name }, args: call["args"] ?? {} }
       }
-      const begins = more ? undefined : { id, name }
-      open = more ? open! : { id, name, args: {}, signature: "" }
+      open = more ? open! : { id, own: ownOf(id), name, args: {}, signature: "" }
+      const begins = more ? undefined : { id: open.own, name }
       if (isObject(call["args"])) open.args = { ...open.args, ...call["args"] }
       for (const one of partial) put(open.args, one)
       open.signature += text(part["thoughtSignature"])
@@ -85,7 +104,7 @@ export const makeCalls = (): Calls => {
         return { begins, args: undefined }
       }
       const { args } = open
-      part["functionCall"] = { ...(open.id === "" ? {} : { id: open.id }), name: open.name, args }
+      part["functionCall"] = { ...(open.own === "" ? {} : { id: open.own }), name: open.name, args }
       if (open.signature !== "") part["thoughtSignature"] = open.signature
       open = undefined
       return { begins, args }
