@@ -55,6 +55,9 @@ const textOfEach = (list: unknown, fields: ReadonlyArray<string>): string => {
 const detailTexts = ["text", "summary"]
 const thinkingTexts = ["thinking"]
 
+/** Fields of a delta that are what is thought, as plain text. */
+export const plainThoughts = ["reasoning_content", "reasoning"] as const
+
 /**
  * The reasoning of a delta, in the first place where it has any: `reasoning_content` (DeepSeek and most others),
  * `reasoning` (OpenRouter, Groq), thinking parts of the content (Mistral), `reasoning_details` (OpenRouter),

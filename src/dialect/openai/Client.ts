@@ -117,7 +117,7 @@ const makeReplay = (foreign: ForeignPieces): ((payloads: Iterable<Payload>) => S
         continue
       }
       foreign.replay(delta)
-      const pieces = piecesOf(delta, { calls: () => calls, names: undefined, held, thought: "" })
+      const pieces = piecesOf(delta, { calls: () => calls, names: undefined, held })
       if (pieces !== undefined) {
         beside += event.data.length
         sealed ||= seals({ pieces })

@@ -11,7 +11,7 @@ import { deepest, isObject, isTooDeep, type JsonObject, parseJson } from "../Jso
 import { failureOf } from "../OpenAIFailures.ts"
 import type { Usage } from "../Usage.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
-import { reasoningOf, saysOnlyText, signsThought, textOf } from "./Chunk.ts"
+import { plainThoughts, reasoningOf, saysOnlyText, signsThought, textOf } from "./Chunk.ts"
 import { ChunkTemplate } from "./ChunkTemplate.ts"
 import { usageOf } from "./CompletionUsage.ts"
 import { readFinish, stopFields } from "./Finish.ts"
@@ -23,10 +23,17 @@ const failed = (error: ResilienceError): UpstreamEvent => ({ _tag: "Fault", erro
 
 const misshapen = (what: string): UpstreamEvent => failed(stackless(() => new BadResponseBody({ message: what })))
 
+/** How a choice is read. */
+interface ChoiceReading extends PieceReading {
+  /** What was thought since the last signature. */
+  thought: string
+  /** Those of `plainThoughts` in which something was. */
+  readonly thoughtIn: Set<string>
+}
+
 /** What is known of an answer while it is read: the tool calls of each choice. */
 interface Reading {
-  /** How the pieces of a choice are read. */
-  readonly choice: (index: number) => PieceReading
+  readonly choice: (index: number) => ChoiceReading
   /** Content was read. */
   said: boolean
   /** What its upstream calls the first choice, once that is known. */
@@ -38,10 +45,16 @@ interface Reading {
 
 const makeReading = ({ body, names }: Encoded, whole: boolean): Reading => {
   let single: boolean | undefined
-  const choices = new Map<number, PieceReading>()
-  const make = (): PieceReading => {
+  const choices = new Map<number, ChoiceReading>()
+  const make = (): ChoiceReading => {
     let calls: Calls | undefined
-    return { names, held: { of: undefined, value: "" }, thought: "", calls: () => (calls ??= makeCalls(whole)) }
+    return {
+      names,
+      held: { of: undefined, value: "" },
+      thought: "",
+      thoughtIn: new Set(),
+      calls: () => (calls ??= makeCalls(whole))
+    }
   }
   return {
     choice: (index) => {
@@ -76,12 +89,16 @@ const isIndex = (value: unknown): value is number => Number.isInteger(value) && 
 const brokenBy = (end: string, code: string, error: unknown): UpstreamEvent =>
   failed(classifyInBand(error ?? { code, message: `the upstream's answer ended with ${JSON.stringify(end)}` }))
 
-/** What is thought in a delta, and was not before. */
-const thoughtOf = (delta: JsonObject, known: PieceReading): string => {
+/** What is thought in a delta, and was not before. A field that has said all of it before is left out. */
+const thoughtOf = (delta: JsonObject, known: ChoiceReading): string => {
   const said = reasoningOf(delta)
   if (said === "") return said
-  if (said === known.thought && signsThought(delta, said)) return ""
+  if (said === known.thought && signsThought(delta, said)) {
+    for (const field of known.thoughtIn) if (delta[field] === said) delete delta[field]
+    return ""
+  }
   known.thought += said
+  for (const field of plainThoughts) if (delta[field] !== undefined && delta[field] !== "") known.thoughtIn.add(field)
   return said
 }
 

@@ -94,8 +94,6 @@ export interface PieceReading {
   /** Names that were made fit, and what they were. */
   readonly names: ReadonlyMap<string, string> | undefined
   readonly held: HeldSignature
-  /** What was thought since the last signature. */
-  thought: string
 }
 
 /**

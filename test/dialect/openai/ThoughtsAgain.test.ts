@@ -42,11 +42,15 @@ describe("a thought that is said again with its signature", () => {
   })
 
   it("is said once where the text beside it comes again, too", () => {
-    const { thought } = told([
+    const { message, thought } = told([
       chunk({ reasoning_content: "Let me see.", ...block("Let me see.") }),
       chunk({ reasoning_content: "Let me see.", ...block("Let me see.", "SIG") })
     ])
     assert.strictEqual(thought, "Let me see.")
+    assert.deepInclude(message, {
+      reasoning_content: "Let me see.",
+      thinking_blocks: [{ type: "thinking", thinking: "Let me see.", signature: "SIG" }]
+    })
   })
 
   it("is a second one behind a signature, though it is of the same words", () => {
