@@ -12,7 +12,7 @@ import { classifyInBand } from "../upstream/Classify.ts"
 import { isIdle } from "../upstream/Idle.ts"
 import type { Usage } from "../Usage.ts"
 import { imageIn } from "./Drawn.ts"
-import { ofItems } from "./Passing.ts"
+import { ItemNumbers } from "./ItemNumbers.ts"
 import { readResponseUsage } from "./ResponseUsage.ts"
 import { readStatus, statusOf } from "./Status.ts"
 import { responseEvents } from "./WholeEvents.ts"
@@ -49,12 +49,6 @@ const piece = (raw: Raw, only: Piece): UpstreamEvent => step(raw, "", "", [only]
 /** The number of a part. Whatever else stands there is the first one's: not everything can be made a number or a text. */
 const indexIn = (said: unknown): number => (typeof said === "number" ? said : 0)
 
-/** What an event calls its item: there are servers that call a call by its own id alone. */
-const idsOfItem = (raw: Raw): ReadonlyArray<string> => {
-  const item = isObject(raw["item"]) ? raw["item"] : {}
-  return [textIn(raw, "item_id"), textIn(item, "id"), textIn(item, "call_id")].filter((id) => id !== "")
-}
-
 /** What was heard of an item, by the index that its upstream counts it by. */
 interface Heard {
   readonly type: string
@@ -71,12 +65,7 @@ interface Heard {
 class ResponseDecoder implements EventDecoder {
   private readonly names: Encoded["names"]
   private readonly heard = new Map<unknown, Heard>()
-  /** The numbers of items by their ids: there are servers that say those alone. */
-  private readonly numbers = new Map<string, number>()
-  /** The number of the next item of which nobody says one. */
-  private next = 0
-  /** The number of the call that began last. */
-  private lastCall: number | undefined
+  private readonly numbers = new ItemNumbers()
   private calls = 0
   private readonly callIds = new Set<string>()
   /** A message has said something. */
@@ -119,7 +108,7 @@ class ResponseDecoder implements EventDecoder {
     if (typeof raw["delta"] !== "string" && texts.has(raw.type)) {
       return misshapen("a delta of the upstream's event is not a text")
     }
-    if (typeof raw["output_index"] !== "number") this.number(raw)
+    this.numbers.write(raw)
     switch (raw.type) {
       case "response.output_text.delta":
         return step(raw, this.more(raw, "text"))
@@ -178,28 +167,6 @@ class ResponseDecoder implements EventDecoder {
         // What only its own dialect has words for.
         return raw["output_index"] === undefined ? step(raw) : piece(raw, { _tag: "Native", what: raw.type })
     }
-  }
-
-  /** Writes the number of an item in place where its upstream says nothing but its id: several may be open at once. */
-  private number(raw: Raw): void {
-    const said = raw["output_index"] ?? undefined
-    const ids = idsOfItem(raw)
-    if (ids.length === 0 || said !== undefined) return
-    const known = ids.map((id) => this.numbers.get(id)).find((number) => number !== undefined)
-    // No call begins with its input: that is of the last one, however it is called there.
-    const isInput = raw.type.startsWith("response.function_call_arguments.")
-    const begins =
-      raw.type === "response.output_item.added" || (known === undefined && !isInput && ofItems.test(raw.type))
-    const number = begins ? this.next : (known ?? (isInput ? this.lastCall : undefined))
-    if (number === undefined) return
-    raw["output_index"] = number
-    this.called(ids, number)
-  }
-
-  /** An item is called so. */
-  private called(ids: ReadonlyArray<string>, number: number): void {
-    for (const id of ids) this.numbers.set(id, number)
-    this.next = Math.max(this.next, number + 1)
   }
 
   /** What was said without a number is of whatever comes with one, as long as nothing else has come. */
@@ -273,9 +240,8 @@ class ResponseDecoder implements EventDecoder {
     const index = isCall ? this.calls++ : undefined
     const heard: Heard = { type, call: index, texts: new Map(), thought: false, done: false }
     this.heard.set(raw["output_index"], heard)
-    if (typeof raw["output_index"] === "number") this.called(idsOfItem(raw), raw["output_index"])
+    this.numbers.begins(raw, isCall)
     if (index !== undefined) {
-      this.lastCall = typeof raw["output_index"] === "number" ? raw["output_index"] : undefined
       const name = textIn(item, "name")
       const input = textIn(item, "arguments")
       const said = textIn(item, "call_id")
