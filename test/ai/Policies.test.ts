@@ -39,19 +39,21 @@ describe("retry", () => {
     })
   )
 
+  /** Asks where the only model fails so at first: after 6 seconds it was asked once, and after `rest` once more. */
+  const waits = Effect.fnUntraced(function* (error: AiError.AiError, rest: Duration.Input) {
+    const only = whole(Effect.fail(error), says("at last"))
+    const fiber = yield* generate.pipe(
+      Effect.provide(ResilientLanguageModel.layer([only.layer], { retry: { attempts: 2 } })),
+      Effect.forkChild
+    )
+    yield* TestClock.adjust("6 seconds")
+    assert.lengthOf(only.asked, 1)
+    yield* TestClock.adjust(rest)
+    assert.strictEqual(yield* Fiber.join(fiber), "at last")
+  })
+
   it.effect("waits as long as a rate limit asks for", () =>
-    Effect.gen(function* () {
-      const limited = aiError(new AiError.RateLimitError({ retryAfter: Duration.seconds(7) }))
-      const only = whole(Effect.fail(limited), says("at last"))
-      const fiber = yield* generate.pipe(
-        Effect.provide(ResilientLanguageModel.layer([only.layer], { retry: { attempts: 2 } })),
-        Effect.forkChild
-      )
-      yield* TestClock.adjust("6 seconds")
-      assert.lengthOf(only.asked, 1)
-      yield* TestClock.adjust("25 seconds")
-      assert.strictEqual(yield* Fiber.join(fiber), "at last")
-    })
+    waits(aiError(new AiError.RateLimitError({ retryAfter: Duration.seconds(7) })), "25 seconds")
   )
 
   it.effect("waits as long as any failure asks for, also where an AiError has no word for that", () =>
@@ -61,15 +63,7 @@ describe("retry", () => {
         method: "generateText"
       })
       assert.strictEqual(Failures.retryAfterMillisOf(busy), 7000)
-      const only = whole(Effect.fail(busy), says("at last"))
-      const fiber = yield* generate.pipe(
-        Effect.provide(ResilientLanguageModel.layer([only.layer], { retry: { attempts: 2 } })),
-        Effect.forkChild
-      )
-      yield* TestClock.adjust("6 seconds")
-      assert.lengthOf(only.asked, 1)
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* Fiber.join(fiber), "at last")
+      yield* waits(busy, "1 second")
     })
   )
 
