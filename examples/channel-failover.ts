@@ -32,7 +32,7 @@ const run = (name: string, first: ReadonlyArray<Turn>, second: ReadonlyArray<Tur
         {
           server: { port: 0 },
           store: { type: "memory" },
-          timeouts: { firstContent: "200 millis", idle: "200 millis", total: "10 seconds" },
+          timeouts: { firstContent: "1 second", idle: "1 second", total: "10 seconds" },
           retry: { base: "1 millis", cap: "10 millis" },
           channels: [
             { ...channel, id: "primary", baseUrl: primary.baseUrl, priority: 1 },
